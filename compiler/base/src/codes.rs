@@ -1,0 +1,87 @@
+//! The registry of diagnostic codes: one line each. Everything else — `explain --list`, the book's
+//! index, completion, links in editors — is derived from it.
+//!
+//! A number is never reused. The first two digits are the phase: E00 lexing, E01 parsing, E02 names,
+//! E03 types, E04 time and windows, E05 patterns, E06 planning and what is not carried out,
+//! E07 code generation, E08 data at run time, E09 connectors, files and configuration.
+//! `W` is a warning, `B` a fault in Millstream. To add one: a line here and a page `codes/<CODE>.md`.
+
+use crate::diagnostic::Severity;
+use std::fmt;
+
+/// An entry of the registry.
+#[derive(Debug)]
+pub struct CodeInfo {
+    /// `E0301`
+    pub name: &'static str,
+    /// `type-mismatch`: names the fault, accepted wherever a code is.
+    pub slug: &'static str,
+    /// The Markdown page that explains it.
+    pub page: &'static str,
+}
+
+/// A registered code; an index into [`CODES`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Code(u16);
+
+impl Code {
+    pub fn info(self) -> &'static CodeInfo {
+        &CODES[self.0 as usize]
+    }
+
+    pub fn name(self) -> &'static str {
+        self.info().name
+    }
+
+    pub fn slug(self) -> &'static str {
+        self.info().slug
+    }
+
+    pub fn severity(self) -> Severity {
+        match self.name().as_bytes()[0] {
+            b'W' => Severity::Warning,
+            b'B' => Severity::Bug,
+            _ => Severity::Error,
+        }
+    }
+
+    /// The code with this name (any case) or slug.
+    pub fn find(text: &str) -> Option<Code> {
+        all().find(|c| c.name().eq_ignore_ascii_case(text) || c.slug() == text)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Every code, in the order of the registry.
+pub fn all() -> impl Iterator<Item = Code> {
+    (0..CODES.len()).map(|i| Code(i as u16))
+}
+
+macro_rules! codes {
+    ($($name:ident $slug:literal;)*) => {
+        pub static CODES: &[CodeInfo] = &[$(CodeInfo {
+            name: stringify!($name),
+            slug: $slug,
+            page: include_str!(concat!("../codes/", stringify!($name), ".md")),
+        }),*];
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
+        #[repr(u16)]
+        enum Index { $($name),* }
+        $(pub const $name: Code = Code(Index::$name as u16);)*
+    };
+}
+
+codes! {
+    E0001 "unknown-character";
+}

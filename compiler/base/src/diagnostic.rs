@@ -1,0 +1,163 @@
+//! The one model of what the compiler has to say: data, not text.
+//!
+//! Phases build a [`Diagnostic`] with one function per code (in the phase's own file, from typed
+//! arguments) and push it into a [`Diagnostics`] collector. Renderers and the language server read it.
+
+use crate::codes::Code;
+use crate::span::Span;
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub enum Severity {
+    /// The program is wrong and will not run.
+    Error,
+    /// The program runs, but probably not as meant.
+    Warning,
+    /// A fault in Millstream itself; the text asks for a report.
+    Bug,
+}
+
+/// A place and at most five words about it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Label {
+    pub span: Span,
+    pub text: String,
+}
+
+/// How sure we are that a fix keeps the meaning that the author had in mind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Safety {
+    /// May be applied without asking.
+    Safe,
+    /// A proposal to look at.
+    Unsafe,
+}
+
+/// Replace the text of `span` with `text`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Edit {
+    pub span: Span,
+    pub text: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fix {
+    /// An action in the imperative: "compare with `==`".
+    pub title: String,
+    pub edits: Vec<Edit>,
+    pub safety: Safety,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tag {
+    Unnecessary,
+    Deprecated,
+}
+
+/// One finding. Always has a code and a place.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Diagnostic {
+    pub code: Code,
+    pub severity: Severity,
+    /// Lower case, one sentence, no period, true without the source.
+    pub headline: String,
+    /// Where; its text may be empty.
+    pub primary: Label,
+    pub secondary: Vec<Label>,
+    /// Facts: what was found and expected, why the rule exists here.
+    pub notes: Vec<String>,
+    /// Actions that no edit can express.
+    pub helps: Vec<String>,
+    pub fixes: Vec<Fix>,
+    pub tags: Vec<Tag>,
+}
+
+impl Diagnostic {
+    /// A diagnostic of the code's own severity.
+    pub fn new(code: Code, span: Span, headline: impl Into<String>) -> Diagnostic {
+        Diagnostic {
+            code,
+            severity: code.severity(),
+            headline: headline.into(),
+            primary: Label { span, text: String::new() },
+            secondary: vec![],
+            notes: vec![],
+            helps: vec![],
+            fixes: vec![],
+            tags: vec![],
+        }
+    }
+
+    /// The words beside the primary place.
+    pub fn label(mut self, text: impl Into<String>) -> Diagnostic {
+        self.primary.text = text.into();
+        self
+    }
+
+    pub fn also(mut self, span: Span, text: impl Into<String>) -> Diagnostic {
+        self.secondary.push(Label { span, text: text.into() });
+        self
+    }
+
+    pub fn note(mut self, text: impl Into<String>) -> Diagnostic {
+        self.notes.push(text.into());
+        self
+    }
+
+    pub fn help(mut self, text: impl Into<String>) -> Diagnostic {
+        self.helps.push(text.into());
+        self
+    }
+
+    /// A single replacement that the author should look at.
+    pub fn fix(self, title: impl Into<String>, span: Span, text: impl Into<String>) -> Diagnostic {
+        self.fix_edits(title, vec![Edit { span, text: text.into() }], Safety::Unsafe)
+    }
+
+    pub fn fix_edits(mut self, title: impl Into<String>, edits: Vec<Edit>, safety: Safety) -> Diagnostic {
+        self.fixes.push(Fix { title: title.into(), edits, safety });
+        self
+    }
+
+    pub fn tag(mut self, tag: Tag) -> Diagnostic {
+        self.tags.push(tag);
+        self
+    }
+}
+
+/// Collects what the phases report.
+#[derive(Default, Debug)]
+pub struct Diagnostics {
+    list: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        self.list.push(diagnostic);
+    }
+
+    pub fn extend(&mut self, other: impl IntoIterator<Item = Diagnostic>) {
+        self.list.extend(other);
+    }
+
+    pub fn has_errors(&self) -> bool {
+        self.list.iter().any(|d| d.severity != Severity::Warning)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.list.iter()
+    }
+
+    /// All findings by file, start and code, each once.
+    pub fn into_sorted(mut self) -> Vec<Diagnostic> {
+        self.list.sort_by(|a, b| {
+            let key = |d: &Diagnostic| (d.primary.span.file, d.primary.span.start, d.code);
+            key(a).cmp(&key(b))
+        });
+        self.list.dedup();
+        self.list
+    }
+}

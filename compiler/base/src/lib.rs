@@ -1,0 +1,10 @@
+//! What every phase of the compiler shares: places in the text, diagnostics and their codes,
+//! and the faces in which diagnostics are shown. Knows no other crate of Millstream.
+
+pub mod codes;
+pub mod diagnostic;
+pub mod span;
+
+pub use codes::Code;
+pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use span::{FileId, SourceMap, Span};
