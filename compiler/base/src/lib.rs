@@ -4,7 +4,9 @@
 pub mod codes;
 pub mod diagnostic;
 pub mod span;
+pub mod suggest;
 
 pub use codes::Code;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use span::{FileId, SourceMap, Span};
+pub use suggest::{did_you_mean, edit_distance};
