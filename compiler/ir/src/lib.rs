@@ -1,1 +1,21 @@
-//! .
+//! The waist of Millstream: what compile time and run time share, as data only.
+//!
+//! The compiler ends in a [`flow::Flow`]; the runtime begins with one. Neither knows the other.
+//! Reading order: [`types`], [`value`], [`buffer`], [`column`], [`batch`]: what data is;
+//! [`expr`], [`eval`], [`segment`], [`aggregate`], [`flow`]: what is done with it;
+//! [`catalog`], [`engine`]: where functions and machine code come in as values.
+
+pub mod aggregate;
+pub mod batch;
+pub mod buffer;
+pub mod catalog;
+pub mod column;
+pub mod engine;
+pub mod expr;
+pub mod flow;
+pub mod segment;
+pub mod types;
+pub mod value;
+
+#[cfg(target_endian = "big")]
+compile_error!("string views and keys are laid out for little-endian machines");

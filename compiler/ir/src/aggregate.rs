@@ -1,0 +1,170 @@
+//! Aggregates, and the slots in which a window keeps a group's key and accumulators.
+
+use crate::types::{Layout, Type};
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum AggregateFunction {
+    /// Rows, or rows whose argument is not null.
+    Count,
+    CountDistinct,
+    Sum,
+    Average,
+    Minimum,
+    Maximum,
+    /// The argument of the row that comes first (last) in the total order.
+    First,
+    Last,
+    Any,
+    All,
+    Collect,
+    CollectDistinct,
+}
+
+/// One aggregate of an aggregating select. Arguments and filters have been computed into columns.
+#[derive(Clone, Debug)]
+pub struct AggregateCall {
+    pub function: AggregateFunction,
+    /// The column of the argument and its type; none for `count()`.
+    pub argument: Option<(usize, Type)>,
+    /// A boolean column: only rows where it is true count.
+    pub filter: Option<usize>,
+    /// `first`, `last`, `collect`: leave out nulls. All others always do.
+    pub ignore_null: bool,
+    pub result: Type,
+}
+
+/// How a group's slot is laid out, in bytes from its start. The first word counts the group's rows;
+/// zero marks a free slot. Then the key, then the accumulators. All offsets are multiples of eight.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotLayout {
+    /// One bit a key column, 1 where the key is null; absent when no key can be.
+    pub key_nulls: Option<usize>,
+    pub keys: Vec<KeyField>,
+    pub accumulators: Vec<AccumulatorField>,
+    pub size: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyField {
+    pub offset: usize,
+    pub kind: KeyKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyKind {
+    /// Eight bytes: ints, times, booleans, floats as the bits of their canonical form.
+    Word,
+    /// Sixteen bytes: a decimal.
+    Wide,
+    /// Sixteen bytes: a string view; what does not fit inline stands in the table's own heap.
+    /// Boxed values are keyed by a canonical encoding as bytes.
+    Text,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccumulatorField {
+    pub kind: AccumulatorKind,
+    pub offset: usize,
+    /// A word that counts the rows that took part; absent where every row of the group does.
+    pub seen: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccumulatorKind {
+    /// Nothing of its own: the count in `seen`, or the group's rows.
+    Count,
+    /// 16 bytes: the sum of 64-bit ints in 128 bits, or of unscaled decimals.
+    SumWide,
+    /// The order-independent sum of floats.
+    SumFloat,
+    /// 8 bytes each; before the first value undefined, see `seen`.
+    MinI64,
+    MaxI64,
+    MinF64,
+    MaxF64,
+    /// 16 bytes: a decimal.
+    MinWide,
+    MaxWide,
+    /// 8 bytes, 0 or 1.
+    Any,
+    All,
+    /// 8 bytes: the number of a state that lives outside the slot (strings, lists, sets, first and last).
+    Side,
+}
+
+/// Bytes of an order-independent float sum: three bins, three carries, and the count of each special value.
+pub const FLOAT_SUM_BYTES: usize = 72;
+
+impl AccumulatorKind {
+    pub fn bytes(self) -> usize {
+        match self {
+            AccumulatorKind::Count => 0,
+            AccumulatorKind::SumWide | AccumulatorKind::MinWide | AccumulatorKind::MaxWide => 16,
+            AccumulatorKind::SumFloat => FLOAT_SUM_BYTES,
+            _ => 8,
+        }
+    }
+
+    /// Whether machine code updates it; all others are updated by primitives of the runtime.
+    pub fn is_compiled(self) -> bool {
+        !matches!(self, AccumulatorKind::SumFloat | AccumulatorKind::Side)
+    }
+
+    fn of(call: &AggregateCall) -> AccumulatorKind {
+        use AggregateFunction::*;
+        let Some((_, ty)) = &call.argument else { return AccumulatorKind::Count };
+        match (call.function, ty.layout()) {
+            (Count, _) => AccumulatorKind::Count,
+            (Sum | Average, Layout::F64) => AccumulatorKind::SumFloat,
+            (Sum | Average, _) => AccumulatorKind::SumWide,
+            (Minimum, Layout::I64) => AccumulatorKind::MinI64,
+            (Maximum, Layout::I64) => AccumulatorKind::MaxI64,
+            (Minimum, Layout::F64) => AccumulatorKind::MinF64,
+            (Maximum, Layout::F64) => AccumulatorKind::MaxF64,
+            (Minimum, Layout::Decimal) => AccumulatorKind::MinWide,
+            (Maximum, Layout::Decimal) => AccumulatorKind::MaxWide,
+            (Any, _) => AccumulatorKind::Any,
+            (All, _) => AccumulatorKind::All,
+            _ => AccumulatorKind::Side,
+        }
+    }
+}
+
+impl KeyKind {
+    pub fn of(ty: &Type) -> KeyKind {
+        match ty.layout() {
+            Layout::Bool | Layout::I64 | Layout::F64 => KeyKind::Word,
+            Layout::Decimal => KeyKind::Wide,
+            Layout::View | Layout::Boxed => KeyKind::Text,
+        }
+    }
+
+    pub fn bytes(self) -> usize {
+        if self == KeyKind::Word { 8 } else { 16 }
+    }
+}
+
+impl SlotLayout {
+    /// The layout for keys of these types and these aggregates.
+    pub fn new(keys: &[Type], aggregates: &[AggregateCall]) -> SlotLayout {
+        let mut size = 8;
+        let mut take = |bytes: usize| {
+            size += bytes;
+            size - bytes
+        };
+        let key_nulls = keys.iter().any(|k| k.nullable).then(|| take(8));
+        let keys =
+            keys.iter().map(KeyKind::of).map(|kind| KeyField { offset: take(kind.bytes()), kind }).collect();
+        let accumulators = aggregates
+            .iter()
+            .map(|call| {
+                let kind = AccumulatorKind::of(call);
+                let partial =
+                    call.filter.is_some() || call.argument.as_ref().is_some_and(|(_, t)| t.nullable);
+                let seen = (partial && kind != AccumulatorKind::Side).then(|| take(8));
+                AccumulatorField { kind, offset: take(kind.bytes()), seen }
+            })
+            .collect();
+        SlotLayout { key_nulls, keys, accumulators, size }
+    }
+}

@@ -1,0 +1,56 @@
+//! Where machine code meets the runtime: the root package hands the runtime an [`Engine`].
+
+use crate::batch::Batch;
+use crate::column::ColumnRef;
+use crate::flow::{Flow, NodeId};
+use std::fmt;
+use std::sync::Arc;
+
+/// Turns a flow's segments and accumulator updates into something that runs.
+pub trait Engine {
+    /// Compiles the whole flow at once.
+    fn compile(&self, flow: &Flow) -> Result<Box<dyn Compiled>, CompileError>;
+}
+
+/// The code of one flow. Lives as long as any kernel taken from it.
+pub trait Compiled {
+    /// The kernel of a segment node.
+    fn segment(&self, node: NodeId) -> Option<Box<dyn SegmentKernel>>;
+    /// The kernel that updates the accumulators of a window-aggregate node.
+    fn accumulate(&self, node: NodeId) -> Option<Box<dyn AccumulateKernel>>;
+    /// The printed form of the code (`emit clif`).
+    fn text(&self) -> String;
+}
+
+pub trait SegmentKernel: Send {
+    /// Runs all steps over a batch.
+    fn run(&mut self, batch: &Batch) -> SegmentOutput;
+}
+
+pub struct SegmentOutput {
+    pub batch: Batch,
+    /// The rows of the input that failed, ascending. The runtime asks the reference evaluator why.
+    pub failed: Vec<u32>,
+}
+
+/// Updates accumulators in slots that a table has found for the rows of a batch.
+pub trait AccumulateKernel: Send {
+    /// For each `i`, adds row `rows[i]` of the argument columns to the slot at `slots[i]`.
+    ///
+    /// # Safety
+    /// Each slot is valid for writes of the node's [`crate::aggregate::SlotLayout`], and was either
+    /// initialised by it or updated before. `columns` are those of the node's input.
+    unsafe fn update(&mut self, slots: &[*mut u8], rows: &[u32], columns: &[ColumnRef]);
+}
+
+/// The code generator could not compile a flow: a fault in Millstream, not in the program.
+#[derive(Clone, Debug)]
+pub struct CompileError(pub Arc<str>);
+
+impl fmt::Display for CompileError {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "code generation failed: {}", self.0)
+    }
+}
+
+impl std::error::Error for CompileError {}

@@ -1,0 +1,206 @@
+//! The physical dataflow: what the runtime is given to run. Data only.
+
+use crate::aggregate::AggregateCall;
+use crate::segment::Segment;
+use crate::types::Type;
+use crate::value::Value;
+use millstream_base::Span;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct NodeId(pub u32);
+
+/// A whole program. Nodes are in an order in which inputs come before their readers.
+#[derive(Clone, Debug, Default)]
+pub struct Flow {
+    pub nodes: Vec<Node>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// The source, stream or sink that it belongs to; what reports and side streams call it.
+    pub name: Arc<str>,
+    /// The clause that it comes from.
+    pub span: Span,
+    pub inputs: Vec<NodeId>,
+    pub schema: Schema,
+    pub kind: NodeKind,
+}
+
+/// The columns of a node's rows.
+#[derive(Clone, Debug, Default)]
+pub struct Schema {
+    pub columns: Vec<Column>,
+    /// The column that holds a row's event time, a `timestamp`; always there, often hidden.
+    pub time: usize,
+}
+
+#[derive(Clone, Debug)]
+pub struct Column {
+    pub name: Arc<str>,
+    pub ty: Type,
+    /// Carried along, but not a column that the program sees.
+    pub hidden: bool,
+}
+
+#[derive(Clone, Debug)]
+pub enum NodeKind {
+    Source(Arc<SourceSpec>),
+    /// The rows of its input (a source, or an `AssignTime`) that are late, as an append-only stream.
+    Late,
+    /// The failed rows of other nodes: columns `row: json, reason: string, place: string, at: timestamp`,
+    /// and the hidden event time. It has no inputs; the runtime routes failures here.
+    Errors {
+        of: Vec<NodeId>,
+    },
+    Segment(Arc<Segment>),
+    WindowAggregate(Arc<WindowAggregate>),
+    Union,
+    /// One row per element of the list in this column; the element becomes the last column.
+    Unnest {
+        list: usize,
+    },
+    /// Another column becomes the event time, with its own disorder in microseconds.
+    AssignTime {
+        disorder: i64,
+    },
+    Match(Arc<MatchSpec>),
+    Sink(Arc<SinkSpec>),
+}
+
+#[derive(Clone, Debug)]
+pub struct SourceSpec {
+    /// Its position among the program's sources and so in the total order.
+    pub ordinal: u32,
+    pub connector: ConnectorSpec,
+    pub format: Option<FormatSpec>,
+    /// All fields of the declared type, in order.
+    pub fields: Arc<[FieldSpec]>,
+    /// Which of them the node's columns are, in order; the rest are skipped. The event time of an
+    /// arrival-timed source is a last column more.
+    pub columns: Vec<usize>,
+    pub time: Option<TimeSpec>,
+    pub on_error: OnError,
+}
+
+#[derive(Clone, Debug)]
+pub struct FieldSpec {
+    pub name: Arc<str>,
+    /// What the input calls it.
+    pub input: Arc<str>,
+    pub ty: Type,
+    pub encoding: Encoding,
+    pub default: Option<Value>,
+}
+
+/// How the input writes a value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Encoding {
+    /// As the format writes the type.
+    Plain,
+    EpochSeconds,
+    EpochMillis,
+    EpochMicros,
+    EpochNanos,
+    /// A `strftime` pattern, read in a time zone (UTC if none).
+    Pattern {
+        pattern: Arc<str>,
+        zone: Option<Arc<str>>,
+    },
+}
+
+/// `time FIELD`; durations in microseconds.
+#[derive(Clone, Debug)]
+pub struct TimeSpec {
+    /// The number of the field among all fields.
+    pub field: usize,
+    pub disorder: i64,
+    pub idle: Option<i64>,
+    pub ahead: Option<i64>,
+}
+
+/// What happens to a row that cannot be read or written.
+#[derive(Clone, Debug)]
+pub enum OnError {
+    /// Counted, and kept for `errors(name)`.
+    Keep,
+    /// The program stops.
+    Fail,
+    /// Kept, and also written to this connector.
+    Sideline(ConnectorSpec),
+    Retry {
+        times: u32,
+        backoff: Option<(i64, i64)>,
+        then: Box<OnError>,
+    },
+}
+
+#[derive(Clone, Debug)]
+pub struct ConnectorSpec {
+    /// `file`, `stdout`, `kafka` …
+    pub name: Arc<str>,
+    pub options: BTreeMap<Arc<str>, Value>,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub struct FormatSpec {
+    /// `json`, `csv`.
+    pub name: Arc<str>,
+    pub options: BTreeMap<Arc<str>, Value>,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub struct SinkSpec {
+    pub connector: ConnectorSpec,
+    pub format: Option<FormatSpec>,
+    /// Hold rows for the watermark and write the total order.
+    pub ordered: bool,
+    pub on_error: OnError,
+}
+
+/// Aggregates of each group of each window. Output columns: keys, aggregates, then hidden
+/// `window.start` and `window.end`, then the event time (`window.end` less a microsecond).
+#[derive(Clone, Debug)]
+pub struct WindowAggregate {
+    pub window: WindowAssigner,
+    /// Columns of the input.
+    pub keys: Vec<usize>,
+    pub aggregates: Vec<AggregateCall>,
+}
+
+/// Microseconds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WindowAssigner {
+    Tumbling { size: i64, offset: i64 },
+}
+
+/// A sequence pattern over one or more input streams.
+#[derive(Clone, Debug)]
+pub struct MatchSpec {
+    /// Per input: the columns of the partition key.
+    pub keys: Vec<Vec<usize>>,
+}
+
+impl Flow {
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0 as usize]
+    }
+
+    pub fn ids(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (0..self.nodes.len() as u32).map(NodeId)
+    }
+}
+
+impl Schema {
+    pub fn types(&self) -> Vec<Type> {
+        self.columns.iter().map(|c| c.ty.clone()).collect()
+    }
+
+    /// The columns that the program sees, with their numbers.
+    pub fn visible(&self) -> impl Iterator<Item = (usize, &Column)> {
+        self.columns.iter().enumerate().filter(|(_, c)| !c.hidden)
+    }
+}
