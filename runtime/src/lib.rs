@@ -1,1 +1,8 @@
-//! .
+//! The engine: reads sources, runs a [`millstream_ir::flow::Flow`], writes sinks.
+//!
+//! Knows the compiler only as data and the machine code only through
+//! [`millstream_ir::engine::Engine`]. Start at [`message`] and [`operator`].
+
+pub mod format;
+pub mod message;
+pub mod operator;
