@@ -16,6 +16,17 @@ pub enum Severity {
     Bug,
 }
 
+impl Severity {
+    /// As messages call it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Bug => "bug",
+        }
+    }
+}
+
 /// A place and at most five words about it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Label {

@@ -3,6 +3,8 @@
 
 pub mod codes;
 pub mod diagnostic;
+pub mod explain;
+pub mod render;
 pub mod span;
 pub mod suggest;
 

@@ -92,8 +92,9 @@ impl SourceFile {
     pub fn line_range(&self, line: usize) -> std::ops::Range<usize> {
         let start = self.line_starts.get(line).map_or(self.text.len(), |s| *s as usize);
         let end = self.line_starts.get(line + 1).map_or(self.text.len(), |s| *s as usize);
-        let text = &self.text[start..end];
-        start..start + text.trim_end_matches(['\n', '\r']).len()
+        let line = &self.text[start..end];
+        let line = line.strip_suffix('\n').map_or(line, |line| line.strip_suffix('\r').unwrap_or(line));
+        start..start + line.len()
     }
 
     pub fn n_lines(&self) -> usize {
@@ -105,8 +106,8 @@ impl SourceFile {
         let offset = offset.min(self.text.len());
         let line = self.line_of(offset);
         let start = self.line_starts[line] as usize;
-        let before = self.text[start..].char_indices().take_while(|(i, _)| start + i < offset).count();
-        LineColumn { line: line + 1, column: before + 1 }
+        let offset = self.text.floor_char_boundary(offset);
+        LineColumn { line: line + 1, column: self.text[start..offset].chars().count() + 1 }
     }
 }
 
