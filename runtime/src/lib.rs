@@ -3,6 +3,8 @@
 //! Knows the compiler only as data and the machine code only through
 //! [`millstream_ir::engine::Engine`]. Start at [`message`] and [`operator`].
 
+pub mod connector;
+pub mod errors;
 pub mod format;
 pub mod message;
 pub mod operator;

@@ -84,4 +84,14 @@ macro_rules! codes {
 
 codes! {
     E0001 "unknown-character";
+    E0801 "row-failed";
+    E0901 "connector-not-in-this-build";
+    E0902 "cannot-open";
+    E0903 "no-file-matches";
+    E0904 "bad-file-pattern";
+    E0905 "is-a-folder";
+    E0906 "cannot-follow-packed";
+    E0907 "cannot-create";
+    E0908 "read-failed";
+    E0909 "write-failed";
 }

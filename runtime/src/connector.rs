@@ -1,0 +1,74 @@
+//! Connectors: where bytes come from and where they go. One file per connector.
+//!
+//! A source is a list of partitions, each with an order of its own; a sink is something to write to.
+
+pub mod file;
+pub mod follow;
+
+use crate::errors;
+use millstream_base::Diagnostic;
+use millstream_ir::flow::ConnectorSpec;
+use millstream_ir::value::Value;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// The connectors that this build carries out; programs may name others, which `check` accepts.
+pub const SOURCES: &[&str] = &["file"];
+pub const SINKS: &[&str] = &["file", "stdout"];
+
+/// One ordered part of a source's input.
+pub struct Partition {
+    /// What messages call it: the path, or `standard input`.
+    pub name: String,
+    /// Bytes on disk, for showing progress.
+    pub size: Option<u64>,
+    /// Whether more may come at any time: a pipe, a followed file.
+    pub live: bool,
+    pub open: Open,
+}
+
+pub type Open = Box<dyn FnOnce() -> std::io::Result<Box<dyn Read + Send>> + Send>;
+
+/// What a job's connectors share.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// Relative paths are relative to this: the program's folder.
+    pub base: PathBuf,
+    /// Set when reading is to stop.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// The partitions of a source, in a fixed order.
+pub fn partitions(spec: &ConnectorSpec, around: &Surroundings) -> Result<Vec<Partition>, Diagnostic> {
+    match &*spec.name {
+        "file" => file::partitions(spec, around),
+        _ => Err(errors::connector_not_in_this_build(spec)),
+    }
+}
+
+/// What a sink writes to.
+pub fn writer(spec: &ConnectorSpec, around: &Surroundings) -> Result<Box<dyn Write + Send>, Diagnostic> {
+    match &*spec.name {
+        "file" => file::writer(spec, around),
+        "stdout" => Ok(Box::new(std::io::stdout())),
+        _ => Err(errors::connector_not_in_this_build(spec)),
+    }
+}
+
+/// A text option; empty where it is not given.
+pub fn text_option<'a>(spec: &'a ConnectorSpec, name: &str) -> &'a str {
+    match spec.options.get(name) {
+        Some(Value::String(text)) => text,
+        _ => "",
+    }
+}
+
+pub fn flag_option(spec: &ConnectorSpec, name: &str) -> bool {
+    matches!(spec.options.get(name), Some(Value::Bool(true)))
+}
+
+pub fn resolve(path: &str, around: &Surroundings) -> PathBuf {
+    if Path::new(path).is_absolute() { PathBuf::from(path) } else { around.base.join(path) }
+}

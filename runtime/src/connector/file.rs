@@ -1,0 +1,141 @@
+//! Files: one path, a glob (one partition per file, by name), `-` for standard input;
+//! `.gz` and `.zst` are unpacked and packed by extension.
+
+use super::{Open, Partition, Surroundings, flag_option, follow, resolve, text_option};
+use crate::errors;
+use flate2::Compression;
+use flate2::read::MultiGzDecoder;
+use flate2::write::GzEncoder;
+use millstream_base::Diagnostic;
+use millstream_ir::flow::ConnectorSpec;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+/// How the end of a path says that its bytes are packed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Packing {
+    None,
+    Gzip,
+    Zstandard,
+}
+
+impl Packing {
+    fn of(path: &Path) -> Packing {
+        match path.extension().and_then(|e| e.to_str()) {
+            Some("gz") => Packing::Gzip,
+            Some("zst") => Packing::Zstandard,
+            _ => Packing::None,
+        }
+    }
+}
+
+pub fn partitions(spec: &ConnectorSpec, around: &Surroundings) -> Result<Vec<Partition>, Diagnostic> {
+    let path = text_option(spec, "path");
+    if path == "-" {
+        let open: Open = Box::new(|| Ok(Box::new(io::stdin())));
+        return Ok(vec![Partition { name: "standard input".into(), size: None, live: true, open }]);
+    }
+    let paths = if path.contains(['*', '?', '[']) && !resolve(path, around).exists() {
+        matching(spec, path, around)?
+    } else {
+        vec![resolve(path, around)]
+    };
+    paths.into_iter().map(|path| partition(spec, path, around)).collect()
+}
+
+fn matching(spec: &ConnectorSpec, pattern: &str, around: &Surroundings) -> Result<Vec<PathBuf>, Diagnostic> {
+    let full = resolve(pattern, around);
+    let found = glob::glob(&full.to_string_lossy()).map_err(|e| errors::bad_glob(spec, pattern, e.msg))?;
+    let mut paths: Vec<PathBuf> = found.filter_map(Result::ok).filter(|p| !p.is_dir()).collect();
+    paths.sort();
+    if paths.is_empty() {
+        return Err(errors::no_file_matches(spec, &full));
+    }
+    Ok(paths)
+}
+
+fn partition(spec: &ConnectorSpec, path: PathBuf, around: &Surroundings) -> Result<Partition, Diagnostic> {
+    let facts = std::fs::metadata(&path).map_err(|e| errors::cannot_open(spec, &path, &e))?;
+    if facts.is_dir() {
+        return Err(errors::is_a_directory(spec, &path));
+    }
+    // Opened once now, so that a file that may not be read is reported before anything runs.
+    let file = File::open(&path).map_err(|e| errors::cannot_open(spec, &path, &e))?;
+    let name = path.display().to_string();
+    let packing = Packing::of(&path);
+    let follow = flag_option(spec, "follow");
+    if follow && packing != Packing::None {
+        return Err(errors::cannot_follow_packed(spec, &path));
+    }
+    let stop = around.stop.clone();
+    let open: Open = Box::new(move || {
+        Ok(match packing {
+            _ if follow => Box::new(follow::Follow::new(path, file, stop)?),
+            Packing::None => Box::new(file),
+            Packing::Gzip => Box::new(MultiGzDecoder::new(io::BufReader::with_capacity(1 << 16, file))),
+            Packing::Zstandard => Box::new(zstd::Decoder::new(file)?),
+        })
+    });
+    let is_pipe = !facts.is_file();
+    let size = (!is_pipe && !follow).then_some(facts.len());
+    Ok(Partition { name, size, live: follow || is_pipe, open })
+}
+
+pub fn writer(spec: &ConnectorSpec, around: &Surroundings) -> Result<Box<dyn Write + Send>, Diagnostic> {
+    let text = text_option(spec, "path");
+    if text == "-" {
+        return Ok(Box::new(io::stdout()));
+    }
+    let path = resolve(text, around);
+    let append = flag_option(spec, "append");
+    let file = OpenOptions::new()
+        .create(true)
+        .write(true)
+        .append(append)
+        .truncate(!append)
+        .open(&path)
+        .map_err(|e| errors::cannot_create(spec, &path, &e))?;
+    let packed = |e| errors::cannot_create(spec, &path, &e);
+    Ok(match Packing::of(&path) {
+        Packing::None => Box::new(file),
+        Packing::Gzip => Box::new(FinishingGzip(GzEncoder::new(file, Compression::default()))),
+        Packing::Zstandard => Box::new(zstd::Encoder::new(file, 3).map_err(packed)?.auto_finish()),
+    })
+}
+
+/// Writes the trailer when dropped, and lets a flush reach the file.
+struct FinishingGzip(GzEncoder<File>);
+
+impl Write for FinishingGzip {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// The part of a path's name that tells the format: `day.ndjson.gz` is `ndjson`.
+pub fn format_extension(path: &str) -> Option<&str> {
+    let name = path.strip_suffix(".gz").or_else(|| path.strip_suffix(".zst")).unwrap_or(path);
+    Path::new(name).extension().and_then(|e| e.to_str())
+}
+
+/// Reads until the buffer is full or the input ends; a live input gives what it has.
+pub fn fill(input: &mut dyn Read, buffer: &mut [u8], live: bool) -> io::Result<usize> {
+    let mut n = 0;
+    while n < buffer.len() {
+        match input.read(&mut buffer[n..]) {
+            Ok(0) => break,
+            Ok(k) => n += k,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(e) => return Err(e),
+        }
+        if live {
+            break;
+        }
+    }
+    Ok(n)
+}

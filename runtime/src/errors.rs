@@ -1,0 +1,80 @@
+//! What can go wrong with a program's surroundings: one constructor per code, E09xx.
+
+use millstream_base::codes;
+use millstream_base::diagnostic::Diagnostic;
+use millstream_ir::flow::ConnectorSpec;
+use std::io;
+use std::path::Path;
+
+/// A connector that checks but that this build does not carry out.
+pub fn connector_not_in_this_build(spec: &ConnectorSpec) -> Diagnostic {
+    Diagnostic::new(codes::E0901, spec.span, format!("this build has no connector `{}`", spec.name))
+        .label("not in this build")
+        .help("replace it from the command line: `--source NAME=FILE` or `--sink NAME=FILE`")
+}
+
+pub fn cannot_open(spec: &ConnectorSpec, path: &Path, error: &io::Error) -> Diagnostic {
+    let headline = format!("cannot read `{}`: {}", path.display(), plain(error));
+    Diagnostic::new(codes::E0902, spec.span, headline)
+        .label("named here")
+        .note("relative paths are relative to the program's folder")
+}
+
+pub fn no_file_matches(spec: &ConnectorSpec, pattern: &Path) -> Diagnostic {
+    Diagnostic::new(codes::E0903, spec.span, format!("no file matches `{}`", pattern.display()))
+        .label("named here")
+        .note("relative paths are relative to the program's folder")
+}
+
+pub fn bad_glob(spec: &ConnectorSpec, pattern: &str, reason: &str) -> Diagnostic {
+    Diagnostic::new(codes::E0904, spec.span, format!("`{pattern}` is not a file pattern: {reason}"))
+        .label("this pattern")
+        .help("`*` is any text, `?` one character, `[ab]` one of these, `**` any folders")
+}
+
+pub fn is_a_directory(spec: &ConnectorSpec, path: &Path) -> Diagnostic {
+    let proposal = format!("to read the files in it, write `{}/*`", path.display());
+    Diagnostic::new(codes::E0905, spec.span, format!("`{}` is a folder", path.display()))
+        .label("a file is expected")
+        .help(proposal)
+}
+
+pub fn cannot_follow_packed(spec: &ConnectorSpec, path: &Path) -> Diagnostic {
+    Diagnostic::new(codes::E0906, spec.span, format!("cannot follow the packed file `{}`", path.display()))
+        .label("`follow` asked for here")
+        .help("leave `follow` out, or follow the unpacked file")
+}
+
+pub fn cannot_create(spec: &ConnectorSpec, path: &Path, error: &io::Error) -> Diagnostic {
+    let headline = format!("cannot write `{}`: {}", path.display(), plain(error));
+    Diagnostic::new(codes::E0907, spec.span, headline).label("named here")
+}
+
+/// Reading stopped in the middle.
+pub fn read_failed(spec: &ConnectorSpec, name: &str, error: &io::Error) -> Diagnostic {
+    let headline = format!("reading {name} failed: {}", plain(error));
+    Diagnostic::new(codes::E0908, spec.span, headline).label("this source")
+}
+
+/// Writing stopped in the middle.
+pub fn write_failed(spec: &ConnectorSpec, error: &io::Error) -> Diagnostic {
+    let headline = format!("writing to `{}` failed: {}", spec.name, plain(error));
+    Diagnostic::new(codes::E0909, spec.span, headline).label("this sink")
+}
+
+/// A row failed and the program says `on error fail`.
+pub fn row_failed(span: millstream_base::Span, name: &str, reason: &str, row: &str) -> Diagnostic {
+    Diagnostic::new(codes::E0801, span, format!("a row of `{name}` failed: {reason}"))
+        .label("fails this row")
+        .note(format!("the row: {row}"))
+        .note("the program says `on error fail`")
+}
+
+/// An operating system's message without its number.
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error") {
+        Some(end) => text[..end].to_lowercase(),
+        None => text,
+    }
+}
