@@ -8,3 +8,5 @@ pub mod errors;
 pub mod format;
 pub mod message;
 pub mod operator;
+pub mod reader;
+pub mod watermark;

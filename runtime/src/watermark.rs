@@ -1,0 +1,121 @@
+//! Watermarks: how they come from the times of rows, and how those of several inputs become one.
+
+use crate::message::{EventTime, Watermark};
+
+/// The watermark of one source partition: the greatest time seen less the disorder.
+///
+/// Lateness is judged row by row against the rows before it in its partition, so it does not depend
+/// on how rows are cut into batches.
+#[derive(Clone, Debug)]
+pub struct WatermarkGenerator {
+    disorder: i64,
+    watermark: EventTime,
+}
+
+impl WatermarkGenerator {
+    /// `disorder` in microseconds.
+    pub fn new(disorder: i64) -> WatermarkGenerator {
+        WatermarkGenerator { disorder, watermark: Watermark::START.0 }
+    }
+
+    pub fn watermark(&self) -> Watermark {
+        Watermark(self.watermark)
+    }
+
+    /// Takes the times of the next rows; the numbers of those that are late are pushed to `late`.
+    pub fn observe(&mut self, times: &[EventTime], late: &mut Vec<u32>) {
+        let Some((least, greatest)) = range(times) else { return };
+        // Nothing in an ordinary block is late: one pass of minimum and maximum shows it.
+        let after = greatest.saturating_sub(self.disorder).max(self.watermark);
+        if least < after {
+            let mut watermark = self.watermark;
+            for (row, time) in times.iter().enumerate() {
+                if *time < watermark {
+                    late.push(row as u32);
+                }
+                watermark = watermark.max(time.saturating_sub(self.disorder));
+            }
+        }
+        self.watermark = after;
+    }
+}
+
+/// The least and the greatest of some times.
+pub fn range(times: &[EventTime]) -> Option<(EventTime, EventTime)> {
+    let first = *times.first()?;
+    Some(times.iter().fold((first, first), |(least, greatest), t| (least.min(*t), greatest.max(*t))))
+}
+
+/// The watermark of several inputs: the least of theirs.
+#[derive(Clone, Debug)]
+pub struct WatermarkTracker {
+    inputs: Vec<Watermark>,
+    merged: Watermark,
+}
+
+impl WatermarkTracker {
+    pub fn new(n_inputs: usize) -> WatermarkTracker {
+        WatermarkTracker { inputs: vec![Watermark::START; n_inputs], merged: Watermark::START }
+    }
+
+    pub fn watermark(&self) -> Watermark {
+        self.merged
+    }
+
+    /// Takes an input's new watermark; the merged one, if that rose.
+    pub fn advance(&mut self, input: usize, watermark: Watermark) -> Option<Watermark> {
+        let known = self.inputs.get_mut(input)?;
+        *known = (*known).max(watermark);
+        let merged = self.inputs.iter().copied().min()?;
+        if merged <= self.merged {
+            return None;
+        }
+        self.merged = merged;
+        Some(merged)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Late rows of `times`, offered in batches of `size`.
+    fn late(times: &[i64], disorder: i64, size: usize) -> Vec<usize> {
+        let mut generator = WatermarkGenerator::new(disorder);
+        let mut all = vec![];
+        for (i, batch) in times.chunks(size).enumerate() {
+            let mut late = vec![];
+            generator.observe(batch, &mut late);
+            all.extend(late.iter().map(|r| i * size + *r as usize));
+        }
+        all
+    }
+
+    #[test]
+    fn lateness_does_not_depend_on_batches() {
+        let times = [10, 20, 15, 14, 40, 30, 29, 100, 90, 89];
+        for size in [1, 2, 3, 10] {
+            assert_eq!(late(&times, 5, size), [3, 5, 6, 8, 9]);
+        }
+        assert_eq!(late(&times, 11, 4), [] as [usize; 0]);
+    }
+
+    #[test]
+    fn a_row_exactly_at_the_watermark_is_not_late() {
+        assert_eq!(late(&[10, 5, 4], 5, 1), [2]);
+    }
+
+    #[test]
+    fn times_at_the_ends_of_the_range_do_not_overflow() {
+        assert_eq!(late(&[i64::MIN, i64::MAX, 0], i64::MAX, 1), [] as [usize; 0]);
+    }
+
+    #[test]
+    fn the_merged_watermark_is_the_least() {
+        let mut tracker = WatermarkTracker::new(2);
+        assert_eq!(tracker.advance(0, Watermark(10)), None);
+        assert_eq!(tracker.advance(1, Watermark(5)), Some(Watermark(5)));
+        assert_eq!(tracker.advance(1, Watermark(5)), None);
+        assert_eq!(tracker.advance(1, Watermark(20)), Some(Watermark(10)));
+    }
+}
