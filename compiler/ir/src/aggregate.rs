@@ -35,6 +35,9 @@ pub struct AggregateCall {
 
 /// How a group's slot is laid out, in bytes from its start. The first word counts the group's rows;
 /// zero marks a free slot. Then the key, then the accumulators. All offsets are multiples of eight.
+///
+/// Whoever finds the slots of rows writes [`SlotLayout::fresh`] and the key into a new one and counts
+/// each row in the first word; the update of accumulators that follows leaves that word alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlotLayout {
     /// One bit a key column, 1 where the key is null; absent when no key can be.
@@ -66,6 +69,7 @@ pub struct AccumulatorField {
     pub kind: AccumulatorKind,
     pub offset: usize,
     /// A word that counts the rows that took part; absent where every row of the group does.
+    /// Who updates the accumulator updates it.
     pub seen: Option<usize>,
 }
 
@@ -73,11 +77,16 @@ pub struct AccumulatorField {
 pub enum AccumulatorKind {
     /// Nothing of its own: the count in `seen`, or the group's rows.
     Count,
-    /// 16 bytes: the sum of 64-bit ints in 128 bits, or of unscaled decimals.
+    /// 16 bytes: the sum of 64-bit ints in 128 bits.
     SumWide,
+    /// 24 bytes: the sum of unscaled decimals. Machine code adds those that fit 64 bits to the first 16,
+    /// as for [`AccumulatorKind::SumWide`]; the runtime adds wider ones, and the last word counts how often
+    /// it took 2^126 away from the first 16, so that those never overflow.
+    SumDecimal,
     /// The order-independent sum of floats.
     SumFloat,
-    /// 8 bytes each; before the first value undefined, see `seen`.
+    /// 8 bytes each; in a fresh slot the greatest (least) value of the type, so that the first
+    /// comparison replaces it. Of floats NaN is the greatest, and stays only where nothing else came.
     MinI64,
     MaxI64,
     MinF64,
@@ -85,14 +94,14 @@ pub enum AccumulatorKind {
     /// 16 bytes: a decimal.
     MinWide,
     MaxWide,
-    /// 8 bytes, 0 or 1.
+    /// 8 bytes, 0 or 1; in a fresh slot 0 (`any`) or 1 (`all`).
     Any,
     All,
     /// 8 bytes: the number of a state that lives outside the slot (strings, lists, sets, first and last).
     Side,
 }
 
-/// Bytes of an order-independent float sum: three bins, three carries, and the count of each special value.
+/// Bytes of an order-independent float sum: a word of state, four bins and their carries; all zero when empty.
 pub const FLOAT_SUM_BYTES: usize = 72;
 
 impl AccumulatorKind {
@@ -100,8 +109,23 @@ impl AccumulatorKind {
         match self {
             AccumulatorKind::Count => 0,
             AccumulatorKind::SumWide | AccumulatorKind::MinWide | AccumulatorKind::MaxWide => 16,
+            AccumulatorKind::SumDecimal => 24,
             AccumulatorKind::SumFloat => FLOAT_SUM_BYTES,
             _ => 8,
+        }
+    }
+
+    /// Its first 16 bytes in a fresh slot; what is not said is zero.
+    fn fresh(self) -> i128 {
+        match self {
+            AccumulatorKind::MinI64 => i64::MAX as u64 as i128,
+            AccumulatorKind::MaxI64 => i64::MIN as u64 as i128,
+            AccumulatorKind::MinF64 => f64::NAN.to_bits() as i128,
+            AccumulatorKind::MaxF64 => f64::NEG_INFINITY.to_bits() as i128,
+            AccumulatorKind::MinWide => i128::MAX,
+            AccumulatorKind::MaxWide => i128::MIN,
+            AccumulatorKind::All => 1,
+            _ => 0,
         }
     }
 
@@ -116,6 +140,7 @@ impl AccumulatorKind {
         match (call.function, ty.layout()) {
             (Count, _) => AccumulatorKind::Count,
             (Sum | Average, Layout::F64) => AccumulatorKind::SumFloat,
+            (Sum | Average, Layout::Decimal) => AccumulatorKind::SumDecimal,
             (Sum | Average, _) => AccumulatorKind::SumWide,
             (Minimum, Layout::I64) => AccumulatorKind::MinI64,
             (Maximum, Layout::I64) => AccumulatorKind::MaxI64,
@@ -166,5 +191,20 @@ impl SlotLayout {
             })
             .collect();
         SlotLayout { key_nulls, keys, accumulators, size }
+    }
+
+    /// The words of a new slot, before its key is written.
+    pub fn fresh(&self) -> Vec<u64> {
+        let mut words = vec![0; self.size / 8];
+        for field in &self.accumulators {
+            let fresh = field.kind.fresh();
+            if fresh != 0 {
+                words[field.offset / 8] = fresh as u64;
+            }
+            if matches!(field.kind, AccumulatorKind::MinWide | AccumulatorKind::MaxWide) {
+                words[field.offset / 8 + 1] = (fresh >> 64) as u64;
+            }
+        }
+        words
     }
 }
