@@ -31,8 +31,16 @@ pub struct Failure {
     pub row: String,
     /// Why, in the user's words.
     pub reason: String,
-    /// The place in the program; none for a row that could not be read.
-    pub place: Option<Span>,
+    pub place: Place,
     /// The row's own time, where it has one.
     pub at: Option<EventTime>,
+}
+
+/// Where a row failed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Place {
+    /// In this expression of the program.
+    Program(Span),
+    /// It could not be read: the partition and the number of the record in it, from 1.
+    Input(String),
 }

@@ -26,6 +26,8 @@ pub struct Node {
     pub inputs: Vec<NodeId>,
     pub schema: Schema,
     pub kind: NodeKind,
+    /// What happens to rows that fail in it.
+    pub on_error: OnError,
 }
 
 /// The columns of a node's rows.
@@ -81,7 +83,6 @@ pub struct SourceSpec {
     /// arrival-timed source is a last column more.
     pub columns: Vec<usize>,
     pub time: Option<TimeSpec>,
-    pub on_error: OnError,
 }
 
 #[derive(Clone, Debug)]
@@ -158,7 +159,6 @@ pub struct SinkSpec {
     pub format: Option<FormatSpec>,
     /// Hold rows for the watermark and write the total order.
     pub ordered: bool,
-    pub on_error: OnError,
 }
 
 /// Aggregates of each group of each window. Output columns: keys, aggregates, then hidden
