@@ -1,6 +1,17 @@
-//! Formats: bytes to columns and rows to bytes. One file per format.
+//! Formats: bytes to columns and rows to bytes. One file per format; [`decoder`] and [`encoder`]
+//! find them by name.
 
+pub mod json;
+pub mod json_encode;
+pub mod scalar;
+#[cfg(test)]
+mod testing;
+pub mod write;
+
+use millstream_base::Span;
+use millstream_ir::batch::Batch;
 use millstream_ir::column::{Column, Heap};
+use millstream_ir::flow::{FormatSpec, Schema, SinkSpec, SourceSpec};
 use std::ops::Range;
 
 /// Turns the bytes of one partition into rows. Keeps what it learns about the input (a CSV header,
@@ -15,8 +26,27 @@ pub trait Decoder: Send {
     fn decode(&mut self, block: &Heap, range: Range<usize>, decoded: &mut Decoded);
 }
 
+/// Turns rows into bytes, appended to `out`. Hidden columns are left out.
+pub trait Encoder: Send {
+    /// What stands before the first row.
+    fn header(&mut self, out: &mut Vec<u8>) {
+        let _ = out;
+    }
+
+    fn encode(&mut self, batch: &Batch, out: &mut Vec<u8>);
+
+    /// Writes what is held back to choose a layout; called at the end, and whenever rows should be
+    /// seen although no more are coming for now.
+    fn flush(&mut self, out: &mut Vec<u8>) {
+        let _ = out;
+    }
+}
+
 /// Bytes that can be read past the end of a block's records.
 pub const PADDING: usize = 128;
+
+/// The longest line that is read unless told otherwise.
+pub const MAX_LINE: usize = 16 << 20;
 
 /// The rows of a block, in order, in batches of at most `BATCH_ROWS`.
 #[derive(Default, Debug)]
@@ -33,6 +63,7 @@ pub struct DecodedRows {
     pub columns: Vec<Column>,
     pub n_rows: usize,
     /// The record number of each row, from the start of the block; none where it is `first + row`.
+    /// Where there are offsets, `first` is 0.
     pub first: u64,
     pub offsets: Option<Vec<u32>>,
 }
@@ -46,4 +77,66 @@ pub struct Unreadable {
     pub text: String,
     /// Why, in the user's words.
     pub reason: String,
+}
+
+impl Unreadable {
+    fn new(record: u64, bytes: &[u8], reason: String) -> Unreadable {
+        // A character has at most four bytes.
+        let start = String::from_utf8_lossy(&bytes[..bytes.len().min(4000)]);
+        let text = start.chars().take(1000).collect();
+        Unreadable { record, text, reason }
+    }
+}
+
+/// A format, or an option of one, that this build does not know.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FormatError {
+    /// The `format` clause.
+    pub span: Span,
+    pub message: String,
+}
+
+/// The decoder of a source; JSON lines where it names no format. Lines of more than `max_line`
+/// bytes are unreadable.
+pub fn decoder(spec: &SourceSpec, max_line: usize) -> Result<Box<dyn Decoder>, FormatError> {
+    match format_name(&spec.format) {
+        "json" => Ok(Box::new(json::JsonDecoder::new(spec, max_line))),
+        _ => Err(unknown(&spec.format)),
+    }
+}
+
+/// The encoder of a sink with these columns. Where it names no format: a table on a terminal
+/// (`terminal_width`: its columns), JSON lines elsewhere.
+pub fn encoder(
+    schema: &Schema,
+    spec: &SinkSpec,
+    terminal_width: Option<usize>,
+) -> Result<Box<dyn Encoder>, FormatError> {
+    let _ = terminal_width;
+    match format_name(&spec.format) {
+        "json" => Ok(Box::new(json_encode::JsonEncoder::new(schema))),
+        _ => Err(unknown(&spec.format)),
+    }
+}
+
+/// The format that a file's extension stands for, after `.gz` or `.zst`.
+pub fn of_path(path: &str) -> Option<&'static str> {
+    let path = path.strip_suffix(".gz").or_else(|| path.strip_suffix(".zst")).unwrap_or(path);
+    match path.rsplit_once('.')?.1 {
+        "ndjson" | "jsonl" | "json" => Some("json"),
+        "csv" => Some("csv"),
+        "tsv" => Some("tsv"),
+        _ => None,
+    }
+}
+
+fn format_name(format: &Option<FormatSpec>) -> &str {
+    format.as_ref().map_or("json", |f| &f.name)
+}
+
+fn unknown(format: &Option<FormatSpec>) -> FormatError {
+    let span = format.as_ref().map_or(Span::default(), |f| f.span);
+    let message =
+        format!("the format `{}` is not part of this build; it has json, csv and tsv", format_name(format));
+    FormatError { span, message }
 }

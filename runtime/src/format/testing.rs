@@ -1,0 +1,84 @@
+//! What the tests of the formats share.
+
+use super::json_encode::JsonEncoder;
+use super::{Decoded, Decoder, PADDING};
+use millstream_base::Span;
+use millstream_ir::batch::{Batch, Origin};
+use millstream_ir::flow::{
+    Column, ConnectorSpec, Encoding, FieldSpec, FormatSpec, OnError, Schema, SourceSpec,
+};
+use millstream_ir::types::Type;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub fn field(name: &str, ty: Type) -> FieldSpec {
+    FieldSpec { name: name.into(), input: name.into(), ty, encoding: Encoding::Plain, default: None }
+}
+
+/// A source of JSON lines that reads all of these fields.
+pub fn source(fields: &[FieldSpec]) -> SourceSpec {
+    SourceSpec {
+        ordinal: 0,
+        connector: ConnectorSpec { name: "file".into(), options: BTreeMap::new(), span: Span::default() },
+        format: Some(FormatSpec { name: "json".into(), options: BTreeMap::new(), span: Span::default() }),
+        fields: fields.into(),
+        columns: (0..fields.len()).collect(),
+        time: None,
+        on_error: OnError::Keep,
+    }
+}
+
+/// The columns of the rows that a source decodes.
+pub fn schema(spec: &SourceSpec) -> Schema {
+    let column = |c: &usize| {
+        let field = &spec.fields[*c];
+        Column { name: field.name.clone(), ty: field.ty.clone(), hidden: false }
+    };
+    Schema { columns: spec.columns.iter().map(column).collect(), time: 0 }
+}
+
+/// Feeds `input` to the decoder as a reader does that gets it in pieces cut at these places. Each
+/// row as JSON, each unreadable record as `number: reason`, in the order of records.
+pub fn run(decoder: &mut dyn Decoder, input: &[u8], cuts: &[usize], spec: &SourceSpec) -> Vec<String> {
+    let encoder = JsonEncoder::new(&schema(spec));
+    let mut records: BTreeMap<u64, String> = BTreeMap::new();
+    let mut before = 0;
+    let mut pending: Vec<u8> = vec![];
+    let mut start = 0;
+    for end in cuts.iter().copied().chain([input.len()]) {
+        pending.extend_from_slice(&input[start..end]);
+        start = end;
+        let whole = decoder.whole(&pending, end == input.len());
+        let rest = pending.split_off(whole);
+        // Rows must not depend on what stands before or after the range.
+        let mut block = b"\"\\".to_vec();
+        block.append(&mut pending);
+        block.resize(2 + whole + PADDING, b'"');
+        let mut decoded = Decoded::default();
+        decoder.decode(&Arc::new(block), 2..2 + whole, &mut decoded);
+        pending = rest;
+        for batch in decoded.batches {
+            let n_rows = batch.n_rows;
+            assert!(batch.columns.iter().all(|c| c.len() == n_rows));
+            let number =
+                |row: usize| batch.offsets.as_ref().map_or(batch.first + row as u64, |o| o[row] as u64);
+            let numbers: Vec<u64> = (0..n_rows).map(number).collect();
+            let columns = batch.columns.into_iter().map(Arc::new).collect();
+            let rows = Batch { columns, n_rows, origin: Origin::default(), late: vec![] };
+            for (row, number) in numbers.into_iter().enumerate() {
+                let mut text = vec![];
+                encoder.row(&rows, row, &mut text);
+                let text = String::from_utf8(text).expect("the encoder writes UTF-8");
+                assert_eq!(records.insert(before + number, text), None, "record {number} twice");
+            }
+        }
+        for unreadable in decoded.unreadable {
+            let number = before + unreadable.record;
+            let text = format!("{number}: {}", unreadable.reason);
+            assert_eq!(records.insert(number, text), None, "record {number} twice");
+        }
+        before += decoded.n_records;
+    }
+    assert_eq!(records.len() as u64, before, "every record is a row or unreadable");
+    records.into_values().collect()
+}
