@@ -1,6 +1,7 @@
 //! Aggregates, and the slots in which a window keeps a group's key and accumulators.
 
 use crate::types::{Layout, Type};
+use std::fmt;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum AggregateFunction {
@@ -31,6 +32,46 @@ pub struct AggregateCall {
     /// `first`, `last`, `collect`: leave out nulls. All others always do.
     pub ignore_null: bool,
     pub result: Type,
+}
+
+impl AggregateFunction {
+    /// As the language calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            AggregateFunction::Count | AggregateFunction::CountDistinct => "count",
+            AggregateFunction::Sum => "sum",
+            AggregateFunction::Average => "avg",
+            AggregateFunction::Minimum => "min",
+            AggregateFunction::Maximum => "max",
+            AggregateFunction::First => "first",
+            AggregateFunction::Last => "last",
+            AggregateFunction::Any => "any",
+            AggregateFunction::All => "all",
+            AggregateFunction::Collect | AggregateFunction::CollectDistinct => "collect",
+        }
+    }
+}
+
+/// `sum(#2) filter (where #3)`.
+impl fmt::Display for AggregateCall {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        use AggregateFunction::{CollectDistinct, CountDistinct};
+        write!(f, "{}(", self.function.name())?;
+        if let CountDistinct | CollectDistinct = self.function {
+            f.write_str("distinct ")?;
+        }
+        if let Some((column, _)) = &self.argument {
+            write!(f, "#{column}")?;
+        }
+        if self.ignore_null {
+            f.write_str(", ignore_null: true")?;
+        }
+        f.write_str(")")?;
+        match self.filter {
+            Some(filter) => write!(f, " filter (where #{filter})"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// How a group's slot is laid out, in bytes from its start. The first word counts the group's rows;

@@ -4,8 +4,13 @@
 //! Operands have been brought to one type by explicit [`ExprKind::Cast`]s; functions written in the
 //! language have been inlined; parameters are literals.
 
+mod display;
+mod like;
+
+pub use display::ExprText;
+
 use crate::catalog::ScalarFunction;
-use crate::types::Type;
+use crate::types::{Type, TypeKind};
 use crate::value::Value;
 use millstream_base::Span;
 use std::sync::Arc;
@@ -140,6 +145,30 @@ pub enum CastMode {
     Try,
 }
 
+impl BinaryOp {
+    /// As the language writes it.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            BinaryOp::Add => "+",
+            BinaryOp::Subtract => "-",
+            BinaryOp::Multiply => "*",
+            BinaryOp::Divide => "/",
+            BinaryOp::Remainder => "%",
+            BinaryOp::Equal => "==",
+            BinaryOp::NotEqual => "!=",
+            BinaryOp::Less => "<",
+            BinaryOp::LessEqual => "<=",
+            BinaryOp::Greater => ">",
+            BinaryOp::GreaterEqual => ">=",
+        }
+    }
+
+    pub fn is_comparison(self) -> bool {
+        use BinaryOp::*;
+        matches!(self, Equal | NotEqual | Less | LessEqual | Greater | GreaterEqual)
+    }
+}
+
 /// A compiled `like` pattern: `%` any text, `_` one code point, `\` takes the next as it is.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LikePattern {
@@ -157,6 +186,14 @@ pub enum LikePart {
 /// A regular expression, compared and printed by its text.
 #[derive(Clone, Debug)]
 pub struct Regex(pub regex::Regex);
+
+impl PartialEq for Regex {
+    fn eq(&self, other: &Regex) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
+}
+
+impl Eq for Regex {}
 
 impl Expr {
     pub fn new(kind: ExprKind, ty: Type, span: Span) -> Expr {
@@ -176,6 +213,28 @@ impl Expr {
             ExprKind::Literal(value) => Some(value),
             _ => None,
         }
+    }
+
+    /// Whether it can fail the row for some values of its columns. Where it says no, it never does.
+    pub fn can_fail(&self) -> bool {
+        let own = match &self.kind {
+            ExprKind::Unary(UnaryOp::Negate, a) => matches!(a.ty.kind, TypeKind::Int | TypeKind::Duration),
+            ExprKind::Binary(op, a, b) => {
+                let floats = a.ty.kind == TypeKind::Float;
+                let ratio = *op == BinaryOp::Divide
+                    && a.ty.kind == TypeKind::Duration
+                    && b.ty.kind == TypeKind::Duration;
+                !(op.is_comparison() || floats || ratio)
+            }
+            ExprKind::Cast { value, mode } => {
+                *mode == CastMode::Strict && crate::eval::cast_can_fail(&value.ty, &self.ty)
+            }
+            ExprKind::Index { base, .. } => matches!(base.ty.kind, TypeKind::List(_)),
+            ExprKind::Concat(_) => true,
+            ExprKind::Call { function, .. } => function.can_fail,
+            _ => false,
+        };
+        own || self.children().into_iter().any(Expr::can_fail)
     }
 
     /// The direct parts, in the order in which they are evaluated.

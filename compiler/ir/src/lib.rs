@@ -2,7 +2,7 @@
 //!
 //! The compiler ends in a [`flow::Flow`]; the runtime begins with one. Neither knows the other.
 //! Reading order: [`types`], [`value`], [`buffer`], [`column`], [`batch`]: what data is;
-//! [`expr`], [`eval`], [`segment`], [`aggregate`], [`flow`]: what is done with it;
+//! [`text`]: how values are written and read; [`expr`], [`eval`], [`segment`], [`aggregate`], [`flow`]: what is done with it;
 //! [`catalog`], [`engine`]: where functions and machine code come in as values.
 
 pub mod aggregate;
@@ -11,9 +11,11 @@ pub mod buffer;
 pub mod catalog;
 pub mod column;
 pub mod engine;
+pub mod eval;
 pub mod expr;
 pub mod flow;
 pub mod segment;
+pub mod text;
 pub mod types;
 pub mod value;
 
