@@ -238,7 +238,14 @@ impl<'a> Builder<'a> {
         self.spanned_expr(ExprKind::Field { of: Box::new(of), name }, span)
     }
 
-    pub fn call(&mut self, l: usize, function: Name, distinct: Option<Span>, args: Vec<Arg>, r: usize) -> Expr {
+    pub fn call(
+        &mut self,
+        l: usize,
+        function: Name,
+        distinct: Option<Span>,
+        args: Vec<Arg>,
+        r: usize,
+    ) -> Expr {
         let args = self.args(args);
         self.expr(l, ExprKind::Call(Call { function, distinct, args, filter: None }), r)
     }
@@ -293,7 +300,11 @@ impl<'a> Builder<'a> {
                     first_named = first_named.or(Some(name.span));
                     if !seen.insert(&name.text) {
                         let first = args.iter().filter_map(|a| a.name.as_ref()).find(|n| n.text == name.text);
-                        findings.push(error::given_twice(&name.text, name.span, first.map_or(name.span, |n| n.span)));
+                        findings.push(error::given_twice(
+                            &name.text,
+                            name.span,
+                            first.map_or(name.span, |n| n.span),
+                        ));
                     }
                 }
             }
@@ -377,7 +388,9 @@ impl<'a> Builder<'a> {
                     join.within = Some(range);
                     within_place = Some(span);
                 }
-                JoinOption::AsOf(_, span) if as_of_place.is_some() => self.given_twice("as of", span, as_of_place),
+                JoinOption::AsOf(_, span) if as_of_place.is_some() => {
+                    self.given_twice("as of", span, as_of_place)
+                }
                 JoinOption::AsOf(time, span) => {
                     join.as_of = Some(time);
                     as_of_place = Some(span);
@@ -422,12 +435,28 @@ pub fn flatten<T>(lists: Vec<Vec<T>>) -> Vec<T> {
     lists.into_iter().flatten().collect()
 }
 
-pub fn parenthesized(e: Expr) -> Expr {
-    Expr { parenthesized: true, ..e }
+/// An element of a list in parentheses, which share them.
+pub fn parenthesized(mut e: Expr) -> Expr {
+    e.parenthesized = true;
+    e
 }
 
-pub fn star(of: Option<Expr>, except: Option<Vec<Name>>, replace: Option<Vec<Replacement>>) -> SelectItemKind {
-    SelectItemKind::Star(Star { of, except: except.unwrap_or_default(), replace: replace.unwrap_or_default() })
+pub fn in_parentheses(mut e: Expr, span: Span) -> Expr {
+    e.parenthesized = true;
+    e.span = span;
+    e
+}
+
+pub fn star(
+    of: Option<Expr>,
+    except: Option<Vec<Name>>,
+    replace: Option<Vec<Replacement>>,
+) -> SelectItemKind {
+    SelectItemKind::Star(Star {
+        of,
+        except: except.unwrap_or_default(),
+        replace: replace.unwrap_or_default(),
+    })
 }
 
 /// A token as the generated parser takes it.

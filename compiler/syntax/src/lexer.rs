@@ -48,7 +48,15 @@ pub struct Doc {
 
 /// Cuts a whole file.
 pub fn lex(file: FileId, text: &str) -> Lexed {
-    let mut cutter = Cutter { file, text, out: Lexed::default(), line_checked_to: 0, open: vec![], pending_docs: 0 };
+    let mut cutter = Cutter {
+        file,
+        text,
+        out: Lexed::default(),
+        line_checked_to: 0,
+        open: vec![],
+        pending_docs: 0,
+        muted: false,
+    };
     cutter.run();
     cutter.merge_joins();
     cutter.out
@@ -82,7 +90,10 @@ enum Main {
     #[regex(r"[0-9][0-9_]*(\.[0-9][0-9_]*)?[A-Za-z_][A-Za-z0-9_]*", priority = 5)]
     #[regex(r"\.[0-9][0-9_]*", priority = 5)]
     BadNumber,
-    #[regex(r"@[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?", priority = 10)]
+    #[regex(
+        r"@[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?",
+        priority = 10
+    )]
     #[regex(r"@[0-9]*(-[0-9]+)?(-[0-9]+)?([A-Za-z][0-9A-Za-z:.]*)?", priority = 5)]
     Timestamp,
 
@@ -201,6 +212,7 @@ struct Cutter<'a> {
     open: Vec<OpenTemplate>,
     /// Docs at the end of the list that wait for their next token.
     pending_docs: usize,
+    muted: bool,
 }
 
 impl<'a> Cutter<'a> {
@@ -281,10 +293,15 @@ impl<'a> Cutter<'a> {
                 TokenKind::Identifier
             }
             Main::OpenQuoted => {
-                self.report(error::bad_quoted_name(self.span(span.start, span.end), "its closing backtick is missing"));
+                self.report(error::bad_quoted_name(
+                    self.span(span.start, span.end),
+                    "its closing backtick is missing",
+                ));
                 TokenKind::Identifier
             }
-            Main::Integer | Main::Decimal | Main::Float | Main::BadNumber => self.number(token, slice, span.start),
+            Main::Integer | Main::Decimal | Main::Float | Main::BadNumber => {
+                self.number(token, slice, span.start)
+            }
             Main::Duration => {
                 if let Err(reason) = literal::duration(slice) {
                     self.report(error::bad_duration(self.span(span.start, span.end), slice, reason));
@@ -298,7 +315,11 @@ impl<'a> Cutter<'a> {
                 TokenKind::Timestamp
             }
             Main::String => {
-                self.check_escapes(span.start + 1, slice.get(1..slice.len() - 1).unwrap_or(""), Braces::Plain);
+                self.check_escapes(
+                    span.start + 1,
+                    slice.get(1..slice.len() - 1).unwrap_or(""),
+                    Braces::Plain,
+                );
                 TokenKind::String
             }
             Main::OpenString => {
@@ -365,7 +386,11 @@ impl<'a> Cutter<'a> {
         match token {
             Main::Integer => {
                 if literal::integer(slice).is_none() {
-                    self.report(error::bad_number(span, slice, "it is too large, or an `_` does not stand between digits"));
+                    self.report(error::bad_number(
+                        span,
+                        slice,
+                        "it is too large, or an `_` does not stand between digits",
+                    ));
                 }
                 TokenKind::Integer
             }
@@ -377,7 +402,11 @@ impl<'a> Cutter<'a> {
             }
             Main::Decimal => {
                 if literal::decimal(slice).is_none() {
-                    self.report(error::bad_number(span, slice, "a number has at most 38 digits, with `_` only between digits"));
+                    self.report(error::bad_number(
+                        span,
+                        slice,
+                        "a number has at most 38 digits, with `_` only between digits",
+                    ));
                 }
                 TokenKind::Decimal
             }
@@ -386,7 +415,8 @@ impl<'a> Cutter<'a> {
                 if slice.starts_with('.') {
                     return TokenKind::Decimal;
                 }
-                let like_duration = slice.bytes().last().is_some_and(|b| b.is_ascii_alphabetic()) && !slice.starts_with("0x");
+                let like_duration =
+                    slice.bytes().last().is_some_and(|b| b.is_ascii_alphabetic()) && !slice.starts_with("0x");
                 if like_duration { TokenKind::Duration } else { TokenKind::Integer }
             }
         }
@@ -429,7 +459,10 @@ impl<'a> Cutter<'a> {
         let end = end as u32;
         if self.pending_docs > 0
             && let Some(last) = self.out.docs.last_mut()
-            && self.text.get(last.end as usize..start).is_some_and(|gap| gap.bytes().filter(|b| *b == b'\n').count() <= 1)
+            && self
+                .text
+                .get(last.end as usize..start)
+                .is_some_and(|gap| gap.bytes().filter(|b| *b == b'\n').count() <= 1)
             && self.out.comments.last().is_some_and(|c| c.is_doc)
         {
             last.text.push('\n');
@@ -444,7 +477,8 @@ impl<'a> Cutter<'a> {
     /// `5--3` is 5 and a comment, which is hardly meant.
     fn warn_if_glued(&mut self, start: usize, end: usize, text: &str) {
         let operand = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'`' || b == b'"';
-        let before = start > 0 && self.text.as_bytes().get(start - 1).is_some_and(|b| operand(*b) || *b == b')' || *b == b']');
+        let before = start > 0
+            && self.text.as_bytes().get(start - 1).is_some_and(|b| operand(*b) || *b == b')' || *b == b']');
         let after = text.as_bytes().get(2).is_some_and(|b| operand(*b) || *b == b'(');
         if before && after {
             self.report(error::glued_comment(self.span(start, end), self.span(start, start + 2)));
@@ -536,11 +570,13 @@ impl<'a> Cutter<'a> {
     fn merge_joins(&mut self) {
         let text = self.text;
         let tokens = &mut self.out.tokens;
-        let mut kept = 0;
+        let mut kept: usize = 0;
         for i in 0..tokens.len() {
             let token = tokens[i];
-            let previous = kept.checked_sub(1).map(|k: usize| tokens[k]);
+            let previous = kept.checked_sub(1).map(|k| tokens[k]);
             let merged = match previous {
+                // Behind a `.` it is the name of a field.
+                _ if kept > 1 && tokens[kept - 2].kind == TokenKind::Dot => None,
                 Some(previous) if token.kind == TokenKind::Join => match previous.text(text) {
                     "left" => Some(TokenKind::LeftJoin),
                     "right" => Some(TokenKind::RightJoin),
@@ -573,15 +609,12 @@ impl<'a> Cutter<'a> {
         if diagnostic.severity != millstream_base::Severity::Warning {
             self.out.bad.push(span.start..span.end);
         }
-        match self.out.diagnostics.len() {
-            n if n < MAX_FINDINGS => self.out.diagnostics.push(diagnostic),
-            n if n == MAX_FINDINGS => {
-                if let Some(last) = self.out.diagnostics.pop() {
-                    self.out.diagnostics.push(error::muted(last));
-                }
-                self.out.diagnostics.push(diagnostic);
-            }
-            _ => {}
+        if self.out.diagnostics.len() < MAX_FINDINGS {
+            self.out.diagnostics.push(diagnostic);
+        } else if !self.muted {
+            self.muted = true;
+            let last = self.out.diagnostics.pop();
+            self.out.diagnostics.extend(last.map(error::muted));
         }
     }
 }

@@ -53,7 +53,10 @@ pub fn duration(text: &str) -> Result<i64, &'static str> {
         let (digits, tail) = rest.split_at(n_digits);
         let n_letters = tail.bytes().take_while(|b| b.is_ascii_alphabetic()).count();
         let (letters, tail) = tail.split_at(n_letters);
-        let unit = UNITS.iter().position(|(name, _)| *name == letters).ok_or("the units are us, ms, s, m, h, d and w")?;
+        let unit = UNITS
+            .iter()
+            .position(|(name, _)| *name == letters)
+            .ok_or("the units are us, ms, s, m, h, d and w")?;
         if unit < next_unit {
             return Err("each unit stands once, greater units first");
         }
@@ -198,8 +201,12 @@ pub fn unescape(content: &str, braces: Braces) -> (String, Vec<BadEscape>) {
             Some((_, '0')) => Some('\0'),
             Some((_, c @ ('\\' | '"'))) => Some(c),
             Some((_, 'u')) => {
-                let digits = content.get(start + 2..).and_then(|rest| rest.strip_prefix('{')).and_then(|rest| rest.split_once('}'));
-                let value = digits.filter(|(d, _)| d.len() <= 6).and_then(|(d, _)| u32::from_str_radix(d, 16).ok());
+                let digits = content
+                    .get(start + 2..)
+                    .and_then(|rest| rest.strip_prefix('{'))
+                    .and_then(|rest| rest.split_once('}'));
+                let value =
+                    digits.filter(|(d, _)| d.len() <= 6).and_then(|(d, _)| u32::from_str_radix(d, 16).ok());
                 let value = value.and_then(char::from_u32);
                 if value.is_some() {
                     chars.by_ref().find(|(_, c)| *c == '}');
@@ -246,8 +253,18 @@ mod tests {
     #[test]
     fn dates_that_do_not_exist_are_rejected() {
         for text in [
-            "@1900-02-29", "@2023-02-29", "@2024-13-01", "@2024-00-01", "@2024-04-31", "@2024-5-1", "@0000-01-01",
-            "@2024-05-01T24:00:00Z", "@2024-05-01T12:60:00Z", "@2024-05-01T12:00:00.1234567Z", "@2024-05-01T", "@",
+            "@1900-02-29",
+            "@2023-02-29",
+            "@2024-13-01",
+            "@2024-00-01",
+            "@2024-04-31",
+            "@2024-5-1",
+            "@0000-01-01",
+            "@2024-05-01T24:00:00Z",
+            "@2024-05-01T12:60:00Z",
+            "@2024-05-01T12:00:00.1234567Z",
+            "@2024-05-01T",
+            "@",
             "@2024-05-01T12:00:00+19:00",
         ] {
             assert!(timestamp(text).is_err(), "{text}");
