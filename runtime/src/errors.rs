@@ -1,5 +1,6 @@
 //! What can go wrong with a program's surroundings: one constructor per code, E09xx.
 
+use crate::format::FormatError;
 use millstream_base::codes;
 use millstream_base::diagnostic::Diagnostic;
 use millstream_ir::flow::ConnectorSpec;
@@ -60,6 +61,11 @@ pub fn read_failed(spec: &ConnectorSpec, name: &str, error: &io::Error) -> Diagn
 pub fn write_failed(spec: &ConnectorSpec, error: &io::Error) -> Diagnostic {
     let headline = format!("writing to `{}` failed: {}", spec.name, plain(error));
     Diagnostic::new(codes::E0909, spec.span, headline).label("this sink")
+}
+
+/// A format or an option that this build does not know.
+pub fn format(error: FormatError) -> Diagnostic {
+    Diagnostic::new(codes::E0910, error.span, error.message).label("this format")
 }
 
 /// A row failed and the program says `on error fail`.

@@ -6,7 +6,12 @@
 pub mod connector;
 pub mod errors;
 pub mod format;
+pub mod intake;
 pub mod message;
 pub mod operator;
 pub mod reader;
+pub mod report;
+pub mod sink;
+pub mod source;
+pub mod time;
 pub mod watermark;

@@ -5,7 +5,6 @@
 //! language have been inlined; parameters are literals.
 
 mod display;
-mod inspect;
 mod like;
 
 pub use display::ExprText;

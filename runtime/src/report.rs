@@ -1,0 +1,245 @@
+//! What a run counted: shown at its end on a terminal or as JSON.
+
+use serde_json::json;
+use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Counts that another thread may watch while the job runs.
+#[derive(Default, Debug)]
+pub struct Progress {
+    pub rows: AtomicU64,
+    pub bytes: AtomicU64,
+    /// Bytes of all inputs of known size.
+    pub bytes_total: AtomicU64,
+}
+
+impl Progress {
+    pub fn add(&self, rows: u64, bytes: u64) {
+        self.rows.fetch_add(rows, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+#[derive(Default, Clone, Debug)]
+pub struct Report {
+    pub sources: Vec<SourceReport>,
+    pub streams: Vec<StreamReport>,
+    pub sinks: Vec<SinkReport>,
+    pub wall: Duration,
+    /// Why the run ended before its inputs did, if it did.
+    pub stopped: Option<&'static str>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct SourceReport {
+    pub name: Arc<str>,
+    /// Rows read, late ones too; unreadable ones not.
+    pub rows: u64,
+    pub bytes: u64,
+    pub late: u64,
+    pub failed: Failed,
+}
+
+/// Rows that failed in a stream's clauses.
+#[derive(Clone, Debug, Default)]
+pub struct StreamReport {
+    pub name: Arc<str>,
+    pub failed: Failed,
+    /// Rows that a clause left out because they came too late for it.
+    pub late_left_out: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct SinkReport {
+    pub name: Arc<str>,
+    pub rows: u64,
+}
+
+/// Failed rows: how many, and the first of each kind.
+#[derive(Clone, Debug, Default)]
+pub struct Failed {
+    pub rows: u64,
+    pub examples: Vec<Example>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Example {
+    pub reason: String,
+    /// Where in the program, or in the input.
+    pub place: String,
+    pub row: String,
+    pub rows: u64,
+}
+
+/// Kinds of failure that are told apart; what is over is still counted.
+const MAX_KINDS: usize = 20;
+
+impl Failed {
+    /// Counts a failed row. Rows that fail at one place, or whose reasons differ only in quoted or
+    /// numeric data, are of one kind.
+    pub fn add(&mut self, reason: &str, place: &str, row: &str) {
+        self.rows += 1;
+        let kind = kind_of(reason);
+        if let Some(known) =
+            self.examples.iter_mut().find(|e| kind_of(&e.reason) == kind && same_line(e, place))
+        {
+            known.rows += 1;
+        } else if self.examples.len() < MAX_KINDS {
+            let example = Example { reason: reason.into(), place: place.into(), row: row.into(), rows: 1 };
+            self.examples.push(example);
+        }
+    }
+}
+
+fn same_line(example: &Example, place: &str) -> bool {
+    // Places in data differ from row to row; places in the program end in a column.
+    example.place == place || example.place.contains(" record ")
+}
+
+/// A reason without the data in it.
+fn kind_of(reason: &str) -> String {
+    let mut kind = String::with_capacity(reason.len());
+    let mut quoted = false;
+    for c in reason.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            _ if quoted || c.is_ascii_digit() => {}
+            _ => kind.push(c),
+        }
+    }
+    kind
+}
+
+impl Report {
+    /// The report as a person reads it, a line per source, stream with failures, and sink.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        for s in &self.sources {
+            let _ = write!(out, "{:>14} rows  from {}", thousands(s.rows), s.name);
+            let _ = write!(out, " ({})", bytes(s.bytes));
+            if s.late > 0 {
+                let _ = write!(out, ", {} late", thousands(s.late));
+            }
+            out.push('\n');
+            s.failed.write(&mut out, "unreadable");
+        }
+        for s in &self.streams {
+            if s.late_left_out > 0 {
+                let _ = writeln!(out, "{:>14} late  left out of {}", thousands(s.late_left_out), s.name);
+            }
+            s.failed.write(&mut out, &format!("failed in {}", s.name));
+        }
+        for s in &self.sinks {
+            let _ = writeln!(out, "{:>14} rows  to {}", thousands(s.rows), s.name);
+        }
+        let seconds = self.wall.as_secs_f64();
+        let rows: u64 = self.sources.iter().map(|s| s.rows).sum();
+        let read: u64 = self.sources.iter().map(|s| s.bytes).sum();
+        let _ = write!(out, "{:>13.3} s", seconds);
+        if seconds > 0.05 {
+            let per_second = |n: u64| (n as f64 / seconds) as u64;
+            let _ = write!(out, "     {} rows/s, {}/s", thousands(per_second(rows)), bytes(per_second(read)));
+        }
+        out.push('\n');
+        if let Some(why) = self.stopped {
+            let _ = writeln!(out, "stopped: {why}");
+        }
+        out
+    }
+
+    pub fn json(&self) -> String {
+        let failed = |f: &Failed| {
+            let examples: Vec<_> = f
+                .examples
+                .iter()
+                .map(|e| json!({ "reason": e.reason, "place": e.place, "row": e.row, "rows": e.rows }))
+                .collect();
+            json!({ "rows": f.rows, "kinds": examples })
+        };
+        let sources: Vec<_> = self
+            .sources
+            .iter()
+            .map(|s| {
+                json!({ "name": &*s.name, "rows": s.rows, "bytes": s.bytes, "late": s.late, "unreadable": failed(&s.failed) })
+            })
+            .collect();
+        let streams: Vec<_> = self
+            .streams
+            .iter()
+            .map(|s| json!({ "name": &*s.name, "failed": failed(&s.failed), "late_left_out": s.late_left_out }))
+            .collect();
+        let sinks: Vec<_> = self.sinks.iter().map(|s| json!({ "name": &*s.name, "rows": s.rows })).collect();
+        json!({ "sources": sources, "streams": streams, "sinks": sinks, "wall_seconds": self.wall.as_secs_f64(), "stopped": self.stopped })
+            .to_string()
+    }
+}
+
+impl Failed {
+    fn write(&self, out: &mut String, what: &str) {
+        if self.rows == 0 {
+            return;
+        }
+        let _ = writeln!(out, "{:>14} rows  {what}", thousands(self.rows));
+        for e in &self.examples {
+            let _ = writeln!(out, "{:>14} ×     {}: {}", thousands(e.rows), e.place, e.reason);
+            let _ = writeln!(out, "{:>14}       first: {}", "", shortened(&e.row));
+        }
+    }
+}
+
+fn shortened(row: &str) -> String {
+    const LIMIT: usize = 160;
+    let line: String = row.chars().take(LIMIT).collect();
+    if line.len() < row.len() { format!("{line} …") } else { line }
+}
+
+/// `1234567` as `1,234,567`.
+pub fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, d) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(d);
+    }
+    out
+}
+
+/// Bytes in the unit that reads best.
+pub fn bytes(n: u64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    if n < 1000 {
+        return format!("{n} B");
+    }
+    let mut size = n as f64 / 1000.0;
+    let mut unit = 0;
+    while size >= 1000.0 && unit + 1 < UNITS.len() {
+        size /= 1000.0;
+        unit += 1;
+    }
+    format!("{size:.1} {}", UNITS[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_that_differ_in_data_are_one_kind() {
+        let mut failed = Failed::default();
+        failed.add("field `a`: expected int, found \"x\"", "f.ndjson record 3", "{}");
+        failed.add("field `a`: expected int, found \"yy\"", "f.ndjson record 9", "{}");
+        failed.add("field `b`: expected int, found \"x\"", "f.ndjson record 9", "{}");
+        assert_eq!(failed.rows, 3);
+        assert_eq!(failed.examples.iter().map(|e| e.rows).collect::<Vec<_>>(), [2, 1]);
+    }
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!([thousands(7), thousands(1234567)], ["7", "1,234,567"]);
+        assert_eq!([bytes(999), bytes(2_500_000)], ["999 B", "2.5 MB"]);
+    }
+}

@@ -1,0 +1,46 @@
+//! The worker's side of a sink: rows become bytes, bytes are written.
+
+use crate::format::Encoder;
+use crate::report::SinkReport;
+use millstream_ir::batch::Batch;
+use std::io::{self, Write};
+
+/// Bytes gathered before they are written.
+const BUFFER: usize = 64 << 10;
+
+pub struct Sink {
+    encoder: Box<dyn Encoder>,
+    writer: Box<dyn Write + Send>,
+    buffer: Vec<u8>,
+    pub report: SinkReport,
+}
+
+impl Sink {
+    pub fn new(mut encoder: Box<dyn Encoder>, writer: Box<dyn Write + Send>, report: SinkReport) -> Sink {
+        let mut buffer = Vec::with_capacity(BUFFER * 2);
+        encoder.header(&mut buffer);
+        Sink { encoder, writer, buffer, report }
+    }
+
+    pub fn write(&mut self, batch: &Batch) -> io::Result<()> {
+        self.report.rows += batch.n_rows as u64;
+        self.encoder.encode(batch, &mut self.buffer);
+        if self.buffer.len() >= BUFFER {
+            self.write_buffer()?;
+        }
+        Ok(())
+    }
+
+    /// Lets everything be seen: at the end, and whenever no input is waiting.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.encoder.flush(&mut self.buffer);
+        self.write_buffer()?;
+        self.writer.flush()
+    }
+
+    fn write_buffer(&mut self) -> io::Result<()> {
+        self.writer.write_all(&self.buffer)?;
+        self.buffer.clear();
+        Ok(())
+    }
+}

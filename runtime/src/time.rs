@@ -1,0 +1,17 @@
+//! The clock: the only place that reads it. Operators never do; they are told the time.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Processing time in microseconds since 1970 UTC.
+pub trait Clock: Send {
+    fn now(&self) -> i64;
+}
+
+/// The wall clock.
+pub struct WallClock;
+
+impl Clock for WallClock {
+    fn now(&self) -> i64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros() as i64)
+    }
+}
