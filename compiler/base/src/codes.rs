@@ -84,6 +84,28 @@ macro_rules! codes {
 
 codes! {
     E0001 "unknown-character";
+    E0002 "open-text";
+    E0003 "bad-escape";
+    E0004 "bad-number";
+    E0005 "bad-duration";
+    E0006 "bad-timestamp";
+    E0007 "single-quotes";
+    E0008 "bad-quoted-name";
+    E0009 "name-needs-backticks";
+    E0010 "foreign-operator";
+    E0011 "foreign-comment";
+    E0012 "needless-semicolon";
+    E0013 "lone-brace";
+    E0101 "unexpected-token";
+    E0102 "too-deep";
+    E0103 "given-twice";
+    E0104 "positional-after-named";
+    E0105 "missing-body";
+    E0106 "single-equals";
+    E0107 "chained-comparison";
+    E0108 "reserved-word";
+    E0109 "unclosed-bracket";
+    E0110 "trailing-comma";
     E0801 "row-failed";
     E0901 "connector-not-in-this-build";
     E0902 "cannot-open";
@@ -95,4 +117,6 @@ codes! {
     E0908 "read-failed";
     E0909 "write-failed";
     E0910 "unknown-format";
+    W0001 "glued-comment";
+    W0002 "stray-doc-comment";
 }

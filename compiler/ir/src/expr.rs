@@ -5,6 +5,7 @@
 //! language have been inlined; parameters are literals.
 
 mod display;
+mod inspect;
 mod like;
 
 pub use display::ExprText;

@@ -1,0 +1,261 @@
+//! The typed tree: a program whose names are resolved and whose expressions have types, clause by
+//! clause as the author wrote it. Expressions number the columns of the row as it enters their clause.
+
+mod text;
+
+use millstream_base::{FileId, Span};
+use millstream_ir::aggregate::AggregateFunction;
+use millstream_ir::expr::Expr;
+use millstream_ir::flow::{
+    ConnectorSpec, FieldSpec, FormatSpec, OnError, Schema, SinkSpec, TimeSpec, WindowAssigner,
+};
+use millstream_ir::types::Type;
+use std::sync::Arc;
+
+/// What a whole program means.
+#[derive(Debug, Default)]
+pub struct Program {
+    /// In the order of [`crate::names::Names::inputs`]; none where one is not carried out or wrong,
+    /// which has been reported.
+    pub inputs: Vec<Option<Input>>,
+    /// Streams in the order in which each comes after those that it reads.
+    pub order: Vec<InputId>,
+    pub sinks: Vec<Sink>,
+    pub tests: Vec<Test>,
+}
+
+/// The position of a source or stream in [`Program::inputs`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct InputId(pub usize);
+
+#[derive(Debug)]
+pub enum Input {
+    Source(Arc<Source>),
+    Stream(Stream),
+}
+
+#[derive(Debug)]
+pub struct Source {
+    pub name: Arc<str>,
+    pub doc: Option<String>,
+    pub span: Span,
+    /// Its position among the program's sources.
+    pub ordinal: u32,
+    pub connector: ConnectorSpec,
+    pub format: Option<FormatSpec>,
+    pub fields: Arc<[FieldSpec]>,
+    pub time: Option<TimeSpec>,
+    pub on_error: OnError,
+    /// All fields, and for an arrival-timed source the hidden time behind them.
+    pub schema: Schema,
+}
+
+#[derive(Debug)]
+pub struct Stream {
+    pub name: Arc<str>,
+    pub doc: Option<String>,
+    pub span: Span,
+    pub file: FileId,
+    pub query: Query,
+}
+
+#[derive(Clone, Debug)]
+pub struct Query {
+    pub from: Rows,
+    /// The rows of `from`.
+    pub schema: Schema,
+    pub clauses: Vec<Clause>,
+    pub on_error: OnError,
+    pub span: Span,
+}
+
+/// The rows of a source or stream, or one of its side streams.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rows {
+    pub of: InputId,
+    pub side: Side,
+    pub span: Span,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Side {
+    /// The rows themselves.
+    Main,
+    /// `late(NAME)`
+    Late,
+    /// `errors(NAME)`
+    Errors,
+}
+
+#[derive(Clone, Debug)]
+pub struct Clause {
+    pub kind: ClauseKind,
+    pub span: Span,
+    /// The rows after it.
+    pub schema: Schema,
+}
+
+#[derive(Clone, Debug)]
+pub enum ClauseKind {
+    Where(Expr),
+    /// Each adds a column; later ones see earlier ones.
+    Let(Vec<Expr>),
+    /// One per column of the clause's schema.
+    Select(Vec<Expr>),
+    Unnest(Expr),
+    Union(Vec<Rows>),
+    /// Changes no row; what the aggregating select below it refers to.
+    Window(WindowAssigner),
+    /// `time E`; the new time becomes the last, hidden column.
+    Time {
+        time: Expr,
+        disorder: i64,
+    },
+    Aggregate(Aggregate),
+}
+
+/// `group by` and its aggregating select.
+#[derive(Clone, Debug)]
+pub struct Aggregate {
+    pub window: WindowAssigner,
+    pub keys: Vec<Expr>,
+    pub calls: Vec<AggregateCall>,
+    /// One per column of the clause's schema. They number the keys, then the calls, then
+    /// `window.start`, `window.end` and the time of the result.
+    pub select: Vec<Expr>,
+    /// The columns of which `select` speaks.
+    pub grouped: Schema,
+    pub group_span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub struct AggregateCall {
+    pub function: AggregateFunction,
+    pub argument: Option<Expr>,
+    pub filter: Option<Expr>,
+    pub ignore_null: bool,
+    pub result: Type,
+    pub span: Span,
+}
+
+#[derive(Debug)]
+pub struct Sink {
+    pub name: Arc<str>,
+    pub doc: Option<String>,
+    pub span: Span,
+    pub from: Rows,
+    pub spec: Arc<SinkSpec>,
+}
+
+/// A `test` item.
+#[derive(Debug)]
+pub struct Test {
+    pub name: String,
+    pub file: FileId,
+    pub span: Span,
+    pub steps: Vec<TestStep>,
+}
+
+#[derive(Debug)]
+pub struct TestStep {
+    pub kind: TestStepKind,
+    pub span: Span,
+}
+
+#[derive(Debug)]
+pub enum TestStepKind {
+    Given { source: InputId, rows: GivenRows },
+    /// To a time.
+    Advance(TestTime),
+    Expect { rows: Rows, expectation: Expectation },
+}
+
+#[derive(Debug)]
+pub enum GivenRows {
+    Rows(Vec<GivenRow>),
+    File { path: String, span: Span },
+}
+
+/// One value per field of the source, constant.
+#[derive(Debug)]
+pub struct GivenRow {
+    pub values: Vec<TestValue>,
+    pub span: Span,
+}
+
+#[derive(Debug)]
+pub enum Expectation {
+    Rows { order: millstream_syntax::ast::RowOrder, rows: Vec<ExpectedRow>, span: Span },
+    Empty,
+    Count(u64),
+}
+
+/// The columns that are compared, by number, with their values.
+#[derive(Debug)]
+pub struct ExpectedRow {
+    pub values: Vec<(usize, TestValue)>,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub enum TestValue {
+    Constant(millstream_ir::value::Value),
+    /// `+5s`: microseconds after the test's start.
+    Relative(i64),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum TestTime {
+    Absolute(i64),
+    Relative(i64),
+}
+
+impl Program {
+    pub fn input(&self, id: InputId) -> Option<&Input> {
+        self.inputs.get(id.0).and_then(Option::as_ref)
+    }
+
+    pub fn sources(&self) -> impl Iterator<Item = (InputId, &Arc<Source>)> {
+        self.inputs.iter().enumerate().filter_map(|(i, input)| match input {
+            Some(Input::Source(source)) => Some((InputId(i), source)),
+            _ => None,
+        })
+    }
+
+    /// The streams, each after those that it reads.
+    pub fn streams(&self) -> impl Iterator<Item = (InputId, &Stream)> {
+        self.order.iter().filter_map(|id| match self.input(*id) {
+            Some(Input::Stream(stream)) => Some((*id, stream)),
+            _ => None,
+        })
+    }
+
+    /// The source or stream of this name.
+    pub fn find(&self, name: &str) -> Option<InputId> {
+        let named = |input: &Option<Input>| input.as_ref().is_some_and(|i| &**i.name() == name);
+        self.inputs.iter().position(named).map(InputId)
+    }
+}
+
+impl Input {
+    pub fn name(&self) -> &Arc<str> {
+        match self {
+            Input::Source(source) => &source.name,
+            Input::Stream(stream) => &stream.name,
+        }
+    }
+
+    pub fn schema(&self) -> &Schema {
+        match self {
+            Input::Source(source) => &source.schema,
+            Input::Stream(stream) => stream.query.result(),
+        }
+    }
+}
+
+impl Query {
+    /// The rows that it yields.
+    pub fn result(&self) -> &Schema {
+        self.clauses.last().map_or(&self.schema, |c| &c.schema)
+    }
+}

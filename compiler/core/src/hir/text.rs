@@ -1,0 +1,128 @@
+//! How the typed tree prints: one clause per line, columns as `name#number`, every expression with
+//! its type.
+
+use super::{Aggregate, ClauseKind, Input, Program, Query, Rows, Side};
+use crate::plan;
+use millstream_ir::expr::Expr;
+use millstream_ir::flow::{ConnectorSpec, Schema};
+use millstream_ir::text::format_duration;
+use std::fmt::{self, Write};
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        for (_, source) in self.sources() {
+            writeln!(f, "source {} {}", source.name, columns(&source.schema))?;
+            writeln!(f, "  from {}", connector(&source.connector))?;
+        }
+        for (_, stream) in self.streams() {
+            writeln!(f, "stream {} {}", stream.name, columns(stream.query.result()))?;
+            f.write_str(&self.query(&stream.query))?;
+        }
+        for sink in &self.sinks {
+            writeln!(f, "sink {}", sink.name)?;
+            writeln!(f, "  from {}", self.rows(sink.from))?;
+            writeln!(f, "  to {}", connector(&sink.spec.connector))?;
+        }
+        Ok(())
+    }
+}
+
+impl Program {
+    fn rows(&self, rows: Rows) -> String {
+        let name = self.input(rows.of).map_or("?", |i: &Input| i.name());
+        match rows.side {
+            Side::Main => name.to_string(),
+            Side::Late => format!("late({name})"),
+            Side::Errors => format!("errors({name})"),
+        }
+    }
+
+    fn query(&self, query: &Query) -> String {
+        let mut text = format!("  from {}\n", self.rows(query.from));
+        let mut schema = &query.schema;
+        for clause in &query.clauses {
+            let line = match &clause.kind {
+                ClauseKind::Where(condition) => format!("filter {}", typed(condition, schema)),
+                ClauseKind::Let(values) => {
+                    let added = clause.schema.columns.iter().enumerate().skip(schema.columns.len());
+                    let values = added.zip(values).map(|((number, column), value)| {
+                        format!("{}#{number} = {}", column.name, typed(value, &clause.schema))
+                    });
+                    format!("let {}", values.collect::<Vec<_>>().join(", "))
+                }
+                ClauseKind::Select(values) => {
+                    format!("select {}", selected(values, schema, &clause.schema))
+                }
+                ClauseKind::Unnest(list) => {
+                    let name = clause.schema.columns.last().map_or("?", |c| &c.name);
+                    format!("unnest {} as {name}", typed(list, schema))
+                }
+                ClauseKind::Union(others) => {
+                    let others: Vec<_> = others.iter().map(|o| self.rows(*o)).collect();
+                    format!("union {}", others.join(", "))
+                }
+                ClauseKind::Window(window) => format!("window {}", plan::window_text(window)),
+                ClauseKind::Time { time, disorder } => {
+                    format!("time {} disorder {}", typed(time, schema), format_duration(*disorder))
+                }
+                ClauseKind::Aggregate(aggregate) => self::aggregate(aggregate, schema, &clause.schema),
+            };
+            let _ = writeln!(text, "  {line}");
+            schema = &clause.schema;
+        }
+        text
+    }
+}
+
+fn aggregate(aggregate: &Aggregate, input: &Schema, output: &Schema) -> String {
+    let keys: Vec<_> = aggregate.keys.iter().map(|k| typed(k, input)).collect();
+    let calls = aggregate.calls.iter().map(|call| {
+        let (name, distinct) = plan::aggregate_name(call.function);
+        let argument = call.argument.as_ref().map_or(String::new(), |a| untyped(a, input));
+        let filter =
+            call.filter.as_ref().map_or(String::new(), |c| format!(" filter (where {})", untyped(c, input)));
+        format!("{name}({distinct}{argument}){filter} : {}", call.result)
+    });
+    format!(
+        "aggregate {} key [{}] calls [{}]\n  select {}",
+        plan::window_text(&aggregate.window),
+        keys.join(", "),
+        calls.collect::<Vec<_>>().join(", "),
+        selected(&aggregate.select, &aggregate.grouped, output)
+    )
+}
+
+fn selected(values: &[Expr], input: &Schema, output: &Schema) -> String {
+    let columns = values.iter().zip(&output.columns);
+    let columns = columns.map(|(value, column)| {
+        let hidden = if column.hidden { "hidden " } else { "" };
+        format!("{hidden}{} = {}", column.name, typed(value, input))
+    });
+    columns.collect::<Vec<_>>().join(", ")
+}
+
+fn untyped(expr: &Expr, schema: &Schema) -> String {
+    let name = |number: usize| {
+        let name = schema.columns.get(number).map_or("?", |c| &c.name);
+        format!("{name}#{number}")
+    };
+    expr.text(&name).to_string()
+}
+
+fn typed(expr: &Expr, schema: &Schema) -> String {
+    format!("{} : {}", untyped(expr, schema), expr.ty)
+}
+
+fn columns(schema: &Schema) -> String {
+    let columns = schema.columns.iter().map(|c| {
+        let hidden = if c.hidden { "hidden " } else { "" };
+        format!("{hidden}{}: {}", c.name, c.ty)
+    });
+    format!("[{}]", columns.collect::<Vec<_>>().join(", "))
+}
+
+/// `file(append: true, path: "a.csv")`. What a secret may have gone into is not shown: options print
+/// only if they are not text that came from elsewhere.
+fn connector(spec: &ConnectorSpec) -> String {
+    format!("{}(…)", spec.name)
+}

@@ -1,0 +1,169 @@
+//! The logical plan: what has to be computed, without the syntax. A graph in which streams that
+//! several read stand once; expressions number the columns of their node's first input.
+
+mod text;
+
+pub use text::{aggregate_name, aggregate_text, schema_text, window_text};
+
+use crate::hir;
+use millstream_base::Span;
+use millstream_ir::aggregate::AggregateCall;
+use millstream_ir::expr::Expr;
+use millstream_ir::flow::{OnError, Schema, SinkSpec, WindowAssigner};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct PlanId(pub usize);
+
+/// Inputs stand before their readers.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    pub nodes: Vec<Node>,
+    /// What the program was asked for: its sinks, in the order of their declaration.
+    pub roots: Vec<PlanId>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// The source, stream or sink that it belongs to.
+    pub name: Arc<str>,
+    /// The clause that it comes from.
+    pub span: Span,
+    pub inputs: Vec<PlanId>,
+    pub schema: Schema,
+    pub operator: Operator,
+    /// What happens to a row that fails in it.
+    pub on_error: OnError,
+}
+
+#[derive(Clone, Debug)]
+pub enum Operator {
+    /// Reads these fields of a source.
+    Scan {
+        source: Arc<hir::Source>,
+        columns: Vec<usize>,
+    },
+    /// The late rows of its input.
+    Late,
+    /// The failed rows of the source or stream that its inputs belong to.
+    Errors,
+    Filter(Expr),
+    /// Adds one column per expression; later ones see earlier ones.
+    Let(Vec<Expr>),
+    /// Exactly these columns.
+    Project(Vec<Expr>),
+    Unnest {
+        list: usize,
+    },
+    Union,
+    AssignTime {
+        disorder: i64,
+    },
+    WindowAggregate {
+        window: WindowAssigner,
+        keys: Vec<usize>,
+        aggregates: Vec<AggregateCall>,
+    },
+    Sink(Arc<SinkSpec>),
+}
+
+impl Plan {
+    pub fn node(&self, id: PlanId) -> &Node {
+        &self.nodes[id.0]
+    }
+
+    pub fn ids(&self) -> impl DoubleEndedIterator<Item = PlanId> + use<> {
+        (0..self.nodes.len()).map(PlanId)
+    }
+
+    pub fn add(&mut self, node: Node) -> PlanId {
+        self.nodes.push(node);
+        PlanId(self.nodes.len() - 1)
+    }
+
+    /// The nodes that a root depends on.
+    pub fn reachable(&self) -> BTreeSet<PlanId> {
+        let mut reached: BTreeSet<PlanId> = self.roots.iter().copied().collect();
+        for id in self.ids().rev() {
+            if reached.contains(&id) {
+                reached.extend(self.node(id).inputs.iter().copied());
+            }
+        }
+        reached
+    }
+
+    /// For each node, the nodes that read it; only those that a root depends on count.
+    pub fn readers(&self) -> Vec<Vec<PlanId>> {
+        let mut readers = vec![vec![]; self.nodes.len()];
+        for id in self.reachable() {
+            for input in &self.node(id).inputs {
+                readers[input.0].push(id);
+            }
+        }
+        readers
+    }
+
+    /// The names of the sources and streams whose failed rows somebody reads.
+    pub fn read_errors(&self) -> BTreeSet<Arc<str>> {
+        let reads = |id: &PlanId| matches!(self.node(*id).operator, Operator::Errors);
+        let inputs = self.reachable().into_iter().filter(reads).map(|id| self.node(id).name.clone());
+        inputs.collect()
+    }
+
+    /// Drops what no root depends on and puts inputs before their readers again.
+    pub fn compact(&mut self) {
+        let mut order = vec![];
+        let mut seen = BTreeSet::new();
+        for root in self.roots.clone() {
+            self.visit_inputs_first(root, &mut seen, &mut order);
+        }
+        let place = |id: PlanId| PlanId(order.iter().position(|o| *o == id).unwrap_or_default());
+        let nodes = order.iter().map(|id| {
+            let node = self.node(*id).clone();
+            Node { inputs: node.inputs.iter().map(|i| place(*i)).collect(), ..node }
+        });
+        let nodes = nodes.collect();
+        self.roots = self.roots.iter().map(|r| place(*r)).collect();
+        self.nodes = nodes;
+    }
+
+    fn visit_inputs_first(&self, id: PlanId, seen: &mut BTreeSet<PlanId>, order: &mut Vec<PlanId>) {
+        if !seen.insert(id) {
+            return;
+        }
+        for input in &self.node(id).inputs {
+            self.visit_inputs_first(*input, seen, order);
+        }
+        order.push(id);
+    }
+}
+
+impl Node {
+    /// The expressions that it computes.
+    pub fn exprs(&self) -> Vec<&Expr> {
+        match &self.operator {
+            Operator::Filter(condition) => vec![condition],
+            Operator::Let(exprs) | Operator::Project(exprs) => exprs.iter().collect(),
+            _ => vec![],
+        }
+    }
+
+    pub fn exprs_mut(&mut self) -> Vec<&mut Expr> {
+        match &mut self.operator {
+            Operator::Filter(condition) => vec![condition],
+            Operator::Let(exprs) | Operator::Project(exprs) => exprs.iter_mut().collect(),
+            _ => vec![],
+        }
+    }
+
+    /// Whether a row can fail in it.
+    pub fn can_fail(&self) -> bool {
+        match &self.operator {
+            Operator::Scan { .. } => true,
+            // A sum that does not fit fails its output row.
+            Operator::WindowAggregate { .. } => true,
+            _ => self.exprs().into_iter().any(Expr::can_fail),
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! How plans print: a tree per sink, root first; what several read is written out once.
+
+use super::{Node, Operator, Plan, PlanId};
+use millstream_ir::aggregate::{AggregateCall, AggregateFunction};
+use millstream_ir::expr::Expr;
+use millstream_ir::flow::{Schema, WindowAssigner};
+use millstream_ir::text::format_duration;
+use std::collections::BTreeSet;
+use std::fmt::{self, Write};
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let mut printer = Printer { plan: self, shared: self.shared(), printed: BTreeSet::new() };
+        for root in &self.roots {
+            let mut text = String::new();
+            printer.tree(*root, &mut text, "", "");
+            f.write_str(&text)?;
+        }
+        Ok(())
+    }
+}
+
+impl Plan {
+    /// The tree below one node.
+    pub fn subtree(&self, id: PlanId) -> String {
+        let mut text = String::new();
+        let mut printer = Printer { plan: self, shared: BTreeSet::new(), printed: BTreeSet::new() };
+        printer.tree(id, &mut text, "", "");
+        text
+    }
+
+    /// Nodes with several readers; a later one is shown as a reference.
+    fn shared(&self) -> BTreeSet<PlanId> {
+        let readers = self.readers();
+        self.ids().filter(|id| readers[id.0].len() > 1).collect()
+    }
+}
+
+struct Printer<'a> {
+    plan: &'a Plan,
+    shared: BTreeSet<PlanId>,
+    printed: BTreeSet<PlanId>,
+}
+
+impl Printer<'_> {
+    fn tree(&mut self, id: PlanId, text: &mut String, first: &str, rest: &str) {
+        let node = self.plan.node(id);
+        let mark = if self.shared.contains(&id) { format!("#{} ", id.0) } else { String::new() };
+        if !self.printed.insert(id) {
+            let _ = writeln!(text, "{first}{mark}(above)");
+            return;
+        }
+        let mut lines = self.lines(node);
+        if let Some(line) = lines.first_mut() {
+            line.insert_str(0, &mark);
+        }
+        let mut first = first.to_string();
+        let mut rest = rest.to_string();
+        // Lines after the first of one node hang below it as a node of their own.
+        for (i, line) in lines.iter().enumerate() {
+            if i > 0 {
+                first = format!("{rest}└─ ");
+                rest.push_str("   ");
+            }
+            let _ = writeln!(text, "{first}{line}");
+        }
+        let n_inputs = node.inputs.len();
+        for (i, input) in node.inputs.iter().enumerate() {
+            let (branch, below) = if i + 1 == n_inputs { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+            self.tree(*input, text, &format!("{rest}{branch}"), &format!("{rest}{below}"));
+        }
+    }
+
+    fn lines(&self, node: &Node) -> Vec<String> {
+        let input = node.inputs.first().map(|i| &self.plan.node(*i).schema);
+        let line = match &node.operator {
+            Operator::Scan { source, .. } => {
+                let scan = format!("Scan {} {}", node.name, schema_text(&node.schema));
+                return match &source.time {
+                    None => vec![scan],
+                    Some(time) => {
+                        let field = source.fields.get(time.field).map_or("?", |f| &f.name);
+                        let disorder = duration_field("disorder", time.disorder);
+                        vec![format!("Watermark {{ on: {field}{disorder} }}"), scan]
+                    }
+                };
+            }
+            Operator::Late => format!("Late {} {}", node.name, schema_text(&node.schema)),
+            Operator::Errors => format!("Errors {} {}", node.name, schema_text(&node.schema)),
+            Operator::Filter(condition) => format!("Filter {{ {} }}", expr_text(condition, input, &[])),
+            Operator::Let(exprs) => {
+                let n_inputs = input.map_or(0, |s| s.columns.len());
+                let added: Vec<&str> =
+                    node.schema.columns.iter().skip(n_inputs).map(|c| &*c.name).collect();
+                let exprs = exprs.iter().zip(&added);
+                let exprs =
+                    exprs.map(|(e, name)| format!("{name} = {}", expr_text(e, input, &added)));
+                format!("Let {{ {} }}", exprs.collect::<Vec<_>>().join(", "))
+            }
+            Operator::Project(exprs) => {
+                let columns = exprs.iter().zip(&node.schema.columns).enumerate();
+                let columns = columns.map(|(i, (expr, column))| {
+                    let name = column_text(&node.schema, i);
+                    let value = expr_text(expr, input, &[]);
+                    let same = value == *column.name;
+                    if same { format!("{name}: {}", column.ty) } else { format!("{name}: {} = {value}", column.ty) }
+                });
+                format!("Project [{}]", columns.collect::<Vec<_>>().join(", "))
+            }
+            Operator::Unnest { list } => {
+                let name = node.schema.columns.last().map_or("?", |c| &c.name);
+                let list = input.and_then(|s| s.columns.get(*list)).map_or("?", |c| &c.name);
+                format!("Unnest {{ {name}: {list} }}")
+            }
+            Operator::Union => "Union".to_string(),
+            Operator::AssignTime { disorder } => {
+                let on = node.schema.columns.get(node.schema.time).map_or("?", |c| &c.name);
+                format!("Watermark {{ on: {on}{} }}", duration_field("disorder", *disorder))
+            }
+            Operator::WindowAggregate { window, keys, aggregates } => {
+                let name = |c: usize| input.and_then(|s| s.columns.get(c)).map_or("?".into(), |c| c.name.to_string());
+                let keys: Vec<_> = keys.iter().map(|k| name(*k)).collect();
+                let aggregates: Vec<_> = aggregates.iter().map(|a| aggregate_text(a, &name)).collect();
+                format!(
+                    "WindowAgg {{ window: {}, key: [{}], aggs: [{}], emit: final }}",
+                    window_text(window),
+                    keys.join(", "),
+                    aggregates.join(", ")
+                )
+            }
+            Operator::Sink(_) => format!("Emit {} {}", node.name, schema_text(&node.schema)),
+        };
+        vec![line]
+    }
+}
+
+fn duration_field(name: &str, micros: i64) -> String {
+    if micros == 0 { String::new() } else { format!(", {name}: {}", format_duration(micros)) }
+}
+
+/// `tumbling(1m)`
+pub fn window_text(window: &WindowAssigner) -> String {
+    match window {
+        WindowAssigner::Tumbling { size, offset } => {
+            format!("tumbling({}{})", format_duration(*size), duration_field("offset", *offset))
+        }
+    }
+}
+
+/// `[user: string, n: int]`; hidden columns in parentheses.
+pub fn schema_text(schema: &Schema) -> String {
+    let columns = schema.columns.iter().enumerate();
+    let columns = columns.map(|(i, c)| format!("{}: {}", column_text(schema, i), c.ty));
+    format!("[{}]", columns.collect::<Vec<_>>().join(", "))
+}
+
+fn column_text(schema: &Schema, number: usize) -> String {
+    match schema.columns.get(number) {
+        Some(column) if column.hidden => format!("({})", column.name),
+        Some(column) => column.name.to_string(),
+        None => "?".to_string(),
+    }
+}
+
+fn expr_text(expr: &Expr, input: Option<&Schema>, added: &[&str]) -> String {
+    let n_inputs = input.map_or(0, |s| s.columns.len());
+    let name = |number: usize| match input.and_then(|s| s.columns.get(number)) {
+        Some(column) => column.name.to_string(),
+        None => added.get(number.wrapping_sub(n_inputs)).map_or("?".to_string(), |n| n.to_string()),
+    };
+    expr.text(&name).to_string()
+}
+
+/// `sum(amount)`
+pub fn aggregate_text(call: &AggregateCall, name: &dyn Fn(usize) -> String) -> String {
+    let (function, distinct) = aggregate_name(call.function);
+    let argument = call.argument.as_ref().map_or(String::new(), |(column, _)| name(*column));
+    let nulls = if call.ignore_null { ", ignore_null: true" } else { "" };
+    let filter = call.filter.map_or(String::new(), |c| format!(" filter (where {})", name(c)));
+    format!("{function}({distinct}{argument}{nulls}){filter}")
+}
+
+/// What the language calls an aggregate, and the word in front of its argument.
+pub fn aggregate_name(function: AggregateFunction) -> (&'static str, &'static str) {
+    match function {
+        AggregateFunction::Count => ("count", ""),
+        AggregateFunction::CountDistinct => ("count", "distinct "),
+        AggregateFunction::Sum => ("sum", ""),
+        AggregateFunction::Average => ("avg", ""),
+        AggregateFunction::Minimum => ("min", ""),
+        AggregateFunction::Maximum => ("max", ""),
+        AggregateFunction::First => ("first", ""),
+        AggregateFunction::Last => ("last", ""),
+        AggregateFunction::Any => ("any", ""),
+        AggregateFunction::All => ("all", ""),
+        AggregateFunction::Collect => ("collect", ""),
+        AggregateFunction::CollectDistinct => ("collect", "distinct "),
+    }
+}

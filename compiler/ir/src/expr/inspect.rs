@@ -1,0 +1,109 @@
+//! What can be said of an expression by looking at it: which columns it reads, whether it can fail
+//! its row, whether two are the same.
+
+use super::{BinaryOp, CastMode, Expr, ExprKind};
+use crate::eval::cast_can_fail;
+use crate::types::TypeKind;
+use std::collections::BTreeSet;
+
+impl Expr {
+    /// The columns that it reads.
+    pub fn columns(&self) -> BTreeSet<usize> {
+        let mut columns = BTreeSet::new();
+        self.visit(&mut |part| {
+            if let ExprKind::Column(number) = part.kind {
+                columns.insert(number);
+            }
+        });
+        columns
+    }
+
+    /// Gives every column that it reads another number.
+    pub fn renumber(&mut self, mut number: impl FnMut(usize) -> usize) {
+        self.rewrite(&mut |part| {
+            if let ExprKind::Column(column) = &mut part.kind {
+                *column = number(*column);
+            }
+        });
+    }
+
+    /// Whether there may be a row that it fails. Errs on the side of yes.
+    pub fn can_fail(&self) -> bool {
+        self.fails_itself() || self.children().into_iter().any(Expr::can_fail)
+    }
+
+    /// Whether this operation can fail where its parts do not.
+    fn fails_itself(&self) -> bool {
+        match &self.kind {
+            ExprKind::Column(_)
+            | ExprKind::Literal(_)
+            | ExprKind::Local(_)
+            | ExprKind::Let { .. }
+            | ExprKind::And(..)
+            | ExprKind::Or(..)
+            | ExprKind::Not(_)
+            | ExprKind::IsNull(_)
+            | ExprKind::Coalesce(..)
+            | ExprKind::If { .. }
+            | ExprKind::Concat(_)
+            | ExprKind::In { .. }
+            | ExprKind::Like { .. }
+            | ExprKind::Matches { .. }
+            | ExprKind::Field { .. }
+            | ExprKind::Member { .. }
+            | ExprKind::List(_)
+            | ExprKind::Record(_)
+            | ExprKind::Comprehension { .. }
+            | ExprKind::Bucket { .. } => false,
+            ExprKind::Unary(_, operand) => operand.ty.kind != TypeKind::Float,
+            ExprKind::Binary(op, left, _) => match op {
+                BinaryOp::Add
+                | BinaryOp::Subtract
+                | BinaryOp::Multiply
+                | BinaryOp::Divide
+                | BinaryOp::Remainder => left.ty.kind != TypeKind::Float,
+                _ => false,
+            },
+            ExprKind::Cast { value, mode } => *mode == CastMode::Strict && cast_can_fail(&value.ty, &self.ty),
+            ExprKind::Index { base, .. } => matches!(base.ty.kind, TypeKind::List(_)),
+            ExprKind::Call { function, .. } => function.can_fail,
+        }
+    }
+
+    /// Whether both compute the same, wherever they stand in the program.
+    pub fn same(&self, other: &Expr) -> bool {
+        if self.ty != other.ty {
+            return false;
+        }
+        let (left, right) = (self.children(), other.children());
+        self.same_operation(other)
+            && left.len() == right.len()
+            && left.into_iter().zip(right).all(|(a, b)| a.same(b))
+    }
+
+    fn same_operation(&self, other: &Expr) -> bool {
+        match (&self.kind, &other.kind) {
+            (ExprKind::Column(a), ExprKind::Column(b)) | (ExprKind::Local(a), ExprKind::Local(b)) => a == b,
+            (ExprKind::Literal(a), ExprKind::Literal(b)) => a == b,
+            (ExprKind::Let { local: a, .. }, ExprKind::Let { local: b, .. }) => a == b,
+            (ExprKind::Unary(a, _), ExprKind::Unary(b, _)) => a == b,
+            (ExprKind::Binary(a, ..), ExprKind::Binary(b, ..)) => a == b,
+            (ExprKind::Like { pattern: a, .. }, ExprKind::Like { pattern: b, .. }) => a == b,
+            (ExprKind::Matches { regex: a, .. }, ExprKind::Matches { regex: b, .. }) => {
+                a.0.as_str() == b.0.as_str()
+            }
+            (ExprKind::Cast { mode: a, .. }, ExprKind::Cast { mode: b, .. }) => a == b,
+            (ExprKind::Field { field: a, .. }, ExprKind::Field { field: b, .. }) => a == b,
+            (ExprKind::Member { name: a, .. }, ExprKind::Member { name: b, .. }) => a == b,
+            (
+                ExprKind::Comprehension { local: a, condition: c, .. },
+                ExprKind::Comprehension { local: b, condition: d, .. },
+            ) => a == b && c.is_some() == d.is_some(),
+            (ExprKind::Bucket { size: a, offset: c, .. }, ExprKind::Bucket { size: b, offset: d, .. }) => {
+                a == b && c == d
+            }
+            (ExprKind::Call { function: a, .. }, ExprKind::Call { function: b, .. }) => std::ptr::eq(*a, *b),
+            (a, b) => std::mem::discriminant(a) == std::mem::discriminant(b),
+        }
+    }
+}

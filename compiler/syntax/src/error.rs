@@ -1,0 +1,247 @@
+//! What the lexer and the parser have to say: one function per code.
+//!
+//! Which things were expected at a place, and in what words, is decided in `expected`.
+
+use millstream_base::{Diagnostic, Span, codes};
+
+// ---------- lexing ----------
+
+pub fn unknown_character(span: Span, character: &str) -> Diagnostic {
+    let shown: String = character.chars().flat_map(char::escape_debug).collect();
+    let d = Diagnostic::new(codes::E0001, span, format!("the character `{shown}` has no meaning here"))
+        .label("not part of the language");
+    match character {
+        "\u{a0}" | "\u{202f}" | "\u{2007}" => d
+            .note("it is a space that does not break, often from a web page")
+            .fix("write a plain space", span, " "),
+        "“" | "”" | "„" => d.fix("write a straight quote", span, "\""),
+        "&" => d.help("write `and` for the logical operator"),
+        "$" => d.help("parameters are used by their plain name"),
+        _ => d.fix("remove it", span, ""),
+    }
+}
+
+pub fn open_text(span: Span, what: &str) -> Diagnostic {
+    let d = Diagnostic::new(codes::E0002, span, format!("this {what} does not end on its line"))
+        .label("its closing `\"` is missing")
+        .note("text ends on the line it begins on; a line break inside is written `\\n`");
+    d.fix("close it here", span.at_end(), "\"")
+}
+
+pub fn bad_escape(span: Span, written: &str) -> Diagnostic {
+    Diagnostic::new(codes::E0003, span, format!("`{written}` is not an escape"))
+        .label("unknown escape")
+        .note("the escapes are `\\n`, `\\t`, `\\r`, `\\0`, `\\\\`, `\\\"` and `\\u{e9}`")
+        .help("write `r\"…\"` for text without escapes, such as a regular expression")
+}
+
+pub fn bad_number(span: Span, written: &str, reason: &str) -> Diagnostic {
+    Diagnostic::new(codes::E0004, span, format!("`{written}` is not a number of this language"))
+        .label("bad number")
+        .note(reason)
+}
+
+/// Digits that run into letters, or lack a digit before the point.
+pub fn malformed_number(span: Span, written: &str) -> Diagnostic {
+    let d = Diagnostic::new(codes::E0004, span, format!("`{written}` is neither a number nor a duration"))
+        .label("bad number");
+    if written.starts_with('.') {
+        return d.fix("write the digit before the point", span, format!("0{written}"));
+    }
+    let n_digits = written.bytes().take_while(|b| b.is_ascii_digit() || *b == b'_').count();
+    let (digits, letters) = written.split_at(n_digits);
+    let unit = match letters.to_ascii_lowercase().as_str() {
+        "sec" | "secs" | "second" | "seconds" => Some("s"),
+        "min" | "mins" | "minute" | "minutes" => Some("m"),
+        "hr" | "hrs" | "hour" | "hours" => Some("h"),
+        "day" | "days" => Some("d"),
+        "week" | "weeks" => Some("w"),
+        "msec" | "millis" | "milliseconds" => Some("ms"),
+        "usec" | "micros" | "microseconds" => Some("us"),
+        _ => None,
+    };
+    match unit {
+        Some(unit) => d.fix("write the short unit", span, format!("{digits}{unit}")),
+        None if letters.starts_with('.') && letters.ends_with(|c: char| "smhdw".contains(c)) => {
+            d.help("durations have whole parts: write `1h30m` for one hour and a half")
+        }
+        None => d.note("durations have the units us, ms, s, m, h, d and w, as in `250ms` or `1h30m`"),
+    }
+}
+
+pub fn bad_duration(span: Span, written: &str, reason: &str) -> Diagnostic {
+    Diagnostic::new(codes::E0005, span, format!("`{written}` is not a duration"))
+        .label("bad duration")
+        .note(reason)
+}
+
+pub fn bad_timestamp(span: Span, written: &str, reason: &str) -> Diagnostic {
+    Diagnostic::new(codes::E0006, span, format!("`{written}` is not a timestamp"))
+        .label("bad timestamp")
+        .note(reason)
+}
+
+pub fn single_quotes(span: Span, written: &str) -> Diagnostic {
+    let inside = written.strip_prefix('\'').unwrap_or(written);
+    let inside = inside.strip_suffix('\'').unwrap_or(inside);
+    Diagnostic::new(codes::E0007, span, "text stands in double quotes").label("single quotes").fix(
+        "use double quotes",
+        span,
+        format!("\"{}\"", inside.replace('"', "\\\"")),
+    )
+}
+
+pub fn bad_quoted_name(span: Span, reason: &str) -> Diagnostic {
+    Diagnostic::new(codes::E0008, span, "this name in backticks is not complete")
+        .label("bad name")
+        .note(reason)
+}
+
+pub fn unquoted_name(span: Span, name: &str) -> Diagnostic {
+    Diagnostic::new(codes::E0009, span, format!("the name `{name}` needs backticks"))
+        .label("has other letters than A to Z")
+        .fix("write it in backticks", span, format!("`{name}`"))
+}
+
+pub fn foreign_operator(span: Span, written: &str, meant: &str) -> Diagnostic {
+    Diagnostic::new(codes::E0010, span, format!("`{written}` is written `{meant}` in this language"))
+        .label("from another language")
+        .fix(
+            format!("write `{meant}`"),
+            span,
+            if written == "!" { format!("{meant} ") } else { meant.to_string() },
+        )
+}
+
+pub fn foreign_comment(span: Span, written: &str) -> Diagnostic {
+    let d = Diagnostic::new(codes::E0011, span, "comments begin with `--`").label("from another language");
+    if written.starts_with("/*") {
+        return d.help("there is no block comment: begin each line with `--`");
+    }
+    let sign = if written.starts_with("//") { 2 } else { 1 };
+    d.fix("write `--`", Span { end: span.start + sign, ..span }, "--")
+}
+
+pub fn semicolon(span: Span) -> Diagnostic {
+    Diagnostic::new(codes::E0012, span, "nothing ends with a semicolon")
+        .label("not needed")
+        .note("each item and each clause begins with its own word")
+        .fix("remove it", span, "")
+}
+
+pub fn lone_brace(span: Span) -> Diagnostic {
+    Diagnostic::new(codes::E0013, span, "this brace closes nothing").label("no interpolation is open").fix(
+        "write `}}` for a brace",
+        span,
+        "}}",
+    )
+}
+
+pub fn glued_comment(span: Span, dashes: Span) -> Diagnostic {
+    Diagnostic::new(codes::W0001, span, "this is a comment, not a subtraction")
+        .label("comment")
+        .fix("subtract the negative", dashes, "- -")
+        .fix("set the comment apart", dashes, " --")
+}
+
+// ---------- parsing ----------
+
+/// The parser met `found` where `expected` (ready for display, or empty) could have stood.
+pub fn unexpected(span: Span, found: &str, expected: &str) -> Diagnostic {
+    let d = Diagnostic::new(codes::E0101, span, format!("{found} is not expected here"));
+    if expected.is_empty() {
+        d.label("not expected")
+    } else {
+        d.label("not expected").note(format!("expected {expected}"))
+    }
+}
+
+/// Something is missing at the end of a line.
+pub fn missing(span: Span, expected: &str) -> Diagnostic {
+    let d = Diagnostic::new(codes::E0101, span, format!("expected {expected} here"));
+    d.label("something is missing")
+}
+
+pub fn too_deep(span: Span, what: &str) -> Diagnostic {
+    Diagnostic::new(
+        codes::E0102,
+        span,
+        format!("this {what} is nested more than {} levels deep", crate::ast::MAX_HEIGHT),
+    )
+    .label("too deep")
+    .note("each bracket is a level, and so is each operator of a chain such as `a + b + c`")
+    .help("give parts of it names with `let`, or use a list: `x in [1, 2, 3]`")
+}
+
+pub fn given_twice(what: &str, again: Span, first: Span) -> Diagnostic {
+    Diagnostic::new(codes::E0103, again, format!("`{what}` is given twice"))
+        .label("given again")
+        .also(first, "given here first")
+}
+
+pub fn positional_after_named(span: Span, named: Span) -> Diagnostic {
+    Diagnostic::new(codes::E0104, span, "an argument without a name stands behind one with a name")
+        .label("needs a name")
+        .also(named, "the first with a name")
+        .help("put arguments without names first")
+}
+
+pub fn missing_body(span: Span, name: &str, what: &str) -> Diagnostic {
+    Diagnostic::new(codes::E0105, span, format!("the {what} `{name}` has no body")).label("no body").help(
+        if what == "function" {
+            "write `= EXPRESSION` behind its type"
+        } else {
+            "write `{ state … add … result … }` behind its type"
+        },
+    )
+}
+
+pub fn single_equals(span: Span) -> Diagnostic {
+    Diagnostic::new(codes::E0106, span, "values are compared with `==`").label("does not compare").fix(
+        "compare with `==`",
+        span,
+        "==",
+    )
+}
+
+pub fn chained_comparison(span: Span, first: Option<Span>) -> Diagnostic {
+    let d = Diagnostic::new(codes::E0107, span, "comparisons do not chain")
+        .label("a second comparison")
+        .help("join two comparisons with `and`, or write `x between a and b`");
+    match first {
+        Some(first) => d.also(first, "the first comparison"),
+        None => d,
+    }
+}
+
+pub fn reserved_word(span: Span, word: &str, expected: &str) -> Diagnostic {
+    Diagnostic::new(codes::E0108, span, format!("`{word}` is a reserved word and no name here"))
+        .label("reserved")
+        .note(format!("expected {expected}"))
+        .fix("write it in backticks", span, format!("`{word}`"))
+}
+
+pub fn unclosed(span: Span, bracket: &str, at: Span, expected: &str) -> Diagnostic {
+    Diagnostic::new(codes::E0109, at, format!("the `{bracket}` is never closed"))
+        .label("not closed before this")
+        .also(span, "opened here")
+        .note(format!("expected {expected}"))
+}
+
+pub fn trailing_comma(comma: Span, list: &str) -> Diagnostic {
+    Diagnostic::new(codes::E0110, comma, format!("{list} can't end in a comma"))
+        .label("nothing follows it")
+        .note("only lists in brackets may end in a comma")
+        .fix("remove the comma", comma, "")
+}
+
+pub fn stray_doc(span: Span) -> Diagnostic {
+    Diagnostic::new(codes::W0002, span, "this doc comment belongs to nothing")
+        .label("not above an item or field")
+        .fix("make it a plain comment", Span { end: span.start + 3, ..span }, "--")
+}
+
+/// Said on the last finding that is shown when there are too many.
+pub fn muted(last: Diagnostic) -> Diagnostic {
+    last.note("there are more faults of this kind in the file, which are not shown")
+}

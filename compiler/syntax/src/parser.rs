@@ -1,0 +1,72 @@
+//! Runs the generated parser over tokens.
+
+use crate::builder::{Builder, Parsed, ParserToken};
+use crate::lexer::Lexed;
+use crate::token::{Token, TokenKind};
+use lalrpop_util::{ParseError, lalrpop_mod};
+use millstream_base::{Diagnostic, FileId};
+
+lalrpop_mod!(
+    #[allow(clippy::all, unused_imports, dead_code, non_snake_case, unused_parens)]
+    generated,
+    "/millstream.rs"
+);
+
+/// What a successful parse yields.
+pub struct Success {
+    pub tree: Parsed,
+    pub diagnostics: Vec<Diagnostic>,
+    /// Starts of the doc comments that were attached.
+    pub used_docs: Vec<u32>,
+}
+
+/// Where a parse got stuck.
+#[derive(Debug)]
+pub struct Stuck {
+    /// Index of the token that does not fit, in the tokens given; their number at the end.
+    pub at: usize,
+    /// Names of terminals, as in the grammar.
+    pub expected: Vec<String>,
+}
+
+/// What a parse reads: one file, cut.
+#[derive(Clone, Copy)]
+pub struct Input<'a> {
+    pub file: FileId,
+    pub text: &'a str,
+    pub lexed: &'a Lexed,
+}
+
+/// Parses `tokens`, and nothing else, as what `mode` asks for.
+pub fn run(input: Input, mode: TokenKind, tokens: &[Token]) -> Result<Success, Stuck> {
+    run_extended(input, mode, tokens, &[])
+}
+
+/// As [`run`], with made-up tokens behind the last: to parse the beginning of something alone.
+pub fn run_extended(
+    input: Input,
+    mode: TokenKind,
+    tokens: &[Token],
+    more: &[(TokenKind, &str)],
+) -> Result<Success, Stuck> {
+    let start = tokens.first().map_or(0, |t| t.start as usize);
+    let end = tokens.last().map_or(0, |t| t.end as usize);
+    let first: ParserToken = (start, (mode, ""), start);
+    let written = tokens.iter().map(|t| (t.start as usize, (t.kind, t.text(input.text)), t.end as usize));
+    let made_up = more.iter().map(|(kind, text)| (end, (*kind, *text), end));
+    let stream = std::iter::once(first).chain(written).chain(made_up).map(Ok);
+    let mut builder = Builder::new(input.file, input.text, input.lexed);
+    match generated::StartParser::new().parse(&mut builder, stream) {
+        Ok(tree) => Ok(Success { tree, diagnostics: builder.diagnostics, used_docs: builder.used_docs }),
+        Err(ParseError::UnrecognizedToken { token: (l, _, _), expected }) => {
+            Err(Stuck { at: tokens.partition_point(|t| (t.start as usize) < l), expected })
+        }
+        Err(ParseError::ExtraToken { token: (l, _, _) }) => {
+            Err(Stuck { at: tokens.partition_point(|t| (t.start as usize) < l), expected: vec![] })
+        }
+        Err(ParseError::UnrecognizedEof { expected, .. }) => Err(Stuck { at: tokens.len(), expected }),
+        Err(ParseError::InvalidToken { .. } | ParseError::User { .. }) => {
+            Err(Stuck { at: tokens.len(), expected: vec![] })
+        }
+    }
+}
