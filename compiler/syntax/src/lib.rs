@@ -5,6 +5,7 @@
 
 pub mod ast;
 mod builder;
+pub mod dump;
 mod error;
 pub mod lexer;
 pub mod literal;

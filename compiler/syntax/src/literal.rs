@@ -33,7 +33,7 @@ fn plain_digits(text: &str) -> Option<String> {
     Some(text.replace('_', ""))
 }
 
-const UNITS: [(&str, i64); 7] = [
+pub(crate) const UNITS: [(&str, i64); 7] = [
     ("w", 7 * 24 * 3_600_000_000),
     ("d", 24 * 3_600_000_000),
     ("h", 3_600_000_000),
