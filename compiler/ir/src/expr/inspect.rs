@@ -1,9 +1,7 @@
-//! What can be said of an expression by looking at it: which columns it reads, whether it can fail
-//! its row, whether two are the same.
+//! What can be said of an expression by looking at it: which columns it reads, whether two
+//! are the same.
 
-use super::{BinaryOp, CastMode, Expr, ExprKind};
-use crate::eval::cast_can_fail;
-use crate::types::TypeKind;
+use super::{Expr, ExprKind};
 use std::collections::BTreeSet;
 
 impl Expr {
@@ -25,49 +23,6 @@ impl Expr {
                 *column = number(*column);
             }
         });
-    }
-
-    /// Whether there may be a row that it fails. Errs on the side of yes.
-    pub fn can_fail(&self) -> bool {
-        self.fails_itself() || self.children().into_iter().any(Expr::can_fail)
-    }
-
-    /// Whether this operation can fail where its parts do not.
-    fn fails_itself(&self) -> bool {
-        match &self.kind {
-            ExprKind::Column(_)
-            | ExprKind::Literal(_)
-            | ExprKind::Local(_)
-            | ExprKind::Let { .. }
-            | ExprKind::And(..)
-            | ExprKind::Or(..)
-            | ExprKind::Not(_)
-            | ExprKind::IsNull(_)
-            | ExprKind::Coalesce(..)
-            | ExprKind::If { .. }
-            | ExprKind::Concat(_)
-            | ExprKind::In { .. }
-            | ExprKind::Like { .. }
-            | ExprKind::Matches { .. }
-            | ExprKind::Field { .. }
-            | ExprKind::Member { .. }
-            | ExprKind::List(_)
-            | ExprKind::Record(_)
-            | ExprKind::Comprehension { .. }
-            | ExprKind::Bucket { .. } => false,
-            ExprKind::Unary(_, operand) => operand.ty.kind != TypeKind::Float,
-            ExprKind::Binary(op, left, _) => match op {
-                BinaryOp::Add
-                | BinaryOp::Subtract
-                | BinaryOp::Multiply
-                | BinaryOp::Divide
-                | BinaryOp::Remainder => left.ty.kind != TypeKind::Float,
-                _ => false,
-            },
-            ExprKind::Cast { value, mode } => *mode == CastMode::Strict && cast_can_fail(&value.ty, &self.ty),
-            ExprKind::Index { base, .. } => matches!(base.ty.kind, TypeKind::List(_)),
-            ExprKind::Call { function, .. } => function.can_fail,
-        }
     }
 
     /// Whether both compute the same, wherever they stand in the program.
