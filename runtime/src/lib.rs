@@ -8,6 +8,7 @@ pub mod errors;
 pub mod format;
 pub mod intake;
 pub mod message;
+pub mod op;
 pub mod operator;
 pub mod reader;
 pub mod report;

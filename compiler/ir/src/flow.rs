@@ -1,6 +1,7 @@
 //! The physical dataflow: what the runtime is given to run. Data only.
 
 use crate::aggregate::AggregateCall;
+use crate::expr::Expr;
 use crate::segment::Segment;
 use crate::types::Type;
 use crate::value::Value;
@@ -177,11 +178,40 @@ pub enum WindowAssigner {
     Tumbling { size: i64, offset: i64 },
 }
 
-/// A sequence pattern over one or more input streams.
+/// A sequence pattern over one or more input streams: steps joined by `then`, each one event or a
+/// repetition whose events may lie apart, within a time. Matches share no event.
+///
+/// Conditions and outputs are expressions over columns. An output sees the [`MatchSpec::bindings`],
+/// by number; a condition sees the columns of its event and behind them the bindings.
+/// Output columns: the outputs, then the hidden event time of the match's last event.
 #[derive(Clone, Debug)]
 pub struct MatchSpec {
-    /// Per input: the columns of the partition key.
+    /// Per input, the columns of the partition key.
     pub keys: Vec<Vec<usize>>,
+    pub steps: Vec<MatchStep>,
+    /// The greatest time from first to last event, in microseconds.
+    pub within: i64,
+    /// Ways that a run may hold at once; what is over is a row error.
+    pub limit: usize,
+    /// The pattern in the program.
+    pub span: Span,
+    /// By name and type: the key columns, one variable per step (a record, or a list of records where
+    /// the step repeats), `match.start`, `match.end`.
+    pub bindings: Vec<(Arc<str>, Type)>,
+    pub outputs: Vec<Expr>,
+}
+
+#[derive(Clone, Debug)]
+pub struct MatchStep {
+    /// Which input its events come from.
+    pub input: usize,
+    pub condition: Option<Expr>,
+    /// Whether the condition names an earlier variable, or its own.
+    pub correlated: bool,
+    pub min: u32,
+    pub max: Option<u32>,
+    /// Whether its variable is a list.
+    pub repeats: bool,
 }
 
 impl Flow {
