@@ -7,10 +7,13 @@ pub mod ast;
 mod builder;
 pub mod dump;
 mod error;
+mod format;
 pub mod lexer;
 pub mod literal;
 mod parser;
 pub mod token;
+
+pub use format::{format, format_declarations};
 
 use builder::Parsed;
 use millstream_base::{Diagnostics, FileId, Span};
