@@ -1,12 +1,12 @@
 //! Formats: bytes to columns and rows to bytes. One file per format; [`decoder`] and [`encoder`]
 //! find them by name.
 
+mod field;
 pub mod json;
 pub mod json_encode;
-pub mod scalar;
+mod rows;
 #[cfg(test)]
 mod testing;
-pub mod write;
 
 use millstream_base::Span;
 use millstream_ir::batch::Batch;
@@ -79,14 +79,35 @@ pub struct Unreadable {
     pub reason: String,
 }
 
-impl Unreadable {
-    fn new(record: u64, bytes: &[u8], reason: String) -> Unreadable {
+impl Decoded {
+    /// The next record cannot be read.
+    fn reject(&mut self, record: &[u8], reason: String) {
         // A character has at most four bytes.
-        let start = String::from_utf8_lossy(&bytes[..bytes.len().min(4000)]);
+        let start = String::from_utf8_lossy(&record[..record.len().min(4000)]);
         let text = start.chars().take(1000).collect();
-        Unreadable { record, text, reason }
+        self.unreadable.push(Unreadable { record: self.n_records, text, reason });
+        self.n_records += 1;
     }
 }
+
+impl DecodedRows {
+    /// Rows with these record numbers.
+    fn new(columns: Vec<Column>, records: Vec<u32>) -> DecodedRows {
+        let n_rows = records.len();
+        let first = records.first().copied().unwrap_or(0);
+        if records.iter().enumerate().all(|(i, record)| *record == first + i as u32) {
+            return DecodedRows { columns, n_rows, first: first as u64, offsets: None };
+        }
+        DecodedRows { columns, n_rows, first: 0, offsets: Some(records) }
+    }
+}
+
+/// Why a record over the limit is not read.
+pub fn too_long(max_line: usize) -> String {
+    format!("the line is longer than the limit of {max_line} bytes (`max_line`)")
+}
+
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// A format, or an option of one, that this build does not know.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,10 +120,22 @@ pub struct FormatError {
 /// The decoder of a source; JSON lines where it names no format. Lines of more than `max_line`
 /// bytes are unreadable.
 pub fn decoder(spec: &SourceSpec, max_line: usize) -> Result<Box<dyn Decoder>, FormatError> {
+    let fields = fields(spec)?;
     match format_name(&spec.format) {
-        "json" => Ok(Box::new(json::JsonDecoder::new(spec, max_line))),
+        "json" => Ok(Box::new(json::JsonDecoder::new(fields, max_line))),
         _ => Err(unknown(&spec.format)),
     }
+}
+
+/// The fields that a source decodes, one per column; the event time of an arrival-timed source is none.
+fn fields(spec: &SourceSpec) -> Result<Vec<field::Field>, FormatError> {
+    let read = spec.columns.iter().filter_map(|column| spec.fields.get(*column));
+    read.map(|f| {
+        let span = spec.connector.span;
+        field::Field::new(f)
+            .map_err(|why| FormatError { span, message: format!("field `{}`: {why}", f.name) })
+    })
+    .collect()
 }
 
 /// The encoder of a sink with these columns. Where it names no format: a table on a terminal

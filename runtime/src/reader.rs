@@ -4,7 +4,7 @@
 //! overlap with the work on this one.
 
 use crate::connector::{Open, Partition, file};
-use crate::format::{Decoded, Decoder, PADDING, Unreadable};
+use crate::format::{Decoded, Decoder, PADDING, Unreadable, too_long};
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -124,7 +124,7 @@ impl PartitionReader {
 
     fn drop_long_record(&mut self, decoded: &mut Decoded) {
         let text = String::from_utf8_lossy(&self.rest[..self.rest.len().min(1000)]).into_owned();
-        let reason = format!("the line is longer than the limit of {} bytes (`max_line`)", self.max_line);
+        let reason = too_long(self.max_line);
         decoded.unreadable.push(Unreadable { record: decoded.n_records, text, reason });
         decoded.n_records += 1;
         self.rest.clear();

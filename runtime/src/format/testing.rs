@@ -4,12 +4,15 @@ use super::json_encode::JsonEncoder;
 use super::{Decoded, Decoder, PADDING};
 use millstream_base::Span;
 use millstream_ir::batch::{Batch, Origin};
-use millstream_ir::flow::{
-    Column, ConnectorSpec, Encoding, FieldSpec, FormatSpec, OnError, Schema, SourceSpec,
-};
+use millstream_ir::flow::{Column, ConnectorSpec, Encoding, FieldSpec, FormatSpec, Schema, SourceSpec};
 use millstream_ir::types::Type;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// The decoder of a source whose specification is in order.
+pub fn decoder(spec: &SourceSpec, max_line: usize) -> Box<dyn Decoder> {
+    super::decoder(spec, max_line).expect("a known format")
+}
 
 pub fn field(name: &str, ty: Type) -> FieldSpec {
     FieldSpec { name: name.into(), input: name.into(), ty, encoding: Encoding::Plain, default: None }
@@ -24,7 +27,6 @@ pub fn source(fields: &[FieldSpec]) -> SourceSpec {
         fields: fields.into(),
         columns: (0..fields.len()).collect(),
         time: None,
-        on_error: OnError::Keep,
     }
 }
 

@@ -148,7 +148,8 @@ fn read(json: &Json, ty: &Type, path: &mut String) -> Result<Value, String> {
         (TypeKind::Bool, Json::Bool(b)) => Ok(Value::Bool(*b)),
         (TypeKind::Int, Json::Number(n)) => read_int(n).map(Value::Int).ok_or_else(mismatch),
         (TypeKind::Float, Json::Number(n)) => {
-            super::parse_float(n.as_str().as_bytes()).map(Value::Float).ok_or_else(mismatch)
+            let x = super::parse_float(n.as_str().as_bytes()).filter(|x| x.is_finite());
+            x.map(Value::Float).ok_or_else(mismatch)
         }
         (TypeKind::Decimal(scale), Json::Number(n)) => read_decimal(n.as_str(), *scale).ok_or_else(mismatch),
         (TypeKind::Decimal(scale), Json::String(s)) => read_decimal(s, *scale).ok_or_else(mismatch),
