@@ -1,6 +1,8 @@
 //! Formats: bytes to columns and rows to bytes. One file per format; [`decoder`] and [`encoder`]
 //! find them by name.
 
+pub mod csv;
+pub mod csv_encode;
 mod field;
 pub mod json;
 pub mod json_encode;
@@ -107,7 +109,10 @@ pub fn too_long(max_line: usize) -> String {
     format!("the line is longer than the limit of {max_line} bytes (`max_line`)")
 }
 
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+/// The length of the byte-order mark that these bytes begin with.
+fn byte_order_mark(bytes: &[u8]) -> usize {
+    if bytes.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 }
+}
 
 /// A format, or an option of one, that this build does not know.
 #[derive(Clone, Debug, PartialEq)]
@@ -123,6 +128,11 @@ pub fn decoder(spec: &SourceSpec, max_line: usize) -> Result<Box<dyn Decoder>, F
     let fields = fields(spec)?;
     match format_name(&spec.format) {
         "json" => Ok(Box::new(json::JsonDecoder::new(fields, max_line))),
+        "csv" | "tsv" => {
+            let options = csv_options(&spec.format)?;
+            let decoder = csv::CsvDecoder::new(&options, fields, &spec.fields, &spec.columns, max_line);
+            Ok(Box::new(decoder))
+        }
         _ => Err(unknown(&spec.format)),
     }
 }
@@ -148,6 +158,7 @@ pub fn encoder(
     let _ = terminal_width;
     match format_name(&spec.format) {
         "json" => Ok(Box::new(json_encode::JsonEncoder::new(schema))),
+        "csv" | "tsv" => Ok(Box::new(csv_encode::CsvEncoder::new(schema, &csv_options(&spec.format)?))),
         _ => Err(unknown(&spec.format)),
     }
 }
@@ -165,6 +176,11 @@ pub fn of_path(path: &str) -> Option<&'static str> {
 
 fn format_name(format: &Option<FormatSpec>) -> &str {
     format.as_ref().map_or("json", |f| &f.name)
+}
+
+fn csv_options(format: &Option<FormatSpec>) -> Result<csv::CsvOptions, FormatError> {
+    let Some(format) = format else { return Err(unknown(format)) };
+    csv::CsvOptions::new(format).map_err(|message| FormatError { span: format.span, message })
 }
 
 fn unknown(format: &Option<FormatSpec>) -> FormatError {

@@ -10,7 +10,7 @@ mod tests;
 
 use super::field::Field;
 use super::rows::Rows;
-use super::{Decoded, Decoder, too_long};
+use super::{Decoded, Decoder, byte_order_mark, too_long};
 use millstream_ir::column::Heap;
 use std::ops::Range;
 
@@ -38,8 +38,8 @@ impl Decoder for JsonDecoder {
 
     fn decode(&mut self, block: &Heap, range: Range<usize>, decoded: &mut Decoded) {
         let mut bytes = &block[range];
-        if std::mem::take(&mut self.at_start) {
-            bytes = bytes.strip_prefix(super::BYTE_ORDER_MARK).unwrap_or(bytes);
+        if !bytes.is_empty() && std::mem::take(&mut self.at_start) {
+            bytes = &bytes[byte_order_mark(bytes)..];
         }
         let mut rows = Rows::new(&self.fields);
         while !bytes.is_empty() {

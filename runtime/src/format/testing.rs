@@ -1,11 +1,12 @@
 //! What the tests of the formats share.
 
 use super::json_encode::JsonEncoder;
-use super::{Decoded, Decoder, PADDING};
+use super::{Decoded, DecodedRows, Decoder, PADDING};
 use millstream_base::Span;
 use millstream_ir::batch::{Batch, Origin};
 use millstream_ir::flow::{Column, ConnectorSpec, Encoding, FieldSpec, FormatSpec, Schema, SourceSpec};
 use millstream_ir::types::Type;
+use millstream_ir::value::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -28,6 +29,27 @@ pub fn source(fields: &[FieldSpec]) -> SourceSpec {
         columns: (0..fields.len()).collect(),
         time: None,
     }
+}
+
+/// The same as CSV, with options of its format.
+pub fn csv_source(fields: &[FieldSpec], options: &[(&str, Value)]) -> SourceSpec {
+    let options = options.iter().map(|(name, value)| (Arc::from(*name), value.clone())).collect();
+    let format = FormatSpec { name: "csv".into(), options, span: Span::default() };
+    SourceSpec { format: Some(format), ..source(fields) }
+}
+
+/// The batches of an input that comes in one piece.
+pub fn batches(decoder: &mut dyn Decoder, input: &[u8]) -> Vec<Batch> {
+    let mut block = input.to_vec();
+    block.resize(input.len() + PADDING, 0);
+    let mut decoded = Decoded::default();
+    decoder.decode(&Arc::new(block), 0..input.len(), &mut decoded);
+    decoded.batches.into_iter().map(batch).collect()
+}
+
+fn batch(rows: DecodedRows) -> Batch {
+    let columns = rows.columns.into_iter().map(Arc::new).collect();
+    Batch { columns, n_rows: rows.n_rows, origin: Origin::default(), late: vec![] }
 }
 
 /// The columns of the rows that a source decodes.
@@ -65,8 +87,7 @@ pub fn run(decoder: &mut dyn Decoder, input: &[u8], cuts: &[usize], spec: &Sourc
             let number =
                 |row: usize| batch.offsets.as_ref().map_or(batch.first + row as u64, |o| o[row] as u64);
             let numbers: Vec<u64> = (0..n_rows).map(number).collect();
-            let columns = batch.columns.into_iter().map(Arc::new).collect();
-            let rows = Batch { columns, n_rows, origin: Origin::default(), late: vec![] };
+            let rows = self::batch(batch);
             for (row, number) in numbers.into_iter().enumerate() {
                 let mut text = vec![];
                 encoder.row(&rows, row, &mut text);
