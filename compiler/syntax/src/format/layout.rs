@@ -51,6 +51,7 @@ pub(super) fn is_one_line(ops: &[Op]) -> bool {
 
 #[derive(Default)]
 struct OutputLine<'a> {
+    indent: usize,
     code: String,
     /// In characters.
     width: usize,
@@ -96,15 +97,14 @@ impl<'a> Layout<'a> {
 
     /// Where the next character goes.
     fn column(&self) -> usize {
-        self.lines.last().map_or(0, |line| if line.width == 0 { self.indent } else { line.width })
+        self.lines.last().map_or(0, |line| if line.width == 0 { line.indent } else { line.width })
     }
 
     fn text(&mut self, text: &str) {
-        let indent = self.indent;
         if let Some(line) = self.lines.last_mut() {
             if line.code.is_empty() {
-                line.code.extend(std::iter::repeat_n(' ', indent));
-                line.width = indent;
+                line.code.extend(std::iter::repeat_n(' ', line.indent));
+                line.width = line.indent;
             }
             line.code.push_str(text);
             line.width += text.chars().count();
@@ -131,7 +131,7 @@ impl<'a> Layout<'a> {
         if blank {
             self.lines.push(OutputLine::default());
         }
-        self.lines.push(OutputLine::default());
+        self.lines.push(OutputLine { indent: self.indent, ..OutputLine::default() });
     }
 
     fn finish(mut self) -> String {

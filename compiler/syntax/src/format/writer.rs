@@ -313,16 +313,21 @@ impl<'a> Writer<'a> {
         });
     }
 
-    /// Items with commas between them behind a word, on the word's line or each on a line of its own.
+    /// Items with commas between them behind a word: on the word's line, or below it with one on each line.
+    /// A single item stays beside the word.
     pub(super) fn listed<T>(&mut self, items: &[T], mut each: impl FnMut(&mut Self, &T)) {
-        let before_first = if items.len() > 1 { Gap::Line } else { Gap::Space };
+        if let [item] = items {
+            self.separate(Gap::Space);
+            each(self, item);
+            return;
+        }
         self.open_group();
         self.indent();
         for (i, item) in items.iter().enumerate() {
             if i > 0 {
                 self.to_comma();
             }
-            self.separate(if i > 0 { Gap::Line } else { before_first });
+            self.separate(Gap::Line);
             each(self, item);
         }
         self.dedent();
