@@ -145,6 +145,7 @@ pub struct Sink {
     pub span: Span,
     pub from: Rows,
     pub spec: Arc<SinkSpec>,
+    pub on_error: OnError,
 }
 
 /// A `test` item.
@@ -164,10 +165,16 @@ pub struct TestStep {
 
 #[derive(Debug)]
 pub enum TestStepKind {
-    Given { source: InputId, rows: GivenRows },
+    Given {
+        source: InputId,
+        rows: GivenRows,
+    },
     /// To a time.
     Advance(TestTime),
-    Expect { rows: Rows, expectation: Expectation },
+    Expect {
+        rows: Rows,
+        expectation: Expectation,
+    },
 }
 
 #[derive(Debug)]

@@ -3,13 +3,12 @@
 
 mod text;
 
-pub use text::{aggregate_name, aggregate_text, schema_text, window_text};
-
 use crate::hir;
 use millstream_base::Span;
-use millstream_ir::aggregate::AggregateCall;
+use millstream_ir::aggregate::{AggregateCall, AggregateFunction};
 use millstream_ir::expr::Expr;
 use millstream_ir::flow::{OnError, Schema, SinkSpec, WindowAssigner};
+use millstream_ir::types::TypeKind;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -84,10 +83,11 @@ impl Plan {
 
     /// The nodes that a root depends on.
     pub fn reachable(&self) -> BTreeSet<PlanId> {
-        let mut reached: BTreeSet<PlanId> = self.roots.iter().copied().collect();
-        for id in self.ids().rev() {
-            if reached.contains(&id) {
-                reached.extend(self.node(id).inputs.iter().copied());
+        let mut reached = BTreeSet::new();
+        let mut open = self.roots.clone();
+        while let Some(id) = open.pop() {
+            if reached.insert(id) {
+                open.extend(&self.node(id).inputs);
             }
         }
         reached
@@ -161,9 +161,14 @@ impl Node {
     pub fn can_fail(&self) -> bool {
         match &self.operator {
             Operator::Scan { .. } => true,
-            // A sum that does not fit fails its output row.
-            Operator::WindowAggregate { .. } => true,
+            Operator::WindowAggregate { aggregates, .. } => aggregates.iter().any(may_not_fit),
             _ => self.exprs().into_iter().any(Expr::can_fail),
         }
     }
+}
+
+/// Whether the result can be too large for its type, which fails the output row.
+fn may_not_fit(call: &AggregateCall) -> bool {
+    matches!(call.function, AggregateFunction::Sum | AggregateFunction::Average)
+        && call.result.kind != TypeKind::Float
 }

@@ -1,5 +1,8 @@
 //! The physical dataflow: what the runtime is given to run. Data only.
 
+mod display;
+mod verify;
+
 use crate::aggregate::AggregateCall;
 use crate::expr::Expr;
 use crate::segment::Segment;
@@ -50,7 +53,8 @@ pub struct Column {
 #[derive(Clone, Debug)]
 pub enum NodeKind {
     Source(Arc<SourceSpec>),
-    /// The rows of its input (a source, or an `AssignTime`) that are late, as an append-only stream.
+    /// The rows of its input (a source, or an `AssignTime`) that are late, as an append-only stream:
+    /// the input's columns, then the hidden event time, which is the watermark at which each was set aside.
     Late,
     /// The failed rows of other nodes: columns `row: json, reason: string, place: string, at: timestamp`,
     /// and the hidden event time. It has no inputs; the runtime routes failures here.
@@ -64,7 +68,8 @@ pub enum NodeKind {
     Unnest {
         list: usize,
     },
-    /// Another column becomes the event time, with its own disorder in microseconds.
+    /// The node's `schema.time`, another column of the same rows, becomes the event time, with its own
+    /// disorder in microseconds.
     AssignTime {
         disorder: i64,
     },

@@ -2,7 +2,6 @@
 //! its type.
 
 use super::{Aggregate, ClauseKind, Input, Program, Query, Rows, Side};
-use crate::plan;
 use millstream_ir::expr::Expr;
 use millstream_ir::flow::{ConnectorSpec, Schema};
 use millstream_ir::text::format_duration;
@@ -61,7 +60,7 @@ impl Program {
                     let others: Vec<_> = others.iter().map(|o| self.rows(*o)).collect();
                     format!("union {}", others.join(", "))
                 }
-                ClauseKind::Window(window) => format!("window {}", plan::window_text(window)),
+                ClauseKind::Window(window) => format!("window {window}"),
                 ClauseKind::Time { time, disorder } => {
                     format!("time {} disorder {}", typed(time, schema), format_duration(*disorder))
                 }
@@ -77,7 +76,7 @@ impl Program {
 fn aggregate(aggregate: &Aggregate, input: &Schema, output: &Schema) -> String {
     let keys: Vec<_> = aggregate.keys.iter().map(|k| typed(k, input)).collect();
     let calls = aggregate.calls.iter().map(|call| {
-        let (name, distinct) = plan::aggregate_name(call.function);
+        let (name, distinct) = call.function.words();
         let argument = call.argument.as_ref().map_or(String::new(), |a| untyped(a, input));
         let filter =
             call.filter.as_ref().map_or(String::new(), |c| format!(" filter (where {})", untyped(c, input)));
@@ -85,7 +84,7 @@ fn aggregate(aggregate: &Aggregate, input: &Schema, output: &Schema) -> String {
     });
     format!(
         "aggregate {} key [{}] calls [{}]\n  select {}",
-        plan::window_text(&aggregate.window),
+        aggregate.window,
         keys.join(", "),
         calls.collect::<Vec<_>>().join(", "),
         selected(&aggregate.select, &aggregate.grouped, output)

@@ -1,9 +1,8 @@
 //! How plans print: a tree per sink, root first; what several read is written out once.
 
 use super::{Node, Operator, Plan, PlanId};
-use millstream_ir::aggregate::{AggregateCall, AggregateFunction};
 use millstream_ir::expr::Expr;
-use millstream_ir::flow::{Schema, WindowAssigner};
+use millstream_ir::flow::Schema;
 use millstream_ir::text::format_duration;
 use std::collections::BTreeSet;
 use std::fmt::{self, Write};
@@ -75,7 +74,7 @@ impl Printer<'_> {
         let input = node.inputs.first().map(|i| &self.plan.node(*i).schema);
         let line = match &node.operator {
             Operator::Scan { source, .. } => {
-                let scan = format!("Scan {} {}", node.name, schema_text(&node.schema));
+                let scan = format!("Scan {} {}", node.name, node.schema);
                 return match &source.time {
                     None => vec![scan],
                     Some(time) => {
@@ -85,16 +84,14 @@ impl Printer<'_> {
                     }
                 };
             }
-            Operator::Late => format!("Late {} {}", node.name, schema_text(&node.schema)),
-            Operator::Errors => format!("Errors {} {}", node.name, schema_text(&node.schema)),
+            Operator::Late => format!("Late {} {}", node.name, node.schema),
+            Operator::Errors => format!("Errors {} {}", node.name, node.schema),
             Operator::Filter(condition) => format!("Filter {{ {} }}", expr_text(condition, input, &[])),
             Operator::Let(exprs) => {
                 let n_inputs = input.map_or(0, |s| s.columns.len());
-                let added: Vec<&str> =
-                    node.schema.columns.iter().skip(n_inputs).map(|c| &*c.name).collect();
+                let added: Vec<&str> = node.schema.columns.iter().skip(n_inputs).map(|c| &*c.name).collect();
                 let exprs = exprs.iter().zip(&added);
-                let exprs =
-                    exprs.map(|(e, name)| format!("{name} = {}", expr_text(e, input, &added)));
+                let exprs = exprs.map(|(e, name)| format!("{name} = {}", expr_text(e, input, &added)));
                 format!("Let {{ {} }}", exprs.collect::<Vec<_>>().join(", "))
             }
             Operator::Project(exprs) => {
@@ -103,7 +100,11 @@ impl Printer<'_> {
                     let name = column_text(&node.schema, i);
                     let value = expr_text(expr, input, &[]);
                     let same = value == *column.name;
-                    if same { format!("{name}: {}", column.ty) } else { format!("{name}: {} = {value}", column.ty) }
+                    if same {
+                        format!("{name}: {}", column.ty)
+                    } else {
+                        format!("{name}: {} = {value}", column.ty)
+                    }
                 });
                 format!("Project [{}]", columns.collect::<Vec<_>>().join(", "))
             }
@@ -118,17 +119,19 @@ impl Printer<'_> {
                 format!("Watermark {{ on: {on}{} }}", duration_field("disorder", *disorder))
             }
             Operator::WindowAggregate { window, keys, aggregates } => {
-                let name = |c: usize| input.and_then(|s| s.columns.get(c)).map_or("?".into(), |c| c.name.to_string());
+                let name = |c: usize| {
+                    input.and_then(|s| s.columns.get(c)).map_or("?".into(), |c| c.name.to_string())
+                };
                 let keys: Vec<_> = keys.iter().map(|k| name(*k)).collect();
-                let aggregates: Vec<_> = aggregates.iter().map(|a| aggregate_text(a, &name)).collect();
+                let aggregates: Vec<_> = aggregates.iter().map(|a| a.text(&name)).collect();
                 format!(
                     "WindowAgg {{ window: {}, key: [{}], aggs: [{}], emit: final }}",
-                    window_text(window),
+                    window,
                     keys.join(", "),
                     aggregates.join(", ")
                 )
             }
-            Operator::Sink(_) => format!("Emit {} {}", node.name, schema_text(&node.schema)),
+            Operator::Sink(_) => format!("Emit {} {}", node.name, node.schema),
         };
         vec![line]
     }
@@ -136,22 +139,6 @@ impl Printer<'_> {
 
 fn duration_field(name: &str, micros: i64) -> String {
     if micros == 0 { String::new() } else { format!(", {name}: {}", format_duration(micros)) }
-}
-
-/// `tumbling(1m)`
-pub fn window_text(window: &WindowAssigner) -> String {
-    match window {
-        WindowAssigner::Tumbling { size, offset } => {
-            format!("tumbling({}{})", format_duration(*size), duration_field("offset", *offset))
-        }
-    }
-}
-
-/// `[user: string, n: int]`; hidden columns in parentheses.
-pub fn schema_text(schema: &Schema) -> String {
-    let columns = schema.columns.iter().enumerate();
-    let columns = columns.map(|(i, c)| format!("{}: {}", column_text(schema, i), c.ty));
-    format!("[{}]", columns.collect::<Vec<_>>().join(", "))
 }
 
 fn column_text(schema: &Schema, number: usize) -> String {
@@ -169,31 +156,4 @@ fn expr_text(expr: &Expr, input: Option<&Schema>, added: &[&str]) -> String {
         None => added.get(number.wrapping_sub(n_inputs)).map_or("?".to_string(), |n| n.to_string()),
     };
     expr.text(&name).to_string()
-}
-
-/// `sum(amount)`
-pub fn aggregate_text(call: &AggregateCall, name: &dyn Fn(usize) -> String) -> String {
-    let (function, distinct) = aggregate_name(call.function);
-    let argument = call.argument.as_ref().map_or(String::new(), |(column, _)| name(*column));
-    let nulls = if call.ignore_null { ", ignore_null: true" } else { "" };
-    let filter = call.filter.map_or(String::new(), |c| format!(" filter (where {})", name(c)));
-    format!("{function}({distinct}{argument}{nulls}){filter}")
-}
-
-/// What the language calls an aggregate, and the word in front of its argument.
-pub fn aggregate_name(function: AggregateFunction) -> (&'static str, &'static str) {
-    match function {
-        AggregateFunction::Count => ("count", ""),
-        AggregateFunction::CountDistinct => ("count", "distinct "),
-        AggregateFunction::Sum => ("sum", ""),
-        AggregateFunction::Average => ("avg", ""),
-        AggregateFunction::Minimum => ("min", ""),
-        AggregateFunction::Maximum => ("max", ""),
-        AggregateFunction::First => ("first", ""),
-        AggregateFunction::Last => ("last", ""),
-        AggregateFunction::Any => ("any", ""),
-        AggregateFunction::All => ("all", ""),
-        AggregateFunction::Collect => ("collect", ""),
-        AggregateFunction::CollectDistinct => ("collect", "distinct "),
-    }
 }

@@ -1,0 +1,279 @@
+//! From the typed tree to the logical plan: clauses become operators, streams that several read one node.
+
+use crate::hir::{self, ClauseKind, Input, InputId, Rows, Side};
+use crate::plan::{Node, Operator, Plan, PlanId};
+use millstream_base::Span;
+use millstream_ir::aggregate::AggregateCall;
+use millstream_ir::expr::{Expr, ExprKind};
+use millstream_ir::flow::{Column, OnError, Schema};
+use millstream_ir::types::Type;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The plan that feeds these sinks.
+pub fn lower(program: &hir::Program, sinks: &[hir::Sink]) -> Plan {
+    let mut lowering = Lowering { program, plan: Plan::default(), tails: HashMap::new() };
+    for sink in sinks {
+        lowering.sink(sink);
+    }
+    lowering.plan
+}
+
+struct Lowering<'a> {
+    program: &'a hir::Program,
+    plan: Plan,
+    /// What has been lowered already.
+    tails: HashMap<(InputId, Side), PlanId>,
+}
+
+/// Where the nodes of an item belong.
+#[derive(Clone)]
+struct Owner {
+    name: Arc<str>,
+    on_error: OnError,
+}
+
+impl Lowering<'_> {
+    fn sink(&mut self, sink: &hir::Sink) {
+        let Some(input) = self.rows(sink.from) else { return };
+        let schema = self.plan.node(input).schema.clone();
+        let owner = Owner { name: sink.name.clone(), on_error: sink.on_error.clone() };
+        let operator = Operator::Sink(sink.spec.clone());
+        let root = self.add(&owner, sink.span, vec![input], schema, operator);
+        self.plan.roots.push(root);
+    }
+
+    fn add(
+        &mut self,
+        owner: &Owner,
+        span: Span,
+        inputs: Vec<PlanId>,
+        schema: Schema,
+        operator: Operator,
+    ) -> PlanId {
+        let Owner { name, on_error } = owner.clone();
+        self.plan.add(Node { name, span, inputs, schema, operator, on_error })
+    }
+
+    /// The node that yields these rows; none if the program is wrong there, which has been reported.
+    fn rows(&mut self, rows: Rows) -> Option<PlanId> {
+        if let Some(tail) = self.tails.get(&(rows.of, rows.side)) {
+            return Some(*tail);
+        }
+        let program = self.program;
+        let tail = match (program.input(rows.of)?, rows.side) {
+            (Input::Source(source), Side::Main) => self.scan(source),
+            (Input::Stream(stream), Side::Main) => self.stream(stream)?,
+            (input, Side::Late) => self.late(rows, input)?,
+            (input, Side::Errors) => {
+                let tail = self.rows(Rows { side: Side::Main, ..rows })?;
+                let owner = Owner { name: input.name().clone(), on_error: OnError::Keep };
+                self.add(&owner, rows.span, vec![tail], errors_schema(), Operator::Errors)
+            }
+        };
+        self.tails.insert((rows.of, rows.side), tail);
+        Some(tail)
+    }
+
+    fn scan(&mut self, source: &Arc<hir::Source>) -> PlanId {
+        let owner = Owner { name: source.name.clone(), on_error: source.on_error.clone() };
+        let columns = (0..source.fields.len()).collect();
+        let operator = Operator::Scan { source: source.clone(), columns };
+        self.add(&owner, source.span, vec![], source.schema.clone(), operator)
+    }
+
+    /// The late rows of a source, or of the `time` clauses of a stream.
+    fn late(&mut self, rows: Rows, input: &Input) -> Option<PlanId> {
+        let tail = self.rows(Rows { side: Side::Main, ..rows })?;
+        let from = match input {
+            Input::Source(_) => tail,
+            Input::Stream(stream) => self.assign_time_of(tail, &stream.name)?,
+        };
+        let owner = Owner { name: input.name().clone(), on_error: OnError::Keep };
+        let schema = late_schema(&self.plan.node(from).schema);
+        Some(self.add(&owner, rows.span, vec![from], schema, Operator::Late))
+    }
+
+    /// The last `time` clause of a stream.
+    fn assign_time_of(&self, tail: PlanId, stream: &str) -> Option<PlanId> {
+        let mut id = tail;
+        loop {
+            let node = self.plan.node(id);
+            if *node.name != *stream {
+                return None;
+            }
+            if matches!(node.operator, Operator::AssignTime { .. }) {
+                return Some(id);
+            }
+            id = *node.inputs.first()?;
+        }
+    }
+
+    fn stream(&mut self, stream: &hir::Stream) -> Option<PlanId> {
+        let owner = Owner { name: stream.name.clone(), on_error: stream.query.on_error.clone() };
+        let mut tail = self.rows(stream.query.from)?;
+        for clause in &stream.query.clauses {
+            tail = self.clause(&owner, tail, clause)?;
+        }
+        // A stream without clauses is its input under another name.
+        Some(tail)
+    }
+
+    fn clause(&mut self, owner: &Owner, input: PlanId, clause: &hir::Clause) -> Option<PlanId> {
+        let (span, schema) = (clause.span, clause.schema.clone());
+        Some(match &clause.kind {
+            ClauseKind::Where(condition) => {
+                self.add(owner, span, vec![input], schema, Operator::Filter(condition.clone()))
+            }
+            ClauseKind::Let(values) => {
+                self.add(owner, span, vec![input], schema, Operator::Let(values.clone()))
+            }
+            ClauseKind::Select(values) => {
+                self.add(owner, span, vec![input], schema, Operator::Project(values.clone()))
+            }
+            ClauseKind::Unnest(list) => self.unnest(owner, input, list, clause),
+            ClauseKind::Union(others) => {
+                let mut inputs = vec![input];
+                for other in others {
+                    let other_input = self.rows(*other)?;
+                    inputs.push(self.align(owner, span, other_input, &schema));
+                }
+                inputs[0] = self.align(owner, span, input, &schema);
+                self.add(owner, span, inputs, schema, Operator::Union)
+            }
+            ClauseKind::Window(_) => input,
+            ClauseKind::Time { time, disorder } => {
+                let operator = Operator::Let(vec![time.clone()]);
+                let before = self.plan.node(input).schema.time;
+                let with_old_time = Schema { time: before, ..schema.clone() };
+                let with_time = self.add(owner, span, vec![input], with_old_time, operator);
+                self.add(owner, span, vec![with_time], schema, Operator::AssignTime { disorder: *disorder })
+            }
+            ClauseKind::Aggregate(aggregate) => self.aggregate(owner, input, aggregate, clause),
+        })
+    }
+
+    /// The list in a column of its own, then a row per element, then without the list.
+    fn unnest(&mut self, owner: &Owner, input: PlanId, list: &Expr, clause: &hir::Clause) -> PlanId {
+        let (input, column) = self.column_of(owner, clause.span, input, list, "list");
+        let with_list = self.plan.node(input).schema.clone();
+        let n_before = clause.schema.columns.len().saturating_sub(1);
+        let added = with_list.columns.len() > n_before;
+        let mut schema = with_list;
+        schema.columns.extend(clause.schema.columns.last().cloned());
+        let element = schema.columns.len() - 1;
+        let unnest =
+            self.add(owner, clause.span, vec![input], schema.clone(), Operator::Unnest { list: column });
+        if !added {
+            return unnest;
+        }
+        let kept = (0..n_before).chain([element]);
+        let kept = kept.map(|c| column_expr(&schema, c, clause.span)).collect();
+        self.add(owner, clause.span, vec![unnest], clause.schema.clone(), Operator::Project(kept))
+    }
+
+    /// The number of a column that holds this expression, which is added if there is none.
+    fn column_of(
+        &mut self,
+        owner: &Owner,
+        span: Span,
+        input: PlanId,
+        expr: &Expr,
+        name: &str,
+    ) -> (PlanId, usize) {
+        if let ExprKind::Column(column) = expr.kind {
+            return (input, column);
+        }
+        let mut schema = self.plan.node(input).schema.clone();
+        schema.columns.push(Column { name: name.into(), ty: expr.ty.clone(), hidden: true });
+        let column = schema.columns.len() - 1;
+        (self.add(owner, span, vec![input], schema, Operator::Let(vec![expr.clone()])), column)
+    }
+
+    /// The columns that a union takes, by name and in its order.
+    fn align(&mut self, owner: &Owner, span: Span, input: PlanId, to: &Schema) -> PlanId {
+        let from = self.plan.node(input).schema.clone();
+        let numbers: Vec<usize> = to
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(i, column)| {
+                if i == to.time && column.hidden {
+                    return from.time;
+                }
+                let named = from.visible().find(|(_, c)| c.name == column.name);
+                named.map_or(from.time, |(number, _)| number)
+            })
+            .collect();
+        if numbers.iter().copied().eq(0..from.columns.len()) && from.time == to.time {
+            return input;
+        }
+        let exprs = numbers.iter().map(|n| column_expr(&from, *n, span)).collect();
+        self.add(owner, span, vec![input], to.clone(), Operator::Project(exprs))
+    }
+
+    /// Keys, arguments and filters as columns; the groups; then what is selected of them.
+    fn aggregate(
+        &mut self,
+        owner: &Owner,
+        input: PlanId,
+        aggregate: &hir::Aggregate,
+        clause: &hir::Clause,
+    ) -> PlanId {
+        let before = self.plan.node(input).schema.clone();
+        let mut schema = before.clone();
+        let mut lets: Vec<Expr> = vec![];
+        let mut column = |expr: &Expr, name: &str| -> usize {
+            if let ExprKind::Column(column) = expr.kind {
+                return column;
+            }
+            if let Some(same) = lets.iter().position(|l| l.same(expr)) {
+                return before.columns.len() + same;
+            }
+            schema.columns.push(Column { name: name.into(), ty: expr.ty.clone(), hidden: true });
+            lets.push(expr.clone());
+            schema.columns.len() - 1
+        };
+        let key_names = aggregate.grouped.columns.iter().map(|c| c.name.clone());
+        let keys = aggregate.keys.iter().zip(key_names).map(|(key, name)| column(key, &name)).collect();
+        let calls = aggregate.calls.iter().map(|call| AggregateCall {
+            function: call.function,
+            argument: call.argument.as_ref().map(|a| (column(a, "argument"), a.ty.clone())),
+            filter: call.filter.as_ref().map(|f| column(f, "filter")),
+            ignore_null: call.ignore_null,
+            result: call.result.clone(),
+        });
+        let aggregates = calls.collect();
+        let input = if lets.is_empty() {
+            input
+        } else {
+            self.add(owner, clause.span, vec![input], schema, Operator::Let(lets))
+        };
+        let operator = Operator::WindowAggregate { window: aggregate.window.clone(), keys, aggregates };
+        let grouped = self.add(owner, aggregate.group_span, vec![input], aggregate.grouped.clone(), operator);
+        let select = Operator::Project(aggregate.select.clone());
+        self.add(owner, clause.span, vec![grouped], clause.schema.clone(), select)
+    }
+}
+
+fn column_expr(schema: &Schema, number: usize, span: Span) -> Expr {
+    let ty = schema.columns.get(number).map_or(Type::ERROR, |c| c.ty.clone());
+    Expr::column(number, ty, span)
+}
+
+/// What the rows of `errors(NAME)` look like.
+pub fn errors_schema() -> Schema {
+    let visible =
+        [("row", Type::JSON), ("reason", Type::STRING), ("place", Type::STRING), ("at", Type::TIMESTAMP)];
+    let column = |name: &str, ty, hidden| Column { name: name.into(), ty, hidden };
+    let mut columns: Vec<Column> = visible.into_iter().map(|(name, ty)| column(name, ty, false)).collect();
+    columns.push(column("time", Type::TIMESTAMP, true));
+    Schema { columns, time: 4 }
+}
+
+/// What the rows of `late(NAME)` look like: those of NAME, with another time.
+pub fn late_schema(of: &Schema) -> Schema {
+    let mut columns = of.columns.clone();
+    columns.push(Column { name: "time".into(), ty: Type::TIMESTAMP, hidden: true });
+    Schema { time: columns.len() - 1, columns }
+}

@@ -1,0 +1,94 @@
+//! Computes what depends on no column once, before the program runs. What would fail is left alone,
+//! so that it fails the rows it would have failed.
+
+use crate::plan::{Operator, Plan, PlanId};
+use millstream_ir::eval::eval_constant;
+use millstream_ir::expr::{Expr, ExprKind};
+use millstream_ir::value::Value;
+
+pub fn apply(plan: &mut Plan) -> Vec<PlanId> {
+    let mut changed = vec![];
+    for id in plan.ids() {
+        let folded: usize = plan.nodes[id.0].exprs_mut().into_iter().map(fold).sum();
+        let dropped = drop_filter_of_everything(plan, id);
+        if folded > 0 && !dropped {
+            changed.push(id);
+        }
+    }
+    changed
+}
+
+/// A filter that keeps every row is skipped by its readers.
+fn drop_filter_of_everything(plan: &mut Plan, id: PlanId) -> bool {
+    let node = plan.node(id);
+    let Operator::Filter(condition) = &node.operator else { return false };
+    if condition.as_literal() != Some(&Value::Bool(true)) {
+        return false;
+    }
+    let input = node.inputs[0];
+    for node in &mut plan.nodes {
+        node.inputs.iter_mut().filter(|i| **i == id).for_each(|i| *i = input);
+    }
+    true
+}
+
+/// Folds every part of an expression that can be; says how many were.
+pub fn fold(expr: &mut Expr) -> usize {
+    let mut n_folded = 0;
+    expr.rewrite(&mut |part| n_folded += usize::from(fold_one(part)));
+    n_folded
+}
+
+fn fold_one(expr: &mut Expr) -> bool {
+    if let ExprKind::Let { local, value, body } = &mut expr.kind
+        && value.as_literal().is_some()
+    {
+        let mut body = std::mem::replace(&mut **body, Expr::literal(Value::Null, expr.ty.clone(), expr.span));
+        body.rewrite(&mut |part| {
+            if matches!(part.kind, ExprKind::Local(l) if l == *local) {
+                part.kind = value.kind.clone();
+            }
+        });
+        fold(&mut body);
+        *expr = body;
+        return true;
+    }
+    if let Some(kept) = decided(expr) {
+        *expr = kept;
+        return true;
+    }
+    if matches!(expr.kind, ExprKind::Literal(_)) || !is_closed(expr) {
+        return false;
+    }
+    let Ok(value) = eval_constant(expr) else { return false };
+    expr.kind = ExprKind::Literal(value);
+    true
+}
+
+/// `and`, `or` and `if` whose left side is known.
+fn decided(expr: &Expr) -> Option<Expr> {
+    let known = |e: &Expr| match e.as_literal() {
+        Some(Value::Bool(b)) => Some(*b),
+        Some(Value::Null) => None,
+        _ => None,
+    };
+    let kept = match &expr.kind {
+        ExprKind::And(a, b) if known(a) == Some(true) => b,
+        ExprKind::And(a, _) if known(a) == Some(false) => a,
+        ExprKind::Or(a, b) if known(a) == Some(false) => b,
+        ExprKind::Or(a, _) if known(a) == Some(true) => a,
+        ExprKind::If { condition, then, otherwise } => match known(condition)? {
+            true => then,
+            false => otherwise,
+        },
+        _ => return None,
+    };
+    // The type of the whole stands, even where the part that is left could have a narrower one.
+    (kept.ty == expr.ty).then(|| (**kept).clone())
+}
+
+fn is_closed(expr: &Expr) -> bool {
+    let mut closed = true;
+    expr.visit(&mut |part| closed &= !matches!(part.kind, ExprKind::Column(_) | ExprKind::Local(_)));
+    closed
+}

@@ -1,0 +1,83 @@
+//! Moves a filter below what does not change its answer, so that fewer rows are computed. Only a
+//! filter that cannot fail moves, and only over what cannot fail: the rows that fail stay the same.
+
+use crate::plan::{Node, Operator, Plan, PlanId};
+use millstream_ir::expr::{Expr, ExprKind};
+
+pub fn apply(plan: &mut Plan) -> Vec<PlanId> {
+    let mut changed = vec![];
+    // Each step moves one filter one node nearer to the sources, so this ends.
+    while let Some(id) = push_one(plan) {
+        changed.retain(|c| *c != id);
+        changed.push(id);
+    }
+    changed
+}
+
+/// Swaps one filter with the node below it; the place of the filter then holds that node.
+fn push_one(plan: &mut Plan) -> Option<PlanId> {
+    let readers = plan.readers();
+    for id in plan.ids() {
+        let Operator::Filter(condition) = &plan.node(id).operator else { continue };
+        let below = plan.node(id).inputs[0];
+        if condition.can_fail() || readers[below.0].len() != 1 {
+            continue;
+        }
+        if let Some(moved) = condition_below(plan.node(below), condition) {
+            swap(plan, id, below, moved);
+            return Some(id);
+        }
+    }
+    None
+}
+
+/// The condition as the input of this node has its columns, if the filter may move there.
+fn condition_below(node: &Node, condition: &Expr) -> Option<Expr> {
+    if node.can_fail() {
+        return None;
+    }
+    let used = condition.columns();
+    let last = used.last().copied();
+    let mut moved = condition.clone();
+    match &node.operator {
+        Operator::Let(values) => {
+            let n_inputs = node.schema.columns.len() - values.len();
+            (last.is_none_or(|l| l < n_inputs)).then_some(moved)
+        }
+        Operator::Unnest { .. } => {
+            let element = node.schema.columns.len() - 1;
+            (!used.contains(&element)).then_some(moved)
+        }
+        Operator::Project(values) => {
+            let columns: Option<Vec<usize>> = used.iter().map(|c| column_of(values.get(*c)?)).collect();
+            columns?;
+            moved.renumber(|c| values.get(c).and_then(column_of).unwrap_or(c));
+            Some(moved)
+        }
+        Operator::WindowAggregate { keys, .. } => {
+            if last.is_some_and(|l| l >= keys.len()) || last.is_none() {
+                return None;
+            }
+            moved.renumber(|c| keys.get(c).copied().unwrap_or(c));
+            Some(moved)
+        }
+        _ => None,
+    }
+}
+
+fn column_of(expr: &Expr) -> Option<usize> {
+    match expr.kind {
+        ExprKind::Column(column) => Some(column),
+        _ => None,
+    }
+}
+
+fn swap(plan: &mut Plan, filter: PlanId, below: PlanId, condition: Expr) {
+    let input = plan.node(below).inputs[0];
+    let schema = plan.node(input).schema.clone();
+    let old_filter = plan.node(filter).clone();
+    let old_below = plan.node(below).clone();
+    plan.nodes[below.0] =
+        Node { inputs: vec![input], schema, operator: Operator::Filter(condition), ..old_filter };
+    plan.nodes[filter.0] = Node { inputs: vec![below], ..old_below };
+}

@@ -1,0 +1,206 @@
+//! Drops columns that nobody reads, down to the fields that a source decodes. What can fail a row is
+//! still computed, and where `errors(…)` is read or rows are sidelined, the row as it entered a clause
+//! stays whole.
+
+use crate::plan::{Node, Operator, Plan, PlanId};
+use millstream_ir::expr::Expr;
+use millstream_ir::flow::{OnError, Schema};
+use std::collections::BTreeSet;
+
+type Columns = BTreeSet<usize>;
+
+pub fn apply(plan: &mut Plan) -> Vec<PlanId> {
+    plan.compact();
+    let needed = needed_columns(plan);
+    let mut pruning = Pruning { kept: vec![vec![]; plan.nodes.len()], changed: vec![] };
+    for id in plan.ids() {
+        pruning.prune(plan, id, &needed[id.0]);
+    }
+    pruning.changed
+}
+
+/// For each node, the columns of its output that somebody reads; always its time.
+fn needed_columns(plan: &Plan) -> Vec<Columns> {
+    let read_errors = plan.read_errors();
+    let mut needed = vec![Columns::new(); plan.nodes.len()];
+    for id in plan.ids().rev() {
+        let node = plan.node(id);
+        let keeps_rows = read_errors.contains(&node.name) || matches!(node.on_error, OnError::Sideline(_));
+        let mut own = std::mem::take(&mut needed[id.0]);
+        own.insert(node.schema.time);
+        match &node.operator {
+            // A field that is not decoded cannot be unreadable.
+            Operator::Scan { .. } if keeps_rows => own.extend(0..node.schema.columns.len()),
+            Operator::WindowAggregate { .. } => own.extend(0..node.schema.columns.len()),
+            Operator::Sink(_) => own.extend(node.schema.visible().map(|(number, _)| number)),
+            Operator::Let(exprs) => {
+                let n_inputs = node.schema.columns.len() - exprs.len();
+                for (i, expr) in exprs.iter().enumerate().rev() {
+                    if expr.can_fail() || own.contains(&(n_inputs + i)) {
+                        own.insert(n_inputs + i);
+                        own.extend(expr.columns());
+                    }
+                }
+            }
+            Operator::Project(exprs) => {
+                own.extend(exprs.iter().enumerate().filter(|(_, e)| e.can_fail()).map(|(i, _)| i));
+            }
+            _ => {}
+        }
+        for input in &node.inputs {
+            let schema = &plan.node(*input).schema;
+            needed[input.0].extend(columns_of_input(node, &own, schema));
+            if keeps_rows && node.can_fail() {
+                needed[input.0].extend(schema.visible().map(|(number, _)| number));
+            }
+        }
+        needed[id.0] = own;
+    }
+    needed
+}
+
+/// What a node reads of its input to yield these columns.
+fn columns_of_input(node: &Node, own: &Columns, input: &Schema) -> Columns {
+    let n_inputs = input.columns.len();
+    let mut columns: Columns = match &node.operator {
+        Operator::Errors => Columns::new(),
+        Operator::Project(exprs) => {
+            own.iter().filter_map(|i| exprs.get(*i)).flat_map(Expr::columns).collect()
+        }
+        Operator::WindowAggregate { keys, aggregates, .. } => {
+            let arguments = aggregates.iter().filter_map(|a| a.argument.as_ref().map(|(c, _)| *c));
+            let filters = aggregates.iter().filter_map(|a| a.filter);
+            keys.iter().copied().chain(arguments).chain(filters).collect()
+        }
+        _ => own.iter().copied().filter(|c| *c < n_inputs).collect(),
+    };
+    match &node.operator {
+        Operator::Filter(condition) => columns.extend(condition.columns()),
+        Operator::Unnest { list } => {
+            columns.insert(*list);
+        }
+        _ => {}
+    }
+    columns.insert(input.time);
+    columns
+}
+
+struct Pruning {
+    /// For each node that is done, the old numbers of the columns that it still has.
+    kept: Vec<Vec<usize>>,
+    changed: Vec<PlanId>,
+}
+
+impl Pruning {
+    fn prune(&mut self, plan: &mut Plan, id: PlanId, needed: &Columns) {
+        let inputs = plan.node(id).inputs.clone();
+        if matches!(plan.node(id).operator, Operator::Union) {
+            self.align_inputs(plan, id, &inputs, needed);
+            return;
+        }
+        let below = inputs.first().map(|i| self.kept[i.0].clone()).unwrap_or_default();
+        let n_inputs = inputs.first().map_or(0, |i| self.old_width(plan, id, *i));
+        let to_new = |column: usize| below.iter().position(|k| *k == column).unwrap_or(column);
+        let node = &mut plan.nodes[id.0];
+        let old_width = node.schema.columns.len();
+        let kept: Vec<usize> = match &mut node.operator {
+            Operator::Scan { columns, source } => {
+                let n_fields = source.fields.len();
+                let kept: Vec<usize> = needed.iter().copied().collect();
+                *columns = kept.iter().copied().filter(|c| *c < n_fields).collect();
+                kept
+            }
+            Operator::Errors => (0..old_width).collect(),
+            Operator::Filter(condition) => {
+                condition.renumber(to_new);
+                below
+            }
+            Operator::Let(exprs) => {
+                let mut kept = below.clone();
+                let mut left = vec![];
+                for (i, mut expr) in std::mem::take(exprs).into_iter().enumerate() {
+                    if needed.contains(&(n_inputs + i)) {
+                        expr.renumber(|c| kept.iter().position(|k| *k == c).unwrap_or(c));
+                        kept.push(n_inputs + i);
+                        left.push(expr);
+                    }
+                }
+                *exprs = left;
+                kept
+            }
+            Operator::Project(exprs) => {
+                let kept: Vec<usize> = needed.iter().copied().collect();
+                let mut left: Vec<Expr> = kept.iter().filter_map(|i| exprs.get(*i).cloned()).collect();
+                left.iter_mut().for_each(|e| e.renumber(to_new));
+                *exprs = left;
+                kept
+            }
+            Operator::Unnest { list } => {
+                *list = to_new(*list);
+                below.iter().copied().chain([n_inputs]).collect()
+            }
+            Operator::Late => below.iter().copied().chain([n_inputs]).collect(),
+            Operator::WindowAggregate { keys, aggregates, .. } => {
+                keys.iter_mut().for_each(|k| *k = to_new(*k));
+                for call in aggregates {
+                    call.argument.iter_mut().for_each(|(c, _)| *c = to_new(*c));
+                    call.filter.iter_mut().for_each(|c| *c = to_new(*c));
+                }
+                (0..old_width).collect()
+            }
+            Operator::AssignTime { .. } | Operator::Sink(_) | Operator::Union => below,
+        };
+        self.finish(plan, id, kept);
+    }
+
+    /// How many columns an input had before it was pruned.
+    fn old_width(&self, plan: &Plan, reader: PlanId, input: PlanId) -> usize {
+        let reader = plan.node(reader);
+        let width = reader.schema.columns.len();
+        match &reader.operator {
+            Operator::Let(exprs) => width - exprs.len(),
+            Operator::Unnest { .. } | Operator::Late => width - 1,
+            _ => self.kept[input.0].last().map_or(0, |l| l + 1),
+        }
+    }
+
+    /// All inputs of a union yield the same columns: what an input has more, for another reader, is
+    /// projected away.
+    fn align_inputs(&mut self, plan: &mut Plan, id: PlanId, inputs: &[PlanId], needed: &Columns) {
+        let kept: Vec<usize> = needed.iter().copied().collect();
+        for (position, input) in inputs.iter().enumerate() {
+            let below = &self.kept[input.0];
+            if *below == kept {
+                continue;
+            }
+            let node = plan.node(*input).clone();
+            let span = plan.node(id).span;
+            let places = kept.iter().filter_map(|c| below.iter().position(|b| b == c));
+            let places: Vec<usize> = places.collect();
+            let columns: Vec<_> = places.iter().map(|p| node.schema.columns[*p].clone()).collect();
+            let time = places.iter().position(|p| *p == node.schema.time).unwrap_or_default();
+            let exprs =
+                places.iter().zip(&columns).map(|(p, c)| Expr::column(*p, c.ty.clone(), span)).collect();
+            let aligned = plan.add(Node {
+                inputs: vec![*input],
+                schema: Schema { columns, time },
+                operator: Operator::Project(exprs),
+                ..plan.node(id).clone()
+            });
+            self.kept.push(kept.clone());
+            plan.nodes[id.0].inputs[position] = aligned;
+        }
+        self.finish(plan, id, kept);
+    }
+
+    fn finish(&mut self, plan: &mut Plan, id: PlanId, kept: Vec<usize>) {
+        let node = &mut plan.nodes[id.0];
+        if kept.len() < node.schema.columns.len() {
+            self.changed.push(id);
+        }
+        let columns = kept.iter().filter_map(|k| node.schema.columns.get(*k).cloned()).collect();
+        let time = kept.iter().position(|k| *k == node.schema.time).unwrap_or_default();
+        node.schema = Schema { columns, time };
+        self.kept[id.0] = kept;
+    }
+}

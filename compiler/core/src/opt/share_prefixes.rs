@@ -1,0 +1,74 @@
+//! Computes equal clauses over the same rows once. Clauses in which a row can fail are kept apart:
+//! its failure belongs to each of the streams by name.
+
+use crate::plan::{Node, Operator, Plan, PlanId};
+use millstream_ir::aggregate::AggregateCall;
+use millstream_ir::expr::Expr;
+
+pub fn apply(plan: &mut Plan) -> Vec<PlanId> {
+    let mut changed: Vec<PlanId> = vec![];
+    for id in plan.ids() {
+        let Some(same) = (0..id.0).map(PlanId).find(|other| is_same(plan.node(*other), plan.node(id))) else {
+            continue;
+        };
+        for node in &mut plan.nodes {
+            node.inputs.iter_mut().filter(|i| **i == id).for_each(|i| *i = same);
+        }
+        // Out of the way of further comparisons; no reader is left.
+        plan.nodes[id.0].inputs.clear();
+        changed.retain(|c| *c != same);
+        changed.push(same);
+    }
+    // The larger shared subtree shows the smaller.
+    let inputs: Vec<PlanId> = changed.iter().flat_map(|id| plan.node(*id).inputs.clone()).collect();
+    changed.retain(|id| !inputs.contains(id));
+    changed
+}
+
+fn is_same(a: &Node, b: &Node) -> bool {
+    !a.inputs.is_empty()
+        && a.inputs == b.inputs
+        && a.schema.time == b.schema.time
+        && a.schema.columns.len() == b.schema.columns.len()
+        && a.schema
+            .columns
+            .iter()
+            .zip(&b.schema.columns)
+            .all(|(a, b)| a.name == b.name && a.ty == b.ty && a.hidden == b.hidden)
+        && !a.can_fail()
+        && !b.can_fail()
+        && same_operator(&a.operator, &b.operator)
+}
+
+fn same_operator(a: &Operator, b: &Operator) -> bool {
+    match (a, b) {
+        (Operator::Filter(a), Operator::Filter(b)) => a.same(b),
+        (Operator::Let(a), Operator::Let(b)) | (Operator::Project(a), Operator::Project(b)) => {
+            same_exprs(a, b)
+        }
+        (Operator::Unnest { list: a }, Operator::Unnest { list: b }) => a == b,
+        (Operator::Union, Operator::Union) => true,
+        (
+            Operator::WindowAggregate { window, keys, aggregates },
+            Operator::WindowAggregate { window: w, keys: k, aggregates: a },
+        ) => {
+            window == w
+                && keys == k
+                && aggregates.len() == a.len()
+                && aggregates.iter().zip(a).all(|(a, b)| same_aggregate(a, b))
+        }
+        _ => false,
+    }
+}
+
+fn same_exprs(a: &[Expr], b: &[Expr]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.same(b))
+}
+
+fn same_aggregate(a: &AggregateCall, b: &AggregateCall) -> bool {
+    a.function == b.function
+        && a.argument == b.argument
+        && a.filter == b.filter
+        && a.ignore_null == b.ignore_null
+        && a.result == b.result
+}

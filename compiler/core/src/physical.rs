@@ -1,0 +1,274 @@
+//! From the plan to the dataflow: which clauses run together in one segment, and which nodes break.
+
+use crate::plan::{Node, Operator, Plan, PlanId};
+use millstream_base::Span;
+use millstream_ir::expr::{Expr, ExprKind};
+use millstream_ir::flow::{self, Flow, NodeId, NodeKind, SourceSpec, WindowAggregate};
+use millstream_ir::segment::{Clause, Segment, Step};
+use millstream_ir::types::Type;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The dataflow that carries out a plan.
+pub fn assign(plan: &Plan) -> Flow {
+    let mut assigning = Assigning { plan, flow: Flow::default(), nodes: BTreeMap::new() };
+    let chains = chains(plan);
+    for id in plan.ids() {
+        assigning.node(id, &chains);
+    }
+    assigning.route_errors();
+    assigning.flow
+}
+
+/// For each node that runs in a segment, the node at whose end the segment yields its rows.
+fn chains(plan: &Plan) -> BTreeMap<PlanId, PlanId> {
+    let readers = plan.readers();
+    let mut chains = BTreeMap::new();
+    let mut owners: BTreeMap<PlanId, Arc<str>> = BTreeMap::new();
+    for id in plan.ids().rev() {
+        let node = plan.node(id);
+        if !is_fusable(node) {
+            continue;
+        }
+        // Only the name of one stream can stand for the failures of a segment.
+        let joined = match readers[id.0][..] {
+            [reader] => chains
+                .get(&reader)
+                .copied()
+                .filter(|end| !node.can_fail() || owners.get(end).is_none_or(|owner| *owner == node.name)),
+            _ => None,
+        };
+        let end = joined.unwrap_or(id);
+        chains.insert(id, end);
+        if node.can_fail() {
+            owners.insert(end, node.name.clone());
+        }
+    }
+    chains
+}
+
+fn is_fusable(node: &Node) -> bool {
+    matches!(node.operator, Operator::Filter(_) | Operator::Let(_) | Operator::Project(_))
+}
+
+struct Assigning<'a> {
+    plan: &'a Plan,
+    flow: Flow,
+    /// The flow node that yields the rows of a plan node.
+    nodes: BTreeMap<PlanId, NodeId>,
+}
+
+impl Assigning<'_> {
+    fn node(&mut self, id: PlanId, chains: &BTreeMap<PlanId, PlanId>) {
+        let plan = self.plan;
+        let node = plan.node(id);
+        match chains.get(&id) {
+            Some(end) if *end == id => return self.segment(id, chains),
+            Some(_) => return,
+            None => {}
+        }
+        let kind = match &node.operator {
+            Operator::Scan { source, columns } => NodeKind::Source(Arc::new(SourceSpec {
+                ordinal: source.ordinal,
+                connector: source.connector.clone(),
+                format: source.format.clone(),
+                fields: source.fields.clone(),
+                columns: columns.clone(),
+                time: source.time.clone(),
+            })),
+            Operator::Late => NodeKind::Late,
+            Operator::Errors => NodeKind::Errors { of: vec![] },
+            Operator::Unnest { list } => NodeKind::Unnest { list: *list },
+            Operator::Union => NodeKind::Union,
+            Operator::AssignTime { disorder } => NodeKind::AssignTime { disorder: *disorder },
+            Operator::WindowAggregate { window, keys, aggregates } => {
+                NodeKind::WindowAggregate(Arc::new(WindowAggregate {
+                    window: window.clone(),
+                    keys: keys.clone(),
+                    aggregates: aggregates.clone(),
+                }))
+            }
+            Operator::Sink(spec) => NodeKind::Sink(spec.clone()),
+            Operator::Filter(_) | Operator::Let(_) | Operator::Project(_) => return,
+        };
+        let inputs = match &node.operator {
+            Operator::Errors => vec![],
+            _ => node.inputs.iter().filter_map(|i| self.nodes.get(i).copied()).collect(),
+        };
+        self.add(
+            id,
+            flow::Node {
+                name: node.name.clone(),
+                span: node.span,
+                inputs,
+                schema: node.schema.clone(),
+                kind,
+                on_error: node.on_error.clone(),
+            },
+        );
+    }
+
+    fn add(&mut self, id: PlanId, node: flow::Node) {
+        self.flow.nodes.push(node);
+        self.nodes.insert(id, NodeId(self.flow.nodes.len() as u32 - 1));
+    }
+
+    /// The clauses that end in `end`, as one segment.
+    fn segment(&mut self, end: PlanId, chains: &BTreeMap<PlanId, PlanId>) {
+        let plan = self.plan;
+        let mut members = vec![end];
+        while let Some(below) = members.last().and_then(|m| plan.node(*m).inputs.first()).copied()
+            && chains.get(&below) == Some(&end)
+        {
+            members.push(below);
+        }
+        members.reverse();
+        let Some(input) = members.first().and_then(|m| plan.node(*m).inputs.first()).copied() else {
+            return;
+        };
+        let Some(input_node) = self.nodes.get(&input).copied() else { return };
+        let inputs = plan.node(input).schema.types();
+        let mut builder = SegmentBuilder::new(inputs);
+        let mut schema = &plan.node(input).schema;
+        let (mut name, mut on_error) = (plan.node(end).name.clone(), plan.node(end).on_error.clone());
+        for member in &members {
+            let node = plan.node(*member);
+            builder.add(node, schema);
+            if node.can_fail() {
+                (name, on_error) = (node.name.clone(), node.on_error.clone());
+            }
+            schema = &node.schema;
+        }
+        let segment = builder.finish();
+        let node = plan.node(end);
+        let unchanged = segment.steps.is_empty()
+            && segment.outputs.iter().copied().eq(0..segment.inputs.len())
+            && node.schema.time == plan.node(input).schema.time;
+        if unchanged {
+            // Other names for the same columns; readers bring their own.
+            self.nodes.insert(end, input_node);
+            return;
+        }
+        self.add(
+            end,
+            flow::Node {
+                name,
+                span: segment_span(plan, &members),
+                inputs: vec![input_node],
+                schema: node.schema.clone(),
+                kind: NodeKind::Segment(Arc::new(segment)),
+                on_error,
+            },
+        );
+    }
+
+    /// The failed rows of a stream come from every node that carries its name and can fail.
+    fn route_errors(&mut self) {
+        for id in self.plan.ids().filter(|id| matches!(self.plan.node(*id).operator, Operator::Errors)) {
+            let node = self.plan.node(id);
+            let mut of: Vec<NodeId> =
+                self.flow.ids().filter(|n| can_fail(self.flow.node(*n), &node.name)).collect();
+            if of.is_empty() {
+                // Nothing fails, but the watermark of the stream still moves the side stream's.
+                of.extend(node.inputs.iter().filter_map(|i| self.nodes.get(i).copied()));
+            }
+            if let Some(place) = self.nodes.get(&id)
+                && let Some(flow_node) = self.flow.nodes.get_mut(place.0 as usize)
+            {
+                flow_node.kind = NodeKind::Errors { of };
+            }
+        }
+    }
+}
+
+fn can_fail(node: &flow::Node, of: &str) -> bool {
+    let can_fail = match &node.kind {
+        NodeKind::Segment(segment) => segment.steps.iter().any(|s| s.expr().can_fail()),
+        NodeKind::Source(_) | NodeKind::WindowAggregate(_) | NodeKind::Match(_) => true,
+        _ => false,
+    };
+    can_fail && *node.name == *of
+}
+
+fn segment_span(plan: &Plan, members: &[PlanId]) -> Span {
+    let spans = members.iter().map(|m| plan.node(*m).span);
+    spans.reduce(Span::to).unwrap_or_default()
+}
+
+struct SegmentBuilder {
+    inputs: Vec<Type>,
+    steps: Vec<Step>,
+    n_columns: usize,
+    /// The segment's column for each column of the rows as they are after the clauses so far.
+    columns: Vec<usize>,
+    /// What has been computed, with its column.
+    computed: Vec<(Expr, usize)>,
+}
+
+impl SegmentBuilder {
+    fn new(inputs: Vec<Type>) -> SegmentBuilder {
+        let n_columns = inputs.len();
+        SegmentBuilder {
+            inputs,
+            steps: vec![],
+            n_columns,
+            columns: (0..n_columns).collect(),
+            computed: vec![],
+        }
+    }
+
+    fn add(&mut self, node: &Node, before: &flow::Schema) {
+        let clause = Arc::new(Clause {
+            span: node.span,
+            row: before
+                .visible()
+                .map(|(number, column)| (column.name.clone(), self.place(number), column.ty.clone()))
+                .collect(),
+        });
+        match &node.operator {
+            Operator::Filter(condition) => {
+                let condition = self.place_expr(condition);
+                self.steps.push(Step::Filter { condition, clause });
+            }
+            Operator::Let(values) => {
+                for value in values {
+                    let column = self.value(value, &clause);
+                    self.columns.push(column);
+                }
+            }
+            Operator::Project(values) => {
+                self.columns = values.iter().map(|value| self.value(value, &clause)).collect();
+            }
+            _ => {}
+        }
+    }
+
+    fn place(&self, column: usize) -> usize {
+        self.columns.get(column).copied().unwrap_or_default()
+    }
+
+    fn place_expr(&self, expr: &Expr) -> Expr {
+        let mut expr = expr.clone();
+        expr.renumber(|column| self.place(column));
+        expr
+    }
+
+    /// The column that holds this value: that of a plain column or of an equal expression, or a new one.
+    fn value(&mut self, value: &Expr, clause: &Arc<Clause>) -> usize {
+        let value = self.place_expr(value);
+        if let ExprKind::Column(column) = value.kind {
+            return column;
+        }
+        if let Some((_, column)) = self.computed.iter().find(|(known, _)| known.same(&value)) {
+            return *column;
+        }
+        self.n_columns += 1;
+        self.computed.push((value.clone(), self.n_columns - 1));
+        self.steps.push(Step::Let { value, clause: clause.clone() });
+        self.n_columns - 1
+    }
+
+    fn finish(self) -> Segment {
+        Segment { inputs: self.inputs, steps: self.steps, outputs: self.columns }
+    }
+}

@@ -1,0 +1,163 @@
+//! How dataflows print: one node a line, its inputs behind an arrow, the steps of a segment below it.
+
+use super::{Flow, Node, NodeKind, OnError, Schema, WindowAssigner};
+use crate::aggregate::{AggregateCall, AggregateFunction};
+use crate::segment::{Segment, Step};
+use crate::text::format_duration;
+use std::fmt::{self, Display, Formatter};
+
+impl Display for Flow {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        let heads: Vec<String> =
+            self.ids().zip(&self.nodes).map(|(id, node)| format!("n{} {}", id.0, self.head(node))).collect();
+        let width = heads.iter().map(|h| h.chars().count()).max().unwrap_or(0);
+        for (head, node) in heads.iter().zip(&self.nodes) {
+            let inputs: Vec<String> = node.inputs.iter().map(|i| format!("n{}", i.0)).collect();
+            let arrow = if inputs.is_empty() { String::new() } else { format!("<- {}", inputs.join(", ")) };
+            let on_error = match &node.on_error {
+                OnError::Keep => "",
+                OnError::Fail => " on error fail",
+                OnError::Sideline(_) => " on error sideline",
+                OnError::Retry { .. } => " on error retry",
+            };
+            writeln!(f, "{}", format!("{head:width$}  {arrow}{on_error}").trim_end())?;
+            if let NodeKind::Segment(segment) = &node.kind {
+                self.segment(node, segment, f)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Flow {
+    fn head(&self, node: &Node) -> String {
+        let name = &node.name;
+        match &node.kind {
+            NodeKind::Source(spec) => {
+                let time = spec.time.as_ref().map_or(String::new(), |time| {
+                    let field = spec.fields.get(time.field).map_or("?", |f| &f.name);
+                    let disorder = disorder_text(time.disorder);
+                    format!(" watermark {field}{disorder}")
+                });
+                format!("source {name} {}{time}", node.schema)
+            }
+            NodeKind::Late => format!("late {name}"),
+            NodeKind::Errors { of } => {
+                let of: Vec<String> = of.iter().map(|n| format!("n{}", n.0)).collect();
+                format!("errors {name} of {}", of.join(", "))
+            }
+            NodeKind::Segment(_) => format!("segment {name}"),
+            NodeKind::WindowAggregate(aggregate) => {
+                let input = node.inputs.first().and_then(|i| self.nodes.get(i.0 as usize));
+                let column = |c: usize| match input.and_then(|n| n.schema.columns.get(c)) {
+                    Some(column) => column.name.to_string(),
+                    None => format!("#{c}"),
+                };
+                let keys: Vec<String> = aggregate.keys.iter().map(|k| column(*k)).collect();
+                let calls: Vec<String> = aggregate.aggregates.iter().map(|a| a.text(&column)).collect();
+                format!(
+                    "window_agg {} key [{}] aggs [{}]",
+                    aggregate.window,
+                    keys.join(", "),
+                    calls.join(", ")
+                )
+            }
+            NodeKind::Union => format!("union {name}"),
+            NodeKind::Unnest { list } => format!("unnest #{list}"),
+            NodeKind::AssignTime { disorder } => {
+                let time = node.schema.columns.get(node.schema.time).map_or("?", |c| &c.name);
+                format!("watermark {time}{}", disorder_text(*disorder))
+            }
+            NodeKind::Match(_) => format!("match {name}"),
+            NodeKind::Sink(spec) => {
+                let ordered = if spec.ordered { " ordered" } else { "" };
+                format!("sink {name} to {}{ordered}", spec.connector.name)
+            }
+        }
+    }
+
+    fn segment(&self, node: &Node, segment: &Segment, f: &mut Formatter) -> fmt::Result {
+        let input = node.inputs.first().and_then(|i| self.nodes.get(i.0 as usize));
+        let name = |column: usize| match input.and_then(|n| n.schema.columns.get(column)) {
+            Some(named) if column < segment.inputs.len() => named.name.to_string(),
+            _ => format!("#{column}"),
+        };
+        let mut next = segment.inputs.len();
+        for step in &segment.steps {
+            match step {
+                Step::Filter { condition, .. } => writeln!(f, "   filter {}", condition.text(&name))?,
+                Step::Let { value, .. } => {
+                    writeln!(f, "   #{next} = {} : {}", value.text(&name), value.ty)?;
+                    next += 1;
+                }
+            }
+        }
+        let outputs = segment.outputs.iter().zip(&node.schema.columns).map(|(number, column)| {
+            let value = name(*number);
+            let shown = shown_name(column);
+            if value == *column.name { shown } else { format!("{shown} = {value}") }
+        });
+        writeln!(f, "   yield [{}]", outputs.collect::<Vec<_>>().join(", "))
+    }
+}
+
+fn shown_name(column: &super::Column) -> String {
+    if column.hidden { format!("({})", column.name) } else { column.name.to_string() }
+}
+
+fn disorder_text(micros: i64) -> String {
+    if micros == 0 { String::new() } else { format!("-{}", format_duration(micros)) }
+}
+
+impl Display for Schema {
+    /// `[user: string, n: int]`; hidden columns in parentheses.
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        let columns = self.columns.iter().map(|c| format!("{}: {}", shown_name(c), c.ty));
+        write!(f, "[{}]", columns.collect::<Vec<_>>().join(", "))
+    }
+}
+
+impl Display for WindowAssigner {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        match self {
+            WindowAssigner::Tumbling { size, offset } => {
+                write!(f, "tumbling({}", format_duration(*size))?;
+                if *offset != 0 {
+                    write!(f, ", offset: {}", format_duration(*offset))?;
+                }
+                f.write_str(")")
+            }
+        }
+    }
+}
+
+impl AggregateFunction {
+    /// What the language calls it, and the word in front of its argument.
+    pub fn words(self) -> (&'static str, &'static str) {
+        match self {
+            AggregateFunction::Count => ("count", ""),
+            AggregateFunction::CountDistinct => ("count", "distinct "),
+            AggregateFunction::Sum => ("sum", ""),
+            AggregateFunction::Average => ("avg", ""),
+            AggregateFunction::Minimum => ("min", ""),
+            AggregateFunction::Maximum => ("max", ""),
+            AggregateFunction::First => ("first", ""),
+            AggregateFunction::Last => ("last", ""),
+            AggregateFunction::Any => ("any", ""),
+            AggregateFunction::All => ("all", ""),
+            AggregateFunction::Collect => ("collect", ""),
+            AggregateFunction::CollectDistinct => ("collect", "distinct "),
+        }
+    }
+}
+
+impl AggregateCall {
+    /// `sum(amount) filter (where large)`
+    pub fn text(&self, column: &dyn Fn(usize) -> String) -> String {
+        let (name, distinct) = self.function.words();
+        let argument = self.argument.as_ref().map_or(String::new(), |(c, _)| column(*c));
+        let nulls = if self.ignore_null { ", ignore_null: true" } else { "" };
+        let filter = self.filter.map_or(String::new(), |c| format!(" filter (where {})", column(c)));
+        format!("{name}({distinct}{argument}{nulls}){filter}")
+    }
+}
