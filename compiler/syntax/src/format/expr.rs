@@ -7,7 +7,7 @@ use crate::token::TokenKind;
 impl Writer<'_> {
     /// An expression, with the tokens before it.
     pub(super) fn expr(&mut self, expr: &Expr) {
-        self.until(expr.span);
+        self.to_start(expr.span);
         if expr.parenthesized && self.next_is(TokenKind::LeftParenthesis) {
             self.piece();
         }
@@ -23,7 +23,7 @@ impl Writer<'_> {
             ExprKind::Call(call) => self.call(call),
             ExprKind::Unary { op_span, operand, .. } => {
                 let is_sign = self.sign_is_next();
-                self.through(*op_span);
+                self.to_end(*op_span);
                 if is_sign {
                     self.glue();
                 }
@@ -40,7 +40,7 @@ impl Writer<'_> {
             }
             ExprKind::Record(fields) => self.bracketed(fields, Brackets::SPACED, |w, field| {
                 w.expr(&field.value);
-                w.through(field.span);
+                w.to_end(field.span);
             }),
             ExprKind::Comprehension { element, variable, list, condition } => self.group(|w| {
                 w.piece();
@@ -48,7 +48,7 @@ impl Writer<'_> {
                 w.separate(Gap::SoftLine);
                 w.expr(element);
                 w.separate(Gap::Line);
-                w.until(variable.span);
+                w.to_start(variable.span);
                 w.expr(list);
                 if let Some(condition) = condition {
                     w.separate(Gap::Line);
@@ -62,7 +62,7 @@ impl Writer<'_> {
                 self.glue();
             }
         }
-        self.through(expr.span);
+        self.to_end(expr.span);
     }
 
     /// Several expressions in the order in which they stand.
@@ -75,7 +75,7 @@ impl Writer<'_> {
     }
 
     fn call(&mut self, call: &Call) {
-        self.through(call.function.span);
+        self.to_end(call.function.span);
         self.glue();
         let brackets = if call.distinct.is_some() { Brackets::NO_COMMA } else { Brackets::TIGHT };
         self.bracketed(&call.args, brackets, |w, arg| w.arg(arg));
@@ -86,18 +86,18 @@ impl Writer<'_> {
 
     pub(super) fn arg(&mut self, arg: &Arg) {
         self.expr(&arg.value);
-        self.through(arg.span);
+        self.to_end(arg.span);
     }
 
     pub(super) fn binding(&mut self, binding: &Binding) {
         self.expr(&binding.value);
-        self.through(binding.span);
+        self.to_end(binding.span);
     }
 
     /// `LOW..HIGH`
     pub(super) fn range(&mut self, range: &Range) {
         self.exprs(range.low.iter().chain([&range.high]));
-        self.through(range.span);
+        self.to_end(range.span);
     }
 
     /// Operators of one tier with their operands, an operator at the beginning of each line.
@@ -115,14 +115,14 @@ impl Writer<'_> {
                 break;
             }
         }
-        self.until(rest.span);
+        self.to_start(rest.span);
         self.group(|w| {
             w.expr(rest);
             w.indent();
             for (op_span, operand) in operands.iter().rev() {
-                w.until(*op_span);
+                w.to_start(*op_span);
                 w.separate(Gap::Line);
-                w.through(*op_span);
+                w.to_end(*op_span);
                 w.expr(operand);
             }
             w.dedent();
@@ -148,7 +148,7 @@ impl Writer<'_> {
                     break;
                 }
                 // `else`; what follows stands beside it.
-                w.until(rest.span);
+                w.to_start(rest.span);
             }
             w.expr(rest);
             w.dedent();

@@ -35,7 +35,7 @@ impl Writer<'_> {
         match &item.kind {
             ItemKind::Use(item) => self.use_item(item),
             ItemKind::Param(param) => {
-                self.until(param.ty.span);
+                self.to_start(param.ty.span);
                 self.ty(&param.ty);
                 self.exprs(&param.default);
             }
@@ -43,7 +43,7 @@ impl Writer<'_> {
             ItemKind::Aggregate(aggregate) => self.aggregate(aggregate),
             ItemKind::Type(definition) => self.type_definition(&definition.ty),
             ItemKind::Source(source) => {
-                self.until(source.ty.span);
+                self.to_start(source.ty.span);
                 self.ty(&source.ty);
                 self.names(&source.key);
                 self.source_options(&source.options);
@@ -52,26 +52,26 @@ impl Writer<'_> {
             ItemKind::Stream(stream) => self.query_below(&stream.query),
             ItemKind::Sink(sink) => self.sink(sink),
             ItemKind::Test(test) => {
-                self.through(test.name.span);
+                self.to_end(test.name.span);
                 self.block(&test.steps, |w, step| w.test_step(step));
             }
             ItemKind::Error(_) => {}
         }
-        self.through(item.span);
+        self.to_end(item.span);
     }
 
     fn use_item(&mut self, item: &Use) {
         match &item.target {
             UseTarget::Module(path) => self.names(path),
-            UseTarget::File(path) => self.through(path.span),
+            UseTarget::File(path) => self.to_end(path.span),
         }
         if let Some(names) = &item.names {
-            self.bracketed(names, Brackets::TIGHT, |w, name| w.through(name.span));
+            self.bracketed(names, Brackets::TIGHT, |w, name| w.to_end(name.span));
         }
     }
 
     fn type_definition(&mut self, ty: &Type) {
-        self.until(ty.span);
+        self.to_start(ty.span);
         match &ty.kind {
             TypeKind::Record(fields) if fields.len() > 1 => {
                 self.bracketed(fields, Brackets::EACH, |w, field| w.field(field));
@@ -81,12 +81,12 @@ impl Writer<'_> {
     }
 
     fn function(&mut self, function: &Function) {
-        self.through(function.name.span);
+        self.to_end(function.name.span);
         self.params(&function.params);
-        self.until(function.result.span);
+        self.to_start(function.result.span);
         self.ty(&function.result);
         if let Some(body) = &function.body {
-            self.until(body.span);
+            self.to_start(body.span);
             self.indent();
             self.separate(Gap::Line);
             self.expr(body);
@@ -97,17 +97,17 @@ impl Writer<'_> {
     fn params(&mut self, params: &[FunctionParam]) {
         self.glue();
         self.bracketed(params, Brackets::TIGHT, |w, param| {
-            w.until(param.ty.span);
+            w.to_start(param.ty.span);
             w.ty(&param.ty);
             w.exprs(&param.default);
-            w.through(param.span);
+            w.to_end(param.span);
         });
     }
 
     fn aggregate(&mut self, aggregate: &Aggregate) {
-        self.through(aggregate.name.span);
+        self.to_end(aggregate.name.span);
         self.params(&aggregate.params);
-        self.until(aggregate.result.span);
+        self.to_start(aggregate.result.span);
         self.ty(&aggregate.result);
         if let Some(members) = &aggregate.members {
             self.block(members, |w, member| w.member(member));
@@ -142,7 +142,7 @@ impl Writer<'_> {
         }
         match &member.kind {
             MemberKind::State { ty, initial, .. } => {
-                self.until(ty.span);
+                self.to_start(ty.span);
                 self.ty(ty);
                 self.expr(initial);
             }
@@ -150,19 +150,19 @@ impl Writer<'_> {
                 self.listed(updates, |w, update| w.binding(update));
             }
             MemberKind::Merge { right, updates, .. } => {
-                self.through(right.span);
+                self.to_end(right.span);
                 self.listed(updates, |w, update| w.binding(update));
             }
             MemberKind::Result(value) => self.expr(value),
             MemberKind::Error => {}
         }
-        self.through(member.span);
+        self.to_end(member.span);
     }
 
     fn table(&mut self, table: &Table) {
         match &table.kind {
             TableKind::Input { ty, options } => {
-                self.until(ty.span);
+                self.to_start(ty.span);
                 self.ty(ty);
                 self.names(&table.key);
                 self.source_options(options);
@@ -177,7 +177,7 @@ impl Writer<'_> {
 
     /// The tokens up to the query, then the query, below and indented.
     fn query_below(&mut self, query: &Query) {
-        self.until(query.span);
+        self.to_start(query.span);
         self.indent();
         self.separate(Gap::Below);
         self.query(query);
@@ -225,11 +225,11 @@ impl Writer<'_> {
             SourceOptionKind::OnError(policy) => self.policy(policy),
             SourceOptionKind::Error => {}
         }
-        self.through(option.span);
+        self.to_end(option.span);
     }
 
     fn sink(&mut self, sink: &Sink) {
-        self.through(sink.name.span);
+        self.to_end(sink.name.span);
         self.piece();
         self.stream_ref(&sink.from);
         let spans = sink.options.iter().map(|option| option.span);
@@ -258,11 +258,11 @@ impl Writer<'_> {
             SinkOptionKind::OnError(policy) => self.policy(policy),
             SinkOptionKind::Ordered | SinkOptionKind::Error => {}
         }
-        self.through(option.span);
+        self.to_end(option.span);
     }
 
     fn connector(&mut self, connector: &Connector) {
-        self.through(connector.name.span);
+        self.to_end(connector.name.span);
         if self.kind_before(connector.span.end as usize) == Some(TokenKind::LeftParenthesis) {
             self.glue();
             self.bracketed(&connector.args, Brackets::TIGHT, |w, arg| w.arg(arg));
@@ -283,7 +283,7 @@ impl Writer<'_> {
                 }
             }
         }
-        self.through(policy.span);
+        self.to_end(policy.span);
     }
 
     fn test_step(&mut self, step: &TestStep) {
@@ -305,12 +305,12 @@ impl Writer<'_> {
             }
             TestStepKind::Error => {}
         }
-        self.through(step.span);
+        self.to_end(step.span);
     }
 
     /// Rows of a test: several have a line each, and so has one that the author gave a line.
     fn rows(&mut self, rows: &[Expr], span: Span) {
-        self.until(span);
+        self.to_start(span);
         let on_own_lines = rows.first().is_some_and(|row| self.starts_line(row.span.start as usize));
         let brackets = if rows.len() > 1 || on_own_lines { Brackets::EACH } else { Brackets::TIGHT };
         self.bracketed(rows, brackets, |w, row| w.expr(row));
@@ -321,17 +321,17 @@ impl Writer<'_> {
             self.piece();
             self.glue();
             self.piece();
-            self.through(stream.name().span);
+            self.to_end(stream.name().span);
             self.piece();
         } else {
-            self.through(stream.name().span);
+            self.to_end(stream.name().span);
         }
     }
 
     /// The tokens up to the last of several names.
     fn names(&mut self, names: &[Name]) {
         if let Some(last) = names.last() {
-            self.through(last.span);
+            self.to_end(last.span);
         }
     }
 }

@@ -5,15 +5,15 @@ use crate::ast::{Field, Type, TypeKind};
 
 impl Writer<'_> {
     pub(super) fn ty(&mut self, ty: &Type) {
-        self.until(ty.span);
+        self.to_start(ty.span);
         match &ty.kind {
             TypeKind::Named(_) | TypeKind::Error => {}
             TypeKind::Scaled { name, .. } => {
-                self.through(name.span);
+                self.to_end(name.span);
                 self.glue();
             }
             TypeKind::Applied { name, args } => {
-                self.through(name.span);
+                self.to_end(name.span);
                 self.glue();
                 self.piece();
                 for (i, arg) in args.iter().enumerate() {
@@ -22,7 +22,7 @@ impl Writer<'_> {
                     }
                     self.ty(arg);
                     if i + 1 < args.len() {
-                        self.comma();
+                        self.to_comma();
                     }
                 }
                 // Parentheses around the last argument, then `>`.
@@ -38,19 +38,19 @@ impl Writer<'_> {
                     if i > 0 {
                         w.separate(Gap::Line);
                     }
-                    w.through(value.span);
+                    w.to_end(value.span);
                 }
                 w.dedent();
             }),
             TypeKind::Nullable(of) => self.ty(of),
         }
-        self.through(ty.span);
+        self.to_end(ty.span);
     }
 
     pub(super) fn field(&mut self, field: &Field) {
-        self.until(field.ty.span);
+        self.to_start(field.ty.span);
         self.ty(&field.ty);
         self.exprs(&field.default);
-        self.through(field.span);
+        self.to_end(field.span);
     }
 }
