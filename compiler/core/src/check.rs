@@ -1,0 +1,57 @@
+//! Types of expressions: `ast::Expr` becomes [`millstream_ir::expr::Expr`].
+//!
+//! Nothing here fails: what is wrong becomes a diagnostic and an expression of [`Type::ERROR`], which
+//! fits everything, so that one mistake is reported once. One file per subject; `expr` is where to start.
+
+mod access;
+mod aggregates;
+mod branches;
+mod calls;
+mod coerce;
+mod collections;
+mod compare;
+mod constant;
+mod conversions;
+mod expr;
+mod functions;
+mod narrowing;
+mod numbers;
+mod overloads;
+mod patterns;
+
+pub(crate) use aggregates::{AggregateName, aggregate_name, direct_parts};
+pub use aggregates::{AggregateUse, Aggregates, calls_aggregate};
+pub(crate) use conversions::CONVERSIONS;
+pub use narrowing::Facts;
+
+use crate::names::Names;
+use millstream_base::{Diagnostics, FileId};
+#[cfg(doc)]
+use millstream_ir::types::Type;
+
+/// Checks the expressions of one item. Clauses drive it; it keeps what has to be told apart across
+/// an expression.
+pub struct Checker<'a> {
+    pub names: &'a Names<'a>,
+    pub diagnostics: &'a mut Diagnostics,
+    /// The file whose names are visible.
+    pub file: FileId,
+    /// Set while an aggregating select is checked: calls of aggregates are collected here.
+    pub aggregates: Option<Aggregates>,
+    /// The number of the next [`millstream_ir::expr::ExprKind::Local`].
+    locals: usize,
+    inside_aggregate: bool,
+    /// How many generic functions are being checked inside one another.
+    depth: usize,
+}
+
+impl<'a> Checker<'a> {
+    pub fn new(names: &'a Names<'a>, file: FileId, diagnostics: &'a mut Diagnostics) -> Checker<'a> {
+        Checker { names, diagnostics, file, aggregates: None, locals: 0, inside_aggregate: false, depth: 0 }
+    }
+
+    fn new_local(&mut self) -> usize {
+        self.locals += 1;
+        self.locals - 1
+    }
+}

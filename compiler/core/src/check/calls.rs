@@ -1,0 +1,86 @@
+//! Calls: told apart by name into conversions, aggregates and functions.
+
+use super::Checker;
+use super::aggregates::{AggregateName, aggregate_name, aggregate_names};
+use super::conversions::{CONVERSIONS, Conversion};
+use super::expr::error;
+use super::numbers::Typed;
+use super::overloads::Argument;
+use crate::errors::{names as errors, unsupported};
+use crate::scope::Scope;
+use millstream_base::{Span, did_you_mean};
+use millstream_ir::expr::Expr;
+use millstream_ir::types::Type;
+use millstream_syntax::ast;
+
+impl Checker<'_> {
+    pub(super) fn call(&mut self, scope: &Scope, call: &ast::Call, span: Span, _hint: Option<&Type>) -> Expr {
+        let name = call.function.text.as_str();
+        if let Some(conversion) = Conversion::of(name) {
+            return self.conversion(scope, conversion, call, span);
+        }
+        // A function of the program hides an aggregate's name only if it could be defined, see `collect`.
+        match aggregate_name(name) {
+            // `first`, `any`, `min` … may also be functions of lists.
+            AggregateName::Function(function) if !self.is_list_call(scope, call) => {
+                return self.aggregate(function, call, span);
+            }
+            AggregateName::NotYet => return self.unsupported_aggregate(call, span),
+            AggregateName::OverRows => return self.unsupported_over_rows(call, span),
+            AggregateName::Function(_) | AggregateName::No => {}
+        }
+        if self.names.user_aggregate(self.file, name).is_some() {
+            self.diagnostics.push(unsupported::user_aggregate(span, name));
+            return error(span);
+        }
+        self.no_aggregate_words(call);
+        let candidates = self.names.functions(self.file, name);
+        if candidates.is_empty() {
+            // The arguments may be wrong too.
+            for arg in &call.args {
+                self.infer(scope, &arg.value, None);
+            }
+            if !self.names.is_broken(name) {
+                let own = self.names.nearest_function(self.file, name);
+                let nearest =
+                    own.or_else(|| did_you_mean(name, aggregate_names().chain(CONVERSIONS.iter().copied())));
+                self.diagnostics.push(errors::unknown_function(call.function.span, name, nearest));
+            }
+            return error(span);
+        }
+        let arguments: Vec<Argument> = call
+            .args
+            .iter()
+            .map(|arg| Argument {
+                name: arg.name.as_ref(),
+                value: self.infer(scope, &arg.value, None),
+                span: arg.span,
+            })
+            .collect();
+        if arguments.iter().any(|a| a.value.expr.ty.is_error()) {
+            return error(span);
+        }
+        self.choose_and_call(name, &candidates, arguments, span)
+    }
+
+    /// Whether a call that looks like an aggregate's is one of a function of lists: it stands outside of an
+    /// aggregating select, and the library has such a function.
+    fn is_list_call(&self, _scope: &Scope, call: &ast::Call) -> bool {
+        (self.aggregates.is_none() || self.inside_aggregate)
+            && call.distinct.is_none()
+            && call.filter.is_none()
+            && !self.names.functions(self.file, &call.function.text).is_empty()
+    }
+
+    /// Calls a function that an operator stands for.
+    pub(super) fn call_library(&mut self, name: &str, values: Vec<Typed>, span: Span) -> Expr {
+        let candidates = self.names.functions(self.file, name);
+        if candidates.is_empty() {
+            self.diagnostics.push(errors::unknown_function(span, name, None));
+            return error(span);
+        }
+        let arguments =
+            values.into_iter().map(|value| Argument { name: None, span: value.expr.span, value }).collect();
+        self.choose_and_call(name, &candidates, arguments, span)
+    }
+}

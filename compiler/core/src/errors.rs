@@ -1,0 +1,15 @@
+//! What the middle of the compiler has to say: one function per code, from typed arguments.
+
+pub mod names;
+pub mod types;
+pub mod unsupported;
+
+/// `` `a`, `b` or `c` ``
+pub(crate) fn alternatives<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let quoted: Vec<String> = names.into_iter().map(|n| format!("`{n}`")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,193 @@
+//! E02: names.
+
+use super::alternatives;
+use crate::scope::{Scope, ScopeColumn};
+use millstream_base::codes::*;
+use millstream_base::{Diagnostic, Span};
+use millstream_ir::types::Type;
+
+fn proposing(diagnostic: Diagnostic, span: Span, nearest: Option<&str>) -> Diagnostic {
+    match nearest {
+        Some(nearest) => diagnostic.fix(format!("did you mean `{nearest}`?"), span, nearest),
+        None => diagnostic,
+    }
+}
+
+pub fn unknown_name(span: Span, name: &str, nearest: Option<&str>, scope: &Scope) -> Diagnostic {
+    let fault =
+        Diagnostic::new(E0201, span, format!("nothing here is called `{name}`")).label("unknown name");
+    let mut columns: Vec<&str> = vec![];
+    for column in scope.columns().iter().filter(|c| !c.qualified_only) {
+        if !columns.contains(&&*column.name) {
+            columns.push(&column.name);
+        }
+    }
+    let fault = match columns.len() {
+        0 => fault.note("no rows can be seen here, only parameters"),
+        1..=12 => {
+            fault.note(format!("the columns here are {}", alternatives(columns).replace(" or ", " and ")))
+        }
+        _ => fault,
+    };
+    proposing(fault, span, nearest)
+}
+
+pub fn unknown_qualified(span: Span, qualifier: &str, name: &str, nearest: Option<&str>) -> Diagnostic {
+    let headline = format!("`{qualifier}` has no column `{name}`");
+    proposing(Diagnostic::new(E0201, span, headline).label("unknown column"), span, nearest)
+}
+
+pub fn duplicate_name(span: Span, name: &str, first: Span) -> Diagnostic {
+    Diagnostic::new(E0202, span, format!("`{name}` is defined twice"))
+        .label("defined again")
+        .also(first, "first defined here")
+}
+
+/// A source, table or stream that does not exist.
+pub fn unknown_input(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
+    let headline = format!("there is no source, table or stream called `{name}`");
+    proposing(Diagnostic::new(E0203, span, headline).label("unknown"), span, nearest)
+}
+
+pub fn unknown_type(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
+    let headline = format!("there is no type called `{name}`");
+    proposing(Diagnostic::new(E0204, span, headline).label("unknown type"), span, nearest)
+}
+
+pub fn unknown_function(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
+    let headline = format!("there is no function called `{name}`");
+    proposing(Diagnostic::new(E0205, span, headline).label("unknown function"), span, nearest)
+}
+
+pub fn stream_cycle(span: Span, from: &str, to: &str, declared: Span) -> Diagnostic {
+    let headline = if from == to {
+        format!("`{from}` reads itself")
+    } else {
+        format!("`{from}` reads `{to}`, which is made from `{from}`")
+    };
+    Diagnostic::new(E0206, span, headline)
+        .label("closes the circle")
+        .also(declared, "declared here")
+        .help("break the circle: one of these streams must read a source only")
+}
+
+pub fn file_cycle(span: Span) -> Diagnostic {
+    Diagnostic::new(E0207, span, "this file uses a file that uses it")
+        .label("closes the circle")
+        .help("move what both files need to a third one")
+}
+
+pub fn ambiguous_column(span: Span, name: &str, columns: &[&ScopeColumn]) -> Diagnostic {
+    let mut fault =
+        Diagnostic::new(E0208, span, format!("more than one column is called `{name}`")).label("which one?");
+    for column in columns {
+        fault = fault.also(column.span, "one of them");
+        if let Some(qualifier) = &column.qualifier {
+            let full = format!("{qualifier}.{name}");
+            fault = fault.fix(format!("write `{full}`"), span, full);
+        }
+    }
+    fault
+}
+
+pub fn type_cycle(span: Span, name: &str) -> Diagnostic {
+    Diagnostic::new(E0209, span, format!("the type `{name}` is made of itself"))
+        .label("contains itself")
+        .help("use `json` where the depth of a value is not known")
+}
+
+pub fn recursive_function(span: Span, name: &str) -> Diagnostic {
+    Diagnostic::new(E0210, span, format!("the function `{name}` calls itself")).label("recursive").note(
+        "functions become part of the expressions that call them, so that each row costs a bounded time",
+    )
+}
+
+pub fn unknown_module(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
+    let headline = format!("the standard library has no module `{name}`");
+    proposing(Diagnostic::new(E0211, span, headline).label("unknown module"), span, nearest)
+}
+
+pub fn not_in_file(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
+    let headline = format!("the used file does not define `{name}`");
+    proposing(Diagnostic::new(E0212, span, headline).label("not defined there"), span, nearest)
+}
+
+pub fn not_in_module(span: Span, name: &str, module: &str, nearest: Option<&str>) -> Diagnostic {
+    let headline = format!("`{module}` does not define `{name}`");
+    proposing(Diagnostic::new(E0212, span, headline).label("not defined there"), span, nearest)
+}
+
+/// A parameter without a value: the program is right, but can't be run so.
+pub fn missing_param(span: Span, name: &str, ty: &Type) -> Diagnostic {
+    Diagnostic::new(E0213, span, format!("the parameter `{name}: {ty}` has no value"))
+        .label("has no default")
+        .help(format!("run with `--set {name}=…`, or set MILLSTREAM_{}", name.to_uppercase()))
+}
+
+pub fn missing_secret(span: Span, name: &str) -> Diagnostic {
+    Diagnostic::new(E0213, span, format!("the secret `{name}` has no value"))
+        .label("has no default")
+        .help(format!("set MILLSTREAM_{}", name.to_uppercase()))
+}
+
+pub fn bad_param_value(span: Span, name: &str, ty: &Type, text: &str) -> Diagnostic {
+    Diagnostic::new(E0214, span, format!("the value given for `{name}` is not of type `{ty}`"))
+        .label(format!("declared as {ty}"))
+        .note(format!("the value given is {text:?}"))
+}
+
+pub fn secret_in_expression(span: Span, name: &str) -> Diagnostic {
+    Diagnostic::new(E0215, span, format!("the secret `{name}` cannot be part of an expression"))
+        .label("a secret")
+        .note("a secret is never shown in results, logs or plans; it may only be handed to a connector")
+}
+
+pub fn not_a_value(span: Span, name: &str, what: &str) -> Diagnostic {
+    let fault = Diagnostic::new(E0217, span, format!("`{name}` is {what}, not a value")).label(what);
+    match what {
+        "a stream" => fault.help(format!("name one of its columns: `{name}.…`")),
+        "a function" => fault.fix("call it", span.at_end(), "()"),
+        _ => fault,
+    }
+}
+
+pub fn not_grouped(span: Span, name: &str) -> Diagnostic {
+    Diagnostic::new(E0218, span, format!("`{name}` differs from row to row of a group"))
+        .label("not a key")
+        .help(format!(
+            "add `{name}` to `group by`, or say which row you mean: `first({name})`, `max({name})`"
+        ))
+}
+
+pub fn builtin_name(span: Span, name: &str) -> Diagnostic {
+    Diagnostic::new(E0219, span, format!("`{name}` is part of the language and cannot be defined"))
+        .label("choose another name")
+}
+
+pub fn unreadable_file(span: Span, path: &str, reason: &str) -> Diagnostic {
+    Diagnostic::new(E0220, span, format!("cannot read {path:?}: {reason}")).label("used here")
+}
+
+pub fn no_window(span: Span, qualifier: &str, name: &str) -> Diagnostic {
+    let clause = if qualifier == "window" { "a `window` clause" } else { "a `match`" };
+    Diagnostic::new(E0221, span, format!("`{qualifier}.{name}` is known only below {clause}"))
+        .label("no window here".replace("window", qualifier))
+}
+
+pub fn function_too_large(span: Span, name: &str) -> Diagnostic {
+    Diagnostic::new(E0222, span, format!("the function `{name}`, with all that it calls, is too large"))
+        .label("too large")
+        .note("functions become part of the expressions that call them")
+        .help("compute shared parts once, in a `let` of the stream")
+}
+
+/// A declaration of the library without its implementation.
+pub fn no_native(span: Span, name: &str) -> Diagnostic {
+    Diagnostic::new(B0201, span, format!("the library declares `{name}` but does not implement it"))
+}
+
+/// The body of a generic function of the library does not fit its own declaration.
+pub fn library_fault(span: Span, name: &str) -> Diagnostic {
+    Diagnostic::new(B0202, span, format!("the library's own text of `{name}` is wrong for these arguments"))
+        .note("this is a fault in Millstream: please report it")
+}

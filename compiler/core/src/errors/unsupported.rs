@@ -1,0 +1,50 @@
+//! E065x: what the language has but this version does not carry out in expressions.
+
+use millstream_base::codes::*;
+use millstream_base::{Diagnostic, Span};
+
+pub fn in_table(span: Span, name: &str) -> Diagnostic {
+    Diagnostic::new(E0650, span, format!("looking a key up with `in {name}` is not carried out yet"))
+        .label("a table")
+        .help(format!("join it: `semi join {name} on …`"))
+}
+
+pub fn aggregate(span: Span, name: &str) -> Diagnostic {
+    Diagnostic::new(E0651, span, format!("the aggregate `{name}` is not carried out yet")).label("not yet")
+}
+
+pub fn function_over_rows(span: Span, name: &str) -> Diagnostic {
+    Diagnostic::new(E0652, span, format!("`{name}`, which looks at other rows, is not carried out yet"))
+        .label("not yet")
+}
+
+pub fn user_aggregate(span: Span, name: &str) -> Diagnostic {
+    Diagnostic::new(
+        E0653,
+        span,
+        format!("`{name}` is an aggregate of this program; these are not carried out yet"),
+    )
+    .label("not yet")
+}
+
+pub fn nested_input_data(span: Span, field: Span) -> Diagnostic {
+    Diagnostic::new(
+        E0654,
+        span,
+        "`from`, `as` and `=` are heard only for the columns of a row, not inside them",
+    )
+    .label("would be ignored")
+    .also(field, "inside this column")
+    .help("read the column as `json` and convert its parts")
+}
+
+pub fn computed_pattern(span: Span, operator: &str) -> Diagnostic {
+    Diagnostic::new(E0655, span, format!("the pattern of `{operator}` must be known before the program runs"))
+        .label("depends on rows")
+        .help("use a literal or a parameter")
+}
+
+pub fn relative_time(span: Span) -> Diagnostic {
+    Diagnostic::new(E0656, span, "a time like `+5m` has a meaning only in the rows of a test")
+        .label("relative to what?")
+}

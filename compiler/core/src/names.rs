@@ -1,0 +1,194 @@
+//! The names of a program and what they stand for: the result of [`crate::resolve`], read by every
+//! later phase.
+//!
+//! There are three sets of names: sources, tables and streams; sinks; types, functions and aggregates.
+//! Parameters stand among the columns, which hide them.
+
+use crate::resolve::signature::Signature;
+use millstream_base::{FileId, Span, did_you_mean};
+use millstream_ir::catalog::ScalarFunction;
+use millstream_ir::expr::Expr;
+use millstream_ir::flow::FieldSpec;
+use millstream_ir::types::Type;
+use millstream_ir::value::Value;
+use millstream_syntax::ast;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Everything that a program, the files it uses and the standard library define.
+#[derive(Debug, Default)]
+pub struct Names<'a> {
+    /// Sources, tables and streams, in the order of their declaration.
+    pub inputs: Vec<Input<'a>>,
+    pub sinks: Vec<Sink<'a>>,
+    pub params: Vec<Param>,
+    pub types: Vec<NamedType<'a>>,
+    /// Those of the program first, then the standard library's. Several may share a name.
+    pub functions: Vec<Function<'a>>,
+    /// Aggregates that the program defines.
+    pub aggregates: Vec<UserAggregate<'a>>,
+    pub tests: Vec<(FileId, &'a ast::Test)>,
+    /// Streams and tables kept by queries, each after those that it reads; without those in a cycle.
+    pub query_order: Vec<usize>,
+    /// For each file the files whose names it sees, with the list of names if `use` gives one.
+    pub(crate) uses: BTreeMap<FileId, Vec<(FileId, Option<BTreeSet<String>>)>>,
+    /// Names of items that could not be parsed: uses of them are not reported.
+    pub(crate) broken: BTreeSet<String>,
+}
+
+/// A source, table or stream.
+#[derive(Debug)]
+pub struct Input<'a> {
+    pub name: &'a ast::Name,
+    pub doc: Option<&'a str>,
+    pub file: FileId,
+    pub span: Span,
+    pub kind: InputKind<'a>,
+}
+
+#[derive(Debug)]
+pub enum InputKind<'a> {
+    Source { source: &'a ast::Source, row: RowType },
+    Table { table: &'a ast::Table, row: Option<RowType> },
+    Stream(&'a ast::Stream),
+}
+
+/// The rows of an input: what the declared type says of each field.
+#[derive(Clone, Debug)]
+pub struct RowType {
+    /// A record type, or [`Type::ERROR`].
+    pub ty: Type,
+    pub fields: Arc<[FieldSpec]>,
+    /// Where each field is declared.
+    pub spans: Arc<[Span]>,
+}
+
+#[derive(Debug)]
+pub struct Sink<'a> {
+    pub sink: &'a ast::Sink,
+    pub doc: Option<&'a str>,
+    pub file: FileId,
+    pub span: Span,
+}
+
+#[derive(Debug)]
+pub struct Param {
+    pub name: String,
+    pub file: FileId,
+    pub span: Span,
+    pub ty: Type,
+    pub value: ParamValue,
+}
+
+#[derive(Clone)]
+pub enum ParamValue {
+    Value(Value),
+    /// Text that may only be handed to a connector.
+    Secret(Arc<str>),
+    /// It has none, which has been reported.
+    Missing,
+}
+
+impl std::fmt::Debug for ParamValue {
+    /// Never shows a secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        match self {
+            ParamValue::Value(value) => write!(f, "{value:?}"),
+            ParamValue::Secret(_) => f.write_str("secret"),
+            ParamValue::Missing => f.write_str("missing"),
+        }
+    }
+}
+
+/// A `type` item.
+#[derive(Debug)]
+pub struct NamedType<'a> {
+    pub definition: &'a ast::TypeDefinition,
+    pub doc: Option<&'a str>,
+    pub file: FileId,
+    pub span: Span,
+    pub ty: Type,
+}
+
+/// A function of the program or of the standard library.
+#[derive(Debug)]
+pub struct Function<'a> {
+    pub name: &'a str,
+    pub doc: Option<&'a str>,
+    pub file: FileId,
+    pub span: Span,
+    /// The module of the standard library that it comes from.
+    pub module: Option<&'a str>,
+    pub signature: Signature<'a>,
+    pub body: FunctionBody<'a>,
+}
+
+#[derive(Debug)]
+pub enum FunctionBody<'a> {
+    Native(&'static ScalarFunction),
+    /// Checked once; parameters are the locals 0, 1, ….
+    Checked {
+        body: Expr,
+        locals: usize,
+    },
+    /// With type variables: checked again at each call.
+    Generic(&'a ast::Expr),
+    /// Not yet checked, or wrong, which has been reported.
+    Broken,
+}
+
+/// An `aggregate` item.
+#[derive(Debug)]
+pub struct UserAggregate<'a> {
+    pub aggregate: &'a ast::Aggregate,
+    pub file: FileId,
+    pub span: Span,
+}
+
+impl<'a> Names<'a> {
+    /// Whether `file` sees what `owner` defines as `name`.
+    pub(crate) fn sees(&self, file: FileId, owner: FileId, name: &str) -> bool {
+        let listed = |names: &Option<BTreeSet<String>>| names.as_ref().is_none_or(|n| n.contains(name));
+        file == owner
+            || self.uses.get(&file).is_some_and(|uses| uses.iter().any(|(f, n)| *f == owner && listed(n)))
+    }
+
+    /// The source, table or stream of this name, with its number.
+    pub fn input(&self, file: FileId, name: &str) -> Option<(usize, &Input<'a>)> {
+        self.inputs.iter().enumerate().find(|(_, i)| i.name.text == name && self.sees(file, i.file, name))
+    }
+
+    pub fn nearest_input(&self, file: FileId, name: &str) -> Option<&str> {
+        let visible = self.inputs.iter().filter(|i| self.sees(file, i.file, &i.name.text));
+        did_you_mean(name, visible.map(|i| i.name.text.as_str()))
+    }
+
+    pub fn param(&self, file: FileId, name: &str) -> Option<&Param> {
+        self.params.iter().find(|p| p.name == name && self.sees(file, p.file, name))
+    }
+
+    pub fn named_type(&self, file: FileId, name: &str) -> Option<&NamedType<'a>> {
+        self.types.iter().find(|t| t.definition.name.text == name && self.sees(file, t.file, name))
+    }
+
+    pub fn user_aggregate(&self, file: FileId, name: &str) -> Option<&UserAggregate<'a>> {
+        self.aggregates.iter().find(|a| a.aggregate.name.text == name && self.sees(file, a.file, name))
+    }
+
+    /// The functions of this name; one of the program hides the standard library's.
+    pub fn functions(&self, file: FileId, name: &str) -> Vec<&Function<'a>> {
+        let named = || self.functions.iter().filter(|f| f.name == name);
+        let own: Vec<_> = named().filter(|f| f.module.is_none() && self.sees(file, f.file, name)).collect();
+        if own.is_empty() { named().filter(|f| f.module.is_some()).collect() } else { own }
+    }
+
+    pub fn nearest_function(&self, file: FileId, name: &str) -> Option<&str> {
+        let visible = |f: &&Function| f.module.is_some() || self.sees(file, f.file, f.name);
+        did_you_mean(name, self.functions.iter().filter(visible).map(|f| f.name))
+    }
+
+    /// Whether an item of this name stands in the program but could not be parsed.
+    pub fn is_broken(&self, name: &str) -> bool {
+        self.broken.contains(name)
+    }
+}

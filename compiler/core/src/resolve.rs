@@ -1,0 +1,40 @@
+//! From syntax trees to [`Names`]: which names there are, that each is defined once, that nothing goes
+//! round in a circle, and what the declared types, parameters and functions are.
+
+pub(crate) mod collect;
+pub(crate) mod cycles;
+pub mod files;
+pub(crate) mod functions;
+pub mod library;
+pub(crate) mod params;
+pub(crate) mod rows;
+pub mod signature;
+pub(crate) mod types;
+
+pub use files::{Files, Loader, ParsedFile, SourceText, parse_files};
+pub use library::Library;
+
+use crate::names::Names;
+use millstream_base::Diagnostics;
+use std::collections::BTreeMap;
+
+/// Values given to parameters from outside, by name.
+pub type GivenValues = BTreeMap<String, String>;
+
+/// Makes the name tables of a program. What is wrong is reported and left out.
+pub fn resolve<'a>(
+    files: &'a Files,
+    library: &'a Library,
+    given: &GivenValues,
+    diagnostics: &mut Diagnostics,
+) -> Names<'a> {
+    let mut names = Names::default();
+    let found = collect::collect(files, &mut names, diagnostics);
+    types::resolve_types(&found.types, &mut names, diagnostics);
+    let bodies = functions::declare_functions(&found.functions, library, &mut names, diagnostics);
+    params::resolve_params(&found.params, given, &mut names, diagnostics);
+    functions::check_bodies(&bodies, &mut names, diagnostics);
+    rows::resolve_rows(&mut names, diagnostics);
+    cycles::order_queries(&mut names, diagnostics);
+    names
+}

@@ -1,0 +1,135 @@
+//! Which names there are: every item in its set, each name once.
+
+use super::files::Files;
+use crate::check::{AggregateName, CONVERSIONS, aggregate_name};
+use crate::errors::names as errors;
+use crate::names::{Input, InputKind, Names, RowType, Sink, UserAggregate};
+use millstream_base::{Diagnostics, FileId, Span};
+use millstream_ir::types::Type;
+use millstream_syntax::ast;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// An item whose meaning later steps find out.
+#[derive(Debug)]
+pub(crate) struct Found<'a, T> {
+    pub item: &'a T,
+    pub doc: Option<&'a str>,
+    pub file: FileId,
+    pub span: Span,
+}
+
+/// The items that are not yet in [`Names`].
+#[derive(Debug, Default)]
+pub(crate) struct FoundItems<'a> {
+    pub types: Vec<Found<'a, ast::TypeDefinition>>,
+    pub functions: Vec<Found<'a, ast::Function>>,
+    pub params: Vec<Found<'a, ast::Param>>,
+}
+
+/// Names of types that the language defines.
+pub(crate) const BUILTIN_TYPES: &[&str] =
+    &["bool", "int", "float", "decimal", "string", "bytes", "timestamp", "duration", "json", "list", "map"];
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Set {
+    Inputs,
+    Sinks,
+    Definitions,
+    Params,
+}
+
+pub(crate) fn collect<'a>(
+    files: &'a Files,
+    names: &mut Names<'a>,
+    diagnostics: &mut Diagnostics,
+) -> FoundItems<'a> {
+    let mut found = FoundItems::default();
+    let mut seen: BTreeMap<(Set, &'a str), Span> = BTreeMap::new();
+    for parsed in &files.parsed {
+        let file = parsed.file;
+        let uses = parsed.uses.iter().map(|used| {
+            let listed = used.names.as_ref().map(|n| n.iter().map(|n| n.text.clone()).collect());
+            (used.file, listed)
+        });
+        names.uses.insert(file, uses.collect());
+        for item in &parsed.program.items {
+            collect_item(item, file, names, &mut found, &mut seen, diagnostics);
+        }
+    }
+    // After all items are known: what `use "file" (names)` asks for.
+    for parsed in &files.parsed {
+        for used in &parsed.uses {
+            let Some(target) = files.file(used.file) else { continue };
+            let defined: Vec<&str> =
+                target.program.items.iter().filter_map(|i| i.kind.name()).map(|n| n.text.as_str()).collect();
+            for name in used.names.iter().flatten().filter(|n| !defined.contains(&n.text.as_str())) {
+                let nearest = millstream_base::did_you_mean(&name.text, defined.iter().copied());
+                diagnostics.push(errors::not_in_file(name.span, &name.text, nearest));
+            }
+        }
+    }
+    found
+}
+
+fn collect_item<'a>(
+    item: &'a ast::Item,
+    file: FileId,
+    names: &mut Names<'a>,
+    found: &mut FoundItems<'a>,
+    seen: &mut BTreeMap<(Set, &'a str), Span>,
+    diagnostics: &mut Diagnostics,
+) {
+    let doc = item.doc.as_deref();
+    let set = match &item.kind {
+        ast::ItemKind::Use(_) => return,
+        ast::ItemKind::Test(test) => {
+            names.tests.push((file, test));
+            return;
+        }
+        ast::ItemKind::Error(name) => {
+            names.broken.extend(name.iter().map(|n| n.text.clone()));
+            return;
+        }
+        ast::ItemKind::Source(_) | ast::ItemKind::Table(_) | ast::ItemKind::Stream(_) => Set::Inputs,
+        ast::ItemKind::Sink(_) => Set::Sinks,
+        ast::ItemKind::Type(_) | ast::ItemKind::Function(_) | ast::ItemKind::Aggregate(_) => Set::Definitions,
+        ast::ItemKind::Param(_) => Set::Params,
+    };
+    let Some(name) = item.kind.name() else { return };
+    if set == Set::Definitions && is_builtin(&name.text) {
+        diagnostics.push(errors::builtin_name(name.span, &name.text));
+        return;
+    }
+    if let Some(first) = seen.get(&(set, name.text.as_str())) {
+        diagnostics.push(errors::duplicate_name(name.span, &name.text, *first));
+        return;
+    }
+    seen.insert((set, name.text.as_str()), name.span);
+    // Filled in by `rows`, when types are known.
+    let no_row = || RowType { ty: Type::ERROR, fields: Arc::new([]), spans: Arc::new([]) };
+    let span = item.span;
+    let mut input =
+        |name: &'a ast::Name, kind: InputKind<'a>| names.inputs.push(Input { name, doc, file, span, kind });
+    match &item.kind {
+        ast::ItemKind::Source(source) => input(&source.name, InputKind::Source { source, row: no_row() }),
+        ast::ItemKind::Table(table) => {
+            let row = matches!(table.kind, ast::TableKind::Input { .. }).then(no_row);
+            input(&table.name, InputKind::Table { table, row });
+        }
+        ast::ItemKind::Stream(stream) => input(&stream.name, InputKind::Stream(stream)),
+        ast::ItemKind::Sink(sink) => names.sinks.push(Sink { sink, doc, file, span }),
+        ast::ItemKind::Aggregate(aggregate) => names.aggregates.push(UserAggregate { aggregate, file, span }),
+        ast::ItemKind::Type(item) => found.types.push(Found { item, doc, file, span }),
+        ast::ItemKind::Function(item) => found.functions.push(Found { item, doc, file, span }),
+        ast::ItemKind::Param(item) => found.params.push(Found { item, doc, file, span }),
+        ast::ItemKind::Use(_) | ast::ItemKind::Test(_) | ast::ItemKind::Error(_) => {}
+    }
+}
+
+/// Whether the language itself gives the name a meaning among types, functions and aggregates.
+fn is_builtin(name: &str) -> bool {
+    BUILTIN_TYPES.contains(&name)
+        || CONVERSIONS.contains(&name.strip_prefix("try_").unwrap_or(name))
+        || !matches!(aggregate_name(name), AggregateName::No)
+}

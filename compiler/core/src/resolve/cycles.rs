@@ -1,0 +1,129 @@
+//! Which queries read which: the order in which they can be checked, and circles, which are errors.
+
+use crate::errors::names as errors;
+use crate::names::{InputKind, Names};
+use millstream_base::{Diagnostics, Span};
+use millstream_syntax::ast;
+
+/// Fills [`Names::query_order`]; reports each circle once, at the stream that closes it.
+pub(crate) fn order_queries(names: &mut Names, diagnostics: &mut Diagnostics) {
+    let reads: Vec<Option<Vec<(usize, Span)>>> = names
+        .inputs
+        .iter()
+        .map(|input| {
+            let query = match &input.kind {
+                InputKind::Stream(stream) => &stream.query,
+                InputKind::Table {
+                    table: ast::Table { kind: ast::TableKind::Kept { query, .. }, .. },
+                    ..
+                } => query,
+                _ => return None,
+            };
+            let mut found = vec![];
+            reads_of(query, &mut found);
+            let of = |r: &&ast::StreamRef| match r {
+                // What a stream sets aside comes from it all the same.
+                ast::StreamRef::Named(n) | ast::StreamRef::Late(n) | ast::StreamRef::Errors(n) => n.clone(),
+            };
+            let numbered = found.iter().filter_map(|r| {
+                let name = of(r);
+                Some((names.input(input.file, &name.text)?.0, name.span))
+            });
+            Some(numbered.collect())
+        })
+        .collect();
+    let mut search =
+        Search { names, reads: &reads, states: vec![State::New; reads.len()], order: vec![], diagnostics };
+    for i in 0..reads.len() {
+        search.visit(i);
+    }
+    let order = search.order;
+    names.query_order = order;
+}
+
+struct Search<'s, 'a> {
+    names: &'s Names<'a>,
+    reads: &'s [Option<Vec<(usize, Span)>>],
+    states: Vec<State>,
+    order: Vec<usize>,
+    diagnostics: &'s mut Diagnostics,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    New,
+    Open,
+    Done,
+    /// Reads from a circle, or is part of one.
+    Broken,
+}
+
+impl Search<'_, '_> {
+    fn visit(&mut self, i: usize) -> State {
+        if self.states[i] != State::New {
+            return self.states[i];
+        }
+        let Some(reads) = &self.reads[i] else {
+            self.states[i] = State::Done;
+            return State::Done;
+        };
+        self.states[i] = State::Open;
+        let mut broken = false;
+        for (read, span) in reads {
+            match self.visit(*read) {
+                State::Open => {
+                    let (from, to) = (&self.names.inputs[i], &self.names.inputs[*read]);
+                    self.diagnostics.push(errors::stream_cycle(
+                        *span,
+                        &from.name.text,
+                        &to.name.text,
+                        to.name.span,
+                    ));
+                    broken = true;
+                }
+                State::Broken => broken = true,
+                State::New | State::Done => {}
+            }
+        }
+        self.states[i] = if broken { State::Broken } else { State::Done };
+        if !broken {
+            self.order.push(i);
+        }
+        self.states[i]
+    }
+}
+
+/// The streams that a query reads: in its head, joins, unions and patterns.
+fn reads_of<'q>(query: &'q ast::Query, found: &mut Vec<&'q ast::StreamRef>) {
+    match &query.head.kind {
+        ast::QueryHeadKind::From(from) => found.push(&from.stream),
+        ast::QueryHeadKind::Match(query) => {
+            pattern_reads(&query.pattern, found);
+            found.extend(query.without.iter().flat_map(|w| &w.events).map(|e| &e.stream));
+        }
+        ast::QueryHeadKind::Error => {}
+    }
+    for clause in &query.clauses {
+        match &clause.kind {
+            ast::ClauseKind::Join(join) => found.push(&join.stream),
+            ast::ClauseKind::Union(streams) => found.extend(streams),
+            _ => {}
+        }
+    }
+}
+
+fn pattern_reads<'q>(pattern: &'q ast::Pattern, found: &mut Vec<&'q ast::StreamRef>) {
+    match &pattern.kind {
+        ast::PatternKind::Event(event) => found.push(&event.stream),
+        ast::PatternKind::Sequence { first, rest } => {
+            pattern_reads(first, found);
+            rest.iter().for_each(|link| pattern_reads(&link.pattern, found));
+        }
+        ast::PatternKind::Repeat { of, .. } | ast::PatternKind::Group(of) => pattern_reads(of, found),
+        ast::PatternKind::All(parts) | ast::PatternKind::Any(parts) => {
+            parts.iter().for_each(|p| pattern_reads(p, found));
+        }
+        ast::PatternKind::Absent { of, .. } => found.extend(of.events.iter().map(|e| &e.stream)),
+        ast::PatternKind::Error => {}
+    }
+}
