@@ -15,6 +15,7 @@ pub mod eval;
 pub mod expr;
 pub mod flow;
 pub mod segment;
+pub mod testing;
 pub mod text;
 pub mod types;
 pub mod value;

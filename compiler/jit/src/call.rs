@@ -1,0 +1,239 @@
+//! The one place where machine code is called and freed, and where frames get their pointers.
+
+use crate::abi::{Operand, header};
+use crate::memory::Memory;
+use cranelift_jit::JITModule;
+use cranelift_module::FuncId;
+use millstream_ir::batch::Batch;
+use millstream_ir::buffer::{Buffer, Plain};
+use millstream_ir::column::{ColumnData, TextColumn};
+use millstream_ir::types::{Layout, Type};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A module of machine code. Its memory is given back when the last [`Function`] of it is gone,
+/// also when compilation failed half-way.
+pub struct Code {
+    /// Taken out only by `drop`. The mutex is there because a module cannot be shared by itself.
+    module: Mutex<Option<JITModule>>,
+}
+
+/// A function of a finished module, which it keeps alive.
+#[derive(Clone)]
+pub struct Function {
+    _code: Arc<Code>,
+    address: extern "C" fn(*mut u64),
+}
+
+impl Code {
+    pub fn new(module: JITModule) -> Code {
+        Code { module: Mutex::new(Some(module)) }
+    }
+
+    /// The module, while it is being built.
+    ///
+    /// # Panics
+    /// Never: only `drop` takes the module out.
+    pub fn module(&mut self) -> &mut JITModule {
+        let module = self.module.get_mut().unwrap_or_else(PoisonError::into_inner);
+        module.as_mut().expect("only `drop` takes the module out")
+    }
+
+    /// A function of the finished module; none if the module is gone.
+    pub fn function(self: &Arc<Code>, id: FuncId) -> Option<Function> {
+        let module = self.module.lock().unwrap_or_else(PoisonError::into_inner);
+        let address = module.as_ref()?.get_finalized_function(id);
+        // SAFETY: every function of our modules is declared in `CodeBuilder::function` with this
+        // signature, in the system's calling convention, and the module lives as long as `_code`.
+        let address = unsafe { std::mem::transmute::<*const u8, extern "C" fn(*mut u64)>(address) };
+        Some(Function { _code: self.clone(), address })
+    }
+}
+
+impl Drop for Code {
+    fn drop(&mut self) {
+        let module = self.module.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(module) = module {
+            // SAFETY: functions keep their code alive, so none is left, and none is running.
+            unsafe { module.free_memory() };
+        }
+    }
+}
+
+/// A column that a loop writes densely.
+pub struct Output {
+    pub data: ColumnData,
+    /// Per value, whether it is null; empty if none can be.
+    pub nulls: Buffer<u8>,
+}
+
+impl Output {
+    /// Room for `n` values.
+    pub fn new(ty: &Type, n: usize) -> Output {
+        let data = match ty.layout() {
+            Layout::Bool => ColumnData::Bool(Buffer::with_capacity(n)),
+            Layout::I64 | Layout::Decimal => ColumnData::I64(Buffer::with_capacity(n)),
+            Layout::F64 => ColumnData::F64(Buffer::with_capacity(n)),
+            Layout::View => {
+                ColumnData::Text(TextColumn { views: Buffer::with_capacity(n), heaps: Vec::new() })
+            }
+            Layout::Boxed => ColumnData::Boxed(Vec::new()),
+        };
+        Output { data, nulls: Buffer::new() }
+    }
+}
+
+/// What a loop has done.
+pub struct Outcome {
+    /// How many rows are in the selection now.
+    pub n_kept: usize,
+    pub n_failed: usize,
+    /// Whether a decimal did not fit: then nothing that the loop wrote counts.
+    pub wide: bool,
+}
+
+/// A loop to be run over a batch.
+pub struct LoopCall<'a> {
+    pub function: &'a Function,
+    pub operands: &'a [Operand],
+    pub batch: &'a Batch,
+    pub memory: &'a mut Memory,
+    /// By number; those that the loop writes are there.
+    pub outputs: &'a mut [Option<Output>],
+    /// Which outputs the loop tells the nulls of.
+    pub output_nulls: &'a [bool],
+    /// How many rows are in the selection, or in the batch if there is none.
+    pub rows: usize,
+    /// Whether the loop drops rows.
+    pub narrows: bool,
+    pub n_failed: usize,
+}
+
+impl LoopCall<'_> {
+    /// Runs the loop; `frame` is only reused memory. None if a column is not there or too short:
+    /// then nothing has been run.
+    pub fn run(self, frame: &mut Vec<u64>) -> Option<Outcome> {
+        let n = self.batch.n_rows;
+        if self.rows > n || self.n_failed + self.rows > n {
+            return None;
+        }
+        self.memory.prepare(n);
+        for (output, nulls) in self.outputs.iter_mut().zip(self.output_nulls) {
+            if let (Some(output), true) = (output, *nulls) {
+                output.nulls.reserve(n);
+            }
+        }
+        frame.clear();
+        frame.resize(header::LEN, 0);
+        frame[header::ROWS] = self.rows as u64;
+        frame[header::SELECTION] = self.memory.selection.as_mut_ptr() as u64;
+        frame[header::FAILED] = self.memory.failed.as_mut_ptr() as u64;
+        frame[header::N_FAILED] = self.n_failed as u64;
+        for operand in self.operands {
+            let word = match operand {
+                Operand::Data(number) => match self.memory.columns.get_mut(*number)? {
+                    Some(temporary) => values_mut(&mut temporary.column.data, n)?,
+                    None => values(&self.batch.columns.get(*number)?.data, n)?,
+                },
+                Operand::Validity(number) => match &self.batch.columns.get(*number)?.validity {
+                    Some(bitmap) => first(&bitmap.words, n.div_ceil(64))?,
+                    None => first(&self.memory.all_valid, n.div_ceil(64))?,
+                },
+                Operand::Nulls(number) => {
+                    first_mut(&mut self.memory.columns.get_mut(*number)?.as_mut()?.nulls, n)?
+                }
+                Operand::Errors(number) => {
+                    first_mut(&mut self.memory.columns.get_mut(*number)?.as_mut()?.errors, n)?
+                }
+                Operand::Output(number) => room(&mut self.outputs.get_mut(*number)?.as_mut()?.data, n)?,
+                Operand::OutputNulls(number) => {
+                    room_in(&mut self.outputs.get_mut(*number)?.as_mut()?.nulls, n)?
+                }
+            };
+            frame.push(word);
+        }
+        // What the code relies on: columns of at least `n` elements, which the functions below have seen
+        // to; row numbers below `n` in the selection, `rows` of them, which earlier loops of this batch
+        // have written; room for `n` elements in all that it writes, and for one more behind the failed
+        // rows, which a buffer's padding has. Nothing else borrows `memory` and `outputs`.
+        (self.function.address)(frame.as_mut_ptr());
+        let outcome = Outcome {
+            n_kept: if self.narrows { frame[header::N_KEPT] as usize } else { self.rows },
+            n_failed: frame[header::N_FAILED] as usize,
+            wide: frame[header::WIDE] != 0,
+        };
+        for (output, nulls) in self.outputs.iter_mut().zip(self.output_nulls) {
+            if let Some(output) = output {
+                // SAFETY: the last loop has written every output for each of the rows that it kept, and
+                // the nulls of those that `output_nulls` names; there was room for `n` of them.
+                unsafe {
+                    set_len(&mut output.data, outcome.n_kept);
+                    output.nulls.set_len(if *nulls { outcome.n_kept } else { 0 });
+                }
+            }
+        }
+        Some(outcome)
+    }
+}
+
+/// The address of at least `n` values of a column.
+fn values(data: &ColumnData, n: usize) -> Option<u64> {
+    match data {
+        ColumnData::Bool(b) => first(b, n),
+        ColumnData::I64(b) => first(b, n),
+        ColumnData::F64(b) => first(b, n),
+        ColumnData::I128(b) => first(b, n),
+        ColumnData::Text(t) => first(&t.views, n),
+        ColumnData::Boxed(_) => None,
+    }
+}
+
+fn values_mut(data: &mut ColumnData, n: usize) -> Option<u64> {
+    match data {
+        ColumnData::Bool(b) => first_mut(b, n),
+        ColumnData::I64(b) => first_mut(b, n),
+        ColumnData::F64(b) => first_mut(b, n),
+        ColumnData::I128(b) => first_mut(b, n),
+        ColumnData::Text(t) => first_mut(&mut t.views, n),
+        ColumnData::Boxed(_) => None,
+    }
+}
+
+/// The address of room for `n` values in a column.
+fn room(data: &mut ColumnData, n: usize) -> Option<u64> {
+    match data {
+        ColumnData::Bool(b) => room_in(b, n),
+        ColumnData::I64(b) => room_in(b, n),
+        ColumnData::F64(b) => room_in(b, n),
+        ColumnData::I128(b) => room_in(b, n),
+        ColumnData::Text(t) => room_in(&mut t.views, n),
+        ColumnData::Boxed(_) => None,
+    }
+}
+
+fn first<T: Plain>(buffer: &Buffer<T>, n: usize) -> Option<u64> {
+    (buffer.len() >= n).then(|| buffer.as_ptr() as u64)
+}
+
+fn first_mut<T: Plain>(buffer: &mut Buffer<T>, n: usize) -> Option<u64> {
+    (buffer.len() >= n).then(|| buffer.as_mut_ptr() as u64)
+}
+
+fn room_in<T: Plain>(buffer: &mut Buffer<T>, n: usize) -> Option<u64> {
+    (buffer.capacity() >= n).then(|| buffer.as_mut_ptr() as u64)
+}
+
+/// # Safety
+/// The first `n` values have been written.
+unsafe fn set_len(data: &mut ColumnData, n: usize) {
+    // SAFETY: as the caller says.
+    unsafe {
+        match data {
+            ColumnData::Bool(b) => b.set_len(n),
+            ColumnData::I64(b) => b.set_len(n),
+            ColumnData::F64(b) => b.set_len(n),
+            ColumnData::I128(b) => b.set_len(n),
+            ColumnData::Text(t) => t.views.set_len(n),
+            ColumnData::Boxed(_) => {}
+        }
+    }
+}

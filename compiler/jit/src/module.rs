@@ -1,0 +1,88 @@
+//! One module of machine code per flow: functions are declared and defined here, and finished at once.
+
+use crate::call::Code;
+use cranelift::codegen::Context;
+use cranelift::codegen::isa::OwnedTargetIsa;
+use cranelift::prelude::*;
+use cranelift_jit::{JITBuilder, JITModule};
+use cranelift_module::{FuncId, Linkage, Module};
+use millstream_ir::engine::CompileError;
+use std::fmt::Write;
+use std::sync::Arc;
+
+/// Builds the functions of a flow. Each takes the address of its frame (see [`crate::abi`]).
+pub struct CodeBuilder {
+    code: Code,
+    context: Context,
+    builder_context: FunctionBuilderContext,
+    text: String,
+}
+
+/// The instruction set of this machine, as we want it used.
+fn target() -> Result<OwnedTargetIsa, CompileError> {
+    let mut flags = settings::builder();
+    let wanted = [
+        // Only this level turns a division by a constant into a multiplication.
+        ("opt_level", "speed"),
+        ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" }),
+        ("is_pic", "false"),
+        ("use_colocated_libcalls", "false"),
+        ("enable_probestack", "false"),
+        ("unwind_info", "false"),
+    ];
+    for (name, value) in wanted {
+        flags.set(name, value).map_err(failure)?;
+    }
+    let isa = cranelift_native::builder().map_err(|m| CompileError(m.into()))?;
+    isa.finish(settings::Flags::new(flags)).map_err(failure)
+}
+
+fn failure(error: impl std::fmt::Display) -> CompileError {
+    CompileError(error.to_string().into())
+}
+
+impl CodeBuilder {
+    pub fn new() -> Result<CodeBuilder, CompileError> {
+        let module =
+            JITModule::new(JITBuilder::with_isa(target()?, cranelift_module::default_libcall_names()));
+        Ok(CodeBuilder {
+            context: module.make_context(),
+            code: Code::new(module),
+            builder_context: FunctionBuilderContext::new(),
+            text: String::new(),
+        })
+    }
+
+    /// Compiles a function: `body` is given the builder, at the function's entry, and the frame.
+    pub fn function(
+        &mut self,
+        name: &str,
+        body: impl FnOnce(&mut FunctionBuilder, codegen::ir::Value),
+    ) -> Result<FuncId, CompileError> {
+        let module = self.code.module();
+        let mut signature = module.make_signature();
+        signature.params.push(AbiParam::new(types::I64));
+        self.context.func.signature = signature.clone();
+        let mut builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder_context);
+        let entry = builder.create_block();
+        builder.append_block_params_for_function_params(entry);
+        builder.switch_to_block(entry);
+        let frame = builder.block_params(entry)[0];
+        body(&mut builder, frame);
+        builder.seal_all_blocks();
+        builder.finalize(module.target_config());
+        let _ = writeln!(self.text, "; {name}\n{}", self.context.func.display());
+        let id = module.declare_function(name, Linkage::Local, &signature).map_err(failure)?;
+        module
+            .define_function(id, &mut self.context)
+            .map_err(|e| CompileError(format!("{name}: {e:?}").into()))?;
+        module.clear_context(&mut self.context);
+        Ok(id)
+    }
+
+    /// Makes the functions callable; gives them with their printed form.
+    pub fn finish(mut self) -> Result<(Arc<Code>, String), CompileError> {
+        self.code.module().finalize_definitions().map_err(failure)?;
+        Ok((Arc::new(self.code), self.text))
+    }
+}

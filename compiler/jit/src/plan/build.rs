@@ -1,0 +1,287 @@
+//! Plans a segment: takes the nodes that are not lowered out of the expressions, as kernels, and
+//! cuts the steps into loops where a kernel must run in between.
+
+use super::{ColumnSource, Kernel, Loop, Plan, PlannedColumn, PlannedOutput, PlannedStep, Stage};
+use crate::lower::native::{self, is_native};
+use millstream_ir::expr::{Expr, ExprKind};
+use millstream_ir::segment::{Segment, Step};
+use millstream_ir::types::{Layout, TypeKind};
+use std::collections::BTreeSet;
+
+/// An expression of more nodes than this is computed once and kept rather than computed again.
+const CHEAP_NODES: usize = 4;
+
+pub fn plan(segment: &Segment) -> Plan {
+    let inputs =
+        segment.inputs.iter().map(|ty| PlannedColumn { ty: ty.clone(), source: ColumnSource::Input });
+    let mut planner = Planner {
+        plan: Plan { columns: inputs.collect(), stages: vec![], outputs: vec![] },
+        lets: vec![],
+        pending: vec![],
+        selected: false,
+        needed: BTreeSet::new(),
+    };
+    // Kernel columns follow those of the segment, so these are all numbered first.
+    for step in &segment.steps {
+        if let Step::Let { value, .. } = step {
+            let source = ColumnSource::Let { value: value.clone(), stored: None };
+            planner.plan.columns.push(PlannedColumn { ty: value.ty.clone(), source });
+        }
+    }
+    let mut next = segment.inputs.len();
+    for step in &segment.steps {
+        match step {
+            Step::Filter { condition, .. } => planner.filter(condition.clone()),
+            Step::Let { value, .. } => {
+                planner.define(next, value.clone());
+                next += 1;
+            }
+        }
+    }
+    planner.finish(&segment.outputs)
+}
+
+struct Planner {
+    plan: Plan,
+    /// The stage in whose loop each let stands.
+    lets: Vec<(usize, usize)>,
+    /// Steps that are in no loop yet.
+    pending: Vec<PlannedStep>,
+    /// Whether rows may have been dropped by the loops so far.
+    selected: bool,
+    /// Lets that kernels read.
+    needed: BTreeSet<usize>,
+}
+
+impl Planner {
+    fn filter(&mut self, condition: Expr) {
+        // The left side of an `and` shortens the work of the kernels on its right, where a row that the
+        // left side drops cannot fail on the right.
+        if let ExprKind::And(a, b) = condition.kind {
+            if has_kernel(&b) && (!a.ty.nullable || !b.can_fail()) {
+                self.filter(*a);
+                return self.filter(*b);
+            }
+            let kind = ExprKind::And(a, b);
+            let condition = self.split(Expr { kind, ..condition });
+            return self.pending.push(PlannedStep::Filter(condition));
+        }
+        let condition = self.split(condition);
+        self.pending.push(PlannedStep::Filter(condition));
+    }
+
+    fn define(&mut self, column: usize, value: Expr) {
+        // Machine code keeps no strings but those of columns, in whose heaps they stand, and no boxed values.
+        let kept = match value.ty.layout() {
+            Layout::View => as_column(&value).is_some() || value.as_literal().is_some() && is_native(&value),
+            Layout::Boxed => as_column(&value).is_some(),
+            _ => true,
+        };
+        let value = if kept { self.split(value) } else { self.kernel(value, &mut vec![]) };
+        let can_fail = self.fails(&value);
+        self.plan.columns[column].source = ColumnSource::Let { value, stored: None };
+        self.pending.push(PlannedStep::Let { column, can_fail });
+    }
+
+    /// Replaces what is not lowered by columns that kernels fill, and sees to those kernels.
+    fn split(&mut self, mut expr: Expr) -> Expr {
+        self.split_within(&mut expr, &mut vec![]);
+        expr
+    }
+
+    /// `bound`: the locals around, each with the value to give a kernel that reads it.
+    fn split_within(&mut self, expr: &mut Expr, bound: &mut Vec<(usize, Expr)>) {
+        if !is_native(expr) {
+            let whole = std::mem::replace(expr, Expr::column(0, expr.ty.clone(), expr.span));
+            *expr = self.kernel(whole, bound);
+            return;
+        }
+        if let ExprKind::Let { local, value, body } = &mut expr.kind {
+            self.split_within(value, bound);
+            bound.push((*local, (**value).clone()));
+            self.split_within(body, bound);
+            bound.pop();
+            return;
+        }
+        for child in expr.children_mut() {
+            self.split_within(child, bound);
+        }
+    }
+
+    /// Plans the kernel that computes an expression; gives the column that it fills.
+    fn kernel(&mut self, mut expr: Expr, bound: &mut Vec<(usize, Expr)>) -> Expr {
+        let (ty, span) = (expr.ty.clone(), expr.span);
+        for (local, value) in bound.iter().rev() {
+            let kind = ExprKind::Let { local: *local, value: Box::new(value.clone()), body: Box::new(expr) };
+            expr = Expr::new(kind, ty.clone(), span);
+        }
+        expr.rewrite(&mut |part| {
+            if let ExprKind::Column(number) = part.kind {
+                self.inline(part, number);
+            }
+        });
+        // The same computed earlier serves as well: selections only ever narrow.
+        let known = self.plan.stages.iter().find_map(|s| match s {
+            Stage::Kernel(kernel) if kernel.expr.same(&expr) => Some(kernel.column),
+            _ => None,
+        });
+        if let Some(column) = known {
+            return Expr::column(column, ty, span);
+        }
+        let inputs = expr.columns();
+        let lets: Vec<usize> = inputs.iter().copied().filter(|c| self.is_let(*c)).collect();
+        let narrowed = self.pending.iter().any(|s| matches!(s, PlannedStep::Filter(_)));
+        let awaited = |s: &PlannedStep| matches!(s, PlannedStep::Let { column, .. } if lets.contains(column));
+        if narrowed || self.pending.iter().any(awaited) {
+            self.flush(false);
+        }
+        self.needed.extend(lets);
+        let column = self.plan.columns.len();
+        let can_fail = expr.can_fail() || inputs.iter().any(|c| self.column_fails(*c));
+        self.plan.columns.push(PlannedColumn { ty: ty.clone(), source: ColumnSource::Kernel { can_fail } });
+        let kernel = Kernel { column, expr, inputs: inputs.into_iter().collect(), selected: self.selected };
+        self.plan.stages.push(Stage::Kernel(kernel));
+        Expr::column(column, ty, span)
+    }
+
+    /// Puts the column or literal in the place of a let that is only a name for it.
+    fn inline(&self, part: &mut Expr, number: usize) {
+        if let ColumnSource::Let { value, .. } = &self.plan.columns[number].source {
+            if let Some(inner) = as_column(value) {
+                part.kind = ExprKind::Column(inner);
+                part.ty = value.ty.clone();
+                self.inline(part, inner);
+            } else if value.as_literal().is_some() {
+                part.kind = value.kind.clone();
+            }
+        }
+    }
+
+    fn is_let(&self, column: usize) -> bool {
+        matches!(self.plan.columns[column].source, ColumnSource::Let { .. })
+    }
+
+    fn column_fails(&self, column: usize) -> bool {
+        matches!(self.plan.columns[column].source, ColumnSource::Kernel { can_fail: true })
+    }
+
+    fn fails(&self, expr: &Expr) -> bool {
+        native::can_fail(expr, &|c| self.column_fails(c))
+    }
+
+    /// Makes a loop of the pending steps.
+    fn flush(&mut self, last: bool) {
+        let steps = std::mem::take(&mut self.pending);
+        let stage = self.plan.stages.len();
+        let mut can_fail = false;
+        let mut narrows = false;
+        for step in &steps {
+            match step {
+                PlannedStep::Filter(condition) => {
+                    narrows = true;
+                    can_fail |= self.fails(condition);
+                }
+                PlannedStep::Let { column, can_fail: fails } => {
+                    self.lets.push((*column, stage));
+                    can_fail |= fails;
+                }
+            }
+        }
+        narrows |= can_fail;
+        let selected = self.selected;
+        self.selected |= narrows;
+        self.plan.stages.push(Stage::Loop(Loop { steps, selected, narrows, can_fail, last }));
+    }
+
+    fn finish(mut self, outputs: &[usize]) -> Plan {
+        // Filters have a loop of their own, so that only rows that passed are projected.
+        if let Some(at) = self.pending.iter().rposition(|s| matches!(s, PlannedStep::Filter(_))) {
+            let rest = self.pending.split_off(at + 1);
+            self.flush(false);
+            self.pending = rest;
+        }
+        let narrowed = self.selected;
+        self.flush(true);
+        self.plan.outputs = outputs.iter().map(|c| self.output(*c, narrowed)).collect();
+        self.keep_lets();
+        let written = self.plan.outputs.iter().any(|o| matches!(o, PlannedOutput::Written(_)));
+        if !written && matches!(self.plan.stages.last(), Some(Stage::Loop(Loop { narrows: false, .. }))) {
+            self.plan.stages.pop();
+        }
+        self.plan
+    }
+
+    fn output(&self, column: usize, narrowed: bool) -> PlannedOutput {
+        let origin = self.plan.origin(column);
+        let boxed = self.plan.columns[origin].ty.layout() == Layout::Boxed;
+        match self.plan.columns[origin].source {
+            ColumnSource::Input if !narrowed => PlannedOutput::Shared(origin),
+            _ if boxed => PlannedOutput::Picked(origin),
+            _ => PlannedOutput::Written(origin),
+        }
+    }
+
+    /// Decides which lets are stored by the loop that they stand in.
+    fn keep_lets(&mut self) {
+        let stages = self.plan.stages.len();
+        for stage in 0..stages {
+            let mut reached = BTreeSet::new();
+            if let Stage::Loop(l) = &self.plan.stages[stage] {
+                for step in &l.steps {
+                    match step {
+                        PlannedStep::Filter(condition) => reached.extend(condition.columns()),
+                        PlannedStep::Let { column, .. } => _ = reached.insert(*column),
+                    }
+                }
+                if l.last {
+                    reached.extend(self.plan.outputs.iter().filter_map(|o| match o {
+                        PlannedOutput::Written(column) => Some(*column),
+                        _ => None,
+                    }));
+                }
+            }
+            let mut queue: Vec<usize> = reached.into_iter().collect();
+            while let Some(column) = queue.pop() {
+                let at = self.lets.iter().find(|(c, _)| *c == column).map(|(_, stage)| *stage);
+                let Some(at) = at else { continue };
+                let ColumnSource::Let { value, .. } = &self.plan.columns[column].source else { continue };
+                if at < stage && self.is_worth_keeping(value) {
+                    self.needed.insert(column);
+                } else {
+                    queue.extend(value.columns());
+                }
+            }
+        }
+        for (column, stage) in &self.lets {
+            if self.needed.contains(column)
+                && let ColumnSource::Let { stored, .. } = &mut self.plan.columns[*column].source
+            {
+                *stored = Some(*stage);
+            }
+        }
+    }
+
+    fn is_worth_keeping(&self, value: &Expr) -> bool {
+        let mut nodes = 0;
+        value.visit(&mut |_| nodes += 1);
+        as_column(value).is_none() && nodes > CHEAP_NODES
+    }
+}
+
+fn has_kernel(expr: &Expr) -> bool {
+    !is_native(expr) || expr.children().into_iter().any(has_kernel)
+}
+
+/// The column that an expression is only another name for.
+pub fn as_column(expr: &Expr) -> Option<usize> {
+    match &expr.kind {
+        ExprKind::Column(number) => Some(*number),
+        ExprKind::Cast { value, .. }
+            if value.ty.kind == expr.ty.kind
+                || matches!((&value.ty.kind, &expr.ty.kind), (TypeKind::OneOf(_), TypeKind::String)) =>
+        {
+            as_column(value)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,202 @@
+//! Runs a compiled segment over batches: its loops and kernels in turn, then puts the outputs together.
+
+use crate::abi::Operand;
+use crate::call::{Function, LoopCall, Output};
+use crate::kernel;
+use crate::memory::{Memory, validity};
+use crate::plan::{ColumnSource, Plan, PlannedOutput, Stage};
+use crate::segment::LoopCode;
+use millstream_ir::batch::{Batch, gather_late};
+use millstream_ir::column::{Column, ColumnBuilder, ColumnData, ColumnRef};
+use millstream_ir::engine::{SegmentKernel, SegmentOutput};
+use millstream_ir::segment::Segment;
+use std::sync::Arc;
+
+/// A segment with its code.
+pub struct CompiledSegment {
+    pub segment: Arc<Segment>,
+    pub plan: Plan,
+    /// By stage; none for kernels.
+    pub loops: Vec<Option<CallableLoop>>,
+}
+
+pub struct CallableLoop {
+    pub without_nulls: (Function, LoopCode),
+    pub with_nulls: Option<(Function, LoopCode)>,
+}
+
+pub struct SegmentRunner {
+    compiled: Arc<CompiledSegment>,
+    memory: Memory,
+    frame: Vec<u64>,
+}
+
+impl SegmentRunner {
+    pub fn new(compiled: Arc<CompiledSegment>) -> SegmentRunner {
+        let memory = Memory::new(&compiled.plan);
+        SegmentRunner { compiled, memory, frame: vec![] }
+    }
+
+    /// Runs the code; none if a decimal did not fit it.
+    fn run_compiled(&mut self, batch: &Batch) -> Option<SegmentOutput> {
+        let compiled = self.compiled.clone();
+        let plan = &compiled.plan;
+        let memory = &mut self.memory;
+        memory.prepare(batch.n_rows);
+        let mut outputs: Vec<Option<Output>> = plan.outputs.iter().map(|_| None).collect();
+        let (mut rows, mut n_failed, mut selected) = (batch.n_rows, 0, false);
+        for (stage, callable) in plan.stages.iter().zip(&compiled.loops) {
+            match (stage, callable) {
+                (Stage::Loop(of), Some(callable)) => {
+                    let (function, code) = callable.choose(batch);
+                    let is_wide = |c: &usize| matches!(batch.columns[*c].data, ColumnData::I128(_));
+                    if code.narrow.iter().any(is_wide) {
+                        return None;
+                    }
+                    let written = if of.last { &mut outputs[..] } else { &mut [] };
+                    for (output, planned) in written.iter_mut().zip(&plan.outputs) {
+                        if let PlannedOutput::Written(column) = planned {
+                            *output = Some(Output::new(&plan.columns[*column].ty, batch.n_rows));
+                        }
+                    }
+                    let call = LoopCall {
+                        function,
+                        operands: &code.operands,
+                        batch,
+                        memory,
+                        outputs: written,
+                        output_nulls: &code.output_nulls,
+                        rows,
+                        narrows: of.narrows,
+                        n_failed,
+                    };
+                    let outcome = call.run(&mut self.frame)?;
+                    if outcome.wide {
+                        return None;
+                    }
+                    (rows, n_failed) = (outcome.n_kept, outcome.n_failed);
+                    selected |= of.narrows;
+                }
+                (Stage::Kernel(of), _) => {
+                    if !kernel::run(of, plan, batch, memory, rows) {
+                        return None;
+                    }
+                }
+                (Stage::Loop(_), None) => return None,
+            }
+        }
+        // A selection of all rows is none.
+        let kept = (selected && rows < batch.n_rows).then(|| &self.memory.selection[..rows]);
+        let columns = plan
+            .outputs
+            .iter()
+            .zip(outputs)
+            .map(|(planned, output)| self.output(batch, &compiled.plan, *planned, output, kept));
+        let columns = columns.collect::<Option<Vec<ColumnRef>>>()?;
+        let mut failed = self.memory.failed[..n_failed].to_vec();
+        failed.sort_unstable();
+        let (origin, late) = match kept {
+            Some(kept) => (batch.origin.gather(kept), gather_late(&batch.late, kept)),
+            None => (batch.origin.clone(), batch.late.clone()),
+        };
+        Some(SegmentOutput { batch: Batch { columns, n_rows: rows, origin, late }, failed })
+    }
+
+    fn output(
+        &self,
+        batch: &Batch,
+        plan: &Plan,
+        planned: PlannedOutput,
+        written: Option<Output>,
+        kept: Option<&[u32]>,
+    ) -> Option<ColumnRef> {
+        let pick = |column: &Column| match kept {
+            Some(kept) => column.gather(kept),
+            None => column.clone(),
+        };
+        match planned {
+            PlannedOutput::Shared(number) => {
+                let column = batch.columns.get(number)?;
+                Some(if kept.is_some() { Arc::new(pick(column)) } else { column.clone() })
+            }
+            PlannedOutput::Picked(number) => match &self.memory.columns[number] {
+                None => {
+                    let column = batch.columns.get(number)?;
+                    Some(if kept.is_some() { Arc::new(pick(column)) } else { column.clone() })
+                }
+                Some(temporary) => {
+                    let (column, nulls) = temporary.pick(kept, batch.n_rows);
+                    Some(Arc::new(Column { data: column.data, validity: validity(&nulls) }))
+                }
+            },
+            PlannedOutput::Written(number) => {
+                // Wide decimals that are only passed on: the loop wrote nothing of use.
+                if let (ColumnSource::Input, Some(column)) =
+                    (&plan.columns[number].source, batch.columns.get(number))
+                    && matches!(column.data, ColumnData::I128(_))
+                {
+                    return Some(if kept.is_some() { Arc::new(pick(column)) } else { column.clone() });
+                }
+                let Output { mut data, nulls } = written?;
+                if let ColumnData::Text(text) = &mut data {
+                    let source = match &self.memory.columns[number] {
+                        Some(temporary) => Some(&temporary.column),
+                        None => batch.columns.get(number).map(|c| &**c),
+                    };
+                    if let Some(Column { data: ColumnData::Text(source), .. }) = source {
+                        text.heaps.clone_from(&source.heaps);
+                    }
+                }
+                Some(Arc::new(Column { data, validity: validity(&nulls) }))
+            }
+        }
+    }
+
+    /// Row by row, by the reference evaluator.
+    fn run_reference(&self, batch: &Batch) -> SegmentOutput {
+        let segment = &self.compiled.segment;
+        let mut builders: Vec<ColumnBuilder> =
+            segment.outputs.iter().map(|c| ColumnBuilder::new(segment.column_type(*c))).collect();
+        let (mut kept, mut failed) = (vec![], vec![]);
+        for row in 0..batch.n_rows {
+            let value = |c: usize| batch.columns[c].value(row, &segment.inputs[c]);
+            match segment.run_row(&value) {
+                Ok(None) => {}
+                Ok(Some(values)) => {
+                    kept.push(row as u32);
+                    builders.iter_mut().zip(&values).for_each(|(b, v)| b.push(v));
+                }
+                Err(_) => failed.push(row as u32),
+            }
+        }
+        let columns = builders.into_iter().map(|b| Arc::new(b.finish())).collect();
+        let batch = Batch {
+            columns,
+            n_rows: kept.len(),
+            origin: batch.origin.gather(&kept),
+            late: gather_late(&batch.late, &kept),
+        };
+        SegmentOutput { batch, failed }
+    }
+}
+
+impl SegmentKernel for SegmentRunner {
+    fn run(&mut self, batch: &Batch) -> SegmentOutput {
+        match self.run_compiled(batch) {
+            Some(output) => output,
+            None => self.run_reference(batch),
+        }
+    }
+}
+
+impl CallableLoop {
+    /// The code for this batch.
+    fn choose(&self, batch: &Batch) -> &(Function, LoopCode) {
+        let Some(with_nulls) = &self.with_nulls else { return &self.without_nulls };
+        let has_nulls = |operand: &Operand| match operand {
+            Operand::Validity(number) => batch.columns.get(*number).is_some_and(|c| c.validity.is_some()),
+            _ => false,
+        };
+        if with_nulls.1.operands.iter().any(has_nulls) { with_nulls } else { &self.without_nulls }
+    }
+}
