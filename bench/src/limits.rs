@@ -1,0 +1,1 @@
+//! Hand-written Rust for each query shape: the speed to compare with. One file per shape.
