@@ -35,4 +35,6 @@ pub enum Operand {
     Output(usize),
     /// Per row, whether an output is null.
     OutputNulls(usize),
+    /// The slots that accumulators stand in: one pointer per row.
+    Slots,
 }

@@ -2,11 +2,13 @@
 
 use crate::abi::{Operand, header};
 use crate::memory::Memory;
+use crate::run::CallableLoop;
 use cranelift_jit::JITModule;
 use cranelift_module::FuncId;
 use millstream_ir::batch::Batch;
 use millstream_ir::buffer::{Buffer, Plain};
-use millstream_ir::column::{ColumnData, TextColumn};
+use millstream_ir::column::{ColumnData, ColumnRef, TextColumn};
+use millstream_ir::engine::AccumulateKernel;
 use millstream_ir::types::{Layout, Type};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -145,6 +147,7 @@ impl LoopCall<'_> {
                     first_mut(&mut self.memory.columns.get_mut(*number)?.as_mut()?.errors, n)?
                 }
                 Operand::Output(number) => room(&mut self.outputs.get_mut(*number)?.as_mut()?.data, n)?,
+                Operand::Slots => return None,
                 Operand::OutputNulls(number) => {
                     room_in(&mut self.outputs.get_mut(*number)?.as_mut()?.nulls, n)?
                 }
@@ -172,6 +175,51 @@ impl LoopCall<'_> {
             }
         }
         Some(outcome)
+    }
+}
+
+/// Updates the accumulators of a window-aggregate node.
+pub struct AccumulateRunner {
+    code: Arc<CallableLoop>,
+    frame: Vec<u64>,
+    /// A validity bitmap without nulls.
+    all_valid: Buffer<u64>,
+}
+
+impl AccumulateRunner {
+    pub fn new(code: Arc<CallableLoop>) -> AccumulateRunner {
+        AccumulateRunner { code, frame: vec![], all_valid: Buffer::new() }
+    }
+}
+
+impl AccumulateKernel for AccumulateRunner {
+    unsafe fn update(&mut self, slots: &[*mut u8], rows: &[u32], columns: &[ColumnRef]) {
+        let (function, code) = self.code.choose(columns);
+        self.frame.clear();
+        self.frame.resize(header::LEN, 0);
+        self.frame[header::ROWS] = slots.len().min(rows.len()) as u64;
+        self.frame[header::SELECTION] = rows.as_ptr() as u64;
+        let n = columns.iter().map(|c| c.len()).max().unwrap_or(0);
+        self.all_valid.resize(n.div_ceil(64).max(self.all_valid.len()), u64::MAX);
+        for operand in &code.operands {
+            let word = match operand {
+                Operand::Slots => Some(slots.as_ptr() as u64),
+                Operand::Data(number) => columns.get(*number).and_then(|c| values(&c.data, n)),
+                Operand::Validity(number) => columns.get(*number).and_then(|c| match &c.validity {
+                    Some(bitmap) => first(&bitmap.words, n.div_ceil(64)),
+                    None => first(&self.all_valid, n.div_ceil(64)),
+                }),
+                _ => None,
+            };
+            match word {
+                Some(word) => self.frame.push(word),
+                // Columns of the node's input are all there, and of one length.
+                None => return debug_assert!(false, "{operand:?} is not there"),
+            }
+        }
+        // The code reads `columns` at the row numbers given and `slots` and `rows` up to the shorter's
+        // length; it writes the compiled accumulators of the slots, which the caller says are valid.
+        (function.address)(self.frame.as_mut_ptr());
     }
 }
 

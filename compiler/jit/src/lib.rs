@@ -5,6 +5,7 @@
 //! What all of it computes is what [`millstream_ir::eval`] says.
 
 mod abi;
+mod accumulate;
 mod call;
 mod kernel;
 mod lower;
@@ -14,7 +15,8 @@ mod plan;
 mod run;
 mod segment;
 
-use call::Code;
+use call::{AccumulateRunner, Code};
+use millstream_ir::aggregate::SlotLayout;
 use millstream_ir::engine::{AccumulateKernel, CompileError, Compiled, Engine, SegmentKernel};
 use millstream_ir::flow::{Flow, NodeId, NodeKind};
 use millstream_ir::segment::Segment;
@@ -32,21 +34,44 @@ impl Engine for Jit {
     fn compile(&self, flow: &Flow) -> Result<Box<dyn Compiled>, CompileError> {
         let mut code = CodeBuilder::new()?;
         let mut segments = vec![];
+        let mut updates = vec![];
         for id in flow.ids() {
-            if let NodeKind::Segment(segment) = &flow.node(id).kind {
-                segments.push((id, UnfinishedSegment::compile(&mut code, id, segment)?));
+            let node = flow.node(id);
+            match &node.kind {
+                NodeKind::Segment(segment) => {
+                    segments.push((id, UnfinishedSegment::compile(&mut code, id, segment)?));
+                }
+                NodeKind::WindowAggregate(aggregate) => {
+                    let input = node.inputs.first().ok_or_else(|| gone("the input of a window"))?;
+                    let types = flow.node(*input).schema.types();
+                    let keys: Vec<_> = aggregate.keys.iter().filter_map(|k| types.get(*k).cloned()).collect();
+                    let layout = SlotLayout::new(&keys, &aggregate.aggregates);
+                    let name = format!("n{} update", id.0);
+                    let update =
+                        accumulate::compile(&mut code, &name, &types, &aggregate.aggregates, &layout)?;
+                    updates.push((id, update));
+                }
+                _ => {}
             }
         }
         let (code, text) = code.finish()?;
         let segments = segments.into_iter().map(|(id, s)| Some((id, Arc::new(s.finish(&code)?))));
-        let segments =
-            segments.collect::<Option<_>>().ok_or_else(|| CompileError("a function is gone".into()))?;
-        Ok(Box::new(CompiledFlow { segments, text }))
+        let updates = updates.into_iter().map(|(id, u)| Some((id, Arc::new(u.finish(&code)?))));
+        Ok(Box::new(CompiledFlow {
+            segments: segments.collect::<Option<_>>().ok_or_else(|| gone("a function"))?,
+            updates: updates.collect::<Option<_>>().ok_or_else(|| gone("a function"))?,
+            text,
+        }))
     }
+}
+
+fn gone(what: &str) -> CompileError {
+    CompileError(format!("{what} is gone").into())
 }
 
 struct CompiledFlow {
     segments: BTreeMap<NodeId, Arc<CompiledSegment>>,
+    updates: BTreeMap<NodeId, Arc<CallableLoop>>,
     text: String,
 }
 
@@ -55,8 +80,8 @@ impl Compiled for CompiledFlow {
         Some(Box::new(SegmentRunner::new(self.segments.get(&node)?.clone())))
     }
 
-    fn accumulate(&self, _node: NodeId) -> Option<Box<dyn AccumulateKernel>> {
-        None
+    fn accumulate(&self, node: NodeId) -> Option<Box<dyn AccumulateKernel>> {
+        Some(Box::new(AccumulateRunner::new(self.updates.get(&node)?.clone())))
     }
 
     fn text(&self) -> String {
@@ -93,20 +118,24 @@ impl UnfinishedSegment {
 
     /// None if the code is gone.
     fn finish(self, code: &Arc<Code>) -> Option<CompiledSegment> {
-        let callable = |c: LoopCode| Some((code.function(c.function)?, c));
         let mut loops = vec![];
         for variants in self.loops {
             loops.push(match variants {
+                Some(variants) => Some(variants.finish(code)?),
                 None => None,
-                Some(LoopVariants { without_nulls, with_nulls }) => Some(CallableLoop {
-                    without_nulls: callable(without_nulls)?,
-                    with_nulls: match with_nulls {
-                        Some(code) => Some(callable(code)?),
-                        None => None,
-                    },
-                }),
             });
         }
         Some(CompiledSegment { segment: self.segment, plan: self.plan, loops })
+    }
+}
+
+impl LoopVariants {
+    fn finish(self, code: &Arc<Code>) -> Option<CallableLoop> {
+        let callable = |c: LoopCode| Some((code.function(c.function)?, c));
+        let with_nulls = match self.with_nulls {
+            Some(code) => Some(callable(code)?),
+            None => None,
+        };
+        Some(CallableLoop { without_nulls: callable(self.without_nulls)?, with_nulls })
     }
 }

@@ -48,7 +48,7 @@ impl SegmentRunner {
         for (stage, callable) in plan.stages.iter().zip(&compiled.loops) {
             match (stage, callable) {
                 (Stage::Loop(of), Some(callable)) => {
-                    let (function, code) = callable.choose(batch);
+                    let (function, code) = callable.choose(&batch.columns);
                     let is_wide = |c: &usize| matches!(batch.columns[*c].data, ColumnData::I128(_));
                     if code.narrow.iter().any(is_wide) {
                         return None;
@@ -190,11 +190,11 @@ impl SegmentKernel for SegmentRunner {
 }
 
 impl CallableLoop {
-    /// The code for this batch.
-    fn choose(&self, batch: &Batch) -> &(Function, LoopCode) {
+    /// The code for a batch of these columns.
+    pub fn choose(&self, columns: &[ColumnRef]) -> &(Function, LoopCode) {
         let Some(with_nulls) = &self.with_nulls else { return &self.without_nulls };
         let has_nulls = |operand: &Operand| match operand {
-            Operand::Validity(number) => batch.columns.get(*number).is_some_and(|c| c.validity.is_some()),
+            Operand::Validity(number) => columns.get(*number).is_some_and(|c| c.validity.is_some()),
             _ => false,
         };
         if with_nulls.1.operands.iter().any(has_nulls) { with_nulls } else { &self.without_nulls }

@@ -75,15 +75,16 @@ impl Lowering<'_, '_> {
     /// A condition, and the byte that says where it is true.
     pub fn condition(&mut self, expr: &Expr) -> (Lowered, Value) {
         let lowered = self.expr(expr);
-        let Bits::Bool(x) = lowered.bits else {
-            let never = self.builder.ins().iconst(types::I8, 0);
-            return (lowered, never);
-        };
-        let holds = match lowered.null {
-            Some(null) => self.builder.ins().band_not(x, null),
-            None => x,
-        };
-        (lowered, holds)
+        (lowered, self.holds(&lowered))
+    }
+
+    /// The byte that says where a value is true.
+    pub fn holds(&mut self, value: &Lowered) -> Value {
+        match (value.bits, value.null) {
+            (Bits::Bool(x), Some(null)) => self.builder.ins().band_not(x, null),
+            (Bits::Bool(x), None) => x,
+            _ => self.builder.ins().iconst(types::I8, 0),
+        }
     }
 
     /// Where a condition is neither true nor null.
