@@ -7,6 +7,7 @@ mod field;
 pub mod json;
 pub mod json_encode;
 mod rows;
+pub mod table;
 #[cfg(test)]
 mod testing;
 
@@ -155,7 +156,9 @@ pub fn encoder(
     spec: &SinkSpec,
     terminal_width: Option<usize>,
 ) -> Result<Box<dyn Encoder>, FormatError> {
-    let _ = terminal_width;
+    if let (None, Some(width)) = (&spec.format, terminal_width) {
+        return Ok(Box::new(table::TableEncoder::new(schema, width)));
+    }
     match format_name(&spec.format) {
         "json" => Ok(Box::new(json_encode::JsonEncoder::new(schema))),
         "csv" | "tsv" => Ok(Box::new(csv_encode::CsvEncoder::new(schema, &csv_options(&spec.format)?))),

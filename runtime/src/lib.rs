@@ -3,10 +3,13 @@
 //! Knows the compiler only as data and the machine code only through
 //! [`millstream_ir::engine::Engine`]. Start at [`message`] and [`operator`].
 
+pub mod accumulate;
 pub mod connector;
 pub mod errors;
 pub mod format;
 pub mod intake;
+pub mod interp;
+pub mod kernel;
 pub mod message;
 pub mod op;
 pub mod operator;

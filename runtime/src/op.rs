@@ -1,3 +1,43 @@
-//! Operators: one file each. To add one: a node in `ir::flow`, a file here, a line in `build`.
+//! Operators: one file each. To add one: a node in `ir::flow`, a file here, a line in [`build`].
 
+pub mod assign_time;
+pub mod errors;
+pub mod late;
 pub mod match_pattern;
+pub mod ordered;
+pub mod segment;
+pub mod union;
+pub mod unnest;
+pub mod window_aggregate;
+
+use crate::operator::Operator;
+use millstream_ir::engine::Compiled;
+use millstream_ir::flow::{Flow, NodeId, NodeKind};
+use std::hash::{BuildHasher, RandomState};
+
+/// The operator of a node. None for sources and sinks, which the job drives itself.
+pub fn build(flow: &Flow, id: NodeId, compiled: &dyn Compiled) -> Option<Box<dyn Operator>> {
+    let node = flow.node(id);
+    let input = |i: usize| &flow.node(node.inputs[i]).schema;
+    Some(match &node.kind {
+        NodeKind::Source(_) | NodeKind::Sink(_) => return None,
+        NodeKind::Segment(segment) => {
+            Box::new(segment::SegmentOperator::new(segment.clone(), input(0).time, compiled.segment(id)))
+        }
+        NodeKind::WindowAggregate(spec) => Box::new(window_aggregate::WindowAggregateOperator::new(
+            node,
+            spec,
+            input(0),
+            compiled.accumulate(id),
+            RandomState::new().hash_one(id),
+        )),
+        NodeKind::Union => Box::new(union::Union::new(node.inputs.len())),
+        NodeKind::Unnest { list } => Box::new(unnest::Unnest::new(*list, &node.schema)),
+        NodeKind::AssignTime { disorder } => {
+            Box::new(assign_time::AssignTime::new(node.schema.time, *disorder))
+        }
+        NodeKind::Late => Box::new(late::Late::new()),
+        NodeKind::Errors { of } => Box::new(union::Union::new(of.len())),
+        NodeKind::Match(spec) => Box::new(match_pattern::MatchPattern::new(flow, id, spec.clone())),
+    })
+}

@@ -17,8 +17,9 @@ mod cast;
 mod collections;
 mod compare;
 
-pub use arithmetic::{binary, bucket, negate};
-pub use cast::{can_fail as cast_can_fail, cast};
+pub use arithmetic::{DIVISION_BY_ZERO, binary, bucket, negate};
+pub use cast::{can_fail as cast_can_fail, cast, to_text};
+pub use collections::LONGEST_RESULT;
 pub use compare::{compare, equal};
 
 use crate::expr::{CastMode, Expr, ExprKind};

@@ -59,6 +59,11 @@ impl Value {
     }
 }
 
+/// The same float, but of all NaNs always the same one.
+pub fn canonical_nan(x: f64) -> f64 {
+    if x.is_nan() { f64::NAN } else { x }
+}
+
 /// The float that stands for `x` in keys: -0.0 becomes 0.0 and every NaN the same one.
 pub fn canonical_float(x: f64) -> f64 {
     if x.is_nan() {

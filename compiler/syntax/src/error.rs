@@ -148,18 +148,20 @@ pub fn glued_comment(span: Span, dashes: Span) -> Diagnostic {
 
 /// The parser met `found` where `expected` (ready for display, or empty) could have stood.
 pub fn unexpected(span: Span, found: &str, expected: &str) -> Diagnostic {
-    let d = Diagnostic::new(codes::E0101, span, format!("{found} is not expected here"));
-    if expected.is_empty() {
-        d.label("not expected")
-    } else {
-        d.label("not expected").note(format!("expected {expected}"))
-    }
+    let headline = match expected {
+        "" => format!("{found} is not expected here"),
+        expected => format!("expected {expected}, found {found}"),
+    };
+    Diagnostic::new(codes::E0101, span, headline).label("not expected here")
 }
 
 /// Something is missing at the end of a line.
-pub fn missing(span: Span, expected: &str) -> Diagnostic {
-    let d = Diagnostic::new(codes::E0101, span, format!("expected {expected} here"));
-    d.label("something is missing")
+pub fn missing(span: Span, found: &str, expected: &str) -> Diagnostic {
+    let headline = match expected {
+        "" => format!("something is missing before {found}"),
+        expected => format!("expected {expected}, found {found}"),
+    };
+    Diagnostic::new(codes::E0101, span, headline).label("missing here")
 }
 
 pub fn too_deep(span: Span, what: &str) -> Diagnostic {

@@ -5,24 +5,42 @@
 
 pub mod ast;
 mod builder;
+mod cut;
 pub mod dump;
 mod error;
+mod expected;
 mod format;
 pub mod lexer;
 pub mod literal;
 mod parser;
+mod recover;
+mod report;
 pub mod token;
 
 pub use format::{format, format_declarations};
 
+use ast::ItemKind;
 use builder::Parsed;
 use millstream_base::{Diagnostics, FileId, Span};
 use parser::Input;
+use std::collections::HashSet;
 use token::TokenKind;
 
 /// Parses one file. What can't be parsed becomes error nodes and diagnostics.
 pub fn parse(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> ast::Program {
-    parse_declarations(file, text, diagnostics)
+    let program = parse_declarations(file, text, diagnostics);
+    for item in &program.items {
+        match &item.kind {
+            ItemKind::Function(f) if f.body.is_none() => {
+                diagnostics.push(error::missing_body(item.span, &f.name.text, "function"));
+            }
+            ItemKind::Aggregate(a) if a.members.is_none() => {
+                diagnostics.push(error::missing_body(item.span, &a.name.text, "aggregate"));
+            }
+            _ => {}
+        }
+    }
+    program
 }
 
 /// As [`parse`], but `fn` and `aggregate` may lack a body: declarations of what the engine implements.
@@ -30,22 +48,45 @@ pub fn parse_declarations(file: FileId, text: &str, diagnostics: &mut Diagnostic
     let lexed = lexer::lex(file, text);
     diagnostics.extend(lexed.diagnostics.iter().cloned());
     let input = Input { file, text, lexed: &lexed };
-    let span = Span::new(file, 0, text.len());
     let items = match parser::run(input, TokenKind::StartProgram, &lexed.tokens) {
         Ok(success) => {
             diagnostics.extend(success.diagnostics);
+            let used: HashSet<u32> = success.used_docs.into_iter().collect();
+            let stray = lexed.docs.iter().filter(|doc| !used.contains(&doc.start));
+            diagnostics
+                .extend(stray.map(|d| error::stray_doc(Span::new(file, d.start as usize, d.end as usize))));
             match success.tree {
                 Parsed::Program(items) => items,
                 _ => vec![],
             }
         }
         Err(stuck) => {
-            let at = lexed.tokens.get(stuck.at).map_or(text.len(), |t| t.start as usize);
-            diagnostics.push(error::unexpected(Span::new(file, at, at), "this", &stuck.expected.join(" ")));
-            vec![]
+            let (items, findings) = recover::program(input, stuck);
+            diagnostics.extend(findings);
+            items
         }
     };
-    ast::Program { items, span }
+    ast::Program { items, span: Span::new(file, 0, text.len()) }
+}
+
+/// Parses one expression and nothing else, such as the value of a parameter on the command line.
+pub fn parse_expression(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> ast::Expr {
+    let lexed = lexer::lex(file, text);
+    diagnostics.extend(lexed.diagnostics.iter().cloned());
+    let input = Input { file, text, lexed: &lexed };
+    match parser::run(input, TokenKind::StartExpr, &lexed.tokens) {
+        Ok(success) => {
+            diagnostics.extend(success.diagnostics);
+            if let Parsed::Expr(e) = success.tree {
+                return e;
+            }
+        }
+        Err(stuck) => {
+            let finding = report::stuck(input, TokenKind::StartExpr, 0..lexed.tokens.len(), stuck.at);
+            diagnostics.extend(finding);
+        }
+    }
+    ast::Expr::new(ast::ExprKind::Error, Span::new(file, 0, text.len()))
 }
 
 /// The text form of the tokens, one a line: what `emit tokens` prints.

@@ -21,11 +21,11 @@ pub struct Success {
 }
 
 /// Where a parse got stuck.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Stuck {
     /// Index of the token that does not fit, in the tokens given; their number at the end.
     pub at: usize,
-    /// Names of terminals, as in the grammar.
+    /// Names of terminals, as in the grammar; some may be missing.
     pub expected: Vec<String>,
 }
 
@@ -35,6 +35,16 @@ pub struct Input<'a> {
     pub file: FileId,
     pub text: &'a str,
     pub lexed: &'a Lexed,
+}
+
+/// Exactly what fits behind `tokens`. (Where a parse got stuck, the parser may have taken steps that
+/// only some other place allows, and so forgotten part of what could have stood there. In front of a
+/// token that fits nowhere it takes none.)
+pub fn expected_behind(input: Input, mode: TokenKind, tokens: &[Token]) -> Vec<String> {
+    match run_extended(input, mode, tokens, &[(TokenKind::StartProgram, "")]) {
+        Ok(_) => vec![],
+        Err(stuck) => stuck.expected,
+    }
 }
 
 /// Parses `tokens`, and nothing else, as what `mode` asks for.

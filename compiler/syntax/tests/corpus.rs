@@ -43,3 +43,35 @@ fn valid_programs_give_the_intended_trees() {
         });
     }
 }
+
+/// Every broken program (they are separated by `####`) with what is said about it and what is kept.
+#[test]
+fn broken_programs_are_explained() {
+    let mut paths: Vec<_> =
+        std::fs::read_dir("tests/corpus/broken").unwrap().map(|e| e.unwrap().path()).collect();
+    paths.sort();
+    for path in paths {
+        let programs = std::fs::read_to_string(&path).unwrap();
+        let mut shown = String::new();
+        for text in programs.split("####\n") {
+            let mut sources = millstream_base::SourceMap::default();
+            let file = sources.add("p", text);
+            let mut diagnostics = Diagnostics::default();
+            let program = millstream_syntax::parse(file, text, &mut diagnostics);
+            shown.push_str(text);
+            for d in diagnostics.into_sorted() {
+                shown.push_str(&format!("-- {}: {} {}", sources.place(d.primary.span), d.code, d.headline));
+                if let Some(fix) = d.fixes.first() {
+                    shown.push_str(&format!(" | {}", fix.title));
+                }
+                shown.push('\n');
+            }
+            shown.push_str(&millstream_syntax::dump::dump(&program, millstream_syntax::dump::Spans::Hidden));
+            shown.push('\n');
+        }
+        let name = path.file_stem().unwrap().to_string_lossy().to_string();
+        insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true, snapshot_path => "corpus/findings" }, {
+            insta::assert_snapshot!(name, shown);
+        });
+    }
+}

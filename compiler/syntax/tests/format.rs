@@ -2,7 +2,7 @@
 
 use millstream_base::{Diagnostics, FileId};
 use millstream_syntax::lexer::lex;
-use millstream_syntax::{format, parse};
+use millstream_syntax::{format, format_declarations, parse};
 use std::path::PathBuf;
 
 /// Formats, and checks on the way that meaning and comments stay and that formatting again changes nothing.
@@ -47,10 +47,64 @@ fn corpus() -> Vec<(PathBuf, String)> {
 
 #[test]
 fn corpus_keeps_its_meaning_and_comments() {
-    for (path, text) in corpus() {
-        println!("{}", path.display());
-        println!("{}", formatted(&text));
+    for (_, text) in corpus() {
+        formatted(&text);
     }
+}
+
+#[test]
+fn corrected_programs_of_the_pages_on_codes_can_be_formatted() {
+    for code in millstream_base::codes::all() {
+        let (_, right) = code.info().page.split_once("## Right").expect("the part");
+        let (_, program) = right.split_once("```stream\n").expect("a program");
+        let (program, _) = program.split_once("```").expect("its end");
+        formatted(program);
+    }
+}
+
+#[test]
+fn programs_of_the_repository_can_be_formatted() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut directories = vec![root.join("examples"), root.join("tests"), root.join("docs")];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(&directory).into_iter().flatten() {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "stream") {
+                let text = std::fs::read_to_string(&path).expect("a program");
+                // Programs that are wrong on purpose are not formatted.
+                if format(FileId(0), &text).is_ok() {
+                    formatted(&text);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn declarations_without_a_body_can_be_formatted() {
+    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../stdlib");
+    let mut directories = vec![directory];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(&directory).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "stream") {
+                let text = std::fs::read_to_string(&path).expect("a program");
+                let out = format_declarations(FileId(0), &text).expect("a right program");
+                assert_eq!(comments(&text), comments(&out));
+                assert_eq!(format_declarations(FileId(0), &out).as_ref(), Ok(&out));
+            }
+        }
+    }
+    let text = "--- Rounds.\nfn round(x: float, digits:int=0)->float\naggregate last(x: json) -> json";
+    let out = format_declarations(FileId(0), text).expect("a right program");
+    assert_eq!(
+        out,
+        "--- Rounds.\nfn round(x: float, digits: int = 0) -> float\n\naggregate last(x: json) -> json\n"
+    );
 }
 
 /// Where a token of the text starts; f-strings count as one.
@@ -93,6 +147,7 @@ fn comment_between_any_two_tokens_stays() {
             for i in 0..token_starts(text).len() {
                 formatted(&with_comments(text, |j| i == j, |_| "\n-- own line\n".into()));
                 formatted(&with_comments(text, |j| i == j, |_| " -- end of line\n".into()));
+                formatted(&with_comments(text, |j| i == j, |_| " --- one\n--- two\n\n--- three\n".into()));
             }
         }
     }

@@ -4,7 +4,7 @@ use super::{compare, decimal};
 use crate::expr::BinaryOp;
 use crate::text::{format_decimal, format_duration, format_timestamp};
 use crate::types::{Type, TypeKind};
-use crate::value::Value;
+use crate::value::{Value, canonical_nan};
 use std::cmp::Ordering;
 
 /// The reason of a division by zero.
@@ -127,7 +127,7 @@ pub fn bucket(time: i64, size: i64, offset: i64) -> i64 {
 
 /// Every NaN is the same one.
 fn float(x: f64) -> Value {
-    Value::Float(if x.is_nan() { f64::NAN } else { x })
+    Value::Float(canonical_nan(x))
 }
 
 fn scale_of(ty: &Type) -> u8 {

@@ -7,7 +7,7 @@ use crate::token::TokenKind;
 impl Writer<'_> {
     /// An expression, with the tokens before it.
     pub(super) fn expr(&mut self, expr: &Expr) {
-        self.to_start(expr.span);
+        self.until(expr.span);
         if expr.parenthesized && self.next_is(TokenKind::LeftParenthesis) {
             self.piece();
         }
@@ -23,7 +23,7 @@ impl Writer<'_> {
             ExprKind::Call(call) => self.call(call),
             ExprKind::Unary { op_span, operand, .. } => {
                 let is_sign = self.sign_is_next();
-                self.to_end(*op_span);
+                self.through(*op_span);
                 if is_sign {
                     self.glue();
                 }
@@ -40,7 +40,7 @@ impl Writer<'_> {
             }
             ExprKind::Record(fields) => self.bracketed(fields, Brackets::SPACED, |w, field| {
                 w.expr(&field.value);
-                w.to_end(field.span);
+                w.through(field.span);
             }),
             ExprKind::Comprehension { element, variable, list, condition } => self.group(|w| {
                 w.piece();
@@ -48,7 +48,7 @@ impl Writer<'_> {
                 w.separate(Gap::SoftLine);
                 w.expr(element);
                 w.separate(Gap::Line);
-                w.to_start(variable.span);
+                w.until(variable.span);
                 w.expr(list);
                 if let Some(condition) = condition {
                     w.separate(Gap::Line);
@@ -62,7 +62,7 @@ impl Writer<'_> {
                 self.glue();
             }
         }
-        self.to_end(expr.span);
+        self.through(expr.span);
     }
 
     /// Several expressions in the order in which they stand.
@@ -75,7 +75,7 @@ impl Writer<'_> {
     }
 
     fn call(&mut self, call: &Call) {
-        self.to_end(call.function.span);
+        self.through(call.function.span);
         self.glue();
         let brackets = if call.distinct.is_some() { Brackets::NO_COMMA } else { Brackets::TIGHT };
         self.bracketed(&call.args, brackets, |w, arg| w.arg(arg));
@@ -86,18 +86,18 @@ impl Writer<'_> {
 
     pub(super) fn arg(&mut self, arg: &Arg) {
         self.expr(&arg.value);
-        self.to_end(arg.span);
+        self.through(arg.span);
     }
 
     pub(super) fn binding(&mut self, binding: &Binding) {
         self.expr(&binding.value);
-        self.to_end(binding.span);
+        self.through(binding.span);
     }
 
     /// `LOW..HIGH`
     pub(super) fn range(&mut self, range: &Range) {
         self.exprs(range.low.iter().chain([&range.high]));
-        self.to_end(range.span);
+        self.through(range.span);
     }
 
     /// Operators of one tier with their operands, an operator at the beginning of each line.
@@ -115,14 +115,14 @@ impl Writer<'_> {
                 break;
             }
         }
-        self.to_start(rest.span);
+        self.until(rest.span);
         self.group(|w| {
             w.expr(rest);
             w.indent();
             for (op_span, operand) in operands.iter().rev() {
-                w.to_start(*op_span);
+                w.until(*op_span);
                 w.separate(Gap::Line);
-                w.to_end(*op_span);
+                w.through(*op_span);
                 w.expr(operand);
             }
             w.dedent();
@@ -148,7 +148,7 @@ impl Writer<'_> {
                     break;
                 }
                 // `else`; what follows stands beside it.
-                w.to_start(rest.span);
+                w.until(rest.span);
             }
             w.expr(rest);
             w.dedent();

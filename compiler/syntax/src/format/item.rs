@@ -35,7 +35,7 @@ impl Writer<'_> {
         match &item.kind {
             ItemKind::Use(item) => self.use_item(item),
             ItemKind::Param(param) => {
-                self.to_start(param.ty.span);
+                self.until(param.ty.span);
                 self.ty(&param.ty);
                 self.exprs(&param.default);
             }
@@ -43,7 +43,7 @@ impl Writer<'_> {
             ItemKind::Aggregate(aggregate) => self.aggregate(aggregate),
             ItemKind::Type(definition) => self.type_definition(&definition.ty),
             ItemKind::Source(source) => {
-                self.to_start(source.ty.span);
+                self.until(source.ty.span);
                 self.ty(&source.ty);
                 self.names(&source.key);
                 self.source_options(&source.options);
@@ -52,26 +52,26 @@ impl Writer<'_> {
             ItemKind::Stream(stream) => self.query_below(&stream.query),
             ItemKind::Sink(sink) => self.sink(sink),
             ItemKind::Test(test) => {
-                self.to_end(test.name.span);
+                self.through(test.name.span);
                 self.block(&test.steps, |w, step| w.test_step(step));
             }
             ItemKind::Error(_) => {}
         }
-        self.to_end(item.span);
+        self.through(item.span);
     }
 
     fn use_item(&mut self, item: &Use) {
         match &item.target {
             UseTarget::Module(path) => self.names(path),
-            UseTarget::File(path) => self.to_end(path.span),
+            UseTarget::File(path) => self.through(path.span),
         }
         if let Some(names) = &item.names {
-            self.bracketed(names, Brackets::TIGHT, |w, name| w.to_end(name.span));
+            self.bracketed(names, Brackets::TIGHT, |w, name| w.through(name.span));
         }
     }
 
     fn type_definition(&mut self, ty: &Type) {
-        self.to_start(ty.span);
+        self.until(ty.span);
         match &ty.kind {
             TypeKind::Record(fields) if fields.len() > 1 => {
                 self.bracketed(fields, Brackets::EACH, |w, field| w.field(field));
@@ -81,12 +81,12 @@ impl Writer<'_> {
     }
 
     fn function(&mut self, function: &Function) {
-        self.to_end(function.name.span);
+        self.through(function.name.span);
         self.params(&function.params);
-        self.to_start(function.result.span);
+        self.until(function.result.span);
         self.ty(&function.result);
         if let Some(body) = &function.body {
-            self.to_start(body.span);
+            self.until(body.span);
             self.indent();
             self.separate(Gap::Line);
             self.expr(body);
@@ -97,17 +97,17 @@ impl Writer<'_> {
     fn params(&mut self, params: &[FunctionParam]) {
         self.glue();
         self.bracketed(params, Brackets::TIGHT, |w, param| {
-            w.to_start(param.ty.span);
+            w.until(param.ty.span);
             w.ty(&param.ty);
             w.exprs(&param.default);
-            w.to_end(param.span);
+            w.through(param.span);
         });
     }
 
     fn aggregate(&mut self, aggregate: &Aggregate) {
-        self.to_end(aggregate.name.span);
+        self.through(aggregate.name.span);
         self.params(&aggregate.params);
-        self.to_start(aggregate.result.span);
+        self.until(aggregate.result.span);
         self.ty(&aggregate.result);
         if let Some(members) = &aggregate.members {
             self.block(members, |w, member| w.member(member));
@@ -142,7 +142,7 @@ impl Writer<'_> {
         }
         match &member.kind {
             MemberKind::State { ty, initial, .. } => {
-                self.to_start(ty.span);
+                self.until(ty.span);
                 self.ty(ty);
                 self.expr(initial);
             }
@@ -150,19 +150,19 @@ impl Writer<'_> {
                 self.listed(updates, |w, update| w.binding(update));
             }
             MemberKind::Merge { right, updates, .. } => {
-                self.to_end(right.span);
+                self.through(right.span);
                 self.listed(updates, |w, update| w.binding(update));
             }
             MemberKind::Result(value) => self.expr(value),
             MemberKind::Error => {}
         }
-        self.to_end(member.span);
+        self.through(member.span);
     }
 
     fn table(&mut self, table: &Table) {
         match &table.kind {
             TableKind::Input { ty, options } => {
-                self.to_start(ty.span);
+                self.until(ty.span);
                 self.ty(ty);
                 self.names(&table.key);
                 self.source_options(options);
@@ -177,7 +177,7 @@ impl Writer<'_> {
 
     /// The tokens up to the query, then the query, below and indented.
     fn query_below(&mut self, query: &Query) {
-        self.to_start(query.span);
+        self.until(query.span);
         self.indent();
         self.separate(Gap::Below);
         self.query(query);
@@ -225,11 +225,11 @@ impl Writer<'_> {
             SourceOptionKind::OnError(policy) => self.policy(policy),
             SourceOptionKind::Error => {}
         }
-        self.to_end(option.span);
+        self.through(option.span);
     }
 
     fn sink(&mut self, sink: &Sink) {
-        self.to_end(sink.name.span);
+        self.through(sink.name.span);
         self.piece();
         self.stream_ref(&sink.from);
         let spans = sink.options.iter().map(|option| option.span);
@@ -258,11 +258,11 @@ impl Writer<'_> {
             SinkOptionKind::OnError(policy) => self.policy(policy),
             SinkOptionKind::Ordered | SinkOptionKind::Error => {}
         }
-        self.to_end(option.span);
+        self.through(option.span);
     }
 
     fn connector(&mut self, connector: &Connector) {
-        self.to_end(connector.name.span);
+        self.through(connector.name.span);
         if self.kind_before(connector.span.end as usize) == Some(TokenKind::LeftParenthesis) {
             self.glue();
             self.bracketed(&connector.args, Brackets::TIGHT, |w, arg| w.arg(arg));
@@ -283,7 +283,7 @@ impl Writer<'_> {
                 }
             }
         }
-        self.to_end(policy.span);
+        self.through(policy.span);
     }
 
     fn test_step(&mut self, step: &TestStep) {
@@ -305,12 +305,12 @@ impl Writer<'_> {
             }
             TestStepKind::Error => {}
         }
-        self.to_end(step.span);
+        self.through(step.span);
     }
 
     /// Rows of a test: several have a line each, and so has one that the author gave a line.
     fn rows(&mut self, rows: &[Expr], span: Span) {
-        self.to_start(span);
+        self.until(span);
         let on_own_lines = rows.first().is_some_and(|row| self.starts_line(row.span.start as usize));
         let brackets = if rows.len() > 1 || on_own_lines { Brackets::EACH } else { Brackets::TIGHT };
         self.bracketed(rows, brackets, |w, row| w.expr(row));
@@ -321,17 +321,17 @@ impl Writer<'_> {
             self.piece();
             self.glue();
             self.piece();
-            self.to_end(stream.name().span);
+            self.through(stream.name().span);
             self.piece();
         } else {
-            self.to_end(stream.name().span);
+            self.through(stream.name().span);
         }
     }
 
     /// The tokens up to the last of several names.
     fn names(&mut self, names: &[Name]) {
         if let Some(last) = names.last() {
-            self.to_end(last.span);
+            self.through(last.span);
         }
     }
 }

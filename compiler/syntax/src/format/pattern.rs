@@ -22,7 +22,7 @@ impl Writer<'_> {
     }
 
     fn pattern(&mut self, pattern: &Pattern) {
-        self.to_start(pattern.span);
+        self.until(pattern.span);
         match &pattern.kind {
             PatternKind::Event(event) => self.event(event),
             PatternKind::Sequence { first, rest } => self.group(|w| w.sequence(first, rest, Gap::Line)),
@@ -40,7 +40,7 @@ impl Writer<'_> {
             }
             PatternKind::Error => {}
         }
-        self.to_end(pattern.span);
+        self.through(pattern.span);
     }
 
     /// `(P and Q)`, with a line for each part if it does not fit on one.
@@ -62,15 +62,15 @@ impl Writer<'_> {
 
     pub(super) fn absence(&mut self, absence: &Absence) {
         for event in &absence.events {
-            self.to_start(event.span);
+            self.until(event.span);
             self.event(event);
         }
-        self.to_end(absence.span);
+        self.through(absence.span);
     }
 
     fn event(&mut self, event: &Event) {
         if let Some(variable) = &event.variable {
-            self.to_end(variable.span);
+            self.through(variable.span);
             self.piece();
         }
         self.stream_ref(&event.stream);
@@ -85,7 +85,7 @@ impl Writer<'_> {
                 w.piece();
             });
         }
-        self.to_end(event.span);
+        self.through(event.span);
     }
 
     /// `{2,5}`: no blanks in it.

@@ -26,7 +26,7 @@ impl Writer<'_> {
             QueryHeadKind::Match(head) => self.match_head(head),
             QueryHeadKind::Error => {}
         }
-        self.to_end(head.span);
+        self.through(head.span);
     }
 
     fn match_head(&mut self, head: &Match) {
@@ -35,7 +35,7 @@ impl Writer<'_> {
             self.expr(duration);
         }
         self.keys(&head.by);
-        self.to_start(head.pattern.span);
+        self.until(head.pattern.span);
         self.indent();
         self.separate(Gap::Below);
         self.steps(&head.pattern);
@@ -57,7 +57,7 @@ impl Writer<'_> {
         }
         if let Some(last) = head.reuse.last() {
             self.separate(Gap::Below);
-            self.to_end(last.span);
+            self.through(last.span);
         }
         if let Some(limit) = &head.limit {
             self.separate(Gap::Below);
@@ -123,7 +123,7 @@ impl Writer<'_> {
             ClauseKind::OnError(policy) => self.policy(policy),
             ClauseKind::Error => {}
         }
-        self.to_end(clause.span);
+        self.through(clause.span);
     }
 
     /// A further part of a clause: below it and indented if the clause does not fit on one line.
@@ -147,7 +147,7 @@ impl Writer<'_> {
         if let KeepKind::Expire(duration) = &keep.kind {
             self.expr(duration);
         }
-        self.to_end(keep.span);
+        self.through(keep.span);
     }
 
     fn select_item(&mut self, item: &SelectItem) {
@@ -155,7 +155,7 @@ impl Writer<'_> {
             SelectItemKind::Column { value, .. } => self.expr(value),
             SelectItemKind::Star(star) => self.star(star),
         }
-        self.to_end(item.span);
+        self.through(item.span);
     }
 
     /// `a.*`, `* except (x, y)`, `* replace (E as x)`
@@ -164,13 +164,13 @@ impl Writer<'_> {
         if !star.except.is_empty() {
             self.piece();
             self.piece();
-            self.bracketed(&star.except, Brackets::TIGHT, |w, name| w.to_end(name.span));
+            self.bracketed(&star.except, Brackets::TIGHT, |w, name| w.through(name.span));
         } else if !star.replace.is_empty() {
             self.piece();
             self.piece();
             self.bracketed(&star.replace, Brackets::TIGHT, |w, replacement| {
                 w.expr(&replacement.value);
-                w.to_end(replacement.span);
+                w.through(replacement.span);
             });
         }
     }
@@ -184,7 +184,7 @@ impl Writer<'_> {
         self.piece();
         self.stream_ref(&join.stream);
         if let Some(alias) = &join.alias {
-            self.to_end(alias.span);
+            self.through(alias.span);
         }
         self.indent();
         while let Some(word) = self.kind_before(end) {
@@ -207,14 +207,14 @@ impl Writer<'_> {
     fn window(&mut self, window: &Window, clause: &Clause) {
         let end = clause.span.end as usize;
         self.exprs(sizes(&window.kind));
-        self.to_end(window.kind_span);
+        self.through(window.kind_span);
         self.indent();
         while let Some(word) = self.kind_before(end) {
             self.close_parentheses();
             self.separate(Gap::Line);
             match word {
                 TokenKind::Offset => self.exprs(&window.offset),
-                TokenKind::In => self.to_end(window.zone.as_ref().map_or(clause.span, |zone| zone.span)),
+                TokenKind::In => self.through(window.zone.as_ref().map_or(clause.span, |zone| zone.span)),
                 TokenKind::Max => self.exprs(&window.max),
                 TokenKind::Lateness => self.exprs(&window.lateness),
                 TokenKind::Fill if window.fill.is_some() => {
@@ -225,7 +225,7 @@ impl Writer<'_> {
                 TokenKind::By => self.by(&window.by),
                 _ => match &window.keep {
                     Some(keep) => self.keep(keep),
-                    None => self.to(end),
+                    None => self.up_to(end),
                 },
             }
         }
@@ -242,14 +242,14 @@ impl Writer<'_> {
             }
         }
         self.expr(&fill.duration);
-        self.to_end(fill.span);
+        self.through(fill.span);
     }
 
     fn fill_field(&mut self, field: &FillField) {
         if let FillValue::Value(value) = &field.value {
             self.expr(value);
         }
-        self.to_end(field.span);
+        self.through(field.span);
     }
 
     fn group_by(&mut self, group: &GroupBy) {
@@ -269,7 +269,7 @@ impl Writer<'_> {
 
     fn group_key(&mut self, key: &GroupKey) {
         self.expr(&key.value);
-        self.to_end(key.span);
+        self.through(key.span);
     }
 
     fn dedupe(&mut self, dedupe: &Dedupe) {
@@ -299,7 +299,7 @@ impl Writer<'_> {
 
     fn order_key(&mut self, key: &OrderKey) {
         self.expr(&key.value);
-        self.to_end(key.span);
+        self.through(key.span);
     }
 }
 

@@ -5,15 +5,15 @@ use crate::ast::{Field, Type, TypeKind};
 
 impl Writer<'_> {
     pub(super) fn ty(&mut self, ty: &Type) {
-        self.to_start(ty.span);
+        self.until(ty.span);
         match &ty.kind {
             TypeKind::Named(_) | TypeKind::Error => {}
             TypeKind::Scaled { name, .. } => {
-                self.to_end(name.span);
+                self.through(name.span);
                 self.glue();
             }
             TypeKind::Applied { name, args } => {
-                self.to_end(name.span);
+                self.through(name.span);
                 self.glue();
                 self.piece();
                 for (i, arg) in args.iter().enumerate() {
@@ -22,7 +22,7 @@ impl Writer<'_> {
                     }
                     self.ty(arg);
                     if i + 1 < args.len() {
-                        self.to_comma();
+                        self.comma();
                     }
                 }
                 // Parentheses around the last argument, then `>`.
@@ -38,19 +38,19 @@ impl Writer<'_> {
                     if i > 0 {
                         w.separate(Gap::Line);
                     }
-                    w.to_end(value.span);
+                    w.through(value.span);
                 }
                 w.dedent();
             }),
             TypeKind::Nullable(of) => self.ty(of),
         }
-        self.to_end(ty.span);
+        self.through(ty.span);
     }
 
     pub(super) fn field(&mut self, field: &Field) {
-        self.to_start(field.ty.span);
+        self.until(field.ty.span);
         self.ty(&field.ty);
         self.exprs(&field.default);
-        self.to_end(field.span);
+        self.through(field.span);
     }
 }

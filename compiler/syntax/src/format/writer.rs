@@ -1,6 +1,6 @@
 //! Copies tokens and comments, in order, into operations for `layout`.
 //!
-//! The walkers call [`Writer::to`] to copy all tokens before a place of the text, and between tokens say
+//! The walkers call [`Writer::up_to`] to copy all tokens before a place of the text, and between tokens say
 //! what separates them: [`Writer::separate`] with a [`Gap`]. Where they say nothing, [`usual_gap`] does.
 //! Comments between two tokens are written by whatever separates these, so none can be forgotten.
 
@@ -69,25 +69,25 @@ impl<'a> Writer<'a> {
     }
 
     /// Copies the tokens that start before `offset`.
-    pub(super) fn to(&mut self, offset: usize) {
+    pub(super) fn up_to(&mut self, offset: usize) {
         while self.pieces.get(self.next).is_some_and(|piece| piece.start < offset) {
             self.piece();
         }
     }
 
     /// Copies the tokens before a span.
-    pub(super) fn to_start(&mut self, span: Span) {
-        self.to(span.start as usize);
+    pub(super) fn until(&mut self, span: Span) {
+        self.up_to(span.start as usize);
     }
 
     /// Copies the tokens up to the end of a span.
-    pub(super) fn to_end(&mut self, span: Span) {
-        self.to(span.end as usize);
+    pub(super) fn through(&mut self, span: Span) {
+        self.up_to(span.end as usize);
     }
 
     /// Copies the tokens up to the next comma, and the comma: closing parentheses that the tree does not
     /// know may stand before it.
-    pub(super) fn to_comma(&mut self) {
+    pub(super) fn comma(&mut self) {
         self.close_parentheses();
         self.piece();
     }
@@ -103,8 +103,9 @@ impl<'a> Writer<'a> {
     pub(super) fn piece(&mut self) {
         let Some(piece) = self.pieces.get(self.next).copied() else { return };
         if !self.separated {
-            if piece.kind == TokenKind::Comma {
-                // A comma stays at what it follows; comments in between come after it.
+            if piece.kind == TokenKind::Comma && !self.doc_is_next() {
+                // A comma stays at what it follows; comments in between come after it. A stray doc comment
+                // would then belong to the field behind the comma.
                 self.copy(piece);
                 return;
             }
@@ -176,6 +177,7 @@ impl<'a> Writer<'a> {
 
     /// Writes the comments before the next token; line breaks come before each, not after the last.
     fn comments(&mut self, gap: Gap) {
+        let copied_to = self.at;
         let mut is_first = true;
         while let Some(comment) = self.pending_comment() {
             // A comma was put before the first comment if a second stands behind the comma.
@@ -190,6 +192,8 @@ impl<'a> Writer<'a> {
             self.passed(comment);
             is_first = false;
         }
+        // A comma behind the comments may have been copied before them.
+        self.at = self.at.max(copied_to);
     }
 
     /// Writes what stands between two items, which may be the beginning or the end of the file: the comments
@@ -297,7 +301,7 @@ impl<'a> Writer<'a> {
             }
             for (i, item) in items.iter().enumerate() {
                 if i > 0 {
-                    w.to_comma();
+                    w.comma();
                     w.separate(middle);
                 }
                 each(w, item);
@@ -325,7 +329,7 @@ impl<'a> Writer<'a> {
         self.indent();
         for (i, item) in items.iter().enumerate() {
             if i > 0 {
-                self.to_comma();
+                self.comma();
             }
             self.separate(Gap::Line);
             each(self, item);
@@ -377,13 +381,20 @@ impl<'a> Writer<'a> {
         self.pending_comment().is_some()
     }
 
+    /// Whether one of the comments before the next token is a doc comment.
+    fn doc_is_next(&self) -> bool {
+        let next_piece = self.pieces.get(self.next).map_or(usize::MAX, |piece| piece.start);
+        let pending = self.comments.iter().skip(self.next_comment);
+        pending.take_while(|comment| (comment.start as usize) < next_piece).any(|comment| comment.is_doc)
+    }
+
     fn comment_text(&self, comment: Comment) -> &'a str {
         self.text.get(comment.start as usize..comment.end as usize).unwrap_or_default().trim_end()
     }
 
     fn passed(&mut self, comment: Comment) {
         self.next_comment += 1;
-        self.at = self.at.max(comment.end as usize);
+        self.at = comment.end as usize;
     }
 
     /// Whether an empty line stands before the next token.

@@ -1,0 +1,361 @@
+//! From a parser that is stuck to one finding: where it is reported, with which code and fix.
+//!
+//! The rule of places: something missing before a line break is reported at the end of the line it is
+//! missing from; a word that is wrong where the text before it was complete is reported at that word.
+
+use crate::cut::Tokens;
+use crate::error;
+use crate::expected::Expected;
+use crate::parser::{self, Input};
+use crate::token::{Token, TokenKind};
+use millstream_base::{Diagnostic, Span, suggest};
+use std::ops::Range;
+
+/// What to say about a piece of the file that does not parse as what `mode` asks for: it fits up to
+/// token `at`. None if the lexer has already complained about the place.
+pub fn stuck(input: Input, mode: TokenKind, range: Range<usize>, at: usize) -> Option<Diagnostic> {
+    let site = Site::new(input, mode, range, at);
+    if [site.previous, site.found].into_iter().flatten().any(|t| is_bad(input, t)) {
+        return None;
+    }
+    Some(site.finding())
+}
+
+/// Whether the word at `at` could stand there after all, in another piece: then what is wrong with it
+/// shows only in the item as a whole.
+pub fn fits_elsewhere(input: Input, mode: TokenKind, range: Range<usize>, at: usize) -> bool {
+    let site = Site::new(input, mode, range, at);
+    site.complete && site.found.is_some_and(|t| site.expected.has(t.kind.shown()))
+}
+
+fn is_bad(input: Input, token: &Token) -> bool {
+    let bad = &input.lexed.bad;
+    let n = bad.partition_point(|b| b.start < token.end);
+    bad.get(..n).is_some_and(|b| {
+        b.iter()
+            .rev()
+            .take(2)
+            .any(|b| b.end > token.start || (b.end == token.start && b.start == token.start))
+    })
+}
+
+struct Site<'a> {
+    input: Input<'a>,
+    /// The piece up to where it is stuck.
+    before: &'a [Token],
+    previous: Option<&'a Token>,
+    /// The token that does not fit; that behind the piece if it stands on the same line.
+    found: Option<&'a Token>,
+    behind: Option<&'a Token>,
+    /// The first token behind the piece.
+    next: Option<&'a Token>,
+    /// The piece up to here is all that it has to be.
+    complete: bool,
+    expected: Expected,
+}
+
+impl<'a> Site<'a> {
+    fn new(input: Input<'a>, mode: TokenKind, range: Range<usize>, at: usize) -> Site<'a> {
+        let all = &input.lexed.tokens;
+        let slice = all.get(range.clone()).unwrap_or(&[]);
+        let before = slice.get(..at).unwrap_or(slice);
+        let index = range.start + before.len();
+        let next = all.get(range.end);
+        let found = slice.get(at).or(next.filter(|t| !t.first_on_line));
+        let complete = parser::run(input, mode, before).is_ok();
+        let mut expected = Expected::new(&parser::expected_behind(input, mode, before));
+        if complete {
+            expected.add_followers(mode);
+        }
+        let previous = index.checked_sub(1).and_then(|i| all.get(i));
+        Site { input, before, previous, found, behind: all.get(index + 1), next, complete, expected }
+    }
+
+    fn finding(&self) -> Diagnostic {
+        match self.found {
+            Some(found) if !found.first_on_line || self.complete || self.previous.is_none() => {
+                self.wrong(found)
+            }
+            _ => self.missing(self.found.or(self.next)),
+        }
+    }
+
+    /// A token that does not fit.
+    fn wrong(&self, found: &Token) -> Diagnostic {
+        use TokenKind::*;
+        let span = self.span(found);
+        let text = found.text(self.input.text);
+        let described = self.expected.describe(self.previous.map(|t| t.kind));
+        if found.kind == Assign && self.expected.has("==") {
+            return error::single_equals(span);
+        }
+        if is_comparison(found.kind)
+            && self.expected.has("and")
+            && !self.expected.has("==")
+            && !self.expected.has("IDENTIFIER")
+        {
+            return error::chained_comparison(span, self.last_comparison());
+        }
+        if let Some(d) = self.trailing_comma(found) {
+            return d;
+        }
+        if let Some(d) = self.unclosed(span, ends_brackets(found.kind), &described) {
+            return d;
+        }
+        let stands_as_name = self.behind.is_none_or(|b| {
+            b.first_on_line
+                || matches!(
+                    b.kind,
+                    Colon | Assign | Comma | RightParenthesis | RightBrace | Dot | LeftParenthesis
+                )
+        });
+        if found.kind.is_reserved()
+            && self.expected.is_name_but_not_any()
+            && stands_as_name
+            && !found.first_on_line
+        {
+            return error::reserved_word(span, text, &described);
+        }
+        let d = error::unexpected(span, &shown(found, text), &described);
+        self.hints(d, found, text)
+    }
+
+    /// Something missing behind the last token; `next` stands on a later line, or nothing does.
+    fn missing(&self, next: Option<&Token>) -> Diagnostic {
+        let place = self.previous.map_or_else(
+            || Span::new(self.input.file, 0, 0),
+            |t| Span::new(self.input.file, t.end as usize, t.end as usize),
+        );
+        if let Some(next) = next
+            && let Some(d) = self.trailing_comma(next)
+        {
+            return d;
+        }
+        let described = self.expected.describe(self.previous.map(|t| t.kind));
+        if let Some(d) = self.unclosed(place, true, &described) {
+            return d;
+        }
+        let at = if next.is_some() { "the end of the line" } else { "the end of the file" };
+        error::missing(place, at, &described)
+    }
+
+    fn hints(&self, d: Diagnostic, found: &Token, text: &str) -> Diagnostic {
+        use TokenKind::*;
+        let span = self.span(found);
+        if let Some(help) = foreign_word(text, self.previous.map(|t| t.kind)) {
+            return d.help(help);
+        }
+        if found.kind.is_name()
+            && let Some(word) = self.expected.did_you_mean(text)
+            // Two words of the language are told apart by more than a letter.
+            && (found.kind == Identifier || suggest::edit_distance(text, word) == 1)
+        {
+            return d.fix(format!("did you mean `{word}`?"), span, word);
+        }
+        if found.kind == GreaterEqual && self.expected.has(">") {
+            return d.fix("set the `>` apart", span, "> =");
+        }
+        if found.kind == LeftParenthesis && self.before.iter().rev().nth(1).is_some_and(|t| t.kind == Dot) {
+            return d.help("functions are called by their name alone: `length(a.b)`, not `a.b.length()`");
+        }
+        if found.kind == Comma && self.is_in_parentheses_behind(In) {
+            return d.help("a list stands in square brackets: `x in [1, 2]`");
+        }
+        if found.kind == Colon
+            && let Some(word) =
+                self.previous.filter(|t| matches!(t.kind, By | All | Once | Overlapping | Within))
+            && self.before.first().is_some_and(|t| t.kind == Match)
+        {
+            let name = word.text(self.input.text);
+            return d.fix("write this name in backticks in a pattern", self.span(word), format!("`{name}`"));
+        }
+        let in_window = self.before.first().is_some_and(|t| t.kind == Window);
+        if self.complete
+            && in_window
+            && matches!(found.kind, Offset | In | Max | Lateness | Fill | By | Expire | Forever)
+        {
+            return d.note(
+                "the options of a window come in this order: `offset`, `in`, `max`, `lateness`, `fill`, `by`, and last `expire` or `forever`",
+            );
+        }
+        let takes_plain_name = self.expected.has("IDENTIFIER") && !self.expected.has("tumbling");
+        let stands_as_size = self.behind.is_none_or(|b| {
+            b.first_on_line
+                || matches!(
+                    b.kind,
+                    By | In
+                        | Offset
+                        | Max
+                        | Lateness
+                        | Fill
+                        | Rows
+                        | Every
+                        | Per
+                        | Then
+                        | Expire
+                        | Forever
+                        | RightParenthesis
+                )
+        });
+        if takes_plain_name && stands_as_size && found.kind.is_name() {
+            return d.fix(
+                "write a parameter called like a word of the language in parentheses",
+                span,
+                format!("({text})"),
+            );
+        }
+        let takes_pattern_name =
+            self.expected.has("IDENTIFIER") && !takes_plain_name && !self.expected.has("within");
+        if takes_pattern_name && found.kind.is_name() {
+            return d.fix("write this name in backticks in a pattern", span, format!("`{text}`"));
+        }
+        d
+    }
+
+    fn is_in_parentheses_behind(&self, word: TokenKind) -> bool {
+        let Some(open) = self.open_bracket() else { return false };
+        let n_before = self.before.partition_point(|t| t.start < open.start);
+        let behind = n_before.checked_sub(1).and_then(|i| self.before.get(i));
+        open.kind == TokenKind::LeftParenthesis && behind.is_some_and(|t| t.kind == word)
+    }
+
+    /// A comma behind which the next clause or item begins, or nothing.
+    fn trailing_comma(&self, found: &Token) -> Option<Diagnostic> {
+        let comma = self.previous.filter(|t| t.kind == TokenKind::Comma)?;
+        let ends_list = found.kind.is_reserved() && is_boundary(found.kind)
+            || found.first_on_line && is_boundary(found.kind);
+        let in_brackets = self.open_bracket().is_some();
+        (ends_list && !in_brackets).then(|| error::trailing_comma(self.span(comma), "this list"))
+    }
+
+    /// The innermost open bracket, if what closes it could stand here and hardly anything else is missing.
+    fn unclosed(&self, at: Span, ends_here: bool, described: &str) -> Option<Diagnostic> {
+        let open = self.open_bracket()?;
+        let closer = match open.kind {
+            TokenKind::LeftParenthesis => ")",
+            TokenKind::LeftBracket => "]",
+            TokenKind::LeftBrace => "}",
+            _ => return None,
+        };
+        let fits = ends_here && self.expected.has(closer);
+        fits.then(|| error::unclosed(self.span(open), open.kind.shown(), at, described))
+    }
+
+    fn open_bracket(&self) -> Option<&Token> {
+        let mut n_closed = 0;
+        for token in self.before.iter().rev() {
+            if token.kind.closes() {
+                n_closed += 1;
+            } else if token.kind.opens() {
+                if n_closed == 0 {
+                    return Some(token);
+                }
+                n_closed -= 1;
+            }
+        }
+        None
+    }
+
+    fn last_comparison(&self) -> Option<Span> {
+        let mut depth = 0;
+        for token in self.before.iter().rev() {
+            if token.kind.closes() {
+                depth += 1;
+            } else if token.kind.opens() {
+                if depth == 0 {
+                    return None;
+                }
+                depth -= 1;
+            } else if depth == 0 && is_comparison(token.kind) {
+                return Some(self.span(token));
+            }
+        }
+        None
+    }
+
+    fn span(&self, token: &Token) -> Span {
+        Span::new(self.input.file, token.start as usize, token.end as usize)
+    }
+}
+
+fn is_comparison(kind: TokenKind) -> bool {
+    use TokenKind::*;
+    matches!(
+        kind,
+        Equal | NotEqual | Less | LessEqual | Greater | GreaterEqual | In | Between | Like | Matches | Is
+    )
+}
+
+/// Hardly meant to stand in the brackets that are open.
+fn ends_brackets(kind: TokenKind) -> bool {
+    use TokenKind::*;
+    kind.closes() || is_boundary(kind) || matches!(kind, Arrow | Assign | Then)
+}
+
+/// What to write for a word of other query languages.
+fn foreign_word(text: &str, previous: Option<TokenKind>) -> Option<&'static str> {
+    let help = match text.to_ascii_lowercase().as_str() {
+        "having" => "a `where` below the `select` keeps the groups that it is true for",
+        "limit" => "`top N by …` takes the best N",
+        "case" => "a choice is written `if … then … else …`",
+        "import" | "include" => "names of other files come with `use`",
+        "distinct" if previous == Some(TokenKind::Select) => {
+            "`group by` gives each combination once, and `dedupe by … within D` the first row of each"
+        }
+        "inner" => "the inner join is plain `join`",
+        "outer" => "outer joins are `left join`, `right join` and `full join`",
+        "over" => "functions of ordered rows name their partition: `prev(x, by: k)`",
+        _ => return None,
+    };
+    Some(help)
+}
+
+/// A word that begins a clause or an item where it stands at the beginning of a line.
+fn is_boundary(kind: TokenKind) -> bool {
+    use TokenKind::*;
+    kind.is_item_word()
+        || matches!(
+            kind,
+            Where
+                | Select
+                | Let
+                | Join
+                | LeftJoin
+                | RightJoin
+                | FullJoin
+                | SemiJoin
+                | AntiJoin
+                | Unnest
+                | Union
+                | Dedupe
+                | Throttle
+                | Emit
+                | Window
+                | Group
+                | Order
+                | Changes
+                | Top
+                | On
+                | Time
+        )
+}
+
+fn shown(token: &Token, text: &str) -> String {
+    const LONGEST: usize = 30;
+    if text.is_empty() {
+        return "this".to_string();
+    }
+    if text.chars().count() <= LONGEST {
+        return format!("`{text}`");
+    }
+    let start: String = text.chars().take(LONGEST).collect();
+    match token.kind {
+        TokenKind::String | TokenKind::RawString => "this text".to_string(),
+        _ => format!("`{start}…`"),
+    }
+}
+
+/// Tokens of the file, as the splitter takes them.
+pub fn tokens<'a>(input: &Input<'a>) -> Tokens<'a> {
+    Tokens { text: input.text, all: &input.lexed.tokens }
+}

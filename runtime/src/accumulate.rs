@@ -1,0 +1,5 @@
+//! Aggregates: their states outside of slots, and what comes out of both at the end of a window.
+
+pub mod order;
+pub mod result;
+pub mod side;

@@ -1,0 +1,57 @@
+//! `time E [disorder D]`: another column becomes the event time, with a watermark of its own.
+//!
+//! What is older than the new watermark leaves, for `late(name)`; so does a row without a time.
+
+use crate::message::{Message, Watermark};
+use crate::op::late::all_late;
+use crate::operator::{Operator, Output};
+use crate::watermark::WatermarkGenerator;
+use millstream_ir::batch::Batch;
+use millstream_ir::column::ColumnData;
+
+pub struct AssignTime {
+    /// The column of the new event time.
+    time: usize,
+    generator: WatermarkGenerator,
+}
+
+impl AssignTime {
+    /// `disorder` in microseconds.
+    pub fn new(time: usize, disorder: i64) -> AssignTime {
+        AssignTime { time, generator: WatermarkGenerator::new(disorder) }
+    }
+
+    fn assign(&mut self, mut batch: Batch, output: &mut Output) {
+        // Whether a row was late by its old time no longer matters.
+        batch.late.clear();
+        let ColumnData::I64(times) = &batch.columns[self.time].data else { return };
+        let mut late = vec![];
+        self.generator.observe(times, &mut late);
+        let before = output.messages.len();
+        if late.is_empty() {
+            output.messages.push(Message::Batch(batch));
+        } else {
+            let in_time: Vec<u32> =
+                (0..batch.n_rows as u32).filter(|row| late.binary_search(row).is_err()).collect();
+            output.late.push(all_late(batch.gather(&late)));
+            if !in_time.is_empty() {
+                output.messages.push(Message::Batch(batch.gather(&in_time)));
+            }
+        }
+        if output.messages.len() > before {
+            output.messages.push(Message::Watermark(self.generator.watermark()));
+        }
+    }
+}
+
+impl Operator for AssignTime {
+    fn step(&mut self, _input: usize, message: Message, output: &mut Output) {
+        match message {
+            Message::Batch(batch) if batch.n_rows > 0 => self.assign(batch, output),
+            Message::Batch(_) => {}
+            // The old times' watermark says nothing about the new ones, but the end is the end.
+            Message::Watermark(Watermark::END) => output.messages.push(message),
+            Message::Watermark(_) => {}
+        }
+    }
+}

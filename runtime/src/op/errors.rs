@@ -1,0 +1,46 @@
+//! The rows that failed in other nodes, as a stream: `errors(name)`.
+//!
+//! The node itself unites what [`error_batch`] makes of the failures of each node it collects from,
+//! and those nodes' watermarks.
+
+use crate::message::Watermark;
+use crate::op::late::times;
+use crate::operator::{Failure, Place};
+use millstream_ir::batch::{Batch, Origin};
+use millstream_ir::column::{Column, ColumnBuilder};
+use millstream_ir::types::Type;
+use millstream_ir::value::Value;
+use std::sync::Arc;
+
+/// The columns `row`, `reason`, `place`, `at`, and the event time: the watermark at which the rows were
+/// set aside. `place` says where in the program a failure happened; `first` counts the rows before these.
+pub fn error_batch(
+    failures: &[Failure],
+    watermark: Watermark,
+    first: u64,
+    place: impl Fn(&Place) -> String,
+) -> Batch {
+    let json = |text: &str| {
+        let value = serde_json::from_str(text).unwrap_or_else(|_| serde_json::Value::from(text));
+        Value::Json(Arc::new(value))
+    };
+    let columns = [
+        column(&Type::JSON, failures.iter().map(|f| json(&f.row))),
+        column(&Type::STRING, failures.iter().map(|f| Value::string(&f.reason))),
+        column(&Type::STRING, failures.iter().map(|f| Value::string(place(&f.place)))),
+        column(&Type::TIMESTAMP, failures.iter().map(|f| Value::Timestamp(f.at.unwrap_or(watermark.0)))),
+        times(watermark, failures.len()),
+    ];
+    Batch {
+        columns: columns.into(),
+        n_rows: failures.len(),
+        origin: Origin { first, ..Origin::default() },
+        late: vec![],
+    }
+}
+
+fn column(ty: &Type, values: impl Iterator<Item = Value>) -> Arc<Column> {
+    let mut column = ColumnBuilder::new(ty);
+    values.for_each(|value| column.push(&value));
+    Arc::new(column.finish())
+}

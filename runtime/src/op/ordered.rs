@@ -1,0 +1,144 @@
+//! Holds rows until the watermark has passed them, and releases them in the total order.
+//!
+//! For `ordered` sinks. A late row has missed its place: it leaves with the next release.
+
+use crate::accumulate::side::Position;
+use crate::message::{Message, Watermark};
+use crate::operator::{Operator, Output};
+use crate::watermark::WatermarkTracker;
+use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
+use millstream_ir::buffer::{Buffer, Plain};
+use millstream_ir::column::{Bitmap, Column, ColumnBuilder, ColumnData, TextColumn, View};
+use millstream_ir::types::Type;
+use std::sync::Arc;
+
+pub struct Ordered {
+    types: Vec<Type>,
+    /// The column of the event time.
+    time: usize,
+    tracker: WatermarkTracker,
+    waiting: Vec<Batch>,
+    n_released: u64,
+}
+
+/// A row that is released: where it stands, its batch among the waiting ones, its number there.
+type Entry = (Position, u32, u32);
+
+impl Ordered {
+    /// `types` are those of the rows, `time` is the column of their event time.
+    pub fn new(types: Vec<Type>, time: usize, n_inputs: usize) -> Ordered {
+        Ordered { types, time, tracker: WatermarkTracker::new(n_inputs), waiting: vec![], n_released: 0 }
+    }
+
+    fn release(&mut self, watermark: Watermark, output: &mut Output) {
+        let mut entries: Vec<Entry> = vec![];
+        let mut held: Vec<Vec<u32>> = vec![];
+        for (number, batch) in self.waiting.iter().enumerate() {
+            let mut later = vec![];
+            if let ColumnData::I64(times) = &batch.columns[self.time].data {
+                for row in 0..batch.n_rows {
+                    // A row at the watermark itself may still get a neighbour.
+                    if times[row] < watermark.0 || watermark == Watermark::END {
+                        entries.push((Position::of_row(batch, times, row), number as u32, row as u32));
+                    } else {
+                        later.push(row as u32);
+                    }
+                }
+            }
+            held.push(later);
+        }
+        // Rows that were made of one row share its position, and came in their order.
+        entries.sort_by_key(|(position, _, _)| *position);
+        for part in entries.chunks(BATCH_ROWS) {
+            output.messages.push(Message::Batch(self.batch(part)));
+            self.n_released += part.len() as u64;
+        }
+        let waiting = std::mem::take(&mut self.waiting).into_iter().zip(held);
+        self.waiting = waiting
+            .filter(|(_, rows)| !rows.is_empty())
+            .map(|(batch, rows)| if rows.len() == batch.n_rows { batch } else { batch.gather(&rows) })
+            .collect();
+    }
+
+    fn batch(&self, entries: &[Entry]) -> Batch {
+        let column =
+            |number: usize| Arc::new(interleave(&self.waiting, number, &self.types[number], entries));
+        Batch {
+            columns: (0..self.types.len()).map(column).collect(),
+            n_rows: entries.len(),
+            origin: Origin { first: self.n_released, ..Origin::default() },
+            late: vec![],
+        }
+    }
+}
+
+impl Operator for Ordered {
+    fn step(&mut self, input: usize, message: Message, output: &mut Output) {
+        match message {
+            Message::Batch(batch) => self.waiting.push(batch),
+            Message::Watermark(watermark) => {
+                if let Some(merged) = self.tracker.advance(input, watermark) {
+                    self.release(merged, output);
+                    output.messages.push(Message::Watermark(merged));
+                }
+            }
+        }
+    }
+}
+
+/// The values of one column of these rows.
+fn interleave(batches: &[Batch], number: usize, ty: &Type, entries: &[Entry]) -> Column {
+    let columns: Vec<&Column> = batches.iter().map(|batch| &*batch.columns[number]).collect();
+    fn all<'a, T: Plain>(
+        columns: &[&'a Column],
+        values: impl Fn(&'a ColumnData) -> Option<&'a Buffer<T>>,
+        entries: &[Entry],
+    ) -> Option<Buffer<T>> {
+        let columns: Vec<&Buffer<T>> = columns.iter().map(|c| values(&c.data)).collect::<Option<_>>()?;
+        Some(entries.iter().map(|(_, batch, row)| columns[*batch as usize][*row as usize]).collect())
+    }
+    fn i64s(data: &ColumnData) -> Option<&Buffer<i64>> {
+        if let ColumnData::I64(b) = data { Some(b) } else { None }
+    }
+    fn f64s(data: &ColumnData) -> Option<&Buffer<f64>> {
+        if let ColumnData::F64(b) = data { Some(b) } else { None }
+    }
+    let data = if let Some(values) = all(&columns, i64s, entries) {
+        ColumnData::I64(values)
+    } else if let Some(values) = all(&columns, f64s, entries) {
+        ColumnData::F64(values)
+    } else if let Some(texts) = interleave_texts(&columns, entries) {
+        ColumnData::Text(texts)
+    } else {
+        let mut column = ColumnBuilder::new(ty);
+        for (_, batch, row) in entries {
+            column.push(&columns[*batch as usize].value(*row as usize, ty));
+        }
+        return column.finish();
+    };
+    let mut validity = None;
+    if columns.iter().any(|column| column.validity.is_some()) {
+        let mut bits = Bitmap::default();
+        entries
+            .iter()
+            .for_each(|(_, batch, row)| bits.push(columns[*batch as usize].is_valid(*row as usize)));
+        validity = Some(bits);
+    }
+    Column { data, validity }
+}
+
+fn interleave_texts(columns: &[&Column], entries: &[Entry]) -> Option<TextColumn> {
+    let mut heaps = vec![];
+    let mut texts = vec![];
+    for column in columns {
+        let ColumnData::Text(text) = &column.data else { return None };
+        texts.push((text, heaps.len() as u128));
+        heaps.extend(text.heaps.iter().cloned());
+    }
+    let views = entries.iter().map(|(_, batch, row)| {
+        let (text, first_heap) = &texts[*batch as usize];
+        let view = text.views[*row as usize];
+        if View(view).len() > View::INLINE { view + (first_heap << 64) } else { view }
+    });
+    Some(TextColumn { views: views.collect(), heaps })
+}

@@ -1,0 +1,285 @@
+//! Aggregates of each group of each tumbling window.
+//!
+//! Rows go to the table of their window; when the watermark reaches a window's end, its groups leave,
+//! by window and then by key, nulls first. Nearly always all rows of a batch lie in one window, which
+//! its least and greatest time show; only a batch that straddles windows is split row by row.
+//!
+//! A row that leaves has the time of its window's end less a microsecond. That is not before the
+//! watermark that releases it minus one, and no open window ends at or before the watermark, so the
+//! input's watermark is passed on behind the rows.
+
+use crate::accumulate::order::{KeyReader, sorted_groups};
+use crate::accumulate::result::{Misfit, key_column, result_column};
+use crate::kernel::groups::{Accumulation, Groups};
+use crate::message::{EventTime, Message, Watermark};
+use crate::op::segment::json_row;
+use crate::operator::{Failure, Operator, Output, Place};
+use millstream_base::Span;
+use millstream_ir::aggregate::{AggregateCall, SlotLayout};
+use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
+use millstream_ir::column::{Column, ColumnData};
+use millstream_ir::engine::AccumulateKernel;
+use millstream_ir::flow::{Node, Schema, WindowAggregate, WindowAssigner};
+use millstream_ir::types::Type;
+use millstream_ir::value::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Cleared tables that are kept for later windows.
+const SPARE_TABLES: usize = 2;
+
+pub struct WindowAggregateOperator {
+    assigner: Tumbling,
+    layout: SlotLayout,
+    key_names: Vec<Arc<str>>,
+    key_types: Vec<Type>,
+    aggregates: Vec<AggregateCall>,
+    place: Span,
+    /// The input column of the event time.
+    time: usize,
+    accumulation: Accumulation,
+    /// By start.
+    windows: BTreeMap<EventTime, Groups>,
+    spare: Vec<Groups>,
+    seed: u64,
+    watermark: Watermark,
+    /// The first source behind the rows.
+    source: Option<u32>,
+    n_rows_out: u64,
+}
+
+impl WindowAggregateOperator {
+    /// `input` is the schema of the node's input; `compiled` updates accumulators by machine code;
+    /// `seed` is that of the hash tables, and changes nothing that can be seen.
+    pub fn new(
+        node: &Node,
+        spec: &WindowAggregate,
+        input: &Schema,
+        compiled: Option<Box<dyn AccumulateKernel>>,
+        seed: u64,
+    ) -> WindowAggregateOperator {
+        let key_types: Vec<Type> = spec.keys.iter().map(|k| input.columns[*k].ty.clone()).collect();
+        let layout = SlotLayout::new(&key_types, &spec.aggregates);
+        let WindowAssigner::Tumbling { size, offset } = spec.window;
+        WindowAggregateOperator {
+            assigner: Tumbling { size: size.max(1), offset },
+            accumulation: Accumulation::new(
+                layout.clone(),
+                spec.keys.clone(),
+                spec.aggregates.clone(),
+                input.time,
+                compiled,
+            ),
+            layout,
+            key_names: node.schema.columns.iter().take(key_types.len()).map(|c| c.name.clone()).collect(),
+            key_types,
+            aggregates: spec.aggregates.clone(),
+            place: node.span,
+            time: input.time,
+            windows: BTreeMap::new(),
+            spare: vec![],
+            seed,
+            watermark: Watermark::START,
+            source: None,
+            n_rows_out: 0,
+        }
+    }
+
+    fn take_rows(&mut self, batch: &Batch, output: &mut Output) {
+        let ColumnData::I64(times) = &batch.columns[self.time].data else { return };
+        let source = batch.origin.source;
+        self.source = Some(self.source.map_or(source, |known| known.min(source)));
+        let mut rows: Vec<u32> = (0..batch.n_rows as u32).collect();
+        if !batch.late.is_empty() {
+            rows.retain(|row| batch.late.binary_search(row).is_err());
+        }
+        let range = |rows: &[u32]| {
+            let times = rows.iter().map(|row| times[*row as usize]);
+            times.fold((i64::MAX, i64::MIN), |(least, greatest), t| (least.min(t), greatest.max(t)))
+        };
+        let (mut least, greatest) = range(&rows);
+        if least < self.watermark.0 {
+            // No source sends such a row unmarked; one that did would open a window that is gone.
+            rows.retain(|row| times[*row as usize] >= self.watermark.0);
+            least = range(&rows).0;
+        }
+        output.n_late_left_out += (batch.n_rows - rows.len()) as u64;
+        if rows.is_empty() {
+            return;
+        }
+        let first = self.assigner.window(least);
+        if first.contains(greatest) {
+            return self.add(first, batch, &rows);
+        }
+        for (window, rows) in self.assigner.split(&rows, times) {
+            self.add(window, batch, &rows);
+        }
+    }
+
+    fn add(&mut self, window: Window, batch: &Batch, rows: &[u32]) {
+        let fresh = || {
+            let seed = self.seed;
+            self.spare.pop().unwrap_or_else(|| Groups::new(&self.layout, &self.aggregates, seed))
+        };
+        let groups = self.windows.entry(window.start).or_insert_with(fresh);
+        self.accumulation.add(groups, batch, rows);
+    }
+
+    fn take_watermark(&mut self, watermark: Watermark, output: &mut Output) {
+        while let Some(entry) = self.windows.first_entry()
+            && self.assigner.window(*entry.key()).end <= watermark.0
+        {
+            let (start, mut groups) = entry.remove_entry();
+            self.close(self.assigner.window(start), &mut groups, output);
+            groups.clear();
+            if self.spare.len() < SPARE_TABLES {
+                self.spare.push(groups);
+            }
+        }
+        self.watermark = watermark;
+        output.messages.push(Message::Watermark(watermark));
+    }
+
+    /// Puts the rows of a window into the output.
+    fn close(&mut self, window: Window, groups: &mut Groups, output: &mut Output) {
+        let heaps = groups.table.take_heaps();
+        let (layout, types) = (self.layout.clone(), self.key_types.clone());
+        let keys = KeyReader { layout: &layout, types: &types, heaps: &heaps };
+        let order = sorted_groups(&groups.table, &keys);
+        for part in order.chunks(BATCH_ROWS) {
+            part.iter().for_each(|group| groups.table.prefetch(*group));
+            let slots: Vec<&[u64]> = part.iter().map(|group| groups.table.slot(*group as usize)).collect();
+            let mut misfits = vec![];
+            let mut columns: Vec<Column> =
+                (0..types.len()).map(|key| key_column(&keys, key, &slots)).collect();
+            let calls = self.aggregates.iter().zip(&layout.accumulators).zip(&mut groups.sides);
+            for ((call, field), states) in calls {
+                columns.push(result_column(call, field, states.as_mut(), &slots, &mut misfits));
+            }
+            for time in [window.start, window.end, window.time()] {
+                let times = std::iter::repeat_n(time, slots.len()).collect();
+                columns.push(Column { data: ColumnData::I64(times), validity: None });
+            }
+            let batch = Batch {
+                columns: columns.into_iter().map(Arc::new).collect(),
+                n_rows: slots.len(),
+                origin: Origin {
+                    source: self.source.unwrap_or(0),
+                    first: self.n_rows_out,
+                    ..Origin::default()
+                },
+                late: vec![],
+            };
+            self.n_rows_out += slots.len() as u64;
+            let batch = self.without_misfits(batch, misfits, &keys, &slots, window, output);
+            if batch.n_rows > 0 {
+                output.messages.push(Message::Batch(batch));
+            }
+        }
+    }
+
+    /// Takes out the rows in which a result does not fit, with the keys of their groups as reports.
+    fn without_misfits(
+        &self,
+        batch: Batch,
+        misfits: Vec<Misfit>,
+        keys: &KeyReader,
+        slots: &[&[u64]],
+        window: Window,
+        output: &mut Output,
+    ) -> Batch {
+        if misfits.is_empty() {
+            return batch;
+        }
+        // One report a row: that of its first aggregate that does not fit.
+        let mut reasons = BTreeMap::new();
+        for misfit in misfits {
+            reasons.entry(misfit.group).or_insert(misfit.reason);
+        }
+        let fitting: Vec<u32> =
+            (0..batch.n_rows as u32).filter(|row| !reasons.contains_key(&(*row as usize))).collect();
+        for (group, reason) in reasons {
+            output.failures.push(Failure {
+                row: self.key_row(keys, slots[group]),
+                reason,
+                place: Place::Program(self.place),
+                at: Some(window.time()),
+            });
+        }
+        batch.gather(&fitting)
+    }
+
+    /// The keys of a group as a JSON object.
+    fn key_row(&self, keys: &KeyReader, slot: &[u64]) -> String {
+        let values: Vec<Value> = (0..self.key_types.len()).map(|key| keys.value(slot, key)).collect();
+        let names = self.key_names.iter().map(|name| &**name);
+        json_row(names.zip(&values).zip(&self.key_types).map(|((name, value), ty)| (name, value, ty)))
+    }
+}
+
+impl Operator for WindowAggregateOperator {
+    fn step(&mut self, _input: usize, message: Message, output: &mut Output) {
+        match message {
+            Message::Batch(batch) => self.take_rows(&batch, output),
+            Message::Watermark(watermark) => self.take_watermark(watermark, output),
+        }
+    }
+}
+
+/// Windows of one size, side by side.
+#[derive(Clone, Copy, Debug)]
+struct Tumbling {
+    size: i64,
+    offset: i64,
+}
+
+/// Half-open; at the ends of time cut off.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Window {
+    start: EventTime,
+    end: EventTime,
+}
+
+impl Window {
+    fn contains(self, time: EventTime) -> bool {
+        // The very last window has no time that is not in it.
+        self.start <= time && (time < self.end || self.end == EventTime::MAX)
+    }
+
+    /// The event time of the window's rows.
+    fn time(self) -> EventTime {
+        self.end - 1
+    }
+}
+
+impl Tumbling {
+    fn window(self, time: EventTime) -> Window {
+        let since = time as i128 - self.offset as i128;
+        let start = time as i128 - since.rem_euclid(self.size as i128);
+        Window { start: clamp(start), end: clamp(start + self.size as i128) }
+    }
+
+    /// The rows of each window, windows in the order of their first rows.
+    fn split(self, rows: &[u32], times: &[EventTime]) -> Vec<(Window, Vec<u32>)> {
+        let mut parts: Vec<(Window, Vec<u32>)> = vec![];
+        let mut current = 0;
+        for row in rows {
+            let time = times[*row as usize];
+            if !parts.get(current).is_some_and(|(window, _)| window.contains(time)) {
+                current = parts.iter().position(|(window, _)| window.contains(time)).unwrap_or_else(|| {
+                    parts.push((self.window(time), vec![]));
+                    parts.len() - 1
+                });
+            }
+            parts[current].1.push(*row);
+        }
+        parts
+    }
+}
+
+fn clamp(time: i128) -> EventTime {
+    time.clamp(EventTime::MIN as i128, EventTime::MAX as i128) as EventTime
+}
+
+#[cfg(test)]
+mod tests;

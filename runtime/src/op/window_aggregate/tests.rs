@@ -1,0 +1,327 @@
+//! Operator scripts, and the comparison with a reference that is a few lines of maps.
+
+use super::*;
+use crate::interp::reference_windows;
+use crate::watermark::WatermarkGenerator;
+use millstream_ir::aggregate::AggregateFunction::{self, *};
+use millstream_ir::column::ColumnBuilder;
+use millstream_ir::flow::{Column as SchemaColumn, NodeKind, OnError};
+use proptest::prelude::*;
+
+/// A node over rows of these types; the last is the event time.
+fn node(types: &[Type], spec: &WindowAggregate) -> (Node, Schema) {
+    let column = |name: String, ty: &Type, hidden| SchemaColumn { name: name.into(), ty: ty.clone(), hidden };
+    let input = Schema {
+        columns: types.iter().enumerate().map(|(i, ty)| column(format!("c{i}"), ty, false)).collect(),
+        time: types.len() - 1,
+    };
+    let mut columns: Vec<SchemaColumn> = spec.keys.iter().map(|k| input.columns[*k].clone()).collect();
+    columns.extend(spec.aggregates.iter().map(|a| column(a.to_string(), &a.result, false)));
+    columns.extend(["start", "end", "time"].map(|name| column(name.to_string(), &Type::TIMESTAMP, true)));
+    let time = columns.len() - 1;
+    let node = Node {
+        name: "n".into(),
+        span: Span::default(),
+        inputs: vec![],
+        schema: Schema { columns, time },
+        kind: NodeKind::Union,
+        on_error: OnError::Keep,
+    };
+    (node, input)
+}
+
+fn batch(types: &[Type], rows: &[Vec<Value>], first: u64, late: Vec<u32>) -> Batch {
+    let column = |i: usize| {
+        let mut column = ColumnBuilder::new(&types[i]);
+        rows.iter().for_each(|row| column.push(&row[i]));
+        Arc::new(column.finish())
+    };
+    Batch {
+        columns: (0..types.len()).map(column).collect(),
+        n_rows: rows.len(),
+        origin: Origin { first, ..Origin::default() },
+        late,
+    }
+}
+
+fn call(function: AggregateFunction, argument: Option<(usize, Type)>, result: Type) -> AggregateCall {
+    AggregateCall { function, argument, filter: None, ignore_null: false, result }
+}
+
+fn tumbling(size: i64, offset: i64, keys: Vec<usize>, aggregates: Vec<AggregateCall>) -> WindowAggregate {
+    WindowAggregate { window: WindowAssigner::Tumbling { size, offset }, keys, aggregates }
+}
+
+struct Run {
+    rows: Vec<Vec<Value>>,
+    failures: Vec<Failure>,
+    n_late: u64,
+}
+
+/// Feeds rows in batches of these sizes, over and over; a watermark follows each batch.
+fn run(types: &[Type], spec: &WindowAggregate, rows: &[Vec<Value>], disorder: i64, sizes: &[usize]) -> Run {
+    let (node, input) = node(types, spec);
+    let mut operator = WindowAggregateOperator::new(&node, spec, &input, None, 17);
+    let mut generator = WatermarkGenerator::new(disorder);
+    let mut output = Output::default();
+    let (mut first, mut sizes) = (0, sizes.iter().cycle());
+    while first < rows.len() {
+        let n = sizes.next().copied().unwrap_or(1).clamp(1, rows.len() - first);
+        let part = &rows[first..first + n];
+        let times: Vec<i64> = part.iter().map(|row| time_of(row)).collect();
+        let mut late = vec![];
+        generator.observe(&times, &mut late);
+        operator.step(0, Message::Batch(batch(types, part, first as u64, late)), &mut output);
+        operator.step(0, Message::Watermark(generator.watermark()), &mut output);
+        first += n;
+    }
+    operator.step(0, Message::Watermark(Watermark::END), &mut output);
+    let out_types = node.schema.types();
+    let mut out = vec![];
+    let mut watermark = Watermark::START;
+    for message in &output.messages {
+        match message {
+            Message::Batch(batch) => {
+                for row in 0..batch.n_rows {
+                    let values: Vec<Value> =
+                        batch.columns.iter().zip(&out_types).map(|(c, ty)| c.value(row, ty)).collect();
+                    assert!(time_of(&values) >= watermark.0, "a row behind the watermark");
+                    out.push(values);
+                }
+            }
+            Message::Watermark(next) => {
+                assert!(*next >= watermark);
+                watermark = *next;
+            }
+        }
+    }
+    assert_eq!(watermark, Watermark::END);
+    Run { rows: out, failures: output.failures, n_late: output.n_late_left_out }
+}
+
+fn time_of(row: &[Value]) -> i64 {
+    match row.last() {
+        Some(Value::Timestamp(t)) => *t,
+        other => panic!("{other:?} is no time"),
+    }
+}
+
+fn shown(run: &Run) -> Vec<String> {
+    let value = |v: &Value| match v {
+        Value::Null => "null".to_string(),
+        Value::Bool(b) => b.to_string(),
+        Value::Int(i) | Value::Timestamp(i) | Value::Duration(i) => i.to_string(),
+        Value::Float(x) => format!("{x:?}"),
+        Value::Decimal(d) => format!("{d}d"),
+        Value::String(s) => s.to_string(),
+        other => format!("{other:?}"),
+    };
+    run.rows.iter().map(|row| row.iter().map(value).collect::<Vec<_>>().join(" ")).collect()
+}
+
+fn key_value_time(rows: &[(Option<i64>, i64, i64)]) -> Vec<Vec<Value>> {
+    let key = |k: &Option<i64>| k.map_or(Value::Null, Value::Int);
+    rows.iter().map(|(k, v, t)| vec![key(k), Value::Int(*v), Value::Timestamp(*t)]).collect()
+}
+
+#[test]
+fn windows_leave_in_order_and_groups_by_key_with_null_first() {
+    let types = [Type::INT.nullable(), Type::INT, Type::TIMESTAMP];
+    let aggregates = vec![
+        call(Count, None, Type::INT),
+        call(Sum, Some((1, Type::INT)), Type::INT),
+        call(Maximum, Some((1, Type::INT)), Type::INT),
+    ];
+    let spec = tumbling(10, 3, vec![0], aggregates);
+    let rows = key_value_time(&[
+        (Some(2), 5, 4),
+        (None, 7, 12),
+        (Some(-1), 1, 5),
+        (Some(2), -6, 13),
+        (Some(2), 9, 2),
+        (Some(2), 100, -8),
+    ]);
+    let run = run(&types, &spec, &rows, 11, &[3]);
+    assert_eq!(run.n_late, 1);
+    let expected =
+        ["2 1 9 9 -7 3 2", "null 1 7 7 3 13 12", "-1 1 1 1 3 13 12", "2 1 5 5 3 13 12", "2 1 -6 -6 13 23 22"];
+    assert_eq!(shown(&run), expected);
+}
+
+#[test]
+fn without_keys_everything_is_one_group() {
+    let types = [Type::INT, Type::TIMESTAMP];
+    let spec = tumbling(10, 0, vec![], vec![call(Count, None, Type::INT)]);
+    let rows: Vec<Vec<Value>> = (0..1000).map(|i| vec![Value::Int(i), Value::Timestamp(i / 100)]).collect();
+    assert_eq!(shown(&run(&types, &spec, &rows, 0, &[1000])), ["1000 0 10 9"]);
+    assert_eq!(shown(&run(&types, &spec, &rows, 0, &[1])), ["1000 0 10 9"]);
+}
+
+#[test]
+fn windows_at_the_ends_of_time_are_cut_off() {
+    let types = [Type::INT, Type::TIMESTAMP];
+    let spec = tumbling(10, 0, vec![0], vec![call(Count, None, Type::INT)]);
+    let rows: Vec<Vec<Value>> = [i64::MIN, i64::MIN + 1, i64::MAX - 1, i64::MAX]
+        .map(|t| vec![Value::Int(1), Value::Timestamp(t)])
+        .into();
+    let expected = [
+        "1 2 -9223372036854775808 -9223372036854775800 -9223372036854775801",
+        "1 2 9223372036854775800 9223372036854775807 9223372036854775806",
+    ];
+    assert_eq!(shown(&run(&types, &spec, &rows, 100, &[4])), expected);
+}
+
+#[test]
+fn a_sum_that_does_not_fit_fails_its_row_and_no_other() {
+    let types = [Type::INT.nullable(), Type::INT, Type::TIMESTAMP];
+    let aggregates =
+        vec![call(Sum, Some((1, Type::INT)), Type::INT), call(Average, Some((1, Type::INT)), Type::FLOAT)];
+    let spec = tumbling(10, 0, vec![0], aggregates);
+    let rows = key_value_time(&[(None, i64::MAX, 1), (None, 1, 2), (Some(1), i64::MAX, 3), (Some(1), -1, 4)]);
+    let run = run(&types, &spec, &rows, 0, &[2]);
+    assert_eq!(shown(&run), ["1 9223372036854775806 4.611686018427388e18 0 10 9"]);
+    let failure = Failure {
+        row: r#"{"c0":null}"#.to_string(),
+        reason: "the sum 9223372036854775808 does not fit 64 bits".to_string(),
+        place: Place::Program(Span::default()),
+        at: Some(9),
+    };
+    assert_eq!(run.failures, [failure]);
+}
+
+#[test]
+fn tables_grow_shrink_and_are_used_again() {
+    let types = [Type::INT, Type::INT, Type::TIMESTAMP];
+    let spec = tumbling(10, 0, vec![0], vec![call(Sum, Some((1, Type::INT)), Type::INT)]);
+    let mut rows = vec![];
+    for (window, n_keys) in [50_000, 10, 3000, 3000].into_iter().enumerate() {
+        for i in 0..n_keys * 2 {
+            let key = i % n_keys * 7919;
+            rows.push(vec![Value::Int(key), Value::Int(i), Value::Timestamp(window as i64 * 10)]);
+        }
+    }
+    let run = run(&types, &spec, &rows, 0, &[2048]);
+    let expected = [(50_000i64, 0), (10, 1), (3000, 2), (3000, 3)].into_iter().flat_map(|(n, window)| {
+        (0..n).map(move |i| {
+            format!("{} {} {} {} {}", i * 7919, i + i + n, window * 10, window * 10 + 10, window * 10 + 9)
+        })
+    });
+    assert_eq!(shown(&run), expected.collect::<Vec<_>>());
+}
+
+/// Every type of key and argument, with nulls; the last column is the event time.
+fn mixed_types() -> Vec<Type> {
+    vec![
+        Type::INT.nullable(),
+        Type::STRING.nullable(),
+        Type::FLOAT.nullable(),
+        Type::decimal(2).nullable(),
+        Type::BOOL.nullable(),
+        Type::list(Type::INT),
+        Type::BOOL.nullable(),
+        Type::TIMESTAMP,
+    ]
+}
+
+fn mixed_row() -> impl Strategy<Value = Vec<Value>> {
+    let text =
+        prop_oneof![Just("a"), Just(""), Just("a text longer than a view"), Just("a text longer than this")];
+    let float = prop_oneof![
+        Just(0.0),
+        Just(-0.0),
+        Just(f64::NAN),
+        Just(1e300),
+        Just(-1e300),
+        Just(0.1),
+        Just(-1e-300),
+        Just(f64::INFINITY),
+        -10.0..10.0f64,
+    ];
+    let decimal =
+        prop_oneof![-5i128..5, Just(10i128.pow(37)), Just(-(10i128.pow(37))), Just(9 * 10i128.pow(37))];
+    (
+        prop::option::weighted(0.8, prop_oneof![-3i64..3, Just(i64::MAX)]),
+        prop::option::weighted(0.8, text),
+        prop::option::weighted(0.8, float),
+        prop::option::weighted(0.8, decimal),
+        prop::option::weighted(0.8, any::<bool>()),
+        prop::collection::vec(0i64..2, 0..3),
+        prop::option::weighted(0.8, any::<bool>()),
+        -20i64..20,
+    )
+        .prop_map(|(int, text, float, decimal, bool, list, filter, jitter)| {
+            vec![
+                int.map_or(Value::Null, Value::Int),
+                text.map_or(Value::Null, Value::string),
+                float.map_or(Value::Null, Value::Float),
+                decimal.map_or(Value::Null, Value::Decimal),
+                bool.map_or(Value::Null, Value::Bool),
+                Value::List(list.into_iter().map(Value::Int).collect()),
+                filter.map_or(Value::Null, Value::Bool),
+                Value::Timestamp(jitter),
+            ]
+        })
+}
+
+fn mixed_calls() -> Vec<AggregateCall> {
+    let types = mixed_types();
+    let mut calls = vec![call(Count, None, Type::INT)];
+    for (column, ty) in types.iter().enumerate().take(6) {
+        let argument = Some((column, ty.clone()));
+        let functions: &[AggregateFunction] = match column {
+            0 | 2 | 3 => {
+                &[Count, Sum, Average, Minimum, Maximum, First, Last, Collect, CountDistinct, CollectDistinct]
+            }
+            4 => &[Any, All, Minimum, Maximum, First, CountDistinct],
+            _ => &[Count, Minimum, Maximum, First, Last, Collect, CountDistinct, CollectDistinct],
+        };
+        for function in functions {
+            let result = match function {
+                Count | CountDistinct => Type::INT,
+                Average if column == 3 => Type::decimal(8).nullable(),
+                Average => Type::FLOAT.nullable(),
+                Collect | CollectDistinct => Type::list(ty.clone()),
+                _ => ty.clone().nullable(),
+            };
+            calls.push(call(*function, argument.clone(), result));
+        }
+    }
+    calls
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn agrees_with_the_reference_for_any_rows_and_batches(
+        mut rows in prop::collection::vec(mixed_row(), 1..60),
+        keys in prop::collection::vec(0usize..6, 0..4),
+        picks in prop::collection::vec((any::<prop::sample::Index>(), any::<bool>(), any::<bool>()), 1..6),
+        sizes in prop::collection::vec(1usize..20, 1..4),
+        (size, offset, disorder) in (1i64..50, -60i64..60, 0i64..40),
+    ) {
+        for (i, row) in rows.iter_mut().enumerate() {
+            if let Some(Value::Timestamp(t)) = row.last_mut() {
+                *t += 3 * i as i64;
+            }
+        }
+        let types = mixed_types();
+        let calls = mixed_calls();
+        let aggregates = picks.iter().map(|(pick, filter, ignore_null)| {
+            let call = pick.get(&calls).clone();
+            AggregateCall { filter: filter.then_some(6), ignore_null: *ignore_null, ..call }
+        });
+        let spec = tumbling(size, offset, keys, aggregates.collect());
+        let run = run(&types, &spec, &rows, disorder, &sizes);
+
+        let times: Vec<i64> = rows.iter().map(|row| time_of(row)).collect();
+        let mut late = vec![];
+        WatermarkGenerator::new(disorder).observe(&times, &mut late);
+        let in_time = rows.iter().enumerate().filter(|(i, _)| late.binary_search(&(*i as u32)).is_err());
+        let in_time: Vec<Vec<Value>> = in_time.map(|(_, row)| row.clone()).collect();
+        let (expected, n_failed) = reference_windows(&spec, &in_time);
+        prop_assert_eq!(&run.rows, &expected);
+        prop_assert_eq!(run.failures.len(), n_failed);
+        prop_assert_eq!(run.n_late as usize, late.len());
+    }
+}

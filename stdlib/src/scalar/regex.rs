@@ -1,0 +1,101 @@
+//! Regular expressions, in the syntax of Rust's regex crate. Patterns are compiled once a thread.
+
+use super::{Result, list_result, misuse, partial, text_result};
+use millstream_ir::catalog::{CallTypes, ScalarFunction};
+use millstream_ir::eval::LONGEST_RESULT;
+use millstream_ir::value::Value;
+use regex::{Captures, Regex};
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+pub static FUNCTIONS: &[ScalarFunction] = &[
+    partial("regex_extract", regex_extract),
+    partial("regex_extract_all", regex_extract_all),
+    partial("regex_replace", regex_replace),
+    partial("regex_split", regex_split),
+    partial("regex_count", regex_count),
+];
+
+/// More patterns than this at a time are made of data, and not worth keeping.
+const MOST_KEPT: usize = 100;
+
+fn compiled(pattern: &str) -> Result<Regex> {
+    thread_local! {
+        static COMPILED: RefCell<HashMap<String, Regex>> = RefCell::default();
+    }
+    COMPILED.with_borrow_mut(|kept| {
+        if let Some(regex) = kept.get(pattern) {
+            return Ok(regex.clone());
+        }
+        let regex = Regex::new(pattern).map_err(|error| match error {
+            regex::Error::CompiledTooBig(_) => "the regular expression is too big".to_string(),
+            // The last line says what is wrong; those above draw the pattern.
+            other => {
+                let text = other.to_string();
+                let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
+                format!("the regular expression is wrong: {reason}")
+            }
+        })?;
+        if kept.len() >= MOST_KEPT {
+            kept.clear();
+        }
+        kept.insert(pattern.to_string(), regex.clone());
+        Ok(regex)
+    })
+}
+
+/// The group asked for; without one the first, or the whole match where the pattern has none.
+fn group<'t>(captures: &Captures<'t>, number: Option<i64>) -> Option<&'t str> {
+    let number = match number {
+        Some(number) => usize::try_from(number).ok()?,
+        None => (captures.len() > 1) as usize,
+    };
+    captures.get(number).map(|m| m.as_str())
+}
+
+fn regex_extract(types: &CallTypes, values: &[Value]) -> Result {
+    let (text, pattern, number) = match values {
+        [Value::String(text), Value::String(pattern)] => (text, pattern, None),
+        [Value::String(text), Value::String(pattern), Value::Int(number)] => (text, pattern, Some(*number)),
+        _ => return misuse(types),
+    };
+    let captures = compiled(pattern)?.captures(text);
+    Ok(captures.and_then(|c| group(&c, number)).map_or(Value::Null, Value::string))
+}
+
+fn regex_extract_all(types: &CallTypes, values: &[Value]) -> Result {
+    let [Value::String(text), Value::String(pattern)] = values else { return misuse(types) };
+    let regex = compiled(pattern)?;
+    list_result(regex.captures_iter(text).filter_map(|c| group(&c, None)).map(Value::string).collect())
+}
+
+fn regex_replace(types: &CallTypes, values: &[Value]) -> Result {
+    let [Value::String(text), Value::String(pattern), Value::String(replacement)] = values else {
+        return misuse(types);
+    };
+    let regex = compiled(pattern)?;
+    let mut result = String::new();
+    let mut from = 0;
+    for captures in regex.captures_iter(text) {
+        let Some(whole) = captures.get(0) else { continue };
+        result.push_str(text.get(from..whole.start()).unwrap_or_default());
+        captures.expand(replacement, &mut result);
+        from = whole.end();
+        if result.len() > LONGEST_RESULT {
+            return Err(super::too_long("text"));
+        }
+    }
+    result.push_str(text.get(from..).unwrap_or_default());
+    text_result(result)
+}
+
+fn regex_split(types: &CallTypes, values: &[Value]) -> Result {
+    let [Value::String(text), Value::String(pattern)] = values else { return misuse(types) };
+    let regex = compiled(pattern)?;
+    list_result(regex.split(text).map(Value::string).collect())
+}
+
+fn regex_count(types: &CallTypes, values: &[Value]) -> Result {
+    let [Value::String(text), Value::String(pattern)] = values else { return misuse(types) };
+    Ok(Value::Int(compiled(pattern)?.find_iter(text).count() as i64))
+}
