@@ -209,13 +209,18 @@ impl Tokens<'_> {
             && !self.first_on_line(i + 1)
     }
 
+    /// `format json` at the beginning of a line: two names side by side are no expression.
+    fn begins_line_with_name(&self, i: usize) -> bool {
+        self.first_on_line(i) && self.is_name(i + 1) && !self.first_on_line(i + 1)
+    }
+
     /// Whether an option of a source or an input table begins at token `i`.
     pub fn starts_source_option(&self, i: usize, depth: usize) -> bool {
         use TokenKind::*;
         let Some(kind) = self.kind(i) else { return false };
-        if matches!(self.before(i), Some(Key | Comma | Colon | Dot))
-            || matches!(self.kind(i + 1), Some(Colon | Comma))
-        {
+        let is_operand =
+            matches!(self.before(i), Some(Key | Comma | Colon | Dot)) && !self.begins_line_with_name(i);
+        if is_operand || matches!(self.kind(i + 1), Some(Colon | Comma)) {
             return false;
         }
         let at_ease = depth == 0 || self.first_on_line(i);
@@ -231,9 +236,9 @@ impl Tokens<'_> {
     pub fn starts_sink_option(&self, i: usize, depth: usize) -> bool {
         use TokenKind::*;
         let Some(kind) = self.kind(i) else { return false };
-        if matches!(self.before(i), Some(Sink | From | To | Comma | Colon | Dot))
-            || self.kind(i + 1) == Some(Colon)
-        {
+        let is_operand = matches!(self.before(i), Some(Sink | From | To | Comma | Colon | Dot))
+            && !self.begins_line_with_name(i);
+        if is_operand || self.kind(i + 1) == Some(Colon) {
             return false;
         }
         let at_ease = depth == 0 || self.first_on_line(i);

@@ -52,7 +52,7 @@ pub fn parse_declarations(file: FileId, text: &str, diagnostics: &mut Diagnostic
         Ok(success) => {
             diagnostics.extend(success.diagnostics);
             let used: HashSet<u32> = success.used_docs.into_iter().collect();
-            let stray = lexed.docs.iter().filter(|doc| !used.contains(&doc.start));
+            let stray = lexed.docs.iter().filter(|doc| !used.contains(&doc.start)).take(lexer::MAX_FINDINGS);
             diagnostics
                 .extend(stray.map(|d| error::stray_doc(Span::new(file, d.start as usize, d.end as usize))));
             match success.tree {

@@ -14,9 +14,16 @@ use std::ops::Range;
 /// What to say about a piece of the file that does not parse as what `mode` asks for: it fits up to
 /// token `at`. None if the lexer has already complained about the place.
 pub fn stuck(input: Input, mode: TokenKind, range: Range<usize>, at: usize) -> Option<Diagnostic> {
-    let site = Site::new(input, mode, range, at);
+    let site = Site::new(input, mode, range.clone(), at);
     if [site.previous, site.found].into_iter().flatten().any(|t| is_bad(input, t)) {
         return None;
+    }
+    // `from file(⏎time at`: what is wrong is not `at`, but that `time` was taken for a name.
+    if site.is_behind_line_word() {
+        let earlier = Site::new(input, mode, range, at - 1);
+        if !earlier.complete {
+            return Some(earlier.missing(site.previous));
+        }
     }
     Some(site.finding())
 }
@@ -69,6 +76,38 @@ impl<'a> Site<'a> {
         }
         let previous = index.checked_sub(1).and_then(|i| all.get(i));
         Site { input, before, previous, found, behind: all.get(index + 1), next, complete, expected }
+    }
+
+    /// The token before is a word that begins its line as a part of the language does, and the one found
+    /// stands beside it as no operator or bracket would.
+    fn is_behind_line_word(&self) -> bool {
+        use TokenKind::*;
+        let begins = |t: &Token| {
+            t.first_on_line
+                && (is_boundary(t.kind)
+                    || matches!(
+                        t.kind,
+                        From | To
+                            | Format
+                            | Refresh
+                            | Within
+                            | Without
+                            | Reuse
+                            | Limit
+                            | State
+                            | Add
+                            | Remove
+                            | Merge
+                            | Result
+                            | Given
+                            | Expect
+                            | Advance
+                    ))
+        };
+        let beside = |t: &Token| {
+            !t.first_on_line && (t.kind.is_name() || matches!(t.kind, Integer | Duration | Decimal | String))
+        };
+        self.before.len() > 1 && self.previous.is_some_and(begins) && self.found.is_some_and(beside)
     }
 
     fn finding(&self) -> Diagnostic {
