@@ -9,6 +9,7 @@ pub mod errors;
 pub mod format;
 pub mod intake;
 pub mod interp;
+pub mod job;
 pub mod kernel;
 pub mod message;
 pub mod op;

@@ -8,9 +8,21 @@ use crate::op::late::times;
 use crate::operator::{Failure, Place};
 use millstream_ir::batch::{Batch, Origin};
 use millstream_ir::column::{Column, ColumnBuilder};
+use millstream_ir::flow::{Column as ColumnSpec, Schema};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use std::sync::Arc;
+
+/// The columns of [`error_batch`].
+pub fn error_schema() -> Schema {
+    let column = |(name, ty): (&str, Type)| ColumnSpec { name: name.into(), ty, hidden: false };
+    let shown =
+        [("row", Type::JSON), ("reason", Type::STRING), ("place", Type::STRING), ("at", Type::TIMESTAMP)];
+    let mut columns: Vec<ColumnSpec> = shown.map(column).into();
+    let time = columns.len();
+    columns.push(ColumnSpec { name: "time".into(), ty: Type::TIMESTAMP, hidden: true });
+    Schema { columns, time }
+}
 
 /// The columns `row`, `reason`, `place`, `at`, and the event time: the watermark at which the rows were
 /// set aside. `place` says where in the program a failure happened; `first` counts the rows before these.
