@@ -9,6 +9,7 @@ mod item;
 mod query;
 
 use crate::ast::*;
+use crate::token::Token;
 use millstream_base::Span;
 
 /// Whether the places of nodes are printed.
@@ -35,6 +36,16 @@ pub fn dump_expr(e: &Expr, spans: Spans) -> String {
     let mut out = String::new();
     expr::expr(e).print(spans, 0, &mut out);
     out
+}
+
+/// Place, kind and text of each token, one a line.
+pub fn tokens(tokens: &[Token], text: &str) -> String {
+    let line = |token: &Token| {
+        // A join with its side may stand on two lines, with a comment between.
+        let shown = if token.kind.is_sided_join() { token.kind.shown() } else { token.text(text) };
+        format!("{}..{} {:?} {shown}", token.start, token.end, token.kind).trim_end().to_string() + "\n"
+    };
+    tokens.iter().map(line).collect()
 }
 
 /// A printed node: a word alone, or a list that begins with a word.

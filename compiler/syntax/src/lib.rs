@@ -93,12 +93,5 @@ pub fn parse_expression(file: FileId, text: &str, diagnostics: &mut Diagnostics)
 pub fn tokens(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> String {
     let lexed = lexer::lex(file, text);
     diagnostics.extend(lexed.diagnostics.iter().cloned());
-    let mut out = String::new();
-    for token in &lexed.tokens {
-        let (start, end) = (token.start, token.end);
-        let text = token.text(text);
-        let name = format!("{:?}", token.kind);
-        out.push_str(&format!("{start}..{end} {name} {text}\n"));
-    }
-    out
+    dump::tokens(&lexed.tokens, text)
 }

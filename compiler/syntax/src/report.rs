@@ -15,7 +15,7 @@ use std::ops::Range;
 /// token `at`. None if the lexer has already complained about the place.
 pub fn stuck(input: Input, mode: TokenKind, range: Range<usize>, at: usize) -> Option<Diagnostic> {
     let site = Site::new(input, mode, range.clone(), at);
-    if [site.previous, site.found].into_iter().flatten().any(|t| is_bad(input, t)) {
+    if site.is_bad() {
         return None;
     }
     // `from file(⏎time at`: what is wrong is not `at`, but that `time` was taken for a name.
@@ -33,17 +33,6 @@ pub fn stuck(input: Input, mode: TokenKind, range: Range<usize>, at: usize) -> O
 pub fn fits_elsewhere(input: Input, mode: TokenKind, range: Range<usize>, at: usize) -> bool {
     let site = Site::new(input, mode, range, at);
     site.complete && site.found.is_some_and(|t| site.expected.has(t.kind.shown()))
-}
-
-fn is_bad(input: Input, token: &Token) -> bool {
-    let bad = &input.lexed.bad;
-    let n = bad.partition_point(|b| b.start < token.end);
-    bad.get(..n).is_some_and(|b| {
-        b.iter()
-            .rev()
-            .take(2)
-            .any(|b| b.end > token.start || (b.end == token.start && b.start == token.start))
-    })
 }
 
 struct Site<'a> {
@@ -76,6 +65,16 @@ impl<'a> Site<'a> {
         }
         let previous = index.checked_sub(1).and_then(|i| all.get(i));
         Site { input, before, previous, found, behind: all.get(index + 1), next, complete, expected }
+    }
+
+    /// The lexer has complained about a token beside the place, or about text between them.
+    fn is_bad(&self) -> bool {
+        let place = self.found.or(self.previous);
+        let (Some(first), Some(last)) = (self.previous.or(place), place) else { return false };
+        let bad = &self.input.lexed.bad;
+        let n_before = bad.partition_point(|b| b.start < last.end);
+        let near = bad.get(..n_before).and_then(|b| b.last());
+        near.is_some_and(|b| b.end > first.start || b.start == first.start)
     }
 
     /// The token before is a word that begins its line as a part of the language does, and the one found

@@ -268,6 +268,12 @@ impl TokenKind {
         matches!(self, Use | Param | Fn | Aggregate | Type | Source | Table | Stream | Sink | Test)
     }
 
+    /// `left join` and the like, which are one token.
+    pub fn is_sided_join(self) -> bool {
+        use TokenKind::*;
+        matches!(self, LeftJoin | RightJoin | FullJoin | SemiJoin | AntiJoin)
+    }
+
     pub fn opens(self) -> bool {
         use TokenKind::*;
         matches!(self, LeftParenthesis | LeftBracket | LeftBrace | TemplateOpen)

@@ -281,3 +281,27 @@ proptest! {
         prop_assert!(!words.contains("(error)") || !findings.is_empty());
     }
 }
+
+/// The words are written down twice, in the tokens and in the grammar, and must be the same.
+#[test]
+fn words_of_the_grammar_are_those_of_the_tokens() {
+    let grammar = std::fs::read_to_string("../../grammar/millstream.lalrpop").unwrap();
+    let words_of = |rule: &str| {
+        let body =
+            grammar.split(&format!("{rule}: &'input str = {{")).nth(1).unwrap().split("};").next().unwrap();
+        let mut words: Vec<String> = body.split('"').skip(1).step_by(2).map(str::to_string).collect();
+        words.sort();
+        words
+    };
+    let mut names = [words_of("\nPatternNameWord"), words_of("\nNameWord")].concat();
+    names.sort();
+    assert_eq!(names, token::CONTEXTUAL);
+    let mut reserved = token::RESERVED.to_vec();
+    reserved.sort();
+    assert_eq!(words_of("\nAnyWord"), reserved);
+    let readme = std::fs::read_to_string("../../grammar/README.md").unwrap();
+    assert!(
+        readme.contains(&token::RESERVED[..10].join(" "))
+            && readme.contains(&token::RESERVED[10..].join(" "))
+    );
+}
