@@ -30,6 +30,7 @@ pub fn resolve<'a>(
 ) -> Names<'a> {
     let mut names = Names::default();
     let found = collect::collect(files, &mut names, diagnostics);
+    library.check_uses(files, diagnostics);
     types::resolve_types(&found.types, &mut names, diagnostics);
     let bodies = functions::declare_functions(&found.functions, library, &mut names, diagnostics);
     params::resolve_params(&found.params, given, &mut names, diagnostics);

@@ -92,7 +92,8 @@ fn check_with(cases: &str, grouped: bool) -> String {
             let uses = checker.aggregates.take().map_or(vec![], |a| a.uses);
             let mut line = format!("{} : {}", typed.text(&|c| column_name(&scope, c)), typed.ty);
             for found in uses {
-                let text = |e: &Option<millstream_ir::expr::Expr>| e.as_ref().map_or("-".into(), |e| format!("{e}"));
+                let text =
+                    |e: &Option<millstream_ir::expr::Expr>| e.as_ref().map_or("-".into(), |e| format!("{e}"));
                 write!(line, "  with {:?}({})", found.function, text(&found.argument)).unwrap();
                 if found.filter.is_some() {
                     write!(line, " filter {}", text(&found.filter)).unwrap();
@@ -114,11 +115,15 @@ fn column_name(scope: &Scope, column: usize) -> String {
 }
 
 fn scope_of(names: &Names) -> Scope {
-    let InputKind::Source { row, .. } = &names.inputs[0].kind else { panic!("the program's first input is a source") };
+    let InputKind::Source { row, .. } = &names.inputs[0].kind else {
+        panic!("the program's first input is a source")
+    };
     let TypeKind::Record(record) = &row.ty.kind else { panic!("its rows are records") };
-    let columns = record.fields.iter().enumerate().map(|(i, f)| {
-        ScopeColumn::new(f.name.clone(), i, f.ty.clone(), Span::default()).qualified("p")
-    });
+    let columns = record
+        .fields
+        .iter()
+        .enumerate()
+        .map(|(i, f)| ScopeColumn::new(f.name.clone(), i, f.ty.clone(), Span::default()).qualified("p"));
     Scope::new(columns.collect())
 }
 

@@ -211,7 +211,7 @@ impl Checker<'_> {
         };
         let ignore_null = match ignore_null {
             None => false,
-            Some(value) => self.check_constant(value, &Type::BOOL)? == Value::Bool(true),
+            Some(value) => self.constant_part(rows, value, &Type::BOOL)? == Value::Bool(true),
         };
         let argument = argument.map(|a| self.expr(rows, a, None));
         let filter = call.filter.as_ref().map(|f| self.condition(rows, f));

@@ -67,6 +67,9 @@ impl Checker<'_> {
 
     /// Converts what [`fits`]: representation changes become casts, all others nothing.
     fn convert(&mut self, expr: Expr, ty: &Type) -> Expr {
+        if matches!(&expr.kind, ExprKind::List(elements) if elements.is_empty()) {
+            return Expr { ty: ty.clone().required(), ..expr };
+        }
         if same_representation(&expr.ty, ty) {
             return expr;
         }
@@ -164,7 +167,7 @@ fn adapt_literal(expr: &Expr, ty: &Type) -> Option<Expr> {
 }
 
 /// What is wrong with a literal in a place of this type, where that can be said better than by types.
-fn literal_fault(expr: &Expr, ty: &Type) -> Option<millstream_base::Diagnostic> {
+pub(super) fn literal_fault(expr: &Expr, ty: &Type) -> Option<millstream_base::Diagnostic> {
     match (expr.as_literal()?, &ty.kind) {
         (Value::String(s), TypeKind::OneOf(strings)) if !strings.contains(s) => {
             Some(errors::unknown_choice(expr.span, s, ty))

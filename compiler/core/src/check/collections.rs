@@ -39,6 +39,10 @@ impl Checker<'_> {
             }
             return Expr::new(ExprKind::List(elements), Type::list(wanted), span);
         }
+        if elements.is_empty() {
+            // Not nullable, so that it is a list of anything.
+            return Expr::new(ExprKind::List(vec![]), Type::list(Type::of(TypeKind::Null)), span);
+        }
         let Some((elements, ty, open)) = self.unify(elements, span, "the elements of this list") else {
             return error(span);
         };

@@ -116,8 +116,11 @@ impl Checker<'_> {
             (name.into(), Some((local, value.expr)))
         };
         let above = self.compare(ast::BinaryOp::GreaterEqual, span, value.clone(), low, span);
+        if above.ty.is_error() {
+            return above;
+        }
         let below = self.compare(ast::BinaryOp::LessEqual, span, value, high, span);
-        if above.ty.is_error() || below.ty.is_error() {
+        if below.ty.is_error() {
             return error(span);
         }
         let ty = Type::BOOL.or_null(above.ty.nullable || below.ty.nullable);

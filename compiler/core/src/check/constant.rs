@@ -17,6 +17,12 @@ impl Checker<'_> {
         self.evaluate(&expr)
     }
 
+    /// A constant inside an expression over rows: naming a column is told apart from misspelling.
+    pub(super) fn constant_part(&mut self, scope: &Scope, expr: &ast::Expr, ty: &Type) -> Option<Value> {
+        let expr = self.expr(scope, expr, Some(ty));
+        self.evaluate(&expr)
+    }
+
     /// As [`Checker::check_constant`], of the type that the expression has by itself.
     pub fn check_constant_of_any_type(&mut self, expr: &ast::Expr) -> Option<(Value, Type)> {
         let expr = self.check_expr(&Scope::default(), expr, None);

@@ -67,7 +67,7 @@ impl Checker<'_> {
             "bool" => Type::BOOL,
             "json" => Type::JSON,
             "bytes" => Type::BYTES,
-            _ => match self.scale_argument(call, span) {
+            _ => match self.scale_argument(scope, call, span) {
                 Some(scale) => Type::decimal(scale),
                 None => return error(span),
             },
@@ -97,12 +97,12 @@ impl Checker<'_> {
     }
 
     /// The scale in `decimal(x, s)`.
-    fn scale_argument(&mut self, call: &ast::Call, span: Span) -> Option<u8> {
+    fn scale_argument(&mut self, scope: &Scope, call: &ast::Call, span: Span) -> Option<u8> {
         let Some(arg) = call.args.get(1) else {
             self.diagnostics.push(errors::missing_argument(span, &call.function.text, "scale"));
             return None;
         };
-        let Value::Int(scale) = self.check_constant(&arg.value, &Type::INT)? else { return None };
+        let Value::Int(scale) = self.constant_part(scope, &arg.value, &Type::INT)? else { return None };
         match u8::try_from(scale) {
             Ok(scale) if scale <= MAX_DIGITS => Some(scale),
             _ => {

@@ -7,7 +7,7 @@ use crate::errors::{types as errors, unsupported};
 use crate::scope::Scope;
 use millstream_base::Span;
 use millstream_ir::expr::{Expr, ExprKind};
-use millstream_ir::types::Type;
+use millstream_ir::types::{Type, TypeKind};
 use millstream_ir::value::Value;
 use millstream_syntax::ast;
 
@@ -35,7 +35,14 @@ impl Checker<'_> {
         let typed = self.infer(scope, expr, expected);
         match expected {
             Some(ty) => self.coerce_typed(typed, ty),
-            None => typed.close(),
+            None => {
+                let typed = typed.close();
+                if is_int_literal(expr) && typed.ty.kind == TypeKind::Decimal(0) {
+                    self.diagnostics.push(errors::int_too_large(expr.span));
+                    return error(expr.span);
+                }
+                typed
+            }
         }
     }
 
@@ -174,6 +181,14 @@ pub(crate) fn error(span: Span) -> Expr {
 pub(super) fn not(operand: Expr, span: Span) -> Expr {
     let ty = Type::BOOL.or_null(operand.ty.nullable);
     Expr::new(ExprKind::Not(Box::new(operand)), ty, span)
+}
+
+fn is_int_literal(expr: &ast::Expr) -> bool {
+    match &expr.kind {
+        ast::ExprKind::Literal(ast::Literal::Int(_)) => true,
+        ast::ExprKind::Unary { op: ast::UnaryOp::Negate, operand, .. } => is_int_literal(operand),
+        _ => false,
+    }
 }
 
 fn negate_if(negated: bool, expr: Expr, span: Span) -> Expr {

@@ -2,7 +2,7 @@
 //! variables, the cheapest of several declarations.
 
 use super::Checker;
-use super::coerce::{common_of, fits, rescale};
+use super::coerce::{common_of, fits, literal_fault, rescale};
 use super::expr::error;
 use super::numbers::{Open, Typed, scale_of};
 use crate::errors::types as errors;
@@ -236,14 +236,9 @@ impl Misfit {
                 let Some(argument) = arguments.get(*i) else {
                     return errors::missing_argument(span, name, "");
                 };
+                let of_literal = expected.as_type().and_then(|ty| literal_fault(&argument.value.expr, &ty));
                 let found = argument.value.clone().close();
-                let not_one_of = match (&expected.kind, found.as_literal()) {
-                    (PatternKind::Exact(kind @ TypeKind::OneOf(_)), Some(Value::String(s))) => {
-                        Some(errors::unknown_choice(found.span, s, &Type::of(kind.clone())))
-                    }
-                    _ => None,
-                };
-                not_one_of.unwrap_or_else(|| {
+                of_literal.unwrap_or_else(|| {
                     errors::argument_type(found.span, name, &expected.to_string(), &found.ty)
                 })
             }

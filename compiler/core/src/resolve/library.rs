@@ -1,6 +1,8 @@
 //! The standard library as programs see it: its declarations, parsed once for any number of programs.
 
-use millstream_base::{Diagnostics, FileId};
+use super::files::Files;
+use crate::errors::names as errors;
+use millstream_base::{Diagnostics, FileId, Span, did_you_mean};
 use millstream_ir::catalog::{Catalog, ScalarFunction};
 use millstream_syntax::ast;
 
@@ -29,6 +31,32 @@ impl Library {
             program: millstream_syntax::parse_declarations(LIBRARY_FILE, module.text, diagnostics),
         };
         Library { modules: catalog.modules.iter().map(parse).collect(), natives: catalog.functions }
+    }
+
+    /// Checks what `use std.…` items name; everything in the library is visible without them.
+    pub(crate) fn check_uses(&self, files: &Files, diagnostics: &mut Diagnostics) {
+        for item in files.parsed.iter().flat_map(|p| &p.program.items) {
+            let ast::ItemKind::Use(ast::Use { target: ast::UseTarget::Module(path), names }) = &item.kind
+            else {
+                continue;
+            };
+            let name = path.iter().map(|n| n.text.as_str()).collect::<Vec<_>>().join(".");
+            let span = path.iter().map(|n| n.span).reduce(Span::to).unwrap_or(item.span);
+            if !self.modules.iter().any(|m| m.name == name) {
+                let nearest = did_you_mean(&name, self.modules.iter().map(|m| m.name));
+                diagnostics.push(errors::unknown_module(span, &name, nearest));
+                continue;
+            }
+            let defined: Vec<&str> = self
+                .functions()
+                .filter(|(module, ..)| *module == name)
+                .map(|(_, function, _)| function.name.text.as_str())
+                .collect();
+            for wanted in names.iter().flatten().filter(|n| !defined.contains(&n.text.as_str())) {
+                let nearest = did_you_mean(&wanted.text, defined.iter().copied());
+                diagnostics.push(errors::not_in_module(wanted.span, &wanted.text, &name, nearest));
+            }
+        }
     }
 
     pub(crate) fn native(&self, name: &str) -> Option<&'static ScalarFunction> {

@@ -57,7 +57,6 @@ fn value(
             value
         }
         (None, Some(value)) => value,
-        (None, None) if ty.nullable => Some(Value::Null),
         (None, None) => {
             diagnostics.push(errors::missing_param(item.name.span, &item.name.text, ty));
             None

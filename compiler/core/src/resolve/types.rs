@@ -230,7 +230,7 @@ fn named(
     TypePattern::exact(Type::ERROR)
 }
 
-/// A record type from its fields, kept for [`super::rows`].
+/// The fields of a record type.
 pub(crate) fn record_of(ty: &Type) -> Option<&Arc<RecordType>> {
     match &ty.kind {
         TypeKind::Record(record) => Some(record),
