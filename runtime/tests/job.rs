@@ -1,0 +1,141 @@
+//! A job from files to files, through the runtime's own door: flows are made by hand.
+
+use millstream_base::{SourceMap, Span};
+use millstream_ir::engine::Engine;
+use millstream_ir::flow::*;
+use millstream_ir::types::Type;
+use millstream_ir::value::Value;
+use millstream_runtime::connector::Surroundings;
+use millstream_runtime::interp::ReferenceEngine;
+use millstream_runtime::job::{Options, run};
+use millstream_runtime::report::{Progress, Report};
+use millstream_runtime::time::Clock;
+use std::path::Path;
+use std::sync::Arc;
+
+struct StoppedClock;
+
+impl Clock for StoppedClock {
+    fn now(&self) -> i64 {
+        0
+    }
+}
+
+fn connector(path: &str) -> ConnectorSpec {
+    let options = [("path".into(), Value::string(path))].into();
+    ConnectorSpec { name: "file".into(), options, span: Span::default() }
+}
+
+fn field(name: &str, ty: Type) -> FieldSpec {
+    FieldSpec { name: name.into(), input: name.into(), ty, encoding: Encoding::Plain, default: None }
+}
+
+/// `{ id: int, at: timestamp }` from a path, timed by `at`, and a sink that writes it to `out.ndjson`.
+fn copy(path: &str, on_error: OnError) -> Flow {
+    let column = |name: &str, ty| Column { name: name.into(), ty, hidden: false };
+    let schema = Schema { columns: vec![column("id", Type::INT), column("at", Type::TIMESTAMP)], time: 1 };
+    let source = SourceSpec {
+        ordinal: 0,
+        connector: connector(path),
+        format: None,
+        fields: [field("id", Type::INT), field("at", Type::TIMESTAMP)].into(),
+        columns: vec![0, 1],
+        time: Some(TimeSpec { field: 1, disorder: 0, idle: None, ahead: None }),
+    };
+    let sink = SinkSpec { connector: connector("out.ndjson"), format: None, ordered: false };
+    let node = |name: &str, inputs, kind, on_error| Node {
+        name: name.into(),
+        span: Span::default(),
+        inputs,
+        schema: schema.clone(),
+        kind,
+        on_error,
+    };
+    Flow {
+        nodes: vec![
+            node("events", vec![], NodeKind::Source(Arc::new(source)), on_error),
+            node("out", vec![NodeId(0)], NodeKind::Sink(Arc::new(sink)), OnError::Keep),
+        ],
+    }
+}
+
+fn run_in(folder: &Path, flow: &Flow, limit: Option<u64>, until: Option<i64>) -> Result<Report, String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
+    let _inside = runtime.enter();
+    let compiled = ReferenceEngine.compile(flow).expect("a flow of no code");
+    let mut files = SourceMap::default();
+    files.add("p.stream", "");
+    let options = Options {
+        around: Surroundings { base: folder.into(), stop: Arc::default() },
+        limit,
+        until,
+        terminal_width: None,
+        progress: Arc::new(Progress::default()),
+        clock: Box::new(StoppedClock),
+    };
+    run(flow, &*compiled, &files, options).map_err(|b| b.diagnostic.headline.clone())
+}
+
+fn ids(folder: &Path) -> Vec<u32> {
+    let text = std::fs::read_to_string(folder.join("out.ndjson")).expect("the sink's file");
+    text.lines().filter_map(|l| l.split([':', ',']).nth(1)?.parse().ok()).collect()
+}
+
+/// Rows `id` at second `id`, one line each.
+fn rows(ids: impl IntoIterator<Item = u32>) -> String {
+    let line = |i| format!("{{\"id\":{i},\"at\":\"1970-01-01T00:{:02}:{:02}Z\"}}\n", i / 60, i % 60);
+    ids.into_iter().map(line).collect()
+}
+
+#[test]
+fn files_of_a_pattern_are_read_from_the_one_furthest_behind() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("in-a.ndjson"), rows([1, 2])).expect("written");
+    std::fs::write(folder.path().join("in-b.ndjson"), rows([0, 3])).expect("written");
+    let report = run_in(folder.path(), &copy("in-*.ndjson", OnError::Keep), None, None).expect("runs");
+    assert_eq!(ids(folder.path()), [1, 2, 0, 3]);
+    assert_eq!((report.sources[0].rows, report.sources[0].late, report.sinks[0].rows), (4, 0, 4));
+}
+
+#[test]
+fn a_limit_stops_after_so_many_rows_of_output() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("in.ndjson"), rows(0..1000)).expect("written");
+    let report = run_in(folder.path(), &copy("in.ndjson", OnError::Keep), Some(3), None).expect("runs");
+    assert_eq!(ids(folder.path()), [0, 1, 2]);
+    assert_eq!(report.stopped, Some("the limit of rows is reached"));
+}
+
+#[test]
+fn until_leaves_out_rows_from_that_time_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("in.ndjson"), rows(0..100)).expect("written");
+    run_in(folder.path(), &copy("in.ndjson", OnError::Keep), None, Some(5_000_000)).expect("runs");
+    assert_eq!(ids(folder.path()), [0, 1, 2, 3, 4]);
+}
+
+#[test]
+fn unreadable_rows_are_counted_kept_aside_or_stop_the_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = format!("{}nonsense\n{}", rows([1]), rows([2]));
+    std::fs::write(folder.path().join("in.ndjson"), text).expect("written");
+    let report = run_in(folder.path(), &copy("in.ndjson", OnError::Keep), None, None).expect("runs");
+    assert_eq!(ids(folder.path()), [1, 2]);
+    assert_eq!(report.sources[0].failed.rows, 1);
+
+    let sideline = OnError::Sideline(connector("rejected.ndjson"));
+    run_in(folder.path(), &copy("in.ndjson", sideline), None, None).expect("runs");
+    let rejected = std::fs::read_to_string(folder.path().join("rejected.ndjson")).expect("written");
+    assert!(rejected.starts_with("{\"row\":\"nonsense\","), "{rejected}");
+
+    let failed = run_in(folder.path(), &copy("in.ndjson", OnError::Fail), None, None);
+    assert!(failed.is_err_and(|m| m.starts_with("a row of `events` failed")));
+}
+
+#[test]
+fn a_missing_file_is_told_before_anything_runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let failed = run_in(folder.path(), &copy("in.ndjson", OnError::Keep), None, None);
+    assert!(failed.is_err_and(|m| m.contains("no such file")));
+    assert!(!folder.path().join("out.ndjson").exists());
+}
