@@ -74,7 +74,7 @@ fn scale_of(ty: Option<&Type>) -> u8 {
 }
 
 /// What a list is of.
-fn element_kind<'a>(ty: Option<&'a Type>) -> Option<&'a TypeKind> {
+fn element_kind(ty: Option<&Type>) -> Option<&TypeKind> {
     match ty.map(|t| &t.kind) {
         Some(TypeKind::List(element)) => Some(&element.kind),
         _ => None,

@@ -192,3 +192,6 @@ impl Evaluator<'_> {
         Ok(if undecided { Value::Null } else { Value::Bool(false) })
     }
 }
+
+#[cfg(test)]
+mod tests;

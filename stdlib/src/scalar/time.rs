@@ -67,7 +67,7 @@ const MONTHS: [&str; 12] = [
 ];
 
 fn name(names: &[&str], number: i64) -> Value {
-    names.get((number - 1) as usize).map_or(Value::Null, |name| Value::string(name))
+    names.get((number - 1) as usize).map_or(Value::Null, Value::string)
 }
 
 /// What calendar and clock of a zone show.

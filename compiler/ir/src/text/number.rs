@@ -144,7 +144,8 @@ mod tests {
 
     #[test]
     fn reads_decimals_with_the_right_rounding() {
-        let cases: &[(&str, u8, Option<(i128, bool)>)] = &[
+        type Expected = Option<(i128, bool)>;
+        let cases: &[(&str, u8, Expected)] = &[
             ("12.34", 2, Some((1234, true))),
             ("-12.34", 2, Some((-1234, true))),
             ("+1", 2, Some((100, true))),
