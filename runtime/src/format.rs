@@ -1,6 +1,7 @@
 //! Formats: bytes to columns and rows to bytes. One file per format; [`decoder`] and [`encoder`]
 //! find them by name.
 
+mod columns;
 pub mod csv;
 pub mod csv_encode;
 mod field;
@@ -83,13 +84,12 @@ pub struct Unreadable {
 }
 
 impl Decoded {
-    /// The next record cannot be read.
-    fn reject(&mut self, record: &[u8], reason: String) {
+    /// Record number `record` cannot be read.
+    fn reject(&mut self, record: u64, bytes: &[u8], reason: String) {
         // A character has at most four bytes.
-        let start = String::from_utf8_lossy(&record[..record.len().min(4000)]);
+        let start = String::from_utf8_lossy(&bytes[..bytes.len().min(4000)]);
         let text = start.chars().take(1000).collect();
-        self.unreadable.push(Unreadable { record: self.n_records, text, reason });
-        self.n_records += 1;
+        self.unreadable.push(Unreadable { record, text, reason });
     }
 }
 

@@ -1,11 +1,13 @@
-//! What runs once per batch and needs raw memory: the hash table of groups, prefetching, huge pages,
-//! and the primitives that update accumulators. The only `unsafe` code of the runtime is below here;
-//! everything public is safe to call, with one exception that says so.
+//! What runs once per batch and needs raw memory: decoding, the hash table of groups, prefetching,
+//! huge pages, and the primitives that update accumulators. The only `unsafe` code of the runtime is
+//! below here; everything public is safe to call, with one exception that says so.
 
 pub mod accumulate;
+pub(crate) mod decode;
 pub mod float_sum;
 pub mod groups;
 mod huge_pages;
 pub mod key;
 mod prefetch;
+pub(crate) mod simd;
 pub mod table;

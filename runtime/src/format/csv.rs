@@ -178,7 +178,8 @@ impl Decoder for CsvDecoder {
                 Ok(names) => Header::new(&names, &self.fields),
                 Err(why) => {
                     let header = Header::broken(&self.fields, &why);
-                    decoded.reject(record, format!("the header cannot be read: {why}"));
+                    decoded.reject(decoded.n_records, record, format!("the header cannot be read: {why}"));
+                    decoded.n_records += 1;
                     header
                 }
             });
@@ -187,12 +188,16 @@ impl Decoder for CsvDecoder {
         let mut rows = Rows::new(&self.fields);
         while let Some(record) = self.syntax.next_record(&mut bytes) {
             if record.len() > self.max_line {
-                decoded.reject(record, too_long(self.max_line));
+                decoded.reject(decoded.n_records, record, too_long(self.max_line));
+                decoded.n_records += 1;
                 continue;
             }
             match self.row(record, header) {
                 Ok(values) => rows.push(&values, decoded),
-                Err(reason) => decoded.reject(record, reason),
+                Err(reason) => {
+                    decoded.reject(decoded.n_records, record, reason);
+                    decoded.n_records += 1;
+                }
             }
         }
         rows.finish(decoded);

@@ -6,11 +6,51 @@ use millstream_ir::text::{self, TimePattern};
 use millstream_ir::types::TypeKind;
 use millstream_ir::value::Value;
 use serde_json::Value as Json;
+use std::sync::Arc;
 
 pub struct Field {
     pub spec: FieldSpec,
+    pub fast: Fast,
     /// Of a field encoded by a pattern.
     pattern: Option<TimePattern>,
+}
+
+/// Which kernel reads the field from JSON or plain text.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Fast {
+    Bool,
+    Int,
+    Float,
+    /// Of at most 18 digits after the point.
+    Decimal(u8),
+    /// Also one of some strings, which has to be checked.
+    Text,
+    Timestamp,
+    /// A timestamp from an int, which is multiplied or divided to microseconds.
+    Epoch {
+        multiply: i64,
+        divide: i64,
+    },
+    /// None: values are read one by one.
+    Place,
+}
+
+impl Fast {
+    fn of(spec: &FieldSpec) -> Fast {
+        match (&spec.ty.kind, &spec.encoding) {
+            (TypeKind::Bool, _) => Fast::Bool,
+            (TypeKind::Int, _) => Fast::Int,
+            (TypeKind::Float, _) => Fast::Float,
+            (TypeKind::Decimal(scale @ 0..=18), _) => Fast::Decimal(*scale),
+            (TypeKind::String | TypeKind::OneOf(_), _) => Fast::Text,
+            (TypeKind::Timestamp, Encoding::Plain) => Fast::Timestamp,
+            (TypeKind::Timestamp, Encoding::EpochSeconds) => Fast::Epoch { multiply: 1_000_000, divide: 1 },
+            (TypeKind::Timestamp, Encoding::EpochMillis) => Fast::Epoch { multiply: 1000, divide: 1 },
+            (TypeKind::Timestamp, Encoding::EpochMicros) => Fast::Epoch { multiply: 1, divide: 1 },
+            (TypeKind::Timestamp, Encoding::EpochNanos) => Fast::Epoch { multiply: 1, divide: 1000 },
+            _ => Fast::Place,
+        }
+    }
 }
 
 impl Field {
@@ -25,7 +65,15 @@ impl Field {
             }
             _ => None,
         };
-        Ok(Field { spec: spec.clone(), pattern })
+        Ok(Field { spec: spec.clone(), fast: Fast::of(spec), pattern })
+    }
+
+    /// The strings that are allowed; none if all are.
+    pub fn one_of(&self) -> Option<&[Arc<str>]> {
+        match &self.spec.ty.kind {
+            TypeKind::OneOf(strings) => Some(strings),
+            _ => None,
+        }
     }
 
     /// The value that an entry of an object stands for.

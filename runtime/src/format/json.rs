@@ -4,27 +4,70 @@
 //! their types; other fields are skipped without a look at what they hold. Of several entries with
 //! one key the last counts. Blank lines are no records.
 
+mod fast;
 mod general;
+#[cfg(test)]
+mod properties;
+mod template;
 #[cfg(test)]
 mod tests;
 
+use self::fast::FastPath;
+use super::columns::Columns;
 use super::field::Field;
-use super::rows::Rows;
 use super::{Decoded, Decoder, byte_order_mark, too_long};
+use crate::kernel::decode::fields::{GROUP, PADDING};
+use crate::kernel::decode::lines::line_breaks;
+use crate::kernel::simd::Level;
+use millstream_ir::batch::BATCH_ROWS;
 use millstream_ir::column::Heap;
 use std::ops::Range;
 
 pub struct JsonDecoder {
     /// The fields to decode, one per column.
     fields: Vec<Field>,
+    fast: FastPath,
     max_line: usize,
     /// No byte of the input has been decoded.
     at_start: bool,
+    breaks: Vec<u32>,
+    /// The lines of the block that are records.
+    lines: Vec<Range<u32>>,
 }
 
 impl JsonDecoder {
     pub fn new(fields: Vec<Field>, max_line: usize) -> JsonDecoder {
-        JsonDecoder { fields, max_line, at_start: true }
+        let fast = FastPath::new(&fields);
+        JsonDecoder { fields, fast, max_line, at_start: true, breaks: vec![], lines: vec![] }
+    }
+
+    fn find_lines(&mut self, block: &[u8], range: Range<usize>) {
+        self.breaks.clear();
+        line_breaks(Level::best(), block, range.clone(), &mut self.breaks);
+        if self.breaks.last().is_none_or(|last| *last as usize + 1 < range.end) {
+            self.breaks.push(range.end as u32);
+        }
+        self.lines.clear();
+        let mut start = range.start as u32;
+        for &end in &self.breaks {
+            let line = &block[start as usize..end as usize];
+            let blank = !line.starts_with(b"{") && line.trim_ascii().is_empty();
+            if !blank || line.len() > self.max_line {
+                // A line over the limit keeps all its bytes, so that it is known as one.
+                let carriage_return = line.len() <= self.max_line && line.ends_with(b"\r");
+                self.lines.push(start..end - carriage_return as u32);
+            }
+            start = end + 1;
+        }
+    }
+
+    /// Which of at most 64 lines the fast path may look at.
+    fn readable(&self, block: &[u8], lines: &[Range<u32>], all_utf8: bool) -> u64 {
+        let is_readable = |line: &Range<u32>| {
+            let line = &block[line.start as usize..line.end as usize];
+            line.len() <= self.max_line && (all_utf8 || simdutf8::basic::from_utf8(line).is_ok())
+        };
+        lines.iter().enumerate().fold(0, |mask, (row, line)| mask | (is_readable(line) as u64) << row)
     }
 }
 
@@ -36,28 +79,45 @@ impl Decoder for JsonDecoder {
         }
     }
 
-    fn decode(&mut self, block: &Heap, range: Range<usize>, decoded: &mut Decoded) {
-        let mut bytes = &block[range];
-        if !bytes.is_empty() && std::mem::take(&mut self.at_start) {
-            bytes = &bytes[byte_order_mark(bytes)..];
+    fn decode(&mut self, block: &Heap, mut range: Range<usize>, decoded: &mut Decoded) {
+        if !range.is_empty() && std::mem::take(&mut self.at_start) {
+            range.start += byte_order_mark(&block[range.clone()]);
         }
-        let mut rows = Rows::new(&self.fields);
-        while !bytes.is_empty() {
-            let end = memchr::memchr(b'\n', bytes).unwrap_or(bytes.len());
-            let line = &bytes[..end];
-            bytes = bytes.get(end + 1..).unwrap_or(&[]);
-            if line.len() > self.max_line {
-                decoded.reject(line, too_long(self.max_line));
-                continue;
+        self.find_lines(block, range.clone());
+        let all_utf8 = simdutf8::basic::from_utf8(&block[range.clone()]).is_ok();
+        let padded = block.len() >= range.end + PADDING;
+        for batch in self.lines.chunks(BATCH_ROWS) {
+            let first = decoded.n_records;
+            let mut columns = Columns::new(&self.fields, batch.len());
+            for (number, lines) in batch.chunks(GROUP).enumerate() {
+                let first_row = number * GROUP;
+                let mut read = 0;
+                if padded {
+                    let readable = self.readable(block, lines, all_utf8);
+                    read = self.fast.read(block, lines, readable, &mut columns, first_row, &self.fields);
+                }
+                for (i, line) in lines.iter().enumerate().filter(|(i, _)| read >> i & 1 == 0) {
+                    let row = first_row + i;
+                    let line = &block[line.start as usize..line.end as usize];
+                    let values = if line.len() > self.max_line {
+                        Err(too_long(self.max_line))
+                    } else {
+                        general::row(line, &self.fields)
+                    };
+                    match values {
+                        Ok(values) => {
+                            columns.set_row(row, &values);
+                            self.fast.learn(line, &self.fields);
+                        }
+                        Err(reason) => {
+                            columns.reject(row);
+                            decoded.reject(first + row as u64, line, reason);
+                        }
+                    }
+                }
             }
-            if line.trim_ascii().is_empty() {
-                continue;
-            }
-            match general::row(line, &self.fields) {
-                Ok(values) => rows.push(&values, decoded),
-                Err(reason) => decoded.reject(line, reason),
-            }
+            decoded.n_records += batch.len() as u64;
+            columns.finish(block, first, decoded);
         }
-        rows.finish(decoded);
     }
 }

@@ -105,3 +105,37 @@ pub fn run(decoder: &mut dyn Decoder, input: &[u8], cuts: &[usize], spec: &Sourc
     assert_eq!(records.len() as u64, before, "every record is a row or unreadable");
     records.into_values().collect()
 }
+
+/// How many cases a property is tried on: ten times as many with `MILLSTREAM_CASES=full`.
+pub fn cases(n: u64) -> u64 {
+    if std::env::var("MILLSTREAM_CASES").is_ok_and(|v| v == "full") { n * 10 } else { n }
+}
+
+/// Random choices that a seed determines.
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Random {
+        Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    pub fn next(&mut self) -> u64 {
+        // xorshift64*
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
+    }
+
+    pub fn below(&mut self, n: usize) -> usize {
+        ((self.next() >> 32) as usize) % n
+    }
+
+    pub fn one_in(&mut self, n: usize) -> bool {
+        self.below(n) == 0
+    }
+
+    pub fn pick<'a, T: ?Sized>(&mut self, from: &[&'a T]) -> &'a T {
+        from[self.below(from.len())]
+    }
+}
