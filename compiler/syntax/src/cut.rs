@@ -90,7 +90,8 @@ impl Tokens<'_> {
                     | LeftBracket
             )
         );
-        has_shape || (self.in_first_column(i) && !is_operand && !(after_comma && !self.is_name(i + 1)))
+        let is_element = after_comma && !self.is_name(i + 1);
+        has_shape || (self.in_first_column(i) && !is_operand && !is_element)
     }
 
     /// `strem totals =` in the first column.

@@ -310,7 +310,7 @@ impl<'a> Recovery<'a> {
                 let end = self.tokens.all.get(last).map_or(0, |t| t.end as usize);
                 let place = Span::new(self.input.file, end, end);
                 let opened = self.span(&(open..open + 1));
-                let lone = self.tokens.all.get(open + 1..range.end).is_some_and(|rest| balanced(rest));
+                let lone = self.tokens.all.get(open + 1..range.end).is_some_and(balanced);
                 if lone {
                     self.push(error::unclosed(opened, "{", place, "`}`"));
                 }

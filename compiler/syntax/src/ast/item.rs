@@ -162,10 +162,10 @@ pub struct SourceOption {
 pub enum SourceOptionKind {
     From(Connector),
     Format(Connector),
-    Time(EventTime),
+    Time(Box<EventTime>),
     /// `refresh D`
     Refresh(Expr),
-    OnError(Policy),
+    OnError(Box<Policy>),
     /// Could not be parsed; reported already.
     Error,
 }
@@ -206,7 +206,7 @@ pub struct SinkOption {
 pub enum SinkOptionKind {
     Format(Connector),
     Ordered,
-    OnError(Policy),
+    OnError(Box<Policy>),
     /// Could not be parsed; reported already.
     Error,
 }
@@ -233,8 +233,8 @@ pub enum PolicyKind {
     Sideline(Connector),
     /// `retry N [backoff LOW..HIGH] [then policy]`
     Retry {
-        times: Expr,
-        backoff: Option<super::Range>,
+        times: Box<Expr>,
+        backoff: Option<Box<super::Range>>,
         then: Option<Box<Policy>>,
     },
 }

@@ -78,8 +78,8 @@ pub enum ClauseKind {
     Where(Expr),
     Let(Vec<Binding>),
     Select(Vec<SelectItem>),
-    Join(Join),
-    Window(Window),
+    Join(Box<Join>),
+    Window(Box<Window>),
     GroupBy(GroupBy),
     /// `unnest E as x`
     Unnest {
@@ -108,7 +108,7 @@ pub enum ClauseKind {
         disorder: Option<Expr>,
     },
     Emit(Emit),
-    OnError(Policy),
+    OnError(Box<Policy>),
     /// Could not be parsed; reported already.
     Error,
 }

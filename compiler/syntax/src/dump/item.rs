@@ -115,7 +115,7 @@ pub fn policy(p: &Policy) -> Node {
         PolicyKind::Fail => Node::word("fail"),
         PolicyKind::Sideline(c) => Node::list("sideline", vec![connector(c)]),
         PolicyKind::Retry { times, backoff, then } => Node::list("retry", vec![expr(times)])
-            .and(option("backoff", backoff.as_ref().map(range)))
+            .and(option("backoff", backoff.as_deref().map(range)))
             .and(option("then", then.as_deref().map(policy))),
     };
     node.at(p.span)
