@@ -7,7 +7,7 @@ use super::expr::error;
 use super::numbers::{Open, Typed, scale_of};
 use crate::errors::types as errors;
 use crate::names::Function;
-use crate::resolve::signature::{ANY_DECIMAL, Bindings, PatternKind, Signature, TypePattern};
+use crate::resolve::signature::{ANY_DECIMAL, ANY_NUMBER, Bindings, PatternKind, Signature, TypePattern};
 use crate::scope::Scope;
 use millstream_base::{Diagnostic, Span};
 use millstream_ir::expr::Expr;
@@ -87,6 +87,10 @@ impl Checker<'_> {
             }
             for &i in slot {
                 let Some(argument) = arguments.get_mut(i).and_then(Option::take) else { return error(span) };
+                if function.signature.collects_anything(param) {
+                    values.push(argument.value.close());
+                    continue;
+                }
                 // A null where none is taken makes the result null.
                 let ty = ty.clone().or_null(argument.value.expr.ty.nullable);
                 values.push(self.coerce_typed(argument.value, &ty));
@@ -102,10 +106,18 @@ impl Checker<'_> {
 fn fit(signature: &Signature, arguments: &[Argument]) -> Result<Fit, Misfit> {
     let slots = assign(signature, arguments)?;
     let bindings = bind(signature, arguments, &slots)?;
+    let no_number = bindings.get(&ANY_NUMBER).is_some_and(|ty| !ty.is_numeric() && ty.kind != TypeKind::Null);
     let mut cost = 0;
     for (param, slot) in signature.params.iter().zip(&slots) {
+        if signature.collects_anything(param) {
+            cost += slot.len() as u32;
+            continue;
+        }
         let ty = param.ty.instantiate(&bindings);
         for &i in slot {
+            if no_number && param.ty.mentions(ANY_NUMBER) {
+                return Err(Misfit::Type(i, param.ty.clone()));
+            }
             let open_pattern = param.ty.as_type().is_none();
             cost += cost_of(&arguments[i].value, &ty).ok_or_else(|| Misfit::Type(i, param.ty.clone()))?
                 + u32::from(open_pattern);
@@ -153,6 +165,9 @@ fn assign(signature: &Signature, arguments: &[Argument]) -> Result<Vec<Vec<usize
 fn bind(signature: &Signature, arguments: &[Argument], slots: &[Vec<usize>]) -> Result<Bindings, Misfit> {
     let mut evidence: BTreeMap<char, Vec<Typed>> = BTreeMap::new();
     for (param, slot) in signature.params.iter().zip(slots) {
+        if signature.collects_anything(param) {
+            continue;
+        }
         for &i in slot {
             let value = &arguments[i].value;
             let whole = matches!(param.ty.kind, PatternKind::Variable(_) | PatternKind::AnyDecimal);

@@ -32,7 +32,7 @@ pub struct TypePattern {
 
 #[derive(Clone, PartialEq, Debug)]
 pub enum PatternKind {
-    /// `T`: the same type wherever it stands.
+    /// `T`: the same type wherever it stands; `N`: the same type of number.
     Variable(char),
     /// `decimal` without a scale: the same decimal wherever it stands.
     AnyDecimal,
@@ -46,6 +46,9 @@ pub enum PatternKind {
 pub type Bindings = BTreeMap<char, Type>;
 
 pub(crate) const ANY_DECIMAL: char = '#';
+
+/// The variable that stands for numbers only.
+pub(crate) const ANY_NUMBER: char = 'N';
 
 impl TypePattern {
     pub fn exact(ty: Type) -> TypePattern {
@@ -86,9 +89,19 @@ impl TypePattern {
         ty.or_null(self.nullable)
     }
 
+    pub(crate) fn mentions(&self, variable: char) -> bool {
+        match &self.kind {
+            PatternKind::Variable(name) => *name == variable,
+            PatternKind::List(of) | PatternKind::Map(of) => of.mentions(variable),
+            PatternKind::Record(fields) => fields.iter().any(|(_, ty)| ty.mentions(variable)),
+            PatternKind::AnyDecimal | PatternKind::Exact(_) => false,
+        }
+    }
+
     /// Notes what a value of type `ty` in this place says about the open parts.
     pub(crate) fn gather(&self, ty: &Type, evidence: &mut impl FnMut(char, &Type)) {
         match (&self.kind, &ty.kind) {
+            (PatternKind::Variable(name), _) if self.nullable => evidence(*name, &ty.clone().required()),
             (PatternKind::Variable(name), _) => evidence(*name, ty),
             (PatternKind::AnyDecimal, TypeKind::Decimal(_)) => evidence(ANY_DECIMAL, ty),
             (PatternKind::List(pattern), TypeKind::List(of))
@@ -108,6 +121,13 @@ impl TypePattern {
 }
 
 impl Signature<'_> {
+    /// Whether the values that this parameter collects may differ in type: nothing else mentions their type.
+    pub(crate) fn collects_anything(&self, param: &Parameter) -> bool {
+        let PatternKind::Variable(name) = param.ty.kind else { return false };
+        let others = self.params.iter().filter(|p| !p.rest).map(|p| &p.ty).chain([&self.result]);
+        param.rest && !others.into_iter().any(|ty| ty.mentions(name))
+    }
+
     pub fn is_generic(&self) -> bool {
         self.result.as_type().is_none() || self.params.iter().any(|p| p.ty.as_type().is_none())
     }
