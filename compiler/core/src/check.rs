@@ -38,6 +38,8 @@ pub struct Checker<'a> {
     pub file: FileId,
     /// Set while an aggregating select is checked: calls of aggregates are collected here.
     pub aggregates: Option<Aggregates>,
+    /// The start of the test whose rows are being checked, in microseconds: what `+5m` is relative to.
+    pub test_start: Option<i64>,
     /// The number of the next [`millstream_ir::expr::ExprKind::Local`].
     locals: usize,
     inside_aggregate: bool,
@@ -47,7 +49,16 @@ pub struct Checker<'a> {
 
 impl<'a> Checker<'a> {
     pub fn new(names: &'a Names<'a>, file: FileId, diagnostics: &'a mut Diagnostics) -> Checker<'a> {
-        Checker { names, diagnostics, file, aggregates: None, locals: 0, inside_aggregate: false, depth: 0 }
+        Checker {
+            names,
+            diagnostics,
+            file,
+            aggregates: None,
+            test_start: None,
+            locals: 0,
+            inside_aggregate: false,
+            depth: 0,
+        }
     }
 
     fn new_local(&mut self) -> usize {

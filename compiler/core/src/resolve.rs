@@ -14,6 +14,7 @@ pub(crate) mod types;
 pub use files::{Files, Loader, ParsedFile, SourceText, parse_files};
 pub use library::Library;
 
+use crate::errors;
 use crate::names::Names;
 use millstream_base::Diagnostics;
 use std::collections::BTreeMap;
@@ -29,13 +30,20 @@ pub fn resolve<'a>(
     diagnostics: &mut Diagnostics,
 ) -> Names<'a> {
     let mut names = Names::default();
-    let found = collect::collect(files, &mut names, diagnostics);
-    library.check_uses(files, diagnostics);
-    types::resolve_types(&found.types, &mut names, diagnostics);
-    let bodies = functions::declare_functions(&found.functions, library, &mut names, diagnostics);
-    params::resolve_params(&found.params, given, &mut names, diagnostics);
-    functions::check_bodies(&bodies, &mut names, diagnostics);
-    rows::resolve_rows(&mut names, diagnostics);
-    cycles::order_queries(&mut names, diagnostics);
+    let mut faults = Diagnostics::default();
+    let found = collect::collect(files, &mut names, &mut faults);
+    library.check_uses(files, &mut faults);
+    types::resolve_types(&found.types, &mut names, &mut faults);
+    let bodies = functions::declare_functions(&found.functions, library, &mut names, &mut faults);
+    params::resolve_params(&found.params, given, &mut names, &mut faults);
+    functions::check_bodies(&bodies, &mut names, &mut faults);
+    rows::resolve_rows(&mut names, &mut faults);
+    cycles::order_queries(&mut names, &mut faults);
+    let start = files.parsed.first().map(|p| p.program.span.at_start()).unwrap_or_default();
+    diagnostics.extend(faults.into_sorted().into_iter().map(|fault| match fault.primary.span.file {
+        // No reader has the library's text in front of them.
+        library::LIBRARY_FILE => errors::names::library_wrong(start, &fault.headline),
+        _ => fault,
+    }));
     names
 }

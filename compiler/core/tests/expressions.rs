@@ -527,3 +527,43 @@ fn aggregates() {
         "#
     ));
 }
+
+#[test]
+fn the_deepest_expressions_are_checked() {
+    let depth = 250;
+    let cases = [
+        vec!["n"; depth].join(" + "),
+        vec!["b"; depth].join(" and "),
+        format!("{}n{}", "(".repeat(depth), ")".repeat(depth)),
+        format!("{}n{}", "abs(".repeat(depth), ")".repeat(depth)),
+        format!("{}n{}", "twice(".repeat(20), ")".repeat(20)),
+        format!("{}n{}", "clamp(1, 1, ".repeat(depth), ")".repeat(depth)),
+        format!("{}1.5{}", "if b then 1.5 else ".repeat(depth), ""),
+        format!("{}n{}", "[".repeat(depth), "]".repeat(depth)),
+        format!("{}n{}", "{ a: ".repeat(depth), " }".repeat(depth)),
+        format!("j{}", ".a".repeat(depth)),
+        format!("{}u ?? {}\"\"", "", "u ?? ".repeat(depth)),
+        format!("{}b", "n between 1 and 2 and ".repeat(depth)),
+        format!("{}1{}", "[x for x in [".repeat(60), "]]".repeat(60)),
+    ];
+    for case in cases {
+        let line = check_all(&case);
+        assert!(!line.contains(" E0"), "{line}");
+    }
+}
+
+#[test]
+fn times_of_tests_are_relative() {
+    let line = |start: Option<i64>| {
+        with_expr(
+            &format!("{PROGRAM}\nstream x = from p select {{ at: +5m }} as out"),
+            |expr, names, sources, diagnostics| {
+                let mut checker = Checker::new(names, Default::default(), diagnostics);
+                checker.test_start = start;
+                (checker.check_expr(&Scope::default(), expr, None).to_string(), sources.clone())
+            },
+        )
+    };
+    insta::assert_snapshot!(line(Some(0)), @"{ at: @1970-01-01T00:05:00Z }");
+    insta::assert_snapshot!(line(None), @"E0656 +5m: a time like `+5m` has a meaning only in the rows of a test");
+}

@@ -72,10 +72,7 @@ impl Checker<'_> {
             Some((values, ty, open)) => {
                 let Ok([left, right]) = <[Expr; 2]>::try_from(values) else { return error(span).into() };
                 let ty = ty.required().or_null(right_nullable);
-                // An open right side has been settled by the left, unless both are literals.
-                let open = if open == Open::No { Open::No } else { open };
-                let expr = coalesced(left, right, ty, span);
-                if open == Open::No { expr.into() } else { Typed { expr, open }.close().into() }
+                Typed { expr: coalesced(left, right, ty, span), open }
             }
             None => error(span).into(),
         }

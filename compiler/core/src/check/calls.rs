@@ -10,11 +10,10 @@ use crate::errors::{names as errors, unsupported};
 use crate::scope::Scope;
 use millstream_base::{Span, did_you_mean};
 use millstream_ir::expr::Expr;
-use millstream_ir::types::Type;
 use millstream_syntax::ast;
 
 impl Checker<'_> {
-    pub(super) fn call(&mut self, scope: &Scope, call: &ast::Call, span: Span, _hint: Option<&Type>) -> Expr {
+    pub(super) fn call(&mut self, scope: &Scope, call: &ast::Call, span: Span) -> Expr {
         let name = call.function.text.as_str();
         if let Some(conversion) = Conversion::of(name) {
             return self.conversion(scope, conversion, call, span);

@@ -54,7 +54,7 @@ impl Checker<'_> {
             ast::ExprKind::Name(name) => self.name(scope, name).into(),
             ast::ExprKind::Field { of, name } => self.field(scope, of, name, span).into(),
             ast::ExprKind::Index { of, index } => self.index(scope, of, index, span).into(),
-            ast::ExprKind::Call(call) => self.call(scope, call, span, hint).into(),
+            ast::ExprKind::Call(call) => self.call(scope, call, span).into(),
             ast::ExprKind::Unary { op: ast::UnaryOp::Negate, operand, .. } => {
                 self.negate(scope, operand, span)
             }
@@ -91,10 +91,7 @@ impl Checker<'_> {
                 self.comprehension(scope, element, variable, list, condition.as_deref(), span, hint).into()
             }
             ast::ExprKind::Template(parts) => self.template(scope, parts, span).into(),
-            ast::ExprKind::RelativeTime(_) => {
-                self.diagnostics.push(unsupported::relative_time(span));
-                error(span).into()
-            }
+            ast::ExprKind::RelativeTime(micros) => self.relative_time(*micros, span).into(),
             ast::ExprKind::Error => error(span).into(),
         }
     }
@@ -144,6 +141,21 @@ impl Checker<'_> {
         let ty = Type::BOOL.or_null(left.ty.nullable || right.ty.nullable);
         let (left, right) = (Box::new(left), Box::new(right));
         Expr::new(if is_and { ExprKind::And(left, right) } else { ExprKind::Or(left, right) }, ty, span)
+    }
+
+    fn relative_time(&mut self, micros: i64, span: Span) -> Expr {
+        let time = self.test_start.map(|start| start.checked_add(micros));
+        match time {
+            Some(Some(time)) => Expr::literal(Value::Timestamp(time), Type::TIMESTAMP, span),
+            Some(None) => {
+                self.diagnostics.push(errors::constant_fails(span, "the time is out of range"));
+                error(span)
+            }
+            None => {
+                self.diagnostics.push(unsupported::relative_time(span));
+                error(span)
+            }
+        }
     }
 
     fn literal(&mut self, literal: &ast::Literal, span: Span) -> Typed {

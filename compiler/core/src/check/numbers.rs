@@ -93,6 +93,7 @@ pub(super) fn to_float(expr: Expr) -> Expr {
             then: Box::new(to_float(*then)),
             otherwise: Box::new(to_float(*otherwise)),
         },
+        ExprKind::Coalesce(a, b) => ExprKind::Coalesce(Box::new(to_float(*a)), Box::new(to_float(*b))),
         // Null in a branch.
         other => other,
     };

@@ -82,7 +82,10 @@ impl Checker<'_> {
             let ty = param.ty.instantiate(&found.bindings);
             if slot.is_empty() && !param.rest {
                 let Some(default) = param.default else { return error(span) };
-                values.push(self.expr(&Scope::default(), default, Some(&ty)));
+                let mut value = self.expr(&Scope::default(), default, Some(&ty));
+                // The declaration may be in no file of the program.
+                value.rewrite(&mut |e| e.span = span);
+                values.push(value);
                 continue;
             }
             for &i in slot {

@@ -186,6 +186,12 @@ pub fn no_native(span: Span, name: &str) -> Diagnostic {
     Diagnostic::new(B0201, span, format!("the library declares `{name}` but does not implement it"))
 }
 
+/// A declaration of the library is wrong by itself.
+pub fn library_wrong(span: Span, fault: &str) -> Diagnostic {
+    Diagnostic::new(B0202, span, format!("the standard library is wrong: {fault}"))
+        .note("this is a fault in Millstream: please report it")
+}
+
 /// The body of a generic function of the library does not fit its own declaration.
 pub fn library_fault(span: Span, name: &str) -> Diagnostic {
     Diagnostic::new(B0202, span, format!("the library's own text of `{name}` is wrong for these arguments"))
