@@ -44,7 +44,7 @@ impl Bitmap {
     pub fn filled(valid: bool, len: usize) -> Bitmap {
         let mut words = Buffer::filled(if valid { u64::MAX } else { 0 }, len.div_ceil(64));
         if valid
-            && len % 64 != 0
+            && !len.is_multiple_of(64)
             && let Some(last) = words.last_mut()
         {
             *last = (1 << (len % 64)) - 1;
@@ -53,7 +53,7 @@ impl Bitmap {
     }
 
     pub fn push(&mut self, valid: bool) {
-        if self.len % 64 == 0 {
+        if self.len.is_multiple_of(64) {
             self.words.push(0);
         }
         self.len += 1;

@@ -123,6 +123,7 @@ impl fmt::Display for Segment {
 mod tests {
     use super::*;
     use crate::expr::{BinaryOp, ExprKind};
+    use crate::testing::{Generator, cases};
 
     fn binary(op: BinaryOp, a: Expr, b: Expr, ty: Type) -> Expr {
         Expr::new(ExprKind::Binary(op, Box::new(a), Box::new(b)), ty, Span::default())
@@ -178,5 +179,59 @@ mod tests {
     fn is_written_one_step_a_line() {
         let expected = "filter #0 > 0\nlet #1 = #0 * 2 : int?\nfilter #1 < 10\n-> #1, #0";
         assert_eq!(doubling().to_string(), expected);
+    }
+
+    /// Whether the value is one of the type.
+    fn belongs(value: &Value, ty: &Type) -> bool {
+        use crate::types::TypeKind as Kind;
+        match (value, &ty.kind) {
+            (Value::Null, _) => ty.nullable,
+            (Value::Decimal(d), Kind::Decimal(_)) => crate::eval::decimal::fit(*d).is_some(),
+            (Value::Bool(_), Kind::Bool)
+            | (Value::Int(_), Kind::Int)
+            | (Value::Float(_), Kind::Float)
+            | (Value::String(_), Kind::String)
+            | (Value::Bytes(_), Kind::Bytes)
+            | (Value::Timestamp(_), Kind::Timestamp)
+            | (Value::Duration(_), Kind::Duration)
+            | (Value::Json(_), Kind::Json) => true,
+            (Value::String(s), Kind::OneOf(strings)) => strings.contains(s),
+            (Value::List(items), Kind::List(element)) => items.iter().all(|item| belongs(item, element)),
+            (Value::Map(map), Kind::Map(element)) => map.values().all(|item| belongs(item, element)),
+            (Value::Record(values), Kind::Record(record)) => {
+                values.len() == record.fields.len()
+                    && values.iter().zip(&record.fields).all(|(value, field)| belongs(value, &field.ty))
+            }
+            _ => false,
+        }
+    }
+
+    #[test]
+    fn values_have_the_type_of_their_expression_and_fail_only_where_they_can() {
+        for seed in 0..cases(2000) {
+            let mut random = Generator::new(seed as u64);
+            let segment = random.segment();
+            for _ in 0..8 {
+                let mut row: Vec<Value> = segment.inputs.iter().map(|ty| random.value(ty, false)).collect();
+                for step in &segment.steps {
+                    let expr = step.expr();
+                    match eval(expr, &|number| row[number].clone()) {
+                        Err(error) => assert!(expr.can_fail(), "seed {seed}: {expr}: {}", error.reason),
+                        Ok(value) => {
+                            assert!(
+                                belongs(&value, &expr.ty),
+                                "seed {seed}: {expr} : {} is {value:?}",
+                                expr.ty
+                            );
+                            if let Step::Let { .. } = step {
+                                row.push(value);
+                            }
+                            continue;
+                        }
+                    }
+                    break;
+                }
+            }
+        }
     }
 }

@@ -14,7 +14,11 @@ pub fn concat(values: &[Value]) -> Result<Value, String> {
     }
     if let Some(Value::List(_)) = values.first() {
         let items = values.iter().flat_map(|v| if let Value::List(items) = v { &items[..] } else { &[] });
-        return Ok(Value::List(items.cloned().collect()));
+        let items: Vec<Value> = items.cloned().collect();
+        if items.len() > LONGEST_RESULT / size_of::<Value>() {
+            return Err("the joined list is longer than 16 MiB".to_string());
+        }
+        return Ok(Value::List(items.into()));
     }
     let mut text = String::new();
     for value in values {
