@@ -133,15 +133,20 @@ impl<'a> Recovery<'a> {
         let starts = self.starts(&(head..range.end), Tokens::starts_clause);
         let first_clause = starts.first().copied().unwrap_or(range.end);
         let span = self.span(&(head..range.end));
-        let kind = match self.parse_or_report(TokenKind::StartHead, head..first_clause) {
-            Some(Parsed::Head(head)) => head.kind,
-            _ => QueryHeadKind::Error,
+        let head_span = self.span(&(head..first_clause));
+        let head = match self.parse_or_report(TokenKind::StartHead, head..first_clause) {
+            Some(Parsed::Head(head)) => head,
+            _ => QueryHead { kind: QueryHeadKind::Error, span: head_span },
         };
-        let head = QueryHead { kind, span: self.span(&(head..first_clause)) };
-        let clauses = self.each(TokenKind::StartClause, &starts, range.end, |parsed, span| match parsed {
+        // What a head does not account for was meant as a clause.
+        let rest = Span { start: head.span.end, ..head_span };
+        let unread =
+            (head.span.end < head_span.end).then_some(Clause { kind: ClauseKind::Error, span: rest });
+        let others = self.each(TokenKind::StartClause, &starts, range.end, |parsed, span| match parsed {
             Some(Parsed::Clause(clause)) => clause,
             _ => Clause { kind: ClauseKind::Error, span },
         });
+        let clauses = unread.into_iter().chain(others).collect();
         (Query { head, clauses, span }, header)
     }
 

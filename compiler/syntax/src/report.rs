@@ -183,12 +183,38 @@ impl<'a> Site<'a> {
         if let Some(help) = foreign_word(text, self.previous.map(|t| t.kind)) {
             return d.help(help);
         }
+        let is_behind =
+            |word: &str| self.previous.is_some_and(|t| t.text(self.input.text).eq_ignore_ascii_case(word));
+        if is_behind("case") {
+            return d.help("a choice is written `if … then … else …`");
+        }
+        if found.kind == Star
+            && is_behind("(")
+            && self.before.iter().nth_back(1).is_some_and(|t| t.kind == Count)
+        {
+            return d.fix("`count()` counts rows", span, "");
+        }
+        // One sign for another that does much the same elsewhere.
+        if matches!(found.kind, Assign | Equal | Colon)
+            && let Some(sign) = [":", "="].into_iter().find(|sign| self.expected.has(sign))
+        {
+            return d.fix(format!("write `{sign}`"), span, sign);
+        }
         if found.kind.is_name()
             && let Some(word) = self.expected.did_you_mean(text)
             // Two words of the language are told apart by more than a letter.
-            && (found.kind == Identifier || suggest::edit_distance(text, word) == 1)
+            && (found.kind == Identifier && text.len() > 2 || text.len() > 3 && (word.starts_with(text) || suggest::edit_distance(text, word) == 1))
         {
             return d.fix(format!("did you mean `{word}`?"), span, word);
+        }
+        let ends = self.behind.is_none_or(|b| b.first_on_line || b.kind == Comma);
+        if found.kind.is_name()
+            && !found.first_on_line
+            && ends
+            && self.expected.has("as")
+            && self.expected.has(",")
+        {
+            return d.fix("a new name comes behind `as`", span, format!("as {text}"));
         }
         if found.kind == GreaterEqual && self.expected.has(">") {
             return d.fix("set the `>` apart", span, "> =");

@@ -75,3 +75,17 @@ fn broken_programs_are_explained() {
         });
     }
 }
+
+/// The value of a parameter on the command line is an expression and nothing else.
+#[test]
+fn expressions_parse_alone() {
+    let parsed = |text: &str| {
+        let mut diagnostics = Diagnostics::default();
+        let e = millstream_syntax::parse_expression(FileId(0), text, &mut diagnostics);
+        let headlines: Vec<String> = diagnostics.into_sorted().into_iter().map(|d| d.headline).collect();
+        (millstream_syntax::dump::dump_expr(&e, millstream_syntax::dump::Spans::Hidden), headlines.join("; "))
+    };
+    assert_eq!(parsed("2 * (1h30m + x)"), ("(* 2 (+ 1h30m x))".to_string(), String::new()));
+    assert_eq!(parsed("1 2"), ("(error)".to_string(), "expected an operator, found `2`".to_string()));
+    assert_eq!(parsed(""), ("(error)".to_string(), "expected an expression, found the end of the file".to_string()));
+}
