@@ -568,36 +568,19 @@ impl<'a> Cutter<'a> {
 
     /// `left` followed by `join` is one token, so that a half-typed `on` can't swallow the `left`.
     fn merge_joins(&mut self) {
-        let text = self.text;
-        let tokens = &mut self.out.tokens;
-        let mut kept: usize = 0;
-        for i in 0..tokens.len() {
-            let token = tokens[i];
-            let previous = kept.checked_sub(1).map(|k| tokens[k]);
-            let merged = match previous {
-                // Behind a `.` it is the name of a field.
-                _ if kept > 1 && tokens[kept - 2].kind == TokenKind::Dot => None,
-                Some(previous) if token.kind == TokenKind::Join => match previous.text(text) {
-                    "left" => Some(TokenKind::LeftJoin),
-                    "right" => Some(TokenKind::RightJoin),
-                    "full" => Some(TokenKind::FullJoin),
-                    "semi" => Some(TokenKind::SemiJoin),
-                    "anti" => Some(TokenKind::AntiJoin),
-                    _ => None,
+        let mut merged: Vec<Token> = Vec::with_capacity(self.out.tokens.len());
+        for token in self.out.tokens.drain(..) {
+            // Behind a `.` the side is the name of a field.
+            let is_field = merged.iter().nth_back(1).is_some_and(|t| t.kind == TokenKind::Dot);
+            match merged.last_mut().filter(|_| token.kind == TokenKind::Join && !is_field) {
+                Some(side) => match sided_join(side.text(self.text)) {
+                    Some(kind) => *side = Token { kind, end: token.end, ..*side },
+                    None => merged.push(token),
                 },
-                _ => None,
-            };
-            match (merged, previous) {
-                (Some(kind), Some(previous)) => {
-                    tokens[kept - 1] = Token { kind, end: token.end, ..previous };
-                }
-                _ => {
-                    tokens[kept] = token;
-                    kept += 1;
-                }
+                None => merged.push(token),
             }
         }
-        tokens.truncate(kept);
+        self.out.tokens = merged;
     }
 
     fn span(&self, start: usize, end: usize) -> Span {
@@ -616,5 +599,16 @@ impl<'a> Cutter<'a> {
             let last = self.out.diagnostics.pop();
             self.out.diagnostics.extend(last.map(error::muted));
         }
+    }
+}
+
+fn sided_join(side: &str) -> Option<TokenKind> {
+    match side {
+        "left" => Some(TokenKind::LeftJoin),
+        "right" => Some(TokenKind::RightJoin),
+        "full" => Some(TokenKind::FullJoin),
+        "semi" => Some(TokenKind::SemiJoin),
+        "anti" => Some(TokenKind::AntiJoin),
+        _ => None,
     }
 }

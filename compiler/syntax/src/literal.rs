@@ -53,9 +53,10 @@ pub fn duration(text: &str) -> Result<i64, &'static str> {
         let (digits, tail) = rest.split_at(n_digits);
         let n_letters = tail.bytes().take_while(|b| b.is_ascii_alphabetic()).count();
         let (letters, tail) = tail.split_at(n_letters);
-        let unit = UNITS
+        let (unit, (_, size)) = UNITS
             .iter()
-            .position(|(name, _)| *name == letters)
+            .enumerate()
+            .find(|(_, (name, _))| *name == letters)
             .ok_or("the units are us, ms, s, m, h, d and w")?;
         if unit < next_unit {
             return Err("each unit stands once, greater units first");
@@ -63,7 +64,7 @@ pub fn duration(text: &str) -> Result<i64, &'static str> {
         next_unit = unit + 1;
         let too_long = "it is longer than 64 bits of microseconds";
         let count: i64 = plain_digits(digits).and_then(|d| d.parse().ok()).ok_or(too_long)?;
-        let part = count.checked_mul(UNITS[unit].1).ok_or(too_long)?;
+        let part = count.checked_mul(*size).ok_or(too_long)?;
         total = total.checked_add(part).ok_or(too_long)?;
         rest = tail;
     }

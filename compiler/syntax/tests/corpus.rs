@@ -87,5 +87,8 @@ fn expressions_parse_alone() {
     };
     assert_eq!(parsed("2 * (1h30m + x)"), ("(* 2 (+ 1h30m x))".to_string(), String::new()));
     assert_eq!(parsed("1 2"), ("(error)".to_string(), "expected an operator, found `2`".to_string()));
-    assert_eq!(parsed(""), ("(error)".to_string(), "expected an expression, found the end of the file".to_string()));
+    assert_eq!(
+        parsed(""),
+        ("(error)".to_string(), "expected an expression, found the end of the file".to_string())
+    );
 }
