@@ -24,58 +24,64 @@ pub fn sorted_groups(table: &Table, keys: &KeyReader) -> Vec<u32> {
     let Some((first, ty)) = keys.layout.keys.first().zip(keys.types.first()) else {
         return table.groups().collect();
     };
-    let mut order: Vec<Entry> = Vec::with_capacity(table.n_groups());
-    order.extend(table.groups().map(|group| {
-        let slot = table.slot(group as usize);
-        Entry { prefix: keys.prefix(slot, first, ty), group }
-    }));
     if keys.types.len() == 1 && first.kind == KeyKind::Word && !ty.nullable {
-        sort_by_prefix(&mut order);
-    } else {
-        order.sort_unstable_by(|a, b| {
-            let (a_slot, b_slot) = (a.group as usize, b.group as usize);
-            a.prefix.cmp(&b.prefix).then_with(|| keys.compare(table.slot(a_slot), table.slot(b_slot)))
-        });
+        return sorted_by_word(table, |slot| keys.prefix(slot, first, ty));
     }
-    order.into_iter().map(|entry| entry.group).collect()
+    let entry = |group: u32| (keys.prefix(table.slot(group as usize), first, ty), group);
+    let mut order: Vec<(u64, u32)> = table.groups().map(entry).collect();
+    order.sort_unstable_by(|(a_prefix, a), (b_prefix, b)| {
+        let slots = (table.slot(*a as usize), table.slot(*b as usize));
+        a_prefix.cmp(b_prefix).then_with(|| keys.compare(slots.0, slots.1))
+    });
+    order.into_iter().map(|(_, group)| group).collect()
 }
 
-#[derive(Clone, Copy, Default)]
-struct Entry {
-    /// Orders as the first key column does, as far as it tells keys apart.
-    prefix: u64,
-    group: u32,
+/// Sorts by a word that tells all groups apart. Where the words are near each other, word and group fit
+/// one word, which halves what the sort moves.
+fn sorted_by_word(table: &Table, word: impl Fn(&[u64]) -> u64) -> Vec<u32> {
+    let mut words: Vec<u64> = Vec::with_capacity(table.n_groups());
+    let mut groups: Vec<u32> = Vec::with_capacity(table.n_groups());
+    let (mut least, mut greatest) = (u64::MAX, 0);
+    for group in table.groups() {
+        let word = word(table.slot(group as usize));
+        (least, greatest) = (least.min(word), greatest.max(word));
+        words.push(word);
+        groups.push(group);
+    }
+    let range = greatest.saturating_sub(least);
+    if range > u32::MAX as u64 {
+        let order = words.iter().zip(groups).map(|(word, group)| (*word - least, group)).collect();
+        return sorted_by_bytes(order, range, |(word, _)| *word)
+            .into_iter()
+            .map(|(_, group)| group)
+            .collect();
+    }
+    for (word, group) in words.iter_mut().zip(groups) {
+        *word = (*word - least) << 32 | group as u64;
+    }
+    let sorted = sorted_by_bytes(words, range, |word| word >> 32);
+    sorted.into_iter().map(|word| word as u32).collect()
 }
 
-/// Sorts by prefix alone: byte by byte from the lowest, skipping bytes that are the same in all.
-fn sort_by_prefix(order: &mut Vec<Entry>) {
-    if order.len() < 256 {
-        return order.sort_unstable_by_key(|e| e.prefix);
-    }
-    let mut counts = [[0u32; 256]; 8];
-    for entry in &*order {
-        for (counts, byte) in counts.iter_mut().zip(entry.prefix.to_le_bytes()) {
-            counts[byte as usize] += 1;
-        }
-    }
-    let mut from = std::mem::take(order);
-    let mut to = vec![Entry::default(); from.len()];
-    for (digit, counts) in counts.iter_mut().enumerate() {
-        if counts.iter().any(|n| *n as usize == from.len()) {
-            continue;
-        }
+/// Sorts by a key of at most `greatest`, byte by byte from the lowest; equal ones keep their order.
+fn sorted_by_bytes<T: Copy>(mut items: Vec<T>, greatest: u64, key: impl Fn(&T) -> u64) -> Vec<T> {
+    let mut sorted = items.clone();
+    for shift in (0..64).step_by(8).take_while(|shift| greatest >> shift > 0) {
+        let byte = |item: &T| (key(item) >> shift) as u8 as usize;
+        let mut places = [0usize; 256];
+        items.iter().for_each(|item| places[byte(item)] += 1);
         let mut start = 0;
-        for count in counts.iter_mut() {
-            start += std::mem::replace(count, start);
+        for place in &mut places {
+            start += std::mem::replace(place, start);
         }
-        for entry in &from {
-            let place = &mut counts[(entry.prefix >> (8 * digit)) as usize & 0xFF];
-            to[*place as usize] = *entry;
+        for item in &items {
+            let place = &mut places[byte(item)];
+            sorted[*place] = *item;
             *place += 1;
         }
-        std::mem::swap(&mut from, &mut to);
+        std::mem::swap(&mut items, &mut sorted);
     }
-    *order = from;
+    items
 }
 
 impl KeyReader<'_> {
@@ -159,4 +165,20 @@ impl KeyReader<'_> {
 
 fn wide(slot: &[u64], field: &KeyField) -> i128 {
     read_wide(&slot[field.offset / 8..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sorts_by_bytes() {
+        for range in [0, 1, 255, 256, 70_000, u64::MAX] {
+            let word = |i: u64| i.wrapping_mul(0x9E37_79B9_7F4A_7C15) % range.saturating_add(1).max(1);
+            let items: Vec<(u64, u64)> = (0..1000).map(|i| (word(i), i)).collect();
+            let mut expected = items.clone();
+            expected.sort();
+            assert_eq!(sorted_by_bytes(items, range, |(word, _)| *word), expected);
+        }
+    }
 }

@@ -69,6 +69,19 @@ pub fn result_column(
         AccumulatorKind::SumFloat => ColumnData::F64(
             slots.iter().map(|slot| float_result(call.function, &slot[at..], n_rows(slot))).collect(),
         ),
+        AccumulatorKind::SumWide if call.result.kind == TypeKind::Float => ColumnData::F64(
+            slots
+                .iter()
+                .map(
+                    |slot| {
+                        if some(slot) { divide_exactly(read_wide(&slot[at..]), n_rows(slot)) } else { 0.0 }
+                    },
+                )
+                .collect(),
+        ),
+        AccumulatorKind::SumWide if slots.iter().all(|slot| fits(&slot[at..])) && !is_average(call) => {
+            ColumnData::I64(slots.iter().map(|slot| slot[at] as i64).collect())
+        }
         AccumulatorKind::SumWide
         | AccumulatorKind::SumDecimal
         | AccumulatorKind::MinWide
@@ -88,6 +101,15 @@ pub fn result_column(
     Column { data, validity: validity(slots, some) }
 }
 
+fn is_average(call: &AggregateCall) -> bool {
+    call.function == AggregateFunction::Average
+}
+
+/// Whether a number of 128 bits fits 64.
+fn fits(words: &[u64]) -> bool {
+    words[1] == (words[0] as i64 >> 63) as u64
+}
+
 fn float_result(function: AggregateFunction, words: &[u64], n_rows: u64) -> f64 {
     let Some(sum) = words.first_chunk().filter(|_| n_rows > 0) else { return 0.0 };
     canonical_float(match function {
@@ -105,7 +127,7 @@ fn wide_result(
 ) -> Result<Value, String> {
     let number = read_wide(words);
     let scale = |ty: &Type| if let TypeKind::Decimal(scale) = ty.kind { scale } else { 0 };
-    let average = call.function == AggregateFunction::Average;
+    let average = is_average(call);
     match (kind, &call.result.kind) {
         (AccumulatorKind::SumDecimal, _) => {
             let sum = DecimalSum { carry: words[2] as i64, rest: number };
@@ -115,7 +137,6 @@ fn wide_result(
                 if average { (sum.mean(n_rows, digits), "average") } else { (sum.total(), "sum") };
             result.map(Value::Decimal).ok_or_else(|| format!("the {what} does not fit 38 digits"))
         }
-        (AccumulatorKind::SumWide, TypeKind::Float) => Ok(Value::Float(divide_exactly(number, n_rows))),
         (AccumulatorKind::SumWide, kind) => {
             // As the division of a duration by an int does, its average drops what is below a microsecond.
             let number = if average { number / n_rows.max(1) as i128 } else { number };
@@ -129,6 +150,10 @@ fn wide_result(
 
 /// The quotient of two whole numbers, rounded once.
 fn divide_exactly(dividend: i128, divisor: u64) -> f64 {
+    if dividend.unsigned_abs() <= 1 << 53 && divisor <= 1 << 53 {
+        // Both are doubles, whose division rounds once.
+        return dividend as f64 / divisor as f64;
+    }
     let (magnitude, divisor) = (dividend.unsigned_abs(), divisor.max(1) as u128);
     // At least 55 bits of quotient: 53 that stay, one that rounds, and one for whether any are below.
     let bits = |x: u128| 128 - x.leading_zeros();

@@ -74,11 +74,17 @@ impl Accumulation {
                 self.update(groups, batch, rows);
                 continue;
             }
-            self.key_rows.fill(&self.layout, &key_columns, rows);
+            let plain = plain_keys(&key_columns, rows).filter(|_| self.layout.key_nulls.is_none());
+            if plain.is_none() {
+                self.key_rows.fill(&self.layout, &key_columns, rows);
+            }
             let mut from = 0;
             while from < rows.len() {
                 self.slots.clear();
-                groups.table.find(&self.key_rows, from, &mut self.slots);
+                match plain {
+                    Some(keys) => groups.table.find_plain(&keys[from..], &mut self.slots),
+                    None => groups.table.find(&self.key_rows, from, &mut self.slots),
+                }
                 let found = from + self.slots.len();
                 self.update(groups, batch, &rows[from..found]);
                 from = found;
@@ -113,5 +119,17 @@ impl Accumulation {
                 update_side(&mut pairs, states, field, call, batch, times);
             }
         }
+    }
+}
+
+/// The keys of these rows as they stand in their column, if there is one column of plain ints and the
+/// rows are next to each other.
+fn plain_keys<'a>(key_columns: &[&'a ColumnRef], rows: &[u32]) -> Option<&'a [i64]> {
+    let ([column], [first, .., last]) = (key_columns, rows) else { return None };
+    match &column.data {
+        ColumnData::I64(keys) if (last - first) as usize + 1 == rows.len() => {
+            Some(&keys[*first as usize..*last as usize + 1])
+        }
+        _ => None,
     }
 }

@@ -33,6 +33,8 @@ pub struct Table {
     /// How far a hash is shifted to be a slot's number.
     shift: u32,
     n_groups: usize,
+    /// How many of the groups have been freed since.
+    n_free: usize,
     seed: u64,
     fresh: Box<[u64]>,
     /// The first word of the key, how many there are, and which of them begin a text.
@@ -62,6 +64,7 @@ impl Table {
             capacity: SMALLEST,
             shift: 64 - SMALLEST.trailing_zeros(),
             n_groups: 0,
+            n_free: 0,
             seed,
             fresh: layout.fresh().into(),
             key_start: key.start,
@@ -88,10 +91,18 @@ impl Table {
     /// Stops where the table is full: then [`Table::grow`] and call again with what is left.
     pub(super) fn find(&mut self, keys: &Keys, from: usize, slots: &mut Slots) {
         match (self.memory.len() > PREFETCH_FROM, self.key_len) {
-            (false, 1) => self.find_word::<0>(&keys.words[from..], slots),
-            (true, 1) => self.find_word::<AHEAD>(&keys.words[from..], slots),
+            (false, 1) => self.find_word::<0, u64>(&keys.words[from..], slots),
+            (true, 1) => self.find_word::<AHEAD, u64>(&keys.words[from..], slots),
             (false, _) => self.find_words::<0>(keys, from, slots),
             (true, _) => self.find_words::<AHEAD>(keys, from, slots),
+        }
+    }
+
+    /// As [`Table::find`], for a single key column of ints that can't be null.
+    pub(super) fn find_plain(&mut self, keys: &[i64], slots: &mut Slots) {
+        match self.memory.len() > PREFETCH_FROM {
+            false => self.find_word::<0, i64>(keys, slots),
+            true => self.find_word::<AHEAD, i64>(keys, slots),
         }
     }
 
@@ -109,15 +120,17 @@ impl Table {
     }
 
     /// Keys of one word that can't be null: the loop that most programs spend their time in.
-    pub(super) fn find_word<const AHEAD: usize>(&mut self, keys: &[u64], slots: &mut Slots) {
+    fn find_word<const AHEAD: usize, K: Word>(&mut self, keys: &[K], slots: &mut Slots) {
+        slots.reserve(keys.len());
         let (start, stride, shift, seed) = (self.memory.start(), self.stride, self.shift, self.seed);
         for (i, key) in keys.iter().enumerate() {
             if AHEAD > 0
                 && let Some(later) = keys.get(i + AHEAD)
             {
-                prefetch(start.wrapping_add((hash_word(*later, seed) >> shift) as usize * stride));
+                prefetch(start.wrapping_add((hash_word(later.word(), seed) >> shift) as usize * stride));
             }
-            let mut at = (hash_word(*key, seed) >> shift) as usize;
+            let key = key.word();
+            let mut at = (hash_word(key, seed) >> shift) as usize;
             let slot = loop {
                 // SAFETY: `at` is below the capacity, so the slot's words lie inside the memory; each slot
                 // has at least two, is aligned to eight bytes, and nobody else refers to it now.
@@ -125,7 +138,7 @@ impl Table {
                     let slot = start.add(at * stride) as *mut u64;
                     (&mut *slot, &mut *slot.add(1))
                 };
-                if *slot_key == *key && *count != 0 {
+                if *slot_key == key && *count != 0 {
                     *count += 1;
                     break count as *mut u64;
                 }
@@ -133,7 +146,7 @@ impl Table {
                     if self.is_full() {
                         return;
                     }
-                    break self.occupy(at, std::slice::from_ref(key));
+                    break self.occupy(at, std::slice::from_ref(&key));
                 }
                 at = (at + 1) & (self.capacity - 1);
             };
@@ -292,19 +305,24 @@ impl Table {
         std::mem::take(&mut self.heap.heaps).into_iter().map(Arc::new).collect()
     }
 
+    /// Frees the slots of groups, while they are still in the cache.
+    pub fn free(&mut self, groups: &[u32]) {
+        groups.iter().for_each(|group| self.slot_mut(*group as usize)[0] = 0);
+        self.n_free += groups.len();
+    }
+
     /// Forgets all groups, and keeps the memory for another window unless most of it lay idle.
     pub fn clear(&mut self) {
         self.heap.heaps.clear();
         let wanted = (self.n_groups * 2).next_power_of_two().max(SMALLEST);
+        let n_taken = self.n_groups - std::mem::take(&mut self.n_free);
         self.n_groups = 0;
         if wanted * 8 <= self.capacity {
             self.capacity = wanted * 2;
             self.shift = 64 - self.capacity.trailing_zeros();
             self.memory = Memory::zeroed(self.stride * self.capacity);
-            return;
-        }
-        for at in 0..self.capacity {
-            self.slot_mut(at)[0] = 0;
+        } else if n_taken > 0 {
+            (0..self.capacity).for_each(|at| self.slot_mut(at)[0] = 0);
         }
     }
 }
@@ -312,6 +330,23 @@ impl Table {
 /// Slots of up to a cache line never straddle one; longer ones begin at one.
 fn stride(size: usize) -> usize {
     if size <= 64 { size.next_power_of_two() } else { size.next_multiple_of(64) }
+}
+
+/// What a key of one word comes as.
+trait Word: Copy {
+    fn word(self) -> u64;
+}
+
+impl Word for u64 {
+    fn word(self) -> u64 {
+        self
+    }
+}
+
+impl Word for i64 {
+    fn word(self) -> u64 {
+        self as u64
+    }
 }
 
 /// Multiplies and folds. A chosen set of keys that collide under one seed does not under another.

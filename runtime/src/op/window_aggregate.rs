@@ -14,10 +14,11 @@ use crate::kernel::groups::{Accumulation, Groups};
 use crate::message::{EventTime, Message, Watermark};
 use crate::op::segment::json_row;
 use crate::operator::{Failure, Operator, Output, Place};
+use crate::watermark::range;
 use millstream_base::Span;
 use millstream_ir::aggregate::{AggregateCall, SlotLayout};
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
-use millstream_ir::column::{Column, ColumnData};
+use millstream_ir::column::{Column, ColumnData, ColumnRef};
 use millstream_ir::engine::AccumulateKernel;
 use millstream_ir::flow::{Node, Schema, WindowAggregate, WindowAssigner};
 use millstream_ir::types::Type;
@@ -43,6 +44,7 @@ pub struct WindowAggregateOperator {
     spare: Vec<Groups>,
     seed: u64,
     watermark: Watermark,
+    all_rows: AllRows,
     /// The first source behind the rows.
     source: Option<u32>,
     n_rows_out: u64,
@@ -80,6 +82,7 @@ impl WindowAggregateOperator {
             spare: vec![],
             seed,
             watermark: Watermark::START,
+            all_rows: AllRows::default(),
             source: None,
             n_rows_out: 0,
         }
@@ -89,29 +92,39 @@ impl WindowAggregateOperator {
         let ColumnData::I64(times) = &batch.columns[self.time].data else { return };
         let source = batch.origin.source;
         self.source = Some(self.source.map_or(source, |known| known.min(source)));
-        let mut rows: Vec<u32> = (0..batch.n_rows as u32).collect();
-        if !batch.late.is_empty() {
-            rows.retain(|row| batch.late.binary_search(row).is_err());
-        }
-        let range = |rows: &[u32]| {
-            let times = rows.iter().map(|row| times[*row as usize]);
-            times.fold((i64::MAX, i64::MIN), |(least, greatest), t| (least.min(t), greatest.max(t)))
-        };
-        let (mut least, greatest) = range(&rows);
-        if least < self.watermark.0 {
-            // No source sends such a row unmarked; one that did would open a window that is gone.
-            rows.retain(|row| times[*row as usize] >= self.watermark.0);
-            least = range(&rows).0;
-        }
-        output.n_late_left_out += (batch.n_rows - rows.len()) as u64;
-        if rows.is_empty() {
+        let in_time = batch.late.is_empty().then(|| range(times)).flatten();
+        if let Some((least, greatest)) = in_time
+            && least >= self.watermark.0
+        {
+            let rows = std::mem::take(&mut self.all_rows).up_to(batch.n_rows);
+            self.route(batch, times, &rows.0[..batch.n_rows], (least, greatest));
+            self.all_rows = rows;
             return;
         }
+        // No source sends a row behind the watermark unmarked; it would open a window that is gone.
+        let is_late =
+            |row: &u32| times[*row as usize] < self.watermark.0 || batch.late.binary_search(row).is_ok();
+        let rows: Vec<u32> = (0..batch.n_rows as u32).filter(|row| !is_late(row)).collect();
+        output.n_late_left_out += (batch.n_rows - rows.len()) as u64;
+        let rows_times: Vec<EventTime> = rows.iter().map(|row| times[*row as usize]).collect();
+        if let Some(range) = range(&rows_times) {
+            self.route(batch, times, &rows, range);
+        }
+    }
+
+    /// Adds rows to their windows; `range` is that of their times.
+    fn route(
+        &mut self,
+        batch: &Batch,
+        times: &[EventTime],
+        rows: &[u32],
+        (least, greatest): (EventTime, EventTime),
+    ) {
         let first = self.assigner.window(least);
         if first.contains(greatest) {
-            return self.add(first, batch, &rows);
+            return self.add(first, batch, rows);
         }
-        for (window, rows) in self.assigner.split(&rows, times) {
+        for (window, rows) in self.assigner.split(rows, times) {
             self.add(window, batch, &rows);
         }
     }
@@ -146,6 +159,8 @@ impl WindowAggregateOperator {
         let (layout, types) = (self.layout.clone(), self.key_types.clone());
         let keys = KeyReader { layout: &layout, types: &types, heaps: &heaps };
         let order = sorted_groups(&groups.table, &keys);
+        // Nearly all batches are full and share the columns of the window's times.
+        let (mut n_times, mut times) = (0, [0; 3].map(|time| constant(time, 0)));
         for part in order.chunks(BATCH_ROWS) {
             part.iter().for_each(|group| groups.table.prefetch(*group));
             let slots: Vec<&[u64]> = part.iter().map(|group| groups.table.slot(*group as usize)).collect();
@@ -156,12 +171,13 @@ impl WindowAggregateOperator {
             for ((call, field), states) in calls {
                 columns.push(result_column(call, field, states.as_mut(), &slots, &mut misfits));
             }
-            for time in [window.start, window.end, window.time()] {
-                let times = std::iter::repeat_n(time, slots.len()).collect();
-                columns.push(Column { data: ColumnData::I64(times), validity: None });
+            if part.len() != n_times {
+                n_times = part.len();
+                times = [window.start, window.end, window.time()].map(|time| constant(time, n_times));
             }
+            let columns = columns.into_iter().map(Arc::new).chain(times.iter().cloned());
             let batch = Batch {
-                columns: columns.into_iter().map(Arc::new).collect(),
+                columns: columns.collect(),
                 n_rows: slots.len(),
                 origin: Origin {
                     source: self.source.unwrap_or(0),
@@ -175,6 +191,7 @@ impl WindowAggregateOperator {
             if batch.n_rows > 0 {
                 output.messages.push(Message::Batch(batch));
             }
+            groups.table.free(part);
         }
     }
 
@@ -223,6 +240,17 @@ impl Operator for WindowAggregateOperator {
             Message::Batch(batch) => self.take_rows(&batch, output),
             Message::Watermark(watermark) => self.take_watermark(watermark, output),
         }
+    }
+}
+
+/// The numbers 0, 1, 2 …, for batches all of whose rows take part.
+#[derive(Default)]
+struct AllRows(Vec<u32>);
+
+impl AllRows {
+    fn up_to(mut self, n: usize) -> AllRows {
+        self.0.extend(self.0.len() as u32..n as u32);
+        self
     }
 }
 
@@ -275,6 +303,11 @@ impl Tumbling {
         }
         parts
     }
+}
+
+fn constant(time: EventTime, n_rows: usize) -> ColumnRef {
+    let times = std::iter::repeat_n(time, n_rows).collect();
+    Arc::new(Column { data: ColumnData::I64(times), validity: None })
 }
 
 fn clamp(time: i128) -> EventTime {
