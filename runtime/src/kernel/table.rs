@@ -123,11 +123,15 @@ impl Table {
     fn find_word<const AHEAD: usize, K: Word>(&mut self, keys: &[K], slots: &mut Slots) {
         slots.reserve(keys.len());
         let (start, stride, shift, seed) = (self.memory.start(), self.stride, self.shift, self.seed);
+        let request = |key: &K| {
+            prefetch(start.wrapping_add((hash_word(key.word(), seed) >> shift) as usize * stride));
+        };
+        keys.iter().take(AHEAD).for_each(request);
         for (i, key) in keys.iter().enumerate() {
             if AHEAD > 0
                 && let Some(later) = keys.get(i + AHEAD)
             {
-                prefetch(start.wrapping_add((hash_word(later.word(), seed) >> shift) as usize * stride));
+                request(later);
             }
             let key = key.word();
             let mut at = (hash_word(key, seed) >> shift) as usize;
@@ -157,6 +161,7 @@ impl Table {
     fn find_words<const AHEAD: usize>(&mut self, keys: &Keys, from: usize, slots: &mut Slots) {
         let words = &keys.words[from * self.key_len..];
         let hashes: Vec<u64> = words.chunks_exact(self.key_len).map(|k| self.hash(k, address_of)).collect();
+        hashes.iter().take(AHEAD).for_each(|hash| self.prefetch((*hash >> self.shift) as u32));
         for (i, key) in words.chunks_exact(self.key_len).enumerate() {
             if AHEAD > 0
                 && let Some(later) = hashes.get(i + AHEAD)
