@@ -31,10 +31,13 @@ pub struct Names<'a> {
     /// Streams and tables kept by queries, each after those that it reads; without those in a cycle.
     pub query_order: Vec<usize>,
     /// For each file the files whose names it sees, with the list of names if `use` gives one.
-    pub(crate) uses: BTreeMap<FileId, Vec<(FileId, Option<BTreeSet<String>>)>>,
+    pub(crate) uses: BTreeMap<FileId, Vec<UsedNames>>,
     /// Names of items that could not be parsed: uses of them are not reported.
     pub(crate) broken: BTreeSet<String>,
 }
+
+/// A file that another uses, with the list of names if `use` gives one.
+pub(crate) type UsedNames = (FileId, Option<BTreeSet<String>>);
 
 /// A source, table or stream.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 
 use super::Checker;
 use super::expr::{error, is_simple};
-use super::numbers::{MAX_DIGITS, Open, Typed, joined_openness, scale_of, to_float};
+use super::numbers::{MAX_DIGITS, Open, Typed, is_int_literal, scale_of, to_float};
 use crate::errors::types as errors;
 use millstream_base::Span;
 use millstream_ir::expr::{CastMode, Expr, ExprKind};
@@ -268,42 +268,37 @@ pub(crate) fn common_type(a: &Type, b: &Type) -> Option<Type> {
 }
 
 /// The type that a list's elements or an `if`'s branches share, and how open it still is.
-/// Literals with a fraction follow the others.
+/// Literals with a fraction follow the others. An error names two that share none.
 pub(super) fn common_of(values: &[Typed]) -> Result<(Type, Open), (Span, Span)> {
-    let mut settled: Option<(Type, Span)> = None;
-    let mut join = |ty: &Type, span: Span| -> Result<(), (Span, Span)> {
-        let joined = match &settled {
-            None => Some(ty.clone()),
-            Some((known, _)) => common_type(known, ty),
-        };
-        let first = settled.as_ref().map_or(span, |(_, s)| *s);
-        settled = Some((joined.ok_or((first, span))?, first));
-        Ok(())
+    let has_float = values.iter().any(|v| !v.is_open() && v.expr.ty.kind == TypeKind::Float);
+    let type_of = |v: &Typed| match v.is_open() && has_float {
+        true => Type::FLOAT.or_null(v.expr.ty.nullable),
+        false => v.expr.ty.clone(),
     };
-    for value in values.iter().filter(|v| !v.is_open()) {
-        join(&value.expr.ty, value.expr.span)?;
-    }
-    let is_float = |ty: &Option<(Type, Span)>| matches!(ty, Some((Type { kind: TypeKind::Float, .. }, _)));
-    let mut open = Open::No;
-    if let Some(first_open) = values.iter().find(|v| v.is_open()) {
-        let literals = values.iter().filter(|v| v.expr.ty.kind != TypeKind::Null);
-        open = literals.fold(first_open.open, |open, v| {
-            let so_far = Typed { expr: first_open.expr.clone(), open };
-            if open == Open::No { open } else { joined_openness(&so_far, v) }
-        });
-    }
-    for value in values.iter().filter(|v| v.is_open()) {
-        if is_float(&settled) {
-            let nullable = value.expr.ty.nullable;
-            settled = settled.map(|(ty, span)| (ty.or_null(nullable), span));
-            continue;
-        }
-        let joined = match &settled {
-            None => Some(value.expr.ty.clone()),
-            Some((known, _)) => common_type(known, &value.expr.ty),
+    let mut joined = None;
+    for (i, value) in values.iter().enumerate() {
+        let ty = type_of(value);
+        joined = match joined {
+            None => Some(ty),
+            Some(so_far) => Some(common_type(&so_far, &ty).ok_or_else(|| {
+                let other = values[..i].iter().find(|v| common_type(&type_of(v), &ty).is_none());
+                (other.unwrap_or(&values[0]).expr.span, value.expr.span)
+            })?),
         };
-        let first = settled.as_ref().map_or(value.expr.span, |(_, s)| *s);
-        settled = Some((joined.ok_or((first, value.expr.span))?, first));
     }
-    Ok((settled.map_or(Type::NULL, |(ty, _)| ty), open))
+    Ok((joined.unwrap_or(Type::NULL), openness_of(values.iter())))
+}
+
+/// Open as long as there are only literals, one of them with a fraction.
+pub(super) fn openness_of<'t>(values: impl Iterator<Item = &'t Typed> + Clone) -> Open {
+    let mut literals = values.filter(|v| v.expr.ty.kind != TypeKind::Null);
+    if !literals.clone().any(Typed::is_open)
+        || !literals.clone().all(|v| v.is_open() || is_int_literal(&v.expr))
+    {
+        Open::No
+    } else if literals.all(|v| v.open == Open::Float) {
+        Open::Float
+    } else {
+        Open::Decimal
+    }
 }

@@ -5,7 +5,7 @@
 //! with decimal types and marked as open; [`Typed::close`] and [`Typed::to_float`] decide.
 
 use super::Checker;
-use super::coerce::cast;
+use super::coerce::{cast, openness_of};
 use super::expr::error;
 use crate::errors::types as errors;
 use crate::scope::Scope;
@@ -105,18 +105,6 @@ pub(super) fn is_int_literal(expr: &Expr) -> bool {
     matches!(expr.kind, ExprKind::Literal(Value::Int(_)))
 }
 
-/// How open an expression made of both is: of literals only.
-pub(super) fn joined_openness(a: &Typed, b: &Typed) -> Open {
-    let is_literal = |t: &Typed| t.is_open() || is_int_literal(&t.expr);
-    if !is_literal(a) || !is_literal(b) || !(a.is_open() || b.is_open()) {
-        Open::No
-    } else if a.open == Open::Float && b.open == Open::Float {
-        Open::Float
-    } else {
-        Open::Decimal
-    }
-}
-
 impl Checker<'_> {
     pub(super) fn negate(&mut self, scope: &Scope, operand: &ast::Expr, span: Span) -> Typed {
         // The least int is the negation of a literal that is no int itself.
@@ -198,24 +186,9 @@ impl Checker<'_> {
         right: Typed,
         span: Span,
     ) -> Typed {
-        let open = joined_openness(&left, &right);
-        let (left, right) = if open == Open::No {
-            let (left_ty, right_ty) = (left.expr.ty.clone(), right.expr.ty.clone());
-            let (left_open, right_open) = (left.is_open(), right.is_open());
-            // An open side looks at the other, which is settled.
-            let a = if right_open { left.expr } else { left.beside(&right_ty) };
-            let b = if left_open { right.expr } else { right.beside(&left_ty) };
-            match (left_open, right_open) {
-                (true, false) => (a, b),
-                (false, true) => {
-                    let b = Typed { expr: b, open: Open::Decimal }.beside(&left_ty);
-                    (a, b)
-                }
-                _ => (a, b),
-            }
-        } else {
-            (left.expr, right.expr)
-        };
+        let open = openness_of([&left, &right].into_iter());
+        let (left, right) =
+            if open == Open::No { self.settle_pair(left, right) } else { (left.expr, right.expr) };
         let nullable = left.ty.nullable || right.ty.nullable;
         let ir_op = match op {
             ast::BinaryOp::Add => BinaryOp::Add,
