@@ -1,0 +1,163 @@
+//! Checks queries: clause by clause from top to bottom, each from the rows that the one above left.
+//! One file per clause; [`Rows`] is what a clause sees and leaves.
+
+mod aggregate;
+mod bindings;
+mod filter;
+mod group;
+mod head;
+mod not_yet;
+mod rows;
+mod select;
+mod time;
+mod union;
+mod unnest;
+mod window;
+
+pub(crate) use head::Known;
+pub(crate) use rows::Rows;
+
+use crate::check::Checker;
+use crate::connectors::Options;
+use crate::errors::clauses as errors;
+use crate::hir;
+use crate::names::Names;
+use crate::scope::Scope;
+use group::PendingGroup;
+use millstream_base::{Diagnostics, FileId, Span};
+use millstream_ir::expr::Expr;
+use millstream_ir::flow::OnError;
+use millstream_ir::types::Type;
+use millstream_syntax::ast;
+use window::OpenWindow;
+
+/// What checking a query needs of the program around it.
+#[derive(Clone, Copy)]
+pub(crate) struct Surroundings<'q> {
+    pub names: &'q Names<'q>,
+    pub options: &'q Options<'q>,
+    pub file: FileId,
+    /// The inputs that have been checked, by their number in [`Names::inputs`].
+    pub inputs: &'q [Known],
+}
+
+pub(crate) struct QueryChecker<'q> {
+    around: Surroundings<'q>,
+    diagnostics: &'q mut Diagnostics,
+    rows: Rows,
+    window: Option<OpenWindow>,
+    /// Set between `group by` and its aggregating select.
+    group: Option<PendingGroup>,
+    /// Where an `emit` may stand: directly below an aggregating select, once.
+    may_emit: bool,
+    on_error: Option<(OnError, Span)>,
+    clauses: Vec<hir::Clause>,
+}
+
+/// The typed form of a query. What is wrong is reported; what comes back is as good as it can be.
+pub(crate) fn check_query(
+    around: Surroundings,
+    query: &ast::Query,
+    diagnostics: &mut Diagnostics,
+) -> (hir::Query, Rows) {
+    let (from, rows) = head::check_head(around, &query.head, diagnostics);
+    let schema = rows.schema();
+    let mut checker = QueryChecker {
+        around,
+        diagnostics,
+        rows,
+        window: None,
+        group: None,
+        may_emit: false,
+        on_error: None,
+        clauses: vec![],
+    };
+    for clause in &query.clauses {
+        checker.clause(clause);
+    }
+    checker.close_group(query.span);
+    let QueryChecker { rows, on_error, clauses, .. } = checker;
+    let on_error = on_error.map_or(OnError::Keep, |(policy, _)| policy);
+    (hir::Query { from, schema, clauses, on_error, span: query.span }, rows)
+}
+
+impl QueryChecker<'_> {
+    fn clause(&mut self, clause: &ast::Clause) {
+        use ast::ClauseKind::*;
+        let span = clause.span;
+        let may_emit = std::mem::take(&mut self.may_emit);
+        if self.group.is_some() && !matches!(clause.kind, Select(_) | OnError(_) | Error) {
+            self.close_group(span);
+        }
+        match &clause.kind {
+            Where(condition) => self.check_where(condition, span),
+            Let(bindings) => self.check_let(bindings, span),
+            Select(items) => self.check_select(items, span),
+            Join(join) => self.check_join(join, span),
+            Window(window) => self.check_window(window, span),
+            GroupBy(group) => self.check_group_by(group, span),
+            Unnest { list, name } => self.check_unnest(list, name, span),
+            Union(streams) => self.check_union(streams, span),
+            Dedupe(dedupe) => self.check_dedupe(dedupe, span),
+            Changes { of, by, keep } => self.check_changes(of, by, keep.as_ref(), span),
+            Top(top) => self.check_top(top, span),
+            OrderBy(keys) => self.check_order_by(keys, span),
+            Throttle { count, per, by } => self.check_throttle(count, per, by, span),
+            Time { time, disorder } => self.check_time(time, disorder.as_ref(), span),
+            Emit(emit) => self.check_emit(emit, may_emit, span),
+            OnError(policy) => {
+                self.may_emit = may_emit;
+                self.check_on_error(policy, span);
+            }
+            Error => self.rows.known = false,
+        }
+    }
+
+    /// Reports a `group by` that its aggregating select does not follow.
+    fn close_group(&mut self, next: Span) {
+        if let Some(group) = self.group.take() {
+            self.diagnostics.push(errors::group_without_select(group.span, next));
+        }
+    }
+
+    fn check_on_error(&mut self, policy: &ast::Policy, span: Span) {
+        let checked = self.around.options.check_policy(self.around, policy, self.diagnostics);
+        match &self.on_error {
+            Some((_, first)) => self.diagnostics.push(errors::second_on_error(span, *first)),
+            None => self.on_error = Some((checked, span)),
+        }
+    }
+
+    fn checker(&mut self) -> Checker<'_> {
+        Checker::new(self.around.names, self.around.file, self.diagnostics)
+    }
+
+    /// What the expressions of a clause can see.
+    fn scope(&self) -> Scope {
+        let mut scope = self.rows.scope();
+        if let Some(window) = &self.window {
+            window.add_columns(&mut scope);
+        }
+        scope
+    }
+
+    /// An expression over the rows as they are.
+    fn expr(&mut self, expr: &ast::Expr, expected: Option<&Type>) -> Expr {
+        if !self.rows.known {
+            return unknown(expr.span);
+        }
+        let scope = self.scope();
+        let mut checked = self.checker().check_expr(&scope, expr, expected);
+        self.place_window(&mut checked);
+        checked
+    }
+
+    fn push(&mut self, kind: hir::ClauseKind, span: Span) {
+        self.clauses.push(hir::Clause { kind, span, schema: self.rows.schema() });
+    }
+}
+
+/// An expression about which nothing is known, because something above it is wrong.
+fn unknown(span: Span) -> Expr {
+    Expr::literal(millstream_ir::value::Value::Null, Type::ERROR, span)
+}

@@ -1,0 +1,27 @@
+//! `let x = E, …`: adds columns; a later one sees those before it.
+
+use super::QueryChecker;
+use super::rows::RowColumn;
+use crate::errors::clauses as errors;
+use crate::hir::ClauseKind;
+use millstream_base::Span;
+use millstream_syntax::ast;
+
+impl QueryChecker<'_> {
+    pub(super) fn check_let(&mut self, bindings: &[ast::Binding], span: Span) {
+        let mut values = vec![];
+        for binding in bindings {
+            let value = self.expr(&binding.value, None);
+            let name = &binding.name;
+            if let Some((_, first)) = self.rows.find(&name.text) {
+                self.diagnostics.push(errors::column_exists(name.span, &name.text, first.span));
+                continue;
+            }
+            self.rows.columns.push(RowColumn::new(name.text.as_str(), value.ty.clone(), name.span));
+            values.push(value);
+        }
+        if !values.is_empty() {
+            self.push(ClauseKind::Let(values), span);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! `from S as a`, and what any reference to rows resolves to: a source, a stream, a side stream.
+
+use super::{Rows, Surroundings};
+use crate::errors::names as names_errors;
+use crate::errors::{clauses as errors, unsupported};
+use crate::hir::{ClauseKind, Input, InputId, Side};
+use crate::lower::{errors_schema, late_schema};
+use crate::names::InputKind;
+use millstream_base::{Diagnostics, Span};
+use millstream_ir::flow::Schema;
+use millstream_syntax::ast;
+
+/// What has been found out about a source, table or stream so far.
+#[derive(Debug)]
+pub(crate) enum Known {
+    /// Wrong, not carried out, or part of a circle; reported.
+    Unknown,
+    Input(Input),
+}
+
+pub(super) fn check_head(
+    around: Surroundings,
+    head: &ast::QueryHead,
+    diagnostics: &mut Diagnostics,
+) -> (crate::hir::Rows, Rows) {
+    match &head.kind {
+        ast::QueryHeadKind::From(from) => {
+            let (reference, schema) = check_reference(around, &from.stream, diagnostics);
+            let alias = from.alias.as_ref().unwrap_or(from.stream.name());
+            let rows = match schema {
+                Some(schema) => Rows::of_schema(&schema, &alias.text, alias.span),
+                None => Rows::unknown(),
+            };
+            (reference, rows)
+        }
+        ast::QueryHeadKind::Match(query) => {
+            super::not_yet::check_match(around, query, head.span, diagnostics);
+            (no_rows(head.span), Rows::unknown())
+        }
+        ast::QueryHeadKind::Error => (no_rows(head.span), Rows::unknown()),
+    }
+}
+
+fn no_rows(span: Span) -> crate::hir::Rows {
+    crate::hir::Rows { of: InputId(usize::MAX), side: Side::Main, span }
+}
+
+/// The rows that a name stands for, and their columns if they are known.
+pub(crate) fn check_reference(
+    around: Surroundings,
+    reference: &ast::StreamRef,
+    diagnostics: &mut Diagnostics,
+) -> (crate::hir::Rows, Option<Schema>) {
+    let name = reference.name();
+    let Some((number, input)) = around.names.input(around.file, &name.text) else {
+        if !around.names.is_broken(&name.text) {
+            let nearest = around.names.nearest_input(around.file, &name.text);
+            diagnostics.push(names_errors::unknown_input(name.span, &name.text, nearest));
+        }
+        return (no_rows(name.span), None);
+    };
+    let side = match reference {
+        ast::StreamRef::Named(_) => Side::Main,
+        ast::StreamRef::Late(_) => Side::Late,
+        ast::StreamRef::Errors(_) => Side::Errors,
+    };
+    let rows = crate::hir::Rows { of: InputId(number), side, span: name.span };
+    if side == Side::Errors {
+        return (rows, Some(errors_schema()));
+    }
+    if let InputKind::Table { .. } = input.kind {
+        diagnostics.push(unsupported::table(name.span, &name.text));
+        return (rows, None);
+    }
+    let Some(Known::Input(known)) = around.inputs.get(number) else { return (rows, None) };
+    let schema = match side {
+        Side::Main => known.schema().clone(),
+        _ => late_rows(known, name, diagnostics),
+    };
+    (rows, Some(schema))
+}
+
+/// The columns of `late(NAME)`, which has to be something that sets late rows aside.
+fn late_rows(input: &Input, name: &ast::Name, diagnostics: &mut Diagnostics) -> Schema {
+    let schema = input.schema();
+    match input {
+        Input::Source(source) => {
+            if source.time.is_none() {
+                diagnostics.push(errors::nothing_late(name.span, &name.text, "it has no `time`"));
+            }
+        }
+        Input::Stream(stream) => {
+            let times: Vec<_> =
+                stream.query.clauses.iter().filter(|c| matches!(c.kind, ClauseKind::Time { .. })).collect();
+            match times[..] {
+                [] => diagnostics.push(errors::nothing_late(name.span, &name.text, "it has no `time` clause")),
+                [time] => {
+                    if !same_visible(&time.schema, schema) {
+                        diagnostics.push(errors::late_columns_differ(name.span, &name.text, time.span));
+                    }
+                    return late_schema(&time.schema);
+                }
+                [_, second, ..] => {
+                    diagnostics.push(errors::late_columns_differ(name.span, &name.text, second.span));
+                }
+            }
+        }
+    }
+    late_schema(schema)
+}
+
+fn same_visible(a: &Schema, b: &Schema) -> bool {
+    let columns = |s: &Schema| s.visible().map(|(_, c)| (c.name.clone(), c.ty.clone())).collect::<Vec<_>>();
+    columns(a) == columns(b)
+}

@@ -1,0 +1,112 @@
+//! The rows between two clauses: their columns, what qualifies them, and what is known of their nulls.
+
+use crate::check::Facts;
+use crate::scope::{Scope, ScopeColumn};
+use millstream_base::Span;
+use millstream_ir::expr::{Expr, ExprKind};
+use millstream_ir::flow::{Column, Schema};
+use millstream_ir::types::Type;
+use std::sync::Arc;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Rows {
+    pub columns: Vec<RowColumn>,
+    /// The column that holds the event time.
+    pub time: usize,
+    /// What conditions have proved.
+    pub facts: Facts,
+    /// Whether the columns are known. Where they are not, which has been reported, nothing is said of
+    /// the names in expressions.
+    pub known: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct RowColumn {
+    pub name: Arc<str>,
+    pub ty: Type,
+    pub hidden: bool,
+    /// The alias in front of the point.
+    pub qualifier: Option<Arc<str>>,
+    /// Where it was declared.
+    pub span: Span,
+}
+
+impl RowColumn {
+    pub fn new(name: impl Into<Arc<str>>, ty: Type, span: Span) -> RowColumn {
+        RowColumn { name: name.into(), ty, hidden: false, qualifier: None, span }
+    }
+}
+
+impl Rows {
+    /// Rows of which nothing is known but that they have a time.
+    pub fn unknown() -> Rows {
+        let time = RowColumn { hidden: true, ..RowColumn::new("time", Type::TIMESTAMP, Span::default()) };
+        Rows { columns: vec![time], time: 0, facts: Facts::default(), known: false }
+    }
+
+    pub fn of_schema(schema: &Schema, qualifier: &str, span: Span) -> Rows {
+        let qualifier: Arc<str> = qualifier.into();
+        let column = |c: &Column| RowColumn {
+            name: c.name.clone(),
+            ty: c.ty.clone(),
+            hidden: c.hidden,
+            qualifier: Some(qualifier.clone()),
+            span,
+        };
+        let columns = schema.columns.iter().map(column).collect();
+        Rows { columns, time: schema.time, facts: Facts::default(), known: true }
+    }
+
+    pub fn schema(&self) -> Schema {
+        let column =
+            |c: &RowColumn| Column { name: c.name.clone(), ty: c.ty.clone(), hidden: c.hidden };
+        Schema { columns: self.columns.iter().map(column).collect(), time: self.time }
+    }
+
+    pub fn scope(&self) -> Scope {
+        let columns = self.visible().map(|(number, column)| {
+            let scoped = ScopeColumn::new(column.name.clone(), number, column.ty.clone(), column.span);
+            match &column.qualifier {
+                Some(qualifier) => scoped.qualified(qualifier.clone()),
+                None => scoped,
+            }
+        });
+        let mut scope = Scope::new(columns.collect());
+        scope.narrow(self.facts.clone());
+        scope
+    }
+
+    pub fn visible(&self) -> impl Iterator<Item = (usize, &RowColumn)> {
+        self.columns.iter().enumerate().filter(|(_, c)| !c.hidden)
+    }
+
+    pub fn find(&self, name: &str) -> Option<(usize, &RowColumn)> {
+        self.visible().find(|(_, c)| &*c.name == name)
+    }
+
+    /// Takes into account that a condition holds.
+    pub fn narrow(&mut self, facts: Facts) {
+        self.facts.extend(facts);
+        for (number, column) in self.columns.iter_mut().enumerate() {
+            if column.ty.nullable && self.facts.column_is_present(number) {
+                column.ty = column.ty.clone().required();
+            }
+        }
+    }
+
+    pub fn column_expr(&self, number: usize, span: Span) -> Expr {
+        let ty = self.columns.get(number).map_or(Type::ERROR, |c| c.ty.clone());
+        Expr::column(number, ty, span)
+    }
+
+    /// The rows of a select: these columns with their values, and the time, hidden if it is not among them.
+    pub fn selected(&self, mut columns: Vec<RowColumn>, mut values: Vec<Expr>, span: Span) -> (Rows, Vec<Expr>) {
+        let is_time = |value: &Expr| matches!(value.kind, ExprKind::Column(c) if c == self.time);
+        let time = values.iter().position(is_time).unwrap_or_else(|| {
+            columns.push(RowColumn { hidden: true, ..RowColumn::new("time", Type::TIMESTAMP, span) });
+            values.push(self.column_expr(self.time, span));
+            values.len() - 1
+        });
+        (Rows { columns, time, facts: Facts::default(), known: self.known }, values)
+    }
+}

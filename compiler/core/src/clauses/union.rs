@@ -1,0 +1,55 @@
+//! `union a, b`: the rows of other streams too; columns agree by name and type.
+
+use super::QueryChecker;
+use super::head::check_reference;
+use crate::check::Facts;
+use crate::errors::clauses as errors;
+use crate::hir::ClauseKind;
+use millstream_base::Span;
+use millstream_ir::flow::Schema;
+use millstream_ir::types::Type;
+use millstream_syntax::ast;
+
+impl QueryChecker<'_> {
+    pub(super) fn check_union(&mut self, streams: &[ast::StreamRef], span: Span) {
+        let mut others = vec![];
+        // What was proved of these rows was not proved of the others.
+        self.rows.facts = Facts::default();
+        for stream in streams {
+            let (rows, schema) = check_reference(self.around, stream, self.diagnostics);
+            if let Some(schema) = schema
+                && self.rows.known
+            {
+                self.agree(stream.name(), &schema);
+                others.push(rows);
+            }
+        }
+        // The time has a column of its own unless it is one that the program sees in every stream.
+        self.push(ClauseKind::Union(others), span);
+    }
+
+    /// Reports the first column that the other stream lacks, has in addition or has of another type; a
+    /// column that is nullable there is nullable here.
+    fn agree(&mut self, name: &ast::Name, other: &Schema) {
+        let with = |text: String| errors::union_columns_differ(name.span, &name.text, &text);
+        for (_, column) in other.visible() {
+            if self.rows.find(&column.name).is_none() {
+                self.diagnostics.push(with(format!("`{}` has `{}` in addition", name.text, column.name)));
+                return;
+            }
+        }
+        for column in self.rows.columns.iter_mut().filter(|c| !c.hidden) {
+            let Some((_, theirs)) = other.visible().find(|(_, c)| c.name == column.name) else {
+                self.diagnostics.push(with(format!("`{}` has no `{}`", name.text, column.name)));
+                return;
+            };
+            let same = theirs.ty.kind == column.ty.kind || theirs.ty.is_error() || column.ty.is_error();
+            if !same {
+                let (here, there) = (&column.ty, &theirs.ty);
+                self.diagnostics.push(with(format!("`{}` is a {here} here and a {there} there", column.name)));
+                return;
+            }
+            column.ty = Type { nullable: column.ty.nullable || theirs.ty.nullable, ..column.ty.clone() };
+        }
+    }
+}
