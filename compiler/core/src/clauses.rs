@@ -17,7 +17,7 @@ mod window;
 pub(crate) use head::Known;
 pub(crate) use rows::Rows;
 
-use crate::check::Checker;
+use crate::check::{Aggregates, Checker};
 use crate::connectors::Options;
 use crate::errors::clauses as errors;
 use crate::hir;
@@ -50,6 +50,8 @@ pub(crate) struct QueryChecker<'q> {
     group: Option<PendingGroup>,
     /// Where an `emit` may stand: directly below an aggregating select, once.
     may_emit: bool,
+    /// Set while an aggregating select is checked.
+    aggregates: Option<Aggregates>,
     on_error: Option<(OnError, Span)>,
     clauses: Vec<hir::Clause>,
 }
@@ -69,6 +71,7 @@ pub(crate) fn check_query(
         window: None,
         group: None,
         may_emit: false,
+        aggregates: None,
         on_error: None,
         clauses: vec![],
     };

@@ -106,7 +106,7 @@ pub enum ClauseKind {
     Union(Vec<Rows>),
     /// Changes no row; what the aggregating select below it refers to.
     Window(WindowAssigner),
-    /// `time E`; the new time becomes the last, hidden column.
+    /// `time E`; unless E is a column, the new time becomes the last, hidden one.
     Time {
         time: Expr,
         disorder: i64,

@@ -143,11 +143,15 @@ impl Lowering<'_> {
             }
             ClauseKind::Window(_) => input,
             ClauseKind::Time { time, disorder } => {
+                let assign = Operator::AssignTime { disorder: *disorder };
+                if matches!(time.kind, ExprKind::Column(_)) {
+                    return Some(self.add(owner, span, vec![input], schema, assign));
+                }
                 let operator = Operator::Let(vec![time.clone()]);
                 let before = self.plan.node(input).schema.time;
                 let with_old_time = Schema { time: before, ..schema.clone() };
                 let with_time = self.add(owner, span, vec![input], with_old_time, operator);
-                self.add(owner, span, vec![with_time], schema, Operator::AssignTime { disorder: *disorder })
+                self.add(owner, span, vec![with_time], schema, assign)
             }
             ClauseKind::Aggregate(aggregate) => self.aggregate(owner, input, aggregate, clause),
         })

@@ -1,7 +1,7 @@
 //! `group by E [as n], …`: waits for the aggregating select that must follow.
 
 use super::{QueryChecker, select};
-use crate::errors::{clauses as errors, unsupported};
+use crate::errors::{clauses as errors, not_yet};
 use millstream_base::Span;
 use millstream_ir::expr::Expr;
 use millstream_ir::types::Type;
@@ -41,13 +41,13 @@ impl QueryChecker<'_> {
         match &group.bound {
             Some(ast::GroupBound::Until(until)) => {
                 self.expr(until, Some(&Type::TIMESTAMP));
-                self.diagnostics.push(unsupported::group_until(until.span));
+                self.diagnostics.push(not_yet::group_until(until.span));
             }
             Some(ast::GroupBound::Keep(keep)) => {
                 self.check_keep(keep);
-                self.diagnostics.push(unsupported::running_aggregate(span));
+                self.diagnostics.push(not_yet::running_aggregate(span));
             }
-            None if self.window.is_none() => self.diagnostics.push(unsupported::running_aggregate(span)),
+            None if self.window.is_none() => self.diagnostics.push(not_yet::running_aggregate(span)),
             None => {}
         }
         self.group = Some(PendingGroup { keys, span });

@@ -2,7 +2,7 @@
 
 use super::{Rows, Surroundings};
 use crate::errors::names as names_errors;
-use crate::errors::{clauses as errors, unsupported};
+use crate::errors::{clauses as errors, not_yet};
 use crate::hir::{ClauseKind, Input, InputId, Side};
 use crate::lower::{errors_schema, late_schema};
 use crate::names::InputKind;
@@ -69,7 +69,7 @@ pub(crate) fn check_reference(
         return (rows, Some(errors_schema()));
     }
     if let InputKind::Table { .. } = input.kind {
-        diagnostics.push(unsupported::table(name.span, &name.text));
+        diagnostics.push(not_yet::table(name.span, &name.text));
         return (rows, None);
     }
     let Some(Known::Input(known)) = around.inputs.get(number) else { return (rows, None) };

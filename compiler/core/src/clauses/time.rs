@@ -22,18 +22,14 @@ impl QueryChecker<'_> {
         if !self.rows.known {
             return;
         }
-        if let ExprKind::Column(column) = value.kind {
-            self.rows.time = column;
-            self.rows_without_new_column(value, disorder, span);
-            return;
+        match value.kind {
+            ExprKind::Column(column) => self.rows.time = column,
+            _ => {
+                let column = RowColumn { hidden: true, ..RowColumn::new("time", Type::TIMESTAMP, span) };
+                self.rows.columns.push(column);
+                self.rows.time = self.rows.columns.len() - 1;
+            }
         }
-        let column = RowColumn { hidden: true, ..RowColumn::new("time", Type::TIMESTAMP, span) };
-        self.rows.columns.push(column);
-        self.rows.time = self.rows.columns.len() - 1;
         self.push(ClauseKind::Time { time: value, disorder }, span);
-    }
-
-    fn rows_without_new_column(&mut self, time: millstream_ir::expr::Expr, disorder: i64, span: Span) {
-        self.push(ClauseKind::Time { time, disorder }, span);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::QueryChecker;
 use super::head::check_reference;
+use super::rows::RowColumn;
 use crate::check::Facts;
 use crate::errors::clauses as errors;
 use crate::hir::ClauseKind;
@@ -13,8 +14,7 @@ use millstream_syntax::ast;
 impl QueryChecker<'_> {
     pub(super) fn check_union(&mut self, streams: &[ast::StreamRef], span: Span) {
         let mut others = vec![];
-        // What was proved of these rows was not proved of the others.
-        self.rows.facts = Facts::default();
+        self.own_time_column(span);
         for stream in streams {
             let (rows, schema) = check_reference(self.around, stream, self.diagnostics);
             if let Some(schema) = schema
@@ -24,8 +24,17 @@ impl QueryChecker<'_> {
                 others.push(rows);
             }
         }
-        // The time has a column of its own unless it is one that the program sees in every stream.
         self.push(ClauseKind::Union(others), span);
+    }
+
+    /// The visible columns, and the time in a column of its own: what the other streams have under the
+    /// name of a visible time may be something else. What was proved of these rows does not hold there.
+    fn own_time_column(&mut self, span: Span) {
+        self.rows.facts = Facts::default();
+        self.rows.columns.retain(|c| !c.hidden);
+        let time = RowColumn { hidden: true, ..RowColumn::new("time", Type::TIMESTAMP, span) };
+        self.rows.columns.push(time);
+        self.rows.time = self.rows.columns.len() - 1;
     }
 
     /// Reports the first column that the other stream lacks, has in addition or has of another type; a

@@ -1,7 +1,7 @@
 //! `window …`: opens a scope in which the rows are those of a window, up to the clause that closes it.
 
 use super::QueryChecker;
-use crate::errors::{clauses as errors, unsupported};
+use crate::errors::{clauses as errors, not_yet};
 use crate::hir::ClauseKind;
 use crate::scope::{Scope, ScopeColumn};
 use millstream_base::Span;
@@ -50,8 +50,8 @@ impl QueryChecker<'_> {
 
     fn assigner(&mut self, window: &ast::Window, span: Span) -> WindowAssigner {
         use ast::WindowKind::*;
-        let mut not_yet = |checker: &mut Self, what: &str| {
-            checker.diagnostics.push(unsupported::window_kind(window.kind_span, what));
+        let report = |checker: &mut Self, what: &str| {
+            checker.diagnostics.push(not_yet::window_kind(window.kind_span, what));
         };
         let mut size = None;
         match &window.kind {
@@ -59,28 +59,28 @@ impl QueryChecker<'_> {
                 size = self.checker().check_positive_duration(duration);
             }
             Tumbling(other) => {
-                not_yet(self, size_word("window tumbling", other));
+                report(self, size_word("window tumbling", other));
                 self.check_size(other);
             }
             Hopping { size, every } => {
-                not_yet(self, "window hopping");
+                report(self, "window hopping");
                 self.check_size(size);
                 self.check_size(every);
             }
             Cumulative { size, every } => {
-                not_yet(self, "window cumulative");
+                report(self, "window cumulative");
                 self.checker().check_positive_duration(size);
                 self.checker().check_positive_duration(every);
             }
             Session { gap } => {
-                not_yet(self, "window session");
+                report(self, "window session");
                 self.checker().check_positive_duration(gap);
             }
             Sliding(size) => {
-                not_yet(self, "window sliding");
+                report(self, "window sliding");
                 self.check_size(size);
             }
-            Running => not_yet(self, "window running"),
+            Running => report(self, "window running"),
         }
         let offset = window.offset.as_ref().and_then(|o| self.checker().check_duration(o)).unwrap_or(0);
         let _ = span;
@@ -104,30 +104,30 @@ impl QueryChecker<'_> {
     /// Options that are not carried out yet, or that do not belong to the kind of window.
     fn check_window_options(&mut self, window: &ast::Window, span: Span) {
         if let Some(zone) = &window.zone {
-            self.diagnostics.push(unsupported::window_option(zone.span, "in \"Zone\""));
+            self.diagnostics.push(not_yet::window_option(zone.span, "in \"Zone\""));
         }
         if let Some(max) = &window.max {
             self.checker().check_positive_duration(max);
-            self.diagnostics.push(unsupported::window_option(max.span, "max"));
+            self.diagnostics.push(not_yet::window_option(max.span, "max"));
         }
         if let Some(lateness) = &window.lateness {
             self.checker().check_positive_duration(lateness);
-            self.diagnostics.push(unsupported::window_option(lateness.span, "lateness"));
+            self.diagnostics.push(not_yet::window_option(lateness.span, "lateness"));
         }
         if let Some(fill) = &window.fill {
             self.checker().check_positive_duration(&fill.duration);
-            self.diagnostics.push(unsupported::window_option(fill.span, "fill"));
+            self.diagnostics.push(not_yet::window_option(fill.span, "fill"));
         }
         for key in &window.by {
             self.expr(key, None);
         }
         if let Some(first) = window.by.first() {
-            self.diagnostics.push(unsupported::window_option(first.span, "by"));
+            self.diagnostics.push(not_yet::window_option(first.span, "by"));
         }
         if let Some(keep) = &window.keep {
             self.check_keep(keep);
             let option = if matches!(keep.kind, ast::KeepKind::Forever) { "forever" } else { "expire" };
-            self.diagnostics.push(unsupported::window_option(keep.span, option));
+            self.diagnostics.push(not_yet::window_option(keep.span, option));
         }
         let _ = span;
     }

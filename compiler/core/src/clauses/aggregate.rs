@@ -1,0 +1,192 @@
+//! The aggregating select: what `group by`, or an aggregate in a `select`, makes of a window's rows.
+//!
+//! Its expressions are checked against the rows of the group with the keys behind them; what is then
+//! neither part of a key nor inside an aggregate differs from row to row and is an error.
+
+use super::QueryChecker;
+use super::group::PendingGroup;
+use super::window::{WINDOW_END, WINDOW_START};
+use crate::check::{Aggregates, Checker};
+use crate::errors::clauses as errors;
+use crate::errors::names as names_errors;
+use crate::hir::{self, ClauseKind};
+use crate::scope::{Lookup, Scope, ScopeColumn};
+use millstream_base::Span;
+use millstream_ir::expr::{Expr, ExprKind};
+use millstream_ir::flow::{Column, Schema, WindowAssigner};
+use millstream_ir::types::Type;
+use millstream_syntax::ast;
+
+impl QueryChecker<'_> {
+    pub(super) fn check_aggregating_select(
+        &mut self,
+        items: &[ast::SelectItem],
+        group: Option<PendingGroup>,
+        span: Span,
+    ) {
+        let group = group.unwrap_or(PendingGroup { keys: vec![], span });
+        let window = self.take_window();
+        let per_row = window.as_ref().is_some_and(|w| w.per_row);
+        let n_inputs = self.rows.columns.len();
+        let first_call = n_inputs + group.keys.len();
+        let scope = self.group_scope(&group, window.as_ref().map(|w| w.span));
+        // Arguments see the rows of the group, and their window.
+        self.window = window.clone();
+        self.aggregates = Some(Aggregates::new(self.scope(), first_call));
+        let mut selected = vec![];
+        for item in items {
+            match &item.kind {
+                ast::SelectItemKind::Star(star) if star.of.is_none() && !per_row && self.rows.known => {
+                    self.diagnostics.push(errors::star_of_group(item.span));
+                }
+                _ => self.select_item(item, items, &scope, &mut selected),
+            }
+        }
+        let mut uses = self.aggregates.take().map(|a| a.uses).unwrap_or_default();
+        for found in &mut uses {
+            found.argument.iter_mut().for_each(|a| self.place_window(a));
+            found.filter.iter_mut().for_each(|f| self.place_window(f));
+        }
+        self.window = None;
+        self.may_emit = true;
+        let places = Places {
+            keys: group.keys.iter().map(|k| &k.value).collect(),
+            n_inputs,
+            n_calls: uses.len(),
+        };
+        for column in &mut selected {
+            let mut outside = vec![];
+            places.place(&mut column.value, &mut outside);
+            if per_row || column.value.ty.is_error() {
+                continue;
+            }
+            for (number, span) in outside {
+                let name = self.rows.columns.get(number).map_or("?", |c| &c.name);
+                self.diagnostics.push(names_errors::not_grouped(span, name));
+            }
+        }
+        let mut grouped: Vec<Column> = vec![];
+        for key in &group.keys {
+            let name = key.name.clone().unwrap_or_else(|| "key".into());
+            grouped.push(Column { name, ty: key.value.ty.clone(), hidden: false });
+        }
+        for found in &uses {
+            let (name, _) = found.function.words();
+            grouped.push(Column { name: name.into(), ty: found.result.clone(), hidden: false });
+        }
+        for name in ["window.start", "window.end", "time"] {
+            grouped.push(Column { name: name.into(), ty: Type::TIMESTAMP, hidden: true });
+        }
+        let time = grouped.len() - 1;
+        self.rows.columns = grouped
+            .iter()
+            .map(|c| super::rows::RowColumn { hidden: c.hidden, ..super::rows::RowColumn::new(c.name.clone(), c.ty.clone(), span) })
+            .collect();
+        self.rows.time = time;
+        let keys = group.keys.into_iter().map(|k| k.value).collect();
+        let call = |found: crate::check::AggregateUse| hir::AggregateCall {
+            function: found.function,
+            argument: found.argument,
+            filter: found.filter,
+            ignore_null: found.ignore_null,
+            result: found.result,
+            span: found.span,
+        };
+        let calls = uses.into_iter().map(call).collect();
+        let assigner = window.map_or(WindowAssigner::Tumbling { size: 1, offset: 0 }, |w| w.assigner);
+        let group_span = group.span;
+        self.finish_select(selected, span, |select| {
+            ClauseKind::Aggregate(hir::Aggregate {
+                window: assigner,
+                keys,
+                calls,
+                select,
+                grouped: Schema { columns: grouped, time },
+                group_span,
+            })
+        });
+    }
+
+    /// What the select sees: the rows of the group, and the keys behind them by the names they have.
+    fn group_scope(&self, group: &PendingGroup, window: Option<Span>) -> Scope {
+        let mut scope = Scope::default();
+        let rows = self.rows.scope();
+        let is_plain = |name: &str| group.keys.iter().any(|k| k.name.as_deref() == Some(name));
+        for column in rows.columns() {
+            // A key's own column is reached through the key, whatever the key is called.
+            let hidden_by_key = is_plain(&column.name);
+            scope.add_column(ScopeColumn {
+                qualified_only: column.qualified_only || hidden_by_key,
+                ..column.clone()
+            });
+        }
+        scope.narrow(rows.facts().clone());
+        for (i, key) in group.keys.iter().enumerate() {
+            if let Some(name) = &key.name {
+                let number = self.rows.columns.len() + i;
+                scope.add_column(ScopeColumn::new(name.clone(), number, key.value.ty.clone(), key.span));
+            }
+        }
+        if let Some(span) = window {
+            for (name, number) in [("start", WINDOW_START), ("end", WINDOW_END)] {
+                let column = ScopeColumn::new(name, number, Type::TIMESTAMP, span);
+                scope.add_column(column.only_qualified("window"));
+            }
+        }
+        scope
+    }
+
+    /// Checks with the aggregates of the select at hand, if this is an aggregating one.
+    pub(super) fn select_checker<T>(&mut self, check: impl FnOnce(&mut Checker) -> T) -> T {
+        let aggregates = self.aggregates.take();
+        let mut checker = self.checker();
+        checker.aggregates = aggregates;
+        let result = check(&mut checker);
+        let aggregates = checker.aggregates.take();
+        self.aggregates = aggregates;
+        result
+    }
+
+    pub(super) fn aggregates_see(&self, name: &str) -> bool {
+        self.aggregates.as_ref().is_some_and(|a| !matches!(a.rows.lookup(name), Lookup::Missing))
+    }
+}
+
+/// From the columns that the select was checked against to those of the groups.
+struct Places<'k> {
+    keys: Vec<&'k Expr>,
+    n_inputs: usize,
+    n_calls: usize,
+}
+
+impl Places<'_> {
+    /// Replaces keys, calls and the window's bounds; collects the columns that are none of these.
+    fn place(&self, expr: &mut Expr, outside: &mut Vec<(usize, Span)>) {
+        let n_keys = self.keys.len();
+        if let Some(key) = self.keys.iter().position(|key| is_key(expr, key)) {
+            expr.kind = ExprKind::Column(key);
+            return;
+        }
+        if let ExprKind::Column(number) = &mut expr.kind {
+            *number = match *number {
+                WINDOW_START => n_keys + self.n_calls,
+                WINDOW_END => n_keys + self.n_calls + 1,
+                number if number >= self.n_inputs => number - self.n_inputs,
+                number => {
+                    outside.push((number, expr.span));
+                    number
+                }
+            };
+            return;
+        }
+        expr.children_mut().into_iter().for_each(|part| self.place(part, outside));
+    }
+}
+
+fn is_key(expr: &Expr, key: &Expr) -> bool {
+    match (&expr.kind, &key.kind) {
+        (ExprKind::Column(a), ExprKind::Column(b)) => a == b,
+        (ExprKind::Literal(_), _) => false,
+        _ => expr.same(key),
+    }
+}

@@ -1,0 +1,195 @@
+//! Clauses that the language has and this version does not carry out yet: each is rejected by name,
+//! and what it says is checked as far as it can be, so that other mistakes in it are still found.
+
+use super::head::check_reference;
+use super::rows::RowColumn;
+use super::{QueryChecker, Surroundings};
+use crate::check::Checker;
+use crate::errors::{clauses as errors, not_yet};
+use millstream_base::{Diagnostics, Span};
+use millstream_ir::types::Type;
+use millstream_syntax::ast;
+
+impl QueryChecker<'_> {
+    pub(super) fn check_join(&mut self, join: &ast::Join, span: Span) {
+        use ast::JoinKind::*;
+        let (word, rows_of_right) = match join.kind {
+            Inner => ("join", Some(false)),
+            Left => ("left join", Some(true)),
+            Right => ("right join", Some(false)),
+            Full => ("full join", Some(true)),
+            Semi => ("semi join", None),
+            Anti => ("anti join", None),
+        };
+        self.diagnostics.push(not_yet::join(span, word));
+        let is_table = self.around.names.input(self.around.file, &join.stream.name().text).is_some_and(
+            |(_, input)| matches!(input.kind, crate::names::InputKind::Table { .. }),
+        );
+        let schema = match is_table {
+            true => None,
+            false => check_reference(self.around, &join.stream, self.diagnostics).1,
+        };
+        let before = self.rows.clone();
+        match &schema {
+            Some(schema) => {
+                let alias = join.alias.as_ref().unwrap_or(join.stream.name());
+                for (_, column) in schema.visible() {
+                    let column = RowColumn::new(column.name.clone(), column.ty.clone(), alias.span);
+                    self.rows.columns.push(RowColumn { qualifier: Some(alias.text.as_str().into()), ..column });
+                }
+            }
+            None => self.rows.known = false,
+        }
+        if self.rows.known {
+            let scope = self.scope();
+            self.checker().check_condition(&scope, &join.on);
+        }
+        if let Some(as_of) = &join.as_of {
+            self.expr(as_of, Some(&Type::TIMESTAMP));
+        }
+        if let Some(range) = &join.within {
+            let mut checker = self.checker();
+            for bound in range.low.iter().chain([&range.high]) {
+                checker.check_duration(bound);
+            }
+        }
+        match rows_of_right {
+            None => self.rows = before,
+            Some(nullable) => {
+                for column in self.rows.columns.iter_mut().skip(before.columns.len()) {
+                    column.ty = column.ty.clone().or_null(nullable);
+                }
+            }
+        }
+        if schema.is_none() && rows_of_right.is_some() {
+            self.rows.known = false;
+        }
+    }
+
+    pub(super) fn check_dedupe(&mut self, dedupe: &ast::Dedupe, span: Span) {
+        self.diagnostics.push(not_yet::row_history(span, "dedupe"));
+        self.check_all(&dedupe.by);
+        match &dedupe.keep {
+            ast::DedupeKeep::FirstWithin(duration) => {
+                self.checker().check_positive_duration(duration);
+            }
+            ast::DedupeKeep::Last(keep) => keep.iter().for_each(|k| self.check_keep(k)),
+        }
+    }
+
+    pub(super) fn check_changes(
+        &mut self,
+        of: &[ast::Expr],
+        by: &[ast::Expr],
+        keep: Option<&ast::Keep>,
+        span: Span,
+    ) {
+        self.diagnostics.push(not_yet::row_history(span, "changes"));
+        self.check_all(of);
+        self.check_all(by);
+        keep.into_iter().for_each(|k| self.check_keep(k));
+    }
+
+    pub(super) fn check_throttle(
+        &mut self,
+        count: &ast::Expr,
+        per: &ast::Expr,
+        by: &[ast::Expr],
+        span: Span,
+    ) {
+        self.diagnostics.push(not_yet::row_history(span, "throttle"));
+        self.checker().check_count(count);
+        self.checker().check_positive_duration(per);
+        self.check_all(by);
+    }
+
+    pub(super) fn check_top(&mut self, top: &ast::Top, span: Span) {
+        self.diagnostics.push(not_yet::ordering(span, "top"));
+        self.checker().check_count(&top.count);
+        top.by.iter().for_each(|key| {
+            self.expr(&key.value, None);
+        });
+        self.check_all(&top.per);
+        top.keep.iter().for_each(|k| self.check_keep(k));
+        self.window = None;
+        self.may_emit = true;
+    }
+
+    pub(super) fn check_order_by(&mut self, keys: &[ast::OrderKey], span: Span) {
+        self.diagnostics.push(not_yet::ordering(span, "order by"));
+        keys.iter().for_each(|key| {
+            self.expr(&key.value, None);
+        });
+        self.window = None;
+    }
+
+    pub(super) fn check_emit(&mut self, emit: &ast::Emit, may_emit: bool, span: Span) {
+        if !may_emit {
+            self.diagnostics.push(errors::misplaced_emit(span));
+        }
+        match emit {
+            ast::Emit::Final => {}
+            ast::Emit::Every(duration) => {
+                self.checker().check_positive_duration(duration);
+                self.diagnostics.push(not_yet::emit(span, "emit every"));
+            }
+            ast::Emit::OnChange => self.diagnostics.push(not_yet::emit(span, "emit on change")),
+        }
+    }
+
+    pub(super) fn check_keep(&mut self, keep: &ast::Keep) {
+        if let ast::KeepKind::Expire(duration) = &keep.kind {
+            self.checker().check_positive_duration(duration);
+        }
+    }
+
+    fn check_all(&mut self, exprs: &[ast::Expr]) {
+        exprs.iter().for_each(|e| {
+            self.expr(e, None);
+        });
+    }
+}
+
+/// `match …` as the head of a query.
+pub(super) fn check_match(
+    around: Surroundings,
+    query: &ast::Match,
+    span: Span,
+    diagnostics: &mut Diagnostics,
+) {
+    diagnostics.push(not_yet::pattern(span));
+    if let Some(ast::MatchBound::Within { duration, .. }) = &query.bound {
+        Checker::new(around.names, around.file, diagnostics).check_positive_duration(duration);
+    }
+    if let Some(limit) = &query.limit {
+        Checker::new(around.names, around.file, diagnostics).check_count(limit);
+    }
+    check_pattern(around, &query.pattern, diagnostics);
+    let without = query.without.iter().flat_map(|w| &w.events);
+    without.for_each(|e| check_event(around, e, diagnostics));
+}
+
+fn check_pattern(around: Surroundings, pattern: &ast::Pattern, diagnostics: &mut Diagnostics) {
+    match &pattern.kind {
+        ast::PatternKind::Event(event) => check_event(around, event, diagnostics),
+        ast::PatternKind::Sequence { first, rest } => {
+            check_pattern(around, first, diagnostics);
+            rest.iter().for_each(|link| check_pattern(around, &link.pattern, diagnostics));
+        }
+        ast::PatternKind::Repeat { of, .. } | ast::PatternKind::Group(of) => {
+            check_pattern(around, of, diagnostics);
+        }
+        ast::PatternKind::All(parts) | ast::PatternKind::Any(parts) => {
+            parts.iter().for_each(|p| check_pattern(around, p, diagnostics));
+        }
+        ast::PatternKind::Absent { of, .. } => {
+            of.events.iter().for_each(|e| check_event(around, e, diagnostics));
+        }
+        ast::PatternKind::Error => {}
+    }
+}
+
+/// Only that its stream exists: its condition may speak of other variables.
+fn check_event(around: Surroundings, event: &ast::Event, diagnostics: &mut Diagnostics) {
+    check_reference(around, &event.stream, diagnostics);
+}

@@ -1,0 +1,244 @@
+//! `select E [as n], *, a.*, …`: just these columns; and which names unnamed ones take.
+
+use super::QueryChecker;
+use super::rows::RowColumn;
+use super::window::OpenWindow;
+use crate::check::calls_aggregate;
+use crate::errors::{clauses as errors, not_yet};
+use crate::hir::ClauseKind;
+use crate::scope::{Lookup, Scope};
+use millstream_base::{Span, did_you_mean};
+use millstream_ir::expr::{Expr, ExprKind};
+use millstream_ir::types::TypeKind;
+use millstream_syntax::ast;
+
+/// A column of a select: its name, if it has one, where it stands, and its value.
+pub(super) struct Selected {
+    pub name: String,
+    pub span: Span,
+    pub value: Expr,
+}
+
+impl QueryChecker<'_> {
+    pub(super) fn check_select(&mut self, items: &[ast::SelectItem], span: Span) {
+        let has_aggregate = items.iter().any(|item| match &item.kind {
+            ast::SelectItemKind::Column { value, .. } => calls_aggregate(value),
+            ast::SelectItemKind::Star(star) => star.replace.iter().any(|r| calls_aggregate(&r.value)),
+        });
+        let group = self.group.take();
+        if group.is_some() || (has_aggregate && self.rows.known) {
+            if group.is_none() && self.window.is_none() {
+                self.diagnostics.push(not_yet::running_aggregate(span));
+            }
+            self.check_aggregating_select(items, group, span);
+            return;
+        }
+        let scope = self.scope();
+        let mut selected = vec![];
+        for item in items {
+            self.select_item(item, items, &scope, &mut selected);
+        }
+        for column in &mut selected {
+            self.place_window(&mut column.value);
+        }
+        self.finish_select(selected, span, ClauseKind::Select);
+    }
+
+    /// Makes the selected columns the rows of the clauses below.
+    pub(super) fn finish_select(
+        &mut self,
+        selected: Vec<Selected>,
+        span: Span,
+        kind: impl FnOnce(Vec<Expr>) -> ClauseKind,
+    ) {
+        let mut columns: Vec<RowColumn> = vec![];
+        let mut values = vec![];
+        for Selected { name, span, value } in selected {
+            if let Some(first) = columns.iter().find(|c| *c.name == *name) {
+                self.diagnostics.push(errors::duplicate_column(span, &name, first.span));
+                continue;
+            }
+            columns.push(RowColumn::new(name, value.ty.clone(), span));
+            values.push(value);
+        }
+        // After a select the columns are known by name, even where what they come from is not.
+        let was_known = self.rows.known;
+        let (mut rows, values) = self.rows.selected(columns, values, span);
+        rows.known = was_known || rows.visible().next().is_some();
+        self.rows = rows;
+        if was_known {
+            self.push(kind(values), span);
+        }
+    }
+
+    /// Adds the columns of one item.
+    pub(super) fn select_item(
+        &mut self,
+        item: &ast::SelectItem,
+        items: &[ast::SelectItem],
+        scope: &Scope,
+        selected: &mut Vec<Selected>,
+    ) {
+        match &item.kind {
+            ast::SelectItemKind::Column { value, alias } => {
+                let checked = self.select_value(value, items, scope);
+                let Some((name, span)) = self.output_name(value, alias.as_ref()) else { return };
+                selected.push(Selected { name, span, value: checked });
+            }
+            ast::SelectItemKind::Star(star) => self.star(star, item.span, items, scope, selected),
+        }
+    }
+
+    fn select_value(&mut self, value: &ast::Expr, items: &[ast::SelectItem], scope: &Scope) -> Expr {
+        if !self.rows.known {
+            return super::unknown(value.span);
+        }
+        if let Some(fault) = self.uses_own_name(value, items, scope) {
+            self.diagnostics.push(fault);
+            return super::unknown(value.span);
+        }
+        self.select_checker(|checker| checker.check_expr(scope, value, None))
+    }
+
+    /// What to say if a value names a column that the same select makes.
+    fn uses_own_name(
+        &self,
+        value: &ast::Expr,
+        items: &[ast::SelectItem],
+        scope: &Scope,
+    ) -> Option<millstream_base::Diagnostic> {
+        let mut names = vec![];
+        bare_names(value, &mut names);
+        names.into_iter().find_map(|name| {
+            let known = !matches!(scope.lookup(&name.text), Lookup::Missing)
+                || self.around.names.param(self.around.file, &name.text).is_some()
+                || self.aggregates_see(&name.text);
+            if known {
+                return None;
+            }
+            items.iter().find_map(|item| match &item.kind {
+                ast::SelectItemKind::Column { alias: Some(alias), value } if alias.text == name.text => {
+                    Some(errors::own_new_name(name.span, &name.text, value.span))
+                }
+                _ => None,
+            })
+        })
+    }
+
+    fn output_name(&mut self, value: &ast::Expr, alias: Option<&ast::Name>) -> Option<(String, Span)> {
+        if let Some(alias) = alias {
+            return Some((alias.text.clone(), alias.span));
+        }
+        let Some(name) = last_name(value) else {
+            if !matches!(value.kind, ast::ExprKind::Error) {
+                self.diagnostics.push(errors::unnamed_column(value.span));
+            }
+            return None;
+        };
+        Some((name.to_string(), value.span))
+    }
+
+    fn star(
+        &mut self,
+        star: &ast::Star,
+        span: Span,
+        items: &[ast::SelectItem],
+        scope: &Scope,
+        selected: &mut Vec<Selected>,
+    ) {
+        if !self.rows.known {
+            return;
+        }
+        let mut columns = match &star.of {
+            None => self.all_columns(span),
+            Some(of) => self.columns_of(of, span, scope),
+        };
+        let known: Vec<String> = columns.iter().map(|c| c.name.clone()).collect();
+        let names = star.except.iter().chain(star.replace.iter().map(|r| &r.name));
+        for name in names.filter(|n| !known.contains(&n.text)) {
+            let nearest = did_you_mean(&name.text, known.iter().map(String::as_str));
+            self.diagnostics.push(errors::unknown_star_column(name.span, &name.text, nearest));
+        }
+        columns.retain(|c| !star.except.iter().any(|e| e.text == c.name));
+        for replacement in &star.replace {
+            let value = self.select_value(&replacement.value, items, scope);
+            if let Some(column) = columns.iter_mut().find(|c| c.name == replacement.name.text) {
+                column.value = value;
+                column.span = replacement.span;
+            }
+        }
+        selected.extend(columns);
+    }
+
+    fn all_columns(&self, span: Span) -> Vec<Selected> {
+        let columns = self.rows.visible().map(|(number, column)| Selected {
+            name: column.name.to_string(),
+            span,
+            value: self.rows.column_expr(number, span),
+        });
+        columns.collect()
+    }
+
+    /// `a.*`: the columns behind an alias, or the fields of a record.
+    fn columns_of(&mut self, of: &ast::Expr, span: Span, scope: &Scope) -> Vec<Selected> {
+        if let ast::ExprKind::Name(name) = &of.kind
+            && matches!(scope.lookup(&name.text), Lookup::Missing)
+            && scope.has_qualifier(&name.text)
+        {
+            let behind = |c: &super::rows::RowColumn| c.qualifier.as_deref() == Some(name.text.as_str());
+            let columns = self.rows.visible().filter(|(_, c)| behind(c)).map(|(number, column)| Selected {
+                name: column.name.to_string(),
+                span,
+                value: self.rows.column_expr(number, span),
+            });
+            return columns.collect();
+        }
+        let record = self.select_checker(|checker| checker.check_expr(scope, of, None));
+        let TypeKind::Record(ty) = record.ty.kind.clone() else {
+            if !record.ty.is_error() {
+                self.diagnostics.push(errors::star_of_no_record(of.span, &record.ty));
+            }
+            return vec![];
+        };
+        let nullable = record.ty.nullable;
+        let field = |(number, field): (usize, &millstream_ir::types::FieldType)| Selected {
+            name: field.name.to_string(),
+            span,
+            value: Expr::new(
+                ExprKind::Field { record: Box::new(record.clone()), field: number },
+                field.ty.clone().or_null(nullable),
+                span,
+            ),
+        };
+        ty.fields.iter().enumerate().map(field).collect()
+    }
+
+    /// The open window, for what closes it.
+    pub(super) fn take_window(&mut self) -> Option<OpenWindow> {
+        self.window.take()
+    }
+}
+
+/// The name that an unnamed output column takes: the last one of a path, or that of a call.
+pub(super) fn last_name(expr: &ast::Expr) -> Option<&str> {
+    match &expr.kind {
+        ast::ExprKind::Name(name) | ast::ExprKind::Field { name, .. } => Some(&name.text),
+        ast::ExprKind::Call(call) => Some(&call.function.text),
+        ast::ExprKind::Index { of, .. } => last_name(of),
+        _ => None,
+    }
+}
+
+/// The names in an expression that stand for themselves: no fields, no functions.
+fn bare_names<'e>(expr: &'e ast::Expr, names: &mut Vec<&'e ast::Name>) {
+    if let ast::ExprKind::Name(name) = &expr.kind {
+        names.push(name);
+        return;
+    }
+    let mut inner = vec![];
+    crate::check::direct_parts(expr).into_iter().for_each(|part| bare_names(part, &mut inner));
+    if let ast::ExprKind::Comprehension { variable, .. } = &expr.kind {
+        inner.retain(|n| n.text != variable.text);
+    }
+    names.extend(inner);
+}

@@ -1,0 +1,131 @@
+//! What can be wrong with clauses: the columns that they make (E023x), times and windows (E04xx).
+
+use millstream_base::codes::*;
+use millstream_base::{Diagnostic, Span};
+use millstream_ir::types::Type;
+
+pub fn unnamed_column(span: Span) -> Diagnostic {
+    Diagnostic::new(E0230, span, "this column has no name")
+        .label("needs a name")
+        .fix("name it", span.at_end(), " as name")
+}
+
+pub fn duplicate_column(span: Span, name: &str, first: Span) -> Diagnostic {
+    let fault = Diagnostic::new(E0231, span, format!("two columns would be called `{name}`"))
+        .label("the same name again");
+    let fault = if first == span { fault } else { fault.also(first, "first here") };
+    fault.help("rename one of them with `as`, or leave it out of `*` with `* except (…)`")
+}
+
+/// A `let` or `unnest` whose name a column has already.
+pub fn column_exists(span: Span, name: &str, first: Span) -> Diagnostic {
+    Diagnostic::new(E0231, span, format!("there is a column `{name}` already"))
+        .label("taken")
+        .also(first, "this one")
+        .help(format!("choose another name, or replace the column: `select * replace (… as {name})`"))
+}
+
+pub fn own_new_name(span: Span, name: &str, value: Span) -> Diagnostic {
+    Diagnostic::new(E0232, span, format!("a `select` cannot use its own new name `{name}`"))
+        .label("made by this select")
+        .also(value, format!("`{name}` is made here"))
+        .help(format!("compute it above, in a `let {name} = …`"))
+}
+
+pub fn unknown_star_column(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
+    let fault =
+        Diagnostic::new(E0233, span, format!("`*` has no column `{name}` here")).label("not among them");
+    match nearest {
+        Some(nearest) => fault.fix(format!("use `{nearest}`"), span, nearest),
+        None => fault,
+    }
+}
+
+pub fn union_columns_differ(span: Span, name: &str, difference: &str) -> Diagnostic {
+    Diagnostic::new(E0234, span, format!("the columns of `{name}` differ from those it joins"))
+        .label("other columns")
+        .note(difference.to_string())
+        .help("give both the same columns with a `select`")
+}
+
+pub fn star_of_no_record(span: Span, ty: &Type) -> Diagnostic {
+    Diagnostic::new(E0235, span, "only a stream or a record has columns for `.*`")
+        .label(format!("a {ty}"))
+}
+
+pub fn star_of_group(span: Span) -> Diagnostic {
+    Diagnostic::new(E0236, span, "`*` would take columns that differ from row to row of a group")
+        .label("not in an aggregating select")
+        .help("list the keys and aggregates")
+}
+
+pub fn unnest_not_a_list(span: Span, ty: &Type) -> Diagnostic {
+    Diagnostic::new(E0237, span, format!("`unnest` takes a list, not `{ty}`")).label(format!("a {ty}"))
+}
+
+pub fn window_inside_window(span: Span, open: Span) -> Diagnostic {
+    Diagnostic::new(E0401, span, "a window cannot be opened inside another")
+        .label("opened here")
+        .also(open, "still open")
+        .help("close the first with an aggregating `select`, or give its rows a stream of their own")
+}
+
+pub fn group_without_select(span: Span, next: Span) -> Diagnostic {
+    Diagnostic::new(E0402, span, "`group by` must be followed by its `select`")
+        .label("splits the rows")
+        .also(next.at_start(), "a `select` belongs here")
+        .help("put `where` and `let` above the `group by`")
+}
+
+pub fn time_inside_window(span: Span, window: Span) -> Diagnostic {
+    Diagnostic::new(E0403, span, "the event time cannot change inside a window")
+        .label("would move rows")
+        .also(window, "the window")
+        .help("put `time` above the window")
+}
+
+pub fn unknown_time_field(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
+    let fault =
+        Diagnostic::new(E0404, span, format!("the rows have no field `{name}` to be their time"))
+            .label("no such field");
+    match nearest {
+        Some(nearest) => fault.fix(format!("use `{nearest}`"), span, nearest),
+        None => fault,
+    }
+}
+
+pub fn time_not_a_timestamp(span: Span, name: &str, ty: &Type) -> Diagnostic {
+    let fault = Diagnostic::new(E0404, span, format!("an event time is a `timestamp`; `{name}` is `{ty}`"))
+        .label(format!("{ty}"));
+    if ty.nullable {
+        fault.help("declare the field without `?`: a row without a time cannot be placed")
+    } else {
+        fault.help("declare the field as `timestamp`, with `as epoch_ms` or another encoding if need be")
+    }
+}
+
+pub fn nothing_late(span: Span, name: &str, why: &str) -> Diagnostic {
+    Diagnostic::new(E0405, span, format!("`{name}` sets no rows aside as late"))
+        .label(why.to_string())
+        .help("late rows are those of a source or stream with `time`")
+}
+
+pub fn late_columns_differ(span: Span, name: &str, time: Span) -> Diagnostic {
+    Diagnostic::new(E0406, span, format!("the late rows of `{name}` have other columns than `{name}`"))
+        .label("which columns?")
+        .also(time, "set aside here")
+        .help("end one stream with this `time` clause and read that stream's `late(…)`")
+}
+
+pub fn misplaced_emit(span: Span) -> Diagnostic {
+    Diagnostic::new(E0407, span, "`emit` stands directly below the aggregating `select` it belongs to")
+        .label("belongs to nothing")
+}
+
+pub fn second_on_error(span: Span, first: Span) -> Diagnostic {
+    Diagnostic::new(E0408, span, "`on error` is said twice").label("again").also(first, "first here")
+}
+
+pub fn negative_duration(span: Span, what: &str) -> Diagnostic {
+    Diagnostic::new(E0409, span, format!("the {what} cannot be negative")).label("negative")
+}

@@ -1,0 +1,76 @@
+//! E0601 and on: what the language has but this version does not carry out, one code per family.
+
+use millstream_base::codes::*;
+use millstream_base::{Code, Diagnostic, Span};
+
+fn not_yet(code: Code, span: Span, what: &str) -> Diagnostic {
+    Diagnostic::new(code, span, format!("`{what}` is not carried out yet")).label("not yet")
+}
+
+pub fn join(span: Span, word: &str) -> Diagnostic {
+    not_yet(E0601, span, word)
+}
+
+pub fn table(span: Span, name: &str) -> Diagnostic {
+    Diagnostic::new(E0602, span, format!("`{name}` is a table; tables are not carried out yet"))
+        .label("a table")
+}
+
+pub fn pattern(span: Span) -> Diagnostic {
+    not_yet(E0603, span, "match")
+}
+
+/// What a pattern says that the engine cannot do yet.
+pub fn in_pattern(span: Span, what: &str) -> Diagnostic {
+    Diagnostic::new(E0603, span, format!("{what} in a pattern is not carried out yet")).label("not yet")
+}
+
+pub fn window_kind(span: Span, what: &str) -> Diagnostic {
+    not_yet(E0604, span, what).help("`window tumbling` with a duration is carried out")
+}
+
+pub fn window_option(span: Span, option: &str) -> Diagnostic {
+    Diagnostic::new(E0605, span, format!("the option `{option}` of a window is not carried out yet"))
+        .label("not yet")
+}
+
+pub fn emit(span: Span, what: &str) -> Diagnostic {
+    not_yet(E0606, span, what).help("`emit final`, the default, is carried out")
+}
+
+pub fn row_history(span: Span, clause: &str) -> Diagnostic {
+    not_yet(E0607, span, clause)
+}
+
+pub fn ordering(span: Span, clause: &str) -> Diagnostic {
+    not_yet(E0608, span, clause)
+}
+
+pub fn running_aggregate(span: Span) -> Diagnostic {
+    Diagnostic::new(E0609, span, "an aggregate without a window, which is updating, is not carried out yet")
+        .label("no window above")
+        .help("put `window tumbling 1m` (or another size) above it")
+}
+
+pub fn updating_source(span: Span, what: &str) -> Diagnostic {
+    Diagnostic::new(E0610, span, format!("`{what}` makes the rows updating, which is not carried out yet"))
+        .label("makes it updating")
+}
+
+pub fn group_until(span: Span) -> Diagnostic {
+    not_yet(E0611, span, "group by … until")
+}
+
+pub fn retry(span: Span) -> Diagnostic {
+    not_yet(E0612, span, "on error retry").help("`fail` and `sideline to file(…)` are carried out")
+}
+
+pub fn ordered_sink(span: Span) -> Diagnostic {
+    not_yet(E0613, span, "ordered")
+}
+
+pub fn sideline(span: Span, connector: &str) -> Diagnostic {
+    Diagnostic::new(E0614, span, format!("setting rows aside in `{connector}` is not carried out yet"))
+        .label("not a file")
+        .help("write them to a file: `sideline to file(\"rejected.ndjson\")`")
+}
