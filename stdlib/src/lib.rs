@@ -3,6 +3,7 @@
 //! Declarations, their docs and examples are written in the language, in `decls/*.stream`; what the
 //! language cannot say is implemented in [`scalar`]. How to add a function: `stdlib/README.md`.
 
+mod connectors;
 mod scalar;
 
 use millstream_ir::catalog::{Catalog, Module, ScalarFunction};
@@ -26,7 +27,7 @@ static MODULES: &[Module] = &[
 pub fn catalog() -> &'static Catalog {
     static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
         let functions: Vec<&'static ScalarFunction> = scalar::TABLES.iter().flat_map(|t| t.iter()).collect();
-        Catalog { modules: MODULES, functions: functions.leak() }
+        Catalog { modules: MODULES, connectors: connectors::MODULES, functions: functions.leak() }
     });
     &CATALOG
 }

@@ -14,7 +14,7 @@ mod union;
 mod unnest;
 mod window;
 
-pub(crate) use head::Known;
+pub(crate) use head::{Known, check_reference};
 pub(crate) use rows::Rows;
 
 use crate::check::{Aggregates, Checker};

@@ -1,6 +1,10 @@
 //! What the middle of the compiler has to say: one function per code, from typed arguments.
 
+pub mod clauses;
+pub mod connectors;
 pub mod names;
+pub mod not_yet;
+pub mod tests;
 pub mod types;
 pub mod unsupported;
 

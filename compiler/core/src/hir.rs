@@ -57,6 +57,8 @@ pub struct Stream {
     pub span: Span,
     pub file: FileId,
     pub query: Query,
+    /// The rows that it yields.
+    pub rows: Schema,
 }
 
 #[derive(Clone, Debug)]
@@ -255,12 +257,21 @@ impl Input {
     pub fn schema(&self) -> &Schema {
         match self {
             Input::Source(source) => &source.schema,
-            Input::Stream(stream) => stream.query.result(),
+            Input::Stream(stream) => &stream.rows,
         }
     }
 }
 
 impl Query {
+    /// Whose rows it reads.
+    pub fn reads(&self) -> Vec<Rows> {
+        let unions = self.clauses.iter().filter_map(|c| match &c.kind {
+            ClauseKind::Union(others) => Some(others),
+            _ => None,
+        });
+        std::iter::once(self.from).chain(unions.flatten().copied()).collect()
+    }
+
     /// The rows that it yields.
     pub fn result(&self) -> &Schema {
         self.clauses.last().map_or(&self.schema, |c| &c.schema)

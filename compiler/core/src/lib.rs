@@ -1,6 +1,11 @@
-//! The middle of the compiler: names, types, plans. Pure: text and catalogs come in as values.
+//! The middle of the compiler: from text to a dataflow, without input or output of its own.
+//!
+//! [`compile`] is the list of phases; each has a type that prints: [`hir`], [`plan`], then
+//! `millstream_ir::flow`. Files, parameters, the standard library and the environment come in as values.
 
 pub mod check;
+mod clauses;
+pub mod connectors;
 pub mod errors;
 pub mod hir;
 pub mod lower;
@@ -8,5 +13,98 @@ pub mod names;
 pub mod opt;
 pub mod physical;
 pub mod plan;
+mod program;
 pub mod resolve;
 pub mod scope;
+
+pub use connectors::Environment;
+pub use opt::Trace;
+pub use plan::Plan;
+pub use program::Overrides;
+pub use resolve::{GivenValues, Library, Loader, SourceText};
+
+use connectors::Options;
+use millstream_base::{Diagnostic, Diagnostics, FileId, Severity, SourceMap};
+use millstream_ir::flow::Flow;
+
+/// What comes from outside of the program's text.
+#[derive(Default)]
+pub struct CompileOptions<'o> {
+    /// Values of parameters, by name.
+    pub params: GivenValues,
+    /// `--source NAME=PATH` and `--sink NAME=PATH`.
+    pub overrides: Overrides,
+    /// For `env("NAME")`; without it every variable counts as set.
+    pub environment: Environment<'o>,
+}
+
+/// What became of a program. Without errors there is a plan and a flow.
+pub struct Compilation {
+    pub program: hir::Program,
+    /// As written.
+    pub plan: Plan,
+    pub optimized: Plan,
+    /// Which rule changed what.
+    pub trace: Trace,
+    /// None if the program has errors.
+    pub flow: Option<Flow>,
+    /// By place, each once.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Compilation {
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|d| d.severity != Severity::Warning)
+    }
+}
+
+/// Compiles the program in `main`. Files that it uses are asked of `load` and added to `sources`.
+pub fn compile(
+    sources: &mut SourceMap,
+    main: FileId,
+    load: &mut Loader,
+    library: &Library,
+    options: &CompileOptions,
+) -> Compilation {
+    let mut diagnostics = Diagnostics::default();
+    let files = resolve::parse_files(sources, main, load, &mut diagnostics);
+    let names = resolve::resolve(&files, library, &options.params, &mut diagnostics);
+    let connectors = Options::new(library, options.environment, &mut diagnostics);
+    let program = program::check_program(&names, &connectors, &options.overrides, main, &mut diagnostics);
+    let has_errors = diagnostics.has_errors();
+    let mut compilation = Compilation {
+        program,
+        plan: Plan::default(),
+        optimized: Plan::default(),
+        trace: Trace::default(),
+        flow: None,
+        diagnostics: diagnostics.into_sorted(),
+    };
+    if !has_errors {
+        let assembled = assemble(&compilation.program, &compilation.program.sinks);
+        compilation.plan = assembled.plan;
+        compilation.optimized = assembled.optimized;
+        compilation.trace = assembled.trace;
+        compilation.flow = Some(assembled.flow);
+    }
+    compilation
+}
+
+/// The later phases, for some sinks of a checked program.
+pub struct Assembled {
+    pub plan: Plan,
+    pub optimized: Plan,
+    pub trace: Trace,
+    pub flow: Flow,
+}
+
+/// From the typed tree to the dataflow that feeds these sinks: those of the program, or others, such as
+/// those with which a test observes streams.
+pub fn assemble(program: &hir::Program, sinks: &[hir::Sink]) -> Assembled {
+    let plan = lower::lower(program, sinks);
+    let mut optimized = plan.clone();
+    let trace = opt::optimize(&mut optimized);
+    let flow = physical::assign(&optimized);
+    debug_assert_eq!(flow.verify(), Vec::<String>::new(), "\n{flow}");
+    Assembled { plan, optimized, trace, flow }
+}

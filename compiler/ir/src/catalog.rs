@@ -36,6 +36,9 @@ pub struct Catalog {
     /// The declarations: module name (`std.text`) and text in the language, where a function whose
     /// body is the word `native` is implemented by the entry of `functions` with its name.
     pub modules: &'static [Module],
+    /// The options of connectors and formats: modules `connectors.NAME` and `formats.NAME`, each with a
+    /// record type `source`, `sink` or both.
+    pub connectors: &'static [Module],
     pub functions: &'static [&'static ScalarFunction],
 }
 

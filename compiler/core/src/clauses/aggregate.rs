@@ -49,11 +49,8 @@ impl QueryChecker<'_> {
         }
         self.window = None;
         self.may_emit = true;
-        let places = Places {
-            keys: group.keys.iter().map(|k| &k.value).collect(),
-            n_inputs,
-            n_calls: uses.len(),
-        };
+        let places =
+            Places { keys: group.keys.iter().map(|k| &k.value).collect(), n_inputs, n_calls: uses.len() };
         for column in &mut selected {
             let mut outside = vec![];
             places.place(&mut column.value, &mut outside);
@@ -80,7 +77,10 @@ impl QueryChecker<'_> {
         let time = grouped.len() - 1;
         self.rows.columns = grouped
             .iter()
-            .map(|c| super::rows::RowColumn { hidden: c.hidden, ..super::rows::RowColumn::new(c.name.clone(), c.ty.clone(), span) })
+            .map(|c| super::rows::RowColumn {
+                hidden: c.hidden,
+                ..super::rows::RowColumn::new(c.name.clone(), c.ty.clone(), span)
+            })
             .collect();
         self.rows.time = time;
         let keys = group.keys.into_iter().map(|k| k.value).collect();

@@ -93,7 +93,9 @@ fn late_rows(input: &Input, name: &ast::Name, diagnostics: &mut Diagnostics) -> 
             let times: Vec<_> =
                 stream.query.clauses.iter().filter(|c| matches!(c.kind, ClauseKind::Time { .. })).collect();
             match times[..] {
-                [] => diagnostics.push(errors::nothing_late(name.span, &name.text, "it has no `time` clause")),
+                [] => {
+                    diagnostics.push(errors::nothing_late(name.span, &name.text, "it has no `time` clause"))
+                }
                 [time] => {
                     if !same_visible(&time.schema, schema) {
                         diagnostics.push(errors::late_columns_differ(name.span, &name.text, time.span));

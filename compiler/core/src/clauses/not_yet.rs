@@ -22,9 +22,11 @@ impl QueryChecker<'_> {
             Anti => ("anti join", None),
         };
         self.diagnostics.push(not_yet::join(span, word));
-        let is_table = self.around.names.input(self.around.file, &join.stream.name().text).is_some_and(
-            |(_, input)| matches!(input.kind, crate::names::InputKind::Table { .. }),
-        );
+        let is_table = self
+            .around
+            .names
+            .input(self.around.file, &join.stream.name().text)
+            .is_some_and(|(_, input)| matches!(input.kind, crate::names::InputKind::Table { .. }));
         let schema = match is_table {
             true => None,
             false => check_reference(self.around, &join.stream, self.diagnostics).1,
@@ -35,7 +37,9 @@ impl QueryChecker<'_> {
                 let alias = join.alias.as_ref().unwrap_or(join.stream.name());
                 for (_, column) in schema.visible() {
                     let column = RowColumn::new(column.name.clone(), column.ty.clone(), alias.span);
-                    self.rows.columns.push(RowColumn { qualifier: Some(alias.text.as_str().into()), ..column });
+                    self.rows
+                        .columns
+                        .push(RowColumn { qualifier: Some(alias.text.as_str().into()), ..column });
                 }
             }
             None => self.rows.known = false,

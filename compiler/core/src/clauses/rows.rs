@@ -58,8 +58,7 @@ impl Rows {
     }
 
     pub fn schema(&self) -> Schema {
-        let column =
-            |c: &RowColumn| Column { name: c.name.clone(), ty: c.ty.clone(), hidden: c.hidden };
+        let column = |c: &RowColumn| Column { name: c.name.clone(), ty: c.ty.clone(), hidden: c.hidden };
         Schema { columns: self.columns.iter().map(column).collect(), time: self.time }
     }
 
@@ -100,7 +99,12 @@ impl Rows {
     }
 
     /// The rows of a select: these columns with their values, and the time, hidden if it is not among them.
-    pub fn selected(&self, mut columns: Vec<RowColumn>, mut values: Vec<Expr>, span: Span) -> (Rows, Vec<Expr>) {
+    pub fn selected(
+        &self,
+        mut columns: Vec<RowColumn>,
+        mut values: Vec<Expr>,
+        span: Span,
+    ) -> (Rows, Vec<Expr>) {
         let is_time = |value: &Expr| matches!(value.kind, ExprKind::Column(c) if c == self.time);
         let time = values.iter().position(is_time).unwrap_or_else(|| {
             columns.push(RowColumn { hidden: true, ..RowColumn::new("time", Type::TIMESTAMP, span) });

@@ -55,7 +55,8 @@ impl QueryChecker<'_> {
             let same = theirs.ty.kind == column.ty.kind || theirs.ty.is_error() || column.ty.is_error();
             if !same {
                 let (here, there) = (&column.ty, &theirs.ty);
-                self.diagnostics.push(with(format!("`{}` is a {here} here and a {there} there", column.name)));
+                self.diagnostics
+                    .push(with(format!("`{}` is a {here} here and a {there} there", column.name)));
                 return;
             }
             column.ty = Type { nullable: column.ty.nullable || theirs.ty.nullable, ..column.ty.clone() };

@@ -5,9 +5,11 @@ use millstream_base::{Diagnostic, Span};
 use millstream_ir::types::Type;
 
 pub fn unnamed_column(span: Span) -> Diagnostic {
-    Diagnostic::new(E0230, span, "this column has no name")
-        .label("needs a name")
-        .fix("name it", span.at_end(), " as name")
+    Diagnostic::new(E0230, span, "this column has no name").label("needs a name").fix(
+        "name it",
+        span.at_end(),
+        " as name",
+    )
 }
 
 pub fn duplicate_column(span: Span, name: &str, first: Span) -> Diagnostic {
@@ -49,8 +51,7 @@ pub fn union_columns_differ(span: Span, name: &str, difference: &str) -> Diagnos
 }
 
 pub fn star_of_no_record(span: Span, ty: &Type) -> Diagnostic {
-    Diagnostic::new(E0235, span, "only a stream or a record has columns for `.*`")
-        .label(format!("a {ty}"))
+    Diagnostic::new(E0235, span, "only a stream or a record has columns for `.*`").label(format!("a {ty}"))
 }
 
 pub fn star_of_group(span: Span) -> Diagnostic {
@@ -85,9 +86,8 @@ pub fn time_inside_window(span: Span, window: Span) -> Diagnostic {
 }
 
 pub fn unknown_time_field(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
-    let fault =
-        Diagnostic::new(E0404, span, format!("the rows have no field `{name}` to be their time"))
-            .label("no such field");
+    let fault = Diagnostic::new(E0404, span, format!("the rows have no field `{name}` to be their time"))
+        .label("no such field");
     match nearest {
         Some(nearest) => fault.fix(format!("use `{nearest}`"), span, nearest),
         None => fault,

@@ -74,3 +74,7 @@ pub fn sideline(span: Span, connector: &str) -> Diagnostic {
         .label("not a file")
         .help("write them to a file: `sideline to file(\"rejected.ndjson\")`")
 }
+
+pub fn refresh(span: Span) -> Diagnostic {
+    not_yet(E0615, span, "refresh")
+}

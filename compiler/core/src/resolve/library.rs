@@ -10,6 +10,8 @@ use millstream_syntax::ast;
 #[derive(Debug)]
 pub struct Library {
     pub(crate) modules: Vec<LibraryModule>,
+    /// The options of connectors and formats.
+    pub(crate) connectors: Vec<LibraryModule>,
     natives: &'static [&'static ScalarFunction],
 }
 
@@ -26,11 +28,15 @@ pub(crate) const LIBRARY_FILE: FileId = FileId(u32::MAX);
 impl Library {
     /// Parses the declarations; what is wrong with them is a fault of the library.
     pub fn new(catalog: &Catalog, diagnostics: &mut Diagnostics) -> Library {
-        let parse = |module: &millstream_ir::catalog::Module| LibraryModule {
+        let mut parse = |module: &millstream_ir::catalog::Module| LibraryModule {
             name: module.name,
             program: millstream_syntax::parse_declarations(LIBRARY_FILE, module.text, diagnostics),
         };
-        Library { modules: catalog.modules.iter().map(parse).collect(), natives: catalog.functions }
+        Library {
+            modules: catalog.modules.iter().map(&mut parse).collect(),
+            connectors: catalog.connectors.iter().map(&mut parse).collect(),
+            natives: catalog.functions,
+        }
     }
 
     /// Checks what `use std.…` items name; everything in the library is visible without them.

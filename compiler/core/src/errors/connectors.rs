@@ -1,0 +1,96 @@
+//! E092x: connectors, formats, their options, and what the command line puts in their place.
+
+use super::alternatives;
+use millstream_base::codes::*;
+use millstream_base::{Diagnostic, Span};
+
+pub fn unknown_connector<'n>(
+    span: Span,
+    what: &str,
+    name: &str,
+    nearest: Option<&str>,
+    known: impl IntoIterator<Item = &'n str>,
+) -> Diagnostic {
+    let fault = Diagnostic::new(E0920, span, format!("there is no {what} called `{name}`"))
+        .label(format!("unknown {what}"))
+        .note(format!("there are {}", alternatives(known).replace(" or ", " and ")));
+    match nearest {
+        Some(nearest) => fault.fix(format!("use `{nearest}`"), span, nearest),
+        None => fault,
+    }
+}
+
+/// A connector that only reads, or only writes.
+pub fn wrong_direction(span: Span, name: &str, role: &str) -> Diagnostic {
+    Diagnostic::new(E0921, span, format!("`{name}` cannot be used in a {role}"))
+        .label(format!("not for a {role}"))
+}
+
+pub fn unknown_option<'n>(
+    span: Span,
+    option: &str,
+    of: &str,
+    nearest: Option<&str>,
+    known: impl IntoIterator<Item = &'n str>,
+) -> Diagnostic {
+    let known = alternatives(known).replace(" or ", " and ");
+    let fault = Diagnostic::new(E0922, span, format!("`{of}` has no option `{option}` here"));
+    let fault = fault.label("unknown option");
+    let fault = if known.is_empty() { fault } else { fault.note(format!("it has {known}")) };
+    match nearest {
+        Some(nearest) => fault.fix(format!("use `{nearest}`"), span, nearest),
+        None => fault,
+    }
+}
+
+pub fn missing_option(span: Span, option: &str, of: &str, ty: &str) -> Diagnostic {
+    Diagnostic::new(E0923, span, format!("`{of}` needs its option `{option}`"))
+        .label("option missing")
+        .help(format!("give it: `{option}: …`, of type `{ty}`"))
+}
+
+pub fn option_twice(span: Span, option: &str) -> Diagnostic {
+    Diagnostic::new(E0924, span, format!("the option `{option}` is given twice")).label("given again")
+}
+
+pub fn positional_option(span: Span, of: &str) -> Diagnostic {
+    Diagnostic::new(E0924, span, format!("only the first option of `{of}` may be given without its name"))
+        .label("needs a name")
+}
+
+pub fn no_connector(span: Span, source: &str) -> Diagnostic {
+    Diagnostic::new(E0925, span, format!("the source `{source}` does not say where its rows come from"))
+        .label("no `from`")
+        .help("add `from file(\"…\")`")
+}
+
+/// An option of the command line that names nothing in the program. It has no place in the text.
+pub fn unknown_override(main: Span, flag: &str, name: &str, nearest: Option<&str>) -> Diagnostic {
+    let what = if flag == "--sink" { "sink" } else { "source" };
+    let fault = Diagnostic::new(E0926, main, format!("`{flag} {name}=…` names no {what} of this program"));
+    match nearest {
+        Some(nearest) => fault.help(format!("did you mean `{flag} {nearest}=…`?")),
+        None => fault,
+    }
+}
+
+pub fn missing_variable(span: Span, name: &str) -> Diagnostic {
+    Diagnostic::new(E0927, span, format!("the environment variable `{name}` is not set")).label("read here")
+}
+
+pub fn bad_env(span: Span) -> Diagnostic {
+    Diagnostic::new(E0927, span, "`env` takes the name of one environment variable, in quotes")
+        .label("not a name")
+}
+
+pub fn same_output(span: Span, path: &str, first: Span) -> Diagnostic {
+    Diagnostic::new(E0928, span, format!("two sinks write to {path:?}"))
+        .label("the same file")
+        .also(first, "written here too")
+        .help("`union` their streams into one sink")
+}
+
+pub fn updating_format(span: Span, name: &str) -> Diagnostic {
+    Diagnostic::new(E0929, span, format!("the stream is append-only: `{name}` has no changes to write"))
+        .label("no changes")
+}

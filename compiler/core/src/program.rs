@@ -1,0 +1,90 @@
+//! Checks whole programs: sources, then streams in the order in which they read each other, then sinks
+//! and tests.
+
+mod sink;
+mod source;
+mod test;
+
+use crate::clauses::{Known, Surroundings, check_query};
+use crate::connectors::Options;
+use crate::errors::not_yet;
+use crate::hir::{Input, InputId, Program, Stream};
+use crate::names::{InputKind, Names};
+use millstream_base::{Diagnostics, FileId};
+use std::collections::BTreeMap;
+
+/// What the command line puts in the place of declared connectors: paths, or `-`, by name.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    pub sources: BTreeMap<String, String>,
+    pub sinks: BTreeMap<String, String>,
+}
+
+/// The typed tree of a program. What is wrong is reported and left out.
+pub(crate) fn check_program(
+    names: &Names,
+    options: &Options,
+    overrides: &Overrides,
+    main: FileId,
+    diagnostics: &mut Diagnostics,
+) -> Program {
+    let mut inputs: Vec<Known> = names.inputs.iter().map(|_| Known::Unknown).collect();
+    let mut ordinal = 0;
+    for (number, input) in names.inputs.iter().enumerate() {
+        let around = Surroundings { names, options, file: input.file, inputs: &inputs };
+        match &input.kind {
+            InputKind::Source { source, row } => {
+                let path = overrides.sources.get(&source.name.text).map(String::as_str);
+                let checked = source::check_source(around, input, source, row, path, ordinal, diagnostics);
+                ordinal += 1;
+                inputs[number] = checked.map_or(Known::Unknown, |s| Known::Input(Input::Source(s)));
+            }
+            InputKind::Table { table, .. } => source::check_table(around, table, diagnostics),
+            InputKind::Stream(_) => {}
+        }
+    }
+    let mut order = vec![];
+    for number in names.query_order.iter().copied() {
+        let Some(input) = names.inputs.get(number) else { continue };
+        let around = Surroundings { names, options, file: input.file, inputs: &inputs };
+        match &input.kind {
+            InputKind::Stream(stream) => {
+                let (query, rows) = check_query(around, &stream.query, diagnostics);
+                if !rows.known {
+                    continue;
+                }
+                inputs[number] = Known::Input(Input::Stream(Stream {
+                    name: stream.name.text.as_str().into(),
+                    doc: input.doc.map(str::to_string),
+                    span: input.span,
+                    file: input.file,
+                    rows: rows.schema(),
+                    query,
+                }));
+                order.push(InputId(number));
+            }
+            InputKind::Table { table, .. } => source::check_kept_table(around, table, diagnostics),
+            InputKind::Source { .. } => {}
+        }
+    }
+    let sinks = sink::check_sinks(names, options, &inputs, overrides, main, diagnostics);
+    source::check_overrides(names, overrides, main, diagnostics);
+    let tests = names
+        .tests
+        .iter()
+        .map(|(file, test)| {
+            let around = Surroundings { names, options, file: *file, inputs: &inputs };
+            test::check_test(around, test, diagnostics)
+        })
+        .collect();
+    let inputs = inputs.into_iter().map(|known| match known {
+        Known::Input(input) => Some(input),
+        Known::Unknown => None,
+    });
+    Program { inputs: inputs.collect(), order, sinks, tests }
+}
+
+/// Reports a table that something reads or that only stands there.
+fn table_not_yet(name: &millstream_syntax::ast::Name, diagnostics: &mut Diagnostics) {
+    diagnostics.push(not_yet::table(name.span, &name.text));
+}

@@ -1,0 +1,215 @@
+//! `source` and `table` items.
+
+use super::Overrides;
+use crate::check::Checker;
+use crate::clauses::{Surroundings, check_query};
+use crate::connectors::Role;
+use crate::errors::{clauses as clause_errors, connectors as errors, not_yet};
+use crate::hir::Source;
+use crate::names::{Input, InputKind, Names, RowType};
+use millstream_base::{Diagnostics, FileId, Span, did_you_mean};
+use millstream_ir::flow::{Column, ConnectorSpec, FormatSpec, OnError, Schema, TimeSpec};
+use millstream_ir::types::{Type, TypeKind};
+use millstream_syntax::ast;
+use std::sync::Arc;
+
+pub(super) fn check_source(
+    around: Surroundings,
+    input: &Input,
+    source: &ast::Source,
+    row: &RowType,
+    path: Option<&str>,
+    ordinal: u32,
+    diagnostics: &mut Diagnostics,
+) -> Option<Arc<Source>> {
+    if let Some(key) = source.key.first() {
+        diagnostics.push(not_yet::updating_source(key.span, &format!("key {}", key.text)));
+    }
+    let options = check_options(around, &source.options, row, diagnostics);
+    let name = &source.name;
+    if options.from.is_none() && path.is_none() && !options.wrong {
+        diagnostics.push(errors::no_connector(name.span, &name.text));
+    }
+    let (mut connector, mut format) = (options.connector, options.format);
+    if let Some(path) = path {
+        format = replaced_format(around, path, format, Role::Source);
+        connector = Some(around.options.file(path, Role::Source, name.span));
+    }
+    if row.ty.is_error() {
+        return None;
+    }
+    let mut columns: Vec<Column> =
+        row.fields.iter().map(|f| Column { name: f.name.clone(), ty: f.ty.clone(), hidden: false }).collect();
+    let time = options.time.as_ref().map_or(columns.len(), |t| t.field);
+    if options.time.is_none() {
+        columns.push(Column { name: "time".into(), ty: Type::TIMESTAMP, hidden: true });
+    }
+    // Where the connector is wrong, the program does not run, but the rows are known.
+    let none = || ConnectorSpec { name: "?".into(), options: Default::default(), span: name.span };
+    Some(Arc::new(Source {
+        name: name.text.as_str().into(),
+        doc: input.doc.map(str::to_string),
+        span: input.span,
+        ordinal,
+        connector: connector.unwrap_or_else(none),
+        format,
+        fields: row.fields.clone(),
+        time: options.time,
+        on_error: options.on_error,
+        schema: Schema { columns, time },
+    }))
+}
+
+/// The format of a file that stands in for another input: that of its name, else the declared one.
+pub(super) fn replaced_format(
+    around: Surroundings,
+    path: &str,
+    declared: Option<FormatSpec>,
+    role: Role,
+) -> Option<FormatSpec> {
+    match format_of_path(path) {
+        Some(name) if declared.as_ref().is_some_and(|d| *d.name == *name) => declared,
+        Some(name) => Some(around.options.format(name, role, Span::default())),
+        None => declared,
+    }
+}
+
+fn format_of_path(path: &str) -> Option<&'static str> {
+    let path = path.strip_suffix(".gz").or_else(|| path.strip_suffix(".zst")).unwrap_or(path);
+    match path.rsplit_once('.')?.1 {
+        "ndjson" | "jsonl" | "json" => Some("json"),
+        "csv" => Some("csv"),
+        "tsv" => Some("tsv"),
+        _ => None,
+    }
+}
+
+struct CheckedOptions {
+    from: Option<Span>,
+    /// One of them could not be parsed.
+    wrong: bool,
+    connector: Option<ConnectorSpec>,
+    format: Option<FormatSpec>,
+    time: Option<TimeSpec>,
+    on_error: OnError,
+}
+
+fn check_options(
+    around: Surroundings,
+    options: &[ast::SourceOption],
+    row: &RowType,
+    diagnostics: &mut Diagnostics,
+) -> CheckedOptions {
+    let mut checked = CheckedOptions {
+        from: None,
+        wrong: false,
+        connector: None,
+        format: None,
+        time: None,
+        on_error: OnError::Keep,
+    };
+    for option in options {
+        match &option.kind {
+            ast::SourceOptionKind::From(connector) => {
+                checked.from = Some(option.span);
+                checked.connector =
+                    around.options.check_connector(around, connector, Role::Source, diagnostics);
+            }
+            ast::SourceOptionKind::Format(format) => {
+                checked.format = around.options.check_format(around, format, Role::Source, diagnostics);
+            }
+            ast::SourceOptionKind::Time(time) => checked.time = check_time(around, time, row, diagnostics),
+            ast::SourceOptionKind::Refresh(duration) => {
+                // Only tables are refreshed, and those are reported as a whole.
+                Checker::new(around.names, around.file, diagnostics).check_positive_duration(duration);
+                diagnostics.push(not_yet::refresh(option.span));
+            }
+            ast::SourceOptionKind::OnError(policy) => {
+                checked.on_error = around.options.check_policy(around, policy, diagnostics);
+            }
+            ast::SourceOptionKind::Error => checked.wrong = true,
+        }
+    }
+    checked
+}
+
+fn check_time(
+    around: Surroundings,
+    time: &ast::EventTime,
+    row: &RowType,
+    diagnostics: &mut Diagnostics,
+) -> Option<TimeSpec> {
+    let mut checker = Checker::new(around.names, around.file, diagnostics);
+    let mut duration = |written: &Option<ast::Expr>, what: &str| {
+        let written = written.as_ref()?;
+        let micros = checker.check_duration(written)?;
+        if micros < 0 {
+            checker.diagnostics.push(clause_errors::negative_duration(written.span, what));
+            return None;
+        }
+        Some(micros)
+    };
+    let disorder = duration(&time.disorder, "disorder").unwrap_or(0);
+    let idle = duration(&time.idle, "time of silence");
+    let ahead = duration(&time.ahead, "distance ahead");
+    if row.ty.is_error() {
+        return None;
+    }
+    let column = &time.column;
+    let Some(field) = row.fields.iter().position(|f| *f.name == *column.text) else {
+        let nearest = did_you_mean(&column.text, row.fields.iter().map(|f| &*f.name));
+        diagnostics.push(clause_errors::unknown_time_field(column.span, &column.text, nearest));
+        return None;
+    };
+    let ty = &row.fields[field].ty;
+    if ty.kind != TypeKind::Timestamp || ty.nullable {
+        if !ty.is_error() {
+            diagnostics.push(clause_errors::time_not_a_timestamp(column.span, &column.text, ty));
+        }
+        return None;
+    }
+    Some(TimeSpec { field, disorder, idle, ahead })
+}
+
+/// A table with an input of its own.
+pub(super) fn check_table(around: Surroundings, table: &ast::Table, diagnostics: &mut Diagnostics) {
+    let ast::TableKind::Input { options, .. } = &table.kind else { return };
+    super::table_not_yet(&table.name, diagnostics);
+    for option in options {
+        match &option.kind {
+            ast::SourceOptionKind::From(connector) => {
+                around.options.check_connector(around, connector, Role::Source, diagnostics);
+            }
+            ast::SourceOptionKind::Format(format) => {
+                around.options.check_format(around, format, Role::Source, diagnostics);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A table that a query keeps.
+pub(super) fn check_kept_table(around: Surroundings, table: &ast::Table, diagnostics: &mut Diagnostics) {
+    let ast::TableKind::Kept { query, .. } = &table.kind else { return };
+    super::table_not_yet(&table.name, diagnostics);
+    check_query(around, query, diagnostics);
+}
+
+/// Reports what the command line names and the program does not have.
+pub(super) fn check_overrides(
+    names: &Names,
+    overrides: &Overrides,
+    main: FileId,
+    diagnostics: &mut Diagnostics,
+) {
+    let span = Span::new(main, 0, 0);
+    let replaceable = |input: &&Input| !matches!(input.kind, InputKind::Stream(_));
+    let sources = || names.inputs.iter().filter(replaceable).map(|i| i.name.text.as_str());
+    for name in overrides.sources.keys().filter(|n| !sources().any(|s| s == n.as_str())) {
+        diagnostics.push(errors::unknown_override(span, "--source", name, did_you_mean(name, sources())));
+    }
+    let sinks = || names.sinks.iter().map(|s| s.sink.name.text.as_str());
+    for name in overrides.sinks.keys().filter(|n| !sinks().any(|s| s == n.as_str())) {
+        diagnostics.push(errors::unknown_override(span, "--sink", name, did_you_mean(name, sinks())));
+    }
+}

@@ -1,0 +1,172 @@
+//! `test` items: which sources get which rows, and what is expected of which streams.
+
+use crate::check::Checker;
+use crate::clauses::{Known, Surroundings, check_reference};
+use crate::errors::tests as errors;
+use crate::hir::{
+    Expectation, ExpectedRow, GivenRow, GivenRows, Input, Source, Test, TestStep, TestStepKind, TestTime,
+    TestValue,
+};
+use crate::names::InputKind;
+use millstream_base::{Diagnostics, did_you_mean};
+use millstream_ir::flow::Schema;
+use millstream_ir::types::{Type, TypeKind};
+use millstream_ir::value::Value;
+use millstream_syntax::ast;
+
+pub(super) fn check_test(around: Surroundings, test: &ast::Test, diagnostics: &mut Diagnostics) -> Test {
+    let mut steps = vec![];
+    for step in &test.steps {
+        let kind = match &step.kind {
+            ast::TestStepKind::Given { stream, rows } => given(around, stream, rows, diagnostics),
+            ast::TestStepKind::Advance { to } => time(around, to, diagnostics).map(TestStepKind::Advance),
+            ast::TestStepKind::Expect { stream, expectation } => {
+                expect(around, stream, expectation, diagnostics)
+            }
+            ast::TestStepKind::Error => None,
+        };
+        steps.extend(kind.map(|kind| TestStep { kind, span: step.span }));
+    }
+    Test { name: test.name.value.clone(), file: around.file, span: test.name.span, steps }
+}
+
+fn time(around: Surroundings, to: &ast::Expr, diagnostics: &mut Diagnostics) -> Option<TestTime> {
+    match value(around, to, &Type::TIMESTAMP, diagnostics)? {
+        TestValue::Relative(micros) => Some(TestTime::Relative(micros)),
+        TestValue::Constant(Value::Timestamp(micros)) => Some(TestTime::Absolute(micros)),
+        TestValue::Constant(_) => None,
+    }
+}
+
+fn value(
+    around: Surroundings,
+    expr: &ast::Expr,
+    ty: &Type,
+    diagnostics: &mut Diagnostics,
+) -> Option<TestValue> {
+    if let ast::ExprKind::RelativeTime(micros) = expr.kind
+        && ty.kind == TypeKind::Timestamp
+    {
+        return Some(TestValue::Relative(micros));
+    }
+    let value = Checker::new(around.names, around.file, diagnostics).check_constant(expr, ty)?;
+    Some(TestValue::Constant(value))
+}
+
+fn given(
+    around: Surroundings,
+    stream: &ast::StreamRef,
+    rows: &ast::GivenRows,
+    diagnostics: &mut Diagnostics,
+) -> Option<TestStepKind> {
+    let name = stream.name();
+    let input = around.names.input(around.file, &name.text);
+    let is_source = matches!(stream, ast::StreamRef::Named(_))
+        && !input.is_some_and(|(_, input)| matches!(input.kind, InputKind::Stream(_)));
+    if !is_source {
+        diagnostics.push(errors::given_not_a_source(name.span, &name.text));
+        return None;
+    }
+    let (reference, schema) = check_reference(around, stream, diagnostics);
+    schema?;
+    let Some(Known::Input(Input::Source(source))) = around.inputs.get(reference.of.0) else { return None };
+    let rows = match rows {
+        ast::GivenRows::File(path) => GivenRows::File { path: path.value.clone(), span: path.span },
+        ast::GivenRows::Rows { rows, .. } => GivenRows::Rows(
+            rows.iter().filter_map(|row| given_row(around, source, row, diagnostics)).collect(),
+        ),
+    };
+    Some(TestStepKind::Given { source: reference.of, rows })
+}
+
+/// A value for every field: a field left out takes its default, or null.
+fn given_row(
+    around: Surroundings,
+    source: &Source,
+    row: &ast::Expr,
+    diagnostics: &mut Diagnostics,
+) -> Option<GivenRow> {
+    let fields = record_fields(row, diagnostics)?;
+    let columns = || source.fields.iter().map(|f| &*f.name);
+    check_names(fields, &source.name, columns, diagnostics);
+    let mut values = vec![];
+    for field in source.fields.iter() {
+        let written = fields.iter().find(|f| *f.name.text == *field.name);
+        values.push(match (written, &field.default) {
+            (Some(written), _) => value(around, &written.value, &field.ty, diagnostics)?,
+            (None, Some(default)) => TestValue::Constant(default.clone()),
+            (None, None) if field.ty.nullable => TestValue::Constant(Value::Null),
+            (None, None) => {
+                diagnostics.push(errors::missing_column(row.span, &field.name, &source.name));
+                return None;
+            }
+        });
+    }
+    Some(GivenRow { values, span: row.span })
+}
+
+fn expect(
+    around: Surroundings,
+    stream: &ast::StreamRef,
+    expectation: &ast::Expectation,
+    diagnostics: &mut Diagnostics,
+) -> Option<TestStepKind> {
+    let (rows, schema) = check_reference(around, stream, diagnostics);
+    let schema = schema?;
+    let expectation = match expectation {
+        ast::Expectation::Empty => Expectation::Empty,
+        ast::Expectation::Count(count) => Expectation::Count(u64::try_from(count.value).unwrap_or(u64::MAX)),
+        ast::Expectation::Rows { order, rows, span } => Expectation::Rows {
+            order: *order,
+            rows: rows
+                .iter()
+                .filter_map(|row| expected_row(around, &stream.name().text, &schema, row, diagnostics))
+                .collect(),
+            span: *span,
+        },
+    };
+    Some(TestStepKind::Expect { rows, expectation })
+}
+
+fn expected_row(
+    around: Surroundings,
+    name: &str,
+    schema: &Schema,
+    row: &ast::Expr,
+    diagnostics: &mut Diagnostics,
+) -> Option<ExpectedRow> {
+    let fields = record_fields(row, diagnostics)?;
+    let columns = || schema.visible().map(|(_, c)| &*c.name);
+    check_names(fields, name, columns, diagnostics);
+    let mut values = vec![];
+    for field in fields {
+        let Some((number, column)) = schema.visible().find(|(_, c)| *c.name == *field.name.text) else {
+            continue;
+        };
+        values.push((number, value(around, &field.value, &column.ty, diagnostics)?));
+    }
+    Some(ExpectedRow { values, span: row.span })
+}
+
+fn record_fields<'e>(row: &'e ast::Expr, diagnostics: &mut Diagnostics) -> Option<&'e [ast::RecordField]> {
+    match &row.kind {
+        ast::ExprKind::Record(fields) => Some(fields),
+        ast::ExprKind::Error => None,
+        _ => {
+            diagnostics.push(errors::row_not_a_record(row.span));
+            None
+        }
+    }
+}
+
+fn check_names<'c, I: Iterator<Item = &'c str>>(
+    fields: &[ast::RecordField],
+    of: &str,
+    columns: impl Fn() -> I,
+    diagnostics: &mut Diagnostics,
+) {
+    for field in fields.iter().filter(|f| !columns().any(|c| c == f.name.text)) {
+        let nearest = did_you_mean(&field.name.text, columns());
+        diagnostics.push(errors::unknown_column(field.name.span, &field.name.text, of, nearest));
+    }
+}
