@@ -228,6 +228,7 @@ codes! {
     E0927 "missing-variable";
     E0928 "same-output";
     E0929 "no-changes";
+    E0930 "unknown-word";
     W0001 "glued-comment";
     W0002 "stray-doc-comment";
     B0201 "library-lacks-function";

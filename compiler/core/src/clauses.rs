@@ -78,7 +78,7 @@ pub(crate) fn check_query(
     for clause in &query.clauses {
         checker.clause(clause);
     }
-    checker.close_group(query.span);
+    checker.expect_select(query.span.at_end());
     let QueryChecker { rows, on_error, clauses, .. } = checker;
     let on_error = on_error.map_or(OnError::Keep, |(policy, _)| policy);
     (hir::Query { from, schema, clauses, on_error, span: query.span }, rows)
@@ -89,8 +89,8 @@ impl QueryChecker<'_> {
         use ast::ClauseKind::*;
         let span = clause.span;
         let may_emit = std::mem::take(&mut self.may_emit);
-        if self.group.is_some() && !matches!(clause.kind, Select(_) | OnError(_) | Error) {
-            self.close_group(span);
+        if !matches!(clause.kind, Select(_) | OnError(_) | Error) {
+            self.expect_select(span);
         }
         match &clause.kind {
             Where(condition) => self.check_where(condition, span),
@@ -116,9 +116,11 @@ impl QueryChecker<'_> {
         }
     }
 
-    /// Reports a `group by` that its aggregating select does not follow.
-    fn close_group(&mut self, next: Span) {
-        if let Some(group) = self.group.take() {
+    /// Reports, once, a `group by` that its aggregating select does not follow.
+    fn expect_select(&mut self, next: Span) {
+        if let Some(group) = &mut self.group
+            && !std::mem::replace(&mut group.reported, true)
+        {
             self.diagnostics.push(errors::group_without_select(group.span, next));
         }
     }

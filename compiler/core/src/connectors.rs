@@ -10,7 +10,7 @@ use crate::resolve::library::{LIBRARY_FILE, LibraryModule};
 use crate::resolve::types::resolve_type;
 use millstream_base::{Diagnostics, Span, did_you_mean};
 use millstream_ir::flow::{ConnectorSpec, FormatSpec, OnError};
-use millstream_ir::types::Type;
+use millstream_ir::types::{Type, TypeKind};
 use millstream_ir::value::Value;
 use millstream_syntax::ast;
 use std::collections::BTreeMap;
@@ -254,6 +254,11 @@ impl<'e> Options<'e> {
                 {
                     return Some(Value::String(text.clone()));
                 }
+                if let TypeKind::OneOf(choices) = &ty.kind
+                    && around.names.param(around.file, &name.text).is_none()
+                {
+                    return choice(name, choices, diagnostics);
+                }
             }
             ast::ExprKind::Call(call) if call.function.text == "env" => {
                 return self.variable(value.span, call, diagnostics);
@@ -284,6 +289,16 @@ impl<'e> Options<'e> {
             }
         }
     }
+}
+
+/// One of some words, written without quotes.
+fn choice(name: &ast::Name, choices: &[Arc<str>], diagnostics: &mut Diagnostics) -> Option<Value> {
+    let chosen = choices.iter().find(|c| ***c == *name.text);
+    if chosen.is_none() {
+        let nearest = did_you_mean(&name.text, choices.iter().map(|c| &**c));
+        diagnostics.push(errors::unknown_word(name.span, &name.text, nearest, choices.iter().map(|c| &**c)));
+    }
+    chosen.map(|c| Value::String(c.clone()))
 }
 
 impl Declared {

@@ -24,6 +24,7 @@ macro_rules! natives {
 }
 
 static CATALOG: Catalog = Catalog {
+    connectors: &[],
     modules: &[Module {
         name: "std.test",
         text: r#"

@@ -6,6 +6,7 @@ use millstream_core::resolve::{GivenValues, Library, SourceText, parse_files, re
 use millstream_ir::catalog::{Catalog, Module};
 
 static CATALOG: Catalog = Catalog {
+    connectors: &[],
     modules: &[Module { name: "std.test", text: "fn twice(x: int) -> int = x + x" }],
     functions: &[],
 };

@@ -24,7 +24,7 @@ impl QueryChecker<'_> {
         group: Option<PendingGroup>,
         span: Span,
     ) {
-        let group = group.unwrap_or(PendingGroup { keys: vec![], span });
+        let group = group.unwrap_or(PendingGroup { keys: vec![], span, reported: false });
         let window = self.take_window();
         let per_row = window.as_ref().is_some_and(|w| w.per_row);
         let n_inputs = self.rows.columns.len();

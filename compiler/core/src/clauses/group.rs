@@ -12,6 +12,8 @@ use std::sync::Arc;
 pub(super) struct PendingGroup {
     pub keys: Vec<Key>,
     pub span: Span,
+    /// Whether it has been said that its select is missing.
+    pub reported: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -50,6 +52,6 @@ impl QueryChecker<'_> {
             None if self.window.is_none() => self.diagnostics.push(not_yet::running_aggregate(span)),
             None => {}
         }
-        self.group = Some(PendingGroup { keys, span });
+        self.group = Some(PendingGroup { keys, span, reported: false });
     }
 }

@@ -94,3 +94,19 @@ pub fn updating_format(span: Span, name: &str) -> Diagnostic {
     Diagnostic::new(E0929, span, format!("the stream is append-only: `{name}` has no changes to write"))
         .label("no changes")
 }
+
+/// A word that is not among those that an option takes.
+pub fn unknown_word<'n>(
+    span: Span,
+    word: &str,
+    nearest: Option<&str>,
+    known: impl IntoIterator<Item = &'n str>,
+) -> Diagnostic {
+    let fault = Diagnostic::new(E0930, span, format!("the option cannot be `{word}`"))
+        .label("not a choice")
+        .note(format!("it can be {}", alternatives(known)));
+    match nearest {
+        Some(nearest) => fault.fix(format!("use `{nearest}`"), span, nearest),
+        None => fault,
+    }
+}

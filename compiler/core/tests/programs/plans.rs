@@ -1,8 +1,6 @@
 //! What programs become: typed tree, plan, optimized plan, dataflow.
 
-mod helper;
-
-use helper::payments;
+use crate::helper::payments;
 
 #[test]
 fn filter_and_select() {

@@ -1,0 +1,5 @@
+//! Whole programs through all phases.
+
+mod helper;
+mod pages;
+mod plans;
