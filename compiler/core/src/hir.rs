@@ -10,6 +10,8 @@ use millstream_ir::flow::{
     ConnectorSpec, FieldSpec, FormatSpec, OnError, Schema, SinkSpec, TimeSpec, WindowAssigner,
 };
 use millstream_ir::types::Type;
+use millstream_ir::value::Value;
+use millstream_syntax::ast::RowOrder;
 use std::sync::Arc;
 
 /// What a whole program means.
@@ -150,6 +152,9 @@ pub struct Sink {
     pub on_error: OnError,
 }
 
+/// When tests begin: what `+5m` in them is relative to, 2000-01-01.
+pub const TEST_START: i64 = 946_684_800_000_000;
+
 /// A `test` item.
 #[derive(Debug)]
 pub struct Test {
@@ -171,8 +176,8 @@ pub enum TestStepKind {
         source: InputId,
         rows: GivenRows,
     },
-    /// To a time.
-    Advance(TestTime),
+    /// To a time in microseconds.
+    Advance(i64),
     Expect {
         rows: Rows,
         expectation: Expectation,
@@ -188,13 +193,13 @@ pub enum GivenRows {
 /// One value per field of the source, constant.
 #[derive(Debug)]
 pub struct GivenRow {
-    pub values: Vec<TestValue>,
+    pub values: Vec<Value>,
     pub span: Span,
 }
 
 #[derive(Debug)]
 pub enum Expectation {
-    Rows { order: millstream_syntax::ast::RowOrder, rows: Vec<ExpectedRow>, span: Span },
+    Rows { order: RowOrder, rows: Vec<ExpectedRow>, span: Span },
     Empty,
     Count(u64),
 }
@@ -202,21 +207,8 @@ pub enum Expectation {
 /// The columns that are compared, by number, with their values.
 #[derive(Debug)]
 pub struct ExpectedRow {
-    pub values: Vec<(usize, TestValue)>,
+    pub values: Vec<(usize, Value)>,
     pub span: Span,
-}
-
-#[derive(Clone, Debug)]
-pub enum TestValue {
-    Constant(millstream_ir::value::Value),
-    /// `+5s`: microseconds after the test's start.
-    Relative(i64),
-}
-
-#[derive(Clone, Copy, Debug)]
-pub enum TestTime {
-    Absolute(i64),
-    Relative(i64),
 }
 
 impl Program {

@@ -111,6 +111,13 @@ impl Plan {
         inputs.collect()
     }
 
+    /// Makes the readers of one node read another.
+    pub fn redirect(&mut self, from: PlanId, to: PlanId) {
+        for node in &mut self.nodes {
+            node.inputs.iter_mut().filter(|i| **i == from).for_each(|i| *i = to);
+        }
+    }
+
     /// Drops what no root depends on and puts inputs before their readers again.
     pub fn compact(&mut self) {
         let mut order = vec![];

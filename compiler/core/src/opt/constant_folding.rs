@@ -10,26 +10,23 @@ pub fn apply(plan: &mut Plan) -> Vec<PlanId> {
     let mut changed = vec![];
     for id in plan.ids() {
         let folded: usize = plan.nodes[id.0].exprs_mut().into_iter().map(fold).sum();
-        let dropped = drop_filter_of_everything(plan, id);
-        if folded > 0 && !dropped {
+        if keeps_everything(plan, id) {
+            let input = plan.node(id).inputs[0];
+            changed.extend(&plan.readers()[id.0]);
+            plan.redirect(id, input);
+        } else if folded > 0 {
             changed.push(id);
         }
     }
     changed
 }
 
-/// A filter that keeps every row is skipped by its readers.
-fn drop_filter_of_everything(plan: &mut Plan, id: PlanId) -> bool {
-    let node = plan.node(id);
-    let Operator::Filter(condition) = &node.operator else { return false };
-    if condition.as_literal() != Some(&Value::Bool(true)) {
-        return false;
+/// Whether it is a filter that every row passes.
+fn keeps_everything(plan: &Plan, id: PlanId) -> bool {
+    match &plan.node(id).operator {
+        Operator::Filter(condition) => condition.as_literal() == Some(&Value::Bool(true)),
+        _ => false,
     }
-    let input = node.inputs[0];
-    for node in &mut plan.nodes {
-        node.inputs.iter_mut().filter(|i| **i == id).for_each(|i| *i = input);
-    }
-    true
 }
 
 /// Folds every part of an expression that can be; says how many were.

@@ -3,20 +3,72 @@
 //! stays whole.
 
 use crate::plan::{Node, Operator, Plan, PlanId};
-use millstream_ir::expr::Expr;
+use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::flow::{OnError, Schema};
 use std::collections::BTreeSet;
 
 type Columns = BTreeSet<usize>;
 
 pub fn apply(plan: &mut Plan) -> Vec<PlanId> {
+    project_before_breakers(plan);
     plan.compact();
     let needed = needed_columns(plan);
     let mut pruning = Pruning { kept: vec![vec![]; plan.nodes.len()], changed: vec![] };
     for id in plan.ids() {
         pruning.prune(plan, id, &needed[id.0]);
     }
-    pruning.changed
+    skip_idle_projections(plan);
+    // The larger changed subtree shows the smaller.
+    let readers = plan.readers();
+    let changed = &pruning.changed;
+    let is_shown = |id: &PlanId| readers[id.0].iter().any(|reader| changed.contains(reader));
+    changed.iter().copied().filter(|id| !is_shown(id)).collect()
+}
+
+/// Gives what breaks a segment a projection to read from, so that a column that only a filter or another
+/// column needs ends with the segment.
+fn project_before_breakers(plan: &mut Plan) {
+    let readers = plan.readers();
+    for id in plan.ids() {
+        let breaks = !matches!(
+            plan.node(id).operator,
+            Operator::Filter(_) | Operator::Let(_) | Operator::Project(_) | Operator::Errors
+        );
+        for position in 0..plan.node(id).inputs.len() {
+            let input = plan.node(id).inputs[position];
+            let node = plan.node(input);
+            let in_segment = matches!(node.operator, Operator::Filter(_) | Operator::Let(_));
+            if !breaks || !in_segment || readers[input.0].len() != 1 {
+                continue;
+            }
+            let columns = node.schema.columns.iter().enumerate();
+            let all = columns.map(|(i, c)| Expr::column(i, c.ty.clone(), node.span)).collect();
+            let projection = Node { inputs: vec![input], operator: Operator::Project(all), ..node.clone() };
+            plan.nodes[id.0].inputs[position] = plan.add(projection);
+        }
+    }
+}
+
+/// Readers of a projection that changes nothing read its input instead.
+fn skip_idle_projections(plan: &mut Plan) {
+    for id in plan.ids() {
+        let node = plan.node(id);
+        let Operator::Project(exprs) = &node.operator else { continue };
+        let input = node.inputs[0];
+        let below = &plan.node(input).schema;
+        let same_columns = exprs.len() == below.columns.len()
+            && exprs.iter().enumerate().all(|(i, e)| matches!(e.kind, ExprKind::Column(c) if c == i))
+            && node.schema.time == below.time
+            && node
+                .schema
+                .columns
+                .iter()
+                .zip(&below.columns)
+                .all(|(a, b)| a.name == b.name && a.hidden == b.hidden);
+        if same_columns {
+            plan.redirect(id, input);
+        }
+    }
 }
 
 /// For each node, the columns of its output that somebody reads; always its time.

@@ -11,9 +11,7 @@ pub fn apply(plan: &mut Plan) -> Vec<PlanId> {
         let Some(same) = (0..id.0).map(PlanId).find(|other| is_same(plan.node(*other), plan.node(id))) else {
             continue;
         };
-        for node in &mut plan.nodes {
-            node.inputs.iter_mut().filter(|i| **i == id).for_each(|i| *i = same);
-        }
+        plan.redirect(id, same);
         // Out of the way of further comparisons; no reader is left.
         plan.nodes[id.0].inputs.clear();
         changed.retain(|c| *c != same);

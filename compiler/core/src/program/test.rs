@@ -4,13 +4,12 @@ use crate::check::Checker;
 use crate::clauses::{Known, Surroundings, check_reference};
 use crate::errors::tests as errors;
 use crate::hir::{
-    Expectation, ExpectedRow, GivenRow, GivenRows, Input, Source, Test, TestStep, TestStepKind, TestTime,
-    TestValue,
+    Expectation, ExpectedRow, GivenRow, GivenRows, Input, Source, TEST_START, Test, TestStep, TestStepKind,
 };
 use crate::names::InputKind;
 use millstream_base::{Diagnostics, did_you_mean};
 use millstream_ir::flow::Schema;
-use millstream_ir::types::{Type, TypeKind};
+use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use millstream_syntax::ast;
 
@@ -30,27 +29,17 @@ pub(super) fn check_test(around: Surroundings, test: &ast::Test, diagnostics: &m
     Test { name: test.name.value.clone(), file: around.file, span: test.name.span, steps }
 }
 
-fn time(around: Surroundings, to: &ast::Expr, diagnostics: &mut Diagnostics) -> Option<TestTime> {
+fn time(around: Surroundings, to: &ast::Expr, diagnostics: &mut Diagnostics) -> Option<i64> {
     match value(around, to, &Type::TIMESTAMP, diagnostics)? {
-        TestValue::Relative(micros) => Some(TestTime::Relative(micros)),
-        TestValue::Constant(Value::Timestamp(micros)) => Some(TestTime::Absolute(micros)),
-        TestValue::Constant(_) => None,
+        Value::Timestamp(micros) => Some(micros),
+        _ => None,
     }
 }
 
-fn value(
-    around: Surroundings,
-    expr: &ast::Expr,
-    ty: &Type,
-    diagnostics: &mut Diagnostics,
-) -> Option<TestValue> {
-    if let ast::ExprKind::RelativeTime(micros) = expr.kind
-        && ty.kind == TypeKind::Timestamp
-    {
-        return Some(TestValue::Relative(micros));
-    }
-    let value = Checker::new(around.names, around.file, diagnostics).check_constant(expr, ty)?;
-    Some(TestValue::Constant(value))
+fn value(around: Surroundings, expr: &ast::Expr, ty: &Type, diagnostics: &mut Diagnostics) -> Option<Value> {
+    let mut checker = Checker::new(around.names, around.file, diagnostics);
+    checker.test_start = Some(TEST_START);
+    checker.check_constant(expr, ty)
 }
 
 fn given(
@@ -94,8 +83,8 @@ fn given_row(
         let written = fields.iter().find(|f| *f.name.text == *field.name);
         values.push(match (written, &field.default) {
             (Some(written), _) => value(around, &written.value, &field.ty, diagnostics)?,
-            (None, Some(default)) => TestValue::Constant(default.clone()),
-            (None, None) if field.ty.nullable => TestValue::Constant(Value::Null),
+            (None, Some(default)) => default.clone(),
+            (None, None) if field.ty.nullable => Value::Null,
             (None, None) => {
                 diagnostics.push(errors::missing_column(row.span, &field.name, &source.name));
                 return None;
