@@ -1,1 +1,3 @@
 //! Hand-written Rust for each query shape: the speed to compare with. One file per shape.
+
+pub mod filter;

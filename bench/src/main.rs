@@ -3,13 +3,14 @@
 //! `cargo run --release -p millstream-bench` runs everything; further words choose subjects by name.
 
 mod data;
+mod filter;
 mod limits;
 mod measure;
 
 /// A subject: its name and what measures it.
 type Subject = (&'static str, fn());
 
-const SUBJECTS: &[Subject] = &[];
+const SUBJECTS: &[Subject] = &[("filter", filter::measure)];
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).collect();

@@ -35,6 +35,8 @@ pub enum Operand {
     Output(usize),
     /// Per row, whether an output is null.
     OutputNulls(usize),
+    /// Not a pointer: the number of the column's first heap among the common heaps of the loop.
+    FirstHeap(usize),
     /// The slots that accumulators stand in: one pointer per row.
     Slots,
 }

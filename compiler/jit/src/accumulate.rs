@@ -2,13 +2,14 @@
 //! found, without branches, for all accumulators that are compiled.
 
 use crate::abi::{Operand, header};
-use crate::lower::{Bits, Lowering};
+use crate::lower::{Bits, Lowered, Lowering};
 use crate::module::CodeBuilder;
 use crate::plan::{ColumnSource, Plan, PlannedColumn};
 use crate::segment::{LoopCode, LoopVariants};
 use cranelift::codegen::ir::BlockArg;
 use cranelift::prelude::*;
 use millstream_ir::aggregate::{AccumulatorField, AccumulatorKind, AggregateCall, SlotLayout};
+use millstream_ir::column::Heap;
 use millstream_ir::engine::CompileError;
 use millstream_ir::types::Type as DataType;
 use millstream_ir::value::canonical_float;
@@ -31,7 +32,7 @@ pub fn compile(
             lower_update(&mut lowering, aggregates, layout);
             narrow = lowering.narrow.iter().copied().collect();
         })?;
-        Ok(LoopCode { function, operands, narrow, output_nulls: vec![] })
+        Ok(LoopCode { function, operands, narrow, literals: Heap::default(), output_nulls: vec![] })
     };
     let general = variant(name, true)?;
     if !general.operands.iter().any(|o| matches!(o, Operand::Validity(_))) {
@@ -74,7 +75,12 @@ fn lower_update(lowering: &mut Lowering, aggregates: &[AggregateCall], layout: &
 }
 
 fn lower_accumulator(lowering: &mut Lowering, slot: Value, call: &AggregateCall, field: &AccumulatorField) {
-    let argument = call.argument.as_ref().map(|(column, _)| lowering.column(*column));
+    let argument = call.argument.as_ref().map(|(column, _)| match field.kind {
+        AccumulatorKind::Count => {
+            Lowered { bits: Bits::Boxed, null: lowering.input_null_flag(*column), error: None }
+        }
+        _ => lowering.column(*column),
+    });
     // Whether the row takes part; none: it does.
     let filter = call.filter.map(|column| {
         let filter = lowering.column(column);

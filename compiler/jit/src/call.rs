@@ -7,7 +7,7 @@ use cranelift_jit::JITModule;
 use cranelift_module::FuncId;
 use millstream_ir::batch::Batch;
 use millstream_ir::buffer::{Buffer, Plain};
-use millstream_ir::column::{ColumnData, ColumnRef, TextColumn};
+use millstream_ir::column::{ColumnData, ColumnRef, Heap, TextColumn};
 use millstream_ir::engine::AccumulateKernel;
 use millstream_ir::types::{Layout, Type};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -91,12 +91,16 @@ pub struct Outcome {
     pub n_failed: usize,
     /// Whether a decimal did not fit: then nothing that the loop wrote counts.
     pub wide: bool,
+    /// What the strings that the loop computed point into.
+    pub heaps: Vec<Heap>,
 }
 
 /// A loop to be run over a batch.
 pub struct LoopCall<'a> {
     pub function: &'a Function,
     pub operands: &'a [Operand],
+    /// The first of the common heaps.
+    pub literals: &'a Heap,
     pub batch: &'a Batch,
     pub memory: &'a mut Memory,
     /// By number; those that the loop writes are there.
@@ -130,8 +134,19 @@ impl LoopCall<'_> {
         frame[header::SELECTION] = self.memory.selection.as_mut_ptr() as u64;
         frame[header::FAILED] = self.memory.failed.as_mut_ptr() as u64;
         frame[header::N_FAILED] = self.n_failed as u64;
+        let mut heaps = vec![self.literals.clone()];
         for operand in self.operands {
             let word = match operand {
+                Operand::FirstHeap(number) => {
+                    let data = match self.memory.columns.get(*number)? {
+                        Some(temporary) => &temporary.column.data,
+                        None => &self.batch.columns.get(*number)?.data,
+                    };
+                    let ColumnData::Text(text) = data else { return None };
+                    let base = heaps.len();
+                    heaps.extend_from_slice(&text.heaps);
+                    base as u64
+                }
                 Operand::Data(number) => match self.memory.columns.get_mut(*number)? {
                     Some(temporary) => values_mut(&mut temporary.column.data, n)?,
                     None => values(&self.batch.columns.get(*number)?.data, n)?,
@@ -163,6 +178,7 @@ impl LoopCall<'_> {
             n_kept: if self.narrows { frame[header::N_KEPT] as usize } else { self.rows },
             n_failed: frame[header::N_FAILED] as usize,
             wide: frame[header::WIDE] != 0,
+            heaps,
         };
         for (output, nulls) in self.outputs.iter_mut().zip(self.output_nulls) {
             if let Some(output) = output {

@@ -4,7 +4,7 @@
 use crate::plan::{ColumnSource, Plan};
 use millstream_ir::batch::Batch;
 use millstream_ir::buffer::Buffer;
-use millstream_ir::column::{Bitmap, Column, ColumnData, TextColumn, View};
+use millstream_ir::column::{Bitmap, Column, ColumnData, Heap, TextColumn, View};
 use millstream_ir::types::{Layout, Type};
 use millstream_ir::value::Value;
 use std::sync::Arc;
@@ -90,6 +90,13 @@ impl Temporary {
         }
         self.nulls.resize(n, 0);
         self.errors.resize(n, 0);
+    }
+
+    /// A loop has filled the column: strings in it point into these.
+    pub fn set_heaps(&mut self, heaps: &[Heap]) {
+        if let ColumnData::Text(text) = &mut self.column.data {
+            text.heaps = heaps.to_vec();
+        }
     }
 
     /// Begins to fill the column anew.

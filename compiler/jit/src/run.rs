@@ -4,10 +4,10 @@ use crate::abi::Operand;
 use crate::call::{Function, LoopCall, Output};
 use crate::kernel;
 use crate::memory::{Memory, validity};
-use crate::plan::{ColumnSource, Plan, PlannedOutput, Stage};
+use crate::plan::{ColumnSource, Plan, PlannedOutput, PlannedStep, Stage};
 use crate::segment::LoopCode;
 use millstream_ir::batch::{Batch, gather_late};
-use millstream_ir::column::{Column, ColumnBuilder, ColumnData, ColumnRef};
+use millstream_ir::column::{Column, ColumnBuilder, ColumnData, ColumnRef, Heap};
 use millstream_ir::engine::{SegmentKernel, SegmentOutput};
 use millstream_ir::segment::Segment;
 use std::sync::Arc;
@@ -45,6 +45,8 @@ impl SegmentRunner {
         memory.prepare(batch.n_rows);
         let mut outputs: Vec<Option<Output>> = plan.outputs.iter().map(|_| None).collect();
         let (mut rows, mut n_failed, mut selected) = (batch.n_rows, 0, false);
+        // Those of the loop that has run last.
+        let mut heaps = vec![];
         for (stage, callable) in plan.stages.iter().zip(&compiled.loops) {
             match (stage, callable) {
                 (Stage::Loop(of), Some(callable)) => {
@@ -62,6 +64,7 @@ impl SegmentRunner {
                     let call = LoopCall {
                         function,
                         operands: &code.operands,
+                        literals: &code.literals,
                         batch,
                         memory,
                         outputs: written,
@@ -76,6 +79,14 @@ impl SegmentRunner {
                     }
                     (rows, n_failed) = (outcome.n_kept, outcome.n_failed);
                     selected |= of.narrows;
+                    for step in &of.steps {
+                        if let PlannedStep::Let { column, .. } = step
+                            && let Some(kept) = &mut memory.columns[*column]
+                        {
+                            kept.set_heaps(&outcome.heaps);
+                        }
+                    }
+                    heaps = outcome.heaps;
                 }
                 (Stage::Kernel(of), _) => {
                     if !kernel::run(of, plan, batch, memory, rows) {
@@ -91,7 +102,7 @@ impl SegmentRunner {
             .outputs
             .iter()
             .zip(outputs)
-            .map(|(planned, output)| self.output(batch, &compiled.plan, *planned, output, kept));
+            .map(|(planned, output)| self.output(batch, &compiled.plan, *planned, output, kept, &heaps));
         let columns = columns.collect::<Option<Vec<ColumnRef>>>()?;
         let mut failed = self.memory.failed[..n_failed].to_vec();
         failed.sort_unstable();
@@ -109,6 +120,7 @@ impl SegmentRunner {
         planned: PlannedOutput,
         written: Option<Output>,
         kept: Option<&[u32]>,
+        heaps: &[Heap],
     ) -> Option<ColumnRef> {
         let pick = |column: &Column| match kept {
             Some(kept) => column.gather(kept),
@@ -139,13 +151,17 @@ impl SegmentRunner {
                 }
                 let Output { mut data, nulls } = written?;
                 if let ColumnData::Text(text) = &mut data {
-                    let source = match &self.memory.columns[number] {
-                        Some(temporary) => Some(&temporary.column),
-                        None => batch.columns.get(number).map(|c| &**c),
+                    let source = match &plan.columns[number].source {
+                        ColumnSource::Let { .. } => None,
+                        ColumnSource::Input => batch.columns.get(number).map(|c| &c.data),
+                        ColumnSource::Kernel { .. } => {
+                            self.memory.columns[number].as_ref().map(|t| &t.column.data)
+                        }
                     };
-                    if let Some(Column { data: ColumnData::Text(source), .. }) = source {
-                        text.heaps.clone_from(&source.heaps);
-                    }
+                    text.heaps = match source {
+                        Some(ColumnData::Text(source)) => source.heaps.clone(),
+                        _ => heaps.to_vec(),
+                    };
                 }
                 Some(Arc::new(Column { data, validity: validity(&nulls) }))
             }

@@ -9,6 +9,7 @@ use crate::plan::{ColumnSource, Loop, Plan, PlannedOutput, PlannedStep};
 use cranelift::codegen::ir::BlockArg;
 use cranelift::prelude::*;
 use cranelift_module::FuncId;
+use millstream_ir::column::Heap;
 use millstream_ir::engine::CompileError;
 
 /// The code of one loop.
@@ -17,6 +18,8 @@ pub struct LoopCode {
     pub operands: Vec<Operand>,
     /// The input columns of decimals that it computes with: they must be in 64 bits.
     pub narrow: Vec<usize>,
+    /// The text of literals that are views into heap 0 of the loop's common heaps.
+    pub literals: Heap,
     /// Of each output, whether the loop writes which of its values are null.
     pub output_nulls: Vec<bool>,
 }
@@ -52,14 +55,15 @@ fn compile_variant(
     input_nulls: bool,
 ) -> Result<LoopCode, CompileError> {
     let mut operands = vec![];
-    let mut narrow = vec![];
+    let (mut narrow, mut literals) = (vec![], vec![]);
     let mut output_nulls = vec![];
     let function = code.function(name, |builder, frame| {
         let mut lowering = Lowering::new(builder, frame, plan, stage, input_nulls, &mut operands);
         output_nulls = lower_loop(&mut lowering, plan, stage, of);
         narrow = lowering.narrow.iter().copied().collect();
+        literals = std::mem::take(&mut lowering.literals);
     })?;
-    Ok(LoopCode { function, operands, narrow, output_nulls })
+    Ok(LoopCode { function, operands, narrow, literals: Heap::new(literals), output_nulls })
 }
 
 /// Gives which outputs may be null.

@@ -1,10 +1,14 @@
 //! Machine code computes what the reference evaluator computes, on random segments and batches.
 
 use millstream_ir::batch::Batch;
+use millstream_ir::catalog::ScalarFunction;
+use millstream_ir::column::{Column, ColumnData};
 use millstream_ir::engine::{Compiled, Engine};
+use millstream_ir::expr::{BinaryOp, Expr, ExprKind};
 use millstream_ir::flow::{Flow, Node, NodeId, NodeKind, Schema};
-use millstream_ir::segment::Segment;
+use millstream_ir::segment::{Clause, Segment, Step};
 use millstream_ir::testing::{Generator, cases};
+use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use millstream_jit::Jit;
 use std::sync::Arc;
@@ -93,4 +97,79 @@ fn machine_code_agrees_with_the_reference_evaluator() {
             }
         }
     }
+}
+
+/// The only output of a segment that computes one expression of these inputs.
+fn single(inputs: &[Type], value: Expr) -> Arc<Segment> {
+    let clause = Arc::new(Clause { span: Default::default(), row: vec![] });
+    let steps = vec![Step::Let { value, clause }];
+    Arc::new(Segment { inputs: inputs.to_vec(), steps, outputs: vec![inputs.len()] })
+}
+
+fn of(kind: ExprKind, ty: Type) -> Expr {
+    Expr::new(kind, ty, Default::default())
+}
+
+fn ints(values: &[[i64; 2]]) -> Batch {
+    let column = |i: usize| {
+        let data = ColumnData::I64(values.iter().map(|pair| pair[i]).collect());
+        Arc::new(Column { data, validity: None })
+    };
+    Batch {
+        columns: vec![column(0), column(1)],
+        n_rows: values.len(),
+        origin: Default::default(),
+        late: vec![],
+    }
+}
+
+const EDGES: [i64; 13] =
+    [i64::MIN, i64::MIN + 1, -1_000_000_007, -12, -3, -1, 0, 1, 2, 36, 1 << 62, i64::MAX - 1, i64::MAX];
+
+#[test]
+fn multiples_are_found_without_dividing() {
+    let divisors = [2, 3, 7, 12, 123, 1000, 1 << 40, 3 << 60, i64::MAX, -12, i64::MIN];
+    let segments = divisors.iter().map(|divisor| {
+        let rest = BinaryOp::Remainder;
+        let literal = |x| of(ExprKind::Literal(Value::Int(x)), Type::INT);
+        let x = of(ExprKind::Column(0), Type::INT);
+        let rest = of(ExprKind::Binary(rest, x.into(), literal(*divisor).into()), Type::INT);
+        single(
+            &[Type::INT; 2],
+            of(ExprKind::Binary(BinaryOp::Equal, rest.into(), literal(0).into()), Type::BOOL),
+        )
+    });
+    let segments: Vec<_> = segments.collect();
+    let compiled = Jit.compile(&flow(&segments)).expect("it compiles");
+    for (i, divisor) in divisors.iter().enumerate() {
+        let multiples = (-40..40i64).map(|k| k.wrapping_mul(*divisor));
+        let near = multiples.flat_map(|x| [x.wrapping_sub(1), x, x.wrapping_add(1)]).chain(EDGES);
+        let batch = ints(&near.map(|x| [x, 0]).collect::<Vec<_>>());
+        assert_eq!(
+            actual(&*compiled, i, &segments[i], &batch),
+            expected(&segments[i], &batch),
+            "multiples of {divisor}"
+        );
+    }
+}
+
+#[test]
+fn whole_division_fails_its_row_and_nothing_else() {
+    static DIV: ScalarFunction = ScalarFunction {
+        name: "div",
+        strict: true,
+        can_fail: true,
+        evaluate: |_, values| match values {
+            [Value::Int(a), Value::Int(b)] => a.checked_div(*b).map(Value::Int).ok_or_else(String::new),
+            _ => Err(String::new()),
+        },
+    };
+    let column = |i| of(ExprKind::Column(i), Type::INT);
+    let call = ExprKind::Call { function: &DIV, arguments: vec![column(0), column(1)] };
+    let segment = single(&[Type::INT; 2], of(call, Type::INT));
+    let compiled = Jit.compile(&flow(std::slice::from_ref(&segment))).expect("it compiles");
+    let pairs: Vec<_> = EDGES.iter().flat_map(|a| EDGES.map(|b| [*a, b])).collect();
+    let expected = expected(&segment, &ints(&pairs));
+    assert_eq!(expected.failed.len(), EDGES.len() + 1);
+    assert_eq!(actual(&*compiled, 0, &segment, &ints(&pairs)), expected);
 }

@@ -10,10 +10,7 @@ impl Lowering<'_, '_> {
     pub(super) fn negate(&mut self, operand: &Expr) -> Lowered {
         let a = self.expr(operand);
         match a.bits {
-            Bits::Float(x) => {
-                let x = self.builder.ins().fneg(x);
-                Lowered { bits: Bits::Float(self.canonical(x)), ..a }
-            }
+            Bits::Float(x) => Lowered { bits: Bits::Float(self.builder.ins().fneg(x)), ..a },
             Bits::Word(x) => {
                 let zero = self.word(0);
                 let (value, overflow) = self.builder.ins().ssub_overflow(zero, x);
@@ -45,7 +42,7 @@ impl Lowering<'_, '_> {
                     BinaryOp::Multiply => self.builder.ins().fmul(x, y),
                     _ => self.builder.ins().fdiv(x, y),
                 };
-                Lowered { bits: Bits::Float(self.canonical(value)), null, error }
+                Lowered { bits: Bits::Float(value), null, error }
             }
             (Bits::Word(x), Bits::Word(y)) => {
                 let layout = a.ty.layout();
@@ -84,7 +81,7 @@ impl Lowering<'_, '_> {
                         let x = self.builder.ins().fcvt_from_sint(types::F64, x);
                         let y = self.builder.ins().fcvt_from_sint(types::F64, y);
                         let value = self.builder.ins().fdiv(x, y);
-                        Lowered { bits: Bits::Float(self.canonical(value)), null, error }
+                        Lowered { bits: Bits::Float(value), null, error }
                     }
                     _ => self.divide_whole((x, y), b, null, error),
                 }

@@ -18,7 +18,7 @@ pub use value::{Bits, Flag, Lowered};
 use crate::abi::Operand;
 use crate::plan::{ColumnSource, Plan};
 use cranelift::prelude::*;
-use millstream_ir::expr::{Expr, ExprKind, UnaryOp};
+use millstream_ir::expr::{BinaryOp, Expr, ExprKind, UnaryOp};
 use millstream_ir::types::{Layout, Type as DataType, TypeKind};
 use millstream_ir::value::{Value as Constant, canonical_float};
 use std::collections::{BTreeSet, HashMap};
@@ -39,6 +39,8 @@ pub struct Lowering<'a, 'b> {
     input_nulls: bool,
     /// The pointers that the code needs, in the order of the frame's words.
     pub operands: &'a mut Vec<Operand>,
+    /// The texts of string literals that do not fit a view.
+    pub literals: Vec<u8>,
     /// The input columns of decimals that were computed with.
     pub narrow: BTreeSet<usize>,
     row: Value,
@@ -64,6 +66,7 @@ impl<'a, 'b> Lowering<'a, 'b> {
             stage,
             input_nulls,
             operands,
+            literals: vec![],
             narrow: BTreeSet::new(),
             row: frame,
             columns: HashMap::new(),
@@ -142,19 +145,33 @@ impl<'a, 'b> Lowering<'a, 'b> {
             ExprKind::In { value, list } => self.is_in(value, list),
             ExprKind::Cast { value, mode } => self.cast(value, *mode, &expr.ty),
             ExprKind::Bucket { time, size, offset } => self.bucket(time, *size, *offset),
+            ExprKind::Call { function, arguments } if native::is_division(function, arguments) => {
+                self.binary(BinaryOp::Divide, &arguments[0], &arguments[1], &expr.ty)
+            }
             // The plan leaves no others; see `native`.
             _ => self.nothing(&expr.ty),
         }
     }
 
-    /// The value of a column that is not computed with, only passed on.
+    /// Whether an input column is null in this row.
+    pub fn input_null_flag(&mut self, number: usize) -> Flag {
+        let nullable = self.plan.columns[number].ty.nullable && self.input_nulls;
+        nullable.then(|| self.input_null(number))
+    }
+
+    /// The value of a column that is not computed with, only passed on: a decimal may be wide then,
+    /// and a string keeps the heaps of its column.
     pub fn passed_on(&mut self, number: usize) -> Lowered {
         let known = self.narrow.contains(&number);
         let lowered = self.column(number);
-        if !known && matches!(self.plan.columns[number].source, ColumnSource::Input) {
+        if !known {
             self.narrow.remove(&number);
         }
-        lowered
+        match (lowered.bits, &self.plan.columns[number].source) {
+            (_, ColumnSource::Let { .. }) => lowered,
+            (Bits::Text(..), _) => Lowered { bits: self.load(number), ..lowered },
+            _ => lowered,
+        }
     }
 
     /// The value of a column in this row.
@@ -165,19 +182,18 @@ impl<'a, 'b> Lowering<'a, 'b> {
         let plan = self.plan;
         let lowered = match &plan.columns[number].source {
             ColumnSource::Input => {
-                let bits = self.load(number);
-                let null = self.plan.columns[number].ty.nullable && self.input_nulls;
-                let null = null.then(|| self.input_null(number));
+                let bits = self.load_common(number);
+                let null = self.input_null_flag(number);
                 Lowered { bits, null, error: None }
             }
             ColumnSource::Kernel { can_fail } => {
-                let bits = self.load(number);
+                let bits = self.load_common(number);
                 let null = Some(self.byte(Operand::Nulls(number)));
                 let error = can_fail.then(|| self.byte(Operand::Errors(number)));
                 Lowered { bits, null, error }
             }
             ColumnSource::Let { stored: Some(at), .. } if *at < self.stage => {
-                let bits = self.load(number);
+                let bits = self.load_common(number);
                 let null = Some(self.byte(Operand::Nulls(number)));
                 Lowered { bits, null, error: None }
             }
@@ -191,6 +207,15 @@ impl<'a, 'b> Lowering<'a, 'b> {
     /// Remembers the value of a column for the rest of this row.
     pub fn define(&mut self, number: usize, value: Lowered) {
         self.columns.insert(number, Lowered { error: None, ..value });
+    }
+
+    /// As [`Lowering::load`], with strings as views into the heaps that the loop's columns share.
+    fn load_common(&mut self, number: usize) -> Bits {
+        let bits = self.load(number);
+        match bits {
+            Bits::Text(low, high) => self.common_view(number, low, high),
+            _ => bits,
+        }
     }
 
     fn load(&mut self, number: usize) -> Bits {
@@ -301,6 +326,7 @@ impl<'a, 'b> Lowering<'a, 'b> {
                 self.builder.ins().store(flags, x, at, 0);
             }
             Bits::Float(x) => {
+                let x = self.canonical(x);
                 let x = match value.null {
                     Some(null) => {
                         let zero = self.builder.ins().f64const(0.0);

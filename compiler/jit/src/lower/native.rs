@@ -1,6 +1,7 @@
 //! Which nodes of an expression are lowered to machine code, and which of those can fail.
 //! All others are computed by kernels, a batch at a time.
 
+use millstream_ir::catalog::ScalarFunction;
 use millstream_ir::column::View;
 use millstream_ir::expr::{BinaryOp, CastMode, Expr, ExprKind};
 use millstream_ir::types::{Layout, Type, TypeKind};
@@ -12,7 +13,7 @@ pub fn is_native(expr: &Expr) -> bool {
     match &expr.kind {
         ExprKind::Column(_) | ExprKind::Local(_) => true,
         ExprKind::Literal(value) => match value {
-            Value::String(text) => text.len() <= View::INLINE,
+            Value::String(_) => true,
             _ => expr.ty.layout() != Layout::Boxed || value.is_null(),
         },
         ExprKind::Let { .. } => true,
@@ -25,10 +26,12 @@ pub fn is_native(expr: &Expr) -> bool {
         ExprKind::If { condition, then, otherwise } => {
             is_bool(&condition.ty) && selectable(&[then, otherwise], &expr.ty)
         }
-        ExprKind::In { value, list } => {
+        // A long list is not worth a comparison with each.
+        ExprKind::In { value, list } if list.len() <= 32 => {
             value.ty.kind != Null && list.iter().all(|e| comparable(BinaryOp::Equal, value, e))
         }
         ExprKind::Cast { value, .. } => is_native_cast(&value.ty, &expr.ty),
+        ExprKind::Call { function, arguments } => is_division(function, arguments),
         ExprKind::Bucket { time, size, .. } => time.ty.layout() == Layout::I64 && *size > 0,
         _ => false,
     }
@@ -41,9 +44,7 @@ fn is_bool(ty: &Type) -> bool {
 /// Whether a machine instruction can choose between values of these expressions.
 fn selectable(parts: &[&Expr], ty: &Type) -> bool {
     let layout = ty.layout();
-    // Views of different columns point into different heaps.
-    !matches!(layout, Layout::View | Layout::Boxed)
-        && parts.iter().all(|p| p.ty.kind == TypeKind::Null || p.ty.layout() == layout)
+    layout != Layout::Boxed && parts.iter().all(|p| p.ty.kind == TypeKind::Null || p.ty.layout() == layout)
 }
 
 fn is_native_binary(op: BinaryOp, a: &Expr, b: &Expr, result: &Type) -> bool {
@@ -61,7 +62,7 @@ fn is_native_binary(op: BinaryOp, a: &Expr, b: &Expr, result: &Type) -> bool {
                 }
         }
         Divide => match (&a.ty.kind, &b.ty.kind) {
-            (Float, Float) | (Duration, Int) | (Duration, Duration) => true,
+            (Float, Float) | (Int, Int) | (Duration, Int) | (Duration, Duration) => true,
             (Decimal(a), Decimal(b)) => (0..=18).contains(&(scale(result) + *b as i32 - *a as i32)),
             _ => false,
         },
@@ -86,6 +87,11 @@ fn comparable(op: BinaryOp, a: &Expr, b: &Expr) -> bool {
         (Layout::Boxed, _) | (_, Layout::Boxed) => false,
         (x, y) => x == y,
     }
+}
+
+/// `div` of the standard library: the whole quotient of two ints.
+pub fn is_division(function: &ScalarFunction, arguments: &[Expr]) -> bool {
+    function.name == "div" && arguments.len() == 2 && arguments.iter().all(|a| a.ty.kind == TypeKind::Int)
 }
 
 /// A literal whose view stands for all of its text.
@@ -122,6 +128,7 @@ pub fn can_fail(expr: &Expr, column_fails: &impl Fn(usize) -> bool) -> bool {
             (Remainder, Layout::I64 | Layout::Decimal) => !is_nonzero(b),
             _ => false,
         },
+        ExprKind::Call { arguments, .. } => !arguments.get(1).is_some_and(is_nonzero),
         ExprKind::Cast { value, mode } => {
             *mode == CastMode::Strict
                 && matches!((&value.ty.kind, &expr.ty.kind), (TypeKind::Float, TypeKind::Int))

@@ -71,13 +71,9 @@ impl Planner {
     }
 
     fn define(&mut self, column: usize, value: Expr) {
-        // Machine code keeps no strings but those of columns, in whose heaps they stand, and no boxed values.
-        let kept = match value.ty.layout() {
-            Layout::View => as_column(&value).is_some() || value.as_literal().is_some() && is_native(&value),
-            Layout::Boxed => as_column(&value).is_some(),
-            _ => true,
-        };
-        let value = if kept { self.split(value) } else { self.kernel(value, &mut vec![]) };
+        // Machine code keeps no boxed values.
+        let boxed = value.ty.layout() == Layout::Boxed && as_column(&value).is_none();
+        let value = if boxed { self.kernel(value, &mut vec![]) } else { self.split(value) };
         let can_fail = self.fails(&value);
         self.plan.columns[column].source = ColumnSource::Let { value, stored: None };
         self.pending.push(PlannedStep::Let { column, can_fail });
