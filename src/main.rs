@@ -1,1 +1,41 @@
-fn main() {}
+//! The `millstream` binary: the command line, and the only place where a catalog, a compiler,
+//! an engine and a job meet.
+
+mod cli;
+mod commands;
+mod program;
+mod terminal;
+
+use clap::Parser;
+use cli::{Arguments, Command};
+use std::process::ExitCode;
+
+/// 0 fine.
+pub const FINE: u8 = 0;
+/// The run failed.
+pub const FAILED: u8 = 1;
+/// The program is wrong.
+pub const WRONG_PROGRAM: u8 = 2;
+/// Tests failed, or `fmt --check` found a difference.
+pub const DIFFERENT: u8 = 3;
+/// The command line is wrong (`EX_USAGE` of sysexits.h).
+pub const WRONG_USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are printed the same way and are fine.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { WRONG_USAGE } else { FINE });
+        }
+    };
+    let code = match arguments.command {
+        Command::Run(run) => commands::run::run(run),
+        Command::Check(check) => commands::check::check(check),
+        Command::Fmt(fmt) => commands::fmt::fmt(fmt),
+        Command::Explain(explain) => commands::explain::explain(explain),
+        Command::Emit(emit) => commands::emit::emit(emit),
+    };
+    ExitCode::from(code)
+}

@@ -1,0 +1,196 @@
+//! The command line: every command, its arguments and its help.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+#[derive(Parser)]
+#[command(
+    name = "millstream",
+    version,
+    long_version = concat!(env!("CARGO_PKG_VERSION"), "\ntime zones: ", env!("MILLSTREAM_TZDATA")),
+    about = "Queries over streams of events: write a .stream program, run it from one binary",
+    after_help = "Examples:
+  millstream run fraud.stream                       run a program
+  millstream check fraud.stream                     say all that is wrong with it
+  tail -f log.ndjson | millstream run p.stream --source events=-
+  millstream explain fraud.stream                   what each stream holds, keeps and waits for
+  millstream explain E0301                          what an error code means"
+)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Run a program until its inputs end
+    Run(Run),
+    /// Report everything that is wrong with programs, without running them
+    Check(Check),
+    /// Bring programs into the standard layout
+    Fmt(Fmt),
+    /// Explain a program in plain words, or an error code
+    Explain(Explain),
+    /// Print what a program is in one of the compiler's layers
+    Emit(Emit),
+}
+
+/// Values for a program's parameters, and replacements for its inputs and outputs.
+#[derive(Args, Clone, Default)]
+pub struct Bindings {
+    /// Give a parameter a value (also from the environment: MILLSTREAM_NAME)
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
+    pub set: Vec<(String, String)>,
+    /// Read a source from this file, pattern or `-`; the format follows the extension
+    #[arg(long = "source", value_name = "NAME=PATH", value_parser = pair)]
+    pub source: Vec<(String, String)>,
+    /// Write a sink to this file or `-`; the format follows the extension
+    #[arg(long = "sink", value_name = "NAME=PATH", value_parser = pair)]
+    pub sink: Vec<(String, String)>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_string(), value.to_string())),
+        _ => Err("expected NAME=VALUE".into()),
+    }
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  millstream run fraud.stream
+  millstream run fraud.stream --set threshold=100.00
+  millstream run fraud.stream --source payments='day-*.ndjson.gz' --sink alerts=alerts.csv
+  zcat day1.ndjson.gz | millstream run fraud.stream --source payments=-
+  millstream run fraud.stream --until 2024-05-02 --report json
+
+Exit codes: 0 fine, 1 failed while running, 2 the program is wrong, 64 the command line is wrong.")]
+pub struct Run {
+    /// The program, or `-` for standard input
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub bindings: Bindings,
+    /// Stop after this many rows of output
+    #[arg(long, value_name = "ROWS")]
+    pub limit: Option<u64>,
+    /// Read only rows before this time, such as 2024-05-01T12:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Say nothing at the end of the run
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// The form of the report on standard error at the end of the run
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text, value_name = "FORM")]
+    pub report: ReportFormat,
+    /// What computes: machine code, or the slow evaluator that defines the language
+    #[arg(long, value_enum, default_value_t = EngineChoice::Jit, value_name = "ENGINE")]
+    pub engine: EngineChoice,
+}
+
+#[derive(Clone, Copy, ValueEnum, PartialEq, Eq)]
+pub enum ReportFormat {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, ValueEnum, PartialEq, Eq)]
+pub enum EngineChoice {
+    Jit,
+    Reference,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  millstream check fraud.stream
+  millstream check --format json *.stream      one object a line, for editors and CI
+
+Exit codes: 0 nothing is wrong (there may be warnings), 2 something is, 64 the command line is wrong.")]
+pub struct Check {
+    /// The programs, or `-` for standard input
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub bindings: Bindings,
+    /// How to show what is wrong
+    #[arg(long, value_enum, default_value_t = Face::Full)]
+    pub format: Face,
+}
+
+#[derive(Clone, Copy, ValueEnum, PartialEq, Eq)]
+pub enum Face {
+    /// With the lines of the program
+    Full,
+    /// One line each
+    Concise,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  millstream fmt fraud.stream          rewrite the file
+  millstream fmt --check *.stream      exit with 3 if a file would change
+  millstream fmt < in.stream           format standard input to standard output")]
+pub struct Fmt {
+    /// The programs; none or `-` formats standard input to standard output
+    pub files: Vec<PathBuf>,
+    /// Change nothing; exit with 3 if a file is not in the standard layout
+    #[arg(long)]
+    pub check: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  millstream explain fraud.stream
+  millstream explain E0301
+  millstream explain type-mismatch
+  millstream explain --list")]
+pub struct Explain {
+    /// A program, or the number or name of an error code
+    #[arg(required_unless_present = "list")]
+    pub subject: Option<String>,
+    #[command(flatten)]
+    pub bindings: Bindings,
+    /// List all error codes
+    #[arg(long)]
+    pub list: bool,
+    /// With --list: as JSON
+    #[arg(long, requires = "list")]
+    pub json: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  millstream emit plan fraud.stream
+  millstream emit plan --opt fraud.stream
+  millstream emit clif fraud.stream")]
+pub struct Emit {
+    #[arg(value_enum)]
+    pub layer: Layer,
+    /// The program, or `-` for standard input
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub bindings: Bindings,
+    /// With `plan`: after optimization, with what each rule changed
+    #[arg(long)]
+    pub opt: bool,
+    /// With `ast`: with the byte range of each node
+    #[arg(long)]
+    pub spans: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum, PartialEq, Eq)]
+pub enum Layer {
+    /// What the lexer makes of the text
+    Tokens,
+    /// The syntax tree
+    Ast,
+    /// The typed program
+    Hir,
+    /// The logical plan
+    Plan,
+    /// The physical dataflow
+    Flow,
+    /// Cranelift's intermediate code
+    Clif,
+}

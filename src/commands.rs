@@ -1,0 +1,7 @@
+//! One file per command. Each returns the exit code.
+
+pub mod check;
+pub mod emit;
+pub mod explain;
+pub mod fmt;
+pub mod run;

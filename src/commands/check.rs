@@ -1,0 +1,32 @@
+//! `millstream check`: all that is wrong with programs.
+
+use crate::cli::{Check, Face};
+use crate::program::{Program, has_errors};
+use crate::{FINE, WRONG_PROGRAM, terminal};
+use millstream_base::{Diagnostic, SourceMap, render};
+
+pub fn check(arguments: Check) -> u8 {
+    let mut worst = FINE;
+    for path in &arguments.files {
+        let code = match Program::read(path) {
+            Ok(program) => {
+                let compiled = program.compile(&arguments.bindings);
+                let found = &compiled.compilation.diagnostics;
+                show(&compiled.files, found, arguments.format);
+                if has_errors(found) { WRONG_PROGRAM } else { FINE }
+            }
+            Err(problem) => problem.tell(),
+        };
+        worst = worst.max(code);
+    }
+    worst
+}
+
+/// Findings for people go to standard error, for programs to standard output.
+fn show(files: &SourceMap, diagnostics: &[Diagnostic], face: Face) {
+    match face {
+        Face::Full => terminal::err(render::full(files, diagnostics, terminal::color())),
+        Face::Concise => terminal::err(render::concise(files, diagnostics)),
+        Face::Json => terminal::out(render::json(files, diagnostics)),
+    }
+}

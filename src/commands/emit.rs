@@ -1,0 +1,52 @@
+//! `millstream emit`: what a program is in one of the compiler's layers.
+
+use crate::cli::{Emit, Layer};
+use crate::terminal;
+use crate::program::{Program, has_errors, show};
+use crate::{FAILED, FINE, WRONG_PROGRAM};
+use millstream_base::{Diagnostic, Diagnostics};
+use millstream_ir::engine::Engine;
+use millstream_jit::Jit;
+use millstream_syntax::dump::{Spans, dump};
+
+pub fn emit(arguments: Emit) -> u8 {
+    let program = match Program::read(&arguments.file) {
+        Ok(program) => program,
+        Err(problem) => return problem.tell(),
+    };
+    if matches!(arguments.layer, Layer::Tokens | Layer::Ast) {
+        return emit_syntax(&program, &arguments);
+    }
+    let compiled = program.compile(&arguments.bindings);
+    let compilation = &compiled.compilation;
+    show(&compiled.files, &compilation.diagnostics);
+    let Some(flow) = &compilation.flow else { return WRONG_PROGRAM };
+    match arguments.layer {
+        Layer::Hir => terminal::out(&compilation.program),
+        Layer::Plan if arguments.opt => terminal::out(format_args!("{}{}", compilation.trace, compilation.optimized)),
+        Layer::Plan => terminal::out(&compilation.plan),
+        Layer::Flow => terminal::out(flow),
+        _ => match Jit.compile(flow) {
+            Ok(code) => terminal::out(code.text()),
+            Err(error) => {
+                terminal::err(format_args!("error: {error}\n"));
+                return FAILED;
+            }
+        },
+    }
+    FINE
+}
+
+/// The layers that any text has, however wrong.
+fn emit_syntax(program: &Program, arguments: &Emit) -> u8 {
+    let mut diagnostics = Diagnostics::default();
+    if arguments.layer == Layer::Tokens {
+        terminal::out(millstream_syntax::tokens(program.root, program.text(), &mut diagnostics));
+    } else {
+        let tree = millstream_syntax::parse(program.root, program.text(), &mut diagnostics);
+        terminal::out(dump(&tree, if arguments.spans { Spans::Shown } else { Spans::Hidden }));
+    }
+    let found: Vec<Diagnostic> = diagnostics.into_sorted();
+    show(&program.files, &found);
+    if has_errors(&found) { WRONG_PROGRAM } else { FINE }
+}

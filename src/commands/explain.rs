@@ -1,0 +1,45 @@
+//! `millstream explain`: a program in plain words, or what an error code means.
+
+use crate::cli::Explain;
+use crate::terminal;
+use crate::program::{Program, has_errors, show};
+use crate::{FINE, WRONG_PROGRAM, WRONG_USAGE};
+use millstream_base::explain as codes;
+use std::path::Path;
+
+pub fn explain(arguments: Explain) -> u8 {
+    if arguments.list {
+        if arguments.json {
+            terminal::out(format_args!("{}\n", codes::registry_json()));
+        } else {
+            terminal::out(codes::list());
+        }
+        return FINE;
+    }
+    let subject = arguments.subject.unwrap_or_default();
+    // A code has no extension and no folder; everything else is a program.
+    let is_path = subject == "-" || subject.contains(['.', '/']) || Path::new(&subject).exists();
+    if !is_path {
+        return match codes::page(&subject) {
+            Ok(page) => {
+                terminal::out(page);
+                FINE
+            }
+            Err(unknown) => {
+                terminal::err(format_args!("error: {unknown}\n"));
+                WRONG_USAGE
+            }
+        };
+    }
+    let program = match Program::read(Path::new(&subject)) {
+        Ok(program) => program,
+        Err(problem) => return problem.tell(),
+    };
+    let compiled = program.compile(&arguments.bindings);
+    show(&compiled.files, &compiled.compilation.diagnostics);
+    if has_errors(&compiled.compilation.diagnostics) {
+        return WRONG_PROGRAM;
+    }
+    terminal::out(millstream_core::explain::explain(&compiled.compilation));
+    FINE
+}

@@ -1,0 +1,126 @@
+//! `millstream run`: compiles a program and runs it to the end of its inputs.
+
+use crate::cli::{EngineChoice, ReportFormat, Run};
+use crate::program::{Program, show};
+use crate::{FAILED, FINE, WRONG_PROGRAM, WRONG_USAGE, terminal};
+use millstream_base::SourceMap;
+use millstream_ir::engine::Engine;
+use millstream_ir::flow::Flow;
+use millstream_ir::text::parse_timestamp;
+use millstream_jit::Jit;
+use millstream_runtime::connector::Surroundings;
+use millstream_runtime::interp::ReferenceEngine;
+use millstream_runtime::job::{self, Broken, Options};
+use millstream_runtime::report::{Progress, Report};
+use millstream_runtime::time::WallClock;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+pub fn run(arguments: Run) -> u8 {
+    let until = match arguments.until.as_deref().map(time) {
+        None => None,
+        Some(Ok(until)) => Some(until),
+        Some(Err(message)) => {
+            terminal::err(format_args!("error: {message}\n"));
+            return WRONG_USAGE;
+        }
+    };
+    let program = match Program::read(&arguments.file) {
+        Ok(program) => program,
+        Err(problem) => return problem.tell(),
+    };
+    let base = program.base.clone();
+    let compiled = program.compile(&arguments.bindings);
+    show(&compiled.files, &compiled.compilation.diagnostics);
+    let Some(flow) = &compiled.compilation.flow else { return WRONG_PROGRAM };
+    let running = Running { arguments: &arguments, files: &compiled.files, flow, base, until };
+    running.run()
+}
+
+fn time(text: &str) -> Result<i64, String> {
+    let expected = "expected a time such as 2024-05-01 or 2024-05-01T12:00:00Z";
+    parse_timestamp(text.as_bytes()).ok_or_else(|| format!("--until {text}: {expected}"))
+}
+
+/// A compiled program and what the command line says of its run.
+struct Running<'a> {
+    arguments: &'a Run,
+    files: &'a SourceMap,
+    flow: &'a Flow,
+    base: PathBuf,
+    until: Option<i64>,
+}
+
+impl Running<'_> {
+    fn run(self) -> u8 {
+        let engine: &dyn Engine = match self.arguments.engine {
+            EngineChoice::Jit => &Jit,
+            EngineChoice::Reference => &ReferenceEngine,
+        };
+        let compiled = match engine.compile(self.flow) {
+            Ok(compiled) => compiled,
+            Err(error) => {
+                terminal::err(format_args!("error: {error}\nThis is a fault in Millstream; please report it with the program.\n"));
+                return FAILED;
+            }
+        };
+        let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                terminal::err(format_args!("error: cannot start: {error}\n"));
+                return FAILED;
+            }
+        };
+        let stop = Arc::new(AtomicBool::new(false));
+        let progress = Arc::new(Progress::default());
+        runtime.spawn(stop_on_interrupt(stop.clone()));
+        if !self.arguments.quiet {
+            runtime.spawn(terminal::show_progress(progress.clone()));
+        }
+        let options = Options {
+            around: Surroundings { base: self.base, stop },
+            limit: self.arguments.limit,
+            until: self.until,
+            terminal_width: terminal::stdout_width(),
+            progress,
+            clock: Box::new(WallClock),
+        };
+        let started = Instant::now();
+        let inside = runtime.enter();
+        let ended = job::run(self.flow, &*compiled, self.files, options);
+        drop(inside);
+        // A thread that waits for standard input cannot be woken; it ends with the process.
+        runtime.shutdown_background();
+        terminal::clear_progress(started);
+        let (report, code) = match ended {
+            Ok(report) => (report, FINE),
+            Err(Broken { diagnostic, report }) => {
+                show(self.files, &[*diagnostic]);
+                (report, FAILED)
+            }
+        };
+        tell(&report, self.arguments);
+        code
+    }
+}
+
+fn tell(report: &Report, arguments: &Run) {
+    match arguments.report {
+        _ if arguments.quiet => {}
+        ReportFormat::Text => terminal::err(report.text()),
+        ReportFormat::Json => terminal::err(format_args!("{}\n", report.json())),
+    }
+}
+
+/// The first interrupt lets the run finish what it has read; the second ends the process.
+async fn stop_on_interrupt(stop: Arc<AtomicBool>) {
+    if tokio::signal::ctrl_c().await.is_err() {
+        return;
+    }
+    stop.store(true, Ordering::Relaxed);
+    if tokio::signal::ctrl_c().await.is_ok() {
+        std::process::exit(130);
+    }
+}

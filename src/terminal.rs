@@ -1,0 +1,68 @@
+//! What the terminal is like, and the line of progress on it.
+
+use millstream_base::render::Color;
+use millstream_runtime::report::{Progress, bytes, thousands};
+use std::fmt::Display;
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// Colors on standard error, unless it is no terminal or NO_COLOR is set (no-color.org).
+pub fn color() -> Color {
+    let wanted = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    if wanted { Color::On } else { Color::Off }
+}
+
+/// Writes to standard output. A reader that went away, as `head` does, is no fault.
+pub fn out(text: impl Display) {
+    let _ = write!(std::io::stdout(), "{text}");
+    let _ = std::io::stdout().flush();
+}
+
+/// Writes to standard error.
+pub fn err(text: impl Display) {
+    let _ = write!(std::io::stderr(), "{text}");
+}
+
+/// The width of the terminal that standard output is, if it is one.
+pub fn stdout_width() -> Option<usize> {
+    if !std::io::stdout().is_terminal() {
+        return None;
+    }
+    Some(terminal_size::terminal_size().map_or(80, |(width, _)| width.0 as usize))
+}
+
+/// Runs shorter than this show no progress.
+const SILENT: Duration = Duration::from_secs(1);
+const REFRESH: Duration = Duration::from_millis(200);
+
+/// Shows rows, speed and share done on standard error while a long run goes on, if that is a
+/// terminal and standard output is not (rows and progress would overwrite each other).
+pub async fn show_progress(progress: Arc<Progress>) {
+    if !std::io::stderr().is_terminal() || std::io::stdout().is_terminal() {
+        return std::future::pending().await;
+    }
+    let started = Instant::now();
+    tokio::time::sleep(SILENT).await;
+    loop {
+        err(format_args!("\r\x1b[2K{}", line(&progress, started.elapsed())));
+        tokio::time::sleep(REFRESH).await;
+    }
+}
+
+/// Removes the line of progress.
+pub fn clear_progress(started: Instant) {
+    if std::io::stderr().is_terminal() && !std::io::stdout().is_terminal() && started.elapsed() > SILENT {
+        err("\r\x1b[2K");
+    }
+}
+
+fn line(progress: &Progress, elapsed: Duration) -> String {
+    let rows = progress.rows.load(Ordering::Relaxed);
+    let read = progress.bytes.load(Ordering::Relaxed);
+    let total = progress.bytes_total.load(Ordering::Relaxed);
+    let speed = bytes((read as f64 / elapsed.as_secs_f64()) as u64);
+    let share = if total > 0 { format!("  {:.0} %", 100.0 * read as f64 / total as f64) } else { String::new() };
+    format!("{} rows  {}  {speed}/s{share}", thousands(rows), bytes(read))
+}

@@ -1,0 +1,178 @@
+//! The specification that runs: every section of `tests/suite/<topic>/*.md` is a program, its inputs
+//! and what must come out, on machine code and on the reference evaluator alike.
+//!
+//! A section is a heading, prose, and blocks:
+//! - ` ```stream ` the program;
+//! - ` ```input FILE ` a file beside it;
+//! - ` ```output NAME ` the rows of stream NAME as JSON lines, in order;
+//! - ` ```error ` what `check` says, one finding a line, without the file's name;
+//! - ` ```args ` further arguments of `run`.
+//!
+//! To add one: write the heading and the blocks with an empty output, run
+//! `UPDATE=1 cargo test --test suite`, and read the difference.
+
+mod support;
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use support::Folder;
+
+#[test]
+fn every_section_means_what_it_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite");
+    let mut files = vec![];
+    collect(&root, &mut files);
+    files.sort();
+    assert!(!files.is_empty(), "the suite is empty");
+    let update = std::env::var("UPDATE").is_ok_and(|v| v == "1");
+    let mut wrong = String::new();
+    for path in files {
+        let text = std::fs::read_to_string(&path).expect("suite files are readable");
+        let mut document = Document::parse(&text);
+        for section in document.sections.iter_mut() {
+            if let Err(difference) = section.run() {
+                let name = path.strip_prefix(&root).unwrap_or(&path).display().to_string();
+                let _ = writeln!(wrong, "== {name}: {}\n{difference}", section.title());
+            }
+        }
+        if update && document.text() != text {
+            std::fs::write(&path, document.text()).expect("suite files are writable");
+        }
+    }
+    assert!(update || wrong.is_empty(), "\n{wrong}");
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("the suite's folder is readable") {
+        let path = entry.expect("entries are readable").path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|e| e == "md") && path.file_name().is_some_and(|n| n != "README.md") {
+            files.push(path);
+        }
+    }
+}
+
+struct Document {
+    sections: Vec<Section>,
+}
+
+/// The lines from one heading to the next: prose and blocks in turn.
+struct Section {
+    parts: Vec<Part>,
+}
+
+enum Part {
+    Prose(String),
+    Block { kind: String, body: String },
+}
+
+impl Document {
+    fn parse(text: &str) -> Document {
+        let mut sections = vec![Section { parts: vec![] }];
+        let mut lines = text.lines();
+        while let Some(line) = lines.next() {
+            if line.starts_with("## ") {
+                sections.push(Section { parts: vec![] });
+            }
+            let section = sections.last_mut().expect("there is always one");
+            if let Some(kind) = line.strip_prefix("```") {
+                let body = lines.by_ref().take_while(|l| *l != "```").map(|l| format!("{l}\n")).collect();
+                section.parts.push(Part::Block { kind: kind.into(), body });
+            } else {
+                section.parts.push(Part::Prose(line.into()));
+            }
+        }
+        Document { sections }
+    }
+
+    fn text(&self) -> String {
+        let parts = self.sections.iter().flat_map(|s| &s.parts);
+        parts
+            .map(|p| match p {
+                Part::Prose(line) => format!("{line}\n"),
+                Part::Block { kind, body } => format!("```{kind}\n{body}```\n"),
+            })
+            .collect()
+    }
+}
+
+impl Section {
+    fn title(&self) -> &str {
+        match self.parts.first() {
+            Some(Part::Prose(line)) => line.trim_start_matches('#').trim(),
+            _ => "",
+        }
+    }
+
+    fn block(&self, wanted: &str) -> Option<&str> {
+        self.parts.iter().find_map(|p| match p {
+            Part::Block { kind, body } if kind == wanted => Some(body.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Puts what happens into the section's blocks; the difference to what they said.
+    fn run(&mut self) -> Result<(), String> {
+        let Some(program) = self.block("stream").map(str::to_string) else { return Ok(()) };
+        let arguments = self.block("args").map_or(String::new(), |a| format!(" {}", a.trim()));
+        let folder = Folder::new();
+        let outputs: Vec<String> = self.named("output ").map(|(name, _)| name.to_string()).collect();
+        for (name, body) in self.named("input ") {
+            folder.write(name, body);
+        }
+        let sinks: String = outputs
+            .iter()
+            .map(|n| format!("\nsink `suite {n}` from {n} to file(\"{}\") format json", output_file(n)))
+            .collect();
+        folder.write("p.stream", format!("{program}{sinks}\n"));
+        let mut differences = String::new();
+        if self.block("error").is_some() {
+            let ran = folder.run("check --format concise p.stream");
+            self.compare("error", &ran.stderr.replace("p.stream:", ""), &mut differences);
+        }
+        for engine in ["jit", "reference"] {
+            if outputs.is_empty() {
+                break;
+            }
+            let ran = folder.run(&format!("run p.stream -q --engine {engine}{arguments}"));
+            if ran.code != 0 {
+                return Err(format!("{engine}: exit code {}\n{}", ran.code, ran.stderr));
+            }
+            for name in &outputs {
+                let rows = folder.read(&output_file(name));
+                let mut difference = String::new();
+                self.compare(&format!("output {name}"), &rows, &mut difference);
+                if !difference.is_empty() {
+                    let _ = write!(differences, "on {engine}, {difference}");
+                }
+            }
+        }
+        if differences.is_empty() { Ok(()) } else { Err(differences) }
+    }
+
+    fn named<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.parts.iter().filter_map(move |p| match p {
+            Part::Block { kind, body } => kind.strip_prefix(prefix).map(|name| (name, body.as_str())),
+            Part::Prose(_) => None,
+        })
+    }
+
+    fn compare(&mut self, wanted: &str, found: &str, differences: &mut String) {
+        for part in &mut self.parts {
+            if let Part::Block { kind, body } = part
+                && kind == wanted
+                && body != found
+            {
+                let _ = writeln!(differences, "{wanted}:\n-- expected\n{body}-- found\n{found}");
+                *body = found.to_string();
+            }
+        }
+    }
+}
+
+/// The file that a stream's rows are written to; `late(x)` has characters that files should not have.
+fn output_file(stream: &str) -> String {
+    let name: String = stream.chars().map(|c| if c.is_alphanumeric() || c == '_' { c } else { '-' }).collect();
+    format!("{name}.rows")
+}

@@ -1,0 +1,89 @@
+//! Runs the binary as a user would: in a folder of its own, with files, arguments and standard input.
+
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// A folder that is removed when the test ends.
+pub struct Folder(tempfile::TempDir);
+
+/// What a command left behind.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Folder {
+    pub fn new() -> Folder {
+        Folder(tempfile::tempdir().expect("a temporary folder can be made"))
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn write(&self, name: &str, contents: impl AsRef<[u8]>) -> &Folder {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a file has a folder")).expect("folders can be made");
+        std::fs::write(path, contents).expect("files can be written");
+        self
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path().join(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+    }
+
+    /// `millstream ARGUMENTS` in this folder; arguments are separated by single spaces.
+    pub fn run(&self, arguments: &str) -> Ran {
+        self.run_with(arguments, "")
+    }
+
+    pub fn run_with(&self, arguments: &str, stdin: impl AsRef<[u8]>) -> Ran {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_millstream"))
+            .args(arguments.split(' '))
+            .current_dir(self.path())
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        // A program that does not read its input may close it early.
+        let _ = child.stdin.take().expect("piped").write_all(stdin.as_ref());
+        let output = child.wait_with_output().expect("the binary ends");
+        Ran {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+impl Ran {
+    /// Asserts the exit code, showing what was printed if it differs.
+    #[track_caller]
+    pub fn code(self, code: i32) -> Ran {
+        assert_eq!(self.code, code, "\nstdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    #[track_caller]
+    pub fn stderr_has(self, text: &str) -> Ran {
+        assert!(self.stderr.contains(text), "{text:?} is not in\n{}", self.stderr);
+        self
+    }
+}
+
+/// How many random cases to run: a tenth of `full` unless MILLSTREAM_CASES says `full`.
+pub fn cases(full: usize) -> usize {
+    if std::env::var("MILLSTREAM_CASES").is_ok_and(|v| v == "full") { full } else { full / 10 }
+}
+
+/// The seed of random cases: fixed, unless MILLSTREAM_SEED is set.
+pub fn seed() -> u64 {
+    std::env::var("MILLSTREAM_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(42)
+}
