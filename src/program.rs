@@ -107,7 +107,8 @@ fn read_text(path: &Path, name: &str) -> Result<String, Problem> {
     String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to();
         let line = e.as_bytes()[..at].iter().filter(|b| **b == b'\n').count() + 1;
-        let message = format!("{name} is not UTF-8 text: line {line} holds the byte 0x{:02x}", e.as_bytes()[at]);
+        let message =
+            format!("{name} is not UTF-8 text: line {line} holds the byte 0x{:02x}", e.as_bytes()[at]);
         Problem { message, code: WRONG_PROGRAM }
     })
 }

@@ -63,6 +63,7 @@ fn line(progress: &Progress, elapsed: Duration) -> String {
     let read = progress.bytes.load(Ordering::Relaxed);
     let total = progress.bytes_total.load(Ordering::Relaxed);
     let speed = bytes((read as f64 / elapsed.as_secs_f64()) as u64);
-    let share = if total > 0 { format!("  {:.0} %", 100.0 * read as f64 / total as f64) } else { String::new() };
+    let share =
+        if total > 0 { format!("  {:.0} %", 100.0 * read as f64 / total as f64) } else { String::new() };
     format!("{} rows  {}  {speed}/s{share}", thousands(rows), bytes(read))
 }

@@ -58,8 +58,10 @@ fn example<'a>(page: &'a str, part: &str) -> Option<&'a str> {
 }
 
 fn codes_in(json: &str) -> Vec<String> {
-    let mut found: Vec<String> =
-        json.lines().filter_map(|l| l.split("\"code\":\"").nth(1)?.split('"').next().map(str::to_string)).collect();
+    let mut found: Vec<String> = json
+        .lines()
+        .filter_map(|l| l.split("\"code\":\"").nth(1)?.split('"').next().map(str::to_string))
+        .collect();
     found.sort();
     found.dedup();
     found

@@ -47,7 +47,9 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
         let path = entry.expect("entries are readable").path();
         if path.is_dir() {
             collect(&path, files);
-        } else if path.extension().is_some_and(|e| e == "md") && path.file_name().is_some_and(|n| n != "README.md") {
+        } else if path.extension().is_some_and(|e| e == "md")
+            && path.file_name().is_some_and(|n| n != "README.md")
+        {
             files.push(path);
         }
     }
@@ -173,6 +175,7 @@ impl Section {
 
 /// The file that a stream's rows are written to; `late(x)` has characters that files should not have.
 fn output_file(stream: &str) -> String {
-    let name: String = stream.chars().map(|c| if c.is_alphanumeric() || c == '_' { c } else { '-' }).collect();
+    let name: String =
+        stream.chars().map(|c| if c.is_alphanumeric() || c == '_' { c } else { '-' }).collect();
     format!("{name}.rows")
 }

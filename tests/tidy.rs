@@ -36,7 +36,11 @@ fn dependencies(folder: &str) -> BTreeSet<String> {
     let manifest = read(&root().join(folder).join("Cargo.toml"));
     let section = manifest.split("[dependencies]").nth(1).unwrap_or("");
     let lines = section.lines().take_while(|l| !l.starts_with('['));
-    lines.filter_map(|l| l.split(['.', ' ', '=']).next()).filter(|n| !n.is_empty()).map(str::to_string).collect()
+    lines
+        .filter_map(|l| l.split(['.', ' ', '=']).next())
+        .filter(|n| !n.is_empty())
+        .map(str::to_string)
+        .collect()
 }
 
 #[test]
@@ -62,7 +66,8 @@ fn the_front_end_builds_without_cranelift_and_tokio() {
     let lock = read(&root().join("Cargo.lock"));
     let mut uses: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for package in lock.split("[[package]]").skip(1) {
-        let field = |key: &str| package.split(&format!("{key} = \"")).nth(1).and_then(|t| t.split('"').next());
+        let field =
+            |key: &str| package.split(&format!("{key} = \"")).nth(1).and_then(|t| t.split('"').next());
         let name = field("name").expect("every package has a name");
         let listed = package.split("dependencies = [").nth(1).and_then(|t| t.split(']').next()).unwrap_or("");
         let names = listed.lines().filter_map(|l| l.trim().trim_matches(['"', ',']).split(' ').next());
@@ -102,7 +107,10 @@ fn only_the_renderer_knows_ariadne() {
 fn only_the_clock_reads_the_time() {
     // The binary's terminal shows elapsed time; the benchmark measures it.
     only_in("SystemTime::now", &["runtime/src/time.rs", "bench"]);
-    only_in("Instant::now", &["src/terminal.rs", "src/commands/run.rs", "bench", "tests", "compiler/jit/tests"]);
+    only_in(
+        "Instant::now",
+        &["src/terminal.rs", "src/commands/run.rs", "bench", "tests", "compiler/jit/tests"],
+    );
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! `millstream emit`: what a program is in one of the compiler's layers.
 
 use crate::cli::{Emit, Layer};
-use crate::terminal;
 use crate::program::{Program, has_errors, show};
+use crate::terminal;
 use crate::{FAILED, FINE, WRONG_PROGRAM};
 use millstream_base::{Diagnostic, Diagnostics};
 use millstream_ir::engine::Engine;
@@ -23,7 +23,9 @@ pub fn emit(arguments: Emit) -> u8 {
     let Some(flow) = &compilation.flow else { return WRONG_PROGRAM };
     match arguments.layer {
         Layer::Hir => terminal::out(&compilation.program),
-        Layer::Plan if arguments.opt => terminal::out(format_args!("{}{}", compilation.trace, compilation.optimized)),
+        Layer::Plan if arguments.opt => {
+            terminal::out(format_args!("{}{}", compilation.trace, compilation.optimized))
+        }
         Layer::Plan => terminal::out(&compilation.plan),
         Layer::Flow => terminal::out(flow),
         _ => match Jit.compile(flow) {

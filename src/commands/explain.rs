@@ -1,8 +1,8 @@
 //! `millstream explain`: a program in plain words, or what an error code means.
 
 use crate::cli::Explain;
-use crate::terminal;
 use crate::program::{Program, has_errors, show};
+use crate::terminal;
 use crate::{FINE, WRONG_PROGRAM, WRONG_USAGE};
 use millstream_base::explain as codes;
 use std::path::Path;
@@ -40,6 +40,6 @@ pub fn explain(arguments: Explain) -> u8 {
     if has_errors(&compiled.compilation.diagnostics) {
         return WRONG_PROGRAM;
     }
-    terminal::out(millstream_core::explain::explain(&compiled.compilation));
+    terminal::out(&compiled.compilation.plan);
     FINE
 }

@@ -1,8 +1,8 @@
 //! `millstream fmt`: the standard layout.
 
 use crate::cli::Fmt;
-use crate::terminal;
 use crate::program::{Program, show};
+use crate::terminal;
 use crate::{DIFFERENT, FAILED, FINE, WRONG_PROGRAM};
 use std::path::{Path, PathBuf};
 
@@ -37,7 +37,10 @@ fn one(path: &Path, check: bool) -> u8 {
         if formatted == program.text() {
             return FINE;
         }
-        terminal::err(format_args!("{} is not in the standard layout\n", program.files.file(program.root).name));
+        terminal::err(format_args!(
+            "{} is not in the standard layout\n",
+            program.files.file(program.root).name
+        ));
         return DIFFERENT;
     }
     if path == Path::new("-") {

@@ -62,11 +62,14 @@ impl Running<'_> {
         let compiled = match engine.compile(self.flow) {
             Ok(compiled) => compiled,
             Err(error) => {
-                terminal::err(format_args!("error: {error}\nThis is a fault in Millstream; please report it with the program.\n"));
+                terminal::err(format_args!(
+                    "error: {error}\nThis is a fault in Millstream; please report it with the program.\n"
+                ));
                 return FAILED;
             }
         };
-        let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build() {
+        let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()
+        {
             Ok(runtime) => runtime,
             Err(error) => {
                 terminal::err(format_args!("error: cannot start: {error}\n"));

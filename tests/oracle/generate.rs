@@ -59,15 +59,21 @@ impl Type {
         match self {
             Type::Bool => random.of(&["true", "false"]).into(),
             Type::Int => match random.below(4) {
-                0 => random.of(&["9223372036854775807", "-9223372036854775807", "4294967296", "1000000"]).into(),
+                0 => random
+                    .of(&["9223372036854775807", "-9223372036854775807", "4294967296", "1000000"])
+                    .into(),
                 _ => small,
             },
             Type::Float => random.of(&["0.0", "1.5", "-2.25", "1e300", "-1e-300", "0.1", "3.0"]).into(),
-            Type::Decimal => random.of(&["0.00", "1.25", "-3.50", "99999999999999999.99", "0.01", "100.00"]).into(),
-            Type::String => {
-                random.of(&["\"\"", "\"a\"", "\"ab\"", "\"é%_\"", "\"twelve bytes\"", "\"longer than twelve\""]).into()
+            Type::Decimal => {
+                random.of(&["0.00", "1.25", "-3.50", "99999999999999999.99", "0.01", "100.00"]).into()
             }
-            Type::Timestamp => random.of(&["@1970-01-01", "@2024-05-01T12:34:56.5Z", "@1969-12-31T23:59:59Z"]).into(),
+            Type::String => random
+                .of(&["\"\"", "\"a\"", "\"ab\"", "\"é%_\"", "\"twelve bytes\"", "\"longer than twelve\""])
+                .into(),
+            Type::Timestamp => {
+                random.of(&["@1970-01-01", "@2024-05-01T12:34:56.5Z", "@1969-12-31T23:59:59Z"]).into()
+            }
             Type::Duration => random.of(&["0s", "1us", "90s", "1h30m", "2w"]).into(),
         }
     }
@@ -75,7 +81,9 @@ impl Type {
     /// Values as JSON writes them.
     fn json(self, random: &mut Random) -> String {
         match self {
-            Type::Timestamp | Type::Duration => format!("\"{}\"", self.literal(random).trim_start_matches('@')),
+            Type::Timestamp | Type::Duration => {
+                format!("\"{}\"", self.literal(random).trim_start_matches('@'))
+            }
             Type::Int if random.chance(5) => "-9223372036854775808".into(),
             _ => self.literal(random),
         }
@@ -145,8 +153,14 @@ impl Case {
         }
         if let Some(window) = &self.window {
             out += "  window tumbling 10s\n";
-            out += &format!("  group by {}\n", if window.keys.is_empty() { "()".into() } else { window.keys.join(", ") });
-            out += &format!("  select window.start as opened, {}\n", [&window.keys[..], &window.aggregates].concat().join(", "));
+            out += &format!(
+                "  group by {}\n",
+                if window.keys.is_empty() { "()".into() } else { window.keys.join(", ") }
+            );
+            out += &format!(
+                "  select window.start as opened, {}\n",
+                [&window.keys[..], &window.aggregates].concat().join(", ")
+            );
         }
         out + "\nsink out from out to file(\"out.ndjson\")\nsink failed from errors(out) to file(\"failed.ndjson\")\n"
     }
@@ -185,10 +199,12 @@ impl Case {
 
 impl Window {
     fn random(random: &mut Random, columns: &[(String, Type, bool)]) -> Window {
-        let mut names: Vec<String> = (0..random.below(3)).map(|_| columns[random.below(columns.len())].0.clone()).collect();
+        let mut names: Vec<String> =
+            (0..random.below(3)).map(|_| columns[random.below(columns.len())].0.clone()).collect();
         names.sort();
         names.dedup();
-        let aggregates = (0..1 + random.below(4)).map(|i| format!("{} as a{i}", aggregate(random, columns))).collect();
+        let aggregates =
+            (0..1 + random.below(4)).map(|i| format!("{} as a{i}", aggregate(random, columns))).collect();
         Window { keys: names, aggregates }
     }
 }
