@@ -7,6 +7,7 @@ pub mod check;
 mod clauses;
 pub mod connectors;
 pub mod errors;
+pub mod explain;
 pub mod hir;
 pub mod lower;
 pub mod names;

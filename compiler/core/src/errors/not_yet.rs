@@ -78,3 +78,9 @@ pub fn sideline(span: Span, connector: &str) -> Diagnostic {
 pub fn refresh(span: Span) -> Diagnostic {
     not_yet(E0615, span, "refresh")
 }
+
+pub fn idle_or_ahead(span: Span, option: &str) -> Diagnostic {
+    Diagnostic::new(E0616, span, format!("`{option}` of a file is not carried out yet"))
+        .label("not yet")
+        .help("leave it out: a file is read to its end, however long that takes")
+}

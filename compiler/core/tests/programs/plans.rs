@@ -38,3 +38,11 @@ fn filter_and_select() {
      window tumbling 1h offset 30m select count() as n, max(n) as m",
     );
 }
+
+#[test]
+fn explained() {
+    let done = payments(
+        "stream spend = from payments where amount > 1.00 window tumbling 5m group by card select card, count() as n, sum(amount) as total",
+    );
+    println!("{}", millstream_core::explain::explain(&done.program, done.flow.as_ref().unwrap()));
+}

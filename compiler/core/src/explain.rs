@@ -1,0 +1,297 @@
+//! A program in plain words: what each stream yields and when, what it keeps, how it runs, and what of
+//! it cannot be repeated.
+
+use crate::hir::{Aggregate, ClauseKind, Input, Program, Query, Rows, Side, Source, Stream};
+use millstream_ir::aggregate::{AggregateCall, SlotLayout};
+use millstream_ir::flow::{Flow, Node, NodeId, NodeKind, OnError, Schema, WindowAssigner};
+use millstream_ir::text::format_duration;
+use millstream_ir::types::Type;
+use millstream_ir::value::Value;
+use std::fmt::Write;
+
+/// Explains a program without errors and the dataflow that it became.
+pub fn explain(program: &Program, flow: &Flow) -> String {
+    let mut text = String::new();
+    for (_, source) in program.sources() {
+        text += &explain_source(source, flow);
+    }
+    for (_, stream) in program.streams() {
+        text += &explain_stream(program, stream);
+    }
+    for sink in &program.sinks {
+        let to = &sink.spec.connector.name;
+        let _ = writeln!(text, "sink {} writes {} to {to}\n", sink.name, rows_text(program, sink.from));
+    }
+    text += &explain_flow(flow);
+    text
+}
+
+fn explain_source(source: &Source, flow: &Flow) -> String {
+    let mut text = format!("source {}\n", source.name);
+    let mut line = |words: String| {
+        let _ = writeln!(text, "  {words}");
+    };
+    line(format!("columns: {}", columns_text(&source.schema)));
+    match &source.time {
+        Some(time) => {
+            let field = source.fields.get(time.field).map_or("?", |f| &f.name);
+            let disorder = format_duration(time.disorder);
+            line(format!(
+                "time: {field}; the watermark is the greatest {field} of a partition less {disorder}, the least of all partitions"
+            ));
+        }
+        None => line("time: each row's arrival; rows are never late".to_string()),
+    }
+    let read = flow.nodes.iter().find_map(|node| match &node.kind {
+        NodeKind::Source(spec) if *node.name == *source.name => Some(spec),
+        _ => None,
+    });
+    match read {
+        None => line("not opened: nothing that a sink writes reads it".to_string()),
+        Some(spec) => {
+            let name = |column: &usize| spec.fields.get(*column).map(|f| f.name.to_string());
+            let decoded: Vec<String> = spec.columns.iter().filter_map(name).collect();
+            let skipped: Vec<String> = (0..spec.fields.len())
+                .filter(|c| !spec.columns.contains(c))
+                .filter_map(|c| name(&c))
+                .collect();
+            line(format!("decodes: {}", list_text(&decoded)));
+            if !skipped.is_empty() {
+                line(format!("skips: {}", skipped.join(", ")));
+            }
+        }
+    }
+    line(format!("rows that cannot be read: {}", on_error_text(&source.on_error, &source.name)));
+    for reason in unrepeatable(source) {
+        line(format!("not repeatable: {reason}"));
+    }
+    text + "\n"
+}
+
+fn explain_stream(program: &Program, stream: &Stream) -> String {
+    let mut text = format!("stream {}\n", stream.name);
+    let mut line = |words: String| {
+        let _ = writeln!(text, "  {words}");
+    };
+    line(format!("columns: {}", columns_text(&stream.rows)));
+    line("append-only: each row is final".to_string());
+    let state = state_of(program, &stream.query);
+    match &state[..] {
+        [] => line("keeps no state".to_string()),
+        state => state.iter().for_each(|words| line(format!("keeps {words}"))),
+    }
+    let delay = delay_of(program, &stream.query);
+    line(match delay.windows {
+        0 => "delay: none; a row leaves when it has been read".to_string(),
+        _ => format!(
+            "delay: at most {} of event time between an event and its result (windows {}, disorder {})",
+            format_duration(delay.windows.saturating_add(delay.disorder)),
+            format_duration(delay.windows),
+            format_duration(delay.disorder)
+        ),
+    });
+    line(format!("rows that fail: {}", on_error_text(&stream.query.on_error, &stream.name)));
+    text + "\n"
+}
+
+/// What a stream itself keeps, with its bound.
+fn state_of(program: &Program, query: &Query) -> Vec<String> {
+    let mut sources = vec![];
+    sources_behind(program, query, &mut sources);
+    let watermark = match &sources[..] {
+        [] => "the watermark".to_string(),
+        sources => format!("the watermark of {}", sources.join(" and ")),
+    };
+    let aggregates = query.clauses.iter().filter_map(|c| match &c.kind {
+        ClauseKind::Aggregate(aggregate) => Some(aggregate),
+        _ => None,
+    });
+    aggregates
+        .map(|aggregate| {
+            let per_key = match &key_names(aggregate)[..] {
+                [] => "open window".to_string(),
+                names => format!("{} and open window", names.join(", ")),
+            };
+            let beside = match aggregate.calls.iter().any(keeps_values) {
+                true => ", and beside it what `first`, `last`, `min`, `max`, `collect` and `distinct` keep",
+                false => "",
+            };
+            let WindowAssigner::Tumbling { size, .. } = aggregate.window;
+            format!(
+                "one slot of {} bytes per {per_key}{beside}; a window of {} stays open until {watermark} passes its end",
+                slot_bytes(aggregate),
+                format_duration(size)
+            )
+        })
+        .collect()
+}
+
+fn key_names(aggregate: &Aggregate) -> Vec<String> {
+    aggregate.grouped.columns.iter().take(aggregate.keys.len()).map(|c| c.name.to_string()).collect()
+}
+
+fn calls_of(aggregate: &Aggregate) -> Vec<AggregateCall> {
+    let call = |call: &crate::hir::AggregateCall| AggregateCall {
+        function: call.function,
+        argument: call.argument.as_ref().map(|a| (0, a.ty.clone())),
+        filter: call.filter.as_ref().map(|_| 0),
+        ignore_null: call.ignore_null,
+        result: call.result.clone(),
+    };
+    aggregate.calls.iter().map(call).collect()
+}
+
+fn slot_bytes(aggregate: &Aggregate) -> usize {
+    let keys: Vec<Type> = aggregate.keys.iter().map(|k| k.ty.clone()).collect();
+    SlotLayout::new(&keys, &calls_of(aggregate)).size
+}
+
+/// Whether the state of an aggregate lies beside the slot.
+fn keeps_values(call: &crate::hir::AggregateCall) -> bool {
+    use millstream_ir::aggregate::AggregateFunction::*;
+    let is_boxed = call.argument.as_ref().is_some_and(|a| {
+        matches!(a.ty.layout(), millstream_ir::types::Layout::View | millstream_ir::types::Layout::Boxed)
+    });
+    match call.function {
+        CountDistinct | First | Last | Collect | CollectDistinct => true,
+        Minimum | Maximum => is_boxed,
+        _ => false,
+    }
+}
+
+/// How long results can lag behind events, in microseconds of event time.
+#[derive(Clone, Copy, Default)]
+struct Delay {
+    windows: i64,
+    disorder: i64,
+}
+
+fn delay_of(program: &Program, query: &Query) -> Delay {
+    let mut delay = delay_of_rows(program, query.from);
+    for clause in &query.clauses {
+        match &clause.kind {
+            ClauseKind::Aggregate(aggregate) => {
+                let WindowAssigner::Tumbling { size, .. } = aggregate.window;
+                delay.windows = delay.windows.saturating_add(size);
+            }
+            ClauseKind::Time { disorder, .. } => delay.disorder = delay.disorder.saturating_add(*disorder),
+            ClauseKind::Union(others) => {
+                for other in others {
+                    let other = delay_of_rows(program, *other);
+                    delay.windows = delay.windows.max(other.windows);
+                    delay.disorder = delay.disorder.max(other.disorder);
+                }
+            }
+            _ => {}
+        }
+    }
+    delay
+}
+
+fn delay_of_rows(program: &Program, rows: Rows) -> Delay {
+    match program.input(rows.of) {
+        Some(Input::Source(source)) => {
+            Delay { windows: 0, disorder: source.time.as_ref().map_or(0, |t| t.disorder) }
+        }
+        Some(Input::Stream(stream)) => delay_of(program, &stream.query),
+        None => Delay::default(),
+    }
+}
+
+fn sources_behind(program: &Program, query: &Query, found: &mut Vec<String>) {
+    for rows in query.reads() {
+        match program.input(rows.of) {
+            Some(Input::Source(source)) => {
+                if !found.iter().any(|f| **f == *source.name) {
+                    found.push(source.name.to_string());
+                }
+            }
+            Some(Input::Stream(stream)) => sources_behind(program, &stream.query, found),
+            None => {}
+        }
+    }
+}
+
+fn unrepeatable(source: &Source) -> Vec<&'static str> {
+    let text = |name: &str| match source.connector.options.get(name) {
+        Some(Value::String(text)) => Some(&**text),
+        _ => None,
+    };
+    let follows = source.connector.options.get("follow") == Some(&Value::Bool(true));
+    let mut reasons = vec![];
+    if source.time.is_none() {
+        reasons.push("rows are timed by their arrival");
+    }
+    if text("path") == Some("-") {
+        reasons.push("standard input cannot be read again");
+    }
+    if follows {
+        reasons.push("the file grows while it is read");
+    }
+    reasons
+}
+
+fn on_error_text(policy: &OnError, name: &str) -> String {
+    match policy {
+        OnError::Keep => format!("counted, readable as errors({name})"),
+        OnError::Fail => "stop the program".to_string(),
+        OnError::Sideline(_) => format!("counted, readable as errors({name}), and written to a file"),
+        OnError::Retry { .. } => "are tried again".to_string(),
+    }
+}
+
+fn explain_flow(flow: &Flow) -> String {
+    let mut text = String::from("how it runs\n");
+    for (id, node) in flow.ids().zip(&flow.nodes) {
+        let inputs: Vec<String> = node.inputs.iter().map(|i| node_text(*i)).collect();
+        let from = if inputs.is_empty() { String::new() } else { format!(", from {}", inputs.join(" and ")) };
+        let _ = writeln!(text, "  {}: {}{from}", node_text(id), what_it_does(node));
+    }
+    text
+}
+
+fn node_text(id: NodeId) -> String {
+    format!("n{}", id.0)
+}
+
+fn what_it_does(node: &Node) -> String {
+    let name = &node.name;
+    match &node.kind {
+        NodeKind::Source(spec) => format!("reads {name} from {}", spec.connector.name),
+        NodeKind::Late => format!("the late rows of {name}"),
+        NodeKind::Errors { .. } => format!("the failed rows of {name}"),
+        NodeKind::Segment(segment) if segment.steps.is_empty() => format!("picks columns for {name}"),
+        NodeKind::Segment(segment) => {
+            let steps = segment.steps.len();
+            let plural = if steps == 1 { "" } else { "s" };
+            format!("{steps} step{plural} of {name} as one compiled function")
+        }
+        NodeKind::WindowAggregate(aggregate) => {
+            let state = if aggregate.keys.is_empty() { "one group" } else { "a hash table" };
+            format!("aggregates of {name} in {}, {state} per open window", aggregate.window)
+        }
+        NodeKind::Union => format!("brings the rows of {name} together"),
+        NodeKind::Unnest { .. } => format!("one row per element of a list of {name}"),
+        NodeKind::AssignTime { .. } => format!("gives the rows of {name} their time"),
+        NodeKind::Match(_) => format!("finds the matches of {name}"),
+        NodeKind::Sink(spec) => format!("writes {name} to {}", spec.connector.name),
+    }
+}
+
+fn rows_text(program: &Program, rows: Rows) -> String {
+    let name = program.input(rows.of).map_or("?", |i: &Input| i.name());
+    match rows.side {
+        Side::Main => name.to_string(),
+        Side::Late => format!("late({name})"),
+        Side::Errors => format!("errors({name})"),
+    }
+}
+
+fn columns_text(schema: &Schema) -> String {
+    let columns: Vec<String> = schema.visible().map(|(_, c)| format!("{}: {}", c.name, c.ty)).collect();
+    list_text(&columns)
+}
+
+fn list_text(list: &[String]) -> String {
+    if list.is_empty() { "none".to_string() } else { list.join(", ") }
+}
