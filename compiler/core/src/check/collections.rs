@@ -180,7 +180,7 @@ impl Checker<'_> {
             _ => None,
         };
         let Some(ty) = ty else {
-            self.diagnostics.push(errors::operator_types(span, op_span, "++", &left, &right));
+            self.diagnostics.push(errors::operator_types(op_span, "++", &left, &right));
             return error(span);
         };
         let (left, right) = (self.coerce(left, &ty), self.coerce(right, &ty));

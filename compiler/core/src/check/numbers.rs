@@ -170,7 +170,7 @@ impl Checker<'_> {
             (Divide, Duration, Int) => (BinaryOp::Divide, left, right, Type::DURATION),
             (Divide, Duration, Duration) => (BinaryOp::Divide, left, right, Type::FLOAT),
             _ => {
-                let fault = errors::operator_types(span, op_span, op.symbol(), &left, &right);
+                let fault = errors::operator_types(op_span, op.symbol(), &left, &right);
                 self.diagnostics.push(fault);
                 return error(span).into();
             }
@@ -207,7 +207,7 @@ impl Checker<'_> {
             (Float, Int) => (left, cast(right, &Type::FLOAT), Type::FLOAT),
             (Int, Float) => (cast(left, &Type::FLOAT), right, Type::FLOAT),
             (Float, Decimal(_)) | (Decimal(_), Float) => {
-                self.diagnostics.push(errors::operator_types(span, op_span, op.symbol(), &left, &right));
+                self.diagnostics.push(errors::operator_types(op_span, op.symbol(), &left, &right));
                 return error(span).into();
             }
             _ => {

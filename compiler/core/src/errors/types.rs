@@ -73,7 +73,7 @@ pub fn nullable(span: Span, found: &Type, expected: &Type) -> Diagnostic {
     .help("or leave such rows out: `where … is not null`")
 }
 
-pub fn operator_types(span: Span, op: Span, symbol: &str, left: &Expr, right: &Expr) -> Diagnostic {
+pub fn operator_types(op: Span, symbol: &str, left: &Expr, right: &Expr) -> Diagnostic {
     let fault = Diagnostic::new(
         E0303,
         op,
@@ -95,17 +95,20 @@ pub fn operator_types(span: Span, op: Span, symbol: &str, left: &Expr, right: &E
                 .note("floats are not exact, so they do not mix with decimals by themselves")
         }
         (String | OneOf(_), _) | (_, String | OneOf(_)) if symbol == "+" => {
-            fault.fix("join text with `++`", op, "++")
+            use millstream_base::diagnostic::{Edit, Safety};
+            let mut edits = vec![Edit { span: op, text: "++".into() }];
+            for side in [left, right].into_iter().filter(|side| !side.ty.is_text()) {
+                edits.push(Edit { span: side.span.at_start(), text: "string(".into() });
+                edits.push(Edit { span: side.span.at_end(), text: ")".into() });
+            }
+            fault.fix_edits("join text with `++`", edits, Safety::Unsafe)
         }
         _ if symbol == "++" && (left.ty.is_text() || right.ty.is_text()) => {
             let other = if left.ty.is_text() { right.span } else { left.span };
             surround(fault, other, "convert it to text".into(), "string(", ")")
         }
         (Duration, Float) | (Float, Duration) => fault.note("a duration is multiplied by an int only"),
-        _ => {
-            let _ = span;
-            fault
-        }
+        _ => fault,
     }
 }
 
