@@ -1,12 +1,11 @@
-//! Operator scripts, and the comparison with a reference that is a few lines of maps.
+//! What a window does, step by step. That it is right for any rows is held by `tests/windows.rs`
+//! of the root package, for both engines.
 
 use super::*;
-use crate::interp::reference_windows;
 use crate::watermark::WatermarkGenerator;
 use millstream_ir::aggregate::AggregateFunction::{self, *};
 use millstream_ir::column::ColumnBuilder;
 use millstream_ir::flow::{Column as SchemaColumn, NodeKind, OnError};
-use proptest::prelude::*;
 
 /// A node over rows of these types; the last is the event time.
 fn node(types: &[Type], spec: &WindowAggregate) -> (Node, Schema) {
@@ -207,121 +206,4 @@ fn tables_grow_shrink_and_are_used_again() {
         })
     });
     assert_eq!(shown(&run), expected.collect::<Vec<_>>());
-}
-
-/// Every type of key and argument, with nulls; the last column is the event time.
-fn mixed_types() -> Vec<Type> {
-    vec![
-        Type::INT.nullable(),
-        Type::STRING.nullable(),
-        Type::FLOAT.nullable(),
-        Type::decimal(2).nullable(),
-        Type::BOOL.nullable(),
-        Type::list(Type::INT),
-        Type::BOOL.nullable(),
-        Type::TIMESTAMP,
-    ]
-}
-
-fn mixed_row() -> impl Strategy<Value = Vec<Value>> {
-    let text =
-        prop_oneof![Just("a"), Just(""), Just("a text longer than a view"), Just("a text longer than this")];
-    let float = prop_oneof![
-        Just(0.0),
-        Just(-0.0),
-        Just(f64::NAN),
-        Just(1e300),
-        Just(-1e300),
-        Just(0.1),
-        Just(-1e-300),
-        Just(f64::INFINITY),
-        -10.0..10.0f64,
-    ];
-    let decimal =
-        prop_oneof![-5i128..5, Just(10i128.pow(37)), Just(-(10i128.pow(37))), Just(9 * 10i128.pow(37))];
-    (
-        prop::option::weighted(0.8, prop_oneof![-3i64..3, Just(i64::MAX)]),
-        prop::option::weighted(0.8, text),
-        prop::option::weighted(0.8, float),
-        prop::option::weighted(0.8, decimal),
-        prop::option::weighted(0.8, any::<bool>()),
-        prop::collection::vec(0i64..2, 0..3),
-        prop::option::weighted(0.8, any::<bool>()),
-        -20i64..20,
-    )
-        .prop_map(|(int, text, float, decimal, bool, list, filter, jitter)| {
-            vec![
-                int.map_or(Value::Null, Value::Int),
-                text.map_or(Value::Null, Value::string),
-                float.map_or(Value::Null, Value::Float),
-                decimal.map_or(Value::Null, Value::Decimal),
-                bool.map_or(Value::Null, Value::Bool),
-                Value::List(list.into_iter().map(Value::Int).collect()),
-                filter.map_or(Value::Null, Value::Bool),
-                Value::Timestamp(jitter),
-            ]
-        })
-}
-
-fn mixed_calls() -> Vec<AggregateCall> {
-    let types = mixed_types();
-    let mut calls = vec![call(Count, None, Type::INT)];
-    for (column, ty) in types.iter().enumerate().take(6) {
-        let argument = Some((column, ty.clone()));
-        let functions: &[AggregateFunction] = match column {
-            0 | 2 | 3 => {
-                &[Count, Sum, Average, Minimum, Maximum, First, Last, Collect, CountDistinct, CollectDistinct]
-            }
-            4 => &[Any, All, Minimum, Maximum, First, CountDistinct],
-            _ => &[Count, Minimum, Maximum, First, Last, Collect, CountDistinct, CollectDistinct],
-        };
-        for function in functions {
-            let result = match function {
-                Count | CountDistinct => Type::INT,
-                Average if column == 3 => Type::decimal(8).nullable(),
-                Average => Type::FLOAT.nullable(),
-                Collect | CollectDistinct => Type::list(ty.clone()),
-                _ => ty.clone().nullable(),
-            };
-            calls.push(call(*function, argument.clone(), result));
-        }
-    }
-    calls
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
-
-    #[test]
-    fn agrees_with_the_reference_for_any_rows_and_batches(
-        mut rows in prop::collection::vec(mixed_row(), 1..60),
-        keys in prop::collection::vec(0usize..6, 0..4),
-        picks in prop::collection::vec((any::<prop::sample::Index>(), any::<bool>(), any::<bool>()), 1..6),
-        sizes in prop::collection::vec(1usize..20, 1..4),
-        (size, offset, disorder) in (1i64..50, -60i64..60, 0i64..40),
-    ) {
-        for (i, row) in rows.iter_mut().enumerate() {
-            if let Some(Value::Timestamp(t)) = row.last_mut() {
-                *t += 3 * i as i64;
-            }
-        }
-        let types = mixed_types();
-        let calls = mixed_calls();
-        let aggregates = picks.iter().map(|(pick, filter, ignore_null)| {
-            let call = pick.get(&calls).clone();
-            AggregateCall { filter: filter.then_some(6), ignore_null: *ignore_null, ..call }
-        });
-        let spec = tumbling(size, offset, keys, aggregates.collect());
-        let run = run(&types, &spec, &rows, disorder, &sizes);
-
-        let times: Vec<i64> = rows.iter().map(|row| time_of(row)).collect();
-        let mut late = vec![];
-        WatermarkGenerator::new(disorder).observe(&times, &mut late);
-        let in_time = rows.iter().enumerate().filter(|(i, _)| late.binary_search(&(*i as u32)).is_err());
-        let in_time: Vec<Vec<Value>> = in_time.map(|(_, row)| row.clone()).collect();
-        let (expected, n_failed) = reference_windows(&spec, &in_time);
-        prop_assert_eq!(&run.rows, &expected);
-        prop_assert_eq!(run.failures.len(), n_failed);
-        prop_assert_eq!(run.n_late as usize, late.len());
-    }
 }

@@ -1,0 +1,218 @@
+//! Window aggregates of any rows, in any batches, by machine code and by the reference engine, agree with
+//! a reference that is a few lines of maps.
+
+use millstream_ir::aggregate::AggregateCall;
+use millstream_ir::aggregate::AggregateFunction::{self, *};
+use millstream_ir::batch::{Batch, Origin};
+use millstream_ir::column::ColumnBuilder;
+use millstream_ir::engine::Engine;
+use millstream_ir::flow::{
+    Column, Flow, Node, NodeId, NodeKind, OnError, Schema, WindowAggregate, WindowAssigner,
+};
+use millstream_ir::types::Type;
+use millstream_ir::value::Value;
+use millstream_jit::Jit;
+use millstream_runtime::interp::{ReferenceEngine, reference_windows};
+use millstream_runtime::message::{Message, Watermark};
+use millstream_runtime::op;
+use millstream_runtime::operator::Output;
+use millstream_runtime::watermark::WatermarkGenerator;
+use proptest::prelude::*;
+use std::sync::Arc;
+
+/// A source of rows of these types, the last of which is the event time, and its window aggregate.
+fn flow(types: &[Type], spec: &WindowAggregate) -> Flow {
+    let column = |name: &str, ty: &Type| Column { name: name.into(), ty: ty.clone(), hidden: false };
+    let input: Vec<Column> = types.iter().map(|ty| column("c", ty)).collect();
+    let mut output: Vec<Column> = spec.keys.iter().map(|k| input[*k].clone()).collect();
+    output.extend(spec.aggregates.iter().map(|a| column("a", &a.result)));
+    output.extend(["start", "end", "time"].map(|name| column(name, &Type::TIMESTAMP)));
+    let node = |inputs, columns: Vec<Column>, kind| Node {
+        name: "n".into(),
+        span: Default::default(),
+        inputs,
+        schema: Schema { time: columns.len() - 1, columns },
+        kind,
+        on_error: OnError::Keep,
+    };
+    let window = NodeKind::WindowAggregate(Arc::new(spec.clone()));
+    Flow { nodes: vec![node(vec![], input, NodeKind::Union), node(vec![NodeId(0)], output, window)] }
+}
+
+fn batch(types: &[Type], rows: &[Vec<Value>], first: u64, late: Vec<u32>) -> Batch {
+    let column = |i: usize| {
+        let mut column = ColumnBuilder::new(&types[i]);
+        rows.iter().for_each(|row| column.push(&row[i]));
+        Arc::new(column.finish())
+    };
+    let columns = (0..types.len()).map(column).collect();
+    Batch { columns, n_rows: rows.len(), origin: Origin { first, ..Origin::default() }, late }
+}
+
+struct Answer {
+    rows: Vec<Vec<Value>>,
+    n_failed: usize,
+    n_late: u64,
+}
+
+/// Feeds rows in batches of these sizes, over and over; a watermark follows each batch.
+fn run(engine: &dyn Engine, flow: &Flow, rows: &[Vec<Value>], disorder: i64, sizes: &[usize]) -> Answer {
+    let types = flow.nodes[0].schema.types();
+    let compiled = engine.compile(flow).expect("a window aggregate compiles");
+    let mut operator = op::build(flow, NodeId(1), &*compiled).expect("a window aggregate is an operator");
+    let mut generator = WatermarkGenerator::new(disorder);
+    let mut output = Output::default();
+    let (mut first, mut sizes) = (0, sizes.iter().cycle());
+    while first < rows.len() {
+        let n = sizes.next().copied().unwrap_or(1).clamp(1, rows.len() - first);
+        let part = &rows[first..first + n];
+        let times: Vec<i64> = part.iter().map(|row| time_of(row)).collect();
+        let mut late = vec![];
+        generator.observe(&times, &mut late);
+        operator.step(0, Message::Batch(batch(&types, part, first as u64, late)), &mut output);
+        operator.step(0, Message::Watermark(generator.watermark()), &mut output);
+        first += n;
+    }
+    operator.step(0, Message::Watermark(Watermark::END), &mut output);
+    let types = flow.nodes[1].schema.types();
+    let mut rows = vec![];
+    for message in &output.messages {
+        if let Message::Batch(batch) = message {
+            let columns = || batch.columns.iter().zip(&types);
+            rows.extend((0..batch.n_rows).map(|row| columns().map(|(c, ty)| c.value(row, ty)).collect()));
+        }
+    }
+    Answer { rows, n_failed: output.failures.len(), n_late: output.n_late_left_out }
+}
+
+fn time_of(row: &[Value]) -> i64 {
+    match row.last() {
+        Some(Value::Timestamp(t)) => *t,
+        other => panic!("{other:?} is no time"),
+    }
+}
+
+fn call(function: AggregateFunction, argument: Option<(usize, Type)>, result: Type) -> AggregateCall {
+    AggregateCall { function, argument, filter: None, ignore_null: false, result }
+}
+
+/// Every type of key and argument, with nulls; the last column is the event time.
+fn mixed_types() -> Vec<Type> {
+    vec![
+        Type::INT.nullable(),
+        Type::STRING.nullable(),
+        Type::FLOAT.nullable(),
+        Type::decimal(2).nullable(),
+        Type::BOOL.nullable(),
+        Type::list(Type::INT),
+        Type::BOOL.nullable(),
+        Type::TIMESTAMP,
+    ]
+}
+
+fn mixed_row() -> impl Strategy<Value = Vec<Value>> {
+    let text =
+        prop_oneof![Just("a"), Just(""), Just("a text longer than a view"), Just("a text longer than this")];
+    let float = prop_oneof![
+        Just(0.0),
+        Just(-0.0),
+        Just(f64::NAN),
+        Just(1e300),
+        Just(-1e300),
+        Just(0.1),
+        Just(-1e-300),
+        Just(f64::INFINITY),
+        -10.0..10.0f64,
+    ];
+    let decimal =
+        prop_oneof![-5i128..5, Just(10i128.pow(37)), Just(-(10i128.pow(37))), Just(9 * 10i128.pow(37))];
+    (
+        prop::option::weighted(0.8, prop_oneof![-3i64..3, Just(i64::MAX)]),
+        prop::option::weighted(0.8, text),
+        prop::option::weighted(0.8, float),
+        prop::option::weighted(0.8, decimal),
+        prop::option::weighted(0.8, any::<bool>()),
+        prop::collection::vec(0i64..2, 0..3),
+        prop::option::weighted(0.8, any::<bool>()),
+        -20i64..20,
+    )
+        .prop_map(|(int, text, float, decimal, bool, list, filter, jitter)| {
+            vec![
+                int.map_or(Value::Null, Value::Int),
+                text.map_or(Value::Null, Value::string),
+                float.map_or(Value::Null, Value::Float),
+                decimal.map_or(Value::Null, Value::Decimal),
+                bool.map_or(Value::Null, Value::Bool),
+                Value::List(list.into_iter().map(Value::Int).collect()),
+                filter.map_or(Value::Null, Value::Bool),
+                Value::Timestamp(jitter),
+            ]
+        })
+}
+
+fn mixed_calls() -> Vec<AggregateCall> {
+    let types = mixed_types();
+    let mut calls = vec![call(Count, None, Type::INT)];
+    for (column, ty) in types.iter().enumerate().take(6) {
+        let argument = Some((column, ty.clone()));
+        let functions: &[AggregateFunction] = match column {
+            0 | 2 | 3 => {
+                &[Count, Sum, Average, Minimum, Maximum, First, Last, Collect, CountDistinct, CollectDistinct]
+            }
+            4 => &[Any, All, Minimum, Maximum, First, CountDistinct],
+            _ => &[Count, Minimum, Maximum, First, Last, Collect, CountDistinct, CollectDistinct],
+        };
+        for function in functions {
+            let result = match function {
+                Count | CountDistinct => Type::INT,
+                Average if column == 3 => Type::decimal(8).nullable(),
+                Average => Type::FLOAT.nullable(),
+                Collect | CollectDistinct => Type::list(ty.clone()),
+                _ => ty.clone().nullable(),
+            };
+            calls.push(call(*function, argument.clone(), result));
+        }
+    }
+    calls
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn any_rows_in_any_batches_give_the_answer_of_the_reference(
+        mut rows in prop::collection::vec(mixed_row(), 1..60),
+        keys in prop::collection::vec(0usize..6, 0..4),
+        picks in prop::collection::vec((any::<prop::sample::Index>(), any::<bool>(), any::<bool>()), 1..6),
+        sizes in prop::collection::vec(1usize..20, 1..4),
+        (size, offset, disorder) in (1i64..50, -60i64..60, 0i64..40),
+    ) {
+        for (i, row) in rows.iter_mut().enumerate() {
+            if let Some(Value::Timestamp(t)) = row.last_mut() {
+                *t += 3 * i as i64;
+            }
+        }
+        let types = mixed_types();
+        let calls = mixed_calls();
+        let aggregates = picks.iter().map(|(pick, filter, ignore_null)| {
+            let call = pick.get(&calls).clone();
+            AggregateCall { filter: filter.then_some(6), ignore_null: *ignore_null, ..call }
+        });
+        let window = WindowAssigner::Tumbling { size, offset };
+        let spec = WindowAggregate { window, keys, aggregates: aggregates.collect() };
+
+        let times: Vec<i64> = rows.iter().map(|row| time_of(row)).collect();
+        let mut late = vec![];
+        WatermarkGenerator::new(disorder).observe(&times, &mut late);
+        let in_time = rows.iter().enumerate().filter(|(i, _)| late.binary_search(&(*i as u32)).is_err());
+        let in_time: Vec<Vec<Value>> = in_time.map(|(_, row)| row.clone()).collect();
+        let (expected, n_failed) = reference_windows(&spec, &in_time);
+        let flow = flow(&types, &spec);
+        for engine in [&Jit as &dyn Engine, &ReferenceEngine] {
+            let answer = run(engine, &flow, &rows, disorder, &sizes);
+            prop_assert_eq!(&answer.rows, &expected);
+            prop_assert_eq!(answer.n_failed, n_failed);
+            prop_assert_eq!(answer.n_late as usize, late.len());
+        }
+    }
+}
