@@ -7,6 +7,7 @@ use crate::format;
 use crate::intake::{Address, Intake, Next};
 use crate::message::{EventTime, Message, Watermark};
 use crate::op;
+use crate::op::ordered::Ordered;
 use crate::operator::{Failure, Operator, Output, Place};
 use crate::reader::PartitionReader;
 use crate::report::{Progress, Report, SinkReport, StreamReport};
@@ -93,6 +94,8 @@ struct Job<'a> {
 /// A node at work.
 struct Running {
     task: Task,
+    /// In front of a sink that writes the total order.
+    ordered: Option<Ordered>,
     /// Who reads its rows, and on which input.
     readers: Vec<(NodeId, usize)>,
     /// The side streams of its failed rows.
@@ -141,10 +144,17 @@ impl<'a> Job<'a> {
                 NodeKind::Sink(spec) => Task::Sink(job.open_sink(id, spec)?),
                 _ => op::build(flow, id, compiled).map_or(Task::Source, Task::Operator),
             };
+            let ordered = match &node.kind {
+                NodeKind::Sink(spec) if spec.ordered => {
+                    Some(Ordered::new(node.schema.types(), node.schema.time, node.inputs.len()))
+                }
+                _ => None,
+            };
             let sideline = job.open_sideline(id)?;
             let report = StreamReport { name: node.name.clone(), ..StreamReport::default() };
             job.nodes.push(Running {
                 task,
+                ordered,
                 readers: vec![],
                 error_streams: vec![],
                 watermark: Watermark::START,
@@ -263,6 +273,14 @@ impl<'a> Job<'a> {
     }
 
     fn step(&mut self, to: NodeId, input: usize, message: Message) -> Result<(), Stop> {
+        if let Some(ordered) = &mut self.nodes[to.0 as usize].ordered {
+            let mut output = Output::default();
+            ordered.step(input, message, &mut output);
+            return output.messages.iter().try_for_each(|message| match message {
+                Message::Batch(batch) => self.write(to, batch),
+                Message::Watermark(_) => Ok(()),
+            });
+        }
         match &mut self.nodes[to.0 as usize].task {
             Task::Operator(operator) => {
                 let mut output = Output::default();

@@ -6,6 +6,8 @@ pub mod late;
 pub mod match_pattern;
 pub mod ordered;
 pub mod segment;
+#[cfg(test)]
+mod testing;
 pub mod union;
 pub mod unnest;
 pub mod window_aggregate;

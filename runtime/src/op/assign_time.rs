@@ -55,3 +55,21 @@ impl Operator for AssignTime {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::op::testing::script;
+
+    #[test]
+    fn what_is_behind_the_new_watermark_is_set_aside() {
+        let lines = "0: 7@10 8@30! 9@24\n0: ~1000\n0: 5@31 6@20 4@26\n0: ~end";
+        let answers = script(&mut AssignTime::new(1, 5), lines);
+        insta::assert_snapshot!(answers, @r"
+        0: 7@10 8@30! 9@24 | [9@24!] ; 7@10 8@30 ; ~25
+        0: ~1000 | (nothing)
+        0: 5@31 6@20 4@26 | [6@20!] ; 5@31 4@26 ; ~26
+        0: ~end | ~end
+        ");
+    }
+}

@@ -54,3 +54,21 @@ pub(super) fn times(watermark: Watermark, n_rows: usize) -> Arc<Column> {
 pub(super) fn all_late(batch: Batch) -> Batch {
     Batch { late: (0..batch.n_rows as u32).collect(), ..batch }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::op::testing::script;
+
+    #[test]
+    fn late_rows_are_timed_by_the_watermark() {
+        let answers = script(&mut Late::new(), "0: 1@10\n0: ~10\n0: 2@3! 3@12 4@9!\n0: ~12\n0: ~end");
+        insta::assert_snapshot!(answers, @r"
+        0: 1@10 | (nothing)
+        0: ~10 | ~10
+        0: 2@3! 3@12 4@9! | 2@3@10 4@9@10
+        0: ~12 | ~12
+        0: ~end | ~end
+        ");
+    }
+}

@@ -142,3 +142,65 @@ fn interleave_texts(columns: &[&Column], entries: &[Entry]) -> Option<TextColumn
     });
     Some(TextColumn { views: views.collect(), heaps })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::op::testing::{script, types};
+    use millstream_ir::value::Value;
+
+    #[test]
+    fn rows_leave_by_time_then_source_then_offset() {
+        let lines = "1: 1@10 2@12\n0: 3@12 4@11 5@10\n0: ~11\n1: ~12\n0: 6@2!\n0: ~end\n1: ~end";
+        let answers = script(&mut Ordered::new(types(), 1, 2), lines);
+        insta::assert_snapshot!(answers, @r"
+        1: 1@10 2@12 | (nothing)
+        0: 3@12 4@11 5@10 | (nothing)
+        0: ~11 | (nothing)
+        1: ~12 | 5@10 1@10 ; ~11
+        0: 6@2! | (nothing)
+        0: ~end | 6@2 4@11 ; ~12
+        1: ~end | 3@12 2@12 ; ~end
+        ");
+    }
+
+    #[test]
+    fn columns_of_every_kind_are_put_together() {
+        let types = [Type::STRING.nullable(), Type::decimal(0), Type::FLOAT, Type::BOOL, Type::TIMESTAMP];
+        let row = |text: Option<&str>, number: i128, time: i64| {
+            [
+                text.map_or(Value::Null, Value::string),
+                Value::Decimal(number),
+                Value::Float(number as f64),
+                Value::Bool(number > 1),
+                Value::Timestamp(time),
+            ]
+        };
+        let batch = |rows: &[[Value; 5]], source| {
+            let column = |i: usize| {
+                let mut column = ColumnBuilder::new(&types[i]);
+                rows.iter().for_each(|row| column.push(&row[i]));
+                Arc::new(column.finish())
+            };
+            let columns = (0..types.len()).map(column).collect();
+            Batch {
+                columns,
+                n_rows: rows.len(),
+                origin: Origin { source, ..Origin::default() },
+                late: vec![],
+            }
+        };
+        let (a, b) = (row(Some("a text longer than a view"), 1, 5), row(None, 2, 1));
+        let (c, d) = (row(Some("short"), i128::MAX, 3), row(Some("another text as long as that"), 4, 9));
+        let mut ordered = Ordered::new(types.to_vec(), 4, 1);
+        let mut output = Output::default();
+        ordered.step(0, Message::Batch(batch(&[a.clone(), b.clone()], 0)), &mut output);
+        ordered.step(0, Message::Batch(batch(&[c.clone(), d.clone()], 1)), &mut output);
+        ordered.step(0, Message::Watermark(Watermark::END), &mut output);
+        let Some(Message::Batch(batch)) = output.messages.first() else { panic!("no rows") };
+        for (number, expected) in [b, c, a, d].iter().enumerate() {
+            let values = batch.columns.iter().zip(&types).map(|(column, ty)| column.value(number, ty));
+            assert!(values.eq(expected.iter().cloned()), "row {number}");
+        }
+    }
+}

@@ -82,3 +82,67 @@ pub fn json_row<'a>(fields: impl IntoIterator<Item = (&'a str, &'a Value, &'a Ty
     text.push(b'}');
     String::from_utf8(text).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::op::testing::script;
+    use millstream_base::Span;
+    use millstream_ir::expr::{BinaryOp, Expr, ExprKind};
+    use millstream_ir::segment::{Clause, Step};
+
+    /// `where x > 0 let y = 10 / x - 3` over rows of `x: int` and a time; then `y` and the time.
+    fn segment() -> Arc<Segment> {
+        let binary =
+            |op, a, b, ty| Expr::new(ExprKind::Binary(op, Box::new(a), Box::new(b)), ty, Span::default());
+        let x = || Expr::column(0, Type::INT, Span::default());
+        let int = |i| Expr::literal(Value::Int(i), Type::INT, Span::default());
+        let row = vec![("x".into(), 0, Type::INT)];
+        let clause = Arc::new(Clause { span: Span::default(), row });
+        let condition = binary(BinaryOp::Greater, x(), int(0), Type::BOOL);
+        let rest = binary(
+            BinaryOp::Remainder,
+            int(10),
+            binary(BinaryOp::Subtract, x(), int(3), Type::INT),
+            Type::INT,
+        );
+        Arc::new(Segment {
+            inputs: vec![Type::INT, Type::TIMESTAMP],
+            steps: vec![
+                Step::Filter { condition, clause: clause.clone() },
+                Step::Let { value: rest, clause },
+            ],
+            outputs: vec![2, 1],
+        })
+    }
+
+    #[test]
+    fn rows_pass_in_order_and_late_ones_stay_marked() {
+        let answers =
+            script(&mut SegmentOperator::new(segment(), 1, None), "0: 1@1 0@2 7@3! -1@4 10@5\n0: 0@6\n0: ~7");
+        insta::assert_snapshot!(answers, @r"
+        0: 1@1 0@2 7@3! -1@4 10@5 | 0@1 2@3! 3@5
+        0: 0@6 | (nothing)
+        0: ~7 | ~7
+        ");
+    }
+
+    #[test]
+    fn a_failing_row_leaves_as_it_entered_its_clause() {
+        let mut columns: Vec<_> =
+            segment().inputs.iter().map(millstream_ir::column::ColumnBuilder::new).collect();
+        for x in [-5, 3, 4] {
+            columns[0].push(&Value::Int(x));
+            columns[1].push(&Value::Timestamp(100 + x));
+        }
+        let columns = columns.into_iter().map(|c| Arc::new(c.finish())).collect();
+        let batch = Batch { columns, n_rows: 3, origin: Default::default(), late: vec![] };
+        let mut output = Output::default();
+        SegmentOperator::new(segment(), 1, None).step(0, Message::Batch(batch), &mut output);
+        let [failure] = &output.failures[..] else { panic!("{:?}", output.failures) };
+        assert_eq!((failure.row.as_str(), failure.at), (r#"{"x":3}"#, Some(103)));
+        assert!(failure.reason.contains("zero"), "{}", failure.reason);
+        let [Message::Batch(batch)] = &output.messages[..] else { panic!("one batch") };
+        assert_eq!(batch.n_rows, 1);
+    }
+}

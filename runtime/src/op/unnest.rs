@@ -53,3 +53,39 @@ impl Operator for Unnest {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use millstream_ir::batch::Origin;
+    use millstream_ir::flow::Column;
+
+    #[test]
+    fn a_row_per_element_and_none_for_null() {
+        let types = [Type::list(Type::INT).nullable(), Type::TIMESTAMP];
+        let list = |n: i64| Value::List((0..n).map(Value::Int).collect());
+        let mut columns: Vec<ColumnBuilder> = types.iter().map(ColumnBuilder::new).collect();
+        for (time, value) in [list(2), Value::Null, list(0), list(BATCH_ROWS as i64)].iter().enumerate() {
+            columns[0].push(value);
+            columns[1].push(&Value::Timestamp(time as i64));
+        }
+        let columns = columns.into_iter().map(|c| Arc::new(c.finish())).collect();
+        let batch = Batch { columns, n_rows: 4, origin: Origin::default(), late: vec![0, 1] };
+        let element = Column { name: "x".into(), ty: Type::INT, hidden: false };
+        let mut output = Output::default();
+        let mut unnest = Unnest::new(0, &Schema { columns: vec![element], time: 1 });
+        unnest.step(0, Message::Batch(batch), &mut output);
+        let mut rows = vec![];
+        for message in &output.messages {
+            let Message::Batch(batch) = message else { panic!("no rows") };
+            assert!(batch.n_rows <= BATCH_ROWS);
+            rows.extend((0..batch.n_rows).map(|row| {
+                let late = batch.late.contains(&(row as u32));
+                (batch.columns[1].value(row, &Type::INT), batch.columns[2].value(row, &Type::INT), late)
+            }));
+        }
+        let expected = (0..2).map(|i| (Value::Int(0), Value::Int(i), true));
+        let expected = expected.chain((0..BATCH_ROWS as i64).map(|i| (Value::Int(3), Value::Int(i), false)));
+        assert!(rows.into_iter().eq(expected));
+    }
+}
