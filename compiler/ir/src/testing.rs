@@ -2,6 +2,7 @@
 //! reference evaluator. Deterministic: a seed gives the same on every machine.
 
 use crate::batch::{Batch, Origin};
+use crate::catalog::ScalarFunction;
 use crate::column::{ColumnBuilder, ColumnRef};
 use crate::expr::{BinaryOp, CastMode, Expr, ExprKind, LikePattern, Regex, UnaryOp};
 use crate::segment::{Clause, Segment, Step};
@@ -15,8 +16,18 @@ pub fn cases(few: usize) -> usize {
     if std::env::var("MILLSTREAM_CASES").is_ok_and(|v| v == "full") { few * 10 } else { few }
 }
 
+/// A library function that random expressions may call.
+#[derive(Clone)]
+pub struct Signature {
+    pub function: &'static ScalarFunction,
+    pub arguments: Vec<TypeKind>,
+    /// Not nullable where the arguments are not.
+    pub result: TypeKind,
+}
+
 /// Draws what a test needs from a seed.
 pub struct Generator {
+    pub functions: Vec<Signature>,
     state: u64,
     columns: Vec<Type>,
     locals: Vec<(usize, Type)>,
@@ -25,7 +36,7 @@ pub struct Generator {
 
 impl Generator {
     pub fn new(seed: u64) -> Generator {
-        Generator { state: seed, columns: vec![], locals: vec![], next_local: 0 }
+        Generator { functions: vec![], state: seed, columns: vec![], locals: vec![], next_local: 0 }
     }
 
     fn next(&mut self) -> u64 {
@@ -248,6 +259,14 @@ impl Generator {
 
     fn operation(&mut self, kind: &TypeKind, depth: usize) -> Expr {
         let d = depth - 1;
+        let functions: Vec<Signature> =
+            self.functions.iter().filter(|s| s.result == *kind).cloned().collect();
+        if !functions.is_empty() && self.one_in(5) {
+            let Signature { function, arguments, .. } = self.pick(&functions);
+            let arguments: Vec<Expr> = arguments.iter().map(|a| self.of_kind(a, d)).collect();
+            let ty = Type::of(kind.clone()).or_null(arguments.iter().any(|a| a.ty.nullable));
+            return Self::make(ExprKind::Call { function, arguments }, ty);
+        }
         match kind {
             TypeKind::Bool => self.truth(d),
             TypeKind::Int => match self.below(8) {
@@ -382,7 +401,18 @@ impl Generator {
 
     fn truth(&mut self, d: usize) -> Expr {
         let boolean = TypeKind::Bool;
-        match self.below(10) {
+        match self.below(11) {
+            10 => {
+                let x = self.of_kind(&TypeKind::Int, d);
+                let ty = x.ty.clone();
+                let divisor = Self::make(ExprKind::Literal(Value::Int(2 + self.below(9) as i64)), Type::INT);
+                let rest =
+                    Self::make(ExprKind::Binary(BinaryOp::Remainder, x.into(), divisor.into()), ty.clone());
+                let zero = Self::make(ExprKind::Literal(Value::Int(0)), Type::INT);
+                let op = self.pick(&[BinaryOp::Equal, BinaryOp::NotEqual]);
+                let kind = ExprKind::Binary(op, rest.into(), zero.into());
+                Self::make(kind, Type::BOOL.or_null(ty.nullable))
+            }
             0 | 1 => {
                 let (a, b) = (self.of_kind(&boolean, d), self.of_kind(&boolean, d));
                 let ty = Type::BOOL.or_null(a.ty.nullable || b.ty.nullable);

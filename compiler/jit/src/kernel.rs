@@ -1,38 +1,197 @@
-//! Nodes of expressions that are computed in Rust, for all rows of a selection at once:
-//! in general by the reference evaluator, row by row.
+//! Nodes of expressions that are computed in Rust, for all rows of a selection at once: tests of
+//! strings on their bytes, calls of library functions, and everything else by the reference evaluator.
 
-use crate::memory::Memory;
+mod text;
+
+use crate::memory::{Memory, Temporary};
 use crate::plan::{Kernel, Plan};
 use millstream_ir::batch::Batch;
+use millstream_ir::catalog::{CallTypes, ScalarFunction};
+use millstream_ir::column::{Column, ColumnData};
 use millstream_ir::eval::eval;
+use millstream_ir::expr::{Expr, ExprKind};
+use millstream_ir::types::Type;
+use millstream_ir::value::Value;
+use text::TextTest;
+
+/// How a kernel computes its values.
+pub enum Recipe {
+    Text(TextTest),
+    Call(Call),
+    Reference,
+}
+
+/// A call of a library function with columns and literals.
+pub struct Call {
+    function: &'static ScalarFunction,
+    /// A column, or else what stands in the values already.
+    arguments: Vec<Option<usize>>,
+    values: Vec<Value>,
+    types: Vec<Type>,
+}
+
+impl Recipe {
+    pub fn of(expr: &Expr) -> Recipe {
+        if let Some(test) = TextTest::of(expr) {
+            return Recipe::Text(test);
+        }
+        match &expr.kind {
+            ExprKind::Call { function, arguments } => match Call::of(function, arguments) {
+                Some(call) => Recipe::Call(call),
+                None => Recipe::Reference,
+            },
+            _ => Recipe::Reference,
+        }
+    }
+}
+
+impl Call {
+    fn of(function: &'static ScalarFunction, arguments: &[Expr]) -> Option<Call> {
+        let argument = |a: &Expr| match &a.kind {
+            ExprKind::Column(number) => Some((Some(*number), Value::Null)),
+            ExprKind::Literal(value) => Some((None, value.clone())),
+            _ => None,
+        };
+        let (columns, values) =
+            arguments.iter().map(argument).collect::<Option<Vec<_>>>()?.into_iter().unzip();
+        let types = arguments.iter().map(|a| a.ty.clone()).collect();
+        Some(Call { function, arguments: columns, values, types })
+    }
+}
 
 /// Fills a kernel's column for the first `rows` rows of the selection, or of the batch.
 /// Gives no if a decimal does not fit the column.
 pub fn run(kernel: &Kernel, plan: &Plan, batch: &Batch, memory: &mut Memory, rows: usize) -> bool {
     let Some(mut target) = memory.columns[kernel.column].take() else { return false };
     target.begin();
-    let row_of = |i: usize| if kernel.selected { memory.selection[i] as usize } else { i };
-    let mut fits = true;
-    if kernel.inputs.is_empty() {
-        let value = eval(&kernel.expr, &|_| millstream_ir::value::Value::Null);
-        for i in 0..rows {
-            match &value {
-                Ok(value) => fits &= target.set(row_of(i), value),
-                Err(_) => target.fail(row_of(i)),
-            }
-        }
-    } else {
-        for i in 0..rows {
-            let row = row_of(i);
-            let value =
-                eval(&kernel.expr, &|column| memory.value(batch, column, row, &plan.columns[column].ty));
-            match value {
-                Ok(value) => fits &= target.set(row, &value),
-                Err(_) => target.fail(row),
-            }
-        }
-    }
+    let mut job = Job { kernel, plan, batch, memory, rows, target: &mut target };
+    let fits = match &kernel.recipe {
+        Recipe::Text(test) => job.test(test),
+        Recipe::Call(call) => job.call(call),
+        Recipe::Reference => job.evaluate(),
+    };
     target.finish();
     memory.columns[kernel.column] = Some(target);
     fits
+}
+
+/// A kernel at work on a batch.
+struct Job<'a> {
+    kernel: &'a Kernel,
+    plan: &'a Plan,
+    batch: &'a Batch,
+    memory: &'a Memory,
+    rows: usize,
+    target: &'a mut Temporary,
+}
+
+impl Job<'_> {
+    fn row(&self, i: usize) -> usize {
+        if self.kernel.selected { self.memory.selection[i] as usize } else { i }
+    }
+
+    fn value(&self, column: usize, row: usize) -> Value {
+        self.memory.value(self.batch, column, row, &self.plan.columns[column].ty)
+    }
+
+    /// The columns that kernels have computed before, and may have failed to.
+    fn fallible_inputs(&self) -> Vec<usize> {
+        let inputs = self.kernel.inputs.iter().copied();
+        inputs.filter(|c| self.plan.column_fails(*c)).collect()
+    }
+
+    fn failed(&self, inputs: &[usize], row: usize) -> bool {
+        let failed = |c: &usize| self.memory.columns[*c].as_ref().is_some_and(|t| t.errors[row] != 0);
+        inputs.iter().any(failed)
+    }
+
+    fn evaluate(&mut self) -> bool {
+        let fallible = self.fallible_inputs();
+        if self.kernel.inputs.is_empty() {
+            let value = eval(&self.kernel.expr, &|_| Value::Null).map_err(|_| ());
+            return (0..self.rows).fold(true, |fits, i| fits & self.set(i, value.as_ref().ok()));
+        }
+        let mut fits = true;
+        for i in 0..self.rows {
+            let row = self.row(i);
+            let value = match self.failed(&fallible, row) {
+                true => None,
+                false => eval(&self.kernel.expr, &|column| self.value(column, row)).ok(),
+            };
+            fits &= self.set(i, value.as_ref());
+        }
+        fits
+    }
+
+    fn call(&mut self, call: &Call) -> bool {
+        let fallible = self.fallible_inputs();
+        let types = CallTypes { arguments: &call.types, result: &self.kernel.expr.ty };
+        let mut values = call.values.clone();
+        let mut fits = true;
+        for i in 0..self.rows {
+            let row = self.row(i);
+            for (value, argument) in values.iter_mut().zip(&call.arguments) {
+                if let Some(column) = argument {
+                    *value = self.value(*column, row);
+                }
+            }
+            let result = if self.failed(&fallible, row) {
+                None
+            } else if call.function.strict && values.iter().any(Value::is_null) {
+                Some(Value::Null)
+            } else {
+                (call.function.evaluate)(&types, &values).ok()
+            };
+            fits &= self.set(i, result.as_ref());
+        }
+        fits
+    }
+
+    /// Sets the value of the row in place `i`; none: it has failed.
+    fn set(&mut self, i: usize, value: Option<&Value>) -> bool {
+        let row = self.row(i);
+        match value {
+            Some(value) => self.target.set(row, value),
+            None => {
+                self.target.fail(row);
+                true
+            }
+        }
+    }
+
+    fn test(&mut self, test: &TextTest) -> bool {
+        let column = |number: usize| -> Option<(&Column, Option<&[u8]>)> {
+            match &self.memory.columns[number] {
+                Some(temporary) => Some((&temporary.column, Some(&temporary.nulls))),
+                None => Some((&**self.batch.columns.get(number)?, None)),
+            }
+        };
+        let fallible = self.fallible_inputs();
+        let Some(inputs) = test.columns().map(column).collect::<Option<Vec<_>>>() else { return false };
+        let Temporary { column: Column { data: ColumnData::Bool(holds), .. }, nulls, errors, .. } =
+            &mut *self.target
+        else {
+            return false;
+        };
+        let texts = inputs.iter().map(|(column, _)| match &column.data {
+            ColumnData::Text(text) => Some(text),
+            _ => None,
+        });
+        let Some(texts) = texts.collect::<Option<Vec<_>>>() else { return false };
+        for i in 0..self.rows {
+            let row = if self.kernel.selected { self.memory.selection[i] as usize } else { i };
+            let null = inputs.iter().any(|(column, nulls)| match nulls {
+                Some(nulls) => nulls[row] != 0,
+                None => !column.is_valid(row),
+            });
+            nulls[row] = null as u8;
+            holds[row] = (!null && test.holds(&texts, row)) as u8;
+        }
+        for i in 0..self.rows {
+            let row = if self.kernel.selected { self.memory.selection[i] as usize } else { i };
+            let failed = |c: &usize| self.memory.columns[*c].as_ref().is_some_and(|t| t.errors[row] != 0);
+            errors[row] = fallible.iter().any(failed) as u8;
+        }
+        true
+    }
 }

@@ -3,6 +3,7 @@
 
 pub mod build;
 
+use crate::kernel::Recipe;
 use millstream_ir::expr::Expr;
 use millstream_ir::types::Type;
 
@@ -41,6 +42,7 @@ pub struct Kernel {
     /// The column that it fills.
     pub column: usize,
     pub expr: Expr,
+    pub recipe: Recipe,
     /// The columns that it reads.
     pub inputs: Vec<usize>,
     /// Whether there is a selection; otherwise it goes over all rows.
@@ -79,6 +81,11 @@ pub enum PlannedOutput {
 }
 
 impl Plan {
+    /// Whether a row may have failed where the column was computed, and this is told with its value.
+    pub fn column_fails(&self, column: usize) -> bool {
+        matches!(self.columns[column].source, ColumnSource::Kernel { can_fail: true })
+    }
+
     /// The column that another name stands for, through renamings.
     pub fn origin(&self, column: usize) -> usize {
         match &self.columns[column].source {

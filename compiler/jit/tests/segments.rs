@@ -1,17 +1,70 @@
 //! Machine code computes what the reference evaluator computes, on random segments and batches.
 
 use millstream_ir::batch::Batch;
-use millstream_ir::catalog::ScalarFunction;
+use millstream_ir::catalog::{Evaluate, ScalarFunction};
 use millstream_ir::column::{Column, ColumnData};
 use millstream_ir::engine::{Compiled, Engine};
 use millstream_ir::expr::{BinaryOp, Expr, ExprKind};
 use millstream_ir::flow::{Flow, Node, NodeId, NodeKind, Schema};
 use millstream_ir::segment::{Clause, Segment, Step};
-use millstream_ir::testing::{Generator, cases};
-use millstream_ir::types::Type;
+use millstream_ir::testing::{Generator, Signature, cases};
+use millstream_ir::types::{Type, TypeKind};
 use millstream_ir::value::Value;
 use millstream_jit::Jit;
 use std::sync::Arc;
+
+static DIV: ScalarFunction = ScalarFunction {
+    name: "div",
+    strict: true,
+    can_fail: true,
+    evaluate: |_, values| match values {
+        [Value::Int(a), Value::Int(b)] => a.checked_div(*b).map(Value::Int).ok_or_else(String::new),
+        _ => Err(String::new()),
+    },
+};
+
+const fn text_test(name: &'static str, evaluate: Evaluate) -> ScalarFunction {
+    ScalarFunction { name, strict: true, can_fail: false, evaluate }
+}
+
+fn texts(values: &[Value], test: fn(&str, &str) -> bool) -> std::result::Result<Value, String> {
+    match values {
+        [Value::String(a), Value::String(b)] => Ok(Value::Bool(test(a, b))),
+        _ => Err("not two strings".into()),
+    }
+}
+
+static STARTS_WITH: ScalarFunction = text_test("starts_with", |_, v| texts(v, |a, b| a.starts_with(b)));
+static ENDS_WITH: ScalarFunction = text_test("ends_with", |_, v| texts(v, |a, b| a.ends_with(b)));
+static CONTAINS: ScalarFunction = text_test("contains", |_, v| texts(v, |a, b| a.contains(b)));
+static UPPER: ScalarFunction = text_test("upper", |_, v| match v {
+    [Value::String(a)] => Ok(Value::string(a.to_uppercase())),
+    _ => Err("not a string".into()),
+});
+/// Fails for the empty string, and sees nulls.
+static LENGTH: ScalarFunction = ScalarFunction {
+    name: "length",
+    strict: false,
+    can_fail: true,
+    evaluate: |_, values| match values {
+        [Value::String(a)] if a.is_empty() => Err("empty".into()),
+        [Value::String(a)] => Ok(Value::Int(a.len() as i64)),
+        _ => Ok(Value::Int(-1)),
+    },
+};
+
+fn functions() -> Vec<Signature> {
+    let text = TypeKind::String;
+    let signature = |function, arguments, result| Signature { function, arguments, result };
+    vec![
+        signature(&DIV, vec![TypeKind::Int, TypeKind::Int], TypeKind::Int),
+        signature(&STARTS_WITH, vec![text.clone(), text.clone()], TypeKind::Bool),
+        signature(&ENDS_WITH, vec![text.clone(), text.clone()], TypeKind::Bool),
+        signature(&CONTAINS, vec![text.clone(), text.clone()], TypeKind::Bool),
+        signature(&UPPER, vec![text.clone()], text.clone()),
+        signature(&LENGTH, vec![text], TypeKind::Int),
+    ]
+}
 
 /// A flow of unconnected segments.
 fn flow(segments: &[Arc<Segment>]) -> Flow {
@@ -73,6 +126,7 @@ fn actual(compiled: &dyn Compiled, id: usize, segment: &Segment, batch: &Batch) 
 #[test]
 fn no_instruction_can_trap() {
     let mut random = Generator::new(7);
+    random.functions = functions();
     let segments: Vec<Arc<Segment>> = (0..256).map(|_| Arc::new(random.segment())).collect();
     let text = Jit.compile(&flow(&segments)).expect("it compiles").text();
     let trapping = [" trap", "udiv", "urem", "fcvt_to_sint.", "fcvt_to_uint.", "call", "_overflow_trap"];
@@ -85,6 +139,7 @@ fn no_instruction_can_trap() {
 fn machine_code_agrees_with_the_reference_evaluator() {
     for module in 0..cases(12) {
         let mut random = Generator::new(module as u64);
+        random.functions = functions();
         let segments: Vec<Arc<Segment>> = (0..64).map(|_| Arc::new(random.segment())).collect();
         let compiled = Jit.compile(&flow(&segments)).unwrap_or_else(|e| panic!("module {module}: {e}"));
         for (i, segment) in segments.iter().enumerate() {
@@ -155,15 +210,6 @@ fn multiples_are_found_without_dividing() {
 
 #[test]
 fn whole_division_fails_its_row_and_nothing_else() {
-    static DIV: ScalarFunction = ScalarFunction {
-        name: "div",
-        strict: true,
-        can_fail: true,
-        evaluate: |_, values| match values {
-            [Value::Int(a), Value::Int(b)] => a.checked_div(*b).map(Value::Int).ok_or_else(String::new),
-            _ => Err(String::new()),
-        },
-    };
     let column = |i| of(ExprKind::Column(i), Type::INT);
     let call = ExprKind::Call { function: &DIV, arguments: vec![column(0), column(1)] };
     let segment = single(&[Type::INT; 2], of(call, Type::INT));

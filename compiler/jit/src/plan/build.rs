@@ -2,6 +2,7 @@
 //! cuts the steps into loops where a kernel must run in between.
 
 use super::{ColumnSource, Kernel, Loop, Plan, PlannedColumn, PlannedOutput, PlannedStep, Stage};
+use crate::kernel::Recipe;
 use crate::lower::native::{self, is_native};
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::segment::{Segment, Step};
@@ -107,7 +108,25 @@ impl Planner {
     /// Plans the kernel that computes an expression; gives the column that it fills.
     fn kernel(&mut self, mut expr: Expr, bound: &mut Vec<(usize, Expr)>) -> Expr {
         let (ty, span) = (expr.ty.clone(), expr.span);
+        // What such a node is made of, it always evaluates: its parts may be kernels of their own,
+        // which leaves a recipe for the node.
+        let has_recipe = match &expr.kind {
+            ExprKind::Call { .. } | ExprKind::Like { .. } | ExprKind::Matches { .. } => true,
+            ExprKind::Binary(_, a, _) => a.ty.is_text(),
+            _ => false,
+        };
+        if has_recipe {
+            for part in expr.children_mut() {
+                if !is_native(part) && part.as_literal().is_none() {
+                    let whole = std::mem::replace(part, Expr::column(0, part.ty.clone(), part.span));
+                    *part = self.kernel(whole, bound);
+                }
+            }
+        }
         for (local, value) in bound.iter().rev() {
+            if !reads(&expr, *local) {
+                continue;
+            }
             let kind = ExprKind::Let { local: *local, value: Box::new(value.clone()), body: Box::new(expr) };
             expr = Expr::new(kind, ty.clone(), span);
         }
@@ -133,9 +152,11 @@ impl Planner {
         }
         self.needed.extend(lets);
         let column = self.plan.columns.len();
-        let can_fail = expr.can_fail() || inputs.iter().any(|c| self.column_fails(*c));
+        let can_fail = expr.can_fail() || inputs.iter().any(|c| self.plan.column_fails(*c));
         self.plan.columns.push(PlannedColumn { ty: ty.clone(), source: ColumnSource::Kernel { can_fail } });
-        let kernel = Kernel { column, expr, inputs: inputs.into_iter().collect(), selected: self.selected };
+        let recipe = Recipe::of(&expr);
+        let inputs = inputs.into_iter().collect();
+        let kernel = Kernel { column, expr, recipe, inputs, selected: self.selected };
         self.plan.stages.push(Stage::Kernel(kernel));
         Expr::column(column, ty, span)
     }
@@ -157,12 +178,8 @@ impl Planner {
         matches!(self.plan.columns[column].source, ColumnSource::Let { .. })
     }
 
-    fn column_fails(&self, column: usize) -> bool {
-        matches!(self.plan.columns[column].source, ColumnSource::Kernel { can_fail: true })
-    }
-
     fn fails(&self, expr: &Expr) -> bool {
-        native::can_fail(expr, &|c| self.column_fails(c))
+        native::can_fail(expr, &|c| self.plan.column_fails(c))
     }
 
     /// Makes a loop of the pending steps.
@@ -262,6 +279,11 @@ impl Planner {
         value.visit(&mut |_| nodes += 1);
         as_column(value).is_none() && nodes > CHEAP_NODES
     }
+}
+
+fn reads(expr: &Expr, local: usize) -> bool {
+    matches!(expr.kind, ExprKind::Local(number) if number == local)
+        || expr.children().into_iter().any(|c| reads(c, local))
 }
 
 fn has_kernel(expr: &Expr) -> bool {
