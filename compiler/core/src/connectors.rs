@@ -195,7 +195,10 @@ impl<'e> Options<'e> {
                 Some(option) => options.iter().find(|o| *o.name == *option.text),
                 None if position == 0 => options.first(),
                 None => {
-                    diagnostics.push(errors::positional_option(arg.span, &name.text));
+                    // Behind a named one it has been reported as any argument is.
+                    if connector.args[..position].iter().all(|a| a.name.is_none()) {
+                        diagnostics.push(errors::positional_option(arg.span, &name.text));
+                    }
                     wrong = true;
                     continue;
                 }
@@ -227,7 +230,8 @@ impl<'e> Options<'e> {
                 Some(default) => {
                     values.insert(option.name.clone(), default.clone());
                 }
-                None if option.ty.nullable => {}
+                // What is missing is most likely what was written wrongly.
+                None if option.ty.nullable || wrong => {}
                 None => {
                     let ty = option.ty.to_string();
                     diagnostics.push(errors::missing_option(connector.span, &option.name, &name.text, &ty));

@@ -201,11 +201,8 @@ fn delay_of_rows(program: &Program, rows: Rows) -> Delay {
 fn sources_behind(program: &Program, query: &Query, found: &mut Vec<String>) {
     for rows in query.reads() {
         match program.input(rows.of) {
-            Some(Input::Source(source)) => {
-                if !found.iter().any(|f| **f == *source.name) {
-                    found.push(source.name.to_string());
-                }
-            }
+            Some(Input::Source(source)) if found.contains(&source.name.to_string()) => {}
+            Some(Input::Source(source)) => found.push(source.name.to_string()),
             Some(Input::Stream(stream)) => sources_behind(program, &stream.query, found),
             None => {}
         }

@@ -33,7 +33,7 @@ pub struct InputId(pub usize);
 #[derive(Debug)]
 pub enum Input {
     Source(Arc<Source>),
-    Stream(Stream),
+    Stream(Box<Stream>),
 }
 
 #[derive(Debug)]
@@ -226,7 +226,7 @@ impl Program {
     /// The streams, each after those that it reads.
     pub fn streams(&self) -> impl Iterator<Item = (InputId, &Stream)> {
         self.order.iter().filter_map(|id| match self.input(*id) {
-            Some(Input::Stream(stream)) => Some((*id, stream)),
+            Some(Input::Stream(stream)) => Some((*id, &**stream)),
             _ => None,
         })
     }

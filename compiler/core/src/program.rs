@@ -53,14 +53,14 @@ pub(crate) fn check_program(
                 if !rows.known {
                     continue;
                 }
-                inputs[number] = Known::Input(Input::Stream(Stream {
+                inputs[number] = Known::Input(Input::Stream(Box::new(Stream {
                     name: stream.name.text.as_str().into(),
                     doc: input.doc.map(str::to_string),
                     span: input.span,
                     file: input.file,
                     rows: rows.schema(),
                     query,
-                }));
+                })));
                 order.push(InputId(number));
             }
             InputKind::Table { table, .. } => source::check_kept_table(around, table, diagnostics),

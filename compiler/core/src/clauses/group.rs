@@ -49,7 +49,9 @@ impl QueryChecker<'_> {
                 self.check_keep(keep);
                 self.diagnostics.push(not_yet::running_aggregate(span));
             }
-            None if self.window.is_none() => self.diagnostics.push(not_yet::running_aggregate(span)),
+            None if self.window.is_none() && self.rows.known => {
+                self.diagnostics.push(not_yet::running_aggregate(span))
+            }
             None => {}
         }
         self.group = Some(PendingGroup { keys, span, reported: false });

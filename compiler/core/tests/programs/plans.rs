@@ -1,48 +1,195 @@
-//! What programs become: typed tree, plan, optimized plan, dataflow.
+//! What programs become: typed tree, plan, dataflow, explanation.
 
 use crate::helper::payments;
-
-fn show(rest: &str) {
-    let done = payments(rest);
-    println!(
-        "=== {rest}\n{}\n{}\n{}\n{}\n{}",
-        done.program,
-        done.plan,
-        done.trace,
-        done.optimized,
-        done.flow.unwrap()
-    );
-}
+use insta::assert_snapshot;
+use millstream_core::explain::explain;
 
 #[test]
 fn filter_and_select() {
-    show(
-        "stream tags = from payments where amount > 10.00 unnest tags as tag where tag != \"x\" where 1 + 1 == 2 window tumbling 1m let k = tag ++ \"!\" group by k, window.start as w select k, w, count() filter (where amount > 5.00) as n, avg(amount) + 1 as a",
-    );
-    show(
-        "stream a = from payments time at - 1m disorder 2s
-    stream b = from a select card, at union errors_of
-    stream errors_of = from errors(payments) select reason as card, at
-    stream l = from late(a)
-    sink x from b to stdout format json
-    sink y from l to file(\"y.csv\")",
-    );
-    show(
-        "stream a = from payments where amount > 1.00 select card, amount
-    stream b = from payments where amount > 1.00 select card, amount where card == \"x\"
-    sink x from b to stdout format json
-    sink y from a to file(\"y.csv\")",
-    );
-    show(
-        "stream a = from payments where country is not null let n = amount + 1 where country == \"US\"
-     window tumbling 1h offset 30m select count() as n, max(n) as m",
-    );
+    let done =
+        payments("stream large = from payments where amount > 10.00 select card, amount * 2 as double");
+    assert_snapshot!(done.program, @r#"
+source payments [card: string, amount: decimal(2), country: string?, tags: list<string>, at: timestamp]
+  from file(…)
+stream large [card: string, double: decimal(2), hidden time: timestamp]
+  from payments
+  filter amount#1 > 10.00 : bool
+  select card = card#0 : string, double = amount#1 * 2 : decimal(2), hidden time = at#4 : timestamp
+sink large
+  from large
+  to stdout(…)
+"#);
+    assert_snapshot!(done.plan, @r#"
+Emit large [card: string, double: decimal(2), (time): timestamp]
+└─ Project [card: string, double: decimal(2) = amount * 2, (time): timestamp = at]
+   └─ Filter { amount > 10.00 }
+      └─ Watermark { on: at, disorder: 5s }
+         └─ Scan payments [card: string, amount: decimal(2), country: string?, tags: list<string>, at: timestamp]
+"#);
+    assert_snapshot!(done.flow.unwrap_or_default(), @r#"
+n0 source payments [card: string, amount: decimal(2), at: timestamp] watermark at-5s
+n1 segment large                                                                      <- n0
+   filter amount > 10.00
+   #3 = amount * 2 : decimal(2)
+   yield [card, double = #3, (time) = at]
+n2 sink large to stdout                                                               <- n1
+"#);
 }
 
 #[test]
-fn explained() {
+fn windows() {
     let done = payments(
-        "stream spend = from payments where amount > 1.00 window tumbling 5m group by card select card, count() as n, sum(amount) as total",
+        "stream spend = from payments where country is not null window tumbling 5m offset 1m
+         let large = amount > 5.00 group by card, lower_country(country), window.start as w
+         select card, lower_country(country) as c, w, count() filter (where large) as n, avg(amount) + 1 as mean, window.end as end
+         where n >= 3
+         fn lower_country(c: string) -> string = c ++ \"!\"",
     );
-    println!("{}", millstream_core::explain::explain(&done.program, done.flow.as_ref().unwrap()));
+    assert_snapshot!(done.program, @r#"
+source payments [card: string, amount: decimal(2), country: string?, tags: list<string>, at: timestamp]
+  from file(…)
+stream spend [card: string, c: string, w: timestamp, n: int, mean: decimal(8), end: timestamp, hidden time: timestamp]
+  from payments
+  filter country#2 is not null : bool
+  window tumbling(5m, offset: 1m)
+  let large#5 = amount#1 > 5.00 : bool
+  aggregate tumbling(5m, offset: 1m) key [card#0 : string, country#2 ++ "!" : string, bucket(at#4, 5m, offset: 1m) : timestamp] calls [count() filter (where large#5) : int, avg(amount#1) : decimal(8)]
+  select card = card#0 : string, c = lower_country#1 : string, w = w#2 : timestamp, n = count#3 : int, mean = avg#4 + 1.00000000 : decimal(8), end = window.end#6 : timestamp, hidden time = time#7 : timestamp
+  filter n#3 >= 3 : bool
+sink spend
+  from spend
+  to stdout(…)
+"#);
+    assert_snapshot!(done.flow.unwrap_or_default(), @r#"
+n0 source payments [card: string, amount: decimal(2), country: string?, at: timestamp] watermark at-5s
+n1 segment spend                                                                                                      <- n0
+   filter country is not null
+   #4 = amount > 5.00 : bool
+   #5 = country ++ "!" : string
+   #6 = bucket(at, 5m, offset: 1m) : timestamp
+   yield [card, amount, at, large = #4, (lower_country) = #5, (w) = #6]
+n2 window_agg tumbling(5m, offset: 1m) key [card, lower_country, w] aggs [count() filter (where large), avg(amount)]  <- n1
+n3 segment spend                                                                                                      <- n2
+   #8 = avg + 1.00000000 : decimal(8)
+   filter count >= 3
+   yield [card, c = lower_country, w, n = count, mean = #8, end = window.end, (time)]
+n4 sink spend to stdout                                                                                               <- n3
+"#);
+}
+
+#[test]
+fn side_streams_times_and_unions() {
+    let done = payments(
+        "stream a = from payments time at - 1m disorder 2s
+         stream failed = from errors(payments) select reason as card, at
+         stream b = from a select card, at union failed
+         stream l = from late(a)
+         sink x from b to stdout format json
+         sink y from l to file(\"y.csv\")
+         sink z from errors(a) to file(\"z.csv\")",
+    );
+    assert_snapshot!(done.plan, @r#"
+Emit x [card: string, at: timestamp, (time): timestamp]
+└─ Union
+   ├─ Project [card: string, at: timestamp, (time): timestamp]
+   │  └─ #2 Watermark { on: time, disorder: 2s }
+   │     └─ Let { time = at - 1m }
+   │        └─ #0 Watermark { on: at, disorder: 5s }
+   │           └─ Scan payments [card: string, amount: decimal(2), country: string?, tags: list<string>, at: timestamp]
+   └─ Project [card: string = reason, at: timestamp, (time): timestamp]
+      └─ Errors payments [row: json, reason: string, place: string, at: timestamp, (time): timestamp]
+         └─ #0 (above)
+Emit y [card: string, amount: decimal(2), country: string?, tags: list<string>, at: timestamp, (time): timestamp, (time): timestamp]
+└─ Late a [card: string, amount: decimal(2), country: string?, tags: list<string>, at: timestamp, (time): timestamp, (time): timestamp]
+   └─ #2 (above)
+Emit z [row: json, reason: string, place: string, at: timestamp, (time): timestamp]
+└─ Errors a [row: json, reason: string, place: string, at: timestamp, (time): timestamp]
+   └─ #2 (above)
+"#);
+    assert_snapshot!(done.flow.unwrap_or_default(), @r#"
+n0 source payments [card: string, amount: decimal(2), country: string?, tags: list<string>, at: timestamp] watermark at-5s
+n1 segment a                                                                                                                <- n0
+   #5 = at - 1m : timestamp
+   yield [card, amount, country, tags, at, (time) = #5]
+n2 watermark time-2s                                                                                                        <- n1
+n3 segment b                                                                                                                <- n2
+   yield [card, at, (time)]
+n4 errors payments of n0
+n5 segment failed                                                                                                           <- n4
+   yield [card = reason, at, (time)]
+n6 union b                                                                                                                  <- n3, n5
+n7 sink x to stdout                                                                                                         <- n6
+n8 late a                                                                                                                   <- n2
+n9 sink y to file                                                                                                           <- n8
+n10 errors a of n1
+n11 sink z to file                                                                                                          <- n10
+"#);
+}
+
+#[test]
+fn records_spread_and_lists_unnest() {
+    let done = crate::helper::compiled(
+        "source a: { id: int, from_: { x: int, y: string? }?, lines: list<{ sku: string, n: int }> } from file(\"a.json\")
+         stream s = from a as q unnest lines as line select q.id, line.*, from_.* ",
+    );
+    assert_snapshot!(done.program, @r#"
+source a [id: int, from_: { x: int, y: string? }?, lines: list<{ sku: string, n: int }>, hidden time: timestamp]
+  from file(…)
+stream s [id: int, sku: string, n: int, x: int?, y: string?, hidden time: timestamp]
+  from a
+  unnest lines#2 : list<{ sku: string, n: int }> as line
+  select id = id#0 : int, sku = line#4.sku : string, n = line#4.n : int, x = from_#1.x : int?, y = from_#1.y : string?, hidden time = time#3 : timestamp
+sink s
+  from s
+  to stdout(…)
+"#);
+}
+
+#[test]
+fn explained_in_words() {
+    let done = payments(
+        "stream spend = from payments window tumbling 5m group by card select card, count() as n, max(country) as c
+         stream hourly = from spend window tumbling 1h select sum(n) as n on error fail",
+    );
+    assert_snapshot!(explain(&done.program, &done.flow.unwrap_or_default()), @r#"
+source payments
+  columns: card: string, amount: decimal(2), country: string?, tags: list<string>, at: timestamp
+  time: at; the watermark is the greatest at of a partition less 5s, the least of all partitions
+  decodes: card, country, at
+  skips: amount, tags
+  rows that cannot be read: counted, readable as errors(payments)
+
+stream spend
+  columns: card: string, n: int, c: string?
+  append-only: each row is final
+  keeps one slot of 32 bytes per card and open window, and beside it what `first`, `last`, `min`, `max`, `collect` and `distinct` keep; a window of 5m stays open until the watermark of payments passes its end
+  delay: at most 5m5s of event time between an event and its result (windows 5m, disorder 5s)
+  rows that fail: counted, readable as errors(spend)
+
+stream hourly
+  columns: n: int
+  append-only: each row is final
+  keeps one slot of 24 bytes per open window; a window of 1h stays open until the watermark of payments passes its end
+  delay: at most 1h5m5s of event time between an event and its result (windows 1h5m, disorder 5s)
+  rows that fail: stop the program
+
+sink hourly writes hourly to stdout
+
+how it runs
+  n0: reads payments from file
+  n1: aggregates of spend in tumbling(5m), a hash table per open window, from n0
+  n2: picks columns for spend, from n1
+  n3: aggregates of hourly in tumbling(1h), one group per open window, from n2
+  n4: picks columns for hourly, from n3
+  n5: writes hourly to stdout, from n4
+"#);
+}
+
+#[test]
+fn the_last_stream_that_nothing_reads_is_printed() {
+    let done = payments(
+        "stream a = from payments stream b = from a stream c = from payments where true stream d = from c",
+    );
+    let sinks: Vec<&str> = done.program.sinks.iter().map(|s| &*s.name).collect();
+    assert_eq!(sinks, ["d"]);
 }

@@ -1,0 +1,173 @@
+//! What is said of wrong clauses, sources and sinks: code, place, headline.
+
+use crate::helper::{compile_with, faults, faults_of};
+use insta::assert_snapshot;
+use millstream_core::Overrides;
+
+#[test]
+fn columns_of_a_select() {
+    assert_snapshot!(
+        faults("stream s = from payments select card, amount * 2, card ++ \"!\" as card, amonut"),
+        @r#"
+E0230 `amount * 2` this column has no name
+E0231 `card` two columns would be called `card`
+E0201 `amonut` nothing here is called `amonut`
+"#
+    );
+    assert_snapshot!(
+        faults("stream s = from payments select amount * 2 as twice, twice + 1 as more"),
+        @r#"
+E0232 `twice` a `select` cannot use its own new name `twice`
+"#
+    );
+    assert_snapshot!(faults("stream s = from payments select * except (crd) let card = 1"), @r#"
+E0233 `crd` `*` has no column `crd` here
+E0231 `card` there is a column `card` already
+"#);
+}
+
+#[test]
+fn aggregating_selects() {
+    assert_snapshot!(
+        faults("stream s = from payments window tumbling 1m group by card select card, amount, count()"),
+        @r#"
+E0218 `amount` `amount` differs from row to row of a group
+"#
+    );
+    assert_snapshot!(
+        faults("stream s = from payments window tumbling 1m group by card where amount > 1.00 select card"),
+        @r#"
+E0402 `group by card` `group by` must be followed by its `select`
+"#
+    );
+    assert_snapshot!(faults("stream s = from payments select count() as n, window.start"), @r#"
+E0609 `select count() as n, window.start` an aggregate without a window, which is updating, is not carried out yet
+E0221 `window.start` `window.start` is known only below a `window` clause
+"#);
+    assert_snapshot!(
+        faults("stream s = from payments window tumbling 1m select count() as n select n, window.start as w"),
+        @r#"
+E0221 `window.start` `window.start` is known only below a `window` clause
+"#
+    );
+}
+
+#[test]
+fn what_is_not_carried_out_is_named_and_checked() {
+    assert_snapshot!(
+        faults("stream s = from payments as a left join payments as b on a.card == b.crd within 5m select a.card, b.amount + 1 as n"),
+        @r#"
+E0601 `left join payments as b on a.card == b.crd within 5m` `left join` is not carried out yet
+E0201 `crd` `b` has no column `crd`
+"#
+    );
+    assert_snapshot!(
+        faults("stream s = from payments window session 30m max 1h by card lateness 5m group by card select card, count() as n emit on change"),
+        @r#"
+E0101 `lateness` expected `,`, `expire`, an operator, the next clause or the next item, found `lateness`
+E0606 `emit on change` `emit on change` is not carried out yet
+"#
+    );
+    assert_snapshot!(
+        faults("stream s = from payments dedupe by crd within 5m changes by card forever throttle 0 per 5m top 3 by amount desc forever"),
+        @r#"
+E0607 `dedupe by crd within 5m` `dedupe` is not carried out yet
+E0201 `crd` nothing here is called `crd`
+E0607 `changes by card forever` `changes` is not carried out yet
+E0607 `throttle 0 per 5m` `throttle` is not carried out yet
+E0319 `0` this count must be more than zero
+E0608 `top 3 by amount desc forever` `top` is not carried out yet
+"#
+    );
+    assert_snapshot!(
+        faults("stream s = match by card probe: payments[amount < 5.00]{3,} then burst: paymnts within 10m select card"),
+        @r#"
+E0603 `match by card probe: payments[amount < 5.00]{3,} then burst: paymnts within 10m` `match` is not carried out yet
+E0203 `paymnts` there is no source, table or stream called `paymnts`
+"#
+    );
+}
+
+#[test]
+fn one_mistake_is_reported_once() {
+    assert_snapshot!(
+        faults("stream a = from paymnts where x > 1 select x stream b = from a where y == x select nothing sink o from b to stdout"),
+        @r#"
+E0203 `paymnts` there is no source, table or stream called `paymnts`
+E0201 `y` nothing here is called `y`
+E0201 `nothing` nothing here is called `nothing`
+"#
+    );
+}
+
+#[test]
+fn unions_and_late_rows() {
+    assert_snapshot!(
+        faults("stream a = from payments select card, amount stream b = from payments select card, amount as n stream c = from a union b"),
+        @r#"
+E0234 `b` the columns of `b` differ from those it joins
+"#
+    );
+    assert_snapshot!(faults("stream a = from payments stream b = from late(a)"), @r#"
+E0405 `a` `a` sets no rows aside as late
+"#);
+}
+
+#[test]
+fn connectors_and_their_options() {
+    assert_snapshot!(
+        faults_of("source a: { x: int } from fil(\"x\") format json source b: { x: int } from file(pth: \"x\") format csv(header: 1, \"a\")"),
+        @r#"
+E0920 `fil` there is no connector called `fil`
+E0922 `pth` `file` has no option `pth` here
+E0301 `1` expected `bool`, found `int`
+E0104 `"a"` an argument without a name stands behind one with a name
+"#
+    );
+    assert_snapshot!(
+        faults("sink a from payments to file(\"o\") format json ordered sink b from payments to file(\"o\") on error sideline to stdout"),
+        @r#"
+E0613 `ordered` `ordered` is not carried out yet
+E0928 `file("o")` two sinks write to "o"
+E0614 `stdout` setting rows aside in `stdout` is not carried out yet
+"#
+    );
+    assert_snapshot!(faults_of("source a: { x: int, at: string? } from kafka(topic: \"a\") time at disorder (-1s)"), @r#"
+E0404 `at` an event time is a `timestamp`; `at` is `string?`
+E0409 `(-1s)` the disorder cannot be negative
+"#);
+}
+
+#[test]
+fn tests_name_sources_streams_and_columns() {
+    assert_snapshot!(
+        faults("stream s = from payments select card, amount
+        test \"t\" {
+          given payments [{ card: \"a\", amount: 1.005, tags: [], at: +0s }, { crd: \"a\" }]
+          expect s [{ card: \"a\", amont: 1.00 }]
+          expect errors(payments) empty
+          given s []
+        }"),
+        @r#"
+E0307 `1.005` this number does not fit a `decimal(2)`
+E0242 `{ crd: "a" }` a row of `payments` needs a `card`
+E0241 `crd` `payments` has no column `crd`
+E0241 `amont` `s` has no column `amont`
+E0240 `s` rows can be given only to a source, and `s` is none
+"#
+    );
+}
+
+#[test]
+fn replacements_name_sources_and_sinks() {
+    let overrides = Overrides {
+        sources: [("paymets".to_string(), "day.csv".to_string())].into(),
+        sinks: [("out".to_string(), "-".to_string())].into(),
+    };
+    let (_, compilation) = compile_with(crate::helper::PAYMENTS, overrides);
+    let found: Vec<String> = compilation.diagnostics.iter().map(|d| d.headline.clone()).collect();
+    assert_snapshot!(found.join("\n"), @r#"
+`--source paymets=…` names no source of this program
+`--sink out=…` names no sink of this program
+"#);
+}
