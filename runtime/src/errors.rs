@@ -65,7 +65,7 @@ pub fn write_failed(spec: &ConnectorSpec, error: &io::Error) -> Diagnostic {
 
 /// A format or an option that this build does not know.
 pub fn format(error: FormatError) -> Diagnostic {
-    Diagnostic::new(codes::E0910, error.span, error.message).label("this format")
+    Diagnostic::new(codes::E0920, error.span, error.message).label("this format")
 }
 
 /// A row failed and the program says `on error fail`.

@@ -1,7 +1,7 @@
 //! The worker's side of a source: blocks become batches with a place in the order of rows, times,
 //! lateness and a watermark.
 
-use crate::format::DecodedRows;
+use crate::format::{DecodedRows, Unreadable};
 use crate::message::{EventTime, Message, Watermark};
 use crate::operator::{Failure, Place};
 use crate::reader::Block;
@@ -75,16 +75,16 @@ impl Source {
     pub fn take(&mut self, partition: usize, block: Block, clock: &dyn Clock) -> Arrived {
         let mut arrived = Arrived::default();
         self.report.bytes += block.n_bytes as u64;
-        for bad in block.decoded.unreadable {
-            let number = block.first_record + bad.record + 1;
-            let place = format!("{} record {number}", self.partitions[partition].name);
-            self.report.failed.add(&bad.reason, &place, &bad.text);
-            let row = serde_json::Value::String(bad.text).to_string();
-            arrived.failures.push(Failure { row, reason: bad.reason, place: Place::Input(place), at: None });
-        }
+        let mut unreadable = block.decoded.unreadable.into_iter().peekable();
+        let first_record = block.first_record;
         for rows in block.decoded.batches {
-            let mut batch = self.batch(partition, block.first_record, rows, clock);
-            self.judge(partition, &mut batch);
+            let mut batch = self.batch(partition, first_record, rows, clock);
+            self.judge(partition, &mut batch, |this, until_record| {
+                // A record is set aside at the watermark of the rows before it, however rows are batched.
+                while let Some(bad) = unreadable.next_if(|bad| first_record + bad.record < until_record) {
+                    arrived.failures.push(this.set_aside(partition, first_record, bad));
+                }
+            });
             if let Some(until) = self.until {
                 batch = before(batch, self.time, until);
             }
@@ -94,7 +94,19 @@ impl Source {
             let watermark = self.partitions[partition].generator.watermark();
             arrived.messages.extend(self.tracker.advance(partition, watermark).map(Message::Watermark));
         }
+        for bad in unreadable {
+            arrived.failures.push(self.set_aside(partition, first_record, bad));
+        }
         arrived
+    }
+
+    fn set_aside(&mut self, partition: usize, first_record: u64, bad: Unreadable) -> Failure {
+        let state = &self.partitions[partition];
+        let place = format!("{} record {}", state.name, first_record + bad.record + 1);
+        self.report.failed.add(&bad.reason, &place, &bad.text);
+        let row = serde_json::Value::String(bad.text).to_string();
+        let at = Some(state.generator.watermark()).filter(|w| *w != Watermark::START).map(|w| w.0);
+        Failure { row, reason: bad.reason, place: Place::Input(place), at }
     }
 
     /// A partition has ended; the source's new watermark, if that lets it rise.
@@ -125,11 +137,29 @@ impl Source {
         Batch { columns, n_rows, origin, late: vec![] }
     }
 
-    /// Finds the late rows and moves the partition's watermark.
-    fn judge(&mut self, partition: usize, batch: &mut Batch) {
-        if let Some(ColumnData::I64(times)) = batch.columns.get(self.time).map(|c| &c.data) {
-            self.partitions[partition].generator.observe(times, &mut batch.late);
+    /// Finds the late rows and moves the partition's watermark. Calls `before` with the number of each
+    /// record that the watermark has come to, and is about to pass.
+    fn judge(&mut self, partition: usize, batch: &mut Batch, mut before: impl FnMut(&mut Source, u64)) {
+        let Some(column) = batch.columns.get(self.time).cloned() else { return };
+        let ColumnData::I64(times) = &column.data else { return };
+        if batch.origin.offsets.is_none() {
+            before(self, batch.origin.first);
+            self.partitions[partition].generator.observe(times, 0, &mut batch.late);
+            return;
         }
+        // Where records are missing between the rows, the watermark stops at each gap.
+        let mut from = 0;
+        for row in 0..batch.n_rows {
+            let is_gap = row > 0 && batch.origin.offset(row) != batch.origin.offset(row - 1) + 1;
+            if is_gap {
+                self.partitions[partition].generator.observe(&times[from..row], from, &mut batch.late);
+                from = row;
+            }
+            if is_gap || row == 0 {
+                before(self, batch.origin.offset(row));
+            }
+        }
+        self.partitions[partition].generator.observe(&times[from..], from, &mut batch.late);
     }
 }
 

@@ -22,8 +22,9 @@ impl WatermarkGenerator {
         Watermark(self.watermark)
     }
 
-    /// Takes the times of the next rows; the numbers of those that are late are pushed to `late`.
-    pub fn observe(&mut self, times: &[EventTime], late: &mut Vec<u32>) {
+    /// Takes the times of the next rows, numbered from `first`; the numbers of those that are late are
+    /// pushed to `late`.
+    pub fn observe(&mut self, times: &[EventTime], first: usize, late: &mut Vec<u32>) {
         let Some((least, greatest)) = range(times) else { return };
         // Nothing in an ordinary block is late: one pass of minimum and maximum shows it.
         let after = greatest.saturating_sub(self.disorder).max(self.watermark);
@@ -31,7 +32,7 @@ impl WatermarkGenerator {
             let mut watermark = self.watermark;
             for (row, time) in times.iter().enumerate() {
                 if *time < watermark {
-                    late.push(row as u32);
+                    late.push((first + row) as u32);
                 }
                 watermark = watermark.max(time.saturating_sub(self.disorder));
             }
@@ -85,7 +86,7 @@ mod tests {
         let mut all = vec![];
         for (i, batch) in times.chunks(size).enumerate() {
             let mut late = vec![];
-            generator.observe(batch, &mut late);
+            generator.observe(batch, 0, &mut late);
             all.extend(late.iter().map(|r| i * size + *r as usize));
         }
         all

@@ -47,6 +47,8 @@ impl Folder {
             .args(arguments.split(' '))
             .current_dir(self.path())
             .env("NO_COLOR", "1")
+            // The variable that the page of E0927 reads.
+            .env("CLICKS", "data.ndjson")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -218,7 +218,6 @@ codes! {
     E0907 "cannot-create";
     E0908 "read-failed";
     E0909 "write-failed";
-    E0910 "unknown-format";
     E0920 "unknown-connector";
     E0921 "wrong-direction";
     E0922 "unknown-option";

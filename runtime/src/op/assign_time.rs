@@ -26,7 +26,7 @@ impl AssignTime {
         batch.late.clear();
         let ColumnData::I64(times) = &batch.columns[self.time].data else { return };
         let mut late = vec![];
-        self.generator.observe(times, &mut late);
+        self.generator.observe(times, 0, &mut late);
         let before = output.messages.len();
         if late.is_empty() {
             output.messages.push(Message::Batch(batch));

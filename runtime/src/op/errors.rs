@@ -13,6 +13,9 @@ use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use std::sync::Arc;
 
+/// 0001-01-01T00:00:00Z.
+const FIRST_TIME: Watermark = Watermark(-62_135_596_800_000_000);
+
 /// The columns of [`error_batch`].
 pub fn error_schema() -> Schema {
     let column = |(name, ty): (&str, Type)| ColumnSpec { name: name.into(), ty, hidden: false };
@@ -36,6 +39,8 @@ pub fn error_batch(
         let value = serde_json::from_str(text).unwrap_or_else(|_| serde_json::Value::from(text));
         Value::Json(Arc::new(value))
     };
+    // Before its first row a source has promised nothing; the least time that can be written stands for that.
+    let watermark = watermark.max(FIRST_TIME);
     let columns = [
         column(&Type::JSON, failures.iter().map(|f| json(&f.row))),
         column(&Type::STRING, failures.iter().map(|f| Value::string(&f.reason))),

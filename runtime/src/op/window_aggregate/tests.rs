@@ -69,7 +69,7 @@ fn run(types: &[Type], spec: &WindowAggregate, rows: &[Vec<Value>], disorder: i6
         let part = &rows[first..first + n];
         let times: Vec<i64> = part.iter().map(|row| time_of(row)).collect();
         let mut late = vec![];
-        generator.observe(&times, &mut late);
+        generator.observe(&times, 0, &mut late);
         operator.step(0, Message::Batch(batch(types, part, first as u64, late)), &mut output);
         operator.step(0, Message::Watermark(generator.watermark()), &mut output);
         first += n;
