@@ -5,9 +5,9 @@ mod columns;
 pub mod csv;
 pub mod csv_encode;
 mod field;
+mod group;
 pub mod json;
 pub mod json_encode;
-mod rows;
 pub mod table;
 #[cfg(test)]
 mod testing;

@@ -4,17 +4,24 @@
 //! ordinary character. An empty field is absent: the default, else null, else the empty string;
 //! `""` is the empty string. All records have as many fields as the header. Empty lines are no records.
 
+mod fast;
+#[cfg(test)]
+mod properties;
 mod record;
 #[cfg(test)]
 mod tests;
 
+use self::fast::FastPath;
 use self::record::{Cell, Syntax};
+use super::columns::Columns;
 use super::field::Field;
-use super::rows::Rows;
 use super::{Decoded, Decoder, byte_order_mark, too_long};
+use crate::kernel::decode::fields::{GROUP, PADDING};
+use crate::kernel::decode::lines::line_breaks;
+use crate::kernel::simd::Level;
+use millstream_ir::batch::BATCH_ROWS;
 use millstream_ir::column::Heap;
 use millstream_ir::flow::{FieldSpec, FormatSpec};
-use millstream_ir::types::TypeKind;
 use millstream_ir::value::Value;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -26,9 +33,18 @@ pub struct CsvDecoder {
     fields: Vec<Field>,
     /// None while the header has not been read.
     header: Option<Header>,
+    /// None while the header has not been read, and where it makes a fast path impossible.
+    fast: Option<FastPath>,
     max_line: usize,
     /// No byte of the input has been decoded.
     at_start: bool,
+    breaks: Vec<u32>,
+    records: Vec<Range<u32>>,
+    /// Whether each record has quotes.
+    quoted: Vec<bool>,
+    level: Level,
+    /// Records that took the fast path.
+    n_fast: u64,
 }
 
 /// Where the fields stand in each record.
@@ -99,36 +115,96 @@ impl CsvDecoder {
             fault: None,
         });
         let syntax = Syntax { delimiter: options.delimiter, quote: options.quote };
-        CsvDecoder { syntax, fields, header, max_line, at_start: true }
+        let fast = header.as_ref().and_then(|header| FastPath::new(header, &fields, syntax.delimiter));
+        CsvDecoder {
+            syntax,
+            fields,
+            header,
+            fast,
+            max_line,
+            at_start: true,
+            breaks: vec![],
+            records: vec![],
+            quoted: vec![],
+            level: Level::best(),
+            n_fast: 0,
+        }
     }
 
-    /// The values of a record, or why it cannot be read.
-    fn row(&self, record: &[u8], header: &Header) -> Result<Vec<Value>, String> {
-        if let Some(fault) = &header.fault {
-            return Err(fault.clone());
-        }
-        let text = std::str::from_utf8(record)
-            .map_err(|e| format!("invalid UTF-8 at byte {} of the record", e.valid_up_to() + 1))?;
-        let cells = self.syntax.cells(text)?;
-        if cells.len() != header.n_cells {
-            return Err(format!("expected {} fields, found {}", header.n_cells, cells.len()));
-        }
-        let value = |(field, position): (&Field, &Option<usize>)| match position.and_then(|p| cells.get(p)) {
-            Some(cell) => cell_value(field, cell),
-            None => field.absent(),
+    /// Takes the header from the start of the bytes.
+    fn read_header(&mut self, bytes: &mut &[u8], decoded: &mut Decoded) {
+        let Some(record) = self.syntax.next_record(bytes) else { return };
+        let names = std::str::from_utf8(record).map_err(|_| "invalid UTF-8".to_string());
+        let header = match names.and_then(|text| self.syntax.cells(text)) {
+            Ok(names) => Header::new(&names, &self.fields),
+            Err(why) => {
+                let fault = format!("the header cannot be read: {why}");
+                decoded.reject(decoded.n_records, record, fault.clone());
+                decoded.n_records += 1;
+                Header { n_cells: 0, positions: vec![None; self.fields.len()], fault: Some(fault) }
+            }
         };
-        self.fields.iter().zip(&header.positions).map(value).collect()
+        self.fast = FastPath::new(&header, &self.fields, self.syntax.delimiter);
+        self.header = Some(header);
+    }
+
+    /// Finds the records of a range, and which of them have quotes.
+    fn find_records(&mut self, block: &[u8], range: Range<usize>) {
+        self.records.clear();
+        self.quoted.clear();
+        let bytes = &block[range.clone()];
+        if self.syntax.quote.is_some_and(|quote| memchr::memchr(quote, bytes).is_some()) {
+            let mut rest = bytes;
+            while let Some(record) = self.syntax.next_record(&mut rest) {
+                // The record stands in the block: its place is the difference of the addresses.
+                let start = (record.as_ptr() as usize - block.as_ptr() as usize) as u32;
+                self.records.push(start..start + record.len() as u32);
+                self.quoted.push(self.syntax.quote.is_some_and(|quote| record.contains(&quote)));
+            }
+            return;
+        }
+        self.breaks.clear();
+        line_breaks(self.level, block, range.clone(), &mut self.breaks);
+        if self.breaks.last().map_or(range.start, |last| *last as usize + 1) < range.end {
+            self.breaks.push(range.end as u32);
+        }
+        let mut start = range.start as u32;
+        for &line_end in &self.breaks {
+            let end = line_end - block[start as usize..line_end as usize].ends_with(b"\r") as u32;
+            if start < end {
+                self.records.push(start..end);
+            }
+            start = line_end + 1;
+        }
+        self.quoted.resize(self.records.len(), false);
     }
 }
 
+/// The values of a record, or why it cannot be read: the general path.
+fn values(syntax: Syntax, record: &[u8], header: &Header, fields: &[Field]) -> Result<Vec<Value>, String> {
+    if let Some(fault) = &header.fault {
+        return Err(fault.clone());
+    }
+    let text = std::str::from_utf8(record)
+        .map_err(|e| format!("invalid UTF-8 at byte {} of the record", e.valid_up_to() + 1))?;
+    let cells = syntax.cells(text)?;
+    if cells.len() != header.n_cells {
+        return Err(format!("expected {} fields, found {}", header.n_cells, cells.len()));
+    }
+    let value = |(field, position): (&Field, &Option<usize>)| match position.and_then(|p| cells.get(p)) {
+        Some(cell) => cell_value(field, cell),
+        None => field.absent(),
+    };
+    fields.iter().zip(&header.positions).map(value).collect()
+}
+
 fn cell_value(field: &Field, cell: &Cell) -> Result<Value, String> {
-    let ty = &field.spec.ty;
-    let is_string = ty.kind == TypeKind::String;
-    if !cell.text.is_empty() || (is_string && cell.quoted) {
+    let is_text = field.spec.ty.is_text();
+    if !cell.text.is_empty() || (is_text && cell.quoted) {
         return field.from_text(&cell.text);
     }
     match field.absent() {
-        Err(_) if is_string => Ok(Value::string("")),
+        Err(_) if is_text => field.from_text(""),
         Err(_) => Err(field.reason("it is empty")),
         absent => absent,
     }
@@ -145,12 +221,6 @@ impl Header {
         });
         Header { n_cells: names.len(), positions, fault }
     }
-
-    /// Of a file whose header cannot be read.
-    fn broken(fields: &[Field], why: &str) -> Header {
-        let positions = vec![None; fields.len()];
-        Header { n_cells: 0, positions, fault: Some(format!("the header cannot be read: {why}")) }
-    }
 }
 
 impl Decoder for CsvDecoder {
@@ -166,40 +236,58 @@ impl Decoder for CsvDecoder {
         }
     }
 
-    fn decode(&mut self, block: &Heap, range: Range<usize>, decoded: &mut Decoded) {
-        let mut bytes = &block[range];
-        if !bytes.is_empty() && std::mem::take(&mut self.at_start) {
-            bytes = &bytes[byte_order_mark(bytes)..];
+    fn decode(&mut self, block: &Heap, mut range: Range<usize>, decoded: &mut Decoded) {
+        if !range.is_empty() && std::mem::take(&mut self.at_start) {
+            range.start += byte_order_mark(&block[range.clone()]);
         }
         if self.header.is_none() {
-            let Some(record) = self.syntax.next_record(&mut bytes) else { return };
-            let names = std::str::from_utf8(record).map_err(|_| "invalid UTF-8".to_string());
-            self.header = Some(match names.and_then(|text| self.syntax.cells(text)) {
-                Ok(names) => Header::new(&names, &self.fields),
-                Err(why) => {
-                    let header = Header::broken(&self.fields, &why);
-                    decoded.reject(decoded.n_records, record, format!("the header cannot be read: {why}"));
-                    decoded.n_records += 1;
-                    header
-                }
-            });
+            let mut rest = &block[range.clone()];
+            self.read_header(&mut rest, decoded);
+            range.start = range.end - rest.len();
         }
+        self.find_records(block, range.clone());
         let Some(header) = &self.header else { return };
-        let mut rows = Rows::new(&self.fields);
-        while let Some(record) = self.syntax.next_record(&mut bytes) {
-            if record.len() > self.max_line {
-                decoded.reject(decoded.n_records, record, too_long(self.max_line));
-                decoded.n_records += 1;
-                continue;
-            }
-            match self.row(record, header) {
-                Ok(values) => rows.push(&values, decoded),
-                Err(reason) => {
-                    decoded.reject(decoded.n_records, record, reason);
-                    decoded.n_records += 1;
+        let all_utf8 = simdutf8::basic::from_utf8(&block[range.clone()]).is_ok();
+        let padded = block.len() >= range.end + PADDING;
+        for (number, batch) in self.records.chunks(BATCH_ROWS).enumerate() {
+            let first = decoded.n_records;
+            let quoted = &self.quoted[number * BATCH_ROWS..];
+            let mut columns = Columns::new(&self.fields, batch.len());
+            for (number, records) in batch.chunks(GROUP).enumerate() {
+                let first_row = number * GROUP;
+                let bytes = |record: &Range<u32>| &block[record.start as usize..record.end as usize];
+                let readable = |(i, record): (usize, &Range<u32>)| {
+                    let record = bytes(record);
+                    !quoted[first_row + i]
+                        && record.len() <= self.max_line
+                        && (all_utf8 || simdutf8::basic::from_utf8(record).is_ok())
+                };
+                let mut read = 0;
+                if let (true, Some(fast)) = (padded, &mut self.fast) {
+                    let rows = records.iter().enumerate().map(readable);
+                    let rows = rows.enumerate().fold(0, |mask, (i, readable)| mask | (readable as u64) << i);
+                    read = fast.read(self.level, block, records, rows, &mut columns, first_row, &self.fields);
+                    self.n_fast += read.count_ones() as u64;
+                }
+                for (i, record) in records.iter().enumerate().filter(|(i, _)| read >> i & 1 == 0) {
+                    let row = first_row + i;
+                    let record = bytes(record);
+                    let values = if record.len() > self.max_line {
+                        Err(too_long(self.max_line))
+                    } else {
+                        values(self.syntax, record, header, &self.fields)
+                    };
+                    match values {
+                        Ok(values) => columns.set_row(row, &values),
+                        Err(reason) => {
+                            columns.reject(row);
+                            decoded.reject(first + row as u64, record, reason);
+                        }
+                    }
                 }
             }
+            decoded.n_records += batch.len() as u64;
+            columns.finish(block, first, decoded);
         }
-        rows.finish(decoded);
     }
 }

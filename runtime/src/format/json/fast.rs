@@ -6,14 +6,13 @@
 use super::template::Template;
 use crate::format::columns::{Columns, Data, Writer};
 use crate::format::field::{Fast, Field};
+use crate::format::group::{At, Syntax, rows_of};
 use crate::kernel::decode::fields::{GROUP, Group};
 use crate::kernel::decode::literal::Literal;
 use crate::kernel::decode::{skip, text};
 use crate::kernel::simd::Level;
-use millstream_ir::column::View;
 use millstream_ir::value::Value;
 use std::ops::Range;
-use std::sync::Arc;
 
 /// Templates tried on each line: inputs with fields that come and go, or of several kinds of lines.
 const TEMPLATES: usize = 4;
@@ -120,9 +119,10 @@ impl FastPath {
         first_row: usize,
         fields: &[Field],
     ) -> u64 {
+        let at = At { first_row, level: self.level, syntax: Syntax::Json };
         for step in &template.steps {
             match step.column {
-                Some(c) => self.step(&step.literal, c, group, &mut columns.columns[c], first_row, &fields[c]),
+                Some(c) => self.step(&step.literal, c, group, &mut columns.columns[c], at, &fields[c]),
                 None => group.skip(self.level, &step.literal),
             }
             if group.all_failed() {
@@ -132,7 +132,7 @@ impl FastPath {
         group.expect_end(self.level, &template.end);
         let mut read = group.rows_read();
         for c in template.steps.iter().filter_map(|step| step.column) {
-            read &= self.complete(group.block(), c, read, &mut columns.columns[c], first_row, &fields[c]);
+            read &= self.complete(group.block(), c, read, &mut columns.columns[c], at, &fields[c]);
         }
         for (c, value) in &template.absent {
             rows_of(read).for_each(|row| columns.columns[*c].set(first_row + row, value));
@@ -147,45 +147,24 @@ impl FastPath {
         c: usize,
         group: &mut Group,
         column: &mut Writer,
-        first_row: usize,
+        at: At,
         field: &Field,
     ) {
-        let level = self.level;
-        let validity = column.validity.as_mut().and_then(|v| v.words.get_mut(first_row / GROUP));
-        match (&field.fast, &mut column.data) {
-            (Fast::Int, Data::I64(values)) => group.int(level, literal, &mut values[first_row..], validity),
-            (Fast::Epoch { multiply, divide }, Data::I64(values)) => {
-                group.scaled_int(level, literal, (*multiply, *divide), &mut values[first_row..], validity);
-            }
-            (Fast::Timestamp, Data::I64(values)) => {
-                group.timestamp(level, literal, &mut values[first_row..], validity);
-            }
-            (Fast::Decimal(scale), Data::Decimal { narrow, .. }) => {
-                group.decimal(level, literal, *scale, &mut narrow[first_row..], validity);
-            }
-            (Fast::Float, Data::F64(values)) => {
-                group.float(level, literal, &mut values[first_row..], validity)
-            }
-            (Fast::Bool, Data::Bool(values)) => {
-                group.bool(level, literal, &mut values[first_row..], validity)
-            }
+        if at.read_scalar(group, literal, column, field) {
+            return;
+        }
+        match (field.fast, &mut column.data) {
             (Fast::Text, Data::Text { views, .. }) => {
-                self.escaped[c] = group.text(level, literal, &mut views[first_row..], validity);
+                let nulls = at.nulls(&mut column.validity);
+                self.escaped[c] = group.text(at.level, literal, &mut views[at.first_row..], nulls);
             }
-            _ => group.place(level, literal, &mut self.places[c], None),
+            _ => group.place(at.level, literal, &mut self.places[c]),
         }
     }
 
     /// Does what a step has left for one row at a time; the rows that are read then.
-    fn complete(
-        &self,
-        block: &[u8],
-        c: usize,
-        rows: u64,
-        column: &mut Writer,
-        first_row: usize,
-        field: &Field,
-    ) -> u64 {
+    fn complete(&self, block: &[u8], c: usize, rows: u64, column: &mut Writer, at: At, field: &Field) -> u64 {
+        let first_row = at.first_row;
         let mut read = rows;
         match (&field.fast, &mut column.data) {
             (Fast::Text, Data::Text { views, .. }) if self.escaped[c] => {
@@ -215,38 +194,6 @@ impl FastPath {
             }
             _ => {}
         }
-        if let (Some(known), Data::Text { views, heaps }) = (field.one_of(), &column.data) {
-            for row in rows_of(read) {
-                let is_null = column.validity.as_ref().is_some_and(|v| !v.get(first_row + row));
-                if !is_null && !is_one_of(views[first_row + row], known, block, heaps) {
-                    read &= !(1 << row);
-                }
-            }
-        }
-        read
+        at.check_one_of(block, read, column, field)
     }
-}
-
-/// Whether a view, of a column under construction, is of one of these strings.
-fn is_one_of(view: u128, known: &[Arc<str>], block: &[u8], heaps: &[Vec<u8>]) -> bool {
-    let inline = view.to_le_bytes();
-    let view = View(view);
-    let len = view.len();
-    let text = if len <= View::INLINE {
-        &inline[4..4 + len]
-    } else {
-        let (heap, offset) = view.place();
-        let heap = if heap == 0 { block } else { &heaps[heap as usize - 1] };
-        &heap[offset as usize..offset as usize + len]
-    };
-    known.iter().any(|string| string.as_bytes() == text)
-}
-
-/// The rows of a mask.
-fn rows_of(mut mask: u64) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let row = (mask != 0).then(|| mask.trailing_zeros() as usize);
-        mask &= mask.wrapping_sub(1);
-        row
-    })
 }

@@ -49,8 +49,23 @@ pub(super) unsafe trait Parse {
     fn zero(&self) -> Self::Value;
 }
 
-/// Which rows of a group hold a value, one bit a row.
-pub type Validity<'a> = Option<&'a mut u64>;
+/// What is read as null. `validity` is one bit a row, 1 where it holds a value.
+pub enum Nulls<'a> {
+    None,
+    /// The word `null`.
+    Word {
+        validity: &'a mut u64,
+    },
+    /// An empty cell before this delimiter or the end.
+    Empty {
+        validity: &'a mut u64,
+        delimiter: u8,
+    },
+}
+
+const NO_NULLS: u8 = 0;
+const WORDS: u8 = 1;
+const EMPTY_CELLS: u8 = 2;
 
 impl<'a> Group<'a> {
     pub fn new(block: &'a [u8]) -> Group<'a> {
@@ -98,46 +113,51 @@ impl<'a> Group<'a> {
         level.run(ExpectEnd { group: self, literal });
     }
 
-    /// Expects the literal and then a value, which goes to `out` at the row's number. With
-    /// `validity`, `null` is a value too.
+    /// Expects the literal and then a value, which goes to `out` at the row's number.
     pub(super) fn step<P: Parse>(
         &mut self,
         level: Level,
         literal: &Literal,
         parse: P,
         out: &mut [P::Value],
-        validity: Validity,
+        nulls: Nulls,
     ) {
         assert!(out.len() >= GROUP || self.row[..self.n].iter().all(|row| (*row as usize) < out.len()));
-        match validity {
-            Some(validity) => {
-                let valid = level.run(Step::<P, true> { group: self, literal, parse, out });
-                let rows = self.row[..self.n].iter().fold(0u64, |rows, row| rows | 1 << row);
+        let rows = self.row[..self.n].iter().fold(0u64, |rows, row| rows | 1 << row);
+        match nulls {
+            Nulls::None => {
+                level.run(Step::<P, NO_NULLS> { group: self, literal, parse, out, delimiter: 0 });
+            }
+            Nulls::Word { validity } => {
+                let valid = level.run(Step::<P, WORDS> { group: self, literal, parse, out, delimiter: 0 });
                 *validity = *validity & !rows | valid;
             }
-            None => {
-                level.run(Step::<P, false> { group: self, literal, parse, out });
+            Nulls::Empty { validity, delimiter } => {
+                let valid = level.run(Step::<P, EMPTY_CELLS> { group: self, literal, parse, out, delimiter });
+                *validity = *validity & !rows | valid;
             }
         }
     }
 }
 
-struct Step<'a, 'b, P: Parse, const NULLABLE: bool> {
+struct Step<'a, 'b, P: Parse, const NULLS: u8> {
     group: &'a mut Group<'b>,
     literal: &'a Literal,
     parse: P,
     out: &'a mut [P::Value],
+    /// Behind an empty cell.
+    delimiter: u8,
 }
 
 const NULL: u32 = u32::from_le_bytes(*b"null");
 
-impl<P: Parse, const NULLABLE: bool> Kernel for Step<'_, '_, P, NULLABLE> {
+impl<P: Parse, const NULLS: u8> Kernel for Step<'_, '_, P, NULLS> {
     /// The rows that hold a value.
     type Output = u64;
 
     #[inline(always)]
     fn run<S: Simd>(self) -> u64 {
-        let Step { group, literal, parse, out } = self;
+        let Step { group, literal, parse, out, delimiter } = self;
         let base = group.block.as_ptr();
         let len = literal.len();
         let mut failed = 0u64;
@@ -156,9 +176,12 @@ impl<P: Parse, const NULLABLE: bool> Kernel for Step<'_, '_, P, NULLABLE> {
                 let p = base.add(at + len);
                 let row = group.row[k];
                 let slot = out.get_unchecked_mut(row as usize);
-                let behind = if NULLABLE && (p as *const u32).read_unaligned() == NULL {
+                let behind = if NULLS == WORDS && (p as *const u32).read_unaligned() == NULL {
                     *slot = parse.zero();
                     p.add(4)
+                } else if NULLS == EMPTY_CELLS && (p == end || *p == delimiter) {
+                    *slot = parse.zero();
+                    p
                 } else if let Some((value, behind)) = parse.parse::<S>(base, p, end) {
                     *slot = value;
                     valid |= 1 << row;

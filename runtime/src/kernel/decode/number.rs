@@ -1,13 +1,13 @@
 //! Numbers of JSON and CSV, eight digits at a time.
 
-use super::fields::{Group, Parse, Validity};
+use super::fields::{Group, Nulls, Parse};
 use super::literal::Literal;
 use crate::kernel::simd::{Level, Simd};
 
 impl Group<'_> {
     /// An int of at most 19 digits.
-    pub fn int(&mut self, level: Level, literal: &Literal, out: &mut [i64], validity: Validity) {
-        self.step(level, literal, Int, out, validity);
+    pub fn int(&mut self, level: Level, literal: &Literal, out: &mut [i64], nulls: Nulls) {
+        self.step(level, literal, Int, out, nulls);
     }
 
     /// An int times `multiply`, or divided by `divide`; one of them is 1.
@@ -17,34 +17,34 @@ impl Group<'_> {
         literal: &Literal,
         (multiply, divide): (i64, i64),
         out: &mut [i64],
-        validity: Validity,
+        nulls: Nulls,
     ) {
         if (multiply, divide) == (1000, 1) {
             // By far the most common: with a constant the loop is shorter.
-            return self.step(level, literal, Thousands, out, validity);
+            return self.step(level, literal, Thousands, out, nulls);
         }
-        self.step(level, literal, Scaled { multiply, divide: divide.max(1) }, out, validity);
+        self.step(level, literal, Scaled { multiply, divide: divide.max(1) }, out, nulls);
     }
 
-    /// A decimal of at most 18 digits, with or without quotes.
+    /// A decimal of at most 18 digits; with `quotes` it may stand in quotes.
     pub fn decimal(
         &mut self,
         level: Level,
         literal: &Literal,
-        scale: u8,
+        (scale, quotes): (u8, bool),
         out: &mut [i64],
-        validity: Validity,
+        nulls: Nulls,
     ) {
-        self.step(level, literal, Decimal { scale: scale.min(18) }, out, validity);
+        self.step(level, literal, Decimal { scale: scale.min(18), quotes }, out, nulls);
     }
 
-    pub fn float(&mut self, level: Level, literal: &Literal, out: &mut [f64], validity: Validity) {
-        self.step(level, literal, Float, out, validity);
+    pub fn float(&mut self, level: Level, literal: &Literal, out: &mut [f64], nulls: Nulls) {
+        self.step(level, literal, Float, out, nulls);
     }
 
     /// `true` or `false`.
-    pub fn bool(&mut self, level: Level, literal: &Literal, out: &mut [u8], validity: Validity) {
-        self.step(level, literal, Bool, out, validity);
+    pub fn bool(&mut self, level: Level, literal: &Literal, out: &mut [u8], nulls: Nulls) {
+        self.step(level, literal, Bool, out, nulls);
     }
 }
 
@@ -194,6 +194,7 @@ unsafe impl Parse for Scaled {
 struct Decimal {
     /// At most 18.
     scale: u8,
+    quotes: bool,
 }
 
 // SAFETY: reads at most two times 24 bytes, and four more.
@@ -204,7 +205,7 @@ unsafe impl Parse for Decimal {
     unsafe fn parse<S: Simd>(&self, _: *const u8, p: *const u8, _: *const u8) -> Option<(i64, *const u8)> {
         // SAFETY: as for the trait.
         unsafe {
-            let quoted = *p == b'"';
+            let quoted = self.quotes && *p == b'"';
             let p = p.add(quoted as usize);
             let negative = *p == b'-';
             let p = p.add(negative as usize);

@@ -1,7 +1,7 @@
 //! Where JSON values end, found without a look at what they mean; what is not well-formed is
 //! left to the general path.
 
-use super::fields::{Group, Parse, Validity};
+use super::fields::{Group, Nulls, Parse};
 use super::literal::Literal;
 use crate::kernel::simd::{Level, Simd};
 
@@ -16,14 +16,14 @@ pub fn range(place: Place) -> std::ops::Range<usize> {
 
 impl Group<'_> {
     /// Any value; its place goes to `out`.
-    pub fn place(&mut self, level: Level, literal: &Literal, out: &mut [Place], validity: Validity) {
-        self.step(level, literal, Value, out, validity);
+    pub fn place(&mut self, level: Level, literal: &Literal, out: &mut [Place]) {
+        self.step(level, literal, Value, out, Nulls::None);
     }
 
     /// Any value, of no interest.
     pub fn skip(&mut self, level: Level, literal: &Literal) {
         let mut nothing = [(); super::fields::GROUP];
-        self.step(level, literal, Skipped, &mut nothing, None);
+        self.step(level, literal, Skipped, &mut nothing, Nulls::None);
     }
 }
 

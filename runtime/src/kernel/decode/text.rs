@@ -1,23 +1,21 @@
 //! Strings as views into the block.
 
-use super::fields::{Group, Parse, Validity};
+use super::fields::{Group, Nulls, Parse};
 use super::literal::Literal;
 use super::skip::{Place, string_end};
 use crate::kernel::simd::{Level, Simd};
 use std::cell::Cell;
 
 impl Group<'_> {
-    /// A string of JSON, behind its opening quote: the literal ends in it, or, with `validity`, it is the
-    /// value's first byte. Views go to `out`, heap 0 being the block; see [`escaped`].
+    /// A string of JSON, behind its opening quote: the literal ends in it, or, where there are
+    /// nulls, it is the value's first byte. Views go to `out`, heap 0 being the block; see [`escaped`].
     ///
     /// Whether some strings have escapes.
-    pub fn text(&mut self, level: Level, literal: &Literal, out: &mut [u128], validity: Validity) -> bool {
+    pub fn text(&mut self, level: Level, literal: &Literal, out: &mut [u128], nulls: Nulls) -> bool {
         let any_escaped = Cell::new(false);
-        match validity {
-            Some(validity) => {
-                self.step(level, literal, Text::<true> { any_escaped: &any_escaped }, out, Some(validity));
-            }
-            None => self.step(level, literal, Text::<false> { any_escaped: &any_escaped }, out, None),
+        match nulls {
+            Nulls::None => self.step(level, literal, Text::<false> { any_escaped: &any_escaped }, out, nulls),
+            _ => self.step(level, literal, Text::<true> { any_escaped: &any_escaped }, out, nulls),
         }
         any_escaped.get()
     }

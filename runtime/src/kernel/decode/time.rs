@@ -1,6 +1,6 @@
 //! RFC 3339 times.
 
-use super::fields::{Group, Parse, Validity};
+use super::fields::{Group, Nulls, Parse};
 use super::literal::Literal;
 use super::number::digits;
 use crate::kernel::simd::{Level, Simd};
@@ -9,15 +9,15 @@ use std::cell::Cell;
 
 impl Group<'_> {
     /// A time such as `"2024-05-01T12:00:00.5Z"`, with an offset or none (UTC), in quotes.
-    pub fn timestamp(&mut self, level: Level, literal: &Literal, out: &mut [i64], validity: Validity) {
+    pub fn timestamp(&mut self, level: Level, literal: &Literal, out: &mut [i64], nulls: Nulls) {
         let parse = Timestamp::<true> { date: Cell::new(NO_DATE), midnight: Cell::new(0) };
-        self.step(level, literal, parse, out, validity);
+        self.step(level, literal, parse, out, nulls);
     }
 
     /// The same without quotes.
-    pub fn bare_timestamp(&mut self, level: Level, literal: &Literal, out: &mut [i64], validity: Validity) {
+    pub fn bare_timestamp(&mut self, level: Level, literal: &Literal, out: &mut [i64], nulls: Nulls) {
         let parse = Timestamp::<false> { date: Cell::new(NO_DATE), midnight: Cell::new(0) };
-        self.step(level, literal, parse, out, validity);
+        self.step(level, literal, parse, out, nulls);
     }
 }
 
