@@ -1,3 +1,4 @@
 //! Hand-written Rust for each query shape: the speed to compare with. One file per shape.
 
+pub mod decode;
 pub mod filter;

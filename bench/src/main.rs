@@ -3,6 +3,7 @@
 //! `cargo run --release -p millstream-bench` runs everything; further words choose subjects by name.
 
 mod data;
+mod decode;
 mod filter;
 mod limits;
 mod measure;
@@ -10,7 +11,7 @@ mod measure;
 /// A subject: its name and what measures it.
 type Subject = (&'static str, fn());
 
-const SUBJECTS: &[Subject] = &[("filter", filter::measure)];
+const SUBJECTS: &[Subject] = &[("decode", decode::measure), ("filter", filter::measure)];
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
