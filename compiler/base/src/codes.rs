@@ -197,7 +197,6 @@ codes! {
     E0610 "updating-source-not-yet";
     E0611 "group-until-not-yet";
     E0612 "retry-not-yet";
-    E0613 "ordered-sink-not-yet";
     E0614 "sideline-not-yet";
     E0615 "refresh-not-yet";
     E0616 "idle-or-ahead-not-yet";

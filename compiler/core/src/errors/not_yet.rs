@@ -65,10 +65,6 @@ pub fn retry(span: Span) -> Diagnostic {
     not_yet(E0612, span, "on error retry").help("`fail` and `sideline to file(…)` are carried out")
 }
 
-pub fn ordered_sink(span: Span) -> Diagnostic {
-    not_yet(E0613, span, "ordered")
-}
-
 pub fn sideline(span: Span, connector: &str) -> Diagnostic {
     Diagnostic::new(E0614, span, format!("setting rows aside in `{connector}` is not carried out yet"))
         .label("not a file")

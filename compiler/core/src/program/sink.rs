@@ -4,7 +4,7 @@ use super::Overrides;
 use super::source::replaced_format;
 use crate::clauses::{Known, Surroundings, check_reference};
 use crate::connectors::{Options, Role};
-use crate::errors::{connectors as errors, not_yet};
+use crate::errors::connectors as errors;
 use crate::hir::{InputId, Rows, Side, Sink};
 use crate::names::{InputKind, Names};
 use millstream_base::{Diagnostics, FileId, Span};
@@ -50,13 +50,14 @@ fn check_sink(
     let (from, schema) = check_reference(around, &sink.from, diagnostics);
     let mut connector = around.options.check_connector(around, &sink.to, Role::Sink, diagnostics);
     let mut format = None;
+    let mut ordered = false;
     let mut on_error = OnError::Keep;
     for option in &sink.options {
         match &option.kind {
             ast::SinkOptionKind::Format(written) => {
                 format = around.options.check_format(around, written, Role::Sink, diagnostics);
             }
-            ast::SinkOptionKind::Ordered => diagnostics.push(not_yet::ordered_sink(option.span)),
+            ast::SinkOptionKind::Ordered => ordered = true,
             ast::SinkOptionKind::OnError(policy) => {
                 on_error = around.options.check_policy(around, policy, diagnostics);
             }
@@ -68,7 +69,7 @@ fn check_sink(
         connector = Some(around.options.file(path, Role::Sink, sink.to.span));
     }
     schema?;
-    let spec = Arc::new(SinkSpec { connector: connector?, format, ordered: false });
+    let spec = Arc::new(SinkSpec { connector: connector?, format, ordered });
     Some(Sink { name: sink.name.text.as_str().into(), doc: None, span: sink.name.span, from, spec, on_error })
 }
 

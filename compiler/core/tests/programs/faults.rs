@@ -127,7 +127,6 @@ E0104 `"a"` an argument without a name stands behind one with a name
     assert_snapshot!(
         faults("sink a from payments to file(\"o\") format json ordered sink b from payments to file(\"o\") on error sideline to stdout"),
         @r#"
-E0613 `ordered` `ordered` is not carried out yet
 E0928 `file("o")` two sinks write to "o"
 E0614 `stdout` setting rows aside in `stdout` is not carried out yet
 "#
