@@ -40,6 +40,9 @@ pub fn explain(arguments: Explain) -> u8 {
     if has_errors(&compiled.compilation.diagnostics) {
         return WRONG_PROGRAM;
     }
-    terminal::out(&compiled.compilation.plan);
+    let compilation = &compiled.compilation;
+    if let Some(flow) = &compilation.flow {
+        terminal::out(millstream_core::explain::explain(&compilation.program, flow));
+    }
     FINE
 }

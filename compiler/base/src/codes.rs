@@ -200,6 +200,7 @@ codes! {
     E0614 "sideline-not-yet";
     E0615 "refresh-not-yet";
     E0616 "idle-or-ahead-not-yet";
+    E0617 "query-too-long";
     E0650 "in-table-not-yet";
     E0651 "aggregate-not-yet";
     E0652 "function-over-rows-not-yet";

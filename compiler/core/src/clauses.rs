@@ -20,6 +20,7 @@ pub(crate) use rows::Rows;
 use crate::check::{Aggregates, Checker};
 use crate::connectors::Options;
 use crate::errors::clauses as errors;
+use crate::errors::not_yet::query_too_long;
 use crate::hir;
 use crate::names::Names;
 use crate::scope::Scope;
@@ -56,6 +57,9 @@ pub(crate) struct QueryChecker<'q> {
     clauses: Vec<hir::Clause>,
 }
 
+/// More clauses than this are more likely a mistake than a query; each keeps the columns below it.
+const MAX_CLAUSES: usize = 1_000;
+
 /// The typed form of a query. What is wrong is reported; what comes back is as good as it can be.
 pub(crate) fn check_query(
     around: Surroundings,
@@ -75,7 +79,11 @@ pub(crate) fn check_query(
         on_error: None,
         clauses: vec![],
     };
-    for clause in &query.clauses {
+    if let Some(clause) = query.clauses.get(MAX_CLAUSES) {
+        let fault = query_too_long(clause.span, query.clauses.len(), MAX_CLAUSES);
+        checker.diagnostics.push(fault);
+    }
+    for clause in query.clauses.iter().take(MAX_CLAUSES) {
         checker.clause(clause);
     }
     checker.expect_select(query.span.at_end());

@@ -1,13 +1,15 @@
 //! A program in plain words: what each stream yields and when, what it keeps, how it runs, and what of
 //! it cannot be repeated.
 
-use crate::hir::{Aggregate, ClauseKind, Input, Program, Query, Rows, Side, Source, Stream};
+use crate::hir::{Aggregate, ClauseKind, Input, InputId, Program, Query, Rows, Side, Source, Stream};
 use millstream_ir::aggregate::{AggregateCall, SlotLayout};
 use millstream_ir::flow::{Flow, Node, NodeId, NodeKind, OnError, Schema, WindowAssigner};
 use millstream_ir::text::format_duration;
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::sync::Arc;
 
 /// Explains a program without errors and the dataflow that it became.
 pub fn explain(program: &Program, flow: &Flow) -> String {
@@ -15,8 +17,11 @@ pub fn explain(program: &Program, flow: &Flow) -> String {
     for (_, source) in program.sources() {
         text += &explain_source(source, flow);
     }
-    for (_, stream) in program.streams() {
-        text += &explain_stream(program, stream);
+    let mut known = BTreeMap::new();
+    for (id, stream) in program.streams() {
+        let facts = facts_of(program, &stream.query, &known);
+        text += &explain_stream(stream, &facts);
+        known.insert(id, facts);
     }
     for sink in &program.sinks {
         let to = &sink.spec.connector.name;
@@ -68,19 +73,19 @@ fn explain_source(source: &Source, flow: &Flow) -> String {
     text + "\n"
 }
 
-fn explain_stream(program: &Program, stream: &Stream) -> String {
+fn explain_stream(stream: &Stream, facts: &Facts) -> String {
     let mut text = format!("stream {}\n", stream.name);
     let mut line = |words: String| {
         let _ = writeln!(text, "  {words}");
     };
     line(format!("columns: {}", columns_text(&stream.rows)));
     line("append-only: each row is final".to_string());
-    let state = state_of(program, &stream.query);
+    let state = state_of(&stream.query, &facts.sources);
     match &state[..] {
         [] => line("keeps no state".to_string()),
         state => state.iter().for_each(|words| line(format!("keeps {words}"))),
     }
-    let delay = delay_of(program, &stream.query);
+    let delay = facts;
     line(match delay.windows {
         0 => "delay: none; a row leaves when it has been read".to_string(),
         _ => format!(
@@ -95,9 +100,8 @@ fn explain_stream(program: &Program, stream: &Stream) -> String {
 }
 
 /// What a stream itself keeps, with its bound.
-fn state_of(program: &Program, query: &Query) -> Vec<String> {
-    let mut sources = vec![];
-    sources_behind(program, query, &mut sources);
+fn state_of(query: &Query, sources: &BTreeSet<Arc<str>>) -> Vec<String> {
+    let sources: Vec<&str> = sources.iter().map(|s| &**s).collect();
     let watermark = match &sources[..] {
         [] => "the watermark".to_string(),
         sources => format!("the watermark of {}", sources.join(" and ")),
@@ -159,54 +163,42 @@ fn keeps_values(call: &crate::hir::AggregateCall) -> bool {
     }
 }
 
-/// How long results can lag behind events, in microseconds of event time.
-#[derive(Clone, Copy, Default)]
-struct Delay {
+/// What streams inherit from those that they read.
+#[derive(Clone, Default)]
+struct Facts {
+    /// How long results can lag behind events, in microseconds of event time.
     windows: i64,
     disorder: i64,
+    /// The sources behind it.
+    sources: BTreeSet<Arc<str>>,
 }
 
-fn delay_of(program: &Program, query: &Query) -> Delay {
-    let mut delay = delay_of_rows(program, query.from);
+fn facts_of(program: &Program, query: &Query, known: &BTreeMap<InputId, Facts>) -> Facts {
+    let mut facts = Facts::default();
+    for rows in query.reads() {
+        let read = match program.input(rows.of) {
+            Some(Input::Source(source)) => Facts {
+                windows: 0,
+                disorder: source.time.as_ref().map_or(0, |t| t.disorder),
+                sources: [source.name.clone()].into(),
+            },
+            _ => known.get(&rows.of).cloned().unwrap_or_default(),
+        };
+        facts.windows = facts.windows.max(read.windows);
+        facts.disorder = facts.disorder.max(read.disorder);
+        facts.sources.extend(read.sources);
+    }
     for clause in &query.clauses {
         match &clause.kind {
             ClauseKind::Aggregate(aggregate) => {
                 let WindowAssigner::Tumbling { size, .. } = aggregate.window;
-                delay.windows = delay.windows.saturating_add(size);
+                facts.windows = facts.windows.saturating_add(size);
             }
-            ClauseKind::Time { disorder, .. } => delay.disorder = delay.disorder.saturating_add(*disorder),
-            ClauseKind::Union(others) => {
-                for other in others {
-                    let other = delay_of_rows(program, *other);
-                    delay.windows = delay.windows.max(other.windows);
-                    delay.disorder = delay.disorder.max(other.disorder);
-                }
-            }
+            ClauseKind::Time { disorder, .. } => facts.disorder = facts.disorder.saturating_add(*disorder),
             _ => {}
         }
     }
-    delay
-}
-
-fn delay_of_rows(program: &Program, rows: Rows) -> Delay {
-    match program.input(rows.of) {
-        Some(Input::Source(source)) => {
-            Delay { windows: 0, disorder: source.time.as_ref().map_or(0, |t| t.disorder) }
-        }
-        Some(Input::Stream(stream)) => delay_of(program, &stream.query),
-        None => Delay::default(),
-    }
-}
-
-fn sources_behind(program: &Program, query: &Query, found: &mut Vec<String>) {
-    for rows in query.reads() {
-        match program.input(rows.of) {
-            Some(Input::Source(source)) if found.contains(&source.name.to_string()) => {}
-            Some(Input::Source(source)) => found.push(source.name.to_string()),
-            Some(Input::Stream(stream)) => sources_behind(program, &stream.query, found),
-            None => {}
-        }
-    }
+    facts
 }
 
 fn unrepeatable(source: &Source) -> Vec<&'static str> {

@@ -7,16 +7,36 @@ use millstream_ir::aggregate::AggregateCall;
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::flow::{Column, OnError, Schema};
 use millstream_ir::types::Type;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// The plan that feeds these sinks.
 pub fn lower(program: &hir::Program, sinks: &[hir::Sink]) -> Plan {
     let mut lowering = Lowering { program, plan: Plan::default(), tails: HashMap::new() };
+    // In the order in which they read each other, so that none waits for another on the stack.
+    let read = read_by(program, sinks);
+    for id in program.order.iter().filter(|id| read.contains(id)) {
+        lowering.rows(Rows { of: *id, side: Side::Main, span: Span::default() });
+    }
     for sink in sinks {
         lowering.sink(sink);
     }
     lowering.plan
+}
+
+/// The sources and streams that these sinks depend on.
+fn read_by(program: &hir::Program, sinks: &[hir::Sink]) -> BTreeSet<InputId> {
+    let mut read = BTreeSet::new();
+    let mut open: Vec<InputId> = sinks.iter().map(|s| s.from.of).collect();
+    while let Some(id) = open.pop() {
+        if !read.insert(id) {
+            continue;
+        }
+        if let Some(Input::Stream(stream)) = program.input(id) {
+            open.extend(stream.query.reads().iter().map(|rows| rows.of));
+        }
+    }
+    read
 }
 
 struct Lowering<'a> {

@@ -9,7 +9,7 @@ use millstream_ir::aggregate::{AggregateCall, AggregateFunction};
 use millstream_ir::expr::Expr;
 use millstream_ir::flow::{OnError, Schema, SinkSpec, WindowAssigner};
 use millstream_ir::types::TypeKind;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -120,29 +120,35 @@ impl Plan {
 
     /// Drops what no root depends on and puts inputs before their readers again.
     pub fn compact(&mut self) {
-        let mut order = vec![];
-        let mut seen = BTreeSet::new();
-        for root in self.roots.clone() {
-            self.visit_inputs_first(root, &mut seen, &mut order);
-        }
-        let place = |id: PlanId| PlanId(order.iter().position(|o| *o == id).unwrap_or_default());
+        let order = self.inputs_first();
+        let place: BTreeMap<PlanId, PlanId> =
+            order.iter().enumerate().map(|(place, id)| (*id, PlanId(place))).collect();
+        let place = |id: &PlanId| place.get(id).copied().unwrap_or(*id);
         let nodes = order.iter().map(|id| {
             let node = self.node(*id).clone();
-            Node { inputs: node.inputs.iter().map(|i| place(*i)).collect(), ..node }
+            Node { inputs: node.inputs.iter().map(place).collect(), ..node }
         });
         let nodes = nodes.collect();
-        self.roots = self.roots.iter().map(|r| place(*r)).collect();
+        self.roots = self.roots.iter().map(place).collect();
         self.nodes = nodes;
     }
 
-    fn visit_inputs_first(&self, id: PlanId, seen: &mut BTreeSet<PlanId>, order: &mut Vec<PlanId>) {
-        if !seen.insert(id) {
-            return;
+    /// The nodes that a root depends on, each behind its inputs.
+    fn inputs_first(&self) -> Vec<PlanId> {
+        let mut order = vec![];
+        let mut seen = BTreeSet::new();
+        // What is open, the next last, with how many of its inputs are done.
+        let mut open: Vec<(PlanId, usize)> = self.roots.iter().rev().map(|root| (*root, 0)).collect();
+        while let Some((id, n_done)) = open.pop() {
+            if n_done == 0 && !seen.insert(id) {
+                continue;
+            }
+            match self.node(id).inputs.get(n_done) {
+                Some(input) => open.extend([(id, n_done + 1), (*input, 0)]),
+                None => order.push(id),
+            }
         }
-        for input in &self.node(id).inputs {
-            self.visit_inputs_first(*input, seen, order);
-        }
-        order.push(id);
+        order
     }
 }
 

@@ -71,6 +71,17 @@ pub fn sideline(span: Span, connector: &str) -> Diagnostic {
         .help("write them to a file: `sideline to file(\"rejected.ndjson\")`")
 }
 
+/// A query with more clauses than anybody writes.
+pub fn query_too_long(span: Span, n_clauses: usize, most: usize) -> Diagnostic {
+    Diagnostic::new(
+        E0617,
+        span,
+        format!("this query has {n_clauses} clauses; at most {most} are carried out"),
+    )
+    .label("one too many")
+    .help("divide it into several streams")
+}
+
 pub fn refresh(span: Span) -> Diagnostic {
     not_yet(E0615, span, "refresh")
 }

@@ -5,30 +5,31 @@ use crate::plan::{Node, Operator, Plan, PlanId};
 use millstream_ir::expr::{Expr, ExprKind};
 
 pub fn apply(plan: &mut Plan) -> Vec<PlanId> {
+    // A filter and the node below it change places as contents, so this stays true.
+    let n_readers: Vec<usize> = plan.readers().iter().map(Vec::len).collect();
     let mut changed = vec![];
-    // Each step moves one filter one node nearer to the sources, so this ends.
-    while let Some(id) = push_one(plan) {
-        changed.retain(|c| *c != id);
-        changed.push(id);
+    for id in plan.ids() {
+        let mut filter = id;
+        while let Some(below) = push_down(plan, filter, &n_readers) {
+            filter = below;
+        }
+        if filter != id {
+            changed.push(id);
+        }
     }
     changed
 }
 
-/// Swaps one filter with the node below it; the place of the filter then holds that node.
-fn push_one(plan: &mut Plan) -> Option<PlanId> {
-    let readers = plan.readers();
-    for id in plan.ids() {
-        let Operator::Filter(condition) = &plan.node(id).operator else { continue };
-        let below = plan.node(id).inputs[0];
-        if condition.can_fail() || readers[below.0].len() != 1 {
-            continue;
-        }
-        if let Some(moved) = condition_below(plan.node(below), condition) {
-            swap(plan, id, below, moved);
-            return Some(id);
-        }
+/// Swaps a filter with the node below it, if it may; says where the filter is then.
+fn push_down(plan: &mut Plan, id: PlanId, n_readers: &[usize]) -> Option<PlanId> {
+    let Operator::Filter(condition) = &plan.node(id).operator else { return None };
+    let below = plan.node(id).inputs[0];
+    if condition.can_fail() || n_readers[below.0] != 1 {
+        return None;
     }
-    None
+    let moved = condition_below(plan.node(below), condition)?;
+    swap(plan, id, below, moved);
+    Some(below)
 }
 
 /// The condition as the input of this node has its columns, if the filter may move there.

@@ -4,16 +4,19 @@
 use crate::plan::{Node, Operator, Plan, PlanId};
 use millstream_ir::aggregate::AggregateCall;
 use millstream_ir::expr::Expr;
+use std::collections::BTreeMap;
 
 pub fn apply(plan: &mut Plan) -> Vec<PlanId> {
     let mut changed: Vec<PlanId> = vec![];
+    let mut by_inputs: BTreeMap<Vec<PlanId>, Vec<PlanId>> = BTreeMap::new();
     for id in plan.ids() {
-        let Some(same) = (0..id.0).map(PlanId).find(|other| is_same(plan.node(*other), plan.node(id))) else {
+        let beside = by_inputs.entry(plan.node(id).inputs.clone()).or_default();
+        let same = beside.iter().find(|other| is_same(plan.node(**other), plan.node(id))).copied();
+        let Some(same) = same else {
+            beside.push(id);
             continue;
         };
         plan.redirect(id, same);
-        // Out of the way of further comparisons; no reader is left.
-        plan.nodes[id.0].inputs.clear();
         changed.retain(|c| *c != same);
         changed.push(same);
     }

@@ -7,12 +7,16 @@ use millstream_ir::text::format_duration;
 use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 
+/// How much of a changed subtree the trace shows.
+const SUBTREE_DEPTH: usize = 12;
+
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let mut printer = Printer { plan: self, shared: self.shared(), printed: BTreeSet::new() };
+        let mut printer =
+            Printer { plan: self, shared: self.shared(), printed: BTreeSet::new(), deepest: usize::MAX };
         for root in &self.roots {
             let mut text = String::new();
-            printer.tree(*root, &mut text, "", "");
+            printer.tree(*root, &mut text, "", "", 0);
             f.write_str(&text)?;
         }
         Ok(())
@@ -20,11 +24,12 @@ impl fmt::Display for Plan {
 }
 
 impl Plan {
-    /// The tree below one node.
+    /// The upper part of the tree below one node.
     pub fn subtree(&self, id: PlanId) -> String {
         let mut text = String::new();
-        let mut printer = Printer { plan: self, shared: BTreeSet::new(), printed: BTreeSet::new() };
-        printer.tree(id, &mut text, "", "");
+        let mut printer =
+            Printer { plan: self, shared: BTreeSet::new(), printed: BTreeSet::new(), deepest: SUBTREE_DEPTH };
+        printer.tree(id, &mut text, "", "", 0);
         text
     }
 
@@ -39,34 +44,38 @@ struct Printer<'a> {
     plan: &'a Plan,
     shared: BTreeSet<PlanId>,
     printed: BTreeSet<PlanId>,
+    deepest: usize,
 }
 
 impl Printer<'_> {
-    fn tree(&mut self, id: PlanId, text: &mut String, first: &str, rest: &str) {
-        let node = self.plan.node(id);
-        let mark = if self.shared.contains(&id) { format!("#{} ", id.0) } else { String::new() };
-        if !self.printed.insert(id) {
-            let _ = writeln!(text, "{first}{mark}(above)");
-            return;
-        }
-        let mut lines = self.lines(node);
-        if let Some(line) = lines.first_mut() {
-            line.insert_str(0, &mark);
-        }
+    fn tree(&mut self, mut id: PlanId, text: &mut String, first: &str, rest: &str, depth: usize) {
         let mut first = first.to_string();
         let mut rest = rest.to_string();
-        // Lines after the first of one node hang below it as a node of their own.
-        for (i, line) in lines.iter().enumerate() {
-            if i > 0 {
-                first = format!("{rest}└─ ");
-                rest.push_str("   ");
+        // Chains are followed in this loop, so that only branches cost stack.
+        for depth in depth.. {
+            let node = self.plan.node(id);
+            let mark = if self.shared.contains(&id) { format!("#{} ", id.0) } else { String::new() };
+            if !self.printed.insert(id) || depth > self.deepest {
+                let rest = if depth > self.deepest { "…" } else { "(above)" };
+                let _ = writeln!(text, "{first}{mark}{rest}");
+                return;
             }
-            let _ = writeln!(text, "{first}{line}");
-        }
-        let n_inputs = node.inputs.len();
-        for (i, input) in node.inputs.iter().enumerate() {
-            let (branch, below) = if i + 1 == n_inputs { ("└─ ", "   ") } else { ("├─ ", "│  ") };
-            self.tree(*input, text, &format!("{rest}{branch}"), &format!("{rest}{below}"));
+            for (i, line) in self.lines(node).iter().enumerate() {
+                // Lines after the first of one node hang below it as a node of their own.
+                if i > 0 {
+                    first = format!("{rest}└─ ");
+                    rest.push_str("   ");
+                }
+                let mark = if i == 0 { mark.as_str() } else { "" };
+                let _ = writeln!(text, "{first}{mark}{line}");
+            }
+            let Some((last, others)) = node.inputs.split_last() else { return };
+            for input in others {
+                self.tree(*input, text, &format!("{rest}├─ "), &format!("{rest}│  "), depth + 1);
+            }
+            first = format!("{rest}└─ ");
+            rest.push_str("   ");
+            id = *last;
         }
     }
 

@@ -193,3 +193,24 @@ fn the_last_stream_that_nothing_reads_is_printed() {
     let sinks: Vec<&str> = done.program.sinks.iter().map(|s| &*s.name).collect();
     assert_eq!(sinks, ["d"]);
 }
+
+#[test]
+fn long_programs_compile() {
+    let mut text = "stream s0 = from payments where amount > 1.00\n".to_string();
+    for i in 1..2_000 {
+        text += &format!("stream s{i} = from s{} where amount > {i}.00 where card != \"{i}\"\n", i - 1);
+    }
+    let done = payments(&text);
+    let flow = done.flow.unwrap_or_default();
+    assert_eq!(flow.nodes.len(), 3, "one segment between source and sink");
+    assert!(explain(&done.program, &flow).contains("stream s1999"));
+    assert!(done.plan.to_string().lines().count() > 3_900);
+}
+
+#[test]
+fn a_query_has_an_end() {
+    let text = format!("stream s = from payments {}", "where amount > 1.00 ".repeat(1_001));
+    assert_snapshot!(crate::helper::faults(&text), @r#"
+E0617 `where amount > 1.00` this query has 1001 clauses; at most 1000 are carried out
+"#);
+}
