@@ -2,6 +2,5 @@
 
 mod faults;
 mod helper;
-mod pages;
 mod plans;
 mod rules;
