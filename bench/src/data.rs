@@ -43,6 +43,19 @@ impl Bids {
 
     /// The bids as JSON lines of seven fields, about 208 bytes each.
     pub fn json(&self, n: usize) -> Vec<u8> {
+        self.lines(n, |[auction, bidder, price, channel, url, millis, extra]| {
+            format!(
+                "{{\"auction\":{auction},\"bidder\":{bidder},\"price\":{price},\"channel\":\"{channel}\",\"url\":\"{url}\",\"dateTime\":{millis},\"extra\":\"{extra}\"}}\n"
+            )
+        })
+    }
+
+    /// The same as CSV without a header, about 138 bytes each.
+    pub fn csv(&self, n: usize) -> Vec<u8> {
+        self.lines(n, |fields| fields.join(",") + "\n")
+    }
+
+    fn lines(&self, n: usize, line: impl Fn([String; 7]) -> String) -> Vec<u8> {
         const CHANNELS: [&str; 8] =
             ["Google", "Facebook", "Baidu", "Apple", "channel-1", "channel-22", "channel-333", "channel-44"];
         let mut random = Random(9);
@@ -51,14 +64,12 @@ impl Bids {
         let mut numbers = Random(10);
         let mut out = String::new();
         for i in 0..n {
-            let channel = CHANNELS[numbers.below(8) as usize];
+            let channel = CHANNELS[numbers.below(8) as usize].to_string();
             let url = format!("https://nexmark.com/{}/item.htm?id={}", word(8), numbers.below(100));
             let extra = word(45 + numbers.below(10) as usize);
-            let (auction, bidder, price) = (self.auction[i], self.bidder[i], self.price[i]);
-            let millis = self.time[i] / 1000;
-            out += &format!(
-                "{{\"auction\":{auction},\"bidder\":{bidder},\"price\":{price},\"channel\":\"{channel}\",\"url\":\"{url}\",\"dateTime\":{millis},\"extra\":\"{extra}\"}}\n"
-            );
+            let [auction, bidder, price, millis] =
+                [self.auction[i], self.bidder[i], self.price[i], self.time[i] / 1000].map(|x| x.to_string());
+            out += &line([auction, bidder, price, channel, url, millis, extra]);
         }
         out.into_bytes()
     }

@@ -7,6 +7,7 @@ use millstream_base::Span;
 use millstream_ir::column::{ColumnData, Heap};
 use millstream_ir::flow::{ConnectorSpec, Encoding, FieldSpec, FormatSpec, SourceSpec};
 use millstream_ir::types::Type;
+use millstream_ir::value::Value;
 use millstream_runtime::format::{Decoded, Decoder, MAX_LINE, decoder};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,47 +23,56 @@ pub fn measure() {
         println!("the hand-written decoders need AVX2");
         return;
     }
-    let mut json = Bids::new(N_ROWS, 100_000, 3_600_000_000).json(N_ROWS);
-    let len = json.len();
-    json.resize(len + decode::PADDING, 0);
-    let block: Heap = Arc::new(json);
-    let mut columns = Columns::default();
-    let n_events = N_ROWS * REPEAT;
-    let mut engine = Engine::new("json", &[0, 1, 2, 3, 4, 5, 6]);
-    compare(
-        "JSON lines, all 7 fields",
-        n_events,
-        1.5,
-        || repeat(|| decode_by_hand::<true>(&block, len, &mut columns)),
-        || repeat(|| engine.decode(&block, len)),
-    );
-    let mut columns = Columns::default();
-    let mut engine = Engine::new("json", &[0, 2, 5]);
-    compare(
-        "JSON lines, 3 of 7 fields",
-        n_events,
-        1.5,
-        || repeat(|| decode_by_hand::<false>(&block, len, &mut columns)),
-        || repeat(|| engine.decode(&block, len)),
-    );
+    let bids = Bids::new(N_ROWS, 100_000, 3_600_000_000);
+    let json = block(bids.json(N_ROWS));
+    compare_both("JSON lines, all 7 fields", &json, decode::json::<true>, "json", &ALL);
+    compare_both("JSON lines, 3 of 7 fields", &json, decode::json::<false>, "json", &THREE);
+    let csv = block(bids.csv(N_ROWS));
+    compare_both("CSV, all 7 fields", &csv, decode::csv::<true>, "csv", &ALL);
+    compare_both("CSV, 3 of 7 fields", &csv, decode::csv::<false>, "csv", &THREE);
 }
 
-fn repeat(mut once: impl FnMut() -> u64) -> u64 {
-    (0..REPEAT).fold(0, |sum, _| sum.wrapping_add(once()))
+const ALL: [usize; 7] = [0, 1, 2, 3, 4, 5, 6];
+
+/// Auction, price and time.
+const THREE: [usize; 3] = [0, 2, 5];
+
+fn block(mut bytes: Vec<u8>) -> (Heap, usize) {
+    let len = bytes.len();
+    bytes.resize(len + decode::PADDING, 0);
+    (Arc::new(bytes), len)
 }
 
-/// The checksum of the rows.
-fn decode_by_hand<const ALL: bool>(block: &[u8], len: usize, columns: &mut Columns) -> u64 {
-    decode::json::<ALL>(block, len, columns);
+fn compare_both(
+    name: &str,
+    (block, len): &(Heap, usize),
+    by_hand: impl Fn(&[u8], usize, &mut Columns),
+    format: &str,
+    fields: &[usize],
+) {
+    let mut columns = Columns::default();
+    let mut engine = Engine::new(format, fields);
+    let by_hand = || {
+        by_hand(block, *len, &mut columns);
+        checksum(&columns)
+    };
+    compare(name, N_ROWS * REPEAT, 1.5, repeated(by_hand), repeated(|| engine.decode(block, *len)));
+}
+
+fn repeated(mut once: impl FnMut() -> u64) -> impl FnMut() -> u64 {
+    move || (0..REPEAT).fold(0, |sum, _| sum.wrapping_add(once()))
+}
+
+/// Of the last row, and the number of rows.
+fn checksum(columns: &Columns) -> u64 {
     let last = |column: &[i64]| column.last().copied().unwrap_or(0) as u64;
-    let lengths = |column: &[(u32, u32)]| column.last().map_or(0, |place| place.1 as u64);
-    let mut sum = last(&columns.auction) + last(&columns.price) + last(&columns.time);
-    sum += columns.auction.len() as u64;
-    if ALL {
-        sum += last(&columns.bidder);
-        sum += lengths(&columns.channel) + lengths(&columns.url) + lengths(&columns.extra);
-    }
-    sum
+    let length = |column: &[(u32, u32)]| column.last().map_or(0, |place| place.1 as u64);
+    columns.auction.len() as u64
+        + [&columns.auction, &columns.bidder, &columns.price, &columns.time]
+            .map(|c| last(c))
+            .iter()
+            .sum::<u64>()
+        + [&columns.channel, &columns.url, &columns.extra].map(|c| length(c)).iter().sum::<u64>()
 }
 
 struct Engine {
@@ -101,10 +111,14 @@ fn source(format: &str, columns: &[usize]) -> SourceSpec {
         encoding,
         default: None,
     };
+    let mut options = BTreeMap::new();
+    if format == "csv" {
+        options.insert(Arc::from("header"), Value::Bool(false));
+    }
     SourceSpec {
         ordinal: 0,
         connector: ConnectorSpec { name: "file".into(), options: BTreeMap::new(), span: Span::default() },
-        format: Some(FormatSpec { name: format.into(), options: BTreeMap::new(), span: Span::default() }),
+        format: Some(FormatSpec { name: format.into(), options, span: Span::default() }),
         fields: Arc::new([
             field("auction", Type::INT, Encoding::Plain),
             field("bidder", Type::INT, Encoding::Plain),

@@ -50,8 +50,45 @@ pub fn json<const ALL: bool>(block: &[u8], len: usize, columns: &mut Columns) {
     unsafe { json_avx2::<ALL>(block, len, columns) }
 }
 
+/// The same for CSV without quotes.
+///
+/// # Panics
+/// As for `json`.
+pub fn csv<const ALL: bool>(block: &[u8], len: usize, columns: &mut Columns) {
+    assert!(is_supported() && len + PADDING <= block.len());
+    columns.clear();
+    // SAFETY: the machine has the features, and `PADDING` bytes are behind the input.
+    unsafe { csv_avx2::<ALL>(block, len, columns) }
+}
+
 #[target_feature(enable = "avx2,bmi1,lzcnt,popcnt")]
 unsafe fn json_avx2<const ALL: bool>(block: &[u8], len: usize, columns: &mut Columns) {
+    // SAFETY: as for the caller.
+    unsafe {
+        all_lines::<ALL>(block, len, columns, |p, base, end, row, columns| {
+            json_line::<ALL>(p, base, end, row, columns)
+        })
+    }
+}
+
+#[target_feature(enable = "avx2,bmi1,lzcnt,popcnt")]
+unsafe fn csv_avx2<const ALL: bool>(block: &[u8], len: usize, columns: &mut Columns) {
+    // SAFETY: as for the caller.
+    unsafe {
+        all_lines::<ALL>(block, len, columns, |p, base, end, row, columns| {
+            csv_line::<ALL>(p, base, end, row, columns)
+        })
+    }
+}
+
+/// Decodes with `line` what stands before each line break.
+#[inline(always)]
+unsafe fn all_lines<const ALL: bool>(
+    block: &[u8],
+    len: usize,
+    columns: &mut Columns,
+    line: impl Fn(&mut *const u8, *const u8, *const u8, usize, &mut Columns) -> Option<()>,
+) {
     let base = block.as_ptr();
     let mut breaks = std::mem::take(&mut columns.breaks);
     // SAFETY: see `json`; each line is read at most 64 bytes past its end.
@@ -67,7 +104,7 @@ unsafe fn json_avx2<const ALL: bool>(block: &[u8], len: usize, columns: &mut Col
         for (row, &end) in breaks.iter().enumerate() {
             let mut p = base.add(start as usize);
             start = end + 1;
-            let read = line::<ALL>(&mut p, base, base.add(end as usize), row, columns);
+            let read = line(&mut p, base, base.add(end as usize), row, columns);
             assert!(read.is_some(), "a line that does not look like a bid");
         }
         let n = breaks.len();
@@ -85,14 +122,14 @@ unsafe fn json_avx2<const ALL: bool>(block: &[u8], len: usize, columns: &mut Col
 }
 
 #[inline(always)]
-unsafe fn line<const ALL: bool>(
+unsafe fn json_line<const ALL: bool>(
     p: &mut *const u8,
     base: *const u8,
     end: *const u8,
     row: usize,
     columns: &mut Columns,
 ) -> Option<()> {
-    // SAFETY: see `json_avx2`, which has reserved the rows.
+    // SAFETY: see `all_lines`, which has reserved the rows.
     unsafe {
         literal(p, b"{\"auction\":")?;
         *columns.auction.as_mut_ptr().add(row) = int(p)?;
@@ -115,6 +152,37 @@ unsafe fn line<const ALL: bool>(
         literal(p, b",\"extra\":\"")?;
         *columns.extra.as_mut_ptr().add(row) = string(p, base)?;
         literal(p, b"}\n")
+    }
+}
+
+#[inline(always)]
+unsafe fn csv_line<const ALL: bool>(
+    p: &mut *const u8,
+    base: *const u8,
+    end: *const u8,
+    row: usize,
+    columns: &mut Columns,
+) -> Option<()> {
+    // SAFETY: see `all_lines`, which has reserved the rows.
+    unsafe {
+        *columns.auction.as_mut_ptr().add(row) = int(p)?;
+        literal(p, b",")?;
+        let bidder = int(p)?;
+        literal(p, b",")?;
+        *columns.price.as_mut_ptr().add(row) = int(p)?;
+        literal(p, b",")?;
+        let channel = text(p, base, b',')?;
+        let url = text(p, base, b',')?;
+        *columns.time.as_mut_ptr().add(row) = millis(p)? * 1000;
+        literal(p, b",")?;
+        if !ALL {
+            return Some(());
+        }
+        *columns.bidder.as_mut_ptr().add(row) = bidder;
+        *columns.channel.as_mut_ptr().add(row) = channel;
+        *columns.url.as_mut_ptr().add(row) = url;
+        *columns.extra.as_mut_ptr().add(row) = text(p, base, b'\n')?;
+        (*p == end.add(1)).then_some(())
     }
 }
 
@@ -203,11 +271,24 @@ unsafe fn millis(p: &mut *const u8) -> Option<i64> {
 /// A string without escapes, behind its opening quote.
 #[inline(always)]
 unsafe fn string(p: &mut *const u8, base: *const u8) -> Option<(u32, u32)> {
+    // SAFETY: as for the caller.
+    unsafe { until(p, base, b'"', b'\\') }
+}
+
+/// A cell without quotes, and the delimiter behind it.
+#[inline(always)]
+unsafe fn text(p: &mut *const u8, base: *const u8, delimiter: u8) -> Option<(u32, u32)> {
+    // SAFETY: as for the caller.
+    unsafe { until(p, base, delimiter, b'"') }
+}
+
+#[inline(always)]
+unsafe fn until(p: &mut *const u8, base: *const u8, end: u8, unexpected: u8) -> Option<(u32, u32)> {
     let start = *p;
     // SAFETY: the caller can read 32 bytes past the end of the line.
     unsafe {
         loop {
-            let mask = equal(*p, b'"') | equal(*p, b'\\');
+            let mask = equal(*p, end) | equal(*p, unexpected);
             if mask != 0 {
                 *p = p.add(mask.trailing_zeros() as usize);
                 break;
@@ -215,7 +296,7 @@ unsafe fn string(p: &mut *const u8, base: *const u8) -> Option<(u32, u32)> {
             *p = p.add(32);
         }
         let place = (start.offset_from(base) as u32, p.offset_from(start) as u32);
-        let plain = **p == b'"';
+        let plain = **p == end;
         *p = p.add(1);
         plain.then_some(place)
     }
