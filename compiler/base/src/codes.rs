@@ -185,6 +185,14 @@ codes! {
     E0407 "misplaced-emit";
     E0408 "second-on-error";
     E0409 "negative-duration";
+    E0501 "unbounded-pattern";
+    E0502 "variable-twice";
+    E0503 "variable-not-bound-yet";
+    E0504 "list-as-event";
+    E0505 "bad-quantifier";
+    E0506 "no-partition-key";
+    E0507 "key-types-differ";
+    E0508 "several-variables";
     E0601 "join-not-yet";
     E0602 "table-not-yet";
     E0603 "pattern-not-yet";

@@ -12,6 +12,7 @@ mod collections;
 mod compare;
 mod constant;
 mod conversions;
+mod events;
 mod expr;
 mod functions;
 mod narrowing;

@@ -7,6 +7,7 @@ mod filter;
 mod group;
 mod head;
 mod not_yet;
+mod pattern;
 mod rows;
 mod select;
 mod time;
@@ -66,7 +67,7 @@ pub(crate) fn check_query(
     query: &ast::Query,
     diagnostics: &mut Diagnostics,
 ) -> (hir::Query, Rows) {
-    let (from, rows) = head::check_head(around, &query.head, diagnostics);
+    let (head, rows) = head::check_head(around, &query.head, diagnostics);
     let schema = rows.schema();
     let mut checker = QueryChecker {
         around,
@@ -89,7 +90,7 @@ pub(crate) fn check_query(
     checker.expect_select(query.span.at_end());
     let QueryChecker { rows, on_error, clauses, .. } = checker;
     let on_error = on_error.map_or(OnError::Keep, |(policy, _)| policy);
-    (hir::Query { from, schema, clauses, on_error, span: query.span }, rows)
+    (hir::Query { head, schema, clauses, on_error, span: query.span }, rows)
 }
 
 impl QueryChecker<'_> {

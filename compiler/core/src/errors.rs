@@ -4,6 +4,7 @@ pub mod clauses;
 pub mod connectors;
 pub mod names;
 pub mod not_yet;
+pub mod patterns;
 pub mod tests;
 pub mod types;
 pub mod unsupported;

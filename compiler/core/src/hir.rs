@@ -1,13 +1,13 @@
 //! The typed tree: a program whose names are resolved and whose expressions have types, clause by
 //! clause as the author wrote it. Expressions number the columns of the row as it enters their clause.
 
-mod text;
+pub(crate) mod text;
 
 use millstream_base::{FileId, Span};
 use millstream_ir::aggregate::AggregateFunction;
 use millstream_ir::expr::Expr;
 use millstream_ir::flow::{
-    ConnectorSpec, FieldSpec, FormatSpec, OnError, Schema, SinkSpec, TimeSpec, WindowAssigner,
+    ConnectorSpec, FieldSpec, FormatSpec, MatchStep, OnError, Schema, SinkSpec, TimeSpec, WindowAssigner,
 };
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
@@ -65,12 +65,40 @@ pub struct Stream {
 
 #[derive(Clone, Debug)]
 pub struct Query {
-    pub from: Rows,
-    /// The rows of `from`.
+    pub head: Head,
+    /// The rows that the head yields.
     pub schema: Schema,
     pub clauses: Vec<Clause>,
     pub on_error: OnError,
     pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub enum Head {
+    /// `from S`
+    Rows(Rows),
+    Match(Box<Match>),
+}
+
+/// `match …`. Its rows are the keys, the variables, one per step, `match.start` and `match.end`, and last
+/// the time.
+#[derive(Clone, Debug)]
+pub struct Match {
+    /// What the events come from, each once.
+    pub inputs: Vec<MatchInput>,
+    /// A condition numbers the columns of its event, and behind them those of the match's rows.
+    pub steps: Vec<MatchStep>,
+    /// Microseconds.
+    pub within: i64,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub struct MatchInput {
+    pub rows: Rows,
+    pub schema: Schema,
+    /// The partition key, over these columns.
+    pub keys: Vec<Expr>,
 }
 
 /// The rows of a source or stream, or one of its side streams.
@@ -254,6 +282,16 @@ impl Input {
     }
 }
 
+impl Head {
+    /// Whose rows it reads.
+    pub fn reads(&self) -> Vec<Rows> {
+        match self {
+            Head::Rows(rows) => vec![*rows],
+            Head::Match(pattern) => pattern.inputs.iter().map(|i| i.rows).collect(),
+        }
+    }
+}
+
 impl Query {
     /// Whose rows it reads.
     pub fn reads(&self) -> Vec<Rows> {
@@ -261,7 +299,7 @@ impl Query {
             ClauseKind::Union(others) => Some(others),
             _ => None,
         });
-        std::iter::once(self.from).chain(unions.flatten().copied()).collect()
+        self.head.reads().into_iter().chain(unions.flatten().copied()).collect()
     }
 
     /// The rows that it yields.

@@ -1,14 +1,17 @@
 //! From the typed tree to the logical plan: clauses become operators, streams that several read one node.
 
-use crate::hir::{self, ClauseKind, Input, InputId, Rows, Side};
+use crate::hir::{self, ClauseKind, Head, Input, InputId, Rows, Side};
 use crate::plan::{Node, Operator, Plan, PlanId};
 use millstream_base::Span;
 use millstream_ir::aggregate::AggregateCall;
 use millstream_ir::expr::{Expr, ExprKind};
-use millstream_ir::flow::{Column, OnError, Schema};
+use millstream_ir::flow::{Column, MatchInput, MatchSpec, OnError, Schema};
 use millstream_ir::types::Type;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+
+/// What `limit` is where a pattern does not say.
+const WAYS_PER_RUN: usize = 10_000;
 
 /// The plan that feeds these sinks.
 pub fn lower(program: &hir::Program, sinks: &[hir::Sink]) -> Plan {
@@ -131,12 +134,61 @@ impl Lowering<'_> {
 
     fn stream(&mut self, stream: &hir::Stream) -> Option<PlanId> {
         let owner = Owner { name: stream.name.clone(), on_error: stream.query.on_error.clone() };
-        let mut tail = self.rows(stream.query.from)?;
+        let mut tail = match &stream.query.head {
+            Head::Rows(rows) => self.rows(*rows)?,
+            Head::Match(pattern) => self.pattern(&owner, pattern, &stream.query.schema)?,
+        };
         for clause in &stream.query.clauses {
             tail = self.clause(&owner, tail, clause)?;
         }
         // A stream without clauses is its input under another name.
         Some(tail)
+    }
+
+    /// A match whose outputs are its bindings: `rows` without the time.
+    fn pattern(&mut self, owner: &Owner, pattern: &hir::Match, rows: &Schema) -> Option<PlanId> {
+        let (mut inputs, mut described) = (vec![], vec![]);
+        for input in &pattern.inputs {
+            let mut id = self.rows(input.rows)?;
+            let mut keys = vec![];
+            for (key, column) in input.keys.iter().zip(&rows.columns) {
+                let (with_key, number) = self.column_of(owner, key.span, id, key, &column.name);
+                id = with_key;
+                keys.push(number);
+            }
+            let fields = input.schema.visible().map(|(number, _)| Some(number)).collect();
+            described.push(MatchInput { keys, fields });
+            inputs.push(id);
+        }
+        let bindings: Vec<Column> = rows
+            .columns
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| *i != rows.time)
+            .map(|(_, c)| c.clone())
+            .collect();
+        let outputs = (0..bindings.len()).map(|i| column_expr(rows, i, pattern.span)).collect();
+        let mut steps = pattern.steps.clone();
+        for step in &mut steps {
+            // Computed keys are columns of the events too.
+            let (from, to) = (
+                pattern.inputs.get(step.input)?.schema.columns.len(),
+                self.plan.node(*inputs.get(step.input)?).schema.columns.len(),
+            );
+            step.condition
+                .iter_mut()
+                .for_each(|c| c.renumber(|column| if column < from { column } else { column - from + to }));
+        }
+        let spec = MatchSpec {
+            inputs: described,
+            steps,
+            within: pattern.within,
+            limit: WAYS_PER_RUN,
+            span: pattern.span,
+            bindings,
+            outputs,
+        };
+        Some(self.add(owner, pattern.span, inputs, rows.clone(), Operator::Match(Box::new(spec))))
     }
 
     fn clause(&mut self, owner: &Owner, input: PlanId, clause: &hir::Clause) -> Option<PlanId> {

@@ -88,6 +88,7 @@ impl Assigning<'_> {
                     aggregates: aggregates.clone(),
                 }))
             }
+            Operator::Match(spec) => NodeKind::Match(Arc::new((**spec).clone())),
             Operator::Sink(spec) => NodeKind::Sink(spec.clone()),
             Operator::Filter(_) | Operator::Let(_) | Operator::Project(_) => return,
         };

@@ -7,7 +7,7 @@ use crate::hir;
 use millstream_base::Span;
 use millstream_ir::aggregate::{AggregateCall, AggregateFunction};
 use millstream_ir::expr::Expr;
-use millstream_ir::flow::{OnError, Schema, SinkSpec, WindowAssigner};
+use millstream_ir::flow::{MatchSpec, OnError, Schema, SinkSpec, WindowAssigner};
 use millstream_ir::types::TypeKind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -64,6 +64,8 @@ pub enum Operator {
         keys: Vec<usize>,
         aggregates: Vec<AggregateCall>,
     },
+    /// Its columns: the outputs, then the time.
+    Match(Box<MatchSpec>),
     Sink(Arc<SinkSpec>),
 }
 
@@ -158,6 +160,9 @@ impl Node {
         match &self.operator {
             Operator::Filter(condition) => vec![condition],
             Operator::Let(exprs) | Operator::Project(exprs) => exprs.iter().collect(),
+            Operator::Match(spec) => {
+                spec.steps.iter().filter_map(|s| s.condition.as_ref()).chain(&spec.outputs).collect()
+            }
             _ => vec![],
         }
     }
@@ -166,6 +171,10 @@ impl Node {
         match &mut self.operator {
             Operator::Filter(condition) => vec![condition],
             Operator::Let(exprs) | Operator::Project(exprs) => exprs.iter_mut().collect(),
+            Operator::Match(spec) => {
+                let conditions = spec.steps.iter_mut().filter_map(|s| s.condition.as_mut());
+                conditions.chain(&mut spec.outputs).collect()
+            }
             _ => vec![],
         }
     }
@@ -175,6 +184,8 @@ impl Node {
         match &self.operator {
             Operator::Scan { .. } => true,
             Operator::WindowAggregate { aggregates, .. } => aggregates.iter().any(may_not_fit),
+            // There can be more ways than its limit.
+            Operator::Match(spec) if spec.steps.iter().any(|s| s.correlated) => true,
             _ => self.exprs().into_iter().any(Expr::can_fail),
         }
     }

@@ -14,11 +14,22 @@ pub struct ScopeColumn {
     pub qualifier: Option<Arc<str>>,
     /// Whether it can only be named with its qualifier, as `window.start`.
     pub qualified_only: bool,
+    /// Set for the list of a repeated variable of a pattern.
+    pub events: Option<Events>,
     /// Its number in `ir` expressions.
     pub column: usize,
     pub ty: Type,
     /// Where it was declared.
     pub span: Span,
+}
+
+/// What is known of the events of a repeated variable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Events {
+    /// At least one.
+    Some,
+    /// Those taken so far, perhaps none: the variable inside its own condition.
+    SoFar,
 }
 
 /// A name for an expression: a parameter of a function, the variable of a comprehension.
@@ -49,12 +60,25 @@ pub enum Lookup<'s> {
 
 impl ScopeColumn {
     pub fn new(name: impl Into<Arc<str>>, column: usize, ty: Type, span: Span) -> ScopeColumn {
-        ScopeColumn { name: name.into(), qualifier: None, qualified_only: false, column, ty, span }
+        ScopeColumn {
+            name: name.into(),
+            qualifier: None,
+            qualified_only: false,
+            events: None,
+            column,
+            ty,
+            span,
+        }
     }
 
     /// The same, also known as `qualifier.name`.
     pub fn qualified(self, qualifier: impl Into<Arc<str>>) -> ScopeColumn {
         ScopeColumn { qualifier: Some(qualifier.into()), ..self }
+    }
+
+    /// The list of a repeated variable's events.
+    pub fn events(self, events: Option<Events>) -> ScopeColumn {
+        ScopeColumn { events, ..self }
     }
 
     /// Known only as `qualifier.name`: `window.start`, `match.end`.

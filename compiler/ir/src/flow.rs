@@ -191,8 +191,8 @@ pub enum WindowAssigner {
 /// Output columns: the outputs, then the hidden event time of the match's last event.
 #[derive(Clone, Debug)]
 pub struct MatchSpec {
-    /// Per input, the columns of the partition key.
-    pub keys: Vec<Vec<usize>>,
+    /// One per input of the node.
+    pub inputs: Vec<MatchInput>,
     pub steps: Vec<MatchStep>,
     /// The greatest time from first to last event, in microseconds.
     pub within: i64,
@@ -200,10 +200,19 @@ pub struct MatchSpec {
     pub limit: usize,
     /// The pattern in the program.
     pub span: Span,
-    /// By name and type: the key columns, one variable per step (a record, or a list of records where
-    /// the step repeats), `match.start`, `match.end`.
-    pub bindings: Vec<(Arc<str>, Type)>,
+    /// The key columns, one variable per step (a record, or a list of records where the step repeats;
+    /// hidden if it has no name), `match.start`, `match.end`.
+    pub bindings: Vec<Column>,
     pub outputs: Vec<Expr>,
+}
+
+#[derive(Clone, Debug)]
+pub struct MatchInput {
+    /// The columns of the partition key.
+    pub keys: Vec<usize>,
+    /// The columns that make the record of a variable, in the order of its fields; none for a field that
+    /// nothing reads.
+    pub fields: Vec<Option<usize>>,
 }
 
 #[derive(Clone, Debug)]

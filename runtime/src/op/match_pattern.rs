@@ -9,7 +9,7 @@ use crate::watermark::WatermarkTracker;
 use millstream_ir::batch::{Batch, Origin};
 use millstream_ir::column::{ColumnBuilder, ColumnData};
 use millstream_ir::eval::{RowError, eval};
-use millstream_ir::flow::{Flow, MatchSpec, NodeId};
+use millstream_ir::flow::{Column, Flow, MatchSpec, NodeId, Schema};
 use millstream_ir::text::write_json;
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
@@ -29,8 +29,8 @@ pub struct MatchPattern {
 }
 
 struct InputColumns {
+    schema: Schema,
     types: Vec<Type>,
-    time: usize,
 }
 
 /// A row of an input at its place in the total order.
@@ -41,8 +41,10 @@ pub struct Event {
     partition: u32,
     offset: u64,
     pub input: usize,
-    /// All columns of the row; as a value, the record that a variable is.
+    /// All columns of the row.
     pub row: Arc<[Value]>,
+    /// What a variable holds of it.
+    pub record: Arc<[Value]>,
 }
 
 impl Event {
@@ -57,8 +59,8 @@ impl MatchPattern {
             .node(node)
             .inputs
             .iter()
-            .map(|id| &flow.node(*id).schema)
-            .map(|schema| InputColumns { types: schema.types(), time: schema.time })
+            .map(|id| flow.node(*id).schema.clone())
+            .map(|schema| InputColumns { types: schema.types(), schema })
             .collect();
         MatchPattern {
             spec,
@@ -73,16 +75,19 @@ impl MatchPattern {
     fn keep(&mut self, input: usize, batch: &Batch, output: &mut Output) {
         output.n_late_left_out += batch.late.len() as u64;
         let columns = &self.inputs[input];
-        let ColumnData::I64(times) = &batch.columns[columns.time].data else { return };
-        for row in (0..batch.n_rows).filter(|r| batch.late.binary_search(&(*r as u32)).is_err()) {
-            let values = batch.columns.iter().zip(&columns.types).map(|(c, ty)| c.value(row, ty));
+        let ColumnData::I64(times) = &batch.columns[columns.schema.time].data else { return };
+        let fields = &self.spec.inputs[input].fields;
+        for number in (0..batch.n_rows).filter(|r| batch.late.binary_search(&(*r as u32)).is_err()) {
+            let values = batch.columns.iter().zip(&columns.types).map(|(c, ty)| c.value(number, ty));
+            let row: Arc<[Value]> = values.collect();
             self.waiting.push(Event {
-                time: times[row],
+                time: times[number],
                 source: batch.origin.source,
                 partition: batch.origin.partition,
-                offset: batch.origin.offset(row),
+                offset: batch.origin.offset(number),
                 input,
-                row: values.collect(),
+                record: fields.iter().map(|f| f.map_or(Value::Null, |column| row[column].clone())).collect(),
+                row,
             });
         }
     }
@@ -95,13 +100,16 @@ impl MatchPattern {
         ready.sort_by_key(Event::position);
         let mut rows = Rows::new(&self.spec);
         for event in ready {
-            let key: Vec<Value> = self.spec.keys[event.input].iter().map(|c| event.row[*c].clone()).collect();
+            let key: Vec<Value> =
+                self.spec.inputs[event.input].keys.iter().map(|c| event.row[*c].clone()).collect();
             let partition = self.partitions.entry(key.clone()).or_default();
             let position = (event.source, event.partition, event.offset);
             let mut failures = vec![];
             let found = partition.take(&self.spec, &key, event, &mut failures);
-            for failure in failures {
-                output.failures.push(failure.into_failure(&self.inputs[failure.input].types));
+            // An event fails once, however many conditions and ways it fails in.
+            if let Some(failure) = failures.into_iter().next() {
+                let schema = &self.inputs[failure.input].schema;
+                output.failures.push(failure.into_failure(schema));
             }
             if let Some(found) = found {
                 rows.add(&self.spec, &key, found, position, output);
@@ -138,16 +146,18 @@ pub struct FailedCondition {
 }
 
 impl FailedCondition {
-    fn into_failure(&self, types: &[Type]) -> Failure {
-        let mut row = vec![];
-        let record = Type::record(types.iter().enumerate().map(|(i, ty)| (i.to_string(), ty.clone())));
-        write_json(&mut row, &Value::Record(self.row.clone()), &record);
-        failure(row, &self.error, self.time)
+    fn into_failure(self, schema: &Schema) -> Failure {
+        failure(&schema.columns, &self.row, &self.error, self.time)
     }
 }
 
-fn failure(row: Vec<u8>, error: &RowError, time: EventTime) -> Failure {
-    let row = String::from_utf8_lossy(&row).into_owned();
+/// A failure of the row with these columns, as far as the program sees them.
+fn failure(columns: &[Column], row: &[Value], error: &RowError, time: EventTime) -> Failure {
+    let shown = || columns.iter().zip(row).filter(|(column, _)| !column.hidden);
+    let record = Type::record(shown().map(|(column, _)| (column.name.clone(), column.ty.clone())));
+    let mut text = vec![];
+    write_json(&mut text, &Value::Record(shown().map(|(_, value)| value.clone()).collect()), &record);
+    let row = String::from_utf8_lossy(&text).into_owned();
     Failure { row, reason: error.reason.clone(), place: Place::Program(error.span), at: Some(time) }
 }
 
@@ -183,10 +193,7 @@ impl Rows {
         let mut values = match values {
             Ok(values) => values,
             Err(error) => {
-                let record = Type::record(spec.bindings.iter().cloned());
-                let mut row = vec![];
-                write_json(&mut row, &Value::Record(bindings.into()), &record);
-                output.failures.push(failure(row, &error, end));
+                output.failures.push(failure(&spec.bindings, &bindings, &error, end));
                 return;
             }
         };

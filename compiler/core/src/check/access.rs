@@ -1,8 +1,9 @@
 //! Names, fields and indices.
 
 use super::Checker;
+use super::events::events_variable;
 use super::expr::error;
-use crate::errors::{names as names_errors, types as errors};
+use crate::errors::{names as names_errors, patterns, types as errors};
 use crate::names::ParamValue;
 use crate::scope::{Lookup, Scope, ScopeColumn};
 use millstream_base::Span;
@@ -83,6 +84,10 @@ impl Checker<'_> {
         {
             return expr;
         }
+        if let Some(variable) = events_variable(scope, of) {
+            self.diagnostics.push(patterns::list_as_event(of.span, &variable.name, &name.text));
+            return error(span);
+        }
         let of = self.expr(scope, of, None);
         self.field_of(scope, of, name, span)
     }
@@ -150,6 +155,9 @@ impl Checker<'_> {
     /// `of[index]`
     pub(super) fn index(&mut self, scope: &Scope, of: &ast::Expr, index: &ast::Expr, span: Span) -> Expr {
         let base = self.expr(scope, of, None);
+        if events_variable(scope, of).is_some() {
+            return self.event_at(scope, base, index, span);
+        }
         let index = self.expr(scope, index, None);
         if base.ty.is_error() || index.ty.is_error() {
             return error(span);

@@ -2,6 +2,7 @@
 
 use super::Checker;
 use super::compare::is_ordered;
+use super::events::is_of_events;
 use super::expr::error;
 use super::numbers::{MAX_DIGITS, scale_of};
 use crate::errors::{types as errors, unsupported};
@@ -96,15 +97,16 @@ pub(crate) fn aggregate_names() -> impl Iterator<Item = &'static str> {
     ["count", "sum", "avg", "min", "max", "first", "last", "any", "all", "collect"].into_iter()
 }
 
-/// Whether an expression calls an aggregate: what makes a `select` an aggregating one.
-pub fn calls_aggregate(expr: &ast::Expr) -> bool {
+/// Whether an expression calls an aggregate of rows: what makes a `select` an aggregating one.
+pub fn calls_aggregate(expr: &ast::Expr, scope: &Scope) -> bool {
     let is_aggregate =
         |name: &str| matches!(aggregate_name(name), AggregateName::Function(_) | AggregateName::NotYet);
     match &expr.kind {
+        ast::ExprKind::Call(call) if is_of_events(call, scope) => false,
         ast::ExprKind::Call(call) => {
-            is_aggregate(&call.function.text) || call.args.iter().any(|a| calls_aggregate(&a.value))
+            is_aggregate(&call.function.text) || call.args.iter().any(|a| calls_aggregate(&a.value, scope))
         }
-        _ => direct_parts(expr).into_iter().any(calls_aggregate),
+        _ => direct_parts(expr).into_iter().any(|part| calls_aggregate(part, scope)),
     }
 }
 
@@ -235,7 +237,12 @@ impl Checker<'_> {
     }
 
     /// The argument, if the aggregate takes its type.
-    fn argument_of(&mut self, function: AggregateFunction, argument: Expr, name: &str) -> Option<Expr> {
+    pub(super) fn argument_of(
+        &mut self,
+        function: AggregateFunction,
+        argument: Expr,
+        name: &str,
+    ) -> Option<Expr> {
         use AggregateFunction::*;
         let takes = match function {
             Sum | Average => argument.ty.is_numeric(),

@@ -18,6 +18,9 @@ impl Checker<'_> {
         if let Some(conversion) = Conversion::of(name) {
             return self.conversion(scope, conversion, call, span);
         }
+        if let Some(value) = self.events_call(scope, call, span) {
+            return value;
+        }
         // A function of the program hides an aggregate's name only if it could be defined, see `collect`.
         match aggregate_name(name) {
             // `first`, `any`, `min` … may also be functions of lists.

@@ -3,7 +3,7 @@
 use super::{Rows, Surroundings};
 use crate::errors::names as names_errors;
 use crate::errors::{clauses as errors, not_yet};
-use crate::hir::{ClauseKind, Input, InputId, Side};
+use crate::hir::{ClauseKind, Head, Input, InputId, Side};
 use crate::lower::{errors_schema, late_schema};
 use crate::names::InputKind;
 use millstream_base::{Diagnostics, Span};
@@ -22,7 +22,7 @@ pub(super) fn check_head(
     around: Surroundings,
     head: &ast::QueryHead,
     diagnostics: &mut Diagnostics,
-) -> (crate::hir::Rows, Rows) {
+) -> (Head, Rows) {
     match &head.kind {
         ast::QueryHeadKind::From(from) => {
             let (reference, schema) = check_reference(around, &from.stream, diagnostics);
@@ -31,13 +31,15 @@ pub(super) fn check_head(
                 Some(schema) => Rows::of_schema(&schema, &alias.text, alias.span),
                 None => Rows::unknown(),
             };
-            (reference, rows)
+            (Head::Rows(reference), rows)
         }
         ast::QueryHeadKind::Match(query) => {
-            super::not_yet::check_match(around, query, head.span, diagnostics);
-            (no_rows(head.span), Rows::unknown())
+            match super::pattern::check_match(around, query, head.span, diagnostics) {
+                Some((pattern, rows)) => (Head::Match(Box::new(pattern)), rows),
+                None => (Head::Rows(no_rows(head.span)), Rows::unknown()),
+            }
         }
-        ast::QueryHeadKind::Error => (no_rows(head.span), Rows::unknown()),
+        ast::QueryHeadKind::Error => (Head::Rows(no_rows(head.span)), Rows::unknown()),
     }
 }
 

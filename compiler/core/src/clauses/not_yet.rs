@@ -1,12 +1,11 @@
 //! Clauses that the language has and this version does not carry out yet: each is rejected by name,
 //! and what it says is checked as far as it can be, so that other mistakes in it are still found.
 
+use super::QueryChecker;
 use super::head::check_reference;
 use super::rows::RowColumn;
-use super::{QueryChecker, Surroundings};
-use crate::check::Checker;
 use crate::errors::{clauses as errors, not_yet};
-use millstream_base::{Diagnostics, Span};
+use millstream_base::Span;
 use millstream_ir::types::Type;
 use millstream_syntax::ast;
 
@@ -152,48 +151,4 @@ impl QueryChecker<'_> {
             self.expr(e, None);
         });
     }
-}
-
-/// `match …` as the head of a query.
-pub(super) fn check_match(
-    around: Surroundings,
-    query: &ast::Match,
-    span: Span,
-    diagnostics: &mut Diagnostics,
-) {
-    diagnostics.push(not_yet::pattern(span));
-    if let Some(ast::MatchBound::Within { duration, .. }) = &query.bound {
-        Checker::new(around.names, around.file, diagnostics).check_positive_duration(duration);
-    }
-    if let Some(limit) = &query.limit {
-        Checker::new(around.names, around.file, diagnostics).check_count(limit);
-    }
-    check_pattern(around, &query.pattern, diagnostics);
-    let without = query.without.iter().flat_map(|w| &w.events);
-    without.for_each(|e| check_event(around, e, diagnostics));
-}
-
-fn check_pattern(around: Surroundings, pattern: &ast::Pattern, diagnostics: &mut Diagnostics) {
-    match &pattern.kind {
-        ast::PatternKind::Event(event) => check_event(around, event, diagnostics),
-        ast::PatternKind::Sequence { first, rest } => {
-            check_pattern(around, first, diagnostics);
-            rest.iter().for_each(|link| check_pattern(around, &link.pattern, diagnostics));
-        }
-        ast::PatternKind::Repeat { of, .. } | ast::PatternKind::Group(of) => {
-            check_pattern(around, of, diagnostics);
-        }
-        ast::PatternKind::All(parts) | ast::PatternKind::Any(parts) => {
-            parts.iter().for_each(|p| check_pattern(around, p, diagnostics));
-        }
-        ast::PatternKind::Absent { of, .. } => {
-            of.events.iter().for_each(|e| check_event(around, e, diagnostics));
-        }
-        ast::PatternKind::Error => {}
-    }
-}
-
-/// Only that its stream exists: its condition may speak of other variables.
-fn check_event(around: Surroundings, event: &ast::Event, diagnostics: &mut Diagnostics) {
-    check_reference(around, &event.stream, diagnostics);
 }

@@ -1,7 +1,7 @@
 //! The rows between two clauses: their columns, what qualifies them, and what is known of their nulls.
 
 use crate::check::Facts;
-use crate::scope::{Scope, ScopeColumn};
+use crate::scope::{Events, Scope, ScopeColumn};
 use millstream_base::Span;
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::flow::{Column, Schema};
@@ -27,13 +27,25 @@ pub(crate) struct RowColumn {
     pub hidden: bool,
     /// The alias in front of the point.
     pub qualifier: Option<Arc<str>>,
+    /// Whether it is hidden but for `qualifier.name`, as `match.start`.
+    pub qualified_only: bool,
+    /// Whether it is the list of a repeated variable of the pattern above.
+    pub events: bool,
     /// Where it was declared.
     pub span: Span,
 }
 
 impl RowColumn {
     pub fn new(name: impl Into<Arc<str>>, ty: Type, span: Span) -> RowColumn {
-        RowColumn { name: name.into(), ty, hidden: false, qualifier: None, span }
+        RowColumn {
+            name: name.into(),
+            ty,
+            hidden: false,
+            qualifier: None,
+            qualified_only: false,
+            events: false,
+            span,
+        }
     }
 }
 
@@ -47,11 +59,9 @@ impl Rows {
     pub fn of_schema(schema: &Schema, qualifier: &str, span: Span) -> Rows {
         let qualifier: Arc<str> = qualifier.into();
         let column = |c: &Column| RowColumn {
-            name: c.name.clone(),
-            ty: c.ty.clone(),
             hidden: c.hidden,
             qualifier: Some(qualifier.clone()),
-            span,
+            ..RowColumn::new(c.name.clone(), c.ty.clone(), span)
         };
         let columns = schema.columns.iter().map(column).collect();
         Rows { columns, time: schema.time, facts: Facts::default(), known: true }
@@ -63,9 +73,12 @@ impl Rows {
     }
 
     pub fn scope(&self) -> Scope {
-        let columns = self.visible().map(|(number, column)| {
-            let scoped = ScopeColumn::new(column.name.clone(), number, column.ty.clone(), column.span);
+        let named = self.columns.iter().enumerate().filter(|(_, c)| !c.hidden || c.qualified_only);
+        let columns = named.map(|(number, column)| {
+            let scoped = ScopeColumn::new(column.name.clone(), number, column.ty.clone(), column.span)
+                .events(column.events.then_some(Events::Some));
             match &column.qualifier {
+                Some(qualifier) if column.qualified_only => scoped.only_qualified(qualifier.clone()),
                 Some(qualifier) => scoped.qualified(qualifier.clone()),
                 None => scoped,
             }

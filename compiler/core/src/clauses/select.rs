@@ -21,9 +21,10 @@ pub(super) struct Selected {
 
 impl QueryChecker<'_> {
     pub(super) fn check_select(&mut self, items: &[ast::SelectItem], span: Span) {
+        let scope = self.scope();
         let has_aggregate = items.iter().any(|item| match &item.kind {
-            ast::SelectItemKind::Column { value, .. } => calls_aggregate(value),
-            ast::SelectItemKind::Star(star) => star.replace.iter().any(|r| calls_aggregate(&r.value)),
+            ast::SelectItemKind::Column { value, .. } => calls_aggregate(value, &scope),
+            ast::SelectItemKind::Star(star) => star.replace.iter().any(|r| calls_aggregate(&r.value, &scope)),
         });
         let group = self.group.take();
         if group.is_some() || (has_aggregate && self.rows.known) {
@@ -33,7 +34,6 @@ impl QueryChecker<'_> {
             self.check_aggregating_select(items, group, span);
             return;
         }
-        let scope = self.scope();
         let mut selected = vec![];
         for item in items {
             self.select_item(item, items, &scope, &mut selected);
@@ -230,7 +230,7 @@ pub(super) fn last_name(expr: &ast::Expr) -> Option<&str> {
 }
 
 /// The names in an expression that stand for themselves: no fields, no functions.
-fn bare_names<'e>(expr: &'e ast::Expr, names: &mut Vec<&'e ast::Name>) {
+pub(super) fn bare_names<'e>(expr: &'e ast::Expr, names: &mut Vec<&'e ast::Name>) {
     if let ast::ExprKind::Name(name) = &expr.kind {
         names.push(name);
         return;

@@ -16,13 +16,9 @@ pub fn table(span: Span, name: &str) -> Diagnostic {
         .label("a table")
 }
 
-pub fn pattern(span: Span) -> Diagnostic {
-    not_yet(E0603, span, "match")
-}
-
 /// What a pattern says that the engine cannot do yet.
 pub fn in_pattern(span: Span, what: &str) -> Diagnostic {
-    Diagnostic::new(E0603, span, format!("{what} in a pattern is not carried out yet")).label("not yet")
+    Diagnostic::new(E0603, span, format!("`{what}` in a pattern is not carried out yet")).label("not yet")
 }
 
 pub fn window_kind(span: Span, what: &str) -> Diagnostic {

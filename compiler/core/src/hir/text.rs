@@ -1,9 +1,9 @@
 //! How the typed tree prints: one clause per line, columns as `name#number`, every expression with
 //! its type.
 
-use super::{Aggregate, ClauseKind, Input, Program, Query, Rows, Side};
+use super::{Aggregate, ClauseKind, Head, Input, Match, Program, Query, Rows, Side};
 use millstream_ir::expr::Expr;
-use millstream_ir::flow::{ConnectorSpec, Schema};
+use millstream_ir::flow::{ConnectorSpec, MatchStep, Schema};
 use millstream_ir::text::format_duration;
 use std::fmt::{self, Write};
 
@@ -36,8 +36,31 @@ impl Program {
         }
     }
 
+    fn pattern(&self, pattern: &Match, rows: &Schema) -> String {
+        let n_keys = pattern.inputs.first().map_or(0, |i| i.keys.len());
+        let mut text = String::from("  match\n");
+        for input in &pattern.inputs {
+            let keys: Vec<_> = input.keys.iter().map(|k| typed(k, &input.schema)).collect();
+            let _ = writeln!(text, "    of {} by [{}]", self.rows(input.rows), keys.join(", "));
+        }
+        for (number, step) in pattern.steps.iter().enumerate() {
+            let Some(input) = pattern.inputs.get(step.input) else { continue };
+            let variable = rows.columns.get(n_keys + number).map_or("?", |c| &c.name);
+            let seen = Schema { columns: [&input.schema.columns[..], &rows.columns].concat(), time: 0 };
+            let condition =
+                step.condition.as_ref().map_or(String::new(), |c| format!("[{}]", untyped(c, &seen)));
+            let stream = self.rows(input.rows);
+            let _ = writeln!(text, "    {variable}: {stream}{condition}{}", quantifier(step));
+        }
+        let _ = writeln!(text, "    within {}", format_duration(pattern.within));
+        text
+    }
+
     fn query(&self, query: &Query) -> String {
-        let mut text = format!("  from {}\n", self.rows(query.from));
+        let mut text = match &query.head {
+            Head::Rows(rows) => format!("  from {}\n", self.rows(*rows)),
+            Head::Match(pattern) => self.pattern(pattern, &query.schema),
+        };
         let mut schema = &query.schema;
         for clause in &query.clauses {
             let line = match &clause.kind {
@@ -70,6 +93,17 @@ impl Program {
             schema = &clause.schema;
         }
         text
+    }
+}
+
+/// What stands behind the step of a pattern: `{2,5}`.
+pub(crate) fn quantifier(step: &MatchStep) -> String {
+    match (step.min, step.max) {
+        _ if !step.repeats => String::new(),
+        (1, None) => "+".to_string(),
+        (min, None) => format!("{{{min},}}"),
+        (min, Some(max)) if min == max => format!("{{{min}}}"),
+        (min, Some(max)) => format!("{{{min},{max}}}"),
     }
 }
 

@@ -4,7 +4,7 @@
 
 use crate::plan::{Node, Operator, Plan, PlanId};
 use millstream_ir::expr::{Expr, ExprKind};
-use millstream_ir::flow::{OnError, Schema};
+use millstream_ir::flow::{MatchSpec, OnError, Schema};
 use std::collections::BTreeSet;
 
 type Columns = BTreeSet<usize>;
@@ -13,7 +13,8 @@ pub fn apply(plan: &mut Plan) -> Vec<PlanId> {
     project_before_breakers(plan);
     plan.compact();
     let needed = needed_columns(plan);
-    let mut pruning = Pruning { kept: vec![vec![]; plan.nodes.len()], changed: vec![] };
+    let widths = plan.nodes.iter().map(|n| n.schema.columns.len()).collect();
+    let mut pruning = Pruning { kept: vec![vec![]; plan.nodes.len()], widths, changed: vec![] };
     for id in plan.ids() {
         pruning.prune(plan, id, &needed[id.0]);
     }
@@ -99,9 +100,9 @@ fn needed_columns(plan: &Plan) -> Vec<Columns> {
             }
             _ => {}
         }
-        for input in &node.inputs {
+        for (position, input) in node.inputs.iter().enumerate() {
             let schema = &plan.node(*input).schema;
-            needed[input.0].extend(columns_of_input(node, &own, schema));
+            needed[input.0].extend(columns_of_input(node, position, &own, schema));
             if keeps_rows && node.can_fail() {
                 needed[input.0].extend(schema.visible().map(|(number, _)| number));
             }
@@ -112,7 +113,7 @@ fn needed_columns(plan: &Plan) -> Vec<Columns> {
 }
 
 /// What a node reads of its input to yield these columns.
-fn columns_of_input(node: &Node, own: &Columns, input: &Schema) -> Columns {
+fn columns_of_input(node: &Node, position: usize, own: &Columns, input: &Schema) -> Columns {
     let n_inputs = input.columns.len();
     let mut columns: Columns = match &node.operator {
         Operator::Errors => Columns::new(),
@@ -124,6 +125,7 @@ fn columns_of_input(node: &Node, own: &Columns, input: &Schema) -> Columns {
             let filters = aggregates.iter().filter_map(|a| a.filter);
             keys.iter().copied().chain(arguments).chain(filters).collect()
         }
+        Operator::Match(spec) => columns_of_pattern(spec, position, n_inputs),
         _ => own.iter().copied().filter(|c| *c < n_inputs).collect(),
     };
     match &node.operator {
@@ -137,9 +139,24 @@ fn columns_of_input(node: &Node, own: &Columns, input: &Schema) -> Columns {
     columns
 }
 
+/// What a pattern reads of an input: the key, what is in its variables, what its conditions look at.
+fn columns_of_pattern(spec: &MatchSpec, position: usize, n_columns: usize) -> Columns {
+    let mut columns = Columns::new();
+    if let Some(input) = spec.inputs.get(position) {
+        columns.extend(input.keys.iter().chain(input.fields.iter().flatten()));
+    }
+    for step in spec.steps.iter().filter(|s| s.input == position) {
+        let of_event = step.condition.iter().flat_map(Expr::columns).filter(|c| *c < n_columns);
+        columns.extend(of_event);
+    }
+    columns
+}
+
 struct Pruning {
     /// For each node that is done, the old numbers of the columns that it still has.
     kept: Vec<Vec<usize>>,
+    /// For each node, how many columns it had.
+    widths: Vec<usize>,
     changed: Vec<PlanId>,
 }
 
@@ -151,7 +168,7 @@ impl Pruning {
             return;
         }
         let below = inputs.first().map(|i| self.kept[i.0].clone()).unwrap_or_default();
-        let n_inputs = inputs.first().map_or(0, |i| self.old_width(plan, id, *i));
+        let n_inputs = inputs.first().map_or(0, |i| self.widths[i.0]);
         let to_new = |column: usize| below.iter().position(|k| *k == column).unwrap_or(column);
         let node = &mut plan.nodes[id.0];
         let old_width = node.schema.columns.len();
@@ -200,19 +217,31 @@ impl Pruning {
                 }
                 (0..old_width).collect()
             }
+            Operator::Match(spec) => {
+                let kept: Vec<usize> = needed.iter().copied().collect();
+                spec.outputs = kept.iter().filter_map(|i| spec.outputs.get(*i).cloned()).collect();
+                self.renumber_pattern(spec, &inputs);
+                kept
+            }
             Operator::AssignTime { .. } | Operator::Sink(_) | Operator::Union => below,
         };
         self.finish(plan, id, kept);
     }
 
-    /// How many columns an input had before it was pruned.
-    fn old_width(&self, plan: &Plan, reader: PlanId, input: PlanId) -> usize {
-        let reader = plan.node(reader);
-        let width = reader.schema.columns.len();
-        match &reader.operator {
-            Operator::Let(exprs) => width - exprs.len(),
-            Operator::Unnest { .. } | Operator::Late => width - 1,
-            _ => self.kept[input.0].last().map_or(0, |l| l + 1),
+    /// Brings what a pattern says of its inputs to the numbers that they have now.
+    fn renumber_pattern(&self, spec: &mut MatchSpec, inputs: &[PlanId]) {
+        let to_new = |input: usize, column: usize| match inputs.get(input) {
+            Some(id) if column >= self.widths[id.0] => column - self.widths[id.0] + self.kept[id.0].len(),
+            Some(id) => self.kept[id.0].iter().position(|k| *k == column).unwrap_or(column),
+            None => column,
+        };
+        for (number, input) in spec.inputs.iter_mut().enumerate() {
+            let fields = input.fields.iter_mut().flatten();
+            input.keys.iter_mut().chain(fields).for_each(|c| *c = to_new(number, *c));
+        }
+        for step in &mut spec.steps {
+            let input = step.input;
+            step.condition.iter_mut().for_each(|c| c.renumber(|column| to_new(input, column)));
         }
     }
 
@@ -240,6 +269,7 @@ impl Pruning {
                 ..plan.node(id).clone()
             });
             self.kept.push(kept.clone());
+            self.widths.push(kept.len());
             plan.nodes[id.0].inputs[position] = aligned;
         }
         self.finish(plan, id, kept);

@@ -1,8 +1,9 @@
 //! How plans print: a tree per sink, root first; what several read is written out once.
 
 use super::{Node, Operator, Plan, PlanId};
+use crate::hir::text::quantifier;
 use millstream_ir::expr::Expr;
-use millstream_ir::flow::Schema;
+use millstream_ir::flow::{MatchSpec, Schema};
 use millstream_ir::text::format_duration;
 use std::collections::BTreeSet;
 use std::fmt::{self, Write};
@@ -104,17 +105,8 @@ impl Printer<'_> {
                 format!("Let {{ {} }}", exprs.collect::<Vec<_>>().join(", "))
             }
             Operator::Project(exprs) => {
-                let columns = exprs.iter().zip(&node.schema.columns).enumerate();
-                let columns = columns.map(|(i, (expr, column))| {
-                    let name = column_text(&node.schema, i);
-                    let value = expr_text(expr, input, &[]);
-                    let same = value == *column.name;
-                    if same {
-                        format!("{name}: {}", column.ty)
-                    } else {
-                        format!("{name}: {} = {value}", column.ty)
-                    }
-                });
+                let values = exprs.iter().map(|e| expr_text(e, input, &[])).enumerate();
+                let columns = values.map(|(i, value)| output_text(&node.schema, i, &value));
                 format!("Project [{}]", columns.collect::<Vec<_>>().join(", "))
             }
             Operator::Unnest { list } => {
@@ -140,9 +132,48 @@ impl Printer<'_> {
                     aggregates.join(", ")
                 )
             }
+            Operator::Match(spec) => self.pattern(node, spec),
             Operator::Sink(_) => format!("Emit {} {}", node.name, node.schema),
         };
         vec![line]
+    }
+
+    fn pattern(&self, node: &Node, spec: &MatchSpec) -> String {
+        let n_keys = spec.inputs.first().map_or(0, |i| i.keys.len());
+        let bindings: Vec<&str> = spec.bindings.iter().map(|b| &*b.name).collect();
+        let steps = spec.steps.iter().enumerate().map(|(number, step)| {
+            let input = node.inputs.get(step.input).map(|i| self.plan.node(*i));
+            let schema = input.map(|n| &n.schema);
+            let condition = step
+                .condition
+                .as_ref()
+                .map_or(String::new(), |c| format!("[{}]", expr_text(c, schema, &bindings)));
+            let variable = match spec.bindings.get(n_keys + number) {
+                Some(binding) if !binding.hidden => format!("{}: ", binding.name),
+                _ => String::new(),
+            };
+            let stream = input.map_or("?", |n| &n.name);
+            format!("{variable}{stream}{condition}{}", quantifier(step))
+        });
+        let keys = bindings.iter().take(n_keys).copied().collect::<Vec<_>>().join(", ");
+        let outputs = spec.outputs.iter().enumerate();
+        let outputs = outputs.map(|(i, o)| output_text(&node.schema, i, &expr_text(o, None, &bindings)));
+        format!(
+            "Match {{ key: [{keys}], steps: {}, within: {} }} [{}]",
+            steps.collect::<Vec<_>>().join(" then "),
+            format_duration(spec.within),
+            outputs.collect::<Vec<_>>().join(", ")
+        )
+    }
+}
+
+/// `card: string`, or with its value `n: int = length(probe)`.
+fn output_text(schema: &Schema, number: usize, value: &str) -> String {
+    let name = column_text(schema, number);
+    match schema.columns.get(number) {
+        Some(column) if *column.name == *value => format!("{name}: {}", column.ty),
+        Some(column) => format!("{name}: {} = {value}", column.ty),
+        None => name,
     }
 }
 

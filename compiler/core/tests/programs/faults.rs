@@ -82,7 +82,6 @@ E0608 `top 3 by amount desc forever` `top` is not carried out yet
     assert_snapshot!(
         faults("stream s = match by card probe: payments[amount < 5.00]{3,} then burst: paymnts within 10m select card"),
         @r#"
-E0603 `match by card probe: payments[amount < 5.00]{3,} then burst: paymnts within 10m` `match` is not carried out yet
 E0203 `paymnts` there is no source, table or stream called `paymnts`
 "#
     );

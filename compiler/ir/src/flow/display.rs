@@ -68,7 +68,7 @@ impl Flow {
                 let time = node.schema.columns.get(node.schema.time).map_or("?", |c| &c.name);
                 format!("watermark {time}{}", disorder_text(*disorder))
             }
-            NodeKind::Match(_) => format!("match {name}"),
+            NodeKind::Match(spec) => format!("match {name} within {}", format_duration(spec.within)),
             NodeKind::Sink(spec) => {
                 let ordered = if spec.ordered { " ordered" } else { "" };
                 format!("sink {name} to {}{ordered}", spec.connector.name)

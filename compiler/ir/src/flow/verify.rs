@@ -1,7 +1,7 @@
 //! Checks that a flow is well formed: inputs stand before their readers, columns exist and have the
 //! types that their readers say. What it finds is a fault in the compiler, not in a program.
 
-use super::{Flow, Node, NodeId, NodeKind, WindowAggregate};
+use super::{Flow, MatchSpec, Node, NodeId, NodeKind, WindowAggregate};
 use crate::expr::{Expr, ExprKind};
 use crate::segment::{Segment, Step};
 use crate::types::{Type, TypeKind};
@@ -72,7 +72,7 @@ impl Flow {
                 _ => Err(format!("#{list} is no list, or the element is missing")),
             },
             NodeKind::AssignTime { .. } | NodeKind::Sink(_) => same_types(&inputs[0], &types),
-            NodeKind::Match(_) => Ok(()),
+            NodeKind::Match(spec) => verify_match(spec, &inputs, &types),
         }
     }
 }
@@ -145,4 +145,30 @@ fn verify_aggregate(aggregate: &WindowAggregate, input: &[Type], output: &[Type]
     }
     expected.extend([Type::TIMESTAMP, Type::TIMESTAMP, Type::TIMESTAMP]);
     same_types(output, &expected)
+}
+
+fn verify_match(spec: &MatchSpec, inputs: &[Vec<Type>], output: &[Type]) -> Result<(), String> {
+    if spec.inputs.len() != inputs.len() {
+        return Err(format!("it describes {} inputs", spec.inputs.len()));
+    }
+    let bindings: Vec<Type> = spec.bindings.iter().map(|b| b.ty.clone()).collect();
+    for (described, columns) in spec.inputs.iter().zip(inputs) {
+        let read = described.keys.iter().chain(described.fields.iter().flatten());
+        if let Some(missing) = read.copied().find(|c| *c >= columns.len()) {
+            return Err(format!("it reads #{missing}, which does not exist"));
+        }
+        for (key, binding) in described.keys.iter().zip(&bindings) {
+            if !fits(&columns[*key], binding) {
+                return Err(format!("its key #{key} is no {binding}"));
+            }
+        }
+    }
+    for step in &spec.steps {
+        let columns = inputs.get(step.input).ok_or("a step has no input")?;
+        let seen: Vec<Type> = columns.iter().chain(&bindings).cloned().collect();
+        step.condition.iter().try_for_each(|c| verify_expr(c, &seen))?;
+    }
+    spec.outputs.iter().try_for_each(|o| verify_expr(o, &bindings))?;
+    let yielded: Vec<Type> = spec.outputs.iter().map(|o| o.ty.clone()).chain([Type::TIMESTAMP]).collect();
+    same_types(&yielded, output)
 }

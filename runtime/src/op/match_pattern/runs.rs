@@ -206,7 +206,7 @@ impl Partition {
             kept.used = true;
             start = start.min(kept.event.time);
             end = end.max(kept.event.time);
-            steps[taken.step].push(kept.event.row.clone());
+            steps[taken.step].push(kept.event.record.clone());
         }
         steps.iter_mut().for_each(|s: &mut Vec<_>| s.reverse());
         let runs = std::mem::take(&mut self.runs);
@@ -274,7 +274,7 @@ impl Partition {
     fn partial(&self, spec: &MatchSpec, key: &[Value], way: Option<&Way>) -> Vec<Value> {
         let mut steps = vec![vec![]; spec.steps.len()];
         for taken in way.into_iter().flat_map(Way::events) {
-            steps[taken.step].push(self.events[(taken.event - self.first) as usize].event.row.clone());
+            steps[taken.step].push(self.events[(taken.event - self.first) as usize].event.record.clone());
         }
         steps.iter_mut().for_each(|s: &mut Vec<_>| s.reverse());
         Found { steps, start: 0, end: 0 }.bindings(spec, key)

@@ -1,0 +1,216 @@
+//! `match …` as the head of a query: its steps and what they read in [`steps`], here what surrounds them.
+//! What this version does not carry out is rejected by name.
+
+mod steps;
+
+use super::rows::RowColumn;
+use super::{Rows, Surroundings, select};
+use crate::check::Checker;
+use crate::errors::{not_yet, patterns as errors};
+use crate::hir;
+use crate::scope::Lookup;
+use millstream_base::{Diagnostics, Span};
+use millstream_ir::expr::Expr;
+use millstream_ir::types::Type;
+use millstream_syntax::ast;
+use steps::Step;
+
+/// The typed pattern and its rows; none if something in it is wrong, which has been reported.
+pub(super) fn check_match(
+    around: Surroundings,
+    query: &ast::Match,
+    span: Span,
+    diagnostics: &mut Diagnostics,
+) -> Option<(hir::Match, Rows)> {
+    let mut checker = PatternChecker { around, diagnostics, inputs: vec![], is_right: true };
+    checker.refuse(query, span);
+    let within = checker.bound(query);
+    let mut steps = vec![];
+    checker.steps_of(&query.pattern, &mut steps);
+    let keys = checker.keys(&query.by);
+    let (rows, first_variable) = checker.rows(keys, &query.by, &steps);
+    let steps = checker.conditions(&steps, &rows, first_variable);
+    if !checker.is_right {
+        return None;
+    }
+    let inputs = checker.inputs.into_iter().map(|input| hir::MatchInput {
+        rows: input.rows,
+        schema: input.columns.schema(),
+        keys: input.keys,
+    });
+    Some((hir::Match { inputs: inputs.collect(), steps, within: within?, span: query.pattern.span }, rows))
+}
+
+struct PatternChecker<'q> {
+    around: Surroundings<'q>,
+    diagnostics: &'q mut Diagnostics,
+    inputs: Vec<Input>,
+    /// Whether all of it can be carried out.
+    is_right: bool,
+}
+
+/// A stream of the pattern.
+struct Input {
+    name: String,
+    rows: hir::Rows,
+    columns: Rows,
+    keys: Vec<Expr>,
+}
+
+/// A key as the match's rows have it.
+struct Key {
+    name: Option<String>,
+    ty: Type,
+    span: Span,
+}
+
+impl PatternChecker<'_> {
+    fn not_yet(&mut self, span: Span, what: &str) {
+        self.is_right = false;
+        self.diagnostics.push(not_yet::in_pattern(span, what));
+    }
+
+    fn fault(&mut self, fault: millstream_base::Diagnostic) {
+        self.is_right = false;
+        self.diagnostics.push(fault);
+    }
+
+    fn checker(&mut self) -> Checker<'_> {
+        Checker::new(self.around.names, self.around.file, self.diagnostics)
+    }
+
+    /// The parts around the pattern that are not carried out.
+    fn refuse(&mut self, query: &ast::Match, span: Span) {
+        let head = span.at_start().to(query.by.first().map_or(query.pattern.span, |k| k.span).at_start());
+        match &query.mode {
+            ast::MatchMode::Consume => {}
+            ast::MatchMode::Overlapping => self.not_yet(head, "overlapping"),
+            ast::MatchMode::All => self.not_yet(head, "all"),
+            ast::MatchMode::OncePer(duration) => {
+                self.checker().check_positive_duration(duration);
+                self.not_yet(head, "once per");
+            }
+            ast::MatchMode::OnceForever => self.not_yet(head, "once forever"),
+        }
+        if let Some(without) = &query.without {
+            self.not_yet(without.span, "without");
+            without.events.iter().for_each(|e| self.stream_of(e));
+        }
+        if let Some(name) = query.reuse.first() {
+            self.not_yet(name.span, "reuse");
+        }
+        if let Some(limit) = &query.limit {
+            self.checker().check_count(limit);
+            self.not_yet(limit.span, "limit");
+        }
+    }
+
+    /// The time that a match may take, in microseconds.
+    fn bound(&mut self, query: &ast::Match) -> Option<i64> {
+        match &query.bound {
+            Some(ast::MatchBound::Within { duration, or_timeout }) => {
+                let within = self.checker().check_positive_duration(duration);
+                if *or_timeout {
+                    self.not_yet(duration.span, "or timeout");
+                }
+                within
+            }
+            Some(ast::MatchBound::Forever) => {
+                self.not_yet(query.pattern.span, "forever");
+                None
+            }
+            None => {
+                self.fault(errors::unbounded(query.pattern.span));
+                None
+            }
+        }
+    }
+
+    /// Checks the partition key in each stream of the pattern.
+    fn keys(&mut self, by: &[ast::Expr]) -> Vec<Key> {
+        let mut keys: Vec<Key> = vec![];
+        let mut inputs = std::mem::take(&mut self.inputs);
+        for expr in by {
+            let mut found: Option<(Type, String)> = None;
+            for input in &mut inputs {
+                let Some(key) = self.key(expr, input) else { continue };
+                match &mut found {
+                    None => found = Some((key.ty.clone(), input.name.clone())),
+                    Some((ty, first)) if ty.kind != key.ty.kind => {
+                        self.fault(errors::key_types_differ(expr.span, (first, ty), (&input.name, &key.ty)));
+                    }
+                    Some((ty, _)) => ty.nullable |= key.ty.nullable,
+                }
+                input.keys.push(key);
+            }
+            let ty = found.map_or(Type::ERROR, |(ty, _)| ty);
+            keys.push(Key { name: select::last_name(expr).map(str::to_string), ty, span: expr.span });
+        }
+        self.inputs = inputs;
+        keys
+    }
+
+    fn key(&mut self, expr: &ast::Expr, input: &Input) -> Option<Expr> {
+        let scope = input.columns.scope();
+        let mut names = vec![];
+        select::bare_names(expr, &mut names);
+        for name in names {
+            let is_param = self.around.names.param(self.around.file, &name.text).is_some();
+            if matches!(scope.lookup(&name.text), Lookup::Missing) && !is_param {
+                self.fault(errors::no_key(name.span, &name.text, &input.name, input.rows.span));
+                return None;
+            }
+        }
+        let key = self.checker().check_expr(&scope, expr, None);
+        self.is_right &= !key.ty.is_error();
+        Some(key)
+    }
+
+    /// The rows of the match, and the number of the first variable among them.
+    fn rows(&mut self, keys: Vec<Key>, by: &[ast::Expr], steps: &[Step]) -> (Rows, usize) {
+        let mut columns: Vec<RowColumn> = vec![];
+        for key in keys {
+            let name = key.name.as_deref().unwrap_or("key");
+            let column = RowColumn::new(name, key.ty, key.span);
+            columns.push(RowColumn { hidden: key.name.is_none(), ..column });
+        }
+        for step in steps {
+            let event = match self.inputs.get(step.input) {
+                Some(input) => event_type(&input.columns),
+                None => Type::ERROR,
+            };
+            let ty = if step.repeats { Type::list(event) } else { event };
+            let (name, span) = match step.variable {
+                Some(name) => (name.text.as_str(), name.span),
+                None => ("event", step.span),
+            };
+            columns.push(RowColumn {
+                hidden: step.variable.is_none(),
+                events: step.repeats,
+                ..RowColumn::new(name, ty, span)
+            });
+        }
+        for (number, column) in columns.iter().enumerate().filter(|(_, c)| !c.hidden) {
+            let first = columns.iter().take(number).find(|c| !c.hidden && c.name == column.name);
+            if let Some(first) = first {
+                self.fault(errors::variable_twice(column.span, &column.name, first.span));
+            }
+        }
+        for name in ["start", "end"] {
+            columns.push(RowColumn {
+                hidden: true,
+                qualifier: Some("match".into()),
+                qualified_only: true,
+                ..RowColumn::new(name, Type::TIMESTAMP, Span::default())
+            });
+        }
+        columns.push(RowColumn { hidden: true, ..RowColumn::new("time", Type::TIMESTAMP, Span::default()) });
+        let time = columns.len() - 1;
+        (Rows { columns, time, facts: Default::default(), known: true }, by.len())
+    }
+}
+
+/// The record that a variable is: the visible columns of its stream.
+fn event_type(columns: &Rows) -> Type {
+    Type::record(columns.visible().map(|(_, c)| (c.name.clone(), c.ty.clone())))
+}

@@ -1,0 +1,244 @@
+//! The steps of a pattern: what is between `match … by` and `within`.
+
+use super::super::head::check_reference;
+use super::super::{Rows, select};
+use super::{Input, PatternChecker};
+use crate::errors::patterns as errors;
+use crate::scope::{Events, Lookup, Scope, ScopeColumn};
+use millstream_base::Span;
+use millstream_ir::expr::Expr;
+use millstream_ir::flow::MatchStep;
+use millstream_ir::types::Type;
+use millstream_ir::value::Value;
+use millstream_syntax::ast;
+
+/// A step of the sequence, its condition not yet checked.
+pub(super) struct Step<'q> {
+    pub variable: Option<&'q ast::Name>,
+    pub input: usize,
+    pub repeats: bool,
+    pub span: Span,
+    condition: Option<&'q ast::Expr>,
+    min: u32,
+    max: Option<u32>,
+}
+
+impl PatternChecker<'_> {
+    /// Adds the steps of a pattern, in order.
+    pub fn steps_of<'q>(&mut self, pattern: &'q ast::Pattern, steps: &mut Vec<Step<'q>>) {
+        match &pattern.kind {
+            ast::PatternKind::Event(event) => self.step(event, (1, Some(1)), false, steps),
+            ast::PatternKind::Sequence { first, rest } => {
+                self.steps_of(first, steps);
+                for link in rest {
+                    if link.contiguity == ast::Contiguity::Next {
+                        self.not_yet(word(link.span, 4), "next");
+                    }
+                    if let Some(within) = &link.within {
+                        self.checker().check_positive_duration(within);
+                        self.not_yet(within.span, "then within");
+                    }
+                    self.steps_of(&link.pattern, steps);
+                }
+            }
+            ast::PatternKind::Repeat { of, quantifier, adjacent, greedy } => {
+                for (place, word) in [(adjacent, "adjacent"), (greedy, "greedy")] {
+                    if let Some(place) = place {
+                        self.not_yet(*place, word);
+                    }
+                }
+                let counts = self.counts(quantifier);
+                match &ungrouped(of).kind {
+                    ast::PatternKind::Event(event) => {
+                        self.step(event, counts.unwrap_or((1, None)), true, steps);
+                    }
+                    _ => {
+                        self.not_yet(pattern.span, "(…) repeated");
+                        self.steps_of(of, steps);
+                    }
+                }
+            }
+            // `a then (b then c)` is `a then b then c`.
+            ast::PatternKind::Group(inner) => self.steps_of(inner, steps),
+            ast::PatternKind::All(parts) => {
+                self.not_yet(pattern.span, "and");
+                parts.iter().for_each(|p| self.steps_of(p, steps));
+            }
+            ast::PatternKind::Any(parts) => {
+                self.not_yet(pattern.span, "or");
+                parts.iter().for_each(|p| self.steps_of(p, steps));
+            }
+            ast::PatternKind::Absent { of, .. } => {
+                self.not_yet(pattern.span, "not");
+                of.events.iter().for_each(|e| self.stream_of(e));
+            }
+            ast::PatternKind::Error => self.is_right = false,
+        }
+    }
+
+    /// Checks that the stream of an event that is not carried out exists.
+    pub fn stream_of(&mut self, event: &ast::Event) {
+        check_reference(self.around, &event.stream, self.diagnostics);
+    }
+
+    fn step<'q>(
+        &mut self,
+        event: &'q ast::Event,
+        (min, max): (u32, Option<u32>),
+        repeats: bool,
+        steps: &mut Vec<Step<'q>>,
+    ) {
+        let (rows, schema) = check_reference(self.around, &event.stream, self.diagnostics);
+        let Some(schema) = schema else {
+            self.is_right = false;
+            return;
+        };
+        let known = self.inputs.iter().position(|i| i.rows.of == rows.of && i.rows.side == rows.side);
+        let input = known.unwrap_or(self.inputs.len());
+        if known.is_none() {
+            let name = event.stream.name();
+            let columns = Rows::of_schema(&schema, &name.text, name.span);
+            self.inputs.push(Input { name: name.text.clone(), rows, columns, keys: vec![] });
+        }
+        steps.push(Step {
+            variable: event.variable.as_ref(),
+            input,
+            repeats,
+            span: event.span,
+            condition: event.condition.as_ref(),
+            min,
+            max,
+        });
+    }
+
+    /// How often a step repeats.
+    fn counts(&mut self, quantifier: &ast::Quantifier) -> Option<(u32, Option<u32>)> {
+        use ast::QuantifierKind::*;
+        let (min, max) = match &quantifier.kind {
+            OneOrMore => return Some((1, None)),
+            ZeroOrMore => {
+                self.not_yet(quantifier.span, "*");
+                return None;
+            }
+            Optional => {
+                self.not_yet(quantifier.span, "?");
+                return None;
+            }
+            Exactly(count) => {
+                let count = self.count(count)?;
+                (count, Some(count))
+            }
+            AtLeast(min) => (self.count(min)?, None),
+            Between(min, max) => {
+                let (min, max) = (self.count(min), self.count(max));
+                (min?, Some(max?))
+            }
+        };
+        if max.is_some_and(|max| max < min) {
+            self.fault(errors::bad_quantifier(quantifier.span, "this repetition ends before it begins"));
+            return None;
+        }
+        Some((min, max))
+    }
+
+    fn count(&mut self, expr: &ast::Expr) -> Option<u32> {
+        let Some(Value::Int(count)) = self.checker().check_constant(expr, &Type::INT) else {
+            self.is_right = false;
+            return None;
+        };
+        let count = u32::try_from(count).ok().filter(|c| *c > 0);
+        if count.is_none() {
+            self.fault(errors::bad_quantifier(expr.span, "this is not a number of events, from 1 up"));
+        }
+        count
+    }
+
+    /// The steps with their conditions, which see the columns of their event and earlier variables.
+    pub fn conditions(&mut self, steps: &[Step], rows: &Rows, first_variable: usize) -> Vec<MatchStep> {
+        let mut checked = vec![];
+        for (number, step) in steps.iter().enumerate() {
+            let condition = step.condition.and_then(|condition| {
+                let scope = self.condition_scope(steps, number, rows, first_variable)?;
+                self.condition(condition, steps, number, &scope)
+            });
+            let n_columns = self.inputs.get(step.input).map_or(0, |i| i.columns.columns.len());
+            let correlated = condition.as_ref().is_some_and(|c| c.columns().iter().any(|c| *c >= n_columns));
+            checked.push(MatchStep {
+                input: step.input,
+                condition,
+                correlated,
+                min: step.min,
+                max: step.max,
+                repeats: step.repeats,
+            });
+        }
+        checked
+    }
+
+    fn condition_scope(
+        &self,
+        steps: &[Step],
+        number: usize,
+        rows: &Rows,
+        first_variable: usize,
+    ) -> Option<Scope> {
+        let step = steps.get(number)?;
+        let columns = &self.inputs.get(step.input)?.columns;
+        let mut scope = columns.scope();
+        for (i, other) in steps.iter().enumerate().take(number + 1) {
+            let events = match (other.repeats, i == number) {
+                (true, true) => Some(Events::SoFar),
+                (true, false) => Some(Events::Some),
+                // Nothing has been taken.
+                (false, true) => continue,
+                (false, false) => None,
+            };
+            let (Some(variable), Some(column)) = (other.variable, rows.columns.get(first_variable + i))
+            else {
+                continue;
+            };
+            let place = columns.columns.len() + first_variable + i;
+            scope.add_column(
+                ScopeColumn::new(variable.text.as_str(), place, column.ty.clone(), variable.span)
+                    .events(events),
+            );
+        }
+        Some(scope)
+    }
+
+    fn condition(
+        &mut self,
+        condition: &ast::Expr,
+        steps: &[Step],
+        number: usize,
+        scope: &Scope,
+    ) -> Option<Expr> {
+        let mut names = vec![];
+        select::bare_names(condition, &mut names);
+        for name in names {
+            let later = steps.iter().skip(number).filter_map(|s| s.variable).find(|v| v.text == name.text);
+            if let Some(variable) = later
+                && matches!(scope.lookup(&name.text), Lookup::Missing)
+            {
+                self.fault(errors::not_bound_yet(name.span, &name.text, variable.span));
+                return None;
+            }
+        }
+        let (condition, _) = self.checker().check_condition(scope, condition);
+        self.is_right &= !condition.ty.is_error();
+        Some(condition)
+    }
+}
+
+/// The pattern without parentheses around it.
+fn ungrouped(pattern: &ast::Pattern) -> &ast::Pattern {
+    match &pattern.kind {
+        ast::PatternKind::Group(inner) => ungrouped(inner),
+        _ => pattern,
+    }
+}
+
+/// The first letters of a place.
+fn word(span: Span, length: u32) -> Span {
+    Span { end: span.end.min(span.start + length), ..span }
+}

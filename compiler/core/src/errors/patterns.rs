@@ -1,0 +1,73 @@
+//! E05: sequence patterns.
+
+use millstream_base::codes::*;
+use millstream_base::{Diagnostic, Span};
+use millstream_ir::types::Type;
+
+pub fn unbounded(pattern: Span) -> Diagnostic {
+    Diagnostic::new(E0501, pattern, "this pattern has no bound: what it began could wait for ever")
+        .label("no `within` behind it")
+        .fix("bound it", pattern.at_end(), "\n  within 10m")
+}
+
+/// A variable, or key, of the same name twice.
+pub fn variable_twice(span: Span, name: &str, first: Span) -> Diagnostic {
+    Diagnostic::new(E0502, span, format!("`{name}` is defined twice in this pattern"))
+        .label("defined again")
+        .also(first, "first here")
+        .help("call one of them something else")
+}
+
+pub fn not_bound_yet(span: Span, name: &str, defined: Span) -> Diagnostic {
+    let fault =
+        Diagnostic::new(E0503, span, format!("`{name}` is not known yet when this condition is checked"));
+    let fault = if defined == span { fault } else { fault.also(defined, "bound only here") };
+    fault.label("no event yet").help(
+        "a condition sees the columns of its own event bare, and the variables of earlier steps by name",
+    )
+}
+
+/// A repeated variable used as one event.
+pub fn list_as_event(span: Span, name: &str, field: &str) -> Diagnostic {
+    Diagnostic::new(E0504, span, format!("`{name}` is repeated, so it is a list of events"))
+        .label(format!("which one's `{field}`?"))
+        .fix("take the first", span, format!("first({name})"))
+        .fix("take the last", span, format!("last({name})"))
+        .help(format!("or all of them: `sum({name}.{field})`, `[x.{field} for x in {name}]`"))
+}
+
+pub fn bad_quantifier(span: Span, what: &str) -> Diagnostic {
+    Diagnostic::new(E0505, span, what.to_string())
+        .label("counts nothing")
+        .help("write `{3}`, `{2,}` or `{2,5}`: at least one event, and no fewer at most than at least")
+}
+
+/// A stream of the pattern whose events do not have the key.
+pub fn no_key(span: Span, name: &str, stream: &str, read: Span) -> Diagnostic {
+    Diagnostic::new(E0506, span, format!("the events of `{stream}` have no `{name}` to be told apart by"))
+        .label(format!("not a column of `{stream}`"))
+        .also(read, "read here")
+        .help(format!(
+            "give it one in a stream in front: `stream keyed = from {stream} let {name} = …`, and match `keyed`"
+        ))
+}
+
+/// A key that is of one type in one stream and of another in the next.
+pub fn key_types_differ(span: Span, here: (&str, &Type), there: (&str, &Type)) -> Diagnostic {
+    let ((first, first_ty), (other, other_ty)) = (here, there);
+    Diagnostic::new(
+        E0507,
+        span,
+        format!("this key is `{first_ty}` in `{first}` and `{other_ty}` in `{other}`"),
+    )
+    .label("must be of one type")
+    .help(format!("convert it in a stream in front: `stream converted = from {other} let … = …`"))
+}
+
+/// Values of several repeated variables in one call.
+pub fn several_variables(span: Span, names: &[&str]) -> Diagnostic {
+    let names: Vec<String> = names.iter().map(|n| format!("`{n}`")).collect();
+    Diagnostic::new(E0508, span, format!("which event of {} belongs to which?", names.join(" and ")))
+        .label("speaks of several lists")
+        .help("take the values of one variable at a time, and combine the results")
+}
