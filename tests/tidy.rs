@@ -16,7 +16,9 @@ fn files(folders: &[&str], extension: &str) -> Vec<PathBuf> {
     fn walk(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) {
         let Ok(entries) = std::fs::read_dir(folder) else { return };
         for path in entries.flatten().map(|e| e.path()) {
-            if path.is_dir() {
+            if path.is_dir() && path.ends_with("target") {
+                // What the fuzz targets are built into.
+            } else if path.is_dir() {
                 walk(&path, extension, found);
             } else if path.extension().is_some_and(|e| e == extension) {
                 found.push(path);
