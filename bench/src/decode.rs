@@ -2,7 +2,7 @@
 
 use crate::data::Bids;
 use crate::limits::decode::{self, Columns};
-use crate::measure::compare;
+use crate::measure::{Cpu, Effort, Job, compare};
 use millstream_base::Span;
 use millstream_ir::column::{ColumnData, Heap};
 use millstream_ir::flow::{ConnectorSpec, Encoding, FieldSpec, FormatSpec, SourceSpec};
@@ -18,18 +18,18 @@ const N_ROWS: usize = 1250;
 /// The block is decoded this often in a round.
 const REPEAT: usize = 400;
 
-pub fn measure() {
+pub fn measure(effort: &Effort) {
     if !decode::is_supported() {
         println!("the hand-written decoders need AVX2");
         return;
     }
     let bids = Bids::new(N_ROWS, 100_000, 3_600_000_000);
     let json = block(bids.json(N_ROWS));
-    compare_both("JSON lines, all 7 fields", &json, decode::json::<true>, "json", &ALL);
-    compare_both("JSON lines, 3 of 7 fields", &json, decode::json::<false>, "json", &THREE);
+    compare_both(effort, "JSON lines, all 7 fields", &json, decode::json::<true>, "json", &ALL);
+    compare_both(effort, "JSON lines, 3 of 7 fields", &json, decode::json::<false>, "json", &THREE);
     let csv = block(bids.csv(N_ROWS));
-    compare_both("CSV, all 7 fields", &csv, decode::csv::<true>, "csv", &ALL);
-    compare_both("CSV, 3 of 7 fields", &csv, decode::csv::<false>, "csv", &THREE);
+    compare_both(effort, "CSV, all 7 fields", &csv, decode::csv::<true>, "csv", &ALL);
+    compare_both(effort, "CSV, 3 of 7 fields", &csv, decode::csv::<false>, "csv", &THREE);
 }
 
 const ALL: [usize; 7] = [0, 1, 2, 3, 4, 5, 6];
@@ -44,6 +44,7 @@ fn block(mut bytes: Vec<u8>) -> (Heap, usize) {
 }
 
 fn compare_both(
+    effort: &Effort,
     name: &str,
     (block, len): &(Heap, usize),
     by_hand: impl Fn(&[u8], usize, &mut Columns),
@@ -56,11 +57,13 @@ fn compare_both(
         by_hand(block, *len, &mut columns);
         checksum(&columns)
     };
-    compare(name, N_ROWS * REPEAT, 1.5, repeated(by_hand), repeated(|| engine.decode(block, *len)));
+    let times = effort.of(REPEAT);
+    let job = Job { name, n_events: N_ROWS * times, cpu: Cpu::Thread, target: 2.0 };
+    compare(effort, job, repeated(times, by_hand), repeated(times, || engine.decode(block, *len)));
 }
 
-fn repeated(mut once: impl FnMut() -> u64) -> impl FnMut() -> u64 {
-    move || (0..REPEAT).fold(0, |sum, _| sum.wrapping_add(once()))
+fn repeated(times: usize, mut once: impl FnMut() -> u64) -> impl FnMut() -> u64 {
+    move || (0..times).fold(0, |sum, _| sum.wrapping_add(once()))
 }
 
 /// Of the last row, and the number of rows.

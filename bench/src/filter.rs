@@ -2,7 +2,7 @@
 
 use crate::data::Bids;
 use crate::limits::filter::{Scratch, filter_project};
-use crate::measure::compare;
+use crate::measure::{Cpu, Effort, Job, compare};
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
 use millstream_ir::column::{Bitmap, Column, ColumnData};
 use millstream_ir::engine::{Engine, SegmentKernel};
@@ -19,29 +19,31 @@ const LEAST: i64 = 5_000_000;
 const ROWS: usize = 16 * BATCH_ROWS;
 const TIMES: usize = 100;
 
-pub fn measure() {
+pub fn measure(effort: &Effort) {
     let bids = Bids::new(ROWS, 100_000, 3_600_000_000);
     let plain = batches(&bids, 0);
     let some_null = batches(&bids, 100);
-    run::<123>("filter, project 4 columns, 0.4 % pass", &bids, &plain, 2.0, false);
-    run::<2>("filter, project 4 columns, 25 % pass", &bids, &plain, 1.9, false);
-    run::<2>("same, columns that may be null, none is", &bids, &plain, 1.9, true);
+    run::<123>(effort, "filter, project 4 columns, 0.4 % pass", &bids, &plain, false);
+    run::<2>(effort, "filter, project 4 columns, 25 % pass", &bids, &plain, false);
+    run::<2>(effort, "same, columns that may be null, none is", &bids, &plain, true);
     let mut segment = compile(2, true);
     let mut kept = 0;
-    let before = crate::measure::thread_cpu_nanos();
-    for _ in 0..TIMES {
+    let before = Cpu::Thread.nanos();
+    let times = effort.of(TIMES);
+    for _ in 0..times {
         kept += some_null.iter().map(|b| segment.run(b).batch.n_rows).sum::<usize>();
     }
-    let nanos = (crate::measure::thread_cpu_nanos() - before) / (ROWS * TIMES) as f64;
+    let nanos = (Cpu::Thread.nanos() - before) / (ROWS * times) as f64;
     println!("same, 1 % null: engine {nanos:.2} ns ({kept} rows)");
 }
 
-fn run<const M: u64>(name: &str, bids: &Bids, batches: &[Batch], target: f64, nullable: bool) {
+fn run<const M: u64>(effort: &Effort, name: &str, bids: &Bids, batches: &[Batch], nullable: bool) {
+    let times = effort.of(TIMES);
     let mut scratch = Scratch::new(BATCH_ROWS);
     let mut segment = compile(M as i64, nullable);
     let limit = || {
         let mut sum = 0;
-        for _ in 0..TIMES {
+        for _ in 0..times {
             for first in (0..ROWS).step_by(BATCH_ROWS) {
                 let cut = |column: &'static str| {
                     let column = match column {
@@ -61,7 +63,7 @@ fn run<const M: u64>(name: &str, bids: &Bids, batches: &[Batch], target: f64, nu
     };
     let engine = || {
         let mut sum = 0;
-        for _ in 0..TIMES {
+        for _ in 0..times {
             for batch in batches {
                 let output = segment.run(batch).batch;
                 let last = |c: &Arc<Column>| match &c.data {
@@ -73,7 +75,8 @@ fn run<const M: u64>(name: &str, bids: &Bids, batches: &[Batch], target: f64, nu
         }
         sum
     };
-    compare(name, ROWS * TIMES, target, limit, engine);
+    let job = Job { name, n_events: ROWS * times, cpu: Cpu::Thread, target: 2.0 };
+    compare(effort, job, limit, engine);
 }
 
 /// The bids in batches; of `nulls` rows about one is null, in each column.

@@ -1,24 +1,58 @@
 //! Measures the engine beside hand-written Rust for the same job, in one process and minute.
 //!
-//! `cargo run --release -p millstream-bench` runs everything; further words choose subjects by name.
+//! `cargo run --release -p millstream-bench` runs everything; further words choose subjects by name,
+//! and `--quick` makes the jobs so small that their times mean nothing and only their answers count.
 
+mod compile;
 mod data;
 mod decode;
+mod end_to_end;
 mod filter;
 mod limits;
 mod measure;
+mod startup;
+mod tumbling;
+
+use measure::Effort;
 
 /// A subject: its name and what measures it.
-type Subject = (&'static str, fn());
+type Subject = (&'static str, fn(&Effort));
 
-const SUBJECTS: &[Subject] = &[("decode", decode::measure), ("filter", filter::measure)];
+const SUBJECTS: &[Subject] = &[
+    ("filter", filter::measure),
+    ("tumbling", tumbling::measure),
+    ("decode", decode::measure),
+    ("end_to_end", end_to_end::measure),
+    ("compile", compile::measure),
+    ("startup", startup::measure),
+];
 
 fn main() {
-    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let (options, wanted): (Vec<_>, Vec<_>) = words.into_iter().partition(|word| word.starts_with('-'));
+    let names: Vec<&str> = SUBJECTS.iter().map(|(name, _)| *name).collect();
+    if options.iter().any(|o| o != "--quick") || wanted.iter().any(|w| !names.contains(&w.as_str())) {
+        eprintln!("usage: millstream-bench [--quick] [SUBJECT...]; subjects: {}", names.join(" "));
+        std::process::exit(64);
+    }
+    let effort = if options.is_empty() { Effort::full() } else { Effort::quick() };
     for (name, measure) in SUBJECTS {
         if wanted.is_empty() || wanted.iter().any(|w| w == name) {
             println!("# {name}");
-            measure();
+            measure(&effort);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The engine's answers must be those of the hand-written code, or `compare` panics.
+    #[test]
+    fn all_subjects_run_and_give_the_answers_of_their_limits() {
+        for (_, measure) in SUBJECTS {
+            measure(&Effort::quick());
         }
     }
 }

@@ -2,78 +2,94 @@
 
 use std::hint::black_box;
 
-/// Rounds that count, after one to warm up; BENCH_ROUNDS sets another number.
-const ROUNDS: usize = 7;
+/// How much is done.
+pub struct Effort {
+    /// Rounds that count, after one to warm up; BENCH_ROUNDS sets another number.
+    pub rounds: usize,
+    /// By how much jobs are made smaller.
+    shrink: usize,
+}
 
-/// One line of the table: the hand-written limit beside the engine.
-pub struct Comparison {
-    pub name: String,
-    /// Nanoseconds of CPU time per event: medians.
-    pub limit: f64,
-    pub engine: f64,
-    /// Engine / limit: the median of the rounds, the least and the greatest.
-    pub ratio: [f64; 3],
-    /// What is asked for.
+impl Effort {
+    pub fn full() -> Effort {
+        let rounds = std::env::var("BENCH_ROUNDS").ok().and_then(|r| r.parse().ok()).unwrap_or(7);
+        Effort { rounds, shrink: 1 }
+    }
+
+    pub fn quick() -> Effort {
+        Effort { rounds: 1, shrink: 100 }
+    }
+
+    /// Of this many, how many there are to be: at least one.
+    pub fn of(&self, n: usize) -> usize {
+        (n / self.shrink).max(1)
+    }
+}
+
+/// Which time is measured.
+#[derive(Clone, Copy)]
+pub enum Cpu {
+    /// That of this thread: other load on the machine counts little.
+    Thread,
+    /// That of all threads of the process.
+    Process,
+}
+
+impl Cpu {
+    pub fn nanos(self) -> f64 {
+        let clock = match self {
+            Cpu::Thread => libc::CLOCK_THREAD_CPUTIME_ID,
+            Cpu::Process => libc::CLOCK_PROCESS_CPUTIME_ID,
+        };
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: the pointer is to a timespec of ours.
+        unsafe { libc::clock_gettime(clock, &mut time) };
+        time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
+    }
+}
+
+/// A job done in two ways.
+pub struct Job<'a> {
+    pub name: &'a str,
+    pub n_events: usize,
+    pub cpu: Cpu,
+    /// The ratio that is asked for.
     pub target: f64,
 }
 
-/// Runs both in turn. Each gives a checksum of its answer; they must agree.
+/// Runs both in turn and prints a line. Each gives a checksum of its answer; they must agree.
 ///
 /// # Panics
 /// If the answers differ: a fast wrong answer is no measurement.
-pub fn compare(
-    name: &str,
-    n_events: usize,
-    target: f64,
-    mut limit: impl FnMut() -> u64,
-    mut engine: impl FnMut() -> u64,
-) -> Comparison {
-    let rounds = std::env::var("BENCH_ROUNDS").ok().and_then(|r| r.parse().ok()).unwrap_or(ROUNDS);
+pub fn compare(effort: &Effort, job: Job, mut limit: impl FnMut() -> u64, mut engine: impl FnMut() -> u64) {
     let mut times: Vec<[f64; 2]> = vec![];
-    for round in 0..=rounds {
-        let (a, first) = timed(&mut limit);
-        let (b, second) = timed(&mut engine);
-        assert_eq!(first, second, "{name}: the engine's answer differs from the limit's");
+    for round in 0..=effort.rounds {
+        let (a, first) = timed(job.cpu, &mut limit);
+        let (b, second) = timed(job.cpu, &mut engine);
+        assert_eq!(first, second, "{}: the engine's answer differs from the limit's", job.name);
         if round > 0 {
-            times.push([a / n_events as f64, b / n_events as f64]);
+            times.push([a / job.n_events as f64, b / job.n_events as f64]);
         }
     }
-    let median = |mut values: Vec<f64>| {
-        values.sort_by(f64::total_cmp);
-        [values[values.len() / 2], values[0], values[values.len() - 1]]
-    };
-    let comparison = Comparison {
-        name: name.into(),
-        limit: median(times.iter().map(|t| t[0]).collect())[0],
-        engine: median(times.iter().map(|t| t[1]).collect())[0],
-        ratio: median(times.iter().map(|t| t[1] / t[0]).collect()),
-        target,
-    };
-    comparison.print();
-    comparison
+    let [limit, _, _] = spread(times.iter().map(|t| t[0]));
+    let [engine, _, _] = spread(times.iter().map(|t| t[1]));
+    let [median, least, greatest] = spread(times.iter().map(|t| t[1] / t[0]));
+    let verdict = if median <= job.target { "" } else { "  over the target" };
+    println!(
+        "{:<44} limit {limit:7.2} ns  engine {engine:7.2} ns  ratio {median:5.2} ({least:.2}–{greatest:.2}), target {:.1}{verdict}",
+        job.name, job.target
+    );
 }
 
-impl Comparison {
-    fn print(&self) {
-        let [median, least, greatest] = self.ratio;
-        let verdict = if median <= self.target { "" } else { "  over the target" };
-        println!(
-            "{:<44} limit {:7.2} ns  engine {:7.2} ns  ratio {median:5.2} ({least:.2}–{greatest:.2}), target {:.1}{verdict}",
-            self.name, self.limit, self.engine, self.target
-        );
-    }
+/// Median, least and greatest.
+pub fn spread(values: impl Iterator<Item = f64>) -> [f64; 3] {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    [values[values.len() / 2], values[0], values[values.len() - 1]]
 }
 
-fn timed(job: &mut impl FnMut() -> u64) -> (f64, u64) {
-    let before = thread_cpu_nanos();
+fn timed(cpu: Cpu, job: &mut impl FnMut() -> u64) -> (f64, u64) {
+    let before = cpu.nanos();
     let answer = black_box(job());
-    (thread_cpu_nanos() - before, answer)
-}
-
-/// CPU time of this thread: other load on the machine counts little.
-pub fn thread_cpu_nanos() -> f64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the pointer is to a timespec of ours.
-    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
-    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
+    (cpu.nanos() - before, answer)
 }
