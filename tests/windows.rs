@@ -68,7 +68,7 @@ fn run(engine: &dyn Engine, flow: &Flow, rows: &[Vec<Value>], disorder: i64, siz
         let part = &rows[first..first + n];
         let times: Vec<i64> = part.iter().map(|row| time_of(row)).collect();
         let mut late = vec![];
-        generator.observe(&times, &mut late);
+        generator.observe(&times, 0, &mut late);
         operator.step(0, Message::Batch(batch(&types, part, first as u64, late)), &mut output);
         operator.step(0, Message::Watermark(generator.watermark()), &mut output);
         first += n;
@@ -203,7 +203,7 @@ proptest! {
 
         let times: Vec<i64> = rows.iter().map(|row| time_of(row)).collect();
         let mut late = vec![];
-        WatermarkGenerator::new(disorder).observe(&times, &mut late);
+        WatermarkGenerator::new(disorder).observe(&times, 0, &mut late);
         let in_time = rows.iter().enumerate().filter(|(i, _)| late.binary_search(&(*i as u32)).is_err());
         let in_time: Vec<Vec<Value>> = in_time.map(|(_, row)| row.clone()).collect();
         let (expected, n_failed) = reference_windows(&spec, &in_time);

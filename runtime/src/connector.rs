@@ -41,19 +41,19 @@ pub struct Surroundings {
 }
 
 /// The partitions of a source, in a fixed order.
-pub fn partitions(spec: &ConnectorSpec, around: &Surroundings) -> Result<Vec<Partition>, Diagnostic> {
+pub fn partitions(spec: &ConnectorSpec, around: &Surroundings) -> Result<Vec<Partition>, Box<Diagnostic>> {
     match &*spec.name {
         "file" => file::partitions(spec, around),
-        _ => Err(errors::connector_not_in_this_build(spec)),
+        _ => Err(Box::new(errors::connector_not_in_this_build(spec))),
     }
 }
 
 /// What a sink writes to.
-pub fn writer(spec: &ConnectorSpec, around: &Surroundings) -> Result<Box<dyn Write + Send>, Diagnostic> {
+pub fn writer(spec: &ConnectorSpec, around: &Surroundings) -> Result<Box<dyn Write + Send>, Box<Diagnostic>> {
     match &*spec.name {
         "file" => file::writer(spec, around),
         "stdout" => Ok(Box::new(std::io::stdout())),
-        _ => Err(errors::connector_not_in_this_build(spec)),
+        _ => Err(Box::new(errors::connector_not_in_this_build(spec))),
     }
 }
 

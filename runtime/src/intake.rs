@@ -94,8 +94,8 @@ impl Intake {
             let address = *address;
             let arrived = match feed {
                 _ if sources[address.source].is_past_until(address.partition) => Ok(None),
-                Feed::Ahead(reader) => reader.next(),
-                Feed::Inline(reader) => reader.next(),
+                Feed::Ahead(reader) => reader.next_block(),
+                Feed::Inline(reader) => reader.next_block(),
                 Feed::Live => Ok(None),
             };
             return self.answer(address, false, arrived);

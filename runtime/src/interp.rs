@@ -84,11 +84,14 @@ impl SegmentKernel for InterpretedSegment {
     }
 }
 
+/// The rows of windows in their order: by start, then by key.
+type Windows<'a> = BTreeMap<i64, BTreeMap<Vec<Value>, Vec<(i64, &'a [Value])>>>;
+
 /// What a window aggregation gives for rows in their total order, none of them late; the last column is
 /// the event time. Maps of lists, and each aggregate from the definition. Also counts the rows that fail.
 pub fn reference_windows(spec: &WindowAggregate, rows: &[Vec<Value>]) -> (Vec<Vec<Value>>, usize) {
     let WindowAssigner::Tumbling { size, offset } = spec.window;
-    let mut windows: BTreeMap<i64, BTreeMap<Vec<Value>, Vec<(i64, &[Value])>>> = BTreeMap::new();
+    let mut windows = Windows::new();
     for row in rows {
         let Some(Value::Timestamp(time)) = row.last() else { continue };
         let key = spec.keys.iter().map(|k| row[*k].clone()).collect();

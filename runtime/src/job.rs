@@ -51,7 +51,7 @@ pub fn run(
     options: Options,
 ) -> Result<Report, Broken> {
     let started = options.clock.now();
-    let broken = |diagnostic| Broken { diagnostic: Box::new(diagnostic), report: Report::default() };
+    let broken = |diagnostic| Broken { diagnostic, report: Report::default() };
     let (mut job, mut intake) = Job::open(flow, compiled, files, options).map_err(broken)?;
     let ended = job.work(&mut intake).and_then(|()| job.flush());
     let stopped = match ended {
@@ -131,7 +131,7 @@ impl<'a> Job<'a> {
         compiled: &dyn Compiled,
         files: &'a SourceMap,
         options: Options,
-    ) -> Result<(Job<'a>, Intake), Diagnostic> {
+    ) -> Result<(Job<'a>, Intake), Box<Diagnostic>> {
         let mut job = Job { flow, files, nodes: vec![], sources: vec![], n_written: 0, options };
         let mut partitions = vec![];
         for id in flow.ids() {
@@ -181,7 +181,7 @@ impl<'a> Job<'a> {
         id: NodeId,
         spec: &Arc<SourceSpec>,
         readers: &mut Vec<(Address, bool, PartitionReader)>,
-    ) -> Result<(), Diagnostic> {
+    ) -> Result<(), Box<Diagnostic>> {
         let partitions = connector::partitions(&spec.connector, &self.options.around)?;
         let effective = Arc::new(SourceSpec {
             format: spec.format.clone().or_else(|| format_of(&spec.connector)),
@@ -205,7 +205,7 @@ impl<'a> Job<'a> {
         Ok(())
     }
 
-    fn open_sink(&self, id: NodeId, spec: &SinkSpec) -> Result<Sink, Diagnostic> {
+    fn open_sink(&self, id: NodeId, spec: &SinkSpec) -> Result<Sink, Box<Diagnostic>> {
         let node = self.flow.node(id);
         let is_stdout = &*spec.connector.name == "stdout";
         let format = spec.format.clone().or_else(|| format_of(&spec.connector));
@@ -216,7 +216,7 @@ impl<'a> Job<'a> {
         Ok(Sink::new(encoder, writer, SinkReport { name: node.name.clone(), rows: 0 }))
     }
 
-    fn open_sideline(&self, id: NodeId) -> Result<Option<Sideline>, Diagnostic> {
+    fn open_sideline(&self, id: NodeId) -> Result<Option<Sideline>, Box<Diagnostic>> {
         let OnError::Sideline(connector) = &self.flow.node(id).on_error else { return Ok(None) };
         let schema = op::errors::error_schema();
         let spec = SinkSpec { connector: connector.clone(), format: None, ordered: false };

@@ -67,7 +67,7 @@ impl PartitionReader {
     }
 
     /// The next rows; none at the end of the input, or when reading is to stop.
-    pub fn next(&mut self) -> io::Result<Option<Block>> {
+    pub fn next_block(&mut self) -> io::Result<Option<Block>> {
         while !self.ended && !self.stop.load(Ordering::Relaxed) {
             let mut block = self.free_block();
             let Some(bytes) = Arc::get_mut(&mut block) else { continue };
@@ -152,7 +152,7 @@ impl Prefetched {
         Prefetched { blocks }
     }
 
-    pub fn next(&mut self) -> io::Result<Option<Block>> {
+    pub fn next_block(&mut self) -> io::Result<Option<Block>> {
         // A reader that is gone has sent its end before.
         self.blocks.recv().map_or(Ok(None), |(_, next)| next)
     }
@@ -162,7 +162,7 @@ impl Prefetched {
 pub fn spawn(number: usize, mut reader: PartitionReader, sender: SyncSender<Arrival>) {
     tokio::task::spawn_blocking(move || {
         loop {
-            let next = reader.next();
+            let next = reader.next_block();
             let last = !matches!(next, Ok(Some(_)));
             if sender.send((number, next)).is_err() || last {
                 return;

@@ -23,7 +23,7 @@ pub fn filter_project<const M: u64, const LEAST: i64>(
     let Scratch { mask, selection, columns } = scratch;
     let mask = &mut mask[..price.len()];
     for ((pass, price), auction) in mask.iter_mut().zip(price).zip(auction) {
-        *pass = ((*price > LEAST) & (*auction as u64 % M == 0)) as u8;
+        *pass = ((*price > LEAST) & (*auction as u64).is_multiple_of(M)) as u8;
     }
     let mut n = 0;
     for (row, pass) in mask.iter().enumerate() {

@@ -1,5 +1,5 @@
-//! The faces in which diagnostics are shown: [`full`] for people at a terminal, [`concise`] for one line
-//! each, [`json`] for tools. All read the same [`Diagnostic`]s; a test renders every case in all three.
+//! The faces in which diagnostics are shown: [`full()`] for people at a terminal, [`concise`] for one line
+//! each, [`json()`] for tools. All read the same [`Diagnostic`]s; a test renders every case in all three.
 //!
 //! Spans that lie outside their file or inside a character are moved to the nearest place that exists, so
 //! a renderer never fails.

@@ -1,7 +1,7 @@
 //! The waist of Millstream: what compile time and run time share, as data only.
 //!
 //! The compiler ends in a [`flow::Flow`]; the runtime begins with one. Neither knows the other.
-//! Reading order: [`types`], [`value`], [`buffer`], [`column`], [`batch`]: what data is;
+//! Reading order: [`types`], [`value`], [`buffer`], [`mod@column`], [`batch`]: what data is;
 //! [`text`]: how values are written and read; [`expr`], [`eval`], [`segment`], [`aggregate`], [`flow`]: what is done with it;
 //! [`catalog`], [`engine`]: where functions and machine code come in as values.
 

@@ -16,7 +16,7 @@ use text::TextTest;
 
 /// How a kernel computes its values.
 pub enum Recipe {
-    Text(TextTest),
+    Text(Box<TextTest>),
     Call(Call),
     Reference,
 }
@@ -33,7 +33,7 @@ pub struct Call {
 impl Recipe {
     pub fn of(expr: &Expr) -> Recipe {
         if let Some(test) = TextTest::of(expr) {
-            return Recipe::Text(test);
+            return Recipe::Text(Box::new(test));
         }
         match &expr.kind {
             ExprKind::Call { function, arguments } => match Call::of(function, arguments) {

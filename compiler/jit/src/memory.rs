@@ -200,7 +200,7 @@ pub fn validity(nulls: &[u8]) -> Option<Bitmap> {
     }
     let mut bitmap = Bitmap { words, len: nulls.len() };
     bitmap.words.iter_mut().for_each(|w| *w = !*w);
-    if nulls.len() % 64 != 0
+    if !nulls.len().is_multiple_of(64)
         && let Some(last) = bitmap.words.last_mut()
     {
         *last &= (1 << (nulls.len() % 64)) - 1;

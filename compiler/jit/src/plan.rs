@@ -33,7 +33,7 @@ pub enum ColumnSource {
 }
 
 pub enum Stage {
-    Kernel(Kernel),
+    Kernel(Box<Kernel>),
     Loop(Loop),
 }
 

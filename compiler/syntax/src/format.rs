@@ -33,7 +33,7 @@ pub fn format(file: FileId, text: &str) -> Result<String, Vec<Diagnostic>> {
     format_parsed(file, text, crate::parse)
 }
 
-/// As [`format`], for files in which `fn` and `aggregate` may lack a body.
+/// As [`format()`], for files in which `fn` and `aggregate` may lack a body.
 pub fn format_declarations(file: FileId, text: &str) -> Result<String, Vec<Diagnostic>> {
     format_parsed(file, text, crate::parse_declarations)
 }

@@ -30,7 +30,7 @@ impl Packing {
     }
 }
 
-pub fn partitions(spec: &ConnectorSpec, around: &Surroundings) -> Result<Vec<Partition>, Diagnostic> {
+pub fn partitions(spec: &ConnectorSpec, around: &Surroundings) -> Result<Vec<Partition>, Box<Diagnostic>> {
     let path = text_option(spec, "path");
     if path == "-" {
         let open: Open = Box::new(|| Ok(Box::new(io::stdin())));
@@ -44,21 +44,29 @@ pub fn partitions(spec: &ConnectorSpec, around: &Surroundings) -> Result<Vec<Par
     paths.into_iter().map(|path| partition(spec, path, around)).collect()
 }
 
-fn matching(spec: &ConnectorSpec, pattern: &str, around: &Surroundings) -> Result<Vec<PathBuf>, Diagnostic> {
+fn matching(
+    spec: &ConnectorSpec,
+    pattern: &str,
+    around: &Surroundings,
+) -> Result<Vec<PathBuf>, Box<Diagnostic>> {
     let full = resolve(pattern, around);
     let found = glob::glob(&full.to_string_lossy()).map_err(|e| errors::bad_glob(spec, pattern, e.msg))?;
     let mut paths: Vec<PathBuf> = found.filter_map(Result::ok).filter(|p| !p.is_dir()).collect();
     paths.sort();
     if paths.is_empty() {
-        return Err(errors::no_file_matches(spec, &full));
+        return Err(Box::new(errors::no_file_matches(spec, &full)));
     }
     Ok(paths)
 }
 
-fn partition(spec: &ConnectorSpec, path: PathBuf, around: &Surroundings) -> Result<Partition, Diagnostic> {
+fn partition(
+    spec: &ConnectorSpec,
+    path: PathBuf,
+    around: &Surroundings,
+) -> Result<Partition, Box<Diagnostic>> {
     let facts = std::fs::metadata(&path).map_err(|e| errors::cannot_open(spec, &path, &e))?;
     if facts.is_dir() {
-        return Err(errors::is_a_directory(spec, &path));
+        return Err(Box::new(errors::is_a_directory(spec, &path)));
     }
     // Opened once now, so that a file that may not be read is reported before anything runs.
     let file = File::open(&path).map_err(|e| errors::cannot_open(spec, &path, &e))?;
@@ -66,7 +74,7 @@ fn partition(spec: &ConnectorSpec, path: PathBuf, around: &Surroundings) -> Resu
     let packing = Packing::of(&path);
     let follow = flag_option(spec, "follow");
     if follow && packing != Packing::None {
-        return Err(errors::cannot_follow_packed(spec, &path));
+        return Err(Box::new(errors::cannot_follow_packed(spec, &path)));
     }
     let stop = around.stop.clone();
     let open: Open = Box::new(move || {
@@ -82,7 +90,7 @@ fn partition(spec: &ConnectorSpec, path: PathBuf, around: &Surroundings) -> Resu
     Ok(Partition { name, size, live: follow || is_pipe, open })
 }
 
-pub fn writer(spec: &ConnectorSpec, around: &Surroundings) -> Result<Box<dyn Write + Send>, Diagnostic> {
+pub fn writer(spec: &ConnectorSpec, around: &Surroundings) -> Result<Box<dyn Write + Send>, Box<Diagnostic>> {
     let text = text_option(spec, "path");
     if text == "-" {
         return Ok(Box::new(io::stdout()));

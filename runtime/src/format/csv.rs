@@ -201,10 +201,10 @@ fn values(syntax: Syntax, record: &[u8], header: &Header, fields: &[Field]) -> R
 fn cell_value(field: &Field, cell: &Cell) -> Result<Value, String> {
     let is_text = field.spec.ty.is_text();
     if !cell.text.is_empty() || (is_text && cell.quoted) {
-        return field.from_text(&cell.text);
+        return field.value_of_text(&cell.text);
     }
     match field.absent() {
-        Err(_) if is_text => field.from_text(""),
+        Err(_) if is_text => field.value_of_text(""),
         Err(_) => Err(field.reason("it is empty")),
         absent => absent,
     }
@@ -266,7 +266,8 @@ impl Decoder for CsvDecoder {
                 if let (true, Some(fast)) = (padded, &mut self.fast) {
                     let rows = records.iter().enumerate().map(readable);
                     let rows = rows.enumerate().fold(0, |mask, (i, readable)| mask | (readable as u64) << i);
-                    read = fast.read(self.level, block, records, rows, &mut columns, first_row, &self.fields);
+                    read =
+                        fast.read(self.level, block, (records, rows), &mut columns, first_row, &self.fields);
                     self.n_fast += read.count_ones() as u64;
                 }
                 for (i, record) in records.iter().enumerate().filter(|(i, _)| read >> i & 1 == 0) {

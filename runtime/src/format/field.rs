@@ -77,7 +77,7 @@ impl Field {
     }
 
     /// The value that an entry of an object stands for.
-    pub fn from_json(&self, json: &Json) -> Result<Value, String> {
+    pub fn value_of_json(&self, json: &Json) -> Result<Value, String> {
         if self.spec.encoding == Encoding::Plain || self.spec.ty.kind != TypeKind::Timestamp {
             return text::from_json(json, &self.spec.ty).map_err(|why| self.reason(&why));
         }
@@ -91,7 +91,7 @@ impl Field {
     }
 
     /// The value of a field of CSV that is not null.
-    pub fn from_text(&self, given: &str) -> Result<Value, String> {
+    pub fn value_of_text(&self, given: &str) -> Result<Value, String> {
         let ty = &self.spec.ty;
         let bytes = given.trim_ascii().as_bytes();
         let value = match &ty.kind {

@@ -2,7 +2,7 @@
 //!
 //! A literal with a fraction takes the type of what it meets: `decimal` next to a decimal or an int,
 //! `float` next to a float or alone. Until it meets something, an expression made of such literals is kept
-//! with decimal types and marked as open; [`Typed::close`] and [`Typed::to_float`] decide.
+//! with decimal types and marked as open; [`Typed::close`] and [`to_float`] decide.
 
 use super::Checker;
 use super::coerce::{cast, openness_of};

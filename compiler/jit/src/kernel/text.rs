@@ -25,7 +25,7 @@ enum Test {
     },
     StartsWith(Vec<u8>),
     EndsWith(Vec<u8>),
-    Contains(Finder<'static>),
+    Contains(Box<Finder<'static>>),
     Like(Arc<LikePattern>),
     Matches(Arc<Regex>),
 }
@@ -55,7 +55,7 @@ impl TextTest {
                 let test = match function.name {
                     "starts_with" => Test::StartsWith(part.bytes),
                     "ends_with" => Test::EndsWith(part.bytes),
-                    "contains" => Test::Contains(Finder::new(&part.bytes).into_owned()),
+                    "contains" => Test::Contains(Box::new(Finder::new(&part.bytes).into_owned())),
                     _ => return None,
                 };
                 Some(TextTest { columns: vec![column(text)?], test })
@@ -133,7 +133,9 @@ impl Test {
         match &pattern.parts[..] {
             [Text(part), AnyText] => Test::StartsWith(part.clone().into_bytes()),
             [AnyText, Text(part)] => Test::EndsWith(part.clone().into_bytes()),
-            [AnyText, Text(part), AnyText] => Test::Contains(Finder::new(part.as_bytes()).into_owned()),
+            [AnyText, Text(part), AnyText] => {
+                Test::Contains(Box::new(Finder::new(part.as_bytes()).into_owned()))
+            }
             _ => Test::Like(pattern.clone()),
         }
     }

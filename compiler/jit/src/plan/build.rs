@@ -157,7 +157,7 @@ impl Planner {
         let recipe = Recipe::of(&expr);
         let inputs = inputs.into_iter().collect();
         let kernel = Kernel { column, expr, recipe, inputs, selected: self.selected };
-        self.plan.stages.push(Stage::Kernel(kernel));
+        self.plan.stages.push(Stage::Kernel(Box::new(kernel)));
         Expr::column(column, ty, span)
     }
 

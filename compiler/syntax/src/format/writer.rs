@@ -1,7 +1,7 @@
 //! Copies tokens and comments, in order, into operations for `layout`.
 //!
 //! The walkers call [`Writer::up_to`] to copy all tokens before a place of the text, and between tokens say
-//! what separates them: [`Writer::separate`] with a [`Gap`]. Where they say nothing, [`usual_gap`] does.
+//! what separates them: [`Writer::separate`] with a [`Gap`]. Where they say nothing, [`Writer::usual_gap`] does.
 //! Comments between two tokens are written by whatever separates these, so none can be forgotten.
 
 use super::layout::Op;

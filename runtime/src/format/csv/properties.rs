@@ -68,11 +68,11 @@ impl Naive {
         }
         let value = |(field, position): (&Field, &Option<usize>)| match position.map(|p| &cells[p]) {
             Some((quoted, text, _)) if !text.is_empty() || (*quoted && field.spec.ty.is_text()) => {
-                field.from_text(text)
+                field.value_of_text(text)
             }
-            _ => {
-                field.absent().or_else(|e| if field.spec.ty.is_text() { field.from_text("") } else { Err(e) })
-            }
+            _ => field
+                .absent()
+                .or_else(|e| if field.spec.ty.is_text() { field.value_of_text("") } else { Err(e) }),
         };
         self.fields.iter().zip(&self.positions).map(value).collect()
     }

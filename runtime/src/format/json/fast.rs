@@ -185,7 +185,7 @@ impl FastPath {
                 for row in rows_of(rows) {
                     let json = &block[skip::range(self.places[c][row])];
                     let value =
-                        serde_json::from_slice(json).ok().and_then(|json| field.from_json(&json).ok());
+                        serde_json::from_slice(json).ok().and_then(|json| field.value_of_json(&json).ok());
                     match value {
                         Some(value) => column.set(first_row + row, &value),
                         None => read &= !(1 << row),

@@ -15,7 +15,7 @@ pub fn row(line: &[u8], fields: &[Field]) -> Result<Vec<Value>, String> {
         Err(error) => return Err(format!("broken JSON: {}", described(&error))),
     };
     let value = |field: &Field| match entries.get(&*field.spec.input) {
-        Some(json) => field.from_json(json),
+        Some(json) => field.value_of_json(json),
         None => field.absent(),
     };
     fields.iter().map(value).collect()
