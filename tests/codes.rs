@@ -9,14 +9,11 @@ use support::{Folder, Ran};
 /// with the issue that carries its construct out.
 const NOT_YET: [&str; 2] = ["E0601", "E0602"];
 
-/// What takes a longer program to raise than a page should hold; tested where it is raised.
-const TOO_LONG: [&str; 1] = ["E0617"];
-
 #[test]
 fn wrong_examples_raise_their_code_and_right_ones_none() {
     let mut faults = vec![];
     // No program raises a fault of our own.
-    let shown = |c: &Code| !c.name().starts_with('B') && !TOO_LONG.contains(&c.name());
+    let shown = |c: &Code| !c.name().starts_with('B');
     for code in codes::all().filter(shown) {
         let page = code.info().page;
         let (Some(wrong), Some(right)) = (Example::of(page, "Wrong"), Example::of(page, "Right")) else {

@@ -59,7 +59,7 @@ pub(crate) struct QueryChecker<'q> {
 }
 
 /// More clauses than this are more likely a mistake than a query; each keeps the columns below it.
-const MAX_CLAUSES: usize = 1_000;
+const MAX_CLAUSES: usize = 250;
 
 /// The typed form of a query. What is wrong is reported; what comes back is as good as it can be.
 pub(crate) fn check_query(
