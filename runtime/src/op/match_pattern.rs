@@ -109,7 +109,7 @@ impl MatchPattern {
             // An event fails once, however many conditions and ways it fails in.
             if let Some(failure) = failures.into_iter().next() {
                 let schema = &self.inputs[failure.input].schema;
-                output.failures.push(failure.to_failure(schema));
+                output.failures.push(failure.into_failure(schema));
             }
             if let Some(found) = found {
                 rows.add(&self.spec, &key, found, position, output);
@@ -146,7 +146,7 @@ pub struct FailedCondition {
 }
 
 impl FailedCondition {
-    fn to_failure(self, schema: &Schema) -> Failure {
+    fn into_failure(self, schema: &Schema) -> Failure {
         failure(&schema.columns, &self.row, &self.error, self.time)
     }
 }

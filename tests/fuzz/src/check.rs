@@ -18,7 +18,7 @@ pub fn property(data: &[u8]) {
     compilation.program.to_string();
     let Some(flow) = &compilation.flow else { return };
     let layers: [&dyn Display; 4] = [&compilation.plan, &compilation.trace, &compilation.optimized, flow];
-    layers.map(|layer| layer.to_string());
+    layers.iter().for_each(|layer| drop(layer.to_string()));
     assert_eq!(flow.verify(), Vec::<String>::new(), "\n{flow}");
     explain::explain(&compilation.program, flow);
 }
