@@ -5,6 +5,7 @@ pub mod connectors;
 pub mod names;
 pub mod not_yet;
 pub mod patterns;
+pub mod patterns_not_yet;
 pub mod tests;
 pub mod types;
 pub mod unsupported;

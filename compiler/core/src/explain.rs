@@ -1,7 +1,9 @@
 //! A program in plain words: what each stream yields and when, what it keeps, how it runs, and what of
 //! it cannot be repeated.
 
-use crate::hir::{Aggregate, ClauseKind, Input, InputId, Program, Query, Rows, Side, Source, Stream};
+mod pattern;
+
+use crate::hir::{Aggregate, ClauseKind, Head, Input, InputId, Program, Query, Rows, Side, Source, Stream};
 use millstream_ir::aggregate::{AggregateCall, SlotLayout};
 use millstream_ir::flow::{Flow, Node, NodeId, NodeKind, OnError, Schema, WindowAssigner};
 use millstream_ir::text::format_duration;
@@ -85,16 +87,7 @@ fn explain_stream(stream: &Stream, facts: &Facts) -> String {
         [] => line("keeps no state".to_string()),
         state => state.iter().for_each(|words| line(format!("keeps {words}"))),
     }
-    let delay = facts;
-    line(match delay.windows {
-        0 => "delay: none; a row leaves when it has been read".to_string(),
-        _ => format!(
-            "delay: at most {} of event time between an event and its result (windows {}, disorder {})",
-            format_duration(delay.windows.saturating_add(delay.disorder)),
-            format_duration(delay.windows),
-            format_duration(delay.disorder)
-        ),
-    });
+    line(facts.delay_text());
     line(format!("rows that fail: {}", on_error_text(&stream.query.on_error, &stream.name)));
     text + "\n"
 }
@@ -110,7 +103,7 @@ fn state_of(query: &Query, sources: &BTreeSet<Arc<str>>) -> Vec<String> {
         ClauseKind::Aggregate(aggregate) => Some(aggregate),
         _ => None,
     });
-    aggregates
+    let of_aggregates = aggregates
         .map(|aggregate| {
             let per_key = match &key_names(aggregate)[..] {
                 [] => "open window".to_string(),
@@ -126,8 +119,8 @@ fn state_of(query: &Query, sources: &BTreeSet<Arc<str>>) -> Vec<String> {
                 slot_bytes(aggregate),
                 format_duration(size)
             )
-        })
-        .collect()
+        });
+    pattern::state_of(query, &watermark).into_iter().chain(of_aggregates).collect()
 }
 
 fn key_names(aggregate: &Aggregate) -> Vec<String> {
@@ -168,7 +161,10 @@ fn keeps_values(call: &crate::hir::AggregateCall) -> bool {
 struct Facts {
     /// How long results can lag behind events, in microseconds of event time.
     windows: i64,
+    patterns: i64,
     disorder: i64,
+    /// Whether a pattern waits for the watermark.
+    has_pattern: bool,
     /// The sources behind it.
     sources: BTreeSet<Arc<str>>,
 }
@@ -178,15 +174,21 @@ fn facts_of(program: &Program, query: &Query, known: &BTreeMap<InputId, Facts>) 
     for rows in query.reads() {
         let read = match program.input(rows.of) {
             Some(Input::Source(source)) => Facts {
-                windows: 0,
                 disorder: source.time.as_ref().map_or(0, |t| t.disorder),
                 sources: [source.name.clone()].into(),
+                ..Facts::default()
             },
             _ => known.get(&rows.of).cloned().unwrap_or_default(),
         };
         facts.windows = facts.windows.max(read.windows);
+        facts.patterns = facts.patterns.max(read.patterns);
         facts.disorder = facts.disorder.max(read.disorder);
+        facts.has_pattern |= read.has_pattern;
         facts.sources.extend(read.sources);
+    }
+    if let Head::Match(pattern) = &query.head {
+        facts.patterns = facts.patterns.saturating_add(pattern.within);
+        facts.has_pattern = true;
     }
     for clause in &query.clauses {
         match &clause.kind {
@@ -199,6 +201,26 @@ fn facts_of(program: &Program, query: &Query, known: &BTreeMap<InputId, Facts>) 
         }
     }
     facts
+}
+
+impl Facts {
+    fn delay_text(&self) -> String {
+        if self.windows == 0 && !self.has_pattern {
+            return "delay: none; a row leaves when it has been read".to_string();
+        }
+        let parts = [("windows", self.windows), ("patterns", self.patterns), ("disorder", self.disorder)];
+        let all = parts.iter().fold(0i64, |sum, (_, part)| sum.saturating_add(*part));
+        let parts: Vec<String> = parts
+            .iter()
+            .filter(|(name, part)| *part > 0 || *name == "disorder")
+            .map(|(name, part)| format!("{name} {}", format_duration(*part)))
+            .collect();
+        format!(
+            "delay: at most {} of event time between an event and its result ({})",
+            format_duration(all),
+            parts.join(", ")
+        )
+    }
 }
 
 fn unrepeatable(source: &Source) -> Vec<&'static str> {
@@ -262,7 +284,10 @@ fn what_it_does(node: &Node) -> String {
         NodeKind::Union => format!("brings the rows of {name} together"),
         NodeKind::Unnest { .. } => format!("one row per element of a list of {name}"),
         NodeKind::AssignTime { .. } => format!("gives the rows of {name} their time"),
-        NodeKind::Match(_) => format!("finds the matches of {name}"),
+        NodeKind::Match(spec) => match spec.key_names()[..] {
+            [] => format!("finds the matches of {name}"),
+            ref keys => format!("finds the matches of {name}, a list of runs per {}", keys.join(", ")),
+        },
         NodeKind::Sink(spec) => format!("writes {name} to {}", spec.connector.name),
     }
 }

@@ -1,7 +1,7 @@
 //! The typed tree: a program whose names are resolved and whose expressions have types, clause by
 //! clause as the author wrote it. Expressions number the columns of the row as it enters their clause.
 
-pub(crate) mod text;
+mod text;
 
 use millstream_base::{FileId, Span};
 use millstream_ir::aggregate::AggregateFunction;
@@ -90,6 +90,8 @@ pub struct Match {
     pub steps: Vec<MatchStep>,
     /// Microseconds.
     pub within: i64,
+    /// Ways that a partition may hold where conditions keep them apart.
+    pub limit: usize,
     pub span: Span,
 }
 

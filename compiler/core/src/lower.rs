@@ -10,9 +10,6 @@ use millstream_ir::types::Type;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-/// What `limit` is where a pattern does not say.
-const WAYS_PER_RUN: usize = 10_000;
-
 /// The plan that feeds these sinks.
 pub fn lower(program: &hir::Program, sinks: &[hir::Sink]) -> Plan {
     let mut lowering = Lowering { program, plan: Plan::default(), tails: HashMap::new() };
@@ -183,7 +180,7 @@ impl Lowering<'_> {
             inputs: described,
             steps,
             within: pattern.within,
-            limit: WAYS_PER_RUN,
+            limit: pattern.limit,
             span: pattern.span,
             bindings,
             outputs,

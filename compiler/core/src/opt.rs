@@ -2,6 +2,7 @@
 //! anything and the trace shows which subtree it changed.
 
 pub mod constant_folding;
+mod event_fields;
 pub mod filter_pushdown;
 pub mod projection_pushdown;
 pub mod share_prefixes;

@@ -7,7 +7,7 @@ use crate::hir;
 use millstream_base::Span;
 use millstream_ir::aggregate::{AggregateCall, AggregateFunction};
 use millstream_ir::expr::Expr;
-use millstream_ir::flow::{MatchSpec, OnError, Schema, SinkSpec, WindowAssigner};
+use millstream_ir::flow::{MatchSpec, OnError, Schema, SinkSpec, WindowAssigner, keeping_apart};
 use millstream_ir::types::TypeKind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -185,7 +185,7 @@ impl Node {
             Operator::Scan { .. } => true,
             Operator::WindowAggregate { aggregates, .. } => aggregates.iter().any(may_not_fit),
             // There can be more ways than its limit.
-            Operator::Match(spec) if spec.steps.iter().any(|s| s.correlated) => true,
+            Operator::Match(spec) if !keeping_apart(&spec.steps).is_empty() => true,
             _ => self.exprs().into_iter().any(Expr::can_fail),
         }
     }

@@ -1,6 +1,7 @@
 //! The physical dataflow: what the runtime is given to run. Data only.
 
 mod display;
+mod pattern;
 mod verify;
 
 use crate::aggregate::AggregateCall;
@@ -9,6 +10,7 @@ use crate::segment::Segment;
 use crate::types::Type;
 use crate::value::Value;
 use millstream_base::Span;
+pub use pattern::{keeping_apart, ways_of_run};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -196,7 +198,8 @@ pub struct MatchSpec {
     pub steps: Vec<MatchStep>,
     /// The greatest time from first to last event, in microseconds.
     pub within: i64,
-    /// Ways that a run may hold at once; what is over is a row error.
+    /// Ways that a partition may hold at once where conditions keep them apart; the event with which
+    /// there are more is a row error.
     pub limit: usize,
     /// The pattern in the program.
     pub span: Span,
@@ -220,8 +223,8 @@ pub struct MatchStep {
     /// Which input its events come from.
     pub input: usize,
     pub condition: Option<Expr>,
-    /// Whether the condition names an earlier variable, or its own.
-    pub correlated: bool,
+    /// The steps whose variables the condition reads: earlier ones, and of a repetition its own.
+    pub reads: Vec<usize>,
     pub min: u32,
     pub max: Option<u32>,
     /// Whether its variable is a list.

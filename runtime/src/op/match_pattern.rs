@@ -13,12 +13,12 @@ use millstream_ir::flow::{Column, Flow, MatchSpec, NodeId, Schema};
 use millstream_ir::text::write_json;
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
-use runs::{Found, Partition};
+use runs::{Found, Partition, Pattern};
 use std::collections::HashMap;
 use std::sync::Arc;
 
 pub struct MatchPattern {
-    spec: Arc<MatchSpec>,
+    pattern: Pattern,
     inputs: Vec<InputColumns>,
     tracker: WatermarkTracker,
     /// Events whose turn has not come: an earlier one may still arrive.
@@ -63,7 +63,7 @@ impl MatchPattern {
             .map(|schema| InputColumns { types: schema.types(), schema })
             .collect();
         MatchPattern {
-            spec,
+            pattern: Pattern::new(spec),
             tracker: WatermarkTracker::new(inputs.len()),
             inputs,
             waiting: vec![],
@@ -76,7 +76,7 @@ impl MatchPattern {
         output.n_late_left_out += batch.late.len() as u64;
         let columns = &self.inputs[input];
         let ColumnData::I64(times) = &batch.columns[columns.schema.time].data else { return };
-        let fields = &self.spec.inputs[input].fields;
+        let fields = &self.pattern.spec.inputs[input].fields;
         for number in (0..batch.n_rows).filter(|r| batch.late.binary_search(&(*r as u32)).is_err()) {
             let values = batch.columns.iter().zip(&columns.types).map(|(c, ty)| c.value(number, ty));
             let row: Arc<[Value]> = values.collect();
@@ -98,27 +98,27 @@ impl MatchPattern {
         let (mut ready, waiting): (Vec<Event>, Vec<Event>) = self.waiting.drain(..).partition(due);
         self.waiting = waiting;
         ready.sort_by_key(Event::position);
-        let mut rows = Rows::new(&self.spec);
+        let mut rows = Rows::new(&self.pattern.spec);
         for event in ready {
             let key: Vec<Value> =
-                self.spec.inputs[event.input].keys.iter().map(|c| event.row[*c].clone()).collect();
+                self.pattern.spec.inputs[event.input].keys.iter().map(|c| event.row[*c].clone()).collect();
             let partition = self.partitions.entry(key.clone()).or_default();
             let position = (event.source, event.partition, event.offset);
             let mut failures = vec![];
-            let found = partition.take(&self.spec, &key, event, &mut failures);
+            let found = partition.take(&self.pattern, &key, event, &mut failures);
             // An event fails once, however many conditions and ways it fails in.
             if let Some(failure) = failures.into_iter().next() {
                 let schema = &self.inputs[failure.input].schema;
                 output.failures.push(failure.into_failure(schema));
             }
             if let Some(found) = found {
-                rows.add(&self.spec, &key, found, position, output);
+                rows.add(&self.pattern.spec, &key, found, position, output);
             }
         }
         rows.finish(output);
-        if watermark.0.saturating_sub(self.swept) >= self.spec.within {
+        if watermark.0.saturating_sub(self.swept) >= self.pattern.spec.within {
             self.swept = watermark.0;
-            self.partitions.retain(|_, p| p.sweep(&self.spec, watermark.0));
+            self.partitions.retain(|_, p| p.sweep(&self.pattern, watermark.0));
         }
     }
 }

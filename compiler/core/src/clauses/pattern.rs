@@ -1,19 +1,24 @@
 //! `match …` as the head of a query: its steps and what they read in [`steps`], here what surrounds them.
 //! What this version does not carry out is rejected by name.
 
+mod shape;
 mod steps;
 
 use super::rows::RowColumn;
 use super::{Rows, Surroundings, select};
 use crate::check::Checker;
-use crate::errors::{not_yet, patterns as errors};
+use crate::errors::{patterns as errors, patterns_not_yet as not_yet};
 use crate::hir;
 use crate::scope::Lookup;
 use millstream_base::{Diagnostics, Span};
 use millstream_ir::expr::Expr;
+use millstream_ir::flow::{MatchStep, keeping_apart};
 use millstream_ir::types::Type;
 use millstream_syntax::ast;
 use steps::Step;
+
+/// What `limit` is where a pattern does not say.
+const WAYS_PER_PARTITION: usize = 10_000;
 
 /// The typed pattern and its rows; none if something in it is wrong, which has been reported.
 pub(super) fn check_match(
@@ -24,12 +29,16 @@ pub(super) fn check_match(
 ) -> Option<(hir::Match, Rows)> {
     let mut checker = PatternChecker { around, diagnostics, inputs: vec![], is_right: true };
     checker.refuse(query, span);
+    for fault in shape::faults(&query.pattern) {
+        checker.fault(fault);
+    }
     let within = checker.bound(query);
     let mut steps = vec![];
     checker.steps_of(&query.pattern, &mut steps);
     let keys = checker.keys(&query.by);
     let (rows, first_variable) = checker.rows(keys, &query.by, &steps);
     let steps = checker.conditions(&steps, &rows, first_variable);
+    let limit = checker.limit(query, &steps);
     if !checker.is_right {
         return None;
     }
@@ -38,7 +47,10 @@ pub(super) fn check_match(
         schema: input.columns.schema(),
         keys: input.keys,
     });
-    Some((hir::Match { inputs: inputs.collect(), steps, within: within?, span: query.pattern.span }, rows))
+    Some((
+        hir::Match { inputs: inputs.collect(), steps, within: within?, limit, span: query.pattern.span },
+        rows,
+    ))
 }
 
 struct PatternChecker<'q> {
@@ -65,11 +77,6 @@ struct Key {
 }
 
 impl PatternChecker<'_> {
-    fn not_yet(&mut self, span: Span, what: &str) {
-        self.is_right = false;
-        self.diagnostics.push(not_yet::in_pattern(span, what));
-    }
-
     fn fault(&mut self, fault: millstream_base::Diagnostic) {
         self.is_right = false;
         self.diagnostics.push(fault);
@@ -81,27 +88,26 @@ impl PatternChecker<'_> {
 
     /// The parts around the pattern that are not carried out.
     fn refuse(&mut self, query: &ast::Match, span: Span) {
-        let head = span.at_start().to(query.by.first().map_or(query.pattern.span, |k| k.span).at_start());
-        match &query.mode {
-            ast::MatchMode::Consume => {}
-            ast::MatchMode::Overlapping => self.not_yet(head, "overlapping"),
-            ast::MatchMode::All => self.not_yet(head, "all"),
+        let mode = match &query.mode {
+            ast::MatchMode::Consume => None,
+            ast::MatchMode::Overlapping => Some("overlapping"),
+            ast::MatchMode::All => Some("all"),
             ast::MatchMode::OncePer(duration) => {
                 self.checker().check_positive_duration(duration);
-                self.not_yet(head, "once per");
+                Some("once per")
             }
-            ast::MatchMode::OnceForever => self.not_yet(head, "once forever"),
+            ast::MatchMode::OnceForever => Some("once forever"),
+        };
+        if let Some(mode) = mode {
+            let end = query.by.first().map_or(query.pattern.span, |key| key.span);
+            self.fault(not_yet::mode(span.at_start().to(end.at_start()), mode));
         }
         if let Some(without) = &query.without {
-            self.not_yet(without.span, "without");
+            self.fault(not_yet::without(without.span));
             without.events.iter().for_each(|e| self.stream_of(e));
         }
         if let Some(name) = query.reuse.first() {
-            self.not_yet(name.span, "reuse");
-        }
-        if let Some(limit) = &query.limit {
-            self.checker().check_count(limit);
-            self.not_yet(limit.span, "limit");
+            self.fault(not_yet::reuse(name.span));
         }
     }
 
@@ -110,20 +116,33 @@ impl PatternChecker<'_> {
         match &query.bound {
             Some(ast::MatchBound::Within { duration, or_timeout }) => {
                 let within = self.checker().check_positive_duration(duration);
+                self.is_right &= within.is_some();
                 if *or_timeout {
-                    self.not_yet(duration.span, "or timeout");
+                    self.fault(not_yet::or_timeout(duration.span));
                 }
                 within
             }
             Some(ast::MatchBound::Forever) => {
-                self.not_yet(query.pattern.span, "forever");
+                self.fault(not_yet::forever(query.pattern.span.at_end()));
                 None
             }
+            None if shape::has_fixed_extent(&query.pattern) => Some(0),
             None => {
                 self.fault(errors::unbounded(query.pattern.span));
                 None
             }
         }
+    }
+
+    /// How many ways a partition may hold, where some are kept apart.
+    fn limit(&mut self, query: &ast::Match, steps: &[MatchStep]) -> usize {
+        let Some(limit) = &query.limit else { return WAYS_PER_PARTITION };
+        let count = self.checker().check_count(limit);
+        let merged = keeping_apart(steps).is_empty();
+        if merged && self.is_right {
+            self.fault(errors::needless_limit(limit.span));
+        }
+        count.and_then(|count| usize::try_from(count).ok()).unwrap_or(WAYS_PER_PARTITION)
     }
 
     /// Checks the partition key in each stream of the pattern.

@@ -16,11 +16,6 @@ pub fn table(span: Span, name: &str) -> Diagnostic {
         .label("a table")
 }
 
-/// What a pattern says that the engine cannot do yet.
-pub fn in_pattern(span: Span, what: &str) -> Diagnostic {
-    Diagnostic::new(E0603, span, format!("`{what}` in a pattern is not carried out yet")).label("not yet")
-}
-
 pub fn window_kind(span: Span, what: &str) -> Diagnostic {
     not_yet(E0604, span, what).help("`window tumbling` with a duration is carried out")
 }

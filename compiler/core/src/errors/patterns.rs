@@ -71,3 +71,29 @@ pub fn several_variables(span: Span, names: &[&str]) -> Diagnostic {
         .label("speaks of several lists")
         .help("take the values of one variable at a time, and combine the results")
 }
+
+/// A pattern whose steps can all be left out.
+pub fn empty(pattern: Span) -> Diagnostic {
+    Diagnostic::new(E0509, pattern, "this pattern would be complete without any event")
+        .label("every step can be left out")
+        .help("a match needs an event: `+` in place of `*`, or no `?`")
+}
+
+pub fn empty_last_step(step: Span) -> Diagnostic {
+    Diagnostic::new(E0510, step, "this last step never takes an event: the match is complete before it")
+        .label("can be left out")
+        .help("ask for at least one, as `+` does, or add `greedy`, so that the match waits until it can take no more")
+}
+
+pub fn not_beside_next(span: Span) -> Diagnostic {
+    Diagnostic::new(E0511, span, "`next` lets nothing lie in between, so that `not` has nothing to rule out")
+        .label("beside `not`")
+        .help("write `then` in place of `next`, or leave the `not` out")
+}
+
+/// `limit` where ways are merged.
+pub fn needless_limit(span: Span) -> Diagnostic {
+    Diagnostic::new(E0512, span, "this pattern has nothing to limit: its ways are always merged")
+        .label("limits nothing")
+        .help("leave it out; only conditions that look at events taken before keep ways apart")
+}

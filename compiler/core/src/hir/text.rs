@@ -3,7 +3,7 @@
 
 use super::{Aggregate, ClauseKind, Head, Input, Match, Program, Query, Rows, Side};
 use millstream_ir::expr::Expr;
-use millstream_ir::flow::{ConnectorSpec, MatchStep, Schema};
+use millstream_ir::flow::{ConnectorSpec, Schema};
 use millstream_ir::text::format_duration;
 use std::fmt::{self, Write};
 
@@ -50,9 +50,11 @@ impl Program {
             let condition =
                 step.condition.as_ref().map_or(String::new(), |c| format!("[{}]", untyped(c, &seen)));
             let stream = self.rows(input.rows);
-            let _ = writeln!(text, "    {variable}: {stream}{condition}{}", quantifier(step));
+            let _ = writeln!(text, "    {variable}: {stream}{condition}{}", step.quantifier());
         }
-        let _ = writeln!(text, "    within {}", format_duration(pattern.within));
+        if pattern.within > 0 {
+            let _ = writeln!(text, "    within {}", format_duration(pattern.within));
+        }
         text
     }
 
@@ -93,17 +95,6 @@ impl Program {
             schema = &clause.schema;
         }
         text
-    }
-}
-
-/// What stands behind the step of a pattern: `{2,5}`.
-pub(crate) fn quantifier(step: &MatchStep) -> String {
-    match (step.min, step.max) {
-        _ if !step.repeats => String::new(),
-        (1, None) => "+".to_string(),
-        (min, None) => format!("{{{min},}}"),
-        (min, Some(max)) if min == max => format!("{{{min}}}"),
-        (min, Some(max)) => format!("{{{min},{max}}}"),
     }
 }
 

@@ -2,6 +2,7 @@
 //! still computed, and where `errors(…)` is read or rows are sidelined, the row as it entered a clause
 //! stays whole.
 
+use super::event_fields;
 use crate::plan::{Node, Operator, Plan, PlanId};
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::flow::{MatchSpec, OnError, Schema};
@@ -10,6 +11,7 @@ use std::collections::BTreeSet;
 type Columns = BTreeSet<usize>;
 
 pub fn apply(plan: &mut Plan) -> Vec<PlanId> {
+    event_fields::leave_out(plan);
     project_before_breakers(plan);
     plan.compact();
     let needed = needed_columns(plan);

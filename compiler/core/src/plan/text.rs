@@ -1,7 +1,6 @@
 //! How plans print: a tree per sink, root first; what several read is written out once.
 
 use super::{Node, Operator, Plan, PlanId};
-use crate::hir::text::quantifier;
 use millstream_ir::expr::Expr;
 use millstream_ir::flow::{MatchSpec, Schema};
 use millstream_ir::text::format_duration;
@@ -139,29 +138,18 @@ impl Printer<'_> {
     }
 
     fn pattern(&self, node: &Node, spec: &MatchSpec) -> String {
-        let n_keys = spec.inputs.first().map_or(0, |i| i.keys.len());
-        let bindings: Vec<&str> = spec.bindings.iter().map(|b| &*b.name).collect();
-        let steps = spec.steps.iter().enumerate().map(|(number, step)| {
-            let input = node.inputs.get(step.input).map(|i| self.plan.node(*i));
-            let schema = input.map(|n| &n.schema);
-            let condition = step
-                .condition
-                .as_ref()
-                .map_or(String::new(), |c| format!("[{}]", expr_text(c, schema, &bindings)));
-            let variable = match spec.bindings.get(n_keys + number) {
-                Some(binding) if !binding.hidden => format!("{}: ", binding.name),
-                _ => String::new(),
-            };
-            let stream = input.map_or("?", |n| &n.name);
-            format!("{variable}{stream}{condition}{}", quantifier(step))
+        let steps = spec.steps.iter().enumerate().filter_map(|(number, step)| {
+            let input = self.plan.node(*node.inputs.get(step.input)?);
+            Some(spec.step_text(number, &input.name, &input.schema))
         });
-        let keys = bindings.iter().take(n_keys).copied().collect::<Vec<_>>().join(", ");
+        let within = duration_field("within", spec.within);
+        let bindings: Vec<&str> = spec.bindings.iter().map(|b| &*b.name).collect();
         let outputs = spec.outputs.iter().enumerate();
         let outputs = outputs.map(|(i, o)| output_text(&node.schema, i, &expr_text(o, None, &bindings)));
         format!(
-            "Match {{ key: [{keys}], steps: {}, within: {} }} [{}]",
+            "Match {{ key: [{}], steps: {}{within} }} [{}]",
+            spec.key_names().join(", "),
             steps.collect::<Vec<_>>().join(" then "),
-            format_duration(spec.within),
             outputs.collect::<Vec<_>>().join(", ")
         )
     }

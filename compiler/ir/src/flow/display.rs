@@ -1,6 +1,6 @@
 //! How dataflows print: one node a line, its inputs behind an arrow, the steps of a segment below it.
 
-use super::{Flow, Node, NodeKind, OnError, Schema, WindowAssigner};
+use super::{Flow, MatchSpec, Node, NodeKind, OnError, Schema, WindowAssigner};
 use crate::aggregate::{AggregateCall, AggregateFunction};
 use crate::segment::{Segment, Step};
 use crate::text::format_duration;
@@ -23,6 +23,9 @@ impl Display for Flow {
             writeln!(f, "{}", format!("{head:width$}  {arrow}{on_error}").trim_end())?;
             if let NodeKind::Segment(segment) = &node.kind {
                 self.segment(node, segment, f)?;
+            }
+            if let NodeKind::Match(spec) = &node.kind {
+                self.pattern(node, spec, f)?;
             }
         }
         Ok(())
@@ -68,7 +71,13 @@ impl Flow {
                 let time = node.schema.columns.get(node.schema.time).map_or("?", |c| &c.name);
                 format!("watermark {time}{}", disorder_text(*disorder))
             }
-            NodeKind::Match(spec) => format!("match {name} within {}", format_duration(spec.within)),
+            NodeKind::Match(spec) => {
+                let within = match spec.within {
+                    0 => String::new(),
+                    within => format!(" within {}", format_duration(within)),
+                };
+                format!("match {name} key [{}]{within}", spec.key_names().join(", "))
+            }
             NodeKind::Sink(spec) => {
                 let ordered = if spec.ordered { " ordered" } else { "" };
                 format!("sink {name} to {}{ordered}", spec.connector.name)
@@ -95,6 +104,21 @@ impl Flow {
         let outputs = segment.outputs.iter().zip(&node.schema.columns).map(|(number, column)| {
             let value = name(*number);
             let shown = shown_name(column);
+            if value == *column.name { shown } else { format!("{shown} = {value}") }
+        });
+        writeln!(f, "   yield [{}]", outputs.collect::<Vec<_>>().join(", "))
+    }
+
+    fn pattern(&self, node: &Node, spec: &MatchSpec, f: &mut Formatter) -> fmt::Result {
+        for (number, step) in spec.steps.iter().enumerate() {
+            let Some(input) = node.inputs.get(step.input) else { continue };
+            let events = self.node(*input);
+            let step = spec.step_text(number, &events.name, &events.schema);
+            writeln!(f, "   {}{step}", if number == 0 { "" } else { "then " })?;
+        }
+        let name = |c: usize| spec.bindings.get(c).map_or("?".to_string(), |b| b.name.to_string());
+        let outputs = spec.outputs.iter().zip(&node.schema.columns).map(|(value, column)| {
+            let (shown, value) = (shown_name(column), value.text(&name).to_string());
             if value == *column.name { shown } else { format!("{shown} = {value}") }
         });
         writeln!(f, "   yield [{}]", outputs.collect::<Vec<_>>().join(", "))

@@ -6,18 +6,43 @@
 //! fulfils the pattern, in the way it prefers. A match uses its events up: other runs lose the ways
 //! that hold one of them.
 //!
-//! Ways of a run that stand at the same step with the same count have the same future if no condition
-//! looks at the events taken; then only the preferred one is kept, and there are at most as many ways
-//! as the pattern has counts. A run that loses an event is computed again from the events since its
-//! start, without those used up: that is exactly the ways that do not hold them.
+//! Ways of a run that stand at the same step with the same count, and that took the same events where
+//! conditions still to come look, have the same future; only the preferred one is kept. Without such
+//! conditions there are at most as many ways as the pattern has counts; with them the pattern's limit
+//! holds. A run that loses an event is computed again from the events since its start, without those
+//! used up: that is exactly the ways that do not hold them.
 
 use super::{Event, FailedCondition};
 use crate::message::EventTime;
 use millstream_ir::eval::{RowError, eval};
-use millstream_ir::flow::{MatchSpec, MatchStep};
+use millstream_ir::flow::{MatchSpec, MatchStep, keeping_apart};
 use millstream_ir::value::Value;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
+
+/// A pattern, with what can be known of it before any event.
+pub struct Pattern {
+    pub spec: Arc<MatchSpec>,
+    /// Per step: the steps whose events conditions may look at from there on.
+    still_read: Vec<Vec<usize>>,
+    /// Ways that a partition may hold.
+    limit: usize,
+}
+
+impl Pattern {
+    pub fn new(spec: Arc<MatchSpec>) -> Pattern {
+        let read_from = |number: usize| {
+            let to_come = spec.steps.iter().enumerate().skip(number);
+            let asked = to_come.filter(|(i, step)| *i > number || step.repeats);
+            let read: BTreeSet<usize> = asked.flat_map(|(_, step)| &step.reads).copied().collect();
+            read.into_iter().collect()
+        };
+        let still_read: Vec<Vec<usize>> = (0..spec.steps.len()).map(read_from).collect();
+        let merges_all = keeping_apart(&spec.steps).is_empty();
+        let limit = if merges_all { usize::MAX } else { spec.limit };
+        Pattern { spec, still_read, limit }
+    }
+}
 
 #[derive(Default)]
 pub struct Partition {
@@ -97,81 +122,90 @@ impl Partition {
     /// Takes the partition's next event; the match that is complete with it, if any.
     pub fn take(
         &mut self,
-        spec: &MatchSpec,
+        pattern: &Pattern,
         key: &[Value],
         event: Event,
         failures: &mut Vec<FailedCondition>,
     ) -> Option<Found> {
-        self.expire(spec, event.time);
-        let fits = spec
-            .steps
-            .iter()
-            .map(|s| !s.correlated && self.fits(spec, key, s, &event, None, failures))
-            .collect();
+        self.expire(pattern, event.time);
+        let steps = pattern.spec.steps.iter();
+        let fits =
+            steps.map(|s| s.reads.is_empty() && self.fits(pattern, key, s, &event, None, failures)).collect();
         let number = self.first + self.events.len() as u64;
         let begins = self.events.len();
         self.events.push_back(Kept { event, fits, used: false });
         let mut grown: Vec<Vec<Way>> = Vec::with_capacity(self.runs.len());
+        let mut room = pattern.limit;
         for run in &self.runs {
-            let ways = self.grow(spec, key, &run.ways, number, failures);
-            if let Some(way) = ways.iter().find(|w| w.is_complete(spec)) {
+            let ways = self.grow(pattern, key, &run.ways, number, room, failures);
+            room -= ways.len();
+            if let Some(way) = ways.iter().find(|w| w.is_complete(&pattern.spec)) {
                 let way = way.clone();
-                return Some(self.report(spec, key, way, failures));
+                return Some(self.report(pattern, key, way, failures));
             }
             grown.push(ways);
         }
         for (run, ways) in self.runs.iter_mut().zip(grown) {
             run.ways = ways;
         }
-        if self.begins(spec, key, begins, failures) {
+        self.runs.retain(|run| !run.ways.is_empty());
+        if self.begins(pattern, key, begins, failures) {
             let start = Way { step: 0, count: 0, taken: None }.grown(0, 1, number);
-            if start.is_complete(spec) {
-                return Some(self.report(spec, key, start, failures));
+            if start.is_complete(&pattern.spec) {
+                return Some(self.report(pattern, key, start, failures));
             }
-            self.runs.push(Run { start: number, ways: vec![start] });
+            match room {
+                0 => failures.push(too_many(pattern, &self.events[begins].event)),
+                _ => self.runs.push(Run { start: number, ways: vec![start] }),
+            }
         }
         self.forget();
         None
     }
 
     /// Drops what is out of time at this watermark; whether anything is left.
-    pub fn sweep(&mut self, spec: &MatchSpec, watermark: EventTime) -> bool {
-        self.expire(spec, watermark);
+    pub fn sweep(&mut self, pattern: &Pattern, watermark: EventTime) -> bool {
+        self.expire(pattern, watermark);
         self.forget();
         !self.runs.is_empty()
     }
 
     fn begins(
         &self,
-        spec: &MatchSpec,
+        pattern: &Pattern,
         key: &[Value],
         at: usize,
         failures: &mut Vec<FailedCondition>,
     ) -> bool {
         let kept = &self.events[at];
-        let first = &spec.steps[0];
-        if first.correlated { self.fits(spec, key, first, &kept.event, None, failures) } else { kept.fits[0] }
+        let first = &pattern.spec.steps[0];
+        if first.reads.is_empty() {
+            kept.fits[0]
+        } else {
+            self.fits(pattern, key, first, &kept.event, None, failures)
+        }
     }
 
     /// The ways that a run's ways become at an event: advance, take, skip each.
     fn grow(
         &self,
-        spec: &MatchSpec,
+        pattern: &Pattern,
         key: &[Value],
         ways: &[Way],
         number: u64,
+        room: usize,
         failures: &mut Vec<FailedCondition>,
     ) -> Vec<Way> {
         let kept = &self.events[(number - self.first) as usize];
-        let mut fits = |step: usize, way: &Way| match &spec.steps[step] {
-            s if s.correlated => self.fits(spec, key, s, &kept.event, Some(way), failures),
+        let mut fits = |step: usize, way: &Way| match &pattern.spec.steps[step] {
+            s if !s.reads.is_empty() => self.fits(pattern, key, s, &kept.event, Some(way), failures),
             _ => kept.fits[step],
         };
         let mut grown: Vec<Way> = vec![];
         for way in ways {
-            let step = &spec.steps[way.step];
+            let step = &pattern.spec.steps[way.step];
             let next = way.step + 1;
-            if next < spec.steps.len() && way.count >= step.min && fits(next, way) {
+            if next < pattern.spec.steps.len() && way.count >= step.min && fits(next, way) {
                 grown.push(way.grown(next, 1, number));
             }
             if step.max.is_none_or(|max| way.count < max) && fits(way.step, way) {
@@ -179,14 +213,10 @@ impl Partition {
             }
             grown.push(way.clone());
         }
-        if !spec.steps.iter().any(|s| s.correlated) {
-            keep_preferred(spec, &mut grown);
-        }
-        if grown.len() > spec.limit {
-            let reason =
-                format!("the pattern holds more than {} ways; the least preferred are given up", spec.limit);
-            failures.push(failed(RowError { reason, span: spec.span }, &kept.event));
-            grown.truncate(spec.limit);
+        keep_preferred(pattern, &mut grown);
+        if grown.len() > room {
+            failures.push(too_many(pattern, &kept.event));
+            grown.truncate(room);
         }
         grown
     }
@@ -194,12 +224,12 @@ impl Partition {
     /// Uses a way's events up and makes a match of them.
     fn report(
         &mut self,
-        spec: &MatchSpec,
+        pattern: &Pattern,
         key: &[Value],
         way: Way,
         failures: &mut Vec<FailedCondition>,
     ) -> Found {
-        let mut steps = vec![vec![]; spec.steps.len()];
+        let mut steps = vec![vec![]; pattern.spec.steps.len()];
         let (mut start, mut end) = (EventTime::MAX, EventTime::MIN);
         for taken in way.events() {
             let kept = &mut self.events[(taken.event - self.first) as usize];
@@ -216,7 +246,7 @@ impl Partition {
                 continue;
             }
             let touched = run.ways.iter().any(|w| w.events().any(|t| is_used(t.event)));
-            let ways = if touched { self.replay(spec, key, run.start, failures) } else { run.ways };
+            let ways = if touched { self.replay(pattern, key, run.start, failures) } else { run.ways };
             self.runs.push(Run { start: run.start, ways });
         }
         self.forget();
@@ -226,7 +256,7 @@ impl Partition {
     /// The ways of the run that begins with an event, over the events that are not used up.
     fn replay(
         &self,
-        spec: &MatchSpec,
+        pattern: &Pattern,
         key: &[Value],
         start: u64,
         failures: &mut Vec<FailedCondition>,
@@ -237,7 +267,7 @@ impl Partition {
         for (i, kept) in self.events.iter().enumerate() {
             let number = self.first + i as u64;
             if number > start && !kept.used {
-                ways = self.grow(spec, key, &ways, number, failures);
+                ways = self.grow(pattern, key, &ways, number, pattern.limit, failures);
             }
         }
         failures.truncate(reported);
@@ -247,7 +277,7 @@ impl Partition {
     /// Whether an event fulfils a step's stream and condition; a condition that fails counts as no.
     fn fits(
         &self,
-        spec: &MatchSpec,
+        pattern: &Pattern,
         key: &[Value],
         step: &MatchStep,
         event: &Event,
@@ -258,7 +288,7 @@ impl Partition {
             return false;
         }
         let Some(condition) = &step.condition else { return true };
-        let bindings = if step.correlated { self.partial(spec, key, way) } else { vec![] };
+        let bindings = if step.reads.is_empty() { vec![] } else { self.partial(pattern, key, way) };
         let n_columns = event.row.len();
         let column = |i: usize| event.row.get(i).or_else(|| bindings.get(i - n_columns)).cloned();
         match eval(condition, &|i| column(i).unwrap_or(Value::Null)) {
@@ -271,21 +301,21 @@ impl Partition {
     }
 
     /// The bindings as far as a way has come.
-    fn partial(&self, spec: &MatchSpec, key: &[Value], way: Option<&Way>) -> Vec<Value> {
-        let mut steps = vec![vec![]; spec.steps.len()];
+    fn partial(&self, pattern: &Pattern, key: &[Value], way: Option<&Way>) -> Vec<Value> {
+        let mut steps = vec![vec![]; pattern.spec.steps.len()];
         for taken in way.into_iter().flat_map(Way::events) {
             steps[taken.step].push(self.events[(taken.event - self.first) as usize].event.record.clone());
         }
         steps.iter_mut().for_each(|s: &mut Vec<_>| s.reverse());
-        Found { steps, start: 0, end: 0 }.bindings(spec, key)
+        Found { steps, start: 0, end: 0 }.bindings(&pattern.spec, key)
     }
 
     /// Ends the runs that exceed `within` at this time.
-    fn expire(&mut self, spec: &MatchSpec, now: EventTime) {
+    fn expire(&mut self, pattern: &Pattern, now: EventTime) {
         let (events, first) = (&self.events, self.first);
         self.runs.retain(|run| {
             let start = events[(run.start - first) as usize].event.time;
-            start.saturating_add(spec.within) >= now
+            start.saturating_add(pattern.spec.within) >= now
         });
     }
 
@@ -304,18 +334,24 @@ fn failed(error: RowError, event: &Event) -> FailedCondition {
     FailedCondition { error, time: event.time, input: event.input, row: event.row.clone() }
 }
 
-/// Of ways at the same step with the same count (above the minimum, of an unbounded repetition, all
-/// counts are the same), keeps the first.
-fn keep_preferred(spec: &MatchSpec, ways: &mut Vec<Way>) {
-    let mut seen: Vec<(usize, u32)> = vec![];
+fn too_many(pattern: &Pattern, event: &Event) -> FailedCondition {
+    let reason =
+        format!("the pattern holds more than {} ways; the least preferred are given up", pattern.limit);
+    failed(RowError { reason, span: pattern.spec.span }, event)
+}
+
+/// Of ways with the same future, keeps the first.
+fn keep_preferred(pattern: &Pattern, ways: &mut Vec<Way>) {
+    let mut seen = HashSet::new();
     ways.retain(|way| {
-        let step = &spec.steps[way.step];
+        let step = &pattern.spec.steps[way.step];
+        // Above the minimum of an unbounded repetition, all counts are the same.
         let count = if step.max.is_none() { way.count.min(step.min) } else { way.count };
-        let state = (way.step, count);
-        let new = !seen.contains(&state);
-        if new {
-            seen.push(state);
-        }
-        new
+        let read = &pattern.still_read[way.step];
+        let looked_at: Vec<u64> = match read.is_empty() {
+            true => vec![],
+            false => way.events().filter(|t| read.contains(&t.step)).map(|t| t.event).collect(),
+        };
+        seen.insert((way.step, count, looked_at))
     });
 }

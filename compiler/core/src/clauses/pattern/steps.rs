@@ -2,8 +2,8 @@
 
 use super::super::head::check_reference;
 use super::super::{Rows, select};
-use super::{Input, PatternChecker};
-use crate::errors::patterns as errors;
+use super::{Input, PatternChecker, shape};
+use crate::errors::{patterns as errors, patterns_not_yet as not_yet};
 use crate::scope::{Events, Lookup, Scope, ScopeColumn};
 use millstream_base::Span;
 use millstream_ir::expr::Expr;
@@ -32,28 +32,25 @@ impl PatternChecker<'_> {
                 self.steps_of(first, steps);
                 for link in rest {
                     if link.contiguity == ast::Contiguity::Next {
-                        self.not_yet(word(link.span, 4), "next");
+                        self.fault(not_yet::next(shape::joining_word(link)));
                     }
                     if let Some(within) = &link.within {
                         self.checker().check_positive_duration(within);
-                        self.not_yet(within.span, "then within");
+                        self.fault(not_yet::then_within(within.span));
                     }
                     self.steps_of(&link.pattern, steps);
                 }
             }
             ast::PatternKind::Repeat { of, quantifier, adjacent, greedy } => {
-                for (place, word) in [(adjacent, "adjacent"), (greedy, "greedy")] {
-                    if let Some(place) = place {
-                        self.not_yet(*place, word);
-                    }
-                }
+                adjacent.iter().for_each(|word| self.fault(not_yet::adjacent(*word)));
+                greedy.iter().for_each(|word| self.fault(not_yet::greedy(*word)));
                 let counts = self.counts(quantifier);
-                match &ungrouped(of).kind {
+                match &shape::ungrouped(of).kind {
                     ast::PatternKind::Event(event) => {
                         self.step(event, counts.unwrap_or((1, None)), true, steps);
                     }
                     _ => {
-                        self.not_yet(pattern.span, "(…) repeated");
+                        self.fault(not_yet::repeated_group(pattern.span));
                         self.steps_of(of, steps);
                     }
                 }
@@ -61,15 +58,15 @@ impl PatternChecker<'_> {
             // `a then (b then c)` is `a then b then c`.
             ast::PatternKind::Group(inner) => self.steps_of(inner, steps),
             ast::PatternKind::All(parts) => {
-                self.not_yet(pattern.span, "and");
+                self.fault(not_yet::any_order(pattern.span));
                 parts.iter().for_each(|p| self.steps_of(p, steps));
             }
             ast::PatternKind::Any(parts) => {
-                self.not_yet(pattern.span, "or");
+                self.fault(not_yet::either(pattern.span));
                 parts.iter().for_each(|p| self.steps_of(p, steps));
             }
             ast::PatternKind::Absent { of, .. } => {
-                self.not_yet(pattern.span, "not");
+                self.fault(not_yet::absence(pattern.span));
                 of.events.iter().for_each(|e| self.stream_of(e));
             }
             ast::PatternKind::Error => self.is_right = false,
@@ -117,11 +114,11 @@ impl PatternChecker<'_> {
         let (min, max) = match &quantifier.kind {
             OneOrMore => return Some((1, None)),
             ZeroOrMore => {
-                self.not_yet(quantifier.span, "*");
+                self.fault(not_yet::optional_step(quantifier.span, "*"));
                 return None;
             }
             Optional => {
-                self.not_yet(quantifier.span, "?");
+                self.fault(not_yet::optional_step(quantifier.span, "?"));
                 return None;
             }
             Exactly(count) => {
@@ -162,11 +159,12 @@ impl PatternChecker<'_> {
                 self.condition(condition, steps, number, &scope)
             });
             let n_columns = self.inputs.get(step.input).map_or(0, |i| i.columns.columns.len());
-            let correlated = condition.as_ref().is_some_and(|c| c.columns().iter().any(|c| *c >= n_columns));
+            let columns = condition.as_ref().map(Expr::columns).unwrap_or_default();
+            let reads = columns.into_iter().filter_map(|c| c.checked_sub(n_columns + first_variable));
             checked.push(MatchStep {
                 input: step.input,
                 condition,
-                correlated,
+                reads: reads.collect(),
                 min: step.min,
                 max: step.max,
                 repeats: step.repeats,
@@ -228,17 +226,4 @@ impl PatternChecker<'_> {
         self.is_right &= !condition.ty.is_error();
         Some(condition)
     }
-}
-
-/// The pattern without parentheses around it.
-fn ungrouped(pattern: &ast::Pattern) -> &ast::Pattern {
-    match &pattern.kind {
-        ast::PatternKind::Group(inner) => ungrouped(inner),
-        _ => pattern,
-    }
-}
-
-/// The first letters of a place.
-fn word(span: Span, length: u32) -> Span {
-    Span { end: span.end.min(span.start + length), ..span }
 }
