@@ -398,3 +398,11 @@ pub fn unknown_zone(span: Span) -> Diagnostic {
 pub fn bad_time_pattern(span: Span, reason: &str) -> Diagnostic {
     Diagnostic::new(E0337, span, format!("this pattern reads no time: {reason}")).label("not a pattern")
 }
+
+/// A type that holds more than anybody reads.
+pub fn type_too_large(span: Span, most_parts: usize, most_levels: usize) -> Diagnostic {
+    Diagnostic::new(E0338, span, "this type, with all that it names, is too large")
+        .label("too large")
+        .note(format!("a type has at most {most_parts} parts, nested at most {most_levels} levels deep"))
+        .help("read what holds many fields as `json`, and take out of it what is needed")
+}

@@ -10,6 +10,7 @@ use millstream_ir::flow::{Encoding, FieldSpec};
 use millstream_ir::text;
 use millstream_ir::types::{Type, TypeKind};
 use millstream_syntax::ast;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Encodings that have a name.
@@ -54,8 +55,10 @@ fn row(ty: &ast::Type, names: &Names, file: FileId, diagnostics: &mut Diagnostic
     };
     let mut specs = vec![];
     let mut spans = vec![];
+    let by_name: HashMap<&str, &ast::Field> =
+        fields.iter().rev().map(|f| (f.name.text.as_str(), f)).collect();
     for field in &record.fields {
-        let Some(ast) = fields.iter().find(|f| *f.name.text == *field.name) else { continue };
+        let Some(ast) = by_name.get(&*field.name) else { continue };
         if let Some(below) = input_data_below(&ast.ty, names, file) {
             diagnostics.push(unsupported::nested_input_data(below, ast.name.span));
         }
@@ -81,30 +84,39 @@ fn written_fields<'t>(
     names: &Names<'t>,
     file: FileId,
 ) -> Option<(&'t [ast::Field], FileId)> {
-    match &ty.kind {
-        ast::TypeKind::Record(fields) => Some((fields, file)),
-        ast::TypeKind::Named(name) => {
-            let named = names.named_type(file, &name.text)?;
-            written_fields(&named.definition.ty, names, named.file)
-        }
+    match through_names(ty, names, file)? {
+        (ast::Type { kind: ast::TypeKind::Record(fields), .. }, file) => Some((fields, file)),
         _ => None,
     }
 }
 
+/// What a name stands for in the end, and the file it is in. Names may stand for names, many times.
+fn through_names<'t>(
+    mut ty: &'t ast::Type,
+    names: &Names<'t>,
+    mut file: FileId,
+) -> Option<(&'t ast::Type, FileId)> {
+    while let ast::TypeKind::Named(name) = &ty.kind {
+        let named = names.named_type(file, &name.text)?;
+        (ty, file) = (&named.definition.ty, named.file);
+    }
+    Some((ty, file))
+}
+
 /// A field inside a type that says how the input writes it, which is heard only at the top of a row.
 fn input_data_below(ty: &ast::Type, names: &Names, file: FileId) -> Option<Span> {
+    let (ty, file) = through_names(ty, names, file)?;
     match &ty.kind {
         ast::TypeKind::Record(fields) => fields.iter().find_map(|f| {
             let own = f.input_name.is_some() || f.encoding.is_some() || f.default.is_some();
             if own { Some(f.span) } else { input_data_below(&f.ty, names, file) }
         }),
-        ast::TypeKind::Named(name) => {
-            let named = names.named_type(file, &name.text)?;
-            input_data_below(&named.definition.ty, names, named.file)
-        }
         ast::TypeKind::Applied { args, .. } => args.iter().find_map(|t| input_data_below(t, names, file)),
         ast::TypeKind::Nullable(of) => input_data_below(of, names, file),
-        ast::TypeKind::Scaled { .. } | ast::TypeKind::OneOf(_) | ast::TypeKind::Error => None,
+        ast::TypeKind::Named(_)
+        | ast::TypeKind::Scaled { .. }
+        | ast::TypeKind::OneOf(_)
+        | ast::TypeKind::Error => None,
     }
 }
 

@@ -5,9 +5,10 @@ use super::signature::{PatternKind, TypePattern};
 use crate::check::Checker;
 use crate::errors::{names as errors, types as type_errors};
 use crate::names::{NamedType, Names};
-use millstream_base::{Diagnostics, FileId, did_you_mean};
-use millstream_ir::types::{FieldType, RecordType, Type, TypeKind};
+use millstream_base::{Diagnostics, FileId, Span, did_you_mean};
+use millstream_ir::types::{RecordType, Type, TypeKind};
 use millstream_syntax::ast;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Where a type is written, which says what may stand in it.
@@ -26,7 +27,9 @@ pub(crate) fn resolve_types<'a>(
 ) {
     let mut states = vec![State::New; found.len()];
     for i in 0..found.len() {
-        visit(i, found, &mut states, names, diagnostics);
+        if states[i] == State::New {
+            resolve_with_needed(i, found, &mut states, names, diagnostics);
+        }
     }
 }
 
@@ -37,39 +40,54 @@ enum State {
     Done,
 }
 
-fn visit<'a>(
-    i: usize,
+/// Resolves one definition after those that it needs. What is open is kept in a list, because a chain of
+/// definitions may be longer than the stack.
+fn resolve_with_needed<'a>(
+    first: usize,
     found: &[Found<'a, ast::TypeDefinition>],
     states: &mut [State],
     names: &mut Names<'a>,
     diagnostics: &mut Diagnostics,
 ) {
-    match states[i] {
-        State::Done => return,
-        State::Open => {
-            let definition = &found[i].item.name;
-            diagnostics.push(errors::type_cycle(definition.span, &definition.text));
-            define(&found[i], Type::ERROR, names);
-            states[i] = State::Done;
-            return;
+    states[first] = State::Open;
+    let mut open = vec![(first, needed(first, found, names))];
+    while let Some((i, needs)) = open.last_mut() {
+        let i = *i;
+        match needs.pop() {
+            Some(of) => match states[of] {
+                State::Done => {}
+                State::Open => {
+                    let definition = &found[of].item.name;
+                    diagnostics.push(errors::type_cycle(definition.span, &definition.text));
+                    define(&found[of], Type::ERROR, names);
+                    states[of] = State::Done;
+                }
+                State::New => {
+                    states[of] = State::Open;
+                    open.push((of, needed(of, found, names)));
+                }
+            },
+            None => {
+                // In a circle, it has been defined as wrong.
+                if states[i] == State::Open {
+                    let ty = resolve_type(&found[i].item.ty, names, found[i].file, diagnostics);
+                    define(&found[i], ty, names);
+                    states[i] = State::Done;
+                }
+                open.pop();
+            }
         }
-        State::New => states[i] = State::Open,
     }
+}
+
+/// The definitions that one names, the first last.
+fn needed(i: usize, found: &[Found<ast::TypeDefinition>], names: &Names) -> Vec<usize> {
     let mut used = vec![];
     names_in(&found[i].item.ty, &mut used);
-    for name in used {
-        let of =
-            found.iter().position(|f| f.item.name.text == name && names.sees(found[i].file, f.file, name));
-        if let Some(of) = of {
-            visit(of, found, states, names, diagnostics);
-        }
-    }
-    // In a circle, it has been defined as wrong.
-    if states[i] == State::Open {
-        let ty = resolve_type(&found[i].item.ty, names, found[i].file, diagnostics);
-        define(&found[i], ty, names);
-        states[i] = State::Done;
-    }
+    let definition = |name: &&str| {
+        found.iter().position(|f| f.item.name.text == *name && names.sees(found[i].file, f.file, name))
+    };
+    used.iter().rev().filter_map(definition).collect()
 }
 
 fn define<'a>(found: &Found<'a, ast::TypeDefinition>, ty: Type, names: &mut Names<'a>) {
@@ -141,20 +159,23 @@ pub(crate) fn resolve_pattern(
                     return error();
                 }
             };
-            closed(TypePattern { kind, nullable: false })
+            closed(TypePattern { kind, nullable: false }, ty.span, diagnostics)
         }
         ast::TypeKind::Record(fields) => {
             let mut resolved: Vec<(Arc<str>, TypePattern)> = vec![];
-            for (i, field) in fields.iter().enumerate() {
-                if let Some(first) = fields[..i].iter().find(|f| f.name.text == field.name.text) {
-                    let name = &field.name;
-                    diagnostics.push(type_errors::duplicate_field(name.span, &name.text, first.name.span));
+            let mut seen: HashMap<&str, Span> = HashMap::new();
+            for field in fields {
+                let name = &field.name;
+                if let Some(first) = seen.get(name.text.as_str()) {
+                    diagnostics.push(type_errors::duplicate_field(name.span, &name.text, *first));
                     continue;
                 }
+                seen.insert(&name.text, name.span);
                 let of = resolve_pattern(&field.ty, names, file, place, diagnostics);
-                resolved.push((field.name.text.as_str().into(), of));
+                resolved.push((name.text.as_str().into(), of));
             }
-            closed(TypePattern { kind: PatternKind::Record(resolved), nullable: false })
+            let record = TypePattern { kind: PatternKind::Record(resolved), nullable: false };
+            closed(record, ty.span, diagnostics)
         }
         ast::TypeKind::OneOf(strings) => {
             TypePattern::exact(Type::one_of(strings.iter().map(|s| s.value.as_str())))
@@ -167,20 +188,50 @@ pub(crate) fn resolve_pattern(
 }
 
 /// A pattern without open parts as the plain type that it is; one with a fault in it as a fault.
-fn closed(pattern: TypePattern) -> TypePattern {
-    match pattern.as_type() {
-        Some(ty) if mentions_error(&ty) => TypePattern::exact(Type::ERROR),
-        Some(ty) => TypePattern::exact(ty),
-        None => pattern,
+fn closed(pattern: TypePattern, span: Span, diagnostics: &mut Diagnostics) -> TypePattern {
+    let Some(ty) = pattern.as_type() else { return pattern };
+    let extent = Extent::of(&ty);
+    if extent.has_error {
+        return TypePattern::exact(Type::ERROR);
     }
+    if extent.n_parts > MOST_PARTS || extent.depth > MOST_LEVELS {
+        diagnostics.push(type_errors::type_too_large(span, MOST_PARTS, MOST_LEVELS));
+        return TypePattern::exact(Type::ERROR);
+    }
+    TypePattern::exact(ty)
 }
 
-fn mentions_error(ty: &Type) -> bool {
-    match &ty.kind {
-        TypeKind::Error => true,
-        TypeKind::List(of) | TypeKind::Map(of) => mentions_error(of),
-        TypeKind::Record(record) => record.fields.iter().any(|f: &FieldType| mentions_error(&f.ty)),
-        _ => false,
+/// More than any table has columns. Types that name each other twice would double with every step.
+const MOST_PARTS: usize = 20_000;
+/// As deep as a type can be written.
+const MOST_LEVELS: usize = 256;
+
+/// How much a type holds, with all that it names.
+struct Extent {
+    n_parts: usize,
+    depth: usize,
+    has_error: bool,
+}
+
+impl Extent {
+    fn of(ty: &Type) -> Extent {
+        let mut whole = Extent { n_parts: 1, depth: 1, has_error: ty.kind == TypeKind::Error };
+        match &ty.kind {
+            TypeKind::List(of) | TypeKind::Map(of) => whole.add(of),
+            TypeKind::Record(record) => record.fields.iter().for_each(|field| whole.add(&field.ty)),
+            _ => {}
+        }
+        whole
+    }
+
+    fn add(&mut self, part: &Type) {
+        if self.n_parts > MOST_PARTS {
+            return;
+        }
+        let part = Extent::of(part);
+        self.n_parts += part.n_parts;
+        self.depth = self.depth.max(1 + part.depth);
+        self.has_error |= part.has_error;
     }
 }
 

@@ -2,5 +2,6 @@
 
 mod faults;
 mod helper;
+mod limits;
 mod plans;
 mod rules;
