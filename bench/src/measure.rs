@@ -57,11 +57,14 @@ pub struct Job<'a> {
     pub target: f64,
 }
 
-/// Runs both in turn and prints a line. Each gives a checksum of its answer; they must agree.
+/// Runs both in turn and prints a line, unless BENCH_ONLY holds something that its name does not. Each gives a checksum of its answer; they must agree.
 ///
 /// # Panics
 /// If the answers differ: a fast wrong answer is no measurement.
 pub fn compare(effort: &Effort, job: Job, mut limit: impl FnMut() -> u64, mut engine: impl FnMut() -> u64) {
+    if std::env::var("BENCH_ONLY").is_ok_and(|part| !job.name.contains(&part)) {
+        return;
+    }
     let mut times: Vec<[f64; 2]> = vec![];
     for round in 0..=effort.rounds {
         let (a, first) = timed(job.cpu, &mut limit);

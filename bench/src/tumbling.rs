@@ -65,10 +65,16 @@ fn run(effort: &Effort, name: &str, keys: u64, span: i64, capacity: usize) {
         let mut step = |message| {
             let mut output = Output::default();
             operator.step(0, message, &mut output);
-            for message in output.messages {
-                if let Message::Batch(batch) = message {
-                    sum = sum.wrapping_add(checksum_of(&batch));
+            loop {
+                for message in output.messages.drain(..) {
+                    if let Message::Batch(batch) = message {
+                        sum = sum.wrapping_add(checksum_of(&batch));
+                    }
                 }
+                if !std::mem::take(&mut output.more) {
+                    return;
+                }
+                operator.resume(&mut output);
             }
         };
         for ([auction, price], time) in shared.iter().zip(times.next().expect("a round's times")) {

@@ -285,6 +285,13 @@ impl<'a> Job<'a> {
             Task::Operator(operator) => {
                 let mut output = Output::default();
                 operator.step(input, message, &mut output);
+                while output.more {
+                    self.follow(to, output)?;
+                    output = Output::default();
+                    if let Task::Operator(operator) = &mut self.nodes[to.0 as usize].task {
+                        operator.resume(&mut output);
+                    }
+                }
                 self.follow(to, output)
             }
             Task::Sink(_) => match message {

@@ -9,6 +9,17 @@ pub trait Operator: Send {
     /// Takes one message on an input (numbered as the node's `inputs`) and puts what follows from it
     /// into `output`, in order. After `Watermark::END` on every input nothing is left pending.
     fn step(&mut self, input: usize, message: Message, output: &mut Output);
+
+    /// Goes on with a step whose output said that there is [more](Output::more) to come.
+    fn resume(&mut self, _output: &mut Output) {}
+
+    /// Takes a message and gathers all that follows from it, however much that is.
+    fn step_to_end(&mut self, input: usize, message: Message, output: &mut Output) {
+        self.step(input, message, output);
+        while std::mem::take(&mut output.more) {
+            self.resume(output);
+        }
+    }
 }
 
 /// What a step produced.
@@ -22,6 +33,9 @@ pub struct Output {
     pub late: Vec<Batch>,
     /// Late rows that an operator left out; they are counted, `late(source)` has them already.
     pub n_late_left_out: u64,
+    /// The step has not ended: before anything else the operator is to be asked to
+    /// [resume](Operator::resume). Long answers come in parts, so that none fills the memory.
+    pub more: bool,
 }
 
 /// A row that failed.

@@ -169,9 +169,18 @@ impl<T: Plain> Clone for Buffer<T> {
 
 impl<T: Plain> FromIterator<T> for Buffer<T> {
     fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Buffer<T> {
-        let values = values.into_iter();
-        let mut buffer = Buffer::with_capacity(values.size_hint().0);
-        values.for_each(|v| buffer.push(v));
+        let mut values = values.into_iter();
+        let mut buffer = Buffer::<T>::with_capacity(values.size_hint().0);
+        let (start, room) = (buffer.as_mut_ptr(), buffer.capacity());
+        let mut n = 0;
+        // Nearly always all of them, and without a look at the capacity at each.
+        values.by_ref().take(room).for_each(|value| {
+            // SAFETY: `n < room`, for which there is room; the allocation is aligned for `T`.
+            unsafe { start.add(n).write(value) };
+            n += 1;
+        });
+        buffer.len = n;
+        values.for_each(|value| buffer.push(value));
         buffer
     }
 }

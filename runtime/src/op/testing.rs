@@ -29,7 +29,7 @@ pub fn script(operator: &mut dyn Operator, lines: &str) -> String {
             None => Message::Batch(batch(said, input, &mut first)),
         };
         let mut output = Output::default();
-        operator.step(input.parse().expect("a number"), message, &mut output);
+        operator.step_to_end(input.parse().expect("a number"), message, &mut output);
         let late = output.late.iter().map(|batch| format!("[{}]", show_batch(batch)));
         let answer: Vec<String> = late.chain(output.messages.iter().map(show)).collect();
         let answer = if answer.is_empty() { "(nothing)".to_string() } else { answer.join(" ; ") };

@@ -18,7 +18,7 @@ use crate::watermark::range;
 use millstream_base::Span;
 use millstream_ir::aggregate::{AggregateCall, SlotLayout};
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
-use millstream_ir::column::{Column, ColumnData, ColumnRef};
+use millstream_ir::column::{Column, ColumnData, ColumnRef, Heap};
 use millstream_ir::engine::AccumulateKernel;
 use millstream_ir::flow::{Node, Schema, WindowAggregate, WindowAssigner};
 use millstream_ir::types::Type;
@@ -28,6 +28,9 @@ use std::sync::Arc;
 
 /// Cleared tables that are kept for later windows.
 const SPARE_TABLES: usize = 2;
+
+/// Batches that leave at once when windows close.
+const BATCHES_AT_ONCE: usize = 8;
 
 pub struct WindowAggregateOperator {
     assigner: Tumbling,
@@ -42,6 +45,7 @@ pub struct WindowAggregateOperator {
     /// By start.
     windows: BTreeMap<EventTime, Groups>,
     spare: Vec<Groups>,
+    closing: Option<Closing>,
     seed: u64,
     watermark: Watermark,
     all_rows: AllRows,
@@ -80,6 +84,7 @@ impl WindowAggregateOperator {
             time: input.time,
             windows: BTreeMap::new(),
             spare: vec![],
+            closing: None,
             seed,
             watermark: Watermark::START,
             all_rows: AllRows::default(),
@@ -138,61 +143,72 @@ impl WindowAggregateOperator {
         self.accumulation.add(groups, batch, rows);
     }
 
-    fn take_watermark(&mut self, watermark: Watermark, output: &mut Output) {
-        while let Some(entry) = self.windows.first_entry()
-            && self.assigner.window(*entry.key()).end <= watermark.0
-        {
-            let (start, mut groups) = entry.remove_entry();
-            self.close(self.assigner.window(start), &mut groups, output);
-            groups.clear();
+    /// Puts some rows of the windows that the watermark closes into the output, and the watermark
+    /// behind the last.
+    fn close(&mut self, output: &mut Output) {
+        for _ in 0..BATCHES_AT_ONCE {
+            let Some(mut closing) = self.closing.take().or_else(|| self.next_to_close()) else {
+                return output.messages.push(Message::Watermark(self.watermark));
+            };
+            self.close_part(&mut closing, output);
+            if closing.order.len() > closing.n_closed {
+                self.closing = Some(closing);
+                continue;
+            }
+            closing.groups.clear();
             if self.spare.len() < SPARE_TABLES {
-                self.spare.push(groups);
+                self.spare.push(closing.groups);
             }
         }
-        self.watermark = watermark;
-        output.messages.push(Message::Watermark(watermark));
+        output.more = true;
     }
 
-    /// Puts the rows of a window into the output.
-    fn close(&mut self, window: Window, groups: &mut Groups, output: &mut Output) {
-        let heaps = groups.table.take_heaps();
-        let (layout, types) = (self.layout.clone(), self.key_types.clone());
-        let keys = KeyReader { layout: &layout, types: &types, heaps: &heaps };
-        let order = sorted_groups(&groups.table, &keys);
-        // Nearly all batches are full and share the columns of the window's times.
-        let (mut n_times, mut times) = (0, [0; 3].map(|time| constant(time, 0)));
-        for part in order.chunks(BATCH_ROWS) {
-            part.iter().for_each(|group| groups.table.prefetch(*group));
-            let slots: Vec<&[u64]> = part.iter().map(|group| groups.table.slot(*group as usize)).collect();
-            let mut misfits = vec![];
-            let mut columns: Vec<Column> =
-                (0..types.len()).map(|key| key_column(&keys, key, &slots)).collect();
-            let calls = self.aggregates.iter().zip(&layout.accumulators).zip(&mut groups.sides);
-            for ((call, field), states) in calls {
-                columns.push(result_column(call, field, states.as_mut(), &slots, &mut misfits));
-            }
-            if part.len() != n_times {
-                n_times = part.len();
-                times = [window.start, window.end, window.time()].map(|time| constant(time, n_times));
-            }
-            let columns = columns.into_iter().map(Arc::new).chain(times.iter().cloned());
-            let batch = Batch {
-                columns: columns.collect(),
-                n_rows: slots.len(),
-                origin: Origin {
-                    source: self.source.unwrap_or(0),
-                    first: self.n_rows_out,
-                    ..Origin::default()
-                },
-                late: vec![],
-            };
-            self.n_rows_out += slots.len() as u64;
-            let batch = self.without_misfits(batch, misfits, &keys, &slots, window, output);
-            if batch.n_rows > 0 {
-                output.messages.push(Message::Batch(batch));
-            }
-            groups.table.free(part);
+    fn next_to_close(&mut self) -> Option<Closing> {
+        let entry = self.windows.first_entry()?;
+        let window = self.assigner.window(*entry.key());
+        if window.end > self.watermark.0 {
+            return None;
         }
+        let mut groups = entry.remove();
+        let heaps = groups.table.take_heaps();
+        let keys = KeyReader { layout: &self.layout, types: &self.key_types, heaps: &heaps };
+        let order = sorted_groups(&groups.table, &keys);
+        let times = window.times(BATCH_ROWS.min(order.len()));
+        Some(Closing { window, groups, heaps, order, n_closed: 0, times })
+    }
+
+    /// Puts a batch of a window's rows into the output.
+    fn close_part(&mut self, closing: &mut Closing, output: &mut Output) {
+        let Closing { window, groups, heaps, order, n_closed, times } = closing;
+        let part = &order[*n_closed..order.len().min(*n_closed + BATCH_ROWS)];
+        *n_closed += part.len();
+        let keys = KeyReader { layout: &self.layout, types: &self.key_types, heaps };
+        part.iter().for_each(|group| groups.table.prefetch(*group));
+        let slots: Vec<&[u64]> = part.iter().map(|group| groups.table.slot(*group as usize)).collect();
+        let mut misfits = vec![];
+        let mut columns: Vec<Column> =
+            (0..self.key_types.len()).map(|key| key_column(&keys, key, &slots)).collect();
+        let calls = self.aggregates.iter().zip(&self.layout.accumulators).zip(&mut groups.sides);
+        for ((call, field), states) in calls {
+            columns.push(result_column(call, field, states.as_mut(), &slots, &mut misfits));
+        }
+        if part.len() != times[0].len() {
+            *times = window.times(part.len());
+        }
+        let columns = columns.into_iter().map(Arc::new).chain(times.iter().cloned());
+        let source = self.source.unwrap_or(0);
+        let batch = Batch {
+            columns: columns.collect(),
+            n_rows: slots.len(),
+            origin: Origin { source, first: self.n_rows_out, ..Origin::default() },
+            late: vec![],
+        };
+        self.n_rows_out += slots.len() as u64;
+        let batch = self.without_misfits(batch, misfits, &keys, &slots, *window, output);
+        if batch.n_rows > 0 {
+            output.messages.push(Message::Batch(batch));
+        }
+        groups.table.free(part);
     }
 
     /// Takes out the rows in which a result does not fit, with the keys of their groups as reports.
@@ -238,9 +254,29 @@ impl Operator for WindowAggregateOperator {
     fn step(&mut self, _input: usize, message: Message, output: &mut Output) {
         match message {
             Message::Batch(batch) => self.take_rows(&batch, output),
-            Message::Watermark(watermark) => self.take_watermark(watermark, output),
+            Message::Watermark(watermark) => {
+                self.watermark = watermark;
+                self.close(output);
+            }
         }
     }
+
+    fn resume(&mut self, output: &mut Output) {
+        self.close(output);
+    }
+}
+
+/// A window whose rows are leaving.
+struct Closing {
+    window: Window,
+    groups: Groups,
+    /// Of the table of groups.
+    heaps: Vec<Heap>,
+    /// The slots of the groups, in the order in which they leave.
+    order: Vec<u32>,
+    n_closed: usize,
+    /// The columns of the window's times; nearly all batches are full and share them.
+    times: [ColumnRef; 3],
 }
 
 /// The numbers 0, 1, 2 …, for batches all of whose rows take part.
@@ -277,6 +313,11 @@ impl Window {
     /// The event time of the window's rows.
     fn time(self) -> EventTime {
         self.end - 1
+    }
+
+    /// Columns of its start, its end and the time of its rows.
+    fn times(self, n_rows: usize) -> [ColumnRef; 3] {
+        [self.start, self.end, self.time()].map(|time| constant(time, n_rows))
     }
 }
 

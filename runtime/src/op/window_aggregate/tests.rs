@@ -70,11 +70,11 @@ fn run(types: &[Type], spec: &WindowAggregate, rows: &[Vec<Value>], disorder: i6
         let times: Vec<i64> = part.iter().map(|row| time_of(row)).collect();
         let mut late = vec![];
         generator.observe(&times, 0, &mut late);
-        operator.step(0, Message::Batch(batch(types, part, first as u64, late)), &mut output);
-        operator.step(0, Message::Watermark(generator.watermark()), &mut output);
+        operator.step_to_end(0, Message::Batch(batch(types, part, first as u64, late)), &mut output);
+        operator.step_to_end(0, Message::Watermark(generator.watermark()), &mut output);
         first += n;
     }
-    operator.step(0, Message::Watermark(Watermark::END), &mut output);
+    operator.step_to_end(0, Message::Watermark(Watermark::END), &mut output);
     let out_types = node.schema.types();
     let mut out = vec![];
     let mut watermark = Watermark::START;
