@@ -88,7 +88,7 @@ impl Diagnostic {
         Diagnostic {
             code,
             severity: code.severity(),
-            headline: headline.into(),
+            headline: abridged(headline),
             primary: Label { span, text: String::new() },
             secondary: vec![],
             notes: vec![],
@@ -100,22 +100,22 @@ impl Diagnostic {
 
     /// The words beside the primary place.
     pub fn label(mut self, text: impl Into<String>) -> Diagnostic {
-        self.primary.text = text.into();
+        self.primary.text = abridged(text);
         self
     }
 
     pub fn also(mut self, span: Span, text: impl Into<String>) -> Diagnostic {
-        self.secondary.push(Label { span, text: text.into() });
+        self.secondary.push(Label { span, text: abridged(text) });
         self
     }
 
     pub fn note(mut self, text: impl Into<String>) -> Diagnostic {
-        self.notes.push(text.into());
+        self.notes.push(abridged(text));
         self
     }
 
     pub fn help(mut self, text: impl Into<String>) -> Diagnostic {
-        self.helps.push(text.into());
+        self.helps.push(abridged(text));
         self
     }
 
@@ -125,7 +125,7 @@ impl Diagnostic {
     }
 
     pub fn fix_edits(mut self, title: impl Into<String>, edits: Vec<Edit>, safety: Safety) -> Diagnostic {
-        self.fixes.push(Fix { title: title.into(), edits, safety });
+        self.fixes.push(Fix { title: abridged(title), edits, safety });
         self
     }
 
@@ -133,6 +133,20 @@ impl Diagnostic {
         self.tags.push(tag);
         self
     }
+}
+
+/// A message quotes the program, in which a name or a number may be a megabyte long: of such a message the
+/// beginning and the end are kept.
+fn abridged(text: impl Into<String>) -> String {
+    const MOST_BYTES: usize = 2_000;
+    const END: usize = 200;
+    let text = text.into();
+    if text.len() <= MOST_BYTES {
+        return text;
+    }
+    let beginning = &text[..text.floor_char_boundary(MOST_BYTES - END)];
+    let end = &text[text.ceil_char_boundary(text.len() - END)..];
+    format!("{beginning}…{end}")
 }
 
 /// Collects what the phases report.

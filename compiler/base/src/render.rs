@@ -7,6 +7,7 @@
 mod fixes;
 mod full;
 mod json;
+mod long_lines;
 mod picture;
 
 use crate::diagnostic::Diagnostic;

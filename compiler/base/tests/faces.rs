@@ -309,3 +309,49 @@ fn control_characters_of_a_name_do_not_reach_the_terminal() {
     assert!(!render::concise(&sources, &diagnostics).contains(['\u{1b}', '\u{7}']));
     assert!(render::full(&sources, &diagnostics, Color::On).contains("\u{1b}[1;31merror[E0001]\u{1b}[0m: "));
 }
+
+#[test]
+fn long_lines_are_shown_around_the_place() {
+    let filler = "a, ".repeat(200);
+    let text = format!("from x\n\tselect {filler}\"日本\" + b, {filler}\n");
+    let diagnostic = mismatch(at(&text, "+"))
+        .label("no sum")
+        .also(at(&text, "\"日本\""), "text")
+        .also(at(&text, "select"), "")
+        .also(at(&text, &filler), "all of these")
+        .fix("leave it out", at(&text, "+"), "");
+    insta::assert_snapshot!(faces(&text, diagnostic), @r#"
+    error[E0001]: `amount` is an int, not a string
+       ╭─[ a.stream:2:614 ]
+       │
+     2 │ …, a, a, a, a, a, a, a, a, a, a, a, "日本" + b, a, a, a, a, a, a, a, a, a, a, a, a, …
+       │                                            ─ no sum
+       ├─[ a.stream:2:609 ]
+       │
+     2 │ … a, a, a, a, a, a, a, a, a, a, a, a, a, "日本" + b, a, a, a, a, a, a, a, a, a, a, a, a…
+       │                                          ────── text
+       ├─[ a.stream:2:2 ]
+       │
+     2 │  select a, a, a, a, a, a, a, a, a, a, a, a, a, …
+       │  ──────
+       ├─[ a.stream:2:9 ]
+       │
+     2 │  select a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, …
+       │         ───────────────────────────────────────────────────────────── all of these
+    ───╯
+      help: leave it out
+            a.stream:2:614: remove `+`
+
+    a.stream:2:614: error[E0001]: `amount` is an int, not a string
+
+    {"code":"E0001","severity":"error","file":"a.stream","line":2,"column":614,"end_line":2,"end_column":615,"message":"`amount` is an int, not a string\nno sum\na.stream:2:609: text\na.stream:2:2: \na.stream:2:9: all of these","help":[],"fixes":[{"title":"leave it out","edits":[{"file":"a.stream","line":2,"column":614,"end_line":2,"end_column":615,"text":""}],"safe":false}]}
+    "#);
+}
+
+#[test]
+fn long_messages_keep_their_beginning_and_end() {
+    let number = "9é".repeat(5_000);
+    let finding = Diagnostic::new(codes::E0004, Span::default(), format!("`{number}` is no number"));
+    assert!(finding.headline.len() < 2_100);
+    assert!(finding.headline.starts_with("`9é9é") && finding.headline.ends_with("é` is no number"));
+}

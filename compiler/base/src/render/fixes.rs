@@ -1,6 +1,6 @@
 //! How a fix is shown to people: the lines as they would be, or what replaces what.
 
-use super::clamped;
+use super::{clamped, long_lines};
 use crate::diagnostic::{Edit, Fix};
 use crate::span::{FileId, SourceMap};
 
@@ -36,7 +36,10 @@ fn changed_lines(sources: &SourceMap, fix: &Fix) -> Option<String> {
     }
     text += source.text.get(at..end)?;
     let lines: Vec<&str> = text.lines().collect();
-    if last_line - first_line >= MOST_LINES || lines.len() > MOST_LINES || text.trim().is_empty() {
+    let is_long = last_line - first_line >= MOST_LINES
+        || lines.len() > MOST_LINES
+        || lines.iter().any(|line| line.len() > long_lines::LONGEST);
+    if is_long || text.trim().is_empty() {
         return None;
     }
     let width = (first_line + lines.len()).to_string().len();

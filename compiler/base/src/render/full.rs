@@ -13,7 +13,7 @@
 //!       3 │   where amount == 5
 //! ```
 
-use super::{Color, fixes, picture, printable, tag};
+use super::{Color, fixes, long_lines, picture, printable, tag};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::span::SourceMap;
 
@@ -31,11 +31,14 @@ fn report(
     color: Color,
     pictures: &mut picture::Pictures,
 ) -> String {
+    let picture = match long_lines::are_in(sources, diagnostic) {
+        true => long_lines::draw(sources, diagnostic, color),
+        false => pictures.draw(diagnostic),
+    };
     let mut text = format!(
-        "{}: {}\n{}",
+        "{}: {}\n{picture}",
         painted(&tag(diagnostic), severity_paint(diagnostic.severity), color),
         printable(&diagnostic.headline),
-        pictures.draw(diagnostic),
     );
     for note in &diagnostic.notes {
         text += &remark("note", note, color);
@@ -65,14 +68,14 @@ fn remark(word: &str, text: &str, color: Color) -> String {
     out
 }
 
-fn severity_paint(severity: Severity) -> &'static str {
+pub(super) fn severity_paint(severity: Severity) -> &'static str {
     match severity {
         Severity::Error | Severity::Bug => "\x1b[1;31m",
         Severity::Warning => "\x1b[1;33m",
     }
 }
 
-fn painted(text: &str, paint: &str, color: Color) -> String {
+pub(super) fn painted(text: &str, paint: &str, color: Color) -> String {
     match color {
         Color::On => format!("{paint}{text}\x1b[0m"),
         Color::Off => text.to_string(),
