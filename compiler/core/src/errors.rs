@@ -2,6 +2,7 @@
 
 pub mod clauses;
 pub mod connectors;
+mod elsewhere;
 pub mod names;
 pub mod not_yet;
 pub mod patterns;

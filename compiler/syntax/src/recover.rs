@@ -405,12 +405,39 @@ impl<'a> Recovery<'a> {
             Ok(parsed) => Some(parsed),
             Err(stuck) => {
                 self.report(mode, range.clone(), stuck.at);
+                if let Some(parsed) = self.with_equality(mode, range.clone(), stuck.at) {
+                    return Some(parsed);
+                }
                 // Of a head that is wrong from some word on, the later phases need what stands before it.
                 let fitting = self.tokens.all.get(range.start..range.start + stuck.at)?;
                 let keeps_beginning = mode == TokenKind::StartHead;
                 let success = keeps_beginning.then(|| parser::run(self.input, mode, fitting))?.ok()?;
                 Some(success.tree)
             }
+        }
+    }
+
+    /// A piece in which the `=` at `at`, reported already, was meant as `==`. All others are reported.
+    fn with_equality(&mut self, mode: TokenKind, range: Range<usize>, mut at: usize) -> Option<Parsed> {
+        let mut tokens = self.tokens.all.get(range)?.to_vec();
+        let mut more = vec![];
+        loop {
+            let token = tokens.get_mut(at).filter(|t| t.kind == TokenKind::Assign)?;
+            token.kind = TokenKind::Equal;
+            match parser::run(self.input, mode, &tokens) {
+                Ok(success) => {
+                    self.extend(more);
+                    self.extend(success.diagnostics);
+                    return Some(success.tree);
+                }
+                Err(stuck) => at = stuck.at,
+            }
+            let next = tokens.get(at)?;
+            more.push(error::single_equals(Span::new(
+                self.input.file,
+                next.start as usize,
+                next.end as usize,
+            )));
         }
     }
 

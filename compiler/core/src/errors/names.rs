@@ -1,6 +1,7 @@
 //! E02: names.
 
 use super::alternatives;
+use super::elsewhere::written_here;
 use crate::scope::{Scope, ScopeColumn};
 use millstream_base::codes::*;
 use millstream_base::{Diagnostic, Span};
@@ -56,7 +57,11 @@ pub fn unknown_type(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic
 
 pub fn unknown_function(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
     let headline = format!("there is no function called `{name}`");
-    proposing(Diagnostic::new(E0205, span, headline).label("unknown function"), span, nearest)
+    let fault = Diagnostic::new(E0205, span, headline).label("unknown function");
+    match written_here(name) {
+        Some(help) => fault.help(help),
+        None => proposing(fault, span, nearest),
+    }
 }
 
 pub fn stream_cycle(span: Span, from: &str, to: &str, declared: Span) -> Diagnostic {

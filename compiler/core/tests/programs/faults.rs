@@ -169,3 +169,16 @@ fn replacements_name_sources_and_sinks() {
 `--sink out=…` names no sink of this program
 "#);
 }
+
+#[test]
+fn a_comparison_with_one_sign_hides_nothing() {
+    assert_snapshot!(
+        faults("stream s = from payments where card = \"a\" and amont = 1.00 select COALESCE(card, \"b\")"),
+        @r#"
+E0106 `=` values are compared with `==`
+E0201 `amont` nothing here is called `amont`
+E0106 `=` values are compared with `==`
+E0205 `COALESCE` there is no function called `COALESCE`
+"#
+    );
+}
