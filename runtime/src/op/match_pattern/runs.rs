@@ -136,13 +136,16 @@ impl Partition {
         self.events.push_back(Kept { event, fits, used: false });
         let mut grown: Vec<Vec<Way>> = Vec::with_capacity(self.runs.len());
         let mut room = pattern.limit;
+        let mut is_full = false;
         for run in &self.runs {
-            let ways = self.grow(pattern, key, &run.ways, number, room, failures);
-            room -= ways.len();
+            let mut ways = self.grow(pattern, key, &run.ways, number, failures);
             if let Some(way) = ways.iter().find(|w| w.is_complete(&pattern.spec)) {
                 let way = way.clone();
                 return Some(self.report(pattern, key, way, failures));
             }
+            is_full |= ways.len() > room;
+            ways.truncate(room);
+            room -= ways.len();
             grown.push(ways);
         }
         for (run, ways) in self.runs.iter_mut().zip(grown) {
@@ -155,9 +158,12 @@ impl Partition {
                 return Some(self.report(pattern, key, start, failures));
             }
             match room {
-                0 => failures.push(too_many(pattern, &self.events[begins].event)),
+                0 => is_full = true,
                 _ => self.runs.push(Run { start: number, ways: vec![start] }),
             }
+        }
+        if is_full {
+            failures.push(too_many(pattern, &self.events[begins].event));
         }
         self.forget();
         None
@@ -193,7 +199,6 @@ impl Partition {
         key: &[Value],
         ways: &[Way],
         number: u64,
-        room: usize,
         failures: &mut Vec<FailedCondition>,
     ) -> Vec<Way> {
         let kept = &self.events[(number - self.first) as usize];
@@ -214,10 +219,6 @@ impl Partition {
             grown.push(way.clone());
         }
         keep_preferred(pattern, &mut grown);
-        if grown.len() > room {
-            failures.push(too_many(pattern, &kept.event));
-            grown.truncate(room);
-        }
         grown
     }
 
@@ -267,7 +268,8 @@ impl Partition {
         for (i, kept) in self.events.iter().enumerate() {
             let number = self.first + i as u64;
             if number > start && !kept.used {
-                ways = self.grow(pattern, key, &ways, number, pattern.limit, failures);
+                ways = self.grow(pattern, key, &ways, number, failures);
+                ways.truncate(pattern.limit);
             }
         }
         failures.truncate(reported);
