@@ -1,6 +1,8 @@
 //! Sequence patterns: brings events into the total order, hands each to the runs of its partition,
 //! and makes rows of the matches. What a match is stands in [`runs`].
 
+#[cfg(test)]
+mod properties;
 mod runs;
 
 use crate::message::{EventTime, Message, Watermark};

@@ -83,6 +83,19 @@ struct Taken {
     before: Option<Arc<Taken>>,
 }
 
+/// A long chain is taken apart link by link, not on the stack.
+impl Drop for Taken {
+    fn drop(&mut self) {
+        let mut before = self.before.take();
+        while let Some(link) = before {
+            match Arc::try_unwrap(link) {
+                Ok(mut link) => before = link.before.take(),
+                Err(_) => break,
+            }
+        }
+    }
+}
+
 /// A match: per step, its events.
 pub struct Found {
     steps: Vec<Vec<Arc<[Value]>>>,
