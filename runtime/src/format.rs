@@ -110,9 +110,12 @@ pub fn too_long(max_line: usize) -> String {
     format!("the line is longer than the limit of {max_line} bytes (`max_line`)")
 }
 
+/// What some programs put in front of a file. It is no text there.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// The length of the byte-order mark that these bytes begin with.
 fn byte_order_mark(bytes: &[u8]) -> usize {
-    if bytes.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 }
+    if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 }
 }
 
 /// A format, or an option of one, that this build does not know.

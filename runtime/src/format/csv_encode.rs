@@ -1,7 +1,7 @@
 //! Rows as CSV: null is an empty field, the empty string is `""`, nested values are JSON.
 
-use super::Encoder;
 use super::csv::CsvOptions;
+use super::{BYTE_ORDER_MARK, Encoder};
 use millstream_ir::batch::Batch;
 use millstream_ir::column::Column;
 use millstream_ir::flow::Schema;
@@ -89,8 +89,10 @@ fn write_text(out: &mut Vec<u8>, text: &[u8], options: &CsvOptions) {
     let special = |byte: &u8| {
         *byte == options.delimiter || Some(*byte) == options.quote || matches!(byte, b'\n' | b'\r')
     };
+    // At the beginning of a file it would be read as no text.
+    let is_mark = text.starts_with(BYTE_ORDER_MARK);
     match options.quote {
-        Some(quote) if text.is_empty() || text.iter().any(special) => {
+        Some(quote) if text.is_empty() || is_mark || text.iter().any(special) => {
             out.push(quote);
             for byte in text {
                 if *byte == quote {
