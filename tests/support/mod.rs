@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub mod page;
+
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -49,17 +49,7 @@ impl Tokens<'_> {
         if !kind.is_item_word() {
             return self.in_first_column(i) && self.is_misspelt_item(i);
         }
-        let (next, after) = (self.kind(i + 1), self.kind(i + 2));
-        let has_shape = match kind {
-            Use => next == Some(String),
-            Param | Source => self.is_name(i + 1) && after == Some(Colon),
-            Fn | Aggregate => self.is_name(i + 1) && after == Some(LeftParenthesis),
-            Type | Stream => self.is_name(i + 1) && after == Some(Assign),
-            Table => self.is_name(i + 1) && matches!(after, Some(Colon | Key)),
-            Sink => self.is_name(i + 1) && after == Some(From),
-            Test => next == Some(String) && after == Some(LeftBrace),
-            _ => false,
-        };
+        let next = self.kind(i + 1);
         let after_comma = self.before(i) == Some(Comma);
         let is_operand = matches!(
             next,
@@ -91,7 +81,25 @@ impl Tokens<'_> {
             )
         );
         let is_element = after_comma && !self.is_name(i + 1);
-        has_shape || (self.in_first_column(i) && !is_operand && !is_element)
+        self.has_shape_of_item(i) || (self.in_first_column(i) && !is_operand && !is_element)
+    }
+
+    /// Whether the tokens from `i` on are the beginning of an item, wherever they stand.
+    pub fn has_shape_of_item(&self, i: usize) -> bool {
+        use TokenKind::*;
+        let (next, after) = (self.kind(i + 1), self.kind(i + 2));
+        // A reserved word as a name is a mistake of its own.
+        let named = next.is_some_and(|n| n.is_name() || n.is_reserved());
+        match self.kind(i) {
+            Some(Use) => next == Some(String),
+            Some(Param | Source) => named && after == Some(Colon),
+            Some(Fn | Aggregate) => named && after == Some(LeftParenthesis),
+            Some(Type | Stream) => named && after == Some(Assign),
+            Some(Table) => named && matches!(after, Some(Colon | Key)),
+            Some(Sink) => named && after == Some(From),
+            Some(Test) => next == Some(String) && after == Some(LeftBrace),
+            _ => false,
+        }
     }
 
     /// `strem totals =` in the first column.

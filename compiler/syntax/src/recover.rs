@@ -27,7 +27,8 @@ pub fn program(input: Input, whole: Stuck) -> (Vec<Item>, Vec<Diagnostic>) {
         lexed_badly: !input.lexed.bad.is_empty(),
     };
     let starts = (0..tokens.all.len()).filter(|i| tokens.starts_item(*i));
-    let items = pieces(starts, 0..tokens.all.len()).into_iter().map(|range| recovery.item(range)).collect();
+    let pieces = pieces(starts, 0..tokens.all.len());
+    let items = pieces.into_iter().flat_map(|range| recovery.items(range)).collect();
     if recovery.n_errors == 0 && !recovery.lexed_badly {
         recovery.report(TokenKind::StartProgram, 0..tokens.all.len(), whole.at);
     }
@@ -64,6 +65,23 @@ struct Recovery<'a> {
 type StartsPiece<'a> = fn(&Tokens<'a>, usize, usize) -> bool;
 
 impl<'a> Recovery<'a> {
+    /// The items of a piece: one, unless another begins on the same line.
+    fn items(&mut self, mut range: Range<usize>) -> Vec<Item> {
+        let mut items = vec![];
+        while !self.is_muted()
+            && let Some(piece) = self.tokens.all.get(range.clone())
+            && let Err(stuck) = parser::run(self.input, TokenKind::StartItem, piece)
+            && (1..piece.len()).contains(&stuck.at)
+            && self.tokens.has_shape_of_item(range.start + stuck.at)
+        {
+            let next = range.start + stuck.at;
+            items.push(self.item(range.start..next));
+            range.start = next;
+        }
+        items.push(self.item(range));
+        items
+    }
+
     fn item(&mut self, range: Range<usize>) -> Item {
         let doc = self.doc(range.start);
         if self.is_muted() {

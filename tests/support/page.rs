@@ -1,0 +1,82 @@
+//! The pages of diagnostic codes as programs: what stands under `## Wrong` and `## Right`.
+
+use super::{Folder, Ran};
+use millstream_base::codes::Code;
+
+/// A part of a page: the program, the files beside it (` ```stream NAME `), and how it is checked
+/// (` ```sh `) if that takes arguments.
+#[derive(Debug)]
+pub struct Example<'a> {
+    pub program: &'a str,
+    others: Vec<(&'a str, &'a str)>,
+    /// What stands behind the program's name, with a space in front.
+    pub arguments: &'a str,
+}
+
+impl<'a> Example<'a> {
+    pub fn of(page: &'a str, part: &str) -> Option<Example<'a>> {
+        let part = page.split(&format!("## {part}\n")).nth(1)?.split("\n## ").next()?;
+        let mut example = Example { program: "", others: vec![], arguments: "" };
+        for block in part.split("```").skip(1).step_by(2) {
+            let (kind, body) = block.split_once('\n')?;
+            match kind.split_once(' ') {
+                None if kind == "stream" => example.program = body,
+                None if kind == "sh" => example.arguments = body.trim().split_once("program.stream")?.1,
+                Some(("stream", name)) => example.others.push((name, body)),
+                _ => return None,
+            }
+        }
+        (!example.program.is_empty()).then_some(example)
+    }
+
+    pub fn check(&self) -> Ran {
+        self.folder().run(&format!("check --format json program.stream{}", self.arguments))
+    }
+
+    /// The codes that it raises, each once: in `check`, or in `run` for what only a run can find.
+    pub fn raised(&self, code: Code) -> Vec<String> {
+        let checked = self.check();
+        if found_by_run(code) && checked.stdout.is_empty() {
+            return codes_in_text(&self.folder().run("run -q program.stream"));
+        }
+        codes_in(&checked.stdout)
+    }
+
+    /// The example among the files that pages speak of.
+    pub fn folder(&self) -> Folder {
+        let folder = Folder::new();
+        folder.write("shared.stream", "type Shared = { id: int }\n");
+        folder.write("data.ndjson", "{\"user\":\"a\"}\n");
+        folder.write("words.ndjson", "{\"value\":\"many\"}\n");
+        // The empty gzip member of RFC 1952, and one that breaks off.
+        let empty = [31, 139, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        folder.write("data.ndjson.gz", empty);
+        folder.write("damaged.ndjson.gz", &empty[..12]);
+        for (name, text) in &self.others {
+            folder.write(name, text);
+        }
+        folder.write("program.stream", self.program);
+        folder
+    }
+}
+
+/// Whether `check` may be unable to find it.
+pub fn found_by_run(code: Code) -> bool {
+    code.name().starts_with("E08") || code.name().starts_with("E09")
+}
+
+/// The codes in findings as JSON, each once.
+pub fn codes_in(json: &str) -> Vec<String> {
+    let mut found: Vec<String> = json
+        .lines()
+        .filter_map(|l| l.split("\"code\":\"").nth(1)?.split('"').next().map(str::to_string))
+        .collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+fn codes_in_text(ran: &Ran) -> Vec<String> {
+    let known = millstream_base::codes::all().map(|c| c.name());
+    known.filter(|n| ran.stderr.contains(&format!("[{n}]"))).map(str::to_string).collect()
+}
