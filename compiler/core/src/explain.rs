@@ -140,7 +140,7 @@ fn calls_of(aggregate: &Aggregate) -> Vec<AggregateCall> {
 
 fn slot_bytes(aggregate: &Aggregate) -> usize {
     let keys: Vec<Type> = aggregate.keys.iter().map(|k| k.ty.clone()).collect();
-    SlotLayout::new(&keys, &calls_of(aggregate)).size
+    SlotLayout::wide(&keys, &calls_of(aggregate)).size
 }
 
 /// Whether the state of an aggregate lies beside the slot.

@@ -118,11 +118,12 @@ pub struct AccumulatorField {
 pub enum AccumulatorKind {
     /// Nothing of its own: the count in `seen`, or the group's rows.
     Count,
+    /// 8 bytes: the sum of ints or decimals that is known to fit; see [`SlotLayout::narrow`].
+    SumNarrow,
     /// 16 bytes: the sum of 64-bit ints in 128 bits.
     SumWide,
-    /// 24 bytes: the sum of unscaled decimals. Machine code adds those that fit 64 bits to the first 16,
-    /// as for [`AccumulatorKind::SumWide`]; the runtime adds wider ones, and the last word counts how often
-    /// it took 2^126 away from the first 16, so that those never overflow.
+    /// 24 bytes: the sum of unscaled decimals, in the first 16 as for [`AccumulatorKind::SumWide`]. The
+    /// last word counts how often 2^126 was taken away from those, so that they never overflow.
     SumDecimal,
     /// The order-independent sum of floats.
     SumFloat,
@@ -170,9 +171,20 @@ impl AccumulatorKind {
         }
     }
 
-    /// Whether machine code updates it; all others are updated by primitives of the runtime.
+    /// Whether machine code updates it in the narrow layout; all others are updated by primitives of
+    /// the runtime.
     pub fn is_compiled(self) -> bool {
         !matches!(self, AccumulatorKind::SumFloat | AccumulatorKind::Side)
+    }
+
+    /// What stands for it in the narrow layout.
+    fn narrowed(self) -> AccumulatorKind {
+        match self {
+            AccumulatorKind::SumWide | AccumulatorKind::SumDecimal => AccumulatorKind::SumNarrow,
+            AccumulatorKind::MinWide => AccumulatorKind::MinI64,
+            AccumulatorKind::MaxWide => AccumulatorKind::MaxI64,
+            kind => kind,
+        }
     }
 
     fn of(call: &AggregateCall) -> AccumulatorKind {
@@ -211,8 +223,23 @@ impl KeyKind {
 }
 
 impl SlotLayout {
-    /// The layout for keys of these types and these aggregates.
-    pub fn new(keys: &[Type], aggregates: &[AggregateCall]) -> SlotLayout {
+    /// The layout that holds any sums and decimals.
+    pub fn wide(keys: &[Type], aggregates: &[AggregateCall]) -> SlotLayout {
+        SlotLayout::new(keys, aggregates, AccumulatorKind::of)
+    }
+
+    /// The layout as long as no argument is wider than 64 bits and all sums are known to fit them:
+    /// nearly always, and then slots are smaller, often by half. Machine code is made for this one.
+    /// Keys stand where they do in the wide one.
+    pub fn narrow(keys: &[Type], aggregates: &[AggregateCall]) -> SlotLayout {
+        SlotLayout::new(keys, aggregates, |call| AccumulatorKind::of(call).narrowed())
+    }
+
+    fn new(
+        keys: &[Type],
+        aggregates: &[AggregateCall],
+        kind_of: impl Fn(&AggregateCall) -> AccumulatorKind,
+    ) -> SlotLayout {
         let mut size = 8;
         let mut take = |bytes: usize| {
             size += bytes;
@@ -224,7 +251,7 @@ impl SlotLayout {
         let accumulators = aggregates
             .iter()
             .map(|call| {
-                let kind = AccumulatorKind::of(call);
+                let kind = kind_of(call);
                 let partial =
                     call.filter.is_some() || call.argument.as_ref().is_some_and(|(_, t)| t.nullable);
                 let seen = (partial && kind != AccumulatorKind::Side).then(|| take(8));

@@ -37,10 +37,10 @@ pub struct SegmentOutput {
 pub trait AccumulateKernel: Send {
     /// For each `i`, adds row `rows[i]` of the argument columns to the compiled accumulators of the slot
     /// at `slots[i]`, and counts it in their `seen` words. The slot's first word has counted it already.
-    /// No argument column is `I128`: the runtime adds wide decimals itself.
+    /// No argument column is `I128`: the runtime adds wide decimals itself, as all to the wide layout.
     ///
     /// # Safety
-    /// Each slot is valid for writes of the node's [`crate::aggregate::SlotLayout`] and was written as
+    /// Each slot is valid for writes of the node's narrow [`crate::aggregate::SlotLayout`] and was written as
     /// [`crate::aggregate::SlotLayout::fresh`] or updated before; slots repeat, but do not overlap.
     /// `columns` are those of the node's input.
     unsafe fn update(&mut self, slots: &[*mut u8], rows: &[u32], columns: &[ColumnRef]);

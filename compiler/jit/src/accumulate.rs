@@ -106,7 +106,7 @@ fn lower_accumulator(lowering: &mut Lowering, slot: Value, call: &AggregateCall,
     let Some(argument) = argument else { return };
     let at = field.offset;
     match (field.kind, argument.bits) {
-        (AccumulatorKind::SumWide | AccumulatorKind::SumDecimal, Bits::Word(x)) => {
+        (AccumulatorKind::SumNarrow, Bits::Word(x)) => {
             let x = match takes_part {
                 Some(takes_part) => {
                     let zero = lowering.word(0);
@@ -114,7 +114,9 @@ fn lower_accumulator(lowering: &mut Lowering, slot: Value, call: &AggregateCall,
                 }
                 None => x,
             };
-            add_wide(lowering, slot, at, x);
+            let old = load(lowering, slot, at);
+            let sum = lowering.builder.ins().iadd(old, x);
+            store(lowering, slot, at, sum);
         }
         (AccumulatorKind::MinI64 | AccumulatorKind::MaxI64, Bits::Word(x)) => {
             let old = load(lowering, slot, at);
@@ -128,9 +130,6 @@ fn lower_accumulator(lowering: &mut Lowering, slot: Value, call: &AggregateCall,
         }
         (AccumulatorKind::MinF64 | AccumulatorKind::MaxF64, Bits::Float(x)) => {
             extreme_float(lowering, slot, field, takes_part, x);
-        }
-        (AccumulatorKind::MinWide | AccumulatorKind::MaxWide, Bits::Word(x)) => {
-            extreme_wide(lowering, slot, field, takes_part, x);
         }
         (AccumulatorKind::Any | AccumulatorKind::All, Bits::Bool(x)) => {
             let old = load(lowering, slot, at);
@@ -149,18 +148,6 @@ fn lower_accumulator(lowering: &mut Lowering, slot: Value, call: &AggregateCall,
         }
         _ => {}
     }
-}
-
-/// Adds a number to 16 bytes.
-fn add_wide(lowering: &mut Lowering, slot: Value, at: usize, x: Value) {
-    let low = load(lowering, slot, at);
-    let high = load(lowering, slot, at + 8);
-    let sum = lowering.builder.ins().iconcat(low, high);
-    let x = lowering.builder.ins().sextend(types::I128, x);
-    let sum = lowering.builder.ins().iadd(sum, x);
-    let (low, high) = lowering.builder.ins().isplit(sum);
-    store(lowering, slot, at, low);
-    store(lowering, slot, at + 8, high);
 }
 
 /// Floats in the order of keys: NaN after all others, -0.0 as 0.0.
@@ -192,32 +179,6 @@ fn extreme_float(
     };
     let new = select_if(lowering, replace, takes_part, x, old);
     lowering.builder.ins().store(flags, new, slot, field.offset as i32);
-}
-
-/// A number against 16 bytes.
-fn extreme_wide(
-    lowering: &mut Lowering,
-    slot: Value,
-    field: &AccumulatorField,
-    takes_part: Option<Value>,
-    x: Value,
-) {
-    let at = field.offset;
-    let old_low = load(lowering, slot, at);
-    let old_high = load(lowering, slot, at + 8);
-    let old = lowering.builder.ins().iconcat(old_low, old_high);
-    let wide = lowering.builder.ins().sextend(types::I128, x);
-    let closer = match field.kind {
-        AccumulatorKind::MinWide => IntCC::SignedLessThan,
-        _ => IntCC::SignedGreaterThan,
-    };
-    let replace = lowering.builder.ins().icmp(closer, wide, old);
-    // The halves are chosen one by one: there is no choice between 128-bit values.
-    let high = lowering.builder.ins().sshr_imm_s(x, 63);
-    let low = select_if(lowering, replace, takes_part, x, old_low);
-    let high = select_if(lowering, replace, takes_part, high, old_high);
-    store(lowering, slot, at, low);
-    store(lowering, slot, at + 8, high);
 }
 
 fn select_if(

@@ -45,7 +45,7 @@ impl Engine for Jit {
                     let input = node.inputs.first().ok_or_else(|| gone("the input of a window"))?;
                     let types = flow.node(*input).schema.types();
                     let keys: Vec<_> = aggregate.keys.iter().filter_map(|k| types.get(*k).cloned()).collect();
-                    let layout = SlotLayout::new(&keys, &aggregate.aggregates);
+                    let layout = SlotLayout::narrow(&keys, &aggregate.aggregates);
                     let name = format!("n{} update", id.0);
                     let update =
                         accumulate::compile(&mut code, &name, &types, &aggregate.aggregates, &layout)?;

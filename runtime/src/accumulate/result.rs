@@ -69,20 +69,18 @@ pub fn result_column(
         AccumulatorKind::SumFloat => ColumnData::F64(
             slots.iter().map(|slot| float_result(call.function, &slot[at..], n_rows(slot))).collect(),
         ),
-        AccumulatorKind::SumWide if call.result.kind == TypeKind::Float => ColumnData::F64(
-            slots
-                .iter()
-                .map(
-                    |slot| {
-                        if some(slot) { divide_exactly(read_wide(&slot[at..]), n_rows(slot)) } else { 0.0 }
-                    },
-                )
-                .collect(),
-        ),
+        AccumulatorKind::SumNarrow | AccumulatorKind::SumWide if call.result.kind == TypeKind::Float => {
+            let mean = |slot: &&[u64]| divide_exactly(wide_number(field.kind, &slot[at..]), n_rows(slot));
+            ColumnData::F64(slots.iter().map(|slot| if some(slot) { mean(slot) } else { 0.0 }).collect())
+        }
+        AccumulatorKind::SumNarrow if !is_average(call) => {
+            ColumnData::I64(slots.iter().map(|slot| slot[at] as i64).collect())
+        }
         AccumulatorKind::SumWide if slots.iter().all(|slot| fits(&slot[at..])) && !is_average(call) => {
             ColumnData::I64(slots.iter().map(|slot| slot[at] as i64).collect())
         }
-        AccumulatorKind::SumWide
+        AccumulatorKind::SumNarrow
+        | AccumulatorKind::SumWide
         | AccumulatorKind::SumDecimal
         | AccumulatorKind::MinWide
         | AccumulatorKind::MaxWide => {
@@ -105,6 +103,11 @@ fn is_average(call: &AggregateCall) -> bool {
     call.function == AggregateFunction::Average
 }
 
+/// A sum or an extreme of a group.
+fn wide_number(kind: AccumulatorKind, words: &[u64]) -> i128 {
+    if kind == AccumulatorKind::SumNarrow { words[0] as i64 as i128 } else { read_wide(words) }
+}
+
 /// Whether a number of 128 bits fits 64.
 fn fits(words: &[u64]) -> bool {
     words[1] == (words[0] as i64 >> 63) as u64
@@ -125,19 +128,21 @@ fn wide_result(
     words: &[u64],
     n_rows: u64,
 ) -> Result<Value, String> {
-    let number = read_wide(words);
+    let number = wide_number(kind, words);
     let scale = |ty: &Type| if let TypeKind::Decimal(scale) = ty.kind { scale } else { 0 };
     let average = is_average(call);
+    let is_decimal = |ty: &Type| matches!(ty.kind, TypeKind::Decimal(_));
     match (kind, &call.result.kind) {
-        (AccumulatorKind::SumDecimal, _) => {
-            let sum = DecimalSum { carry: words[2] as i64, rest: number };
+        (AccumulatorKind::SumDecimal | AccumulatorKind::SumNarrow, _) if is_decimal(&call.result) => {
+            let carry = if kind == AccumulatorKind::SumDecimal { words[2] as i64 } else { 0 };
+            let sum = DecimalSum { carry, rest: number };
             let from = call.argument.as_ref().map_or(0, |(_, ty)| scale(ty));
             let digits = scale(&call.result).saturating_sub(from);
             let (result, what) =
                 if average { (sum.mean(n_rows, digits), "average") } else { (sum.total(), "sum") };
             result.map(Value::Decimal).ok_or_else(|| format!("the {what} does not fit 38 digits"))
         }
-        (AccumulatorKind::SumWide, kind) => {
+        (AccumulatorKind::SumWide | AccumulatorKind::SumNarrow, kind) => {
             // As the division of a duration by an int does, its average drops what is below a microsecond.
             let number = if average { number / n_rows.max(1) as i128 } else { number };
             let number =

@@ -1,5 +1,5 @@
 //! The plain form of the accumulator update: what machine code does, written to be obviously right.
-//! It stands in for machine code where there is none, and for decimals wider than 64 bits everywhere.
+//! It stands in for machine code where there is none, and for wide sums and decimals everywhere.
 
 use super::float_sum;
 use crate::accumulate::side::{Position, SideStates};
@@ -12,7 +12,7 @@ use std::cmp::Ordering;
 
 /// Updates all accumulators that machine code could, without machine code.
 pub struct PortableKernel {
-    layout: SlotLayout,
+    pub(super) layout: SlotLayout,
     aggregates: Vec<AggregateCall>,
 }
 
@@ -111,6 +111,9 @@ fn update_field(pairs: &mut Pairs, field: &AccumulatorField, call: &AggregateCal
         let accumulator = &mut words[at..];
         match field.kind {
             AccumulatorKind::Count | AccumulatorKind::SumFloat | AccumulatorKind::Side => {}
+            AccumulatorKind::SumNarrow => {
+                accumulator[0] = accumulator[0].wrapping_add(number(row) as u64);
+            }
             AccumulatorKind::SumWide => {
                 let sum = read_wide(accumulator).wrapping_add(wide(row));
                 write_wide(accumulator, sum);

@@ -1,4 +1,8 @@
 //! The groups of a window, and the one way to add rows to them: find slots, then update accumulators.
+//!
+//! Slots begin narrow: sums of 64 bits, which hold as long as the number of rows times the greatest
+//! argument does. That is known before a batch is added, for one look at each argument; where it could
+//! be too much, the slots become wide ones, and nothing has overflowed.
 
 use super::accumulate::{Pairs, PortableKernel, update_float_sum, update_side};
 use super::key::Keys;
@@ -8,38 +12,87 @@ use millstream_ir::aggregate::{AccumulatorKind, AggregateCall, SlotLayout};
 use millstream_ir::batch::Batch;
 use millstream_ir::column::{ColumnData, ColumnRef};
 use millstream_ir::engine::AccumulateKernel;
+use millstream_ir::types::Type;
+
+/// How many cleared groups are kept for later windows.
+const SPARE: usize = 2;
 
 /// The groups of one window.
 pub struct Groups {
     pub table: Table,
     /// One per aggregate; none for those whose state stands in the slot.
     pub sides: Vec<Option<SideStates>>,
+    /// Of which layout the slots are.
+    is_wide: bool,
+    /// Per aggregate: no group's sum is farther from zero.
+    bounds: Vec<u128>,
+    /// Whether an argument was wider than 64 bits.
+    has_wide_argument: bool,
 }
 
 impl Groups {
-    pub fn new(layout: &SlotLayout, aggregates: &[AggregateCall], seed: u64) -> Groups {
+    fn new(layout: &SlotLayout, aggregates: &[AggregateCall], seed: u64, is_wide: bool) -> Groups {
         let sides = layout.accumulators.iter().zip(aggregates).map(|(field, call)| {
             if field.kind == AccumulatorKind::Side { SideStates::new(call) } else { None }
         });
-        Groups { table: Table::new(layout, seed), sides: sides.collect() }
+        Groups {
+            table: Table::new(layout, seed),
+            sides: sides.collect(),
+            is_wide,
+            bounds: vec![0; aggregates.len()],
+            has_wide_argument: false,
+        }
     }
 
-    pub fn clear(&mut self) {
+    fn clear(&mut self) {
         self.table.clear();
         self.sides.iter_mut().flatten().for_each(SideStates::clear);
+        self.bounds.fill(0);
+        self.has_wide_argument = false;
     }
+
+    /// Takes into account that rows of a batch will be added.
+    fn expect(&mut self, narrow: &SlotLayout, aggregates: &[AggregateCall], batch: &Batch, n_rows: usize) {
+        for ((call, field), bound) in aggregates.iter().zip(&narrow.accumulators).zip(&mut self.bounds) {
+            let Some((column, _)) = &call.argument else { continue };
+            match &batch.columns[*column].data {
+                ColumnData::I128(_) => self.has_wide_argument = true,
+                ColumnData::I64(values) if field.kind == AccumulatorKind::SumNarrow => {
+                    *bound = bound.saturating_add((n_rows as u128) << magnitude_bits(values));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn fit_narrow_slots(&self) -> bool {
+        !self.has_wide_argument && self.bounds.iter().all(|bound| *bound <= i64::MAX as u128)
+    }
+}
+
+/// No value is farther from zero than 2 to this power.
+fn magnitude_bits(values: &[i64]) -> u32 {
+    let bits = values.iter().fold(0, |bits, value| bits | (value ^ (value >> 63)));
+    64 - bits.leading_zeros()
 }
 
 /// Adds rows to groups. One per operator; its buffers are shared by all windows.
 pub struct Accumulation {
-    layout: SlotLayout,
     /// Columns of the input.
     keys: Vec<usize>,
     aggregates: Vec<AggregateCall>,
     /// The column of the event time.
     time: usize,
+    /// For narrow slots.
     compiled: Option<Box<dyn AccumulateKernel>>,
-    portable: PortableKernel,
+    narrow: PortableKernel,
+    wide: PortableKernel,
+    /// Whether new groups had better be wide from the start.
+    starts_wide: bool,
+    /// Cleared groups that are kept for later windows.
+    spare: Vec<Groups>,
+    /// Of the hash tables.
+    seed: u64,
     key_rows: Keys,
     slots: Slots,
 }
@@ -48,16 +101,53 @@ pub struct Accumulation {
 unsafe impl Send for Accumulation {}
 
 impl Accumulation {
+    /// `key_types` are those of the columns `keys`; `seed` is that of the hash tables, and changes nothing
+    /// that can be seen.
     pub fn new(
-        layout: SlotLayout,
-        keys: Vec<usize>,
+        (keys, key_types): (Vec<usize>, &[Type]),
         aggregates: Vec<AggregateCall>,
         time: usize,
         compiled: Option<Box<dyn AccumulateKernel>>,
+        seed: u64,
     ) -> Accumulation {
-        let portable = PortableKernel::new(layout.clone(), aggregates.clone());
-        let (key_rows, slots) = (Keys::default(), vec![]);
-        Accumulation { layout, keys, aggregates, time, compiled, portable, key_rows, slots }
+        let kernel = |layout| PortableKernel::new(layout, aggregates.clone());
+        Accumulation {
+            narrow: kernel(SlotLayout::narrow(key_types, &aggregates)),
+            wide: kernel(SlotLayout::wide(key_types, &aggregates)),
+            keys,
+            aggregates,
+            time,
+            compiled,
+            starts_wide: false,
+            spare: vec![],
+            seed,
+            key_rows: Keys::default(),
+            slots: vec![],
+        }
+    }
+
+    /// Of the slots of these groups.
+    pub fn layout(&self, groups: &Groups) -> &SlotLayout {
+        if groups.is_wide { &self.wide.layout } else { &self.narrow.layout }
+    }
+
+    /// Groups of a new window.
+    pub fn open(&mut self) -> Groups {
+        let is_wide = self.starts_wide;
+        let spare = std::iter::from_fn(|| self.spare.pop()).find(|groups| groups.is_wide == is_wide);
+        spare.unwrap_or_else(|| {
+            let layout = if is_wide { &self.wide.layout } else { &self.narrow.layout };
+            Groups::new(layout, &self.aggregates, self.seed, is_wide)
+        })
+    }
+
+    /// Takes back the groups of a window that has been closed.
+    pub fn close(&mut self, mut groups: Groups) {
+        self.starts_wide = !groups.fit_narrow_slots();
+        groups.clear();
+        if self.spare.len() < SPARE {
+            self.spare.push(groups);
+        }
     }
 
     /// Adds these rows of a batch, ascending, to the groups of their window.
@@ -67,6 +157,11 @@ impl Accumulation {
     pub fn add(&mut self, groups: &mut Groups, batch: &Batch, rows: &[u32]) {
         assert!(rows.iter().all(|row| (*row as usize) < batch.n_rows));
         assert!(batch.columns.iter().all(|column| column.len() == batch.n_rows));
+        groups.expect(&self.narrow.layout, &self.aggregates, batch, rows.len());
+        if !groups.is_wide && !groups.fit_narrow_slots() {
+            groups.table.widen(&self.narrow.layout, &self.wide.layout);
+            groups.is_wide = true;
+        }
         let key_columns: Vec<&ColumnRef> = self.keys.iter().map(|k| &batch.columns[*k]).collect();
         for rows in rows.chunks(CHUNK) {
             if key_columns.is_empty() {
@@ -74,9 +169,9 @@ impl Accumulation {
                 self.update(groups, batch, rows);
                 continue;
             }
-            let plain = plain_keys(&key_columns, rows).filter(|_| self.layout.key_nulls.is_none());
+            let plain = plain_keys(&key_columns, rows).filter(|_| self.narrow.layout.key_nulls.is_none());
             if plain.is_none() {
-                self.key_rows.fill(&self.layout, &key_columns, rows);
+                self.key_rows.fill(&self.narrow.layout, &key_columns, rows);
             }
             let mut from = 0;
             while from < rows.len() {
@@ -97,19 +192,19 @@ impl Accumulation {
 
     /// Updates the accumulators in `self.slots` by these rows.
     fn update(&mut self, groups: &mut Groups, batch: &Batch, rows: &[u32]) {
-        let arguments = self.aggregates.iter().filter_map(|a| a.argument.as_ref());
-        let is_wide = |column: usize| matches!(batch.columns[column].data, ColumnData::I128(_));
         let kernel: &mut dyn AccumulateKernel = match &mut self.compiled {
-            Some(compiled) if !arguments.into_iter().any(|(column, _)| is_wide(*column)) => &mut **compiled,
-            _ => &mut self.portable,
+            _ if groups.is_wide => &mut self.wide,
+            Some(compiled) => &mut **compiled,
+            None => &mut self.narrow,
         };
         // SAFETY: the table has just found these slots, of this layout, and does not move them before its
         // next `find` or `grow`; rows and columns were checked by `add`.
         unsafe { kernel.update(&self.slots, rows, &batch.columns) };
+        let layout = if groups.is_wide { &self.wide.layout } else { &self.narrow.layout };
         // SAFETY: as above.
-        let mut pairs = unsafe { Pairs::new(&self.slots, rows, self.layout.size) };
+        let mut pairs = unsafe { Pairs::new(&self.slots, rows, layout.size) };
         let sides = groups.sides.iter_mut();
-        for ((field, call), side) in self.layout.accumulators.iter().zip(&self.aggregates).zip(sides) {
+        for ((field, call), side) in layout.accumulators.iter().zip(&self.aggregates).zip(sides) {
             if field.kind == AccumulatorKind::SumFloat {
                 update_float_sum(&mut pairs, field, call, &batch.columns);
             }

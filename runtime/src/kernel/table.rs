@@ -12,7 +12,7 @@
 use super::huge_pages::Memory;
 use super::key::{Keys, key_words};
 use super::prefetch::prefetch;
-use millstream_ir::aggregate::{KeyKind, SlotLayout};
+use millstream_ir::aggregate::{AccumulatorField, KeyKind, SlotLayout};
 use millstream_ir::column::{Heap, View};
 use std::sync::Arc;
 
@@ -270,6 +270,33 @@ impl Table {
         }
     }
 
+    /// Makes narrow slots wide ones. Each keeps its number.
+    pub(super) fn widen(&mut self, narrow: &SlotLayout, wide: &SlotLayout) {
+        let stride = stride(wide.size);
+        let old = std::mem::replace(&mut self.memory, Memory::zeroed(stride * self.capacity));
+        let (old_stride, old_len) = (std::mem::replace(&mut self.stride, stride), self.fresh.len());
+        self.fresh = wide.fresh().into();
+        let key_end = self.key_start + self.key_len;
+        for at in 0..self.capacity {
+            // SAFETY: `at` is below the capacity, and nobody else refers to the old memory.
+            let slot = unsafe {
+                std::slice::from_raw_parts(old.start().add(at * old_stride) as *const u64, old_len)
+            };
+            if slot[0] == 0 {
+                continue;
+            }
+            for word in 0..self.fresh.len() {
+                let fresh = self.fresh[word];
+                self.slot_mut(at)[word] = fresh;
+            }
+            let widened = self.slot_mut(at);
+            widened[..key_end].copy_from_slice(&slot[..key_end]);
+            for (from, to) in narrow.accumulators.iter().zip(&wide.accumulators) {
+                widen_accumulator(slot, from, widened, to);
+            }
+        }
+    }
+
     /// The slots that are taken, by number.
     pub fn groups(&self) -> impl Iterator<Item = u32> + '_ {
         (0..self.capacity).filter(|at| self.slot(*at)[0] != 0).map(|at| at as u32)
@@ -329,6 +356,22 @@ impl Table {
         } else if n_taken > 0 {
             (0..self.capacity).for_each(|at| self.slot_mut(at)[0] = 0);
         }
+    }
+}
+
+fn widen_accumulator(slot: &[u64], from: &AccumulatorField, widened: &mut [u64], to: &AccumulatorField) {
+    let seen = from.seen.map_or(0, |seen| seen / 8);
+    if let Some(seen_widened) = to.seen {
+        widened[seen_widened / 8] = slot[seen];
+    }
+    let (at, to_at) = (from.offset / 8, to.offset / 8);
+    if from.kind == to.kind {
+        let n_words = from.kind.bytes() / 8;
+        widened[to_at..to_at + n_words].copy_from_slice(&slot[at..at + n_words]);
+    } else if slot[seen] > 0 {
+        // What no row has come to stays as it is in a fresh slot.
+        widened[to_at] = slot[at];
+        widened[to_at + 1] = (slot[at] as i64 >> 63) as u64;
     }
 }
 

@@ -16,7 +16,7 @@ use crate::op::segment::json_row;
 use crate::operator::{Failure, Operator, Output, Place};
 use crate::watermark::range;
 use millstream_base::Span;
-use millstream_ir::aggregate::{AggregateCall, SlotLayout};
+use millstream_ir::aggregate::AggregateCall;
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
 use millstream_ir::column::{Column, ColumnData, ColumnRef, Heap};
 use millstream_ir::engine::AccumulateKernel;
@@ -26,15 +26,11 @@ use millstream_ir::value::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Cleared tables that are kept for later windows.
-const SPARE_TABLES: usize = 2;
-
 /// Batches that leave at once when windows close.
 const BATCHES_AT_ONCE: usize = 8;
 
 pub struct WindowAggregateOperator {
     assigner: Tumbling,
-    layout: SlotLayout,
     key_names: Vec<Arc<str>>,
     key_types: Vec<Type>,
     aggregates: Vec<AggregateCall>,
@@ -44,9 +40,7 @@ pub struct WindowAggregateOperator {
     accumulation: Accumulation,
     /// By start.
     windows: BTreeMap<EventTime, Groups>,
-    spare: Vec<Groups>,
     closing: Option<Closing>,
-    seed: u64,
     watermark: Watermark,
     all_rows: AllRows,
     /// The first source behind the rows.
@@ -65,27 +59,23 @@ impl WindowAggregateOperator {
         seed: u64,
     ) -> WindowAggregateOperator {
         let key_types: Vec<Type> = spec.keys.iter().map(|k| input.columns[*k].ty.clone()).collect();
-        let layout = SlotLayout::new(&key_types, &spec.aggregates);
         let WindowAssigner::Tumbling { size, offset } = spec.window;
         WindowAggregateOperator {
             assigner: Tumbling { size: size.max(1), offset },
             accumulation: Accumulation::new(
-                layout.clone(),
-                spec.keys.clone(),
+                (spec.keys.clone(), &key_types),
                 spec.aggregates.clone(),
                 input.time,
                 compiled,
+                seed,
             ),
-            layout,
             key_names: node.schema.columns.iter().take(key_types.len()).map(|c| c.name.clone()).collect(),
             key_types,
             aggregates: spec.aggregates.clone(),
             place: node.span,
             time: input.time,
             windows: BTreeMap::new(),
-            spare: vec![],
             closing: None,
-            seed,
             watermark: Watermark::START,
             all_rows: AllRows::default(),
             source: None,
@@ -135,11 +125,7 @@ impl WindowAggregateOperator {
     }
 
     fn add(&mut self, window: Window, batch: &Batch, rows: &[u32]) {
-        let fresh = || {
-            let seed = self.seed;
-            self.spare.pop().unwrap_or_else(|| Groups::new(&self.layout, &self.aggregates, seed))
-        };
-        let groups = self.windows.entry(window.start).or_insert_with(fresh);
+        let groups = self.windows.entry(window.start).or_insert_with(|| self.accumulation.open());
         self.accumulation.add(groups, batch, rows);
     }
 
@@ -155,10 +141,7 @@ impl WindowAggregateOperator {
                 self.closing = Some(closing);
                 continue;
             }
-            closing.groups.clear();
-            if self.spare.len() < SPARE_TABLES {
-                self.spare.push(closing.groups);
-            }
+            self.accumulation.close(closing.groups);
         }
         output.more = true;
     }
@@ -171,7 +154,8 @@ impl WindowAggregateOperator {
         }
         let mut groups = entry.remove();
         let heaps = groups.table.take_heaps();
-        let keys = KeyReader { layout: &self.layout, types: &self.key_types, heaps: &heaps };
+        let layout = self.accumulation.layout(&groups);
+        let keys = KeyReader { layout, types: &self.key_types, heaps: &heaps };
         let order = sorted_groups(&groups.table, &keys);
         let times = window.times(BATCH_ROWS.min(order.len()));
         Some(Closing { window, groups, heaps, order, n_closed: 0, times })
@@ -182,13 +166,14 @@ impl WindowAggregateOperator {
         let Closing { window, groups, heaps, order, n_closed, times } = closing;
         let part = &order[*n_closed..order.len().min(*n_closed + BATCH_ROWS)];
         *n_closed += part.len();
-        let keys = KeyReader { layout: &self.layout, types: &self.key_types, heaps };
+        let layout = self.accumulation.layout(groups);
+        let keys = KeyReader { layout, types: &self.key_types, heaps };
         part.iter().for_each(|group| groups.table.prefetch(*group));
         let slots: Vec<&[u64]> = part.iter().map(|group| groups.table.slot(*group as usize)).collect();
         let mut misfits = vec![];
         let mut columns: Vec<Column> =
             (0..self.key_types.len()).map(|key| key_column(&keys, key, &slots)).collect();
-        let calls = self.aggregates.iter().zip(&self.layout.accumulators).zip(&mut groups.sides);
+        let calls = self.aggregates.iter().zip(&layout.accumulators).zip(&mut groups.sides);
         for ((call, field), states) in calls {
             columns.push(result_column(call, field, states.as_mut(), &slots, &mut misfits));
         }

@@ -207,3 +207,25 @@ fn tables_grow_shrink_and_are_used_again() {
     });
     assert_eq!(shown(&run), expected.collect::<Vec<_>>());
 }
+
+#[test]
+fn sums_outgrow_their_slots_within_a_window() {
+    let types = [Type::INT, Type::decimal(2).nullable(), Type::TIMESTAMP];
+    let of = |function| call(function, Some((1, Type::decimal(2).nullable())), Type::decimal(2).nullable());
+    let aggregates = [Sum, Minimum, Maximum].map(of).into();
+    let spec = tumbling(10, 0, vec![0], aggregates);
+    let huge = 7 * 10i128.pow(30);
+    let rows = [(1, Some(5), 1), (2, None, 1), (1, Some(-2), 2), (1, Some(huge), 3), (2, None, 3)];
+    let later = [(1, Some(-4), 11), (1, Some(9), 12), (1, Some(i64::MAX as i128), 21), (1, Some(7), 22)];
+    let rows = rows.into_iter().chain(later).map(|(key, decimal, time)| {
+        vec![Value::Int(key), decimal.map_or(Value::Null, Value::Decimal), Value::Timestamp(time)]
+    });
+    let run = run(&types, &spec, &rows.collect::<Vec<_>>(), 0, &[1]);
+    let expected = [
+        "1 7000000000000000000000000000003d -2d 7000000000000000000000000000000d 0 10 9",
+        "2 null null null 0 10 9",
+        "1 5d -4d 9d 10 20 19",
+        "1 9223372036854775814d 7d 9223372036854775807d 20 30 29",
+    ];
+    assert_eq!(shown(&run), expected);
+}
