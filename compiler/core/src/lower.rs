@@ -154,7 +154,8 @@ impl Lowering<'_> {
                 keys.push(number);
             }
             let fields = input.schema.visible().map(|(number, _)| Some(number)).collect();
-            described.push(MatchInput { keys, fields });
+            let name = self.program.input(input.rows.of)?.name().clone();
+            described.push(MatchInput { name, keys, fields });
             inputs.push(id);
         }
         let bindings: Vec<Column> = rows

@@ -211,6 +211,8 @@ pub struct MatchSpec {
 
 #[derive(Clone, Debug)]
 pub struct MatchInput {
+    /// The stream, as the pattern calls it.
+    pub name: Arc<str>,
     /// The columns of the partition key.
     pub keys: Vec<usize>,
     /// The columns that make the record of a variable, in the order of its fields; none for a field that

@@ -140,7 +140,7 @@ impl Printer<'_> {
     fn pattern(&self, node: &Node, spec: &MatchSpec) -> String {
         let steps = spec.steps.iter().enumerate().filter_map(|(number, step)| {
             let input = self.plan.node(*node.inputs.get(step.input)?);
-            Some(spec.step_text(number, &input.name, &input.schema))
+            Some(spec.step_text(number, &input.schema))
         });
         let within = duration_field("within", spec.within);
         let bindings: Vec<&str> = spec.bindings.iter().map(|b| &*b.name).collect();

@@ -1,8 +1,9 @@
-//! A compiler with the connectors of the library and none of its functions.
+//! A compiler with the connectors of the library, and of its functions those on lists that patterns use.
 
 use millstream_base::{SourceMap, render};
 use millstream_core::{Compilation, CompileOptions, Library, Overrides, compile};
-use millstream_ir::catalog::{Catalog, Module};
+use millstream_ir::catalog::{Catalog, Module, ScalarFunction};
+use millstream_ir::value::Value;
 
 macro_rules! declarations {
     ($($name:literal $path:literal),* $(,)?) => {
@@ -10,8 +11,22 @@ macro_rules! declarations {
     };
 }
 
+/// Nothing here is run.
+macro_rules! natives {
+    ($($name:literal),* $(,)?) => {
+        &[$(&ScalarFunction { name: $name, strict: true, can_fail: false, evaluate: |_, _| Ok(Value::Null) }),*]
+    };
+}
+
 pub static CATALOG: Catalog = Catalog {
-    modules: &[],
+    modules: &[Module {
+        name: "std.lists",
+        text: "
+            fn length(items: list<T>) -> int = native
+            fn get(items: list<T>, position: int) -> T? = native
+            fn list_sum(items: list<N>) -> N = native
+        ",
+    }],
     connectors: declarations![
         "connectors.file" "connectors/file",
         "connectors.stdout" "connectors/stdout",
@@ -22,7 +37,7 @@ pub static CATALOG: Catalog = Catalog {
         "formats.csv" "formats/csv",
         "formats.tsv" "formats/tsv",
     ],
-    functions: &[],
+    functions: natives!["length", "get", "list_sum"],
 };
 
 /// What most programs of these tests begin with.

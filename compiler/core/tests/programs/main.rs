@@ -3,5 +3,6 @@
 mod faults;
 mod helper;
 mod limits;
+mod patterns;
 mod plans;
 mod rules;

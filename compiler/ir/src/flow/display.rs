@@ -112,8 +112,7 @@ impl Flow {
     fn pattern(&self, node: &Node, spec: &MatchSpec, f: &mut Formatter) -> fmt::Result {
         for (number, step) in spec.steps.iter().enumerate() {
             let Some(input) = node.inputs.get(step.input) else { continue };
-            let events = self.node(*input);
-            let step = spec.step_text(number, &events.name, &events.schema);
+            let step = spec.step_text(number, &self.node(*input).schema);
             writeln!(f, "   {}{step}", if number == 0 { "" } else { "then " })?;
         }
         let name = |c: usize| spec.bindings.get(c).map_or("?".to_string(), |b| b.name.to_string());

@@ -36,7 +36,7 @@ pub fn ways_of_run(steps: &[MatchStep]) -> u64 {
 
 impl MatchSpec {
     /// A step over events of these columns: `probe: payments[amount < 5.00]{3,}`.
-    pub fn step_text(&self, number: usize, stream: &str, events: &Schema) -> String {
+    pub fn step_text(&self, number: usize, events: &Schema) -> String {
         let Some(step) = self.steps.get(number) else { return String::new() };
         let n_keys = self.inputs.first().map_or(0, |i| i.keys.len());
         let column = |c: usize| {
@@ -48,6 +48,7 @@ impl MatchSpec {
             Some(binding) if !binding.hidden => format!("{}: ", binding.name),
             _ => String::new(),
         };
+        let stream = self.inputs.get(step.input).map_or("?", |i| &i.name);
         format!("{variable}{stream}{condition}{}", step.quantifier())
     }
 

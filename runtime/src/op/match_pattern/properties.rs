@@ -160,7 +160,7 @@ fn flow(pattern: &Pattern) -> Flow {
         }
     });
     let spec = MatchSpec {
-        inputs: vec![MatchInput { keys: vec![0], fields: vec![Some(1), Some(2)] }],
+        inputs: vec![MatchInput { name: "events".into(), keys: vec![0], fields: vec![Some(1), Some(2)] }],
         steps: steps.collect(),
         within: pattern.within,
         limit: usize::MAX,
