@@ -437,9 +437,11 @@ impl<'a> Recovery<'a> {
 
     /// A piece in which the `=` at `at`, reported already, was meant as `==`. All others are reported.
     fn with_equality(&mut self, mode: TokenKind, range: Range<usize>, mut at: usize) -> Option<Parsed> {
+        // Each is found by parsing the piece again.
+        const MOST: usize = 20;
         let mut tokens = self.tokens.all.get(range)?.to_vec();
         let mut more = vec![];
-        loop {
+        while more.len() < MOST {
             let token = tokens.get_mut(at).filter(|t| t.kind == TokenKind::Assign)?;
             token.kind = TokenKind::Equal;
             match parser::run(self.input, mode, &tokens) {
@@ -457,6 +459,7 @@ impl<'a> Recovery<'a> {
                 next.end as usize,
             )));
         }
+        None
     }
 
     // ---------- findings ----------

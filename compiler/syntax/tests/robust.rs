@@ -163,6 +163,7 @@ fn garbage_is_answered_briefly() {
         line_of("stream a = from s where\n"),
         line_of("  where (\n"),
         format!("stream a = from s\n{}", line_of("  where x = \n")),
+        format!("stream a = from s where x = 1{}", line_of(" or x = 1")),
         format!("type t = {{\n{}", line_of("  a int,\n")),
         format!("test \"x\" {{\n{}", line_of("  expect a [ {\n")),
         line_of("--- doc\n"),
