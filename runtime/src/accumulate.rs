@@ -1,5 +1,6 @@
 //! Aggregates: their states outside of slots, and what comes out of both at the end of a window.
 
 pub mod order;
+mod radix;
 pub mod result;
 pub mod side;

@@ -4,6 +4,7 @@
 
 pub mod accumulate;
 pub(crate) mod decode;
+pub mod extent;
 pub mod float_sum;
 pub mod groups;
 mod huge_pages;

@@ -1,5 +1,6 @@
 //! Watermarks: how they come from the times of rows, and how those of several inputs become one.
 
+use crate::kernel::extent::range;
 use crate::message::{EventTime, Watermark};
 
 /// The watermark of one source partition: the greatest time seen less the disorder.
@@ -39,12 +40,6 @@ impl WatermarkGenerator {
         }
         self.watermark = after;
     }
-}
-
-/// The least and the greatest of some times.
-pub fn range(times: &[EventTime]) -> Option<(EventTime, EventTime)> {
-    let first = *times.first()?;
-    Some(times.iter().fold((first, first), |(least, greatest), t| (least.min(*t), greatest.max(*t))))
 }
 
 /// The watermark of several inputs: the least of theirs.

@@ -2,6 +2,7 @@
 //!
 //! It costs a sort per window, and makes the output independent of the table's size, seed and history.
 
+use super::radix;
 use crate::kernel::accumulate::read_wide;
 use crate::kernel::key::{bytes_of, decode};
 use crate::kernel::table::Table;
@@ -10,6 +11,7 @@ use millstream_ir::column::{Heap, View};
 use millstream_ir::types::{Layout, Type, TypeKind};
 use millstream_ir::value::{Value, compare_floats};
 use std::cmp::Ordering;
+use std::ops::Range;
 
 /// Reads keys out of slots.
 pub struct KeyReader<'a> {
@@ -19,69 +21,85 @@ pub struct KeyReader<'a> {
     pub heaps: &'a [Heap],
 }
 
-/// The numbers of the taken slots, by key.
-pub fn sorted_groups(table: &Table, keys: &KeyReader) -> Vec<u32> {
-    let Some((first, ty)) = keys.layout.keys.first().zip(keys.types.first()) else {
-        return table.groups().collect();
-    };
-    if keys.types.len() == 1 && first.kind == KeyKind::Word && !ty.nullable {
-        return sorted_by_word(table, |slot| keys.prefix(slot, first, ty));
-    }
-    let entry = |group: u32| (keys.prefix(table.slot(group as usize), first, ty), group);
-    let mut order: Vec<(u64, u32)> = table.groups().map(entry).collect();
-    order.sort_unstable_by(|(a_prefix, a), (b_prefix, b)| {
-        let slots = (table.slot(*a as usize), table.slot(*b as usize));
-        a_prefix.cmp(b_prefix).then_with(|| keys.compare(slots.0, slots.1))
-    });
-    order.into_iter().map(|(_, group)| group).collect()
+/// The groups of a table by key; its memory is used for one table after the other.
+#[derive(Default)]
+pub struct Order {
+    /// In the low half the number of a slot, in the high half what it was sorted by.
+    entries: Vec<u64>,
+    spare: Vec<u64>,
 }
 
-/// Sorts by a word that tells all groups apart. Where the words are near each other, word and group fit
-/// one word, which halves what the sort moves.
-fn sorted_by_word(table: &Table, word: impl Fn(&[u64]) -> u64) -> Vec<u32> {
-    let mut words: Vec<u64> = Vec::with_capacity(table.n_groups());
-    let mut groups: Vec<u32> = Vec::with_capacity(table.n_groups());
-    let (mut least, mut greatest) = (u64::MAX, 0);
-    for group in table.groups() {
-        let word = word(table.slot(group as usize));
-        (least, greatest) = (least.min(word), greatest.max(word));
-        words.push(word);
-        groups.push(group);
+impl Order {
+    pub fn len(&self) -> usize {
+        self.entries.len()
     }
-    let range = greatest.saturating_sub(least);
-    if range > u32::MAX as u64 {
-        let order = words.iter().zip(groups).map(|(word, group)| (*word - least, group)).collect();
-        return sorted_by_bytes(order, range, |(word, _)| *word)
-            .into_iter()
-            .map(|(_, group)| group)
-            .collect();
+
+    /// The numbers of the slots at these places.
+    pub fn groups(&self, places: Range<usize>) -> impl Iterator<Item = u32> + '_ {
+        self.entries[places].iter().map(|entry| *entry as u32)
     }
-    for (word, group) in words.iter_mut().zip(groups) {
-        *word = (*word - least) << 32 | group as u64;
+
+    /// Makes this the order of the taken slots.
+    pub fn sort(&mut self, table: &Table, keys: &KeyReader) {
+        self.forget_unused(table.n_groups());
+        let Some((first, ty)) = keys.layout.keys.first().zip(keys.types.first()) else {
+            return self.entries.extend(table.groups().map(u64::from));
+        };
+        if keys.types.len() == 1 && first.kind == KeyKind::Word && !ty.nullable {
+            return self.sort_by_word(table, first.offset / 8, |word| sortable(word, ty.layout()));
+        }
+        let entry = |group: u32| (keys.prefix(table.slot(group as usize), first, ty), group);
+        let mut order: Vec<(u64, u32)> = table.groups().map(entry).collect();
+        order.sort_unstable_by(|(a_prefix, a), (b_prefix, b)| {
+            let slots = (table.slot(*a as usize), table.slot(*b as usize));
+            a_prefix.cmp(b_prefix).then_with(|| keys.compare(slots.0, slots.1))
+        });
+        self.entries.extend(order.into_iter().map(|(_, group)| group as u64));
     }
-    let sorted = sorted_by_bytes(words, range, |word| word >> 32);
-    sorted.into_iter().map(|word| word as u32).collect()
+
+    /// Sorts by a word that tells all groups apart. Where the words are near each other, word and group
+    /// fit one word, which halves what the sort moves.
+    fn sort_by_word(&mut self, table: &Table, at: usize, sortable: impl Fn(u64) -> u64) {
+        let Order { entries: words, spare } = self;
+        let mut groups = vec![];
+        table.words(at, words, &mut groups);
+        let (mut least, mut greatest) = (u64::MAX, 0);
+        for word in words.iter_mut() {
+            *word = sortable(*word);
+            (least, greatest) = (least.min(*word), greatest.max(*word));
+        }
+        let range = greatest.saturating_sub(least);
+        let bits = 64 - range.leading_zeros();
+        if bits > 32 {
+            let mut order: Vec<(u64, u32)> = words.iter().map(|word| word - least).zip(groups).collect();
+            radix::sort(&mut order, &mut vec![], bits, |(word, _)| *word);
+            words.clear();
+            return words.extend(order.into_iter().map(|(_, group)| group as u64));
+        }
+        for (word, group) in words.iter_mut().zip(groups) {
+            *word = (*word - least) << 32 | group as u64;
+        }
+        radix::sort(words, spare, bits, |word| word >> 32);
+    }
+
+    /// Empties it, and gives memory back that a much larger table has needed.
+    fn forget_unused(&mut self, n_groups: usize) {
+        if self.entries.capacity() / 8 > n_groups.max(1 << 10) {
+            *self = Order::default();
+        }
+        self.entries.clear();
+    }
 }
 
-/// Sorts by a key of at most `greatest`, byte by byte from the lowest; equal ones keep their order.
-fn sorted_by_bytes<T: Copy>(mut items: Vec<T>, greatest: u64, key: impl Fn(&T) -> u64) -> Vec<T> {
-    let mut sorted = items.clone();
-    for shift in (0..64).step_by(8).take_while(|shift| greatest >> shift > 0) {
-        let byte = |item: &T| (key(item) >> shift) as u8 as usize;
-        let mut places = [0usize; 256];
-        items.iter().for_each(|item| places[byte(item)] += 1);
-        let mut start = 0;
-        for place in &mut places {
-            start += std::mem::replace(place, start);
-        }
-        for item in &items {
-            let place = &mut places[byte(item)];
-            sorted[*place] = *item;
-            *place += 1;
-        }
-        std::mem::swap(&mut items, &mut sorted);
+/// A word of a key as a number in the order of keys.
+fn sortable(word: u64, layout: Layout) -> u64 {
+    const SIGN: u64 = 1 << 63;
+    match layout {
+        Layout::I64 => word ^ SIGN,
+        // Canonical, so that the one NaN is above infinity.
+        Layout::F64 => word ^ if word & SIGN == 0 { SIGN } else { u64::MAX },
+        _ => word,
     }
-    items
 }
 
 impl KeyReader<'_> {
@@ -127,10 +145,7 @@ impl KeyReader<'_> {
         }
         let word = slot[field.offset / 8];
         match ty.layout() {
-            Layout::Bool => word,
-            Layout::I64 => word ^ SIGN,
-            // Canonical, so that the one NaN is above infinity.
-            Layout::F64 => word ^ if word & SIGN == 0 { SIGN } else { u64::MAX },
+            Layout::Bool | Layout::I64 | Layout::F64 => sortable(word, ty.layout()),
             Layout::Decimal => slot[field.offset / 8 + 1] ^ SIGN,
             Layout::View => {
                 let text = self.text(slot, field);
@@ -165,20 +180,4 @@ impl KeyReader<'_> {
 
 fn wide(slot: &[u64], field: &KeyField) -> i128 {
     read_wide(&slot[field.offset / 8..])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sorts_by_bytes() {
-        for range in [0, 1, 255, 256, 70_000, u64::MAX] {
-            let word = |i: u64| i.wrapping_mul(0x9E37_79B9_7F4A_7C15) % range.saturating_add(1).max(1);
-            let items: Vec<(u64, u64)> = (0..1000).map(|i| (word(i), i)).collect();
-            let mut expected = items.clone();
-            expected.sort();
-            assert_eq!(sorted_by_bytes(items, range, |(word, _)| *word), expected);
-        }
-    }
 }

@@ -31,7 +31,9 @@ pub fn key_column(keys: &KeyReader, key: usize, slots: &[&[u64]]) -> Column {
         }
         Layout::Decimal | Layout::Boxed => return build(ty, slots.iter().map(|slot| keys.value(slot, key))),
     };
-    Column { data, validity: validity(slots, |slot| !keys.is_null(slot, key)) }
+    let nullable = keys.layout.key_nulls.is_some();
+    let validity = if nullable { validity(slots, |slot| !keys.is_null(slot, key)) } else { None };
+    Column { data, validity }
 }
 
 /// The column of an aggregate's results. Where a result does not fit, the column holds null.
@@ -96,7 +98,9 @@ pub fn result_column(
             return build(&call.result, results);
         }
     };
-    Column { data, validity: validity(slots, some) }
+    // Where nothing else counts rows, all rows of a group count, and there is one at least.
+    let validity = if field.seen.is_some() { validity(slots, some) } else { None };
+    Column { data, validity }
 }
 
 fn is_average(call: &AggregateCall) -> bool {

@@ -5,6 +5,7 @@
 //! be too much, the slots become wide ones, and nothing has overflowed.
 
 use super::accumulate::{Pairs, PortableKernel, update_float_sum, update_side};
+use super::extent::magnitude_bits;
 use super::key::Keys;
 use super::table::{CHUNK, Slots, Table};
 use crate::accumulate::side::SideStates;
@@ -68,12 +69,6 @@ impl Groups {
     fn fit_narrow_slots(&self) -> bool {
         !self.has_wide_argument && self.bounds.iter().all(|bound| *bound <= i64::MAX as u128)
     }
-}
-
-/// No value is farther from zero than 2 to this power.
-fn magnitude_bits(values: &[i64]) -> u32 {
-    let bits = values.iter().fold(0, |bits, value| bits | (value ^ (value >> 63)));
-    64 - bits.leading_zeros()
 }
 
 /// Adds rows to groups. One per operator; its buffers are shared by all windows.
@@ -155,7 +150,8 @@ impl Accumulation {
     /// # Panics
     /// If a row is not one of the batch, or the batch is not of the node's input.
     pub fn add(&mut self, groups: &mut Groups, batch: &Batch, rows: &[u32]) {
-        assert!(rows.iter().all(|row| (*row as usize) < batch.n_rows));
+        // Without a branch a row: all are looked at, several at once.
+        assert!(rows.iter().fold(true, |fine, row| fine & ((*row as usize) < batch.n_rows)));
         assert!(batch.columns.iter().all(|column| column.len() == batch.n_rows));
         groups.expect(&self.narrow.layout, &self.aggregates, batch, rows.len());
         if !groups.is_wide && !groups.fit_narrow_slots() {
@@ -175,7 +171,6 @@ impl Accumulation {
             }
             let mut from = 0;
             while from < rows.len() {
-                self.slots.clear();
                 match plain {
                     Some(keys) => groups.table.find_plain(&keys[from..], &mut self.slots),
                     None => groups.table.find(&self.key_rows, from, &mut self.slots),

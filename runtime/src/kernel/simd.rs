@@ -1,5 +1,7 @@
 //! The vector operations that kernels are written in, and the choice between instruction sets.
 
+use std::sync::LazyLock;
+
 /// An instruction set; without [`Level::best`] only the portable one is known to be there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Level(Set);
@@ -18,7 +20,9 @@ impl Level {
 
     /// The widest set that this machine has.
     pub fn best() -> Level {
-        Level::all().last().copied().unwrap_or(Level::PORTABLE)
+        static BEST: LazyLock<Level> =
+            LazyLock::new(|| Level::all().last().copied().unwrap_or(Level::PORTABLE));
+        *BEST
     }
 
     /// All that this machine has, for comparisons.

@@ -8,13 +8,13 @@
 //! watermark that releases it minus one, and no open window ends at or before the watermark, so the
 //! input's watermark is passed on behind the rows.
 
-use crate::accumulate::order::{KeyReader, sorted_groups};
+use crate::accumulate::order::{KeyReader, Order};
 use crate::accumulate::result::{Misfit, key_column, result_column};
+use crate::kernel::extent::range;
 use crate::kernel::groups::{Accumulation, Groups};
 use crate::message::{EventTime, Message, Watermark};
 use crate::op::segment::json_row;
 use crate::operator::{Failure, Operator, Output, Place};
-use crate::watermark::range;
 use millstream_base::Span;
 use millstream_ir::aggregate::AggregateCall;
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
@@ -41,6 +41,8 @@ pub struct WindowAggregateOperator {
     /// By start.
     windows: BTreeMap<EventTime, Groups>,
     closing: Option<Closing>,
+    /// Of the window that closed last: memory for the next.
+    order: Order,
     watermark: Watermark,
     all_rows: AllRows,
     /// The first source behind the rows.
@@ -76,6 +78,7 @@ impl WindowAggregateOperator {
             time: input.time,
             windows: BTreeMap::new(),
             closing: None,
+            order: Order::default(),
             watermark: Watermark::START,
             all_rows: AllRows::default(),
             source: None,
@@ -142,6 +145,7 @@ impl WindowAggregateOperator {
                 continue;
             }
             self.accumulation.close(closing.groups);
+            self.order = closing.order;
         }
         output.more = true;
     }
@@ -156,7 +160,8 @@ impl WindowAggregateOperator {
         let heaps = groups.table.take_heaps();
         let layout = self.accumulation.layout(&groups);
         let keys = KeyReader { layout, types: &self.key_types, heaps: &heaps };
-        let order = sorted_groups(&groups.table, &keys);
+        let mut order = std::mem::take(&mut self.order);
+        order.sort(&groups.table, &keys);
         let times = window.times(BATCH_ROWS.min(order.len()));
         Some(Closing { window, groups, heaps, order, n_closed: 0, times })
     }
@@ -164,7 +169,8 @@ impl WindowAggregateOperator {
     /// Puts a batch of a window's rows into the output.
     fn close_part(&mut self, closing: &mut Closing, output: &mut Output) {
         let Closing { window, groups, heaps, order, n_closed, times } = closing;
-        let part = &order[*n_closed..order.len().min(*n_closed + BATCH_ROWS)];
+        let places = *n_closed..order.len().min(*n_closed + BATCH_ROWS);
+        let part: Vec<u32> = order.groups(places).collect();
         *n_closed += part.len();
         let layout = self.accumulation.layout(groups);
         let keys = KeyReader { layout, types: &self.key_types, heaps };
@@ -193,7 +199,7 @@ impl WindowAggregateOperator {
         if batch.n_rows > 0 {
             output.messages.push(Message::Batch(batch));
         }
-        groups.table.free(part);
+        groups.table.free(&part);
     }
 
     /// Takes out the rows in which a result does not fit, with the keys of their groups as reports.
@@ -257,8 +263,8 @@ struct Closing {
     groups: Groups,
     /// Of the table of groups.
     heaps: Vec<Heap>,
-    /// The slots of the groups, in the order in which they leave.
-    order: Vec<u32>,
+    /// In which the groups leave.
+    order: Order,
     n_closed: usize,
     /// The columns of the window's times; nearly all batches are full and share them.
     times: [ColumnRef; 3],
