@@ -79,7 +79,10 @@ impl Field {
     /// The value that an entry of an object stands for.
     pub fn value_of_json(&self, json: &Json) -> Result<Value, String> {
         if self.spec.encoding == Encoding::Plain || self.spec.ty.kind != TypeKind::Timestamp {
-            return text::from_json(json, &self.spec.ty).map_err(|why| self.reason(&why));
+            return text::from_json(json, &self.spec.ty).map_err(|why| {
+                let hint = if self.spec.ty.kind == TypeKind::Timestamp { epoch_hint(json) } else { "" };
+                self.reason(&format!("{why}{hint}"))
+            });
         }
         let micros = match json {
             Json::Null if self.spec.ty.nullable => return Ok(Value::Null),
@@ -152,6 +155,17 @@ impl Field {
     /// "field `amount`: …", with the name that the input uses.
     pub fn reason(&self, why: &str) -> String {
         format!("field `{}`: {why}", self.spec.input)
+    }
+}
+
+/// How a number that stands where a time is expected could be read: by its size, if it is of our days.
+fn epoch_hint(json: &Json) -> &'static str {
+    let Json::Number(number) = json else { return "" };
+    match number.as_f64().unwrap_or(0.0).abs() {
+        ..1e11 => "; seconds since 1970 are declared `timestamp as epoch_s`",
+        ..1e14 => "; milliseconds since 1970 are declared `timestamp as epoch_ms`",
+        ..1e17 => "; microseconds since 1970 are declared `timestamp as epoch_us`",
+        _ => "; nanoseconds since 1970 are declared `timestamp as epoch_ns`",
     }
 }
 

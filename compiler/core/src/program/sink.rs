@@ -7,7 +7,7 @@ use crate::connectors::{Options, Role};
 use crate::errors::connectors as errors;
 use crate::hir::{InputId, Rows, Side, Sink};
 use crate::names::{InputKind, Names};
-use millstream_base::{Diagnostics, FileId, Span};
+use millstream_base::{Diagnostics, FileId, Span, did_you_mean};
 use millstream_ir::flow::{ConnectorSpec, OnError, SinkSpec};
 use millstream_ir::value::Value;
 use millstream_syntax::ast;
@@ -36,7 +36,13 @@ pub(super) fn check_sinks(
     }
     if names.sinks.is_empty() {
         let around = Surroundings { names, options, file: main, inputs };
-        sinks.extend(default_sink(around));
+        sinks.extend(default_sink(around, overrides));
+    }
+    let written = names.sinks.iter().map(|s| s.sink.name.text.as_str());
+    let replaceable: Vec<&str> = written.chain(sinks.iter().map(|s| &*s.name)).collect();
+    for name in overrides.sinks.keys().filter(|n| !replaceable.contains(&n.as_str())) {
+        let nearest = did_you_mean(name, replaceable.iter().copied());
+        diagnostics.push(errors::unknown_override(Span::new(main, 0, 0), "--sink", name, nearest));
     }
     sinks
 }
@@ -87,8 +93,8 @@ fn file_path(sink: &Sink) -> Option<&str> {
     }
 }
 
-/// A program without sinks prints its last stream that nothing else reads.
-fn default_sink(around: Surroundings) -> Option<Sink> {
+/// A program without sinks prints its last stream that nothing else reads; this sink has the stream's name.
+fn default_sink(around: Surroundings, overrides: &Overrides) -> Option<Sink> {
     let mut read: BTreeSet<usize> = BTreeSet::new();
     for known in around.inputs {
         if let Known::Input(crate::hir::Input::Stream(stream)) = known {
@@ -102,8 +108,13 @@ fn default_sink(around: Surroundings) -> Option<Sink> {
     let (number, input) = last?;
     let name: Arc<str> = input.name.text.as_str().into();
     let span = input.name.span;
-    let connector = ConnectorSpec { name: "stdout".into(), options: Default::default(), span };
-    let spec = Arc::new(SinkSpec { connector, format: None, ordered: false });
+    let (connector, format) = match overrides.sinks.get(&*name) {
+        Some(path) => {
+            (around.options.file(path, Role::Sink, span), replaced_format(around, path, None, Role::Sink))
+        }
+        None => (ConnectorSpec { name: "stdout".into(), options: Default::default(), span }, None),
+    };
+    let spec = Arc::new(SinkSpec { connector, format, ordered: false });
     let from = Rows { of: InputId(number), side: Side::Main, span };
     Some(Sink { name, doc: None, span, from, spec, on_error: OnError::Keep })
 }

@@ -206,7 +206,7 @@ pub(super) fn check_kept_table(around: Surroundings, table: &ast::Table, diagnos
     check_query(around, query, diagnostics);
 }
 
-/// Reports what the command line names and the program does not have.
+/// Reports sources that the command line names and the program does not have.
 pub(super) fn check_overrides(
     names: &Names,
     overrides: &Overrides,
@@ -218,9 +218,5 @@ pub(super) fn check_overrides(
     let sources = || names.inputs.iter().filter(replaceable).map(|i| i.name.text.as_str());
     for name in overrides.sources.keys().filter(|n| !sources().any(|s| s == n.as_str())) {
         diagnostics.push(errors::unknown_override(span, "--source", name, did_you_mean(name, sources())));
-    }
-    let sinks = || names.sinks.iter().map(|s| s.sink.name.text.as_str());
-    for name in overrides.sinks.keys().filter(|n| !sinks().any(|s| s == n.as_str())) {
-        diagnostics.push(errors::unknown_override(span, "--sink", name, did_you_mean(name, sinks())));
     }
 }

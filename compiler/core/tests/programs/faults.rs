@@ -165,8 +165,8 @@ fn replacements_name_sources_and_sinks() {
     let (_, compilation) = compile_with(crate::helper::PAYMENTS, overrides);
     let found: Vec<String> = compilation.diagnostics.iter().map(|d| d.headline.clone()).collect();
     assert_snapshot!(found.join("\n"), @r#"
-`--source paymets=…` names no source of this program
 `--sink out=…` names no sink of this program
+`--source paymets=…` names no source of this program
 "#);
 }
 
@@ -181,4 +181,22 @@ E0106 `=` values are compared with `==`
 E0205 `COALESCE` there is no function called `COALESCE`
 "#
     );
+}
+
+#[test]
+fn the_sink_of_a_program_without_sinks_can_be_replaced() {
+    let replaced = |name: &str| {
+        let sinks = [(name.to_string(), "day.csv".to_string())].into();
+        let (_, compilation) = compile_with(
+            &format!("{} stream a = from payments select card", crate::helper::PAYMENTS),
+            Overrides { sinks, ..Overrides::default() },
+        );
+        let faults = compilation.diagnostics.iter().map(|d| d.headline.clone());
+        faults.chain(compilation.flow.map(|f| f.to_string())).collect::<Vec<_>>().join("\n")
+    };
+    assert_snapshot!(replaced("a"), @r#"
+n0 source payments [card: string, at: timestamp] watermark at-5s
+n1 sink a to file                                                 <- n0
+"#);
+    assert_snapshot!(replaced("b"), @"`--sink b=…` names no sink of this program");
 }
