@@ -66,7 +66,8 @@ impl PartitionReader {
         }
     }
 
-    /// The next rows; none at the end of the input, or when reading is to stop.
+    /// The next rows, or bytes without a whole record; none at the end of the input, or when reading is to
+    /// stop.
     pub fn next_block(&mut self) -> io::Result<Option<Block>> {
         while !self.ended && !self.stop.load(Ordering::Relaxed) {
             let mut block = self.free_block();
@@ -89,7 +90,7 @@ impl PartitionReader {
             let first_record = self.n_records;
             self.n_records += decoded.n_records;
             self.pool.push(block);
-            if decoded.n_records > 0 {
+            if decoded.n_records > 0 || n_read > 0 {
                 return Ok(Some(Block { decoded, first_record, n_bytes: n_read }));
             }
         }

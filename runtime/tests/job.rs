@@ -133,6 +133,18 @@ fn unreadable_rows_are_counted_kept_aside_or_stop_the_run() {
 }
 
 #[test]
+fn all_bytes_are_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let long = format!("{{\"id\":7,\"at\":\"1970-01-01T00:00:07Z\",\"note\":\"{}\"}}\n", "x".repeat(1 << 20));
+    let blank = "\n".repeat(1 << 20);
+    let input = rows([1, 2]) + &long + &rows([8]) + &blank;
+    std::fs::write(folder.path().join("in.ndjson"), &input).expect("written");
+    let report = run_in(folder.path(), &copy("in.ndjson", OnError::Keep), None, None).expect("runs");
+    assert_eq!(ids(folder.path()), [1, 2, 7, 8]);
+    assert_eq!(report.sources[0].bytes, input.len() as u64);
+}
+
+#[test]
 fn a_missing_file_is_told_before_anything_runs() {
     let folder = tempfile::tempdir().expect("a folder");
     let failed = run_in(folder.path(), &copy("in.ndjson", OnError::Keep), None, None);

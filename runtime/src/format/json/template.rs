@@ -5,6 +5,7 @@ use crate::format::field::{Fast, Field};
 use crate::kernel::decode::literal::Literal;
 use crate::kernel::decode::skip::value_len;
 use millstream_ir::value::Value;
+use std::collections::HashSet;
 
 #[derive(PartialEq)]
 pub struct Template {
@@ -28,7 +29,7 @@ impl Template {
     /// escapes in a key, or a key that comes twice.
     pub fn learn(line: &[u8], fields: &[Field]) -> Option<Template> {
         let mut steps = vec![];
-        let mut keys: Vec<&[u8]> = vec![];
+        let mut keys: HashSet<&[u8]> = HashSet::new();
         let mut at = 0;
         loop {
             // `{"key":` or `,"key":`, with blanks.
@@ -36,10 +37,9 @@ impl Template {
             let opening = at + memchr::memchr(b'"', &line[at..])?;
             let closing = opening + 1 + memchr::memchr2(b'"', b'\\', &line[opening + 1..])?;
             let key = &line[opening + 1..closing];
-            if line[closing] == b'\\' || keys.contains(&key) {
+            if line[closing] == b'\\' || !keys.insert(key) {
                 return None;
             }
-            keys.push(key);
             at = closing + 1 + memchr::memchr(b':', &line[closing + 1..])? + 1;
             at += line[at..].iter().take_while(|b| b.is_ascii_whitespace()).count();
             let column = fields.iter().position(|field| field.spec.input.as_bytes() == key);

@@ -134,6 +134,15 @@ fn nested_values_name_the_place_of_a_fault() {
 }
 
 #[test]
+fn many_keys_take_no_longer_than_many_bytes() {
+    let unread: String = (0..200_000).map(|i| format!("\"k{i}\":{i},")).collect();
+    let line = format!("{{{unread}\"n\":1}}\n");
+    let spec = testing::source(&[field("n", Type::INT)]);
+    let rows = testing::run(&mut *testing::decoder(&spec, line.len()), line.repeat(3).as_bytes(), &[], &spec);
+    assert_eq!(rows, [r#"{"n":1}"#; 3]);
+}
+
+#[test]
 fn what_is_written_reads_back() {
     let fields = [
         field("f", Type::FLOAT.nullable()),
