@@ -1,6 +1,8 @@
 //! Sequence patterns: brings events into the total order, hands each to the runs of its partition,
-//! and makes rows of the matches. What a match is stands in [`runs`].
+//! and makes rows of the matches. What a match is stands in [`runs`]; where conditions look at
+//! nothing but their own event, [`merged`] finds the same matches for less.
 
+mod merged;
 #[cfg(test)]
 mod properties;
 mod runs;
@@ -8,15 +10,16 @@ mod runs;
 use crate::message::{EventTime, Message, Watermark};
 use crate::operator::{Failure, Operator, Output, Place};
 use crate::watermark::WatermarkTracker;
+use merged::{Events, States};
 use millstream_ir::batch::{Batch, Origin};
 use millstream_ir::column::{ColumnBuilder, ColumnData};
 use millstream_ir::eval::{RowError, eval};
-use millstream_ir::flow::{Column, Flow, MatchSpec, NodeId, Schema};
+use millstream_ir::flow::{Column, Flow, MatchSpec, NodeId, Schema, keeping_apart};
 use millstream_ir::text::write_json;
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
-use runs::{Found, Partition, Pattern};
-use std::collections::HashMap;
+use runs::{Found, Runs};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 pub struct MatchPattern {
@@ -33,6 +36,71 @@ pub struct MatchPattern {
 struct InputColumns {
     schema: Schema,
     types: Vec<Type>,
+}
+
+/// A pattern, with what can be known of it before any event.
+struct Pattern {
+    spec: Arc<MatchSpec>,
+    /// Per step: the steps whose events conditions may look at from there on.
+    still_read: Vec<Vec<usize>>,
+    /// Ways that a partition may hold.
+    limit: usize,
+    /// What runs can reach, where they can be merged.
+    states: Option<States>,
+}
+
+impl Pattern {
+    fn new(spec: Arc<MatchSpec>) -> Pattern {
+        let read_from = |number: usize| {
+            let to_come = spec.steps.iter().enumerate().skip(number);
+            let asked = to_come.filter(|(i, step)| *i > number || step.repeats);
+            let read: BTreeSet<usize> = asked.flat_map(|(_, step)| &step.reads).copied().collect();
+            read.into_iter().collect()
+        };
+        let still_read: Vec<Vec<usize>> = (0..spec.steps.len()).map(read_from).collect();
+        let merges_all = keeping_apart(&spec.steps).is_empty();
+        let limit = if merges_all { usize::MAX } else { spec.limit };
+        Pattern { states: States::of(&spec), spec, still_read, limit }
+    }
+}
+
+/// What is kept of a partition.
+enum Partition {
+    Merged(Events),
+    Apart(Runs),
+}
+
+impl Partition {
+    fn new(pattern: &Pattern) -> Partition {
+        match pattern.states {
+            Some(_) => Partition::Merged(Events::default()),
+            None => Partition::Apart(Runs::default()),
+        }
+    }
+
+    /// Takes the partition's next event; the match that is complete with it, if any.
+    fn take(
+        &mut self,
+        pattern: &Pattern,
+        key: &[Value],
+        event: Event,
+        failures: &mut Vec<FailedCondition>,
+    ) -> Option<Found> {
+        match (self, &pattern.states) {
+            (Partition::Merged(events), Some(states)) => events.take(states, &pattern.spec, event, failures),
+            (Partition::Apart(runs), _) => runs.take(pattern, key, event, failures),
+            (Partition::Merged(_), None) => None,
+        }
+    }
+
+    /// Drops what is out of time at this watermark; whether anything is left.
+    fn sweep(&mut self, pattern: &Pattern, watermark: EventTime) -> bool {
+        match (self, &pattern.states) {
+            (Partition::Merged(events), Some(states)) => events.sweep(states, watermark),
+            (Partition::Apart(runs), _) => runs.sweep(pattern, watermark),
+            (Partition::Merged(_), None) => false,
+        }
+    }
 }
 
 /// A row of an input at its place in the total order.
@@ -104,7 +172,8 @@ impl MatchPattern {
         for event in ready {
             let key: Vec<Value> =
                 self.pattern.spec.inputs[event.input].keys.iter().map(|c| event.row[*c].clone()).collect();
-            let partition = self.partitions.entry(key.clone()).or_default();
+            let partition =
+                self.partitions.entry(key.clone()).or_insert_with(|| Partition::new(&self.pattern));
             let position = (event.source, event.partition, event.offset);
             let mut failures = vec![];
             let found = partition.take(&self.pattern, &key, event, &mut failures);

@@ -1,4 +1,4 @@
-//! The runs of one partition, straight from the definition of matching in the language reference.
+//! The runs of one partition where conditions look at events taken before, straight from the definition of matching in the language reference.
 //!
 //! An event that fits the first step begins a *run*. At each later event a run may *advance* (the event
 //! fits the next step), *take* (it fits the repetition in progress) or *skip*; it goes on as all that
@@ -12,40 +12,17 @@
 //! holds. A run that loses an event is computed again from the events since its start, without those
 //! used up: that is exactly the ways that do not hold them.
 
-use super::{Event, FailedCondition};
+use super::{Event, FailedCondition, Pattern};
 use crate::message::EventTime;
 use millstream_ir::eval::{RowError, eval};
-use millstream_ir::flow::{MatchSpec, MatchStep, keeping_apart};
+use millstream_ir::flow::{MatchSpec, MatchStep};
 use millstream_ir::value::Value;
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
-/// A pattern, with what can be known of it before any event.
-pub struct Pattern {
-    pub spec: Arc<MatchSpec>,
-    /// Per step: the steps whose events conditions may look at from there on.
-    still_read: Vec<Vec<usize>>,
-    /// Ways that a partition may hold.
-    limit: usize,
-}
-
-impl Pattern {
-    pub fn new(spec: Arc<MatchSpec>) -> Pattern {
-        let read_from = |number: usize| {
-            let to_come = spec.steps.iter().enumerate().skip(number);
-            let asked = to_come.filter(|(i, step)| *i > number || step.repeats);
-            let read: BTreeSet<usize> = asked.flat_map(|(_, step)| &step.reads).copied().collect();
-            read.into_iter().collect()
-        };
-        let still_read: Vec<Vec<usize>> = (0..spec.steps.len()).map(read_from).collect();
-        let merges_all = keeping_apart(&spec.steps).is_empty();
-        let limit = if merges_all { usize::MAX } else { spec.limit };
-        Pattern { spec, still_read, limit }
-    }
-}
-
+/// What a partition keeps.
 #[derive(Default)]
-pub struct Partition {
+pub struct Runs {
     /// The events since the start of the oldest run.
     events: VecDeque<Kept>,
     /// The number of the first of `events`.
@@ -98,8 +75,8 @@ impl Drop for Taken {
 
 /// A match: per step, its events.
 pub struct Found {
-    steps: Vec<Vec<Arc<[Value]>>>,
-    start: EventTime,
+    pub steps: Vec<Vec<Arc<[Value]>>>,
+    pub start: EventTime,
     pub end: EventTime,
 }
 
@@ -131,7 +108,7 @@ impl Way {
     }
 }
 
-impl Partition {
+impl Runs {
     /// Takes the partition's next event; the match that is complete with it, if any.
     pub fn take(
         &mut self,
@@ -289,7 +266,6 @@ impl Partition {
         ways
     }
 
-    /// Whether an event fulfils a step's stream and condition; a condition that fails counts as no.
     fn fits(
         &self,
         pattern: &Pattern,
@@ -302,17 +278,8 @@ impl Partition {
         if step.input != event.input {
             return false;
         }
-        let Some(condition) = &step.condition else { return true };
         let bindings = if step.reads.is_empty() { vec![] } else { self.partial(pattern, key, way) };
-        let n_columns = event.row.len();
-        let column = |i: usize| event.row.get(i).or_else(|| bindings.get(i - n_columns)).cloned();
-        match eval(condition, &|i| column(i).unwrap_or(Value::Null)) {
-            Ok(value) => matches!(value, Value::Bool(true)),
-            Err(error) => {
-                failures.push(failed(error, event));
-                false
-            }
-        }
+        fulfils(step, event, &bindings, failures)
     }
 
     /// The bindings as far as a way has come.
@@ -341,6 +308,28 @@ impl Partition {
         while self.first < needed {
             self.events.pop_front();
             self.first += 1;
+        }
+    }
+}
+
+/// Whether an event fulfils a step's stream and condition; a condition that fails counts as no.
+pub fn fulfils(
+    step: &MatchStep,
+    event: &Event,
+    bindings: &[Value],
+    failures: &mut Vec<FailedCondition>,
+) -> bool {
+    if step.input != event.input {
+        return false;
+    }
+    let Some(condition) = &step.condition else { return true };
+    let n_columns = event.row.len();
+    let column = |i: usize| event.row.get(i).or_else(|| bindings.get(i - n_columns)).cloned();
+    match eval(condition, &|i| column(i).unwrap_or(Value::Null)) {
+        Ok(value) => matches!(value, Value::Bool(true)),
+        Err(error) => {
+            failures.push(failed(error, event));
+            false
         }
     }
 }

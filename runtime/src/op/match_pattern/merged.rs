@@ -1,0 +1,209 @@
+//! The runs of one partition where no condition looks at events taken before. What a run can become then
+//! depends on its first event only by time: whatever completes a later run completes an earlier one
+//! too, with its own first event in the place of the later one's. So only the earliest run in time is
+//! ever reported, and it is enough to know, for each state that a run can be in, the latest start of one
+//! that is: an event costs a step per state, however many runs there are. The events of a match are
+//! looked for when there is one.
+
+use super::runs::{Found, fulfils};
+use super::{Event, FailedCondition};
+use crate::message::EventTime;
+use millstream_ir::flow::{MatchSpec, ways_of_run};
+use millstream_ir::value::Value;
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// More states than this cost more per event than runs do.
+const MOST_STATES: u64 = 256;
+
+/// What a run can have reached: a step, and how many events of it. Those of one step stand together, by
+/// count; what an unbounded repetition has beyond its minimum counts as the minimum. In the last state the
+/// pattern is complete.
+pub struct States {
+    states: Vec<State>,
+    within: EventTime,
+}
+
+struct State {
+    step: usize,
+    /// The states from which an event that fits the step leads here.
+    from: Range<usize>,
+    /// Whether a further event of the step leads here again.
+    stays: bool,
+}
+
+impl States {
+    /// The states of a pattern; none if they are too many, or if conditions look at events taken before.
+    pub fn of(spec: &MatchSpec) -> Option<States> {
+        let reads_nothing = spec.steps.iter().all(|s| s.reads.is_empty());
+        if !reads_nothing || ways_of_run(&spec.steps) >= MOST_STATES {
+            return None;
+        }
+        let mut states: Vec<State> = vec![];
+        let mut may_advance = 0..0;
+        for (number, step) in spec.steps.iter().enumerate() {
+            let is_last = number + 1 == spec.steps.len();
+            let most = if is_last { step.min } else { step.max.unwrap_or(step.min) };
+            let first = states.len();
+            for count in 1..=most {
+                let before = states.len();
+                let from = if count == 1 { may_advance.clone() } else { before - 1..before };
+                let stays = !is_last && step.max.is_none() && count == most;
+                states.push(State { step: number, from, stays });
+            }
+            may_advance = first + step.min as usize - 1..states.len();
+        }
+        Some(States { states, within: spec.within })
+    }
+}
+
+/// What a partition keeps.
+#[derive(Default)]
+pub struct Events {
+    /// Since the start of the earliest run in time, which is the first.
+    kept: VecDeque<Kept>,
+    /// Per state, the latest start of a run that has reached it.
+    latest: Vec<Option<EventTime>>,
+}
+
+struct Kept {
+    time: EventTime,
+    record: Arc<[Value]>,
+    /// Per step.
+    fits: Box<[bool]>,
+    used: bool,
+}
+
+impl Events {
+    /// Takes the partition's next event; the match that is complete with it, if any.
+    pub fn take(
+        &mut self,
+        states: &States,
+        spec: &MatchSpec,
+        event: Event,
+        failures: &mut Vec<FailedCondition>,
+    ) -> Option<Found> {
+        self.expire(states, event.time);
+        let fits: Box<[bool]> = spec.steps.iter().map(|s| fulfils(s, &event, &[], failures)).collect();
+        if !fits.contains(&true) || (self.kept.is_empty() && !fits[0]) {
+            return None;
+        }
+        let is_complete = self.reach(states, &fits, event.time);
+        self.kept.push_back(Kept { time: event.time, record: event.record, fits, used: false });
+        if !is_complete {
+            return None;
+        }
+        let found = self.use_up(states, spec.steps.len());
+        self.forget();
+        self.latest.clear();
+        let kept = std::mem::take(&mut self.kept);
+        for event in kept.iter().filter(|e| !e.used) {
+            self.reach(states, &event.fits, event.time);
+        }
+        self.kept = kept;
+        Some(found)
+    }
+
+    /// Drops what is out of time at this watermark; whether anything is left.
+    pub fn sweep(&mut self, states: &States, watermark: EventTime) -> bool {
+        self.expire(states, watermark);
+        !self.kept.is_empty()
+    }
+
+    /// Lets every run go on with an event; whether one is complete.
+    fn reach(&mut self, states: &States, fits: &[bool], time: EventTime) -> bool {
+        self.latest.resize(states.states.len(), None);
+        // From the last state on, so that an event is taken once.
+        for (number, state) in states.states.iter().enumerate().rev() {
+            if !fits[state.step] {
+                continue;
+            }
+            let latest = match number {
+                0 => Some(time),
+                _ => self.latest[state.from.clone()].iter().copied().max().flatten(),
+            };
+            self.latest[number] = self.latest[number].max(latest);
+        }
+        let complete = self.latest.last_mut().and_then(Option::take);
+        complete.is_some_and(|start| start.saturating_add(states.within) >= time)
+    }
+
+    /// The match of the earliest run, which is complete with the last event.
+    fn use_up(&mut self, states: &States, n_steps: usize) -> Found {
+        let completes = self.completing(states);
+        let mut steps = vec![vec![]; n_steps];
+        let (mut start, mut end) = (EventTime::MAX, EventTime::MIN);
+        let mut state: Option<usize> = None;
+        for (number, kept) in self.kept.iter_mut().enumerate() {
+            // The steps come in the order of preference: on to the next, then further in this one.
+            let next = match state {
+                None => Some(0),
+                Some(state) => states.after(state, kept).find(|to| completes[number][*to]),
+            };
+            let Some(next) = next else { continue };
+            state = Some(next);
+            kept.used = true;
+            start = start.min(kept.time);
+            end = end.max(kept.time);
+            steps[states.states[next].step].push(kept.record.clone());
+        }
+        Found { steps, start, end }
+    }
+
+    /// Per event and state: whether a run that has reached the state with that event can be complete with
+    /// the last one.
+    fn completing(&self, states: &States) -> Vec<Vec<bool>> {
+        let last = states.states.len() - 1;
+        let mut completes = vec![vec![false; last + 1]; self.kept.len()];
+        let mut later: Vec<bool> = vec![false; last + 1];
+        for (number, kept) in self.kept.iter().enumerate().rev() {
+            let is_end = number + 1 == self.kept.len();
+            completes[number] = later.clone();
+            if is_end {
+                completes[number][last] = true;
+            }
+            // Before this event, a run can be complete with or without taking it.
+            for state in 0..=last {
+                later[state] |= states.after(state, kept).any(|to| completes[number][to]);
+            }
+        }
+        completes
+    }
+
+    /// Ends the runs that are out of time.
+    fn expire(&mut self, states: &States, now: EventTime) {
+        while self.kept.front().is_some_and(|e| e.time.saturating_add(states.within) < now) {
+            self.kept.pop_front();
+        }
+        self.forget();
+    }
+
+    /// Drops what stands before the earliest run.
+    fn forget(&mut self) {
+        while self.kept.front().is_some_and(|e| e.used || !e.fits[0]) {
+            self.kept.pop_front();
+        }
+        if self.kept.is_empty() {
+            self.latest.clear();
+        }
+    }
+}
+
+impl States {
+    /// The states to which an event leads from another, the preferred first.
+    fn after<'s>(&'s self, state: usize, event: &'s Kept) -> impl Iterator<Item = usize> + use<'s> {
+        let step = self.states[state].step;
+        let leads = move |to: &usize| {
+            let target = &self.states[*to];
+            let leads_here = target.from.contains(&state) || (*to == state && target.stays);
+            leads_here && event.fits[target.step] && !event.used
+        };
+        let onward = (state + 1..self.states.len()).filter(move |to| self.states[*to].step == step + 1);
+        onward
+            .take(1)
+            .chain([state + 1].into_iter().filter(|to| *to < self.states.len()))
+            .chain([state])
+            .filter(leads)
+    }
+}
