@@ -225,12 +225,30 @@ pub struct MatchStep {
     /// Which input its events come from.
     pub input: usize,
     pub condition: Option<Expr>,
-    /// The steps whose variables the condition reads: earlier ones, and of a repetition its own.
-    pub reads: Vec<usize>,
+    /// What the condition looks at of earlier variables, and of a repetition's own; sorted.
+    pub reads: Vec<MatchRead>,
     pub min: u32,
     pub max: Option<u32>,
     /// Whether its variable is a list.
     pub repeats: bool,
+}
+
+/// What a condition looks at of the events that a step took.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct MatchRead {
+    pub step: usize,
+    pub part: ReadPart,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum ReadPart {
+    /// `first(a)`
+    First,
+    /// `last(a)`
+    Last,
+    /// `count(a)`
+    Count,
+    All,
 }
 
 impl Flow {

@@ -14,7 +14,7 @@ use merged::{Events, States};
 use millstream_ir::batch::{Batch, Origin};
 use millstream_ir::column::{ColumnBuilder, ColumnData};
 use millstream_ir::eval::{RowError, eval};
-use millstream_ir::flow::{Column, Flow, MatchSpec, NodeId, Schema, keeping_apart};
+use millstream_ir::flow::{Column, Flow, MatchRead, MatchSpec, NodeId, Schema, keeping_apart};
 use millstream_ir::text::write_json;
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
@@ -41,8 +41,8 @@ struct InputColumns {
 /// A pattern, with what can be known of it before any event.
 struct Pattern {
     spec: Arc<MatchSpec>,
-    /// Per step: the steps whose events conditions may look at from there on.
-    still_read: Vec<Vec<usize>>,
+    /// Per step: what conditions may look at from there on.
+    still_read: Vec<Vec<MatchRead>>,
     /// Ways that a partition may hold.
     limit: usize,
     /// What runs can reach, where they can be merged.
@@ -54,10 +54,10 @@ impl Pattern {
         let read_from = |number: usize| {
             let to_come = spec.steps.iter().enumerate().skip(number);
             let asked = to_come.filter(|(i, step)| *i > number || step.repeats);
-            let read: BTreeSet<usize> = asked.flat_map(|(_, step)| &step.reads).copied().collect();
+            let read: BTreeSet<MatchRead> = asked.flat_map(|(_, step)| &step.reads).copied().collect();
             read.into_iter().collect()
         };
-        let still_read: Vec<Vec<usize>> = (0..spec.steps.len()).map(read_from).collect();
+        let still_read: Vec<Vec<MatchRead>> = (0..spec.steps.len()).map(read_from).collect();
         let merges_all = keeping_apart(&spec.steps).is_empty();
         let limit = if merges_all { usize::MAX } else { spec.limit };
         Pattern { states: States::of(&spec), spec, still_read, limit }

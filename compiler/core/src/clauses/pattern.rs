@@ -1,6 +1,7 @@
 //! `match …` as the head of a query: its steps and what they read in [`steps`], here what surrounds them.
 //! What this version does not carry out is rejected by name.
 
+mod reads;
 mod shape;
 mod steps;
 

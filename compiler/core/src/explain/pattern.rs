@@ -1,7 +1,7 @@
 //! What a pattern keeps, in plain words.
 
-use crate::hir::{Head, Match, Query};
-use millstream_ir::flow::{keeping_apart, ways_of_run};
+use crate::hir::{Head, Query};
+use millstream_ir::flow::{MatchRead, ReadPart, keeping_apart, ways_of_run};
 use millstream_ir::text::format_duration;
 
 /// What the pattern of a query keeps until `watermark` lets it go; none if it has no pattern.
@@ -20,13 +20,28 @@ pub fn state_of(query: &Query, watermark: &str) -> Vec<String> {
         format_duration(pattern.within)
     ));
     let apart = keeping_apart(&pattern.steps);
-    state.push(match apart.is_empty() {
-        true => format!("at most {n_ways} way{} per event that begins a match", plural(n_ways)),
-        false => format!(
-            "at most {} ways{of_key}: {} what each took as {}, so that they cannot be merged; what is over fails its event",
+    let name = |step: usize| match query.schema.columns.get(n_keys + step) {
+        Some(column) if !column.hidden => format!("`{}`", column.name),
+        _ => format!("step {}", step + 1),
+    };
+    let part = |read: &MatchRead| match read.part {
+        ReadPart::First => format!("the first of {}", name(read.step)),
+        ReadPart::Last => format!("the last of {}", name(read.step)),
+        ReadPart::Count => format!("the number of {}", name(read.step)),
+        ReadPart::All => name(read.step),
+    };
+    let steps = pattern.steps.iter().enumerate();
+    let reading = steps.filter(|(_, step)| step.reads.iter().any(|read| apart.contains(read)));
+    let reading: Vec<String> = reading.map(|(number, _)| name(number)).collect();
+    state.push(match &reading[..] {
+        [] => format!("at most {n_ways} way{} per event that begins a match", plural(n_ways)),
+        readers => format!(
+            "at most {} ways{of_key}, kept apart by {}, which the condition{} of {} look{} at; what is over fails its event",
             pattern.limit,
-            readers(pattern, n_keys, query),
-            names(apart.iter().copied(), n_keys, query)
+            apart.iter().map(part).collect::<Vec<_>>().join(" and "),
+            plural(readers.len() as u64),
+            readers.join(" and "),
+            if readers.len() == 1 { "s" } else { "" },
         ),
     });
     state
@@ -34,26 +49,4 @@ pub fn state_of(query: &Query, watermark: &str) -> Vec<String> {
 
 fn plural(n: u64) -> &'static str {
     if n == 1 { "" } else { "s" }
-}
-
-/// "the condition of `b` reads"
-fn readers(pattern: &Match, n_keys: usize, query: &Query) -> String {
-    let apart = keeping_apart(&pattern.steps);
-    let reads = |(_, step): &(usize, &_)| {
-        let step: &millstream_ir::flow::MatchStep = step;
-        step.reads.iter().any(|read| apart.contains(read))
-    };
-    let reading: Vec<usize> =
-        pattern.steps.iter().enumerate().filter(reads).map(|(number, _)| number).collect();
-    let (noun, verb) = if reading.len() == 1 { ("condition", "reads") } else { ("conditions", "read") };
-    format!("the {noun} of {} {verb}", names(reading.into_iter(), n_keys, query))
-}
-
-/// The variables of these steps.
-fn names(steps: impl Iterator<Item = usize>, n_keys: usize, query: &Query) -> String {
-    let name = |step: usize| match query.schema.columns.get(n_keys + step) {
-        Some(column) if !column.hidden => format!("`{}`", column.name),
-        _ => format!("step {}", step + 1),
-    };
-    steps.map(name).collect::<Vec<_>>().join(" and ")
 }

@@ -150,7 +150,7 @@ stream s
   append-only: each row is final
   keeps events until the watermark of payments passes them
   keeps the events since the first of a match in progress, at most those of 10m
-  keeps at most 50 ways: the conditions of `a` and `b` read what each took as `a`, so that they cannot be merged; what is over fails its event
+  keeps at most 50 ways, kept apart by the last of `a`, which the conditions of `a` and `b` look at; what is over fails its event
   delay: at most 10m5s of event time between an event and its result (patterns 10m, disorder 5s)
   rows that fail: counted, readable as errors(s)
 "#

@@ -1,6 +1,6 @@
 //! What follows from the steps of a pattern: how they print, and how many ways a run can go.
 
-use super::{MatchSpec, MatchStep, Schema};
+use super::{MatchRead, MatchSpec, MatchStep, ReadPart, Schema};
 use std::collections::BTreeSet;
 
 impl MatchStep {
@@ -16,11 +16,15 @@ impl MatchStep {
     }
 }
 
-/// The steps whose events keep the ways of a run apart, because conditions look at them. All ways of a
-/// run have its first event.
-pub fn keeping_apart(steps: &[MatchStep]) -> BTreeSet<usize> {
-    let read = steps.iter().flat_map(|s| &s.reads).copied();
-    read.filter(|number| *number > 0 || steps.first().is_some_and(|first| first.repeats)).collect()
+/// What keeps the ways of a run apart, because conditions look at it. All ways of a run have its first
+/// event.
+pub fn keeping_apart(steps: &[MatchStep]) -> BTreeSet<MatchRead> {
+    let repeats = |step: usize| steps.get(step).is_some_and(|s| s.repeats);
+    let is_first_event = |read: &MatchRead| match read.part {
+        ReadPart::First => read.step == 0,
+        _ => read.step == 0 && !repeats(0),
+    };
+    steps.iter().flat_map(|s| &s.reads).copied().filter(|read| !is_first_event(read)).collect()
 }
 
 /// The most ways of one run, not counting those that conditions keep apart: one per step and count.

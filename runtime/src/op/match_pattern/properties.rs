@@ -8,7 +8,8 @@ use millstream_ir::catalog::ScalarFunction;
 use millstream_ir::column::ColumnBuilder;
 use millstream_ir::expr::{BinaryOp, Expr, ExprKind};
 use millstream_ir::flow::{
-    Column, Flow, MatchInput, MatchSpec, MatchStep, Node, NodeId, NodeKind, OnError, Schema,
+    Column, Flow, MatchInput, MatchRead, MatchSpec, MatchStep, Node, NodeId, NodeKind, OnError, ReadPart,
+    Schema,
 };
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
@@ -29,6 +30,8 @@ struct Event {
 struct Step {
     values: Vec<i64>,
     above: Option<usize>,
+    /// Whether the condition is said to look at all events of that step, and not just at the last.
+    looks_at_all: bool,
     repeats: bool,
     min: u32,
     max: Option<u32>,
@@ -150,10 +153,11 @@ fn flow(pattern: &Pattern) -> Flow {
             let above = boolean(ExprKind::Binary(BinaryOp::Greater, value, Box::new(last)));
             condition = boolean(ExprKind::And(Box::new(condition), Box::new(above)));
         }
+        let part = if step.looks_at_all { ReadPart::All } else { ReadPart::Last };
         MatchStep {
             input: 0,
             condition: Some(condition),
-            reads: step.above.into_iter().collect(),
+            reads: step.above.into_iter().map(|step| MatchRead { step, part }).collect(),
             min: step.min,
             max: step.max,
             repeats: step.repeats,
@@ -261,11 +265,11 @@ fn step(number: usize) -> impl Strategy<Value = Step> {
         2 => (1u32..4).prop_map(|min| (true, min, None)),
         2 => (1u32..3, 0u32..3).prop_map(|(min, more)| (true, min, Some(min + more))),
     ];
-    (values, counts, proptest::option::weighted(0.25, 0..=number)).prop_map(
-        move |(values, (repeats, min, max), above)| {
+    (values, counts, proptest::option::weighted(0.25, 0..=number), any::<bool>()).prop_map(
+        move |(values, (repeats, min, max), above, looks_at_all)| {
             // Only a repetition has events of its own before it is complete.
             let above = above.filter(|above| *above < number || repeats);
-            Step { values, above, repeats, min, max }
+            Step { values, above, looks_at_all, repeats, min, max }
         },
     )
 }

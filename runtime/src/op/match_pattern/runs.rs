@@ -15,7 +15,7 @@
 use super::{Event, FailedCondition, Pattern};
 use crate::message::EventTime;
 use millstream_ir::eval::{RowError, eval};
-use millstream_ir::flow::{MatchSpec, MatchStep};
+use millstream_ir::flow::{MatchSpec, MatchStep, ReadPart};
 use millstream_ir::value::Value;
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -101,6 +101,12 @@ impl Way {
 
     fn is_complete(&self, spec: &MatchSpec) -> bool {
         self.step + 1 == spec.steps.len() && self.count >= spec.steps[self.step].min
+    }
+
+    /// The events that it took in a step, last first.
+    fn events_of(&self, step: usize) -> impl Iterator<Item = u64> {
+        let until = self.events().skip_while(move |t| t.step > step);
+        until.take_while(move |t| t.step == step).map(|t| t.event)
     }
 
     fn events(&self) -> impl Iterator<Item = &Taken> {
@@ -278,17 +284,29 @@ impl Runs {
         if step.input != event.input {
             return false;
         }
-        let bindings = if step.reads.is_empty() { vec![] } else { self.partial(pattern, key, way) };
+        let bindings = if step.reads.is_empty() { vec![] } else { self.partial(pattern, key, step, way) };
         fulfils(step, event, &bindings, failures)
     }
 
-    /// The bindings as far as a way has come.
-    fn partial(&self, pattern: &Pattern, key: &[Value], way: Option<&Way>) -> Vec<Value> {
-        let mut steps = vec![vec![]; pattern.spec.steps.len()];
-        for taken in way.into_iter().flat_map(Way::events) {
-            steps[taken.step].push(self.events[(taken.event - self.first) as usize].event.record.clone());
+    /// The bindings as far as a way has come and the condition of a step looks at them: of a variable of
+    /// which it looks at the ends, the events at the ends.
+    fn partial(&self, pattern: &Pattern, key: &[Value], step: &MatchStep, way: Option<&Way>) -> Vec<Value> {
+        let mut steps: Vec<Vec<Arc<[Value]>>> = vec![vec![]; pattern.spec.steps.len()];
+        // In the order of the parts: what looks at all comes last.
+        for read in &step.reads {
+            let Some(way) = way else { continue };
+            let record = |event: u64| self.events[(event - self.first) as usize].event.record.clone();
+            let mut taken = way.events_of(read.step).map(record);
+            match read.part {
+                ReadPart::First => steps[read.step].extend(taken.last()),
+                ReadPart::Last => steps[read.step].extend(taken.next()),
+                ReadPart::Count | ReadPart::All => {
+                    let mut all: Vec<_> = taken.collect();
+                    all.reverse();
+                    steps[read.step] = all;
+                }
+            }
         }
-        steps.iter_mut().for_each(|s: &mut Vec<_>| s.reverse());
         Found { steps, start: 0, end: 0 }.bindings(&pattern.spec, key)
     }
 
@@ -352,10 +370,19 @@ fn keep_preferred(pattern: &Pattern, ways: &mut Vec<Way>) {
         // Above the minimum of an unbounded repetition, all counts are the same.
         let count = if step.max.is_none() { way.count.min(step.min) } else { way.count };
         let read = &pattern.still_read[way.step];
-        let looked_at: Vec<u64> = match read.is_empty() {
-            true => vec![],
-            false => way.events().filter(|t| read.contains(&t.step)).map(|t| t.event).collect(),
-        };
+        let mut looked_at: Vec<u64> = vec![];
+        for read in read {
+            let mut events = way.events_of(read.step);
+            match read.part {
+                ReadPart::First => looked_at.push(events.last().unwrap_or(u64::MAX)),
+                ReadPart::Last => looked_at.push(events.next().unwrap_or(u64::MAX)),
+                ReadPart::Count => looked_at.push(events.count() as u64),
+                ReadPart::All => {
+                    looked_at.extend(events);
+                    looked_at.push(u64::MAX);
+                }
+            }
+        }
         seen.insert((way.step, count, looked_at))
     });
 }

@@ -2,7 +2,7 @@
 
 use super::super::head::check_reference;
 use super::super::{Rows, select};
-use super::{Input, PatternChecker, shape};
+use super::{Input, PatternChecker, reads, shape};
 use crate::errors::{patterns as errors, patterns_not_yet as not_yet};
 use crate::scope::{Events, Lookup, Scope, ScopeColumn};
 use millstream_base::Span;
@@ -159,12 +159,11 @@ impl PatternChecker<'_> {
                 self.condition(condition, steps, number, &scope)
             });
             let n_columns = self.inputs.get(step.input).map_or(0, |i| i.columns.columns.len());
-            let columns = condition.as_ref().map(Expr::columns).unwrap_or_default();
-            let reads = columns.into_iter().filter_map(|c| c.checked_sub(n_columns + first_variable));
+            let reads = condition.as_ref().map(|c| reads::of(c, n_columns + first_variable));
             checked.push(MatchStep {
                 input: step.input,
                 condition,
-                reads: reads.collect(),
+                reads: reads.unwrap_or_default(),
                 min: step.min,
                 max: step.max,
                 repeats: step.repeats,
