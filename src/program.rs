@@ -114,7 +114,7 @@ fn read_text(path: &Path, name: &str) -> Result<String, Problem> {
 }
 
 /// An operating system's message without its number.
-fn plain(error: &std::io::Error) -> String {
+pub fn plain(error: &std::io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or(&text).to_lowercase()
 }

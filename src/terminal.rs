@@ -1,9 +1,11 @@
 //! What the terminal is like, and the line of progress on it.
 
+use crate::program::plain;
+use crate::{FAILED, FINE};
 use millstream_base::render::Color;
 use millstream_runtime::report::{Progress, bytes, thousands};
 use std::fmt::Display;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -14,10 +16,17 @@ pub fn color() -> Color {
     if wanted { Color::On } else { Color::Off }
 }
 
-/// Writes to standard output. A reader that went away, as `head` does, is no fault.
-pub fn out(text: impl Display) {
-    let _ = write!(std::io::stdout(), "{text}");
-    let _ = std::io::stdout().flush();
+/// Writes to standard output; the exit code. A reader that went away, as `head` does, is no fault.
+#[must_use]
+pub fn out(text: impl Display) -> u8 {
+    let mut stdout = std::io::stdout();
+    match write!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            err(format_args!("error: writing to standard output failed: {}\n", plain(&error)));
+            FAILED
+        }
+        _ => FINE,
+    }
 }
 
 /// Writes to standard error.
@@ -37,12 +46,14 @@ pub fn stdout_width() -> Option<usize> {
 const SILENT: Duration = Duration::from_secs(1);
 const REFRESH: Duration = Duration::from_millis(200);
 
-/// Shows rows, speed and share done on standard error while a long run goes on, if that is a
-/// terminal and standard output is not (rows and progress would overwrite each other).
+/// Whether progress can be seen: on a terminal that no rows are written to (rows and progress would
+/// overwrite each other).
+pub fn has_room_for_progress(rows_on_stdout: bool) -> bool {
+    std::io::stderr().is_terminal() && !(rows_on_stdout && std::io::stdout().is_terminal())
+}
+
+/// Shows rows, speed and share done on standard error while a long run goes on.
 pub async fn show_progress(progress: Arc<Progress>) {
-    if !std::io::stderr().is_terminal() || std::io::stdout().is_terminal() {
-        return std::future::pending().await;
-    }
     let started = Instant::now();
     tokio::time::sleep(SILENT).await;
     loop {
@@ -53,7 +64,7 @@ pub async fn show_progress(progress: Arc<Progress>) {
 
 /// Removes the line of progress.
 pub fn clear_progress(started: Instant) {
-    if std::io::stderr().is_terminal() && !std::io::stdout().is_terminal() && started.elapsed() > SILENT {
+    if started.elapsed() > SILENT {
         err("\r\x1b[2K");
     }
 }

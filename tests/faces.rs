@@ -23,33 +23,33 @@ fn faces_of(range: &str) -> String {
 
 fn show(code: Code, wrong: &Example, out: &mut String) {
     let folder = wrong.folder();
-    folder.write("wrong.stream", wrong.program);
+    wrong.write_to(&folder, "wide");
     let check = |face: &str, names: &str| {
         let ran = folder.run(&format!("check --format {face} {names}{}", wrong.arguments));
         if face == "json" { ran.stdout } else { ran.stderr }
     };
-    let found = check("json", "wrong.stream");
+    let found = check("json", "program.stream");
     if found.is_empty() && found_by_run(code) {
         folder.write(
-            "wide.stream",
-            widened(wrong.program, line_in_text(&folder.run("run -q wrong.stream").stderr)),
+            "wide/program.stream",
+            widened(wrong.program, line_in_text(&folder.run("run -q program.stream").stderr)),
         );
-        for name in ["wrong.stream", "wide.stream"] {
+        for name in ["program.stream", "wide/program.stream"] {
             out.push_str(&hidden(&folder, &folder.run(&format!("run -q {name}")).stderr));
         }
         return;
     }
     let line = findings(&found).first().and_then(|f| f["line"].as_u64()).unwrap_or(1);
     let wide = widened(wrong.program, line as usize);
-    folder.write("wide.stream", &wide);
-    let found_wide = check("json", "wide.stream");
+    folder.write("wide/program.stream", &wide);
+    let found_wide = check("json", "wide/program.stream");
     assert_eq!(
         marked(&findings(&found_wide), &wide),
         marked(&findings(&found), wrong.program),
         "{code}: other places behind multi-byte characters:\n{wide}"
     );
     for face in ["full", "concise"] {
-        out.push_str(&check(face, "wrong.stream wide.stream"));
+        out.push_str(&check(face, "program.stream wide/program.stream"));
     }
     out.push_str(&found);
     out.push_str(&found_wide);
@@ -88,13 +88,13 @@ fn marked(findings: &[Value], program: &str) -> Vec<(String, String)> {
         }
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     };
-    let own = findings.iter().filter(|f| f["file"].as_str().is_some_and(|n| n.starts_with('w')));
+    let own = findings.iter().filter(|f| f["file"].as_str().is_some_and(|n| n.ends_with("program.stream")));
     own.map(|f| (f["code"].to_string(), text(f))).collect()
 }
 
 /// The line of the first place in a full message.
 fn line_in_text(message: &str) -> usize {
-    let place = message.split("wrong.stream:").nth(1).and_then(|p| p.split(':').next());
+    let place = message.split("program.stream:").nth(1).and_then(|p| p.split(':').next());
     place.and_then(|l| l.parse().ok()).unwrap_or(1)
 }
 

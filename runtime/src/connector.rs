@@ -40,21 +40,45 @@ pub struct Surroundings {
     pub stop: Arc<AtomicBool>,
 }
 
-/// The partitions of a source, in a fixed order.
-pub fn partitions(spec: &ConnectorSpec, around: &Surroundings) -> Result<Vec<Partition>, Box<Diagnostic>> {
-    match &*spec.name {
-        "file" => file::partitions(spec, around),
-        _ => Err(Box::new(errors::connector_not_in_this_build(spec))),
+/// What a sink writes to.
+pub trait Output: Write + Send {
+    /// Writes what belongs at the end. Nothing is written behind it.
+    fn finish(&mut self) -> std::io::Result<()> {
+        self.flush()
     }
 }
 
-/// What a sink writes to.
-pub fn writer(spec: &ConnectorSpec, around: &Surroundings) -> Result<Box<dyn Write + Send>, Box<Diagnostic>> {
+impl Output for std::fs::File {}
+impl Output for std::io::Stdout {}
+
+/// The partitions of the source called `name`, in a fixed order.
+pub fn partitions(
+    spec: &ConnectorSpec,
+    name: &str,
+    around: &Surroundings,
+) -> Result<Vec<Partition>, Box<Diagnostic>> {
     match &*spec.name {
-        "file" => file::writer(spec, around),
-        "stdout" => Ok(Box::new(std::io::stdout())),
-        _ => Err(Box::new(errors::connector_not_in_this_build(spec))),
+        "file" => file::partitions(spec, around),
+        _ => Err(Box::new(errors::connector_not_in_this_build(spec, &format!("--source {name}")))),
     }
+}
+
+/// What the sink called `name` writes to.
+pub fn writer(
+    spec: &ConnectorSpec,
+    name: &str,
+    around: &Surroundings,
+) -> Result<Box<dyn Output>, Box<Diagnostic>> {
+    match &*spec.name {
+        _ if is_standard_output(spec) => Ok(Box::new(std::io::stdout())),
+        "file" => file::writer(spec, around),
+        _ => Err(Box::new(errors::connector_not_in_this_build(spec, &format!("--sink {name}")))),
+    }
+}
+
+/// Whether a sink writes to standard output.
+pub fn is_standard_output(spec: &ConnectorSpec) -> bool {
+    &*spec.name == "stdout" || &*spec.name == "file" && text_option(spec, "path") == "-"
 }
 
 /// A text option; empty where it is not given.

@@ -1,17 +1,21 @@
 //! What can go wrong with a program's surroundings: one constructor per code, E09xx.
 
+use crate::connector::{is_standard_output, text_option};
 use crate::format::FormatError;
+use crate::operator::{Failure, Place};
+use millstream_base::Span;
 use millstream_base::codes;
 use millstream_base::diagnostic::Diagnostic;
 use millstream_ir::flow::ConnectorSpec;
 use std::io;
 use std::path::Path;
 
-/// A connector that checks but that this build does not carry out.
-pub fn connector_not_in_this_build(spec: &ConnectorSpec) -> Diagnostic {
+/// A connector that checks but that this build does not carry out. `replacement`: the arguments that
+/// put a file in its place.
+pub fn connector_not_in_this_build(spec: &ConnectorSpec, replacement: &str) -> Diagnostic {
     Diagnostic::new(codes::E0901, spec.span, format!("this build has no connector `{}`", spec.name))
         .label("not in this build")
-        .help("replace it from the command line: `--source NAME=FILE` or `--sink NAME=FILE`")
+        .help(format!("put a file in its place on the command line: `{replacement}=FILE`"))
 }
 
 pub fn cannot_open(spec: &ConnectorSpec, path: &Path, error: &io::Error) -> Diagnostic {
@@ -34,7 +38,8 @@ pub fn bad_glob(spec: &ConnectorSpec, pattern: &str, reason: &str) -> Diagnostic
 }
 
 pub fn is_a_directory(spec: &ConnectorSpec, path: &Path) -> Diagnostic {
-    let proposal = format!("to read the files in it, write `{}/*`", path.display());
+    let named = text_option(spec, "path").trim_end_matches('/');
+    let proposal = format!("to read the files in it, write `{named}/*`");
     Diagnostic::new(codes::E0905, spec.span, format!("`{}` is a folder", path.display()))
         .label("a file is expected")
         .help(proposal)
@@ -53,13 +58,18 @@ pub fn cannot_create(spec: &ConnectorSpec, path: &Path, error: &io::Error) -> Di
 
 /// Reading stopped in the middle.
 pub fn read_failed(spec: &ConnectorSpec, name: &str, error: &io::Error) -> Diagnostic {
-    let headline = format!("reading {name} failed: {}", plain(error));
+    let headline = format!("reading `{name}` failed: {}", plain(error));
     Diagnostic::new(codes::E0908, spec.span, headline).label("this source")
 }
 
 /// Writing stopped in the middle.
 pub fn write_failed(spec: &ConnectorSpec, error: &io::Error) -> Diagnostic {
-    let headline = format!("writing to `{}` failed: {}", spec.name, plain(error));
+    let name = match text_option(spec, "path") {
+        _ if is_standard_output(spec) => "standard output".to_string(),
+        "" => format!("`{}`", spec.name),
+        path => format!("`{path}`"),
+    };
+    let headline = format!("writing to {name} failed: {}", plain(error));
     Diagnostic::new(codes::E0909, spec.span, headline).label("this sink")
 }
 
@@ -69,11 +79,22 @@ pub fn format(error: FormatError) -> Diagnostic {
 }
 
 /// A row failed and the program says `on error fail`.
-pub fn row_failed(span: millstream_base::Span, name: &str, reason: &str, row: &str) -> Diagnostic {
-    Diagnostic::new(codes::E0801, span, format!("a row of `{name}` failed: {reason}"))
-        .label("fails this row")
-        .note(format!("the row: {row}"))
-        .note("the program says `on error fail`")
+pub fn row_failed(node: Span, name: &str, failure: &Failure) -> Diagnostic {
+    let Failure { row, reason, place, .. } = failure;
+    let fault = match place {
+        Place::Program(span) => {
+            Diagnostic::new(codes::E0801, *span, format!("a row of `{name}` failed: {reason}"))
+                .label("fails this row")
+                .note(format!("the row: {row}"))
+        }
+        Place::Input(place) => {
+            let text: String = serde_json::from_str(row).unwrap_or_else(|_| row.clone());
+            Diagnostic::new(codes::E0801, node, format!("a row of `{name}` cannot be read: {reason}"))
+                .label("reads this row")
+                .note(format!("{place}: {text}"))
+        }
+    };
+    fault.note("the program says `on error fail`")
 }
 
 /// An operating system's message without its number.

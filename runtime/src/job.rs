@@ -1,7 +1,7 @@
 //! Runs a flow on one worker: takes what the intake offers, calls operators down the graph,
 //! writes sinks, routes side rows, counts.
 
-use crate::connector::{self, Partition, Surroundings};
+use crate::connector::{self, Partition, Surroundings, is_standard_output};
 use crate::errors;
 use crate::format;
 use crate::intake::{Address, Intake, Next};
@@ -53,21 +53,18 @@ pub fn run(
     let started = options.clock.now();
     let broken = |diagnostic| Broken { diagnostic, report: Report::default() };
     let (mut job, mut intake) = Job::open(flow, compiled, files, options).map_err(broken)?;
-    let ended = job.work(&mut intake).and_then(|()| job.flush());
-    let stopped = match ended {
-        Ok(()) => None,
-        Err(Stop::Asked) => {
-            // What was read has been worked on; let it be seen.
-            let _ = job.flush();
-            Some("interrupted; windows still open are not reported")
-        }
-        Err(Stop::Limit) => job.flush().err().and(None).or(Some("the limit of rows is reached")),
-        Err(Stop::OutputClosed) => Some("the output was closed"),
-        Err(Stop::Broken(diagnostic)) => {
-            let _ = job.flush();
+    let ended = job.work(&mut intake);
+    // However the run ends: what was read has been worked on and is to be seen.
+    let finished = job.finish();
+    let stopped = match (ended, finished) {
+        (Err(Stop::Broken(diagnostic)), _) | (_, Err(Stop::Broken(diagnostic))) => {
             let report = job.report(started);
             return Err(Broken { diagnostic, report });
         }
+        (Err(Stop::OutputClosed), _) | (_, Err(Stop::OutputClosed)) => Some("the output was closed"),
+        (Err(Stop::Asked), _) => Some("interrupted; windows still open are not reported"),
+        (Err(Stop::Limit), _) => Some("the limit of rows is reached"),
+        (Ok(()), _) => None,
     };
     Ok(Report { stopped, ..job.report(started) })
 }
@@ -182,7 +179,8 @@ impl<'a> Job<'a> {
         spec: &Arc<SourceSpec>,
         readers: &mut Vec<(Address, bool, PartitionReader)>,
     ) -> Result<(), Box<Diagnostic>> {
-        let partitions = connector::partitions(&spec.connector, &self.options.around)?;
+        let partitions =
+            connector::partitions(&spec.connector, &self.flow.node(id).name, &self.options.around)?;
         let effective = Arc::new(SourceSpec {
             format: spec.format.clone().or_else(|| format_of(&spec.connector)),
             ..SourceSpec::clone(spec)
@@ -207,12 +205,11 @@ impl<'a> Job<'a> {
 
     fn open_sink(&self, id: NodeId, spec: &SinkSpec) -> Result<Sink, Box<Diagnostic>> {
         let node = self.flow.node(id);
-        let is_stdout = &*spec.connector.name == "stdout";
         let format = spec.format.clone().or_else(|| format_of(&spec.connector));
         let effective = SinkSpec { format, ..spec.clone() };
-        let width = self.options.terminal_width.filter(|_| is_stdout);
+        let width = self.options.terminal_width.filter(|_| is_standard_output(&spec.connector));
         let encoder = format::encoder(&node.schema, &effective, width).map_err(errors::format)?;
-        let writer = connector::writer(&spec.connector, &self.options.around)?;
+        let writer = connector::writer(&spec.connector, &node.name, &self.options.around)?;
         Ok(Sink::new(encoder, writer, SinkReport { name: node.name.clone(), rows: 0 }))
     }
 
@@ -221,7 +218,7 @@ impl<'a> Job<'a> {
         let schema = op::errors::error_schema();
         let spec = SinkSpec { connector: connector.clone(), format: None, ordered: false };
         let encoder = format::encoder(&schema, &spec, None).map_err(errors::format)?;
-        let writer = connector::writer(connector, &self.options.around)?;
+        let writer = connector::writer(connector, "", &self.options.around)?;
         let sink = Sink::new(encoder, writer, SinkReport::default());
         Ok(Some(Sideline { connector: connector.clone(), sink }))
     }
@@ -249,7 +246,8 @@ impl<'a> Job<'a> {
                 Next::Failed(at, error) => {
                     let node = self.flow.node(self.sources[at.source].node);
                     let NodeKind::Source(spec) = &node.kind else { continue };
-                    let diagnostic = errors::read_failed(&spec.connector, &node.name, &error);
+                    let name = self.sources[at.source].partition_name(at.partition);
+                    let diagnostic = errors::read_failed(&spec.connector, name, &error);
                     return Err(Stop::Broken(Box::new(diagnostic)));
                 }
                 Next::Waiting => self.flush()?,
@@ -338,8 +336,7 @@ impl<'a> Job<'a> {
         let Some(first) = failures.first() else { return Ok(()) };
         let node = self.flow.node(from);
         if matches!(node.on_error, OnError::Fail) {
-            let span = if let Place::Program(span) = first.place { span } else { node.span };
-            let diagnostic = errors::row_failed(span, &node.name, &first.reason, &first.row);
+            let diagnostic = errors::row_failed(node.span, &node.name, first);
             return Err(Stop::Broken(Box::new(diagnostic)));
         }
         let running = &mut self.nodes[from.0 as usize];
@@ -388,6 +385,20 @@ impl<'a> Job<'a> {
         Ok(())
     }
 
+    /// Ends every output, whatever becomes of the others; the first fault.
+    fn finish(&mut self) -> Result<(), Stop> {
+        let mut ended = Ok(());
+        for (id, node) in self.flow.ids().zip(&mut self.nodes) {
+            if let Task::Sink(sink) = &mut node.task {
+                ended = ended.and(sink.finish().map_err(|e| stop_of(self.flow, id, &e)));
+            }
+            if let Some(sideline) = &mut node.sideline {
+                ended = ended.and(sideline.sink.finish().map_err(|e| sideline.stop(&e)));
+            }
+        }
+        ended
+    }
+
     /// What has been counted since a time of the clock.
     fn report(&self, started: i64) -> Report {
         let elapsed = self.options.clock.now().saturating_sub(started);
@@ -415,7 +426,7 @@ fn place_text(files: &SourceMap, place: &Place) -> String {
 
 fn stop_of(flow: &Flow, sink: NodeId, error: &io::Error) -> Stop {
     let NodeKind::Sink(spec) = &flow.node(sink).kind else { return Stop::OutputClosed };
-    if error.kind() == io::ErrorKind::BrokenPipe && &*spec.connector.name == "stdout" {
+    if error.kind() == io::ErrorKind::BrokenPipe && is_standard_output(&spec.connector) {
         return Stop::OutputClosed;
     }
     Stop::Broken(Box::new(errors::write_failed(&spec.connector, error)))

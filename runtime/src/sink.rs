@@ -1,22 +1,23 @@
 //! The worker's side of a sink: rows become bytes, bytes are written.
 
+use crate::connector::Output;
 use crate::format::Encoder;
 use crate::report::SinkReport;
 use millstream_ir::batch::Batch;
-use std::io::{self, Write};
+use std::io;
 
 /// Bytes gathered before they are written.
 const BUFFER: usize = 64 << 10;
 
 pub struct Sink {
     encoder: Box<dyn Encoder>,
-    writer: Box<dyn Write + Send>,
+    writer: Box<dyn Output>,
     buffer: Vec<u8>,
     pub report: SinkReport,
 }
 
 impl Sink {
-    pub fn new(mut encoder: Box<dyn Encoder>, writer: Box<dyn Write + Send>, report: SinkReport) -> Sink {
+    pub fn new(mut encoder: Box<dyn Encoder>, writer: Box<dyn Output>, report: SinkReport) -> Sink {
         let mut buffer = Vec::with_capacity(BUFFER * 2);
         encoder.header(&mut buffer);
         Sink { encoder, writer, buffer, report }
@@ -31,11 +32,18 @@ impl Sink {
         Ok(())
     }
 
-    /// Lets everything be seen: at the end, and whenever no input is waiting.
+    /// Lets everything be seen, whenever no input is waiting.
     pub fn flush(&mut self) -> io::Result<()> {
         self.encoder.flush(&mut self.buffer);
         self.write_buffer()?;
         self.writer.flush()
+    }
+
+    /// Writes what is left, and what belongs behind it.
+    pub fn finish(&mut self) -> io::Result<()> {
+        self.encoder.flush(&mut self.buffer);
+        self.write_buffer()?;
+        self.writer.finish()
     }
 
     fn write_buffer(&mut self) -> io::Result<()> {

@@ -62,6 +62,10 @@ impl Source {
         }
     }
 
+    pub fn partition_name(&self, partition: usize) -> &str {
+        &self.partitions[partition].name
+    }
+
     /// How far a partition has got in event time: replay goes on with the one furthest behind.
     pub fn position(&self, partition: usize) -> EventTime {
         self.partitions[partition].generator.watermark().0

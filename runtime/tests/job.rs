@@ -129,7 +129,7 @@ fn unreadable_rows_are_counted_kept_aside_or_stop_the_run() {
     assert!(rejected.starts_with("{\"row\":\"nonsense\","), "{rejected}");
 
     let failed = run_in(folder.path(), &copy("in.ndjson", OnError::Fail), None, None);
-    assert!(failed.is_err_and(|m| m.starts_with("a row of `events` failed")));
+    assert!(failed.is_err_and(|m| m.starts_with("a row of `events` cannot be read")));
 }
 
 #[test]

@@ -12,8 +12,8 @@ pub fn check(arguments: Check) -> u8 {
             Ok(program) => {
                 let compiled = program.compile(&arguments.bindings);
                 let found = &compiled.compilation.diagnostics;
-                show(&compiled.files, found, arguments.format);
-                if has_errors(found) { WRONG_PROGRAM } else { FINE }
+                let shown = show(&compiled.files, found, arguments.format);
+                if has_errors(found) { WRONG_PROGRAM } else { shown }
             }
             Err(problem) => problem.tell(),
         };
@@ -23,10 +23,11 @@ pub fn check(arguments: Check) -> u8 {
 }
 
 /// Findings for people go to standard error, for programs to standard output.
-fn show(files: &SourceMap, diagnostics: &[Diagnostic], face: Face) {
+fn show(files: &SourceMap, diagnostics: &[Diagnostic], face: Face) -> u8 {
     match face {
         Face::Full => terminal::err(render::full(files, diagnostics, terminal::color())),
         Face::Concise => terminal::err(render::concise(files, diagnostics)),
-        Face::Json => terminal::out(render::json(files, diagnostics)),
+        Face::Json => return terminal::out(render::json(files, diagnostics)),
     }
+    FINE
 }

@@ -3,7 +3,7 @@
 use crate::cli::{Emit, Layer};
 use crate::program::{Program, has_errors, show};
 use crate::terminal;
-use crate::{FAILED, FINE, WRONG_PROGRAM};
+use crate::{FAILED, WRONG_PROGRAM};
 use millstream_base::{Diagnostic, Diagnostics};
 use millstream_ir::engine::Engine;
 use millstream_jit::Jit;
@@ -32,23 +32,22 @@ pub fn emit(arguments: Emit) -> u8 {
             Ok(code) => terminal::out(code.text()),
             Err(error) => {
                 terminal::err(format_args!("error: {error}\n"));
-                return FAILED;
+                FAILED
             }
         },
     }
-    FINE
 }
 
 /// The layers that any text has, however wrong.
 fn emit_syntax(program: &Program, arguments: &Emit) -> u8 {
     let mut diagnostics = Diagnostics::default();
-    if arguments.layer == Layer::Tokens {
-        terminal::out(millstream_syntax::tokens(program.root, program.text(), &mut diagnostics));
+    let shown = if arguments.layer == Layer::Tokens {
+        terminal::out(millstream_syntax::tokens(program.root, program.text(), &mut diagnostics))
     } else {
         let tree = millstream_syntax::parse(program.root, program.text(), &mut diagnostics);
-        terminal::out(dump(&tree, if arguments.spans { Spans::Shown } else { Spans::Hidden }));
-    }
+        terminal::out(dump(&tree, if arguments.spans { Spans::Shown } else { Spans::Hidden }))
+    };
     let found: Vec<Diagnostic> = diagnostics.into_sorted();
     show(&program.files, &found);
-    if has_errors(&found) { WRONG_PROGRAM } else { FINE }
+    if has_errors(&found) { WRONG_PROGRAM } else { shown }
 }

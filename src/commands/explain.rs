@@ -9,22 +9,18 @@ use std::path::Path;
 
 pub fn explain(arguments: Explain) -> u8 {
     if arguments.list {
-        if arguments.json {
-            terminal::out(format_args!("{}\n", codes::registry_json()));
+        return if arguments.json {
+            terminal::out(format_args!("{}\n", codes::registry_json()))
         } else {
-            terminal::out(codes::list());
-        }
-        return FINE;
+            terminal::out(codes::list())
+        };
     }
     let subject = arguments.subject.unwrap_or_default();
     // A code has no extension and no folder; everything else is a program.
     let is_path = subject == "-" || subject.contains(['.', '/']) || Path::new(&subject).exists();
     if !is_path {
         return match codes::page(&subject) {
-            Ok(page) => {
-                terminal::out(page);
-                FINE
-            }
+            Ok(page) => terminal::out(page),
             Err(unknown) => {
                 terminal::err(format_args!("error: {unknown}\n"));
                 WRONG_USAGE
@@ -41,8 +37,8 @@ pub fn explain(arguments: Explain) -> u8 {
         return WRONG_PROGRAM;
     }
     let compilation = &compiled.compilation;
-    if let Some(flow) = &compilation.flow {
-        terminal::out(millstream_core::explain::explain(&compilation.program, flow));
+    match &compilation.flow {
+        Some(flow) => terminal::out(millstream_core::explain::explain(&compilation.program, flow)),
+        None => FINE,
     }
-    FINE
 }

@@ -44,8 +44,9 @@ fn one(path: &Path, check: bool) -> u8 {
         return DIFFERENT;
     }
     if path == Path::new("-") {
-        terminal::out(formatted);
-    } else if formatted != program.text()
+        return terminal::out(formatted);
+    }
+    if formatted != program.text()
         && let Err(error) = std::fs::write(path, formatted)
     {
         terminal::err(format_args!("error: cannot write {}: {error}\n", path.display()));

@@ -5,10 +5,10 @@ use crate::program::{Program, show};
 use crate::{FAILED, FINE, WRONG_PROGRAM, WRONG_USAGE, terminal};
 use millstream_base::SourceMap;
 use millstream_ir::engine::Engine;
-use millstream_ir::flow::Flow;
+use millstream_ir::flow::{Flow, NodeKind};
 use millstream_ir::text::parse_timestamp;
 use millstream_jit::Jit;
-use millstream_runtime::connector::Surroundings;
+use millstream_runtime::connector::{Surroundings, is_standard_output};
 use millstream_runtime::interp::ReferenceEngine;
 use millstream_runtime::job::{self, Broken, Options};
 use millstream_runtime::report::{Progress, Report};
@@ -79,7 +79,8 @@ impl Running<'_> {
         let stop = Arc::new(AtomicBool::new(false));
         let progress = Arc::new(Progress::default());
         runtime.spawn(stop_on_interrupt(stop.clone()));
-        if !self.arguments.quiet {
+        let shows_progress = !self.arguments.quiet && terminal::has_room_for_progress(self.writes_stdout());
+        if shows_progress {
             runtime.spawn(terminal::show_progress(progress.clone()));
         }
         let options = Options {
@@ -96,7 +97,9 @@ impl Running<'_> {
         drop(inside);
         // A thread that waits for standard input cannot be woken; it ends with the process.
         runtime.shutdown_background();
-        terminal::clear_progress(started);
+        if shows_progress {
+            terminal::clear_progress(started);
+        }
         let (report, code) = match ended {
             Ok(report) => (report, FINE),
             Err(Broken { diagnostic, report }) => {
@@ -106,6 +109,13 @@ impl Running<'_> {
         };
         tell(&report, self.arguments);
         code
+    }
+
+    fn writes_stdout(&self) -> bool {
+        self.flow.ids().any(|id| match &self.flow.node(id).kind {
+            NodeKind::Sink(sink) => is_standard_output(&sink.connector),
+            _ => false,
+        })
     }
 }
 

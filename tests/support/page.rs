@@ -45,18 +45,26 @@ impl<'a> Example<'a> {
     /// The example among the files that pages speak of.
     pub fn folder(&self) -> Folder {
         let folder = Folder::new();
-        folder.write("shared.stream", "type Shared = { id: int }\n");
-        folder.write("data.ndjson", "{\"user\":\"a\"}\n");
-        folder.write("words.ndjson", "{\"value\":\"many\"}\n");
+        self.write_to(&folder, ".");
+        folder
+    }
+
+    /// Its files and those that pages speak of, in a folder of a folder.
+    pub fn write_to(&self, folder: &Folder, below: &str) {
+        let write = |name: &str, text: &[u8]| {
+            folder.write(&format!("{below}/{name}"), text);
+        };
+        write("shared.stream", b"type Shared = { id: int }\n");
+        write("data.ndjson", b"{\"user\":\"a\"}\n");
+        write("words.ndjson", b"{\"value\":\"many\"}\n");
         // The empty gzip member of RFC 1952, and one that breaks off.
         let empty = [31, 139, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-        folder.write("data.ndjson.gz", empty);
-        folder.write("damaged.ndjson.gz", &empty[..12]);
+        write("data.ndjson.gz", &empty);
+        write("damaged.ndjson.gz", &empty[..12]);
         for (name, text) in &self.others {
-            folder.write(name, text);
+            write(name, text.as_bytes());
         }
-        folder.write("program.stream", self.program);
-        folder
+        write("program.stream", self.program.as_bytes());
     }
 }
 

@@ -216,7 +216,7 @@ impl<'e> Options<'e> {
                 diagnostics.push(errors::option_twice(arg.span, &option.name));
             }
             given.push(&option.name);
-            match self.value(around, &arg.value, &option.ty, diagnostics) {
+            match self.value(around, &arg.value, option, diagnostics) {
                 Some(Value::Null) => {}
                 Some(value) => {
                     values.insert(option.name.clone(), value);
@@ -247,9 +247,10 @@ impl<'e> Options<'e> {
         &self,
         around: Surroundings,
         value: &ast::Expr,
-        ty: &Type,
+        option: &DeclaredOption,
         diagnostics: &mut Diagnostics,
     ) -> Option<Value> {
+        let ty = &option.ty;
         match &value.kind {
             ast::ExprKind::Name(name) => {
                 if let Some(ParamValue::Secret(text)) =
@@ -261,7 +262,7 @@ impl<'e> Options<'e> {
                 if let TypeKind::OneOf(choices) = &ty.kind
                     && around.names.param(around.file, &name.text).is_none()
                 {
-                    return choice(name, choices, diagnostics);
+                    return choice(&option.name, name, choices, diagnostics);
                 }
             }
             ast::ExprKind::Call(call) if call.function.text == "env" => {
@@ -296,11 +297,22 @@ impl<'e> Options<'e> {
 }
 
 /// One of some words, written without quotes.
-fn choice(name: &ast::Name, choices: &[Arc<str>], diagnostics: &mut Diagnostics) -> Option<Value> {
+fn choice(
+    option: &str,
+    name: &ast::Name,
+    choices: &[Arc<str>],
+    diagnostics: &mut Diagnostics,
+) -> Option<Value> {
     let chosen = choices.iter().find(|c| ***c == *name.text);
     if chosen.is_none() {
         let nearest = did_you_mean(&name.text, choices.iter().map(|c| &**c));
-        diagnostics.push(errors::unknown_word(name.span, &name.text, nearest, choices.iter().map(|c| &**c)));
+        diagnostics.push(errors::unknown_word(
+            name.span,
+            option,
+            &name.text,
+            nearest,
+            choices.iter().map(|c| &**c),
+        ));
     }
     chosen.map(|c| Value::String(c.clone()))
 }

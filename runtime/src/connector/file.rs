@@ -1,7 +1,7 @@
 //! Files: one path, a glob (one partition per file, by name), `-` for standard input;
 //! `.gz` and `.zst` are unpacked and packed by extension.
 
-use super::{Open, Partition, Surroundings, flag_option, follow, resolve, text_option};
+use super::{Open, Output, Partition, Surroundings, flag_option, follow, resolve, text_option};
 use crate::errors;
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
@@ -90,38 +90,53 @@ fn partition(
     Ok(Partition { name, size, live: follow || is_pipe, open })
 }
 
-pub fn writer(spec: &ConnectorSpec, around: &Surroundings) -> Result<Box<dyn Write + Send>, Box<Diagnostic>> {
-    let text = text_option(spec, "path");
-    if text == "-" {
-        return Ok(Box::new(io::stdout()));
-    }
-    let path = resolve(text, around);
+pub fn writer(spec: &ConnectorSpec, around: &Surroundings) -> Result<Box<dyn Output>, Box<Diagnostic>> {
+    let path = resolve(text_option(spec, "path"), around);
     let append = flag_option(spec, "append");
-    let file = OpenOptions::new()
-        .create(true)
-        .write(true)
-        .append(append)
-        .truncate(!append)
-        .open(&path)
-        .map_err(|e| errors::cannot_create(spec, &path, &e))?;
-    let packed = |e| errors::cannot_create(spec, &path, &e);
+    let cannot = |e| errors::cannot_create(spec, &path, &e);
+    let mut options = OpenOptions::new();
+    options.create(true).write(true).append(append).truncate(!append);
+    let file = options.open(&path).map_err(cannot)?;
     Ok(match Packing::of(&path) {
         Packing::None => Box::new(file),
-        Packing::Gzip => Box::new(FinishingGzip(GzEncoder::new(file, Compression::default()))),
-        Packing::Zstandard => Box::new(zstd::Encoder::new(file, 3).map_err(packed)?.auto_finish()),
+        Packing::Gzip => Box::new(Gzip(GzEncoder::new(file, Compression::default()))),
+        Packing::Zstandard => Box::new(Zstandard(zstd::Encoder::new(file, 3).map_err(cannot)?)),
     })
 }
 
-/// Writes the trailer when dropped, and lets a flush reach the file.
-struct FinishingGzip(GzEncoder<File>);
+struct Gzip(GzEncoder<File>);
 
-impl Write for FinishingGzip {
+impl Write for Gzip {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.0.flush()
+    }
+}
+
+impl Output for Gzip {
+    fn finish(&mut self) -> io::Result<()> {
+        self.0.try_finish()
+    }
+}
+
+struct Zstandard(zstd::Encoder<'static, File>);
+
+impl Write for Zstandard {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl Output for Zstandard {
+    fn finish(&mut self) -> io::Result<()> {
+        self.0.do_finish()
     }
 }
 

@@ -231,6 +231,11 @@ fn read_time(types: &CallTypes, values: &[Value]) -> Result<(TimePattern, Option
     Ok((pattern, time))
 }
 
+fn usable(pattern: TimePattern) -> Result<()> {
+    let reason = |why| format!("the pattern {} reads no time: {why}", quote(&pattern.pattern));
+    TimePattern::new(&pattern.pattern, pattern.zone).map(|_| ()).map_err(reason)
+}
+
 fn parse_time(types: &CallTypes, values: &[Value]) -> Result {
     let (pattern, time) = read_time(types, values)?;
     if let Some(time) = time {
@@ -238,7 +243,7 @@ fn parse_time(types: &CallTypes, values: &[Value]) -> Result {
     }
     let Some(Value::String(text)) = values.first() else { return misuse(types) };
     // A pattern that reads nothing at all is the better reason.
-    TimePattern::new(&pattern.pattern, pattern.zone)?;
+    usable(pattern.clone())?;
     Err(format!("{} does not fit the pattern {}", quote(text), quote(&pattern.pattern)))
 }
 
@@ -246,7 +251,7 @@ fn try_parse_time(types: &CallTypes, values: &[Value]) -> Result {
     let (pattern, time) = read_time(types, values)?;
     match time {
         Some(time) => Ok(Value::Timestamp(time)),
-        None => TimePattern::new(&pattern.pattern, pattern.zone).map(|_| Value::Null),
+        None => usable(pattern).map(|()| Value::Null),
     }
 }
 
@@ -372,6 +377,6 @@ mod tests {
             reason("parse_time", &[text("1 May"), text("%Y-%m-%d")]),
             "\"1 May\" does not fit the pattern \"%Y-%m-%d\""
         );
-        assert!(reason("try_parse_time", &[text("12:00"), text("%H:%M")]).contains("does not make a time"));
+        assert!(reason("try_parse_time", &[text("12:00"), text("%H:%M")]).contains("reads no time"));
     }
 }

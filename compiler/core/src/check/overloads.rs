@@ -257,7 +257,8 @@ impl Misfit {
                 let of_literal = expected.as_type().and_then(|ty| literal_fault(&argument.value.expr, &ty));
                 let found = argument.value.clone().close();
                 of_literal.unwrap_or_else(|| {
-                    errors::argument_type(found.span, name, &expected.to_string(), &found.ty)
+                    let target = expected.as_type();
+                    errors::argument_type(found.span, name, &expected.to_string(), target.as_ref(), &found.ty)
                 })
             }
             Misfit::NoCommonType(a, a_ty, b, b_ty) => {

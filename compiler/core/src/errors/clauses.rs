@@ -1,5 +1,6 @@
 //! What can be wrong with clauses: the columns that they make (E023x), times and windows (E04xx).
 
+use super::types::with_article;
 use millstream_base::codes::*;
 use millstream_base::{Diagnostic, Span};
 use millstream_ir::types::Type;
@@ -51,7 +52,7 @@ pub fn union_columns_differ(span: Span, name: &str, difference: &str) -> Diagnos
 }
 
 pub fn star_of_no_record(span: Span, ty: &Type) -> Diagnostic {
-    Diagnostic::new(E0235, span, "only a stream or a record has columns for `.*`").label(format!("a {ty}"))
+    Diagnostic::new(E0235, span, "only a stream or a record has columns for `.*`").label(with_article(ty))
 }
 
 pub fn star_of_group(span: Span) -> Diagnostic {
@@ -61,7 +62,7 @@ pub fn star_of_group(span: Span) -> Diagnostic {
 }
 
 pub fn unnest_not_a_list(span: Span, ty: &Type) -> Diagnostic {
-    Diagnostic::new(E0237, span, format!("`unnest` takes a list, not `{ty}`")).label(format!("a {ty}"))
+    Diagnostic::new(E0237, span, format!("`unnest` takes a list, not `{ty}`")).label(with_article(ty))
 }
 
 pub fn window_inside_window(span: Span, open: Span) -> Diagnostic {

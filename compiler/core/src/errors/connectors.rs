@@ -65,9 +65,22 @@ pub fn no_connector(span: Span, source: &str) -> Diagnostic {
 }
 
 /// An option of the command line that names nothing in the program. It has no place in the text.
-pub fn unknown_override(main: Span, flag: &str, name: &str, nearest: Option<&str>) -> Diagnostic {
+pub fn unknown_override<'n>(
+    main: Span,
+    flag: &str,
+    name: &str,
+    nearest: Option<&str>,
+    known: impl IntoIterator<Item = &'n str>,
+) -> Diagnostic {
     let what = if flag == "--sink" { "sink" } else { "source" };
-    let fault = Diagnostic::new(E0926, main, format!("`{flag} {name}=…` names no {what} of this program"));
+    let fault = Diagnostic::new(E0926, main, format!("`{flag} {name}=…` names no {what} of this program"))
+        .label("this program");
+    let known = alternatives(known).replace(" or ", " and ");
+    let fault = if known.is_empty() {
+        fault.note(format!("it has no {what}"))
+    } else {
+        fault.note(format!("it has {known}"))
+    };
     match nearest {
         Some(nearest) => fault.help(format!("did you mean `{flag} {nearest}=…`?")),
         None => fault,
@@ -98,11 +111,12 @@ pub fn updating_format(span: Span, name: &str) -> Diagnostic {
 /// A word that is not among those that an option takes.
 pub fn unknown_word<'n>(
     span: Span,
+    option: &str,
     word: &str,
     nearest: Option<&str>,
     known: impl IntoIterator<Item = &'n str>,
 ) -> Diagnostic {
-    let fault = Diagnostic::new(E0930, span, format!("the option cannot be `{word}`"))
+    let fault = Diagnostic::new(E0930, span, format!("`{option}` cannot be `{word}`"))
         .label("not a choice")
         .note(format!("it can be {}", alternatives(known)));
     match nearest {

@@ -1,4 +1,4 @@
-//! What functions of other query languages are called here, for those who bring them along.
+//! What functions and types of other query languages are called here, for those who bring them along.
 
 /// What to write in place of a function of SQL, Siddhi, Esper, Flink or ksqlDB; in any case of letters.
 pub fn written_here(name: &str) -> Option<&'static str> {
@@ -48,6 +48,23 @@ pub fn written_here(name: &str) -> Option<&'static str> {
         "unix_timestamp" => "seconds since 1970 are `epoch_s(time)`",
         "power" => "`x` to the power of `y` is `pow(x, y)`",
         "ceiling" => "rounding up is `ceil(x)`",
+        _ => return None,
+    })
+}
+
+/// The type that other languages call so.
+pub fn type_here(name: &str) -> Option<&'static str> {
+    Some(match name.to_ascii_lowercase().as_str() {
+        "integer" | "long" | "bigint" | "smallint" | "i64" | "i32" | "u64" | "u32" | "int64" | "int32" => {
+            "int"
+        }
+        "double" | "real" | "number" | "f64" | "f32" | "float64" | "float32" => "float",
+        "str" | "text" | "varchar" | "char" => "string",
+        "boolean" => "bool",
+        "datetime" | "date" | "time" | "timestamptz" => "timestamp",
+        "interval" => "duration",
+        "blob" | "binary" => "bytes",
+        "object" | "any" | "jsonb" => "json",
         _ => return None,
     })
 }

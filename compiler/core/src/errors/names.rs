@@ -1,7 +1,7 @@
 //! E02: names.
 
 use super::alternatives;
-use super::elsewhere::written_here;
+use super::elsewhere::{type_here, written_here};
 use crate::scope::{Scope, ScopeColumn};
 use millstream_base::codes::*;
 use millstream_base::{Diagnostic, Span};
@@ -52,6 +52,7 @@ pub fn unknown_input(span: Span, name: &str, nearest: Option<&str>) -> Diagnosti
 
 pub fn unknown_type(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
     let headline = format!("there is no type called `{name}`");
+    let nearest = type_here(name).or(nearest);
     proposing(Diagnostic::new(E0204, span, headline).label("unknown type"), span, nearest)
 }
 
@@ -151,7 +152,7 @@ pub fn not_a_value(span: Span, name: &str, what: &str) -> Diagnostic {
     let fault = Diagnostic::new(E0217, span, format!("`{name}` is {what}, not a value")).label(what);
     match what {
         "a stream" => fault.help(format!("name one of its columns: `{name}.…`")),
-        "a function" => fault.fix("call it", span.at_end(), "()"),
+        "a function" => fault.help(format!("call it: `{name}(…)`")),
         _ => fault,
     }
 }
@@ -169,8 +170,8 @@ pub fn builtin_name(span: Span, name: &str) -> Diagnostic {
         .label("choose another name")
 }
 
-pub fn unreadable_file(span: Span, path: &str, reason: &str) -> Diagnostic {
-    Diagnostic::new(E0220, span, format!("cannot read {path:?}: {reason}")).label("used here")
+pub fn unreadable_file(span: Span, reason: &str) -> Diagnostic {
+    Diagnostic::new(E0220, span, reason.to_string()).label("used here")
 }
 
 pub fn no_window(span: Span, qualifier: &str, name: &str) -> Diagnostic {

@@ -11,12 +11,19 @@ pub fn type_mismatch(span: Span, expected: &Type, found: &Type) -> Diagnostic {
     let fault = Diagnostic::new(E0301, span, format!("expected `{expected}`, found `{found}`"))
         .label(format!("this is {found}"));
     match conversion(found, expected) {
-        Some((before, after)) => {
-            let title = format!("convert it: `{before}…{after}`");
-            surround(fault, span, title, &before, &after)
-        }
+        Some((before, after)) => converted(fault, span, &before, &after),
         None => fault,
     }
+}
+
+fn converted(fault: Diagnostic, span: Span, before: &str, after: &str) -> Diagnostic {
+    surround(fault, span, format!("convert it: `{before}…{after}`"), before, after)
+}
+
+/// `an int`, `a string`.
+pub(super) fn with_article(ty: &Type) -> String {
+    let article = if matches!(ty.kind, TypeKind::Int) { "an" } else { "a" };
+    format!("{article} `{ty}`")
 }
 
 /// How a value is converted where it is not by itself.
@@ -132,11 +139,16 @@ pub fn incomparable(span: Span, op: Span, symbol: &str, left: &Expr, right: &Exp
             let (json, target) =
                 if left.ty.kind == TypeKind::Json { (left, &right.ty) } else { (right, &left.ty) };
             match conversion(&json.ty.clone().required(), target) {
-                Some((before, after)) => {
-                    surround(fault, json.span, format!("convert it: `{before}…{after}`"), &before, &after)
-                }
+                Some((before, after)) => converted(fault, json.span, &before, &after),
                 None => fault,
             }
+        }
+        // What is text may not read as a number; a number always has a text.
+        (TypeKind::String, TypeKind::Bool | TypeKind::Int | TypeKind::Float | TypeKind::Decimal(_)) => {
+            converted(fault, right.span, "string(", ")")
+        }
+        (TypeKind::Bool | TypeKind::Int | TypeKind::Float | TypeKind::Decimal(_), TypeKind::String) => {
+            converted(fault, left.span, "string(", ")")
         }
         _ => fault,
     }
@@ -176,7 +188,7 @@ pub fn average_scale(span: Span, scale: u8) -> Diagnostic {
 
 pub fn decimal_literal(span: Span, found: u8, scale: u8) -> Diagnostic {
     Diagnostic::new(E0307, span, format!("this number does not fit a `decimal({scale})`"))
-        .label(format!("written with {found} digits"))
+        .label(format!("written with {found} digits after the point"))
         .note("a decimal has 38 digits in all, and a literal must fit its type exactly")
 }
 
@@ -221,9 +233,21 @@ pub fn argument_twice(span: Span, name: &str, function: &str) -> Diagnostic {
         .label("given again")
 }
 
-pub fn argument_type(span: Span, function: &str, expected: &str, found: &Type) -> Diagnostic {
-    Diagnostic::new(E0314, span, format!("`{function}` expects `{expected}` here, found `{found}`"))
-        .label(format!("this is {found}"))
+/// `target`: the type that is expected, where it is one.
+pub fn argument_type(
+    span: Span,
+    function: &str,
+    expected: &str,
+    target: Option<&Type>,
+    found: &Type,
+) -> Diagnostic {
+    let fault =
+        Diagnostic::new(E0314, span, format!("`{function}` expects `{expected}` here, found `{found}`"))
+            .label(format!("this is {found}"));
+    match target.and_then(|target| conversion(found, target)) {
+        Some((before, after)) => converted(fault, span, &before, &after),
+        None => fault,
+    }
 }
 
 pub fn no_overload(span: Span, function: &str, types: &str, known: &[String]) -> Diagnostic {
@@ -258,7 +282,7 @@ pub fn no_conversion(span: Span, from: &Type, to: &Type) -> Diagnostic {
     let fault = Diagnostic::new(
         E0320,
         span,
-        format!("a `{}` cannot be converted to `{to}`", from.clone().required()),
+        format!("{} cannot be converted to `{to}`", with_article(&from.clone().required())),
     )
     .label("no such conversion");
     match (&from.kind, &to.kind) {
@@ -278,11 +302,12 @@ pub fn unknown_field(span: Span, name: &str, record: &RecordType) -> Diagnostic 
 }
 
 pub fn no_fields(span: Span, name: &str, ty: &Type) -> Diagnostic {
-    Diagnostic::new(E0321, span, format!("a `{ty}` has no field `{name}`")).label("no fields")
+    Diagnostic::new(E0321, span, format!("{} has no field `{name}`", with_article(ty))).label("no fields")
 }
 
 pub fn no_index(span: Span, ty: &Type) -> Diagnostic {
-    Diagnostic::new(E0322, span, format!("a `{ty}` has no elements")).label(format!("this is {ty}"))
+    Diagnostic::new(E0322, span, format!("{} has no elements", with_article(ty)))
+        .label(format!("this is {ty}"))
 }
 
 pub fn not_a_list(span: Span, ty: &Type) -> Diagnostic {
@@ -385,18 +410,24 @@ pub fn unknown_encoding(span: Span, name: &str, nearest: Option<&str>) -> Diagno
 }
 
 pub fn encoding_of_type(span: Span, ty: &Type) -> Diagnostic {
-    Diagnostic::new(E0335, span, format!("an encoding of times cannot be given to a `{ty}`"))
-        .label("only for timestamps")
+    let headline = format!("an encoding of times cannot be given to {}", with_article(ty));
+    Diagnostic::new(E0335, span, headline).label("only for timestamps")
 }
 
-pub fn unknown_zone(span: Span) -> Diagnostic {
-    Diagnostic::new(E0336, span, "there is no such time zone")
+pub fn unknown_zone(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
+    let fault = Diagnostic::new(E0336, span, format!("there is no time zone called {name:?}"))
         .label("unknown time zone")
-        .note("time zones have names such as \"Europe/Paris\" or \"UTC\"")
+        .note("time zones have names such as \"Europe/Paris\" or \"UTC\"");
+    match nearest {
+        Some(nearest) => fault.fix(format!("did you mean {nearest:?}?"), span, format!("{nearest:?}")),
+        None => fault,
+    }
 }
 
 pub fn bad_time_pattern(span: Span, reason: &str) -> Diagnostic {
-    Diagnostic::new(E0337, span, format!("this pattern reads no time: {reason}")).label("not a pattern")
+    Diagnostic::new(E0337, span, format!("this pattern reads no time: {reason}"))
+        .label("not a pattern")
+        .note("a pattern has a date and what else there is of the time, such as \"%d/%m/%Y %H:%M\"")
 }
 
 /// A type that holds more than anybody reads.

@@ -28,14 +28,10 @@ pub fn user_aggregate(span: Span, name: &str) -> Diagnostic {
 }
 
 pub fn nested_input_data(span: Span, field: Span) -> Diagnostic {
-    Diagnostic::new(
-        E0654,
-        span,
-        "`from`, `as` and `=` are heard only for the columns of a row, not inside them",
-    )
-    .label("would be ignored")
-    .also(field, "inside this column")
-    .help("read the column as `json` and convert its parts")
+    Diagnostic::new(E0654, span, "`from`, `as` and `=` apply to the columns of a row only, not inside them")
+        .label("would be ignored")
+        .also(field, "inside this column")
+        .help("read the column as `json` and convert its parts")
 }
 
 pub fn computed_pattern(span: Span, operator: &str) -> Diagnostic {

@@ -39,10 +39,13 @@ pub(super) fn check_sinks(
         sinks.extend(default_sink(around, overrides));
     }
     let written = names.sinks.iter().map(|s| s.sink.name.text.as_str());
-    let replaceable: Vec<&str> = written.chain(sinks.iter().map(|s| &*s.name)).collect();
+    let printed = sinks.iter().filter(|_| names.sinks.is_empty()).map(|s| &*s.name);
+    let replaceable: Vec<&str> = written.chain(printed).collect();
     for name in overrides.sinks.keys().filter(|n| !replaceable.contains(&n.as_str())) {
         let nearest = did_you_mean(name, replaceable.iter().copied());
-        diagnostics.push(errors::unknown_override(Span::new(main, 0, 0), "--sink", name, nearest));
+        let span = Span::new(main, 0, 0);
+        let known = replaceable.iter().copied();
+        diagnostics.push(errors::unknown_override(span, "--sink", name, nearest, known));
     }
     sinks
 }

@@ -217,6 +217,7 @@ pub(super) fn check_overrides(
     let replaceable = |input: &&Input| !matches!(input.kind, InputKind::Stream(_));
     let sources = || names.inputs.iter().filter(replaceable).map(|i| i.name.text.as_str());
     for name in overrides.sources.keys().filter(|n| !sources().any(|s| s == n.as_str())) {
-        diagnostics.push(errors::unknown_override(span, "--source", name, did_you_mean(name, sources())));
+        let nearest = did_you_mean(name, sources());
+        diagnostics.push(errors::unknown_override(span, "--source", name, nearest, sources()));
     }
 }

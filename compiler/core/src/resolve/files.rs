@@ -89,9 +89,7 @@ impl Reading<'_, '_> {
                     });
                     uses.push(UsedFile { file: used, span: item.span, names: names.clone() });
                 }
-                Err(reason) => {
-                    self.diagnostics.push(errors::unreadable_file(path.span, &path.value, &reason))
-                }
+                Err(reason) => self.diagnostics.push(errors::unreadable_file(path.span, &reason)),
             }
         }
         self.files.parsed.push(ParsedFile { file, program, uses });

@@ -133,8 +133,10 @@ fn encoding(encoding: &ast::Encoding, ty: &Type, diagnostics: &mut Diagnostics) 
         ast::EncodingKind::Pattern { pattern, zone } => {
             let time_zone = text::pattern::time_zone(zone.as_ref().map_or("UTC", |z| &z.value));
             let Some(time_zone) = time_zone else {
-                let span = zone.as_ref().map_or(encoding.span, |z| z.span);
-                diagnostics.push(errors::unknown_zone(span));
+                let (span, name) = zone.as_ref().map_or((encoding.span, ""), |z| (z.span, &*z.value));
+                let known = text::pattern::time_zone_names();
+                let nearest = did_you_mean(name, known.iter().map(String::as_str));
+                diagnostics.push(errors::unknown_zone(span, name, nearest));
                 return Encoding::Plain;
             };
             if let Err(reason) = text::TimePattern::new(&pattern.value, time_zone) {

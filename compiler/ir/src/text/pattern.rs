@@ -8,8 +8,20 @@ use std::sync::{Arc, LazyLock};
 
 /// The time zone of an IANA name.
 pub fn time_zone(name: &str) -> Option<TimeZone> {
-    static ZONES: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
     if name == "UTC" { Some(TimeZone::UTC) } else { ZONES.get(name).ok() }
+}
+
+/// The names of all time zones.
+pub fn time_zone_names() -> Vec<String> {
+    ZONES.available().map(|name| name.as_str().to_string()).collect()
+}
+
+static ZONES: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
+
+/// What is wrong, without what was being tried.
+fn reason(error: &jiff::Error) -> String {
+    let text = error.to_string();
+    text.rsplit_once(": ").map_or(&*text, |(_, last)| last).to_string()
 }
 
 /// How a timestamp is written.
@@ -25,11 +37,9 @@ impl TimePattern {
     pub fn new(pattern: &str, zone: TimeZone) -> Result<TimePattern, String> {
         let result = TimePattern { pattern: pattern.into(), zone };
         // 12:34 tells a.m. from p.m., and the day from the month.
-        let sample =
-            result.format(982_154_096_000_000).map_err(|e| format!("the pattern cannot be used: {e}"))?;
-        let read = BrokenDownTime::parse(pattern, &sample)
-            .map_err(|e| format!("the pattern cannot be read with: {e}"))?;
-        result.instant(&read).map_err(|e| format!("the pattern does not make a time: {e}"))?;
+        let sample = result.format(982_154_096_000_000).map_err(|e| reason(&e))?;
+        let read = BrokenDownTime::parse(pattern, &sample).map_err(|e| reason(&e))?;
+        result.instant(&read).map_err(|e| reason(&e))?;
         Ok(result)
     }
 
