@@ -43,9 +43,19 @@ fn program() -> String {
         "source bids: { auction: int, bidder: int, price: decimal(2), channel: string?, at: timestamp }\n  from file(\"bids.ndjson\") format json\n  time at disorder 5s\n\n",
     );
     let mut number = 0;
+    // Shapes differ, as those of a real program do: equal ones are compiled once.
+    let conditions = [
+        "bidder > 17",
+        "channel is not null",
+        "auction between 3 and 99",
+        "price < 1000.00",
+        "bidder != auction",
+    ];
+    let aggregates = ["sum(price)", "avg(bidder)", "min(cents)", "count(bidder) filter (where auction > 5)"];
     while text.lines().count() < LINES {
+        let (condition, aggregate) = (conditions[number % 5], aggregates[number / 5 % 4]);
         text += &format!(
-            "--- Stream number {number}.\nstream s{number} =\n  from bids\n  where price > {number}.50 and auction % {} == 0\n  let cents = price * 100, known = channel ?? \"none\"\n  where known like \"%a%\" or cents > 100\n  window tumbling 5m\n  group by known\n  select known, count() as n, sum(price) as total, max(bidder) as last_bidder, window.start as opened\n  where n >= 3\n\nsink out{number} from s{number} to file(\"out{number}.ndjson\")\n\n",
+            "--- Stream number {number}.\nstream s{number} =\n  from bids\n  where price > {number}.50 and auction % {} == 0 and {condition}\n  let cents = price * 100, known = channel ?? \"none\"\n  where known like \"%a%\" or cents > 100\n  window tumbling 5m\n  group by known\n  select known, count() as n, {aggregate} as total, sum(price) as turnover, max(bidder) as last_bidder, window.start as opened\n  where n >= 3\n\nsink out{number} from s{number} to file(\"out{number}.ndjson\")\n\n",
             number + 2
         );
         number += 1;

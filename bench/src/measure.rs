@@ -57,13 +57,19 @@ pub struct Job<'a> {
     pub target: f64,
 }
 
-/// Runs both in turn and prints a line, unless BENCH_ONLY holds something that its name does not. Each gives a checksum of its answer; they must agree.
+/// Runs both in turn and prints a line, unless BENCH_ONLY holds something that its name
+/// does not; whether it ran. Each gives a checksum of its answer; they must agree.
 ///
 /// # Panics
 /// If the answers differ: a fast wrong answer is no measurement.
-pub fn compare(effort: &Effort, job: Job, mut limit: impl FnMut() -> u64, mut engine: impl FnMut() -> u64) {
+pub fn compare(
+    effort: &Effort,
+    job: Job,
+    mut limit: impl FnMut() -> u64,
+    mut engine: impl FnMut() -> u64,
+) -> bool {
     if std::env::var("BENCH_ONLY").is_ok_and(|part| !job.name.contains(&part)) {
-        return;
+        return false;
     }
     let mut times: Vec<[f64; 2]> = vec![];
     for round in 0..=effort.rounds {
@@ -82,6 +88,7 @@ pub fn compare(effort: &Effort, job: Job, mut limit: impl FnMut() -> u64, mut en
         "{:<44} limit {limit:7.2} ns  engine {engine:7.2} ns  ratio {median:5.2} ({least:.2}–{greatest:.2}), target {:.1}{verdict}",
         job.name, job.target
     );
+    true
 }
 
 /// Median, least and greatest.

@@ -39,10 +39,6 @@ impl Compiled for Interpreted {
     fn accumulate(&self, _node: NodeId) -> Option<Box<dyn AccumulateKernel>> {
         None
     }
-
-    fn text(&self) -> String {
-        String::new()
-    }
 }
 
 /// A segment that is evaluated row by row.

@@ -5,7 +5,6 @@ use crate::program::{Program, has_errors, show};
 use crate::terminal;
 use crate::{FAILED, WRONG_PROGRAM};
 use millstream_base::{Diagnostic, Diagnostics};
-use millstream_ir::engine::Engine;
 use millstream_jit::Jit;
 use millstream_syntax::dump::{Spans, dump};
 
@@ -28,8 +27,8 @@ pub fn emit(arguments: Emit) -> u8 {
         }
         Layer::Plan => terminal::out(&compilation.plan),
         Layer::Flow => terminal::out(flow),
-        _ => match Jit.compile(flow) {
-            Ok(code) => terminal::out(code.text()),
+        _ => match Jit.text(flow) {
+            Ok(text) => terminal::out(text),
             Err(error) => {
                 terminal::err(format_args!("error: {error}\n"));
                 FAILED

@@ -18,8 +18,6 @@ pub trait Compiled {
     fn segment(&self, node: NodeId) -> Option<Box<dyn SegmentKernel>>;
     /// The kernel that updates the accumulators of a window-aggregate node.
     fn accumulate(&self, node: NodeId) -> Option<Box<dyn AccumulateKernel>>;
-    /// The printed form of the code (`emit clif`).
-    fn text(&self) -> String;
 }
 
 pub trait SegmentKernel: Send {

@@ -30,39 +30,50 @@ use std::sync::Arc;
 /// The engine that compiles flows to machine code.
 pub struct Jit;
 
+impl Jit {
+    /// The code of a flow as text, before Cranelift works on it (`emit clif`).
+    pub fn text(&self, flow: &Flow) -> Result<String, CompileError> {
+        compile(flow, true).map(|(_, text)| text)
+    }
+}
+
 impl Engine for Jit {
     fn compile(&self, flow: &Flow) -> Result<Box<dyn Compiled>, CompileError> {
-        let mut code = CodeBuilder::new()?;
-        let mut segments = vec![];
-        let mut updates = vec![];
-        for id in flow.ids() {
-            let node = flow.node(id);
-            match &node.kind {
-                NodeKind::Segment(segment) => {
-                    segments.push((id, UnfinishedSegment::compile(&mut code, id, segment)?));
-                }
-                NodeKind::WindowAggregate(aggregate) => {
-                    let input = node.inputs.first().ok_or_else(|| gone("the input of a window"))?;
-                    let types = flow.node(*input).schema.types();
-                    let keys: Vec<_> = aggregate.keys.iter().filter_map(|k| types.get(*k).cloned()).collect();
-                    let layout = SlotLayout::narrow(&keys, &aggregate.aggregates);
-                    let name = format!("n{} update", id.0);
-                    let update =
-                        accumulate::compile(&mut code, &name, &types, &aggregate.aggregates, &layout)?;
-                    updates.push((id, update));
-                }
-                _ => {}
-            }
-        }
-        let (code, text) = code.finish()?;
-        let segments = segments.into_iter().map(|(id, s)| Some((id, Arc::new(s.finish(&code)?))));
-        let updates = updates.into_iter().map(|(id, u)| Some((id, Arc::new(u.finish(&code)?))));
-        Ok(Box::new(CompiledFlow {
-            segments: segments.collect::<Option<_>>().ok_or_else(|| gone("a function"))?,
-            updates: updates.collect::<Option<_>>().ok_or_else(|| gone("a function"))?,
-            text,
-        }))
+        let (compiled, _) = compile(flow, false)?;
+        Ok(Box::new(compiled))
     }
+}
+
+fn compile(flow: &Flow, with_text: bool) -> Result<(CompiledFlow, String), CompileError> {
+    let mut code = CodeBuilder::new(with_text)?;
+    let mut segments = vec![];
+    let mut updates = vec![];
+    for id in flow.ids() {
+        let node = flow.node(id);
+        match &node.kind {
+            NodeKind::Segment(segment) => {
+                segments.push((id, UnfinishedSegment::compile(&mut code, id, segment)?));
+            }
+            NodeKind::WindowAggregate(aggregate) => {
+                let input = node.inputs.first().ok_or_else(|| gone("the input of a window"))?;
+                let types = flow.node(*input).schema.types();
+                let keys: Vec<_> = aggregate.keys.iter().filter_map(|k| types.get(*k).cloned()).collect();
+                let layout = SlotLayout::narrow(&keys, &aggregate.aggregates);
+                let name = format!("n{} update", id.0);
+                let update = accumulate::compile(&mut code, &name, &types, &aggregate.aggregates, &layout)?;
+                updates.push((id, update));
+            }
+            _ => {}
+        }
+    }
+    let (code, text) = code.finish()?;
+    let segments = segments.into_iter().map(|(id, s)| Some((id, Arc::new(s.finish(&code)?))));
+    let updates = updates.into_iter().map(|(id, u)| Some((id, Arc::new(u.finish(&code)?))));
+    let compiled = CompiledFlow {
+        segments: segments.collect::<Option<_>>().ok_or_else(|| gone("a function"))?,
+        updates: updates.collect::<Option<_>>().ok_or_else(|| gone("a function"))?,
+    };
+    Ok((compiled, text))
 }
 
 fn gone(what: &str) -> CompileError {
@@ -72,7 +83,6 @@ fn gone(what: &str) -> CompileError {
 struct CompiledFlow {
     segments: BTreeMap<NodeId, Arc<CompiledSegment>>,
     updates: BTreeMap<NodeId, Arc<CallableLoop>>,
-    text: String,
 }
 
 impl Compiled for CompiledFlow {
@@ -82,10 +92,6 @@ impl Compiled for CompiledFlow {
 
     fn accumulate(&self, node: NodeId) -> Option<Box<dyn AccumulateKernel>> {
         Some(Box::new(AccumulateRunner::new(self.updates.get(&node)?.clone())))
-    }
-
-    fn text(&self) -> String {
-        self.text.clone()
     }
 }
 

@@ -2,12 +2,15 @@
 
 use crate::call::Code;
 use cranelift::codegen::Context;
+use cranelift::codegen::ir::function::FunctionStencil;
 use cranelift::codegen::isa::OwnedTargetIsa;
 use cranelift::prelude::*;
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{FuncId, Linkage, Module};
 use millstream_ir::engine::CompileError;
+use std::collections::HashMap;
 use std::fmt::Write;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 /// Builds the functions of a flow. Each takes the address of its frame (see [`crate::abi`]).
@@ -15,7 +18,11 @@ pub struct CodeBuilder {
     code: Code,
     context: Context,
     builder_context: FunctionBuilderContext,
-    text: String,
+    /// What has been compiled, by hash. Functions get all addresses from their frame, so that streams of
+    /// one shape share one: most of a long program.
+    known: HashMap<u64, Vec<(FunctionStencil, FuncId)>>,
+    /// The functions as text, if somebody wants to see it: printing takes a tenth of compiling.
+    text: Option<String>,
 }
 
 /// The instruction set of this machine, as we want it used.
@@ -42,14 +49,15 @@ fn failure(error: impl std::fmt::Display) -> CompileError {
 }
 
 impl CodeBuilder {
-    pub fn new() -> Result<CodeBuilder, CompileError> {
+    pub fn new(with_text: bool) -> Result<CodeBuilder, CompileError> {
         let module =
             JITModule::new(JITBuilder::with_isa(target()?, cranelift_module::default_libcall_names()));
         Ok(CodeBuilder {
             context: module.make_context(),
             code: Code::new(module),
             builder_context: FunctionBuilderContext::new(),
-            text: String::new(),
+            known: HashMap::new(),
+            text: with_text.then(String::new),
         })
     }
 
@@ -71,18 +79,31 @@ impl CodeBuilder {
         body(&mut builder, frame);
         builder.seal_all_blocks();
         builder.finalize(module.target_config());
-        let _ = writeln!(self.text, "; {name}\n{}", self.context.func.display());
+        if let Some(text) = &mut self.text {
+            let _ = writeln!(text, "; {name}\n{}", self.context.func.display());
+        }
+        let function = &self.context.func;
+        debug_assert!(function.params.user_named_funcs().is_empty(), "a call would tell functions apart");
+        let mut hasher = DefaultHasher::new();
+        function.stencil.hash(&mut hasher);
+        let known = self.known.entry(hasher.finish()).or_default();
+        if let Some((_, id)) = known.iter().find(|(stencil, _)| *stencil == function.stencil) {
+            module.clear_context(&mut self.context);
+            return Ok(*id);
+        }
+        let stencil = function.stencil.clone();
         let id = module.declare_function(name, Linkage::Local, &signature).map_err(failure)?;
         module
             .define_function(id, &mut self.context)
             .map_err(|e| CompileError(format!("{name}: {e:?}").into()))?;
         module.clear_context(&mut self.context);
+        known.push((stencil, id));
         Ok(id)
     }
 
-    /// Makes the functions callable; gives them with their printed form.
+    /// Makes the functions callable; gives them with their text, if it was wanted.
     pub fn finish(mut self) -> Result<(Arc<Code>, String), CompileError> {
         self.code.module().finalize_definitions().map_err(failure)?;
-        Ok((Arc::new(self.code), self.text))
+        Ok((Arc::new(self.code), self.text.unwrap_or_default()))
     }
 }
