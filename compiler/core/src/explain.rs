@@ -3,7 +3,7 @@
 
 mod pattern;
 
-use crate::hir::{Aggregate, ClauseKind, Head, Input, InputId, Program, Query, Rows, Side, Source, Stream};
+use crate::hir::{Aggregate, ClauseKind, Head, Input, InputId, Program, Query, Source, Stream};
 use millstream_ir::aggregate::{AggregateCall, SlotLayout};
 use millstream_ir::flow::{Flow, Node, NodeId, NodeKind, OnError, Schema, WindowAssigner};
 use millstream_ir::text::format_duration;
@@ -27,7 +27,7 @@ pub fn explain(program: &Program, flow: &Flow) -> String {
     }
     for sink in &program.sinks {
         let to = &sink.spec.connector.name;
-        let _ = writeln!(text, "sink {} writes {} to {to}\n", sink.name, rows_text(program, sink.from));
+        let _ = writeln!(text, "sink {} writes {} to {to}\n", sink.name, program.rows_text(sink.from));
     }
     text += &explain_flow(flow);
     text
@@ -289,15 +289,6 @@ fn what_it_does(node: &Node) -> String {
             ref keys => format!("finds the matches of {name}, a list of runs per {}", keys.join(", ")),
         },
         NodeKind::Sink(spec) => format!("writes {name} to {}", spec.connector.name),
-    }
-}
-
-fn rows_text(program: &Program, rows: Rows) -> String {
-    let name = program.input(rows.of).map_or("?", |i: &Input| i.name());
-    match rows.side {
-        Side::Main => name.to_string(),
-        Side::Late => format!("late({name})"),
-        Side::Errors => format!("errors({name})"),
     }
 }
 

@@ -154,7 +154,7 @@ impl Lowering<'_> {
                 keys.push(number);
             }
             let fields = input.schema.visible().map(|(number, _)| Some(number)).collect();
-            let name = self.program.input(input.rows.of)?.name().clone();
+            let name = self.program.rows_text(input.rows).into();
             described.push(MatchInput { name, keys, fields });
             inputs.push(id);
         }

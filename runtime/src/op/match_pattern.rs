@@ -118,8 +118,9 @@ pub struct Event {
 }
 
 impl Event {
-    fn position(&self) -> (EventTime, u32, u32, u64) {
-        (self.time, self.source, self.partition, self.offset)
+    /// Streams that make rows of one event are in the order in which the pattern names them.
+    fn position(&self) -> (EventTime, u32, u32, u64, usize) {
+        (self.time, self.source, self.partition, self.offset, self.input)
     }
 }
 

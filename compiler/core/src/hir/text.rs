@@ -19,7 +19,7 @@ impl fmt::Display for Program {
         }
         for sink in &self.sinks {
             writeln!(f, "sink {}", sink.name)?;
-            writeln!(f, "  from {}", self.rows(sink.from))?;
+            writeln!(f, "  from {}", self.rows_text(sink.from))?;
             writeln!(f, "  to {}", connector(&sink.spec.connector))?;
         }
         Ok(())
@@ -27,7 +27,8 @@ impl fmt::Display for Program {
 }
 
 impl Program {
-    fn rows(&self, rows: Rows) -> String {
+    /// `payments`, `late(payments)`
+    pub(crate) fn rows_text(&self, rows: Rows) -> String {
         let name = self.input(rows.of).map_or("?", |i: &Input| i.name());
         match rows.side {
             Side::Main => name.to_string(),
@@ -41,7 +42,7 @@ impl Program {
         let mut text = String::from("  match\n");
         for input in &pattern.inputs {
             let keys: Vec<_> = input.keys.iter().map(|k| typed(k, &input.schema)).collect();
-            let _ = writeln!(text, "    of {} by [{}]", self.rows(input.rows), keys.join(", "));
+            let _ = writeln!(text, "    of {} by [{}]", self.rows_text(input.rows), keys.join(", "));
         }
         for (number, step) in pattern.steps.iter().enumerate() {
             let Some(input) = pattern.inputs.get(step.input) else { continue };
@@ -49,7 +50,7 @@ impl Program {
             let seen = Schema { columns: [&input.schema.columns[..], &rows.columns].concat(), time: 0 };
             let condition =
                 step.condition.as_ref().map_or(String::new(), |c| format!("[{}]", untyped(c, &seen)));
-            let stream = self.rows(input.rows);
+            let stream = self.rows_text(input.rows);
             let _ = writeln!(text, "    {variable}: {stream}{condition}{}", step.quantifier());
         }
         if pattern.within > 0 {
@@ -60,7 +61,7 @@ impl Program {
 
     fn query(&self, query: &Query) -> String {
         let mut text = match &query.head {
-            Head::Rows(rows) => format!("  from {}\n", self.rows(*rows)),
+            Head::Rows(rows) => format!("  from {}\n", self.rows_text(*rows)),
             Head::Match(pattern) => self.pattern(pattern, &query.schema),
         };
         let mut schema = &query.schema;
@@ -82,7 +83,7 @@ impl Program {
                     format!("unnest {} as {name}", typed(list, schema))
                 }
                 ClauseKind::Union(others) => {
-                    let others: Vec<_> = others.iter().map(|o| self.rows(*o)).collect();
+                    let others: Vec<_> = others.iter().map(|o| self.rows_text(*o)).collect();
                     format!("union {}", others.join(", "))
                 }
                 ClauseKind::Window(window) => format!("window {window}"),

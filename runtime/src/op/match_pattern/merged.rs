@@ -164,8 +164,8 @@ impl Events {
                 completes[number][last] = true;
             }
             // Before this event, a run can be complete with or without taking it.
-            for state in 0..=last {
-                later[state] |= states.after(state, kept).any(|to| completes[number][to]);
+            for (state, later) in later.iter_mut().enumerate() {
+                *later |= states.after(state, kept).any(|to| completes[number][to]);
             }
         }
         completes

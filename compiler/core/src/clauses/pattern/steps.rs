@@ -4,6 +4,7 @@ use super::super::head::check_reference;
 use super::super::{Rows, select};
 use super::{Input, PatternChecker, reads, shape};
 use crate::errors::{patterns as errors, patterns_not_yet as not_yet};
+use crate::hir::Side;
 use crate::scope::{Events, Lookup, Scope, ScopeColumn};
 use millstream_base::Span;
 use millstream_ir::expr::Expr;
@@ -95,7 +96,12 @@ impl PatternChecker<'_> {
         if known.is_none() {
             let name = event.stream.name();
             let columns = Rows::of_schema(&schema, &name.text, name.span);
-            self.inputs.push(Input { name: name.text.clone(), rows, columns, keys: vec![] });
+            let name = match rows.side {
+                Side::Main => name.text.clone(),
+                Side::Late => format!("late({})", name.text),
+                Side::Errors => format!("errors({})", name.text),
+            };
+            self.inputs.push(Input { name, rows, columns, keys: vec![] });
         }
         steps.push(Step {
             variable: event.variable.as_ref(),
