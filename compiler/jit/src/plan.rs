@@ -67,7 +67,16 @@ pub enum PlannedStep {
     Let {
         column: usize,
         can_fail: bool,
+        /// It can fail, or turn out wider than 64 bits, so that the evaluator has to look at it.
+        must_run: bool,
     },
+}
+
+impl PlannedStep {
+    /// Whether the step does something even if nothing reads its value.
+    pub fn must_run(&self) -> bool {
+        matches!(self, PlannedStep::Filter(_) | PlannedStep::Let { must_run: true, .. })
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

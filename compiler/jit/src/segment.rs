@@ -159,10 +159,10 @@ fn lower_steps(lowering: &mut Lowering, plan: &Plan, stage: usize, of: &Loop) ->
                 let (value, holds) = lowering.condition(condition);
                 (value, Some(holds))
             }
-            PlannedStep::Let { column, can_fail } => {
+            PlannedStep::Let { column, must_run, .. } => {
                 let ColumnSource::Let { value, stored } = &plan.columns[*column].source else { continue };
                 let stored = *stored == Some(stage);
-                if !stored && !can_fail {
+                if !stored && !must_run {
                     continue;
                 }
                 let value = lowering.expr(value);

@@ -164,8 +164,9 @@ impl<'a, 'b> Lowering<'a, 'b> {
     pub fn passed_on(&mut self, number: usize) -> Lowered {
         let known = self.narrow.contains(&number);
         let lowered = self.column(number);
-        if !known {
-            self.narrow.remove(&number);
+        if !known && self.narrow.remove(&number) {
+            // Whoever computes with it later says so by loading it.
+            self.columns.remove(&number);
         }
         match (lowered.bits, &self.plan.columns[number].source) {
             (_, ColumnSource::Let { .. }) => lowered,

@@ -76,8 +76,9 @@ impl Planner {
         let boxed = value.ty.layout() == Layout::Boxed && as_column(&value).is_none();
         let value = if boxed { self.kernel(value, &mut vec![]) } else { self.split(value) };
         let can_fail = self.fails(&value);
+        let must_run = can_fail || value.can_fail();
         self.plan.columns[column].source = ColumnSource::Let { value, stored: None };
-        self.pending.push(PlannedStep::Let { column, can_fail });
+        self.pending.push(PlannedStep::Let { column, can_fail, must_run });
     }
 
     /// Replaces what is not lowered by columns that kernels fill, and sees to those kernels.
@@ -194,7 +195,7 @@ impl Planner {
                     narrows = true;
                     can_fail |= self.fails(condition);
                 }
-                PlannedStep::Let { column, can_fail: fails } => {
+                PlannedStep::Let { column, can_fail: fails, .. } => {
                     self.lets.push((*column, stage));
                     can_fail |= fails;
                 }
@@ -218,7 +219,8 @@ impl Planner {
         self.plan.outputs = outputs.iter().map(|c| self.output(*c, narrowed)).collect();
         self.keep_lets();
         let written = self.plan.outputs.iter().any(|o| matches!(o, PlannedOutput::Written(_)));
-        if !written && matches!(self.plan.stages.last(), Some(Stage::Loop(Loop { narrows: false, .. }))) {
+        let idle = |of: &Loop| !of.narrows && !of.steps.iter().any(PlannedStep::must_run);
+        if !written && matches!(self.plan.stages.last(), Some(Stage::Loop(of)) if idle(of)) {
             self.plan.stages.pop();
         }
         self.plan
