@@ -10,6 +10,7 @@ mod end_to_end;
 mod filter;
 mod limits;
 mod measure;
+mod memory;
 mod startup;
 mod tumbling;
 
@@ -25,6 +26,7 @@ const SUBJECTS: &[Subject] = &[
     ("end_to_end", end_to_end::measure),
     ("compile", compile::measure),
     ("startup", startup::measure),
+    ("memory", memory::measure),
 ];
 
 fn main() {

@@ -41,7 +41,7 @@ fn first_row(binary: &Path, program: &Path) -> Option<f64> {
 }
 
 /// The program of the same build: beside this one, or above the folder of test programs.
-fn binary() -> Option<PathBuf> {
+pub fn binary() -> Option<PathBuf> {
     let own = std::env::current_exe().ok()?;
     let name = format!("millstream{}", std::env::consts::EXE_SUFFIX);
     own.ancestors().skip(1).take(2).map(|folder| folder.join(&name)).find(|path| path.is_file())
