@@ -357,9 +357,8 @@ impl Table {
         }
     }
 
-    /// Says that this slot will be read soon.
     #[inline(always)]
-    pub fn prefetch(&self, at: u32) {
+    fn prefetch(&self, at: u32) {
         prefetch(self.memory.start().wrapping_add(at as usize * self.stride));
     }
 
@@ -369,10 +368,49 @@ impl Table {
         std::mem::take(&mut self.heap.heaps).into_iter().map(Arc::new).collect()
     }
 
-    /// Frees the slots of groups, while they are still in the cache.
-    pub fn free(&mut self, groups: &[u32]) {
-        groups.iter().for_each(|group| self.slot_mut(*group as usize)[0] = 0);
+    /// Copies slots into `rows`, one behind the other, and frees them; gives the words of each row.
+    /// They stand in no order in memory, so later ones are requested ahead, and each is visited once.
+    ///
+    /// # Panics
+    /// If the table has no slot of such a number.
+    pub fn take(&mut self, groups: &[u32], rows: &mut Vec<u64>) -> usize {
+        let n_words = self.stride / 8;
+        rows.clear();
+        rows.resize(groups.len() * n_words, 0);
+        match n_words {
+            2 => self.copy_and_free::<2>(groups, rows.as_chunks_mut().0.iter_mut()),
+            4 => self.copy_and_free::<4>(groups, rows.as_chunks_mut().0.iter_mut()),
+            8 => self.copy_and_free::<8>(groups, rows.as_chunks_mut().0.iter_mut()),
+            _ => {
+                for (row, group) in rows.chunks_exact_mut(n_words).zip(groups) {
+                    let slot = self.slot_mut(*group as usize);
+                    row[..slot.len()].copy_from_slice(slot);
+                    slot[0] = 0;
+                }
+            }
+        }
         self.n_free += groups.len();
+        n_words
+    }
+
+    /// Copies slots of `N` words.
+    fn copy_and_free<'a, const N: usize>(
+        &mut self,
+        groups: &[u32],
+        rows: impl Iterator<Item = &'a mut [u64; N]>,
+    ) {
+        assert!(self.stride == N * 8);
+        groups.iter().take(AHEAD).for_each(|group| self.prefetch(*group));
+        for (i, (row, group)) in rows.zip(groups).enumerate() {
+            if let Some(later) = groups.get(i + AHEAD) {
+                self.prefetch(*later);
+            }
+            assert!((*group as usize) < self.capacity);
+            // SAFETY: the slot of `N` words lies inside the memory, is aligned, and we are borrowed mutably.
+            let slot = unsafe { &mut *(self.memory.start() as *mut [u64; N]).add(*group as usize) };
+            *row = *slot;
+            slot[0] = 0;
+        }
     }
 
     /// Forgets all groups, and keeps the memory for another window unless most of it lay idle.

@@ -43,6 +43,8 @@ pub struct WindowAggregateOperator {
     closing: Option<Closing>,
     /// Of the window that closed last: memory for the next.
     order: Order,
+    /// The slots of a batch that leaves.
+    rows: Vec<u64>,
     watermark: Watermark,
     all_rows: AllRows,
     /// The first source behind the rows.
@@ -79,6 +81,7 @@ impl WindowAggregateOperator {
             windows: BTreeMap::new(),
             closing: None,
             order: Order::default(),
+            rows: vec![],
             watermark: Watermark::START,
             all_rows: AllRows::default(),
             source: None,
@@ -174,8 +177,8 @@ impl WindowAggregateOperator {
         *n_closed += part.len();
         let layout = self.accumulation.layout(groups);
         let keys = KeyReader { layout, types: &self.key_types, heaps };
-        part.iter().for_each(|group| groups.table.prefetch(*group));
-        let slots: Vec<&[u64]> = part.iter().map(|group| groups.table.slot(*group as usize)).collect();
+        let n_words = groups.table.take(&part, &mut self.rows);
+        let slots: Vec<&[u64]> = self.rows.chunks_exact(n_words).collect();
         let mut misfits = vec![];
         let mut columns: Vec<Column> =
             (0..self.key_types.len()).map(|key| key_column(&keys, key, &slots)).collect();
@@ -199,7 +202,6 @@ impl WindowAggregateOperator {
         if batch.n_rows > 0 {
             output.messages.push(Message::Batch(batch));
         }
-        groups.table.free(&part);
     }
 
     /// Takes out the rows in which a result does not fit, with the keys of their groups as reports.
