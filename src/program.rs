@@ -92,18 +92,24 @@ fn overrides(bindings: &Bindings) -> Overrides {
     Overrides { sources: all(&bindings.source), sinks: all(&bindings.sink) }
 }
 
+/// More than any program: what is longer is data, or has no end, as `/dev/zero`.
+const LONGEST: u64 = 64 << 20;
+
 fn read_text(path: &Path, name: &str) -> Result<String, Problem> {
     let unreadable = |e: std::io::Error| {
         let what = if path.is_dir() { "it is a folder".to_string() } else { plain(&e) };
         Problem { message: format!("cannot read {name}: {what}"), code: WRONG_USAGE }
     };
-    let bytes = if path == Path::new("-") {
-        let mut bytes = vec![];
-        std::io::stdin().read_to_end(&mut bytes).map_err(unreadable)?;
-        bytes
-    } else {
-        std::fs::read(path).map_err(unreadable)?
+    let input: Box<dyn Read> = match path == Path::new("-") {
+        true => Box::new(std::io::stdin()),
+        false => Box::new(std::fs::File::open(path).map_err(unreadable)?),
     };
+    let mut bytes = vec![];
+    input.take(LONGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > LONGEST {
+        let message = format!("cannot read {name}: it is longer than {} MiB", LONGEST >> 20);
+        return Err(Problem { message, code: WRONG_USAGE });
+    }
     String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to();
         let line = e.as_bytes()[..at].iter().filter(|b| **b == b'\n').count() + 1;

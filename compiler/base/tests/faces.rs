@@ -355,3 +355,16 @@ fn long_messages_keep_their_beginning_and_end() {
     assert!(finding.headline.len() < 2_100);
     assert!(finding.headline.starts_with("`9é9é") && finding.headline.ends_with("é` is no number"));
 }
+
+#[test]
+fn of_very_many_findings_the_first_are_drawn() {
+    let text = "x\n".repeat(20_000);
+    let mut sources = SourceMap::default();
+    sources.add("a.stream", &*text);
+    let finding = |line: usize| mismatch(Span::new(FileId(0), 2 * line, 2 * line + 1));
+    let findings: Vec<Diagnostic> = (0..20_000).map(finding).collect();
+    let drawn = render::full(&sources, &findings, Color::Off);
+    assert_eq!(drawn.matches("error[E0001]").count(), 100);
+    assert!(drawn.ends_with("\n\n… and 19900 more\n"), "{}", &drawn[drawn.len() - 100..]);
+    assert_eq!(render::concise(&sources, &findings).lines().count(), 20_000);
+}

@@ -17,11 +17,18 @@ use super::{Color, fixes, long_lines, picture, printable, tag};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::span::SourceMap;
 
-/// Every diagnostic with its picture, a blank line between two of them.
+/// More than anybody reads. One fault repeated on each line of a long program would take minutes to draw.
+const MOST: usize = 100;
+
+/// Every diagnostic with its picture, a blank line between two of them; of very many the first.
 pub fn full(sources: &SourceMap, diagnostics: &[Diagnostic], color: Color) -> String {
     let mut pictures = picture::Pictures::new(sources, color);
-    let reports: Vec<String> =
-        diagnostics.iter().map(|diagnostic| report(sources, diagnostic, color, &mut pictures)).collect();
+    let shown = diagnostics.iter().take(MOST);
+    let mut reports: Vec<String> =
+        shown.map(|diagnostic| report(sources, diagnostic, color, &mut pictures)).collect();
+    if diagnostics.len() > MOST {
+        reports.push(format!("… and {} more\n", diagnostics.len() - MOST));
+    }
     reports.join("\n")
 }
 
