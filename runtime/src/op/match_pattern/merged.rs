@@ -14,14 +14,16 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// More states than this cost more per event than runs do.
-const MOST_STATES: u64 = 256;
+/// As many as a mask has bits; more would cost more per event than runs do.
+const MOST_STATES: u64 = u64::BITS as u64;
 
 /// What a run can have reached: a step, and how many events of it. Those of one step stand together, by
 /// count; what an unbounded repetition has beyond its minimum counts as the minimum. In the last state the
 /// pattern is complete.
 pub struct States {
     states: Vec<State>,
+    /// Per step, the states between which an event that fits it leads.
+    leads: Vec<Vec<(usize, usize)>>,
     within: EventTime,
 }
 
@@ -37,7 +39,7 @@ impl States {
     /// The states of a pattern; none if they are too many, or if conditions look at events taken before.
     pub fn of(spec: &MatchSpec) -> Option<States> {
         let reads_nothing = spec.steps.iter().all(|s| s.reads.is_empty());
-        if !reads_nothing || ways_of_run(&spec.steps) >= MOST_STATES {
+        if !reads_nothing || ways_of_run(&spec.steps) + 1 > MOST_STATES {
             return None;
         }
         let mut states: Vec<State> = vec![];
@@ -54,7 +56,16 @@ impl States {
             }
             may_advance = first + step.min as usize - 1..states.len();
         }
-        Some(States { states, within: spec.within })
+        let leads = |step: usize| {
+            let of_step = states.iter().enumerate().filter(move |(_, state)| state.step == step);
+            let leads = of_step.flat_map(|(to, state)| {
+                let stays = state.stays.then_some(to);
+                state.from.clone().chain(stays).map(move |from| (from, to))
+            });
+            leads.collect()
+        };
+        let leads = (0..spec.steps.len()).map(leads).collect();
+        Some(States { states, leads, within: spec.within })
     }
 }
 
@@ -89,20 +100,37 @@ impl Events {
         if !fits.contains(&true) || (self.kept.is_empty() && !fits[0]) {
             return None;
         }
-        let is_complete = self.reach(states, &fits, event.time);
+        self.latest.resize(states.states.len(), None);
+        let is_complete = self.completes(states, &fits, event.time);
+        if !is_complete {
+            self.reach(states, &fits, event.time);
+        }
         self.kept.push_back(Kept { time: event.time, record: event.record, fits, used: false });
         if !is_complete {
             return None;
         }
+        let first = self.kept.front().map(|e| e.time);
         let found = self.use_up(states, spec.steps.len());
+        let n_used: usize = found.steps.iter().map(Vec::len).sum();
         self.forget();
+        let is_next_later = self.kept.front().is_some_and(|e| Some(e.time) > first);
+        match n_used {
+            // Only the earliest run held its first event, and no run has taken the last.
+            ..=2 if is_next_later => self.latest.iter_mut().filter(|l| **l <= first).for_each(|l| *l = None),
+            _ => self.reach_again(states),
+        }
+        Some(found)
+    }
+
+    /// Lets the runs take all events that are left.
+    fn reach_again(&mut self, states: &States) {
         self.latest.clear();
+        self.latest.resize(states.states.len(), None);
         let kept = std::mem::take(&mut self.kept);
         for event in kept.iter().filter(|e| !e.used) {
             self.reach(states, &event.fits, event.time);
         }
         self.kept = kept;
-        Some(found)
     }
 
     /// Drops what is out of time at this watermark; whether anything is left.
@@ -111,22 +139,30 @@ impl Events {
         !self.kept.is_empty()
     }
 
-    /// Lets every run go on with an event; whether one is complete.
-    fn reach(&mut self, states: &States, fits: &[bool], time: EventTime) -> bool {
-        self.latest.resize(states.states.len(), None);
+    /// Whether a run is complete with an event.
+    fn completes(&self, states: &States, fits: &[bool], time: EventTime) -> bool {
+        let Some((number, state)) = states.states.iter().enumerate().next_back() else { return false };
+        let start = self.latest_before(number, state, time);
+        fits[state.step] && start.is_some_and(|start| start.saturating_add(states.within) >= time)
+    }
+
+    /// Lets every run go on with an event that completes none.
+    fn reach(&mut self, states: &States, fits: &[bool], time: EventTime) {
         // From the last state on, so that an event is taken once.
         for (number, state) in states.states.iter().enumerate().rev() {
-            if !fits[state.step] {
-                continue;
+            if fits[state.step] {
+                let latest = self.latest_before(number, state, time);
+                self.latest[number] = self.latest[number].max(latest);
             }
-            let latest = match number {
-                0 => Some(time),
-                _ => self.latest[state.from.clone()].iter().copied().max().flatten(),
-            };
-            self.latest[number] = self.latest[number].max(latest);
         }
-        let complete = self.latest.last_mut().and_then(Option::take);
-        complete.is_some_and(|start| start.saturating_add(states.within) >= time)
+    }
+
+    /// The latest start of a run that an event at this time leads to a state.
+    fn latest_before(&self, number: usize, state: &State, time: EventTime) -> Option<EventTime> {
+        match number {
+            0 => Some(time),
+            _ => self.latest[state.from.clone()].iter().copied().max().flatten(),
+        }
     }
 
     /// The match of the earliest run, which is complete with the last event.
@@ -139,7 +175,7 @@ impl Events {
             // The steps come in the order of preference: on to the next, then further in this one.
             let next = match state {
                 None => Some(0),
-                Some(state) => states.after(state, kept).find(|to| completes[number][*to]),
+                Some(state) => states.after(state, kept).find(|to| completes[number] & (1 << *to) != 0),
             };
             let Some(next) = next else { continue };
             state = Some(next);
@@ -151,21 +187,20 @@ impl Events {
         Found { steps, start, end }
     }
 
-    /// Per event and state: whether a run that has reached the state with that event can be complete with
-    /// the last one.
-    fn completing(&self, states: &States) -> Vec<Vec<bool>> {
-        let last = states.states.len() - 1;
-        let mut completes = vec![vec![false; last + 1]; self.kept.len()];
-        let mut later: Vec<bool> = vec![false; last + 1];
-        for (number, kept) in self.kept.iter().enumerate().rev() {
-            let is_end = number + 1 == self.kept.len();
-            completes[number] = later.clone();
-            if is_end {
-                completes[number][last] = true;
-            }
-            // Before this event, a run can be complete with or without taking it.
-            for (state, later) in later.iter_mut().enumerate() {
-                *later |= states.after(state, kept).any(|to| completes[number][to]);
+    /// Per event, a bit per state: whether a run that has reached the state with that event can be complete
+    /// with the last one.
+    fn completing(&self, states: &States) -> Vec<u64> {
+        let mut completes = vec![0u64; self.kept.len()];
+        if let Some(last) = completes.last_mut() {
+            *last = 1 << (states.states.len() - 1);
+        }
+        // The same, of a run that has reached the state before that event.
+        let mut later = 0;
+        for (kept, completes) in self.kept.iter().zip(&mut completes).rev() {
+            *completes |= later;
+            for leads in kept.fits.iter().zip(&states.leads).filter(|(fits, _)| **fits && !kept.used) {
+                let reaching = leads.1.iter().filter(|(_, to)| *completes & (1 << *to) != 0);
+                later = reaching.fold(later, |later, (from, _)| later | 1 << *from);
             }
         }
         completes
