@@ -104,7 +104,35 @@ fn sign(text: &[u8]) -> (bool, &[u8]) {
 }
 
 pub fn write_int(out: &mut Vec<u8>, value: i64) {
-    let _ = write!(out, "{value}");
+    if value < 0 {
+        out.push(b'-');
+    }
+    write_digits(out, value.unsigned_abs());
+}
+
+/// Two digits at a time: outputs are mostly numbers.
+fn write_digits(out: &mut Vec<u8>, mut number: u64) {
+    const PAIRS: [[u8; 2]; 100] = {
+        let mut pairs = [[0; 2]; 100];
+        let mut i = 0;
+        while i < 100 {
+            pairs[i] = [b'0' + (i / 10) as u8, b'0' + (i % 10) as u8];
+            i += 1;
+        }
+        pairs
+    };
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    while number >= 10 {
+        at -= 2;
+        digits[at..at + 2].copy_from_slice(&PAIRS[(number % 100) as usize]);
+        number /= 100;
+    }
+    if number > 0 || at == digits.len() {
+        at -= 1;
+        digits[at] = b'0' + number as u8;
+    }
+    out.extend_from_slice(&digits[at..]);
 }
 
 /// All digits of the scale: 1234 of scale 2 is `12.34`.
@@ -114,6 +142,14 @@ pub fn write_decimal(out: &mut Vec<u8>, value: i128, scale: u8) {
         out.push(b'-');
     }
     match decimal::power_of_ten(scale as u32) {
+        Some(unit) if scale > 0 && scale <= 18 && digits <= u64::MAX as u128 => {
+            let (digits, unit) = (digits as u64, unit as u64);
+            write_digits(out, digits / unit);
+            // The unit is a one before as many zeros as there are digits; the point takes its place.
+            let point = out.len();
+            write_digits(out, digits % unit + unit);
+            out[point] = b'.';
+        }
         Some(unit) if scale > 0 => {
             let unit = unit as u128;
             let _ = write!(out, "{}.{:0width$}", digits / unit, digits % unit, width = scale as usize);
@@ -141,6 +177,20 @@ pub fn format_float(x: f64) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn writes_numbers_as_the_standard_library_does(x: i64, bits in 0u32..64, scale in 0u8..=38) {
+            let x = x >> bits;
+            let written = super::super::written(|out| write_int(out, x));
+            prop_assert_eq!(written, x.to_string());
+            let digits = format!("{:0width$}", x.unsigned_abs(), width = scale as usize + 1);
+            let (whole, fraction) = digits.split_at(digits.len() - scale as usize);
+            let point = if scale > 0 { "." } else { "" };
+            let sign = if x < 0 { "-" } else { "" };
+            prop_assert_eq!(format_decimal(x as i128, scale), format!("{sign}{whole}{point}{fraction}"));
+        }
+    }
 
     #[test]
     fn reads_decimals_with_the_right_rounding() {
