@@ -109,7 +109,7 @@ fn times_come_as_text_or_as_declared() {
     let spec = testing::source(&fields);
     let rows = testing::run(&mut *testing::decoder(&spec, 1000), lines.join("\n").as_bytes(), &[], &spec);
     insta::assert_snapshot!(rows.join("\n"));
-    insta::assert_snapshot!(read(&fields[..1], r#"{"at":17}"#).join("\n"), @r#"0: field `at`: expected timestamp, such as "2024-05-01T12:00:00Z", found 17"#);
+    insta::assert_snapshot!(read(&fields[..1], r#"{"at":17}"#).join("\n"), @r#"0: field `at`: expected timestamp, such as "2024-05-01T12:00:00Z", found 17; seconds since 1970 are declared `timestamp as epoch_s`"#);
 }
 
 #[test]
