@@ -30,7 +30,7 @@ pub struct Order {
 }
 
 impl Order {
-    pub fn len(&self) -> usize {
+    pub fn n_groups(&self) -> usize {
         self.entries.len()
     }
 

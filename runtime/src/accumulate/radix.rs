@@ -5,7 +5,7 @@
 const IN_CACHE: usize = 512 << 10;
 
 /// Sorts by keys of at most `bits` bits; equal ones keep their order. `spare` is only reused memory.
-pub fn sort<T: Copy>(items: &mut Vec<T>, spare: &mut Vec<T>, bits: u32, key: impl Fn(&T) -> u64) {
+pub fn sort<T: Copy>(items: &mut [T], spare: &mut Vec<T>, bits: u32, key: impl Fn(&T) -> u64) {
     let bytes = size_of_val(&items[..]);
     if bytes <= IN_CACHE || bits <= 8 {
         spare.clear();

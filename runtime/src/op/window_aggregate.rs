@@ -143,7 +143,7 @@ impl WindowAggregateOperator {
                 return output.messages.push(Message::Watermark(self.watermark));
             };
             self.close_part(&mut closing, output);
-            if closing.order.len() > closing.n_closed {
+            if closing.order.n_groups() > closing.n_closed {
                 self.closing = Some(closing);
                 continue;
             }
@@ -165,14 +165,14 @@ impl WindowAggregateOperator {
         let keys = KeyReader { layout, types: &self.key_types, heaps: &heaps };
         let mut order = std::mem::take(&mut self.order);
         order.sort(&groups.table, &keys);
-        let times = window.times(BATCH_ROWS.min(order.len()));
+        let times = window.times(BATCH_ROWS.min(order.n_groups()));
         Some(Closing { window, groups, heaps, order, n_closed: 0, times })
     }
 
     /// Puts a batch of a window's rows into the output.
     fn close_part(&mut self, closing: &mut Closing, output: &mut Output) {
         let Closing { window, groups, heaps, order, n_closed, times } = closing;
-        let places = *n_closed..order.len().min(*n_closed + BATCH_ROWS);
+        let places = *n_closed..order.n_groups().min(*n_closed + BATCH_ROWS);
         let part: Vec<u32> = order.groups(places).collect();
         *n_closed += part.len();
         let layout = self.accumulation.layout(groups);
