@@ -82,7 +82,11 @@ fn run_program(folder: &Path) {
     let compiled = Jit.compile(&flow).expect("it compiles");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
     let options = Options {
-        around: Surroundings { base: folder.to_path_buf(), stop: Arc::new(AtomicBool::new(false)) },
+        around: Surroundings {
+            base: folder.to_path_buf(),
+            stop: Arc::new(AtomicBool::new(false)),
+            inputs: vec![],
+        },
         limit: None,
         until: None,
         terminal_width: None,

@@ -38,6 +38,8 @@ pub struct Surroundings {
     pub base: PathBuf,
     /// Set when reading is to stop.
     pub stop: Arc<AtomicBool>,
+    /// The files that the job reads, which nothing may write; filled in by the job.
+    pub inputs: Vec<PathBuf>,
 }
 
 /// What a sink writes to.

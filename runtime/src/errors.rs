@@ -56,6 +56,17 @@ pub fn cannot_create(spec: &ConnectorSpec, path: &Path, error: &io::Error) -> Di
     Diagnostic::new(codes::E0907, spec.span, headline).label("named here")
 }
 
+/// Writing would destroy what the run reads.
+pub fn writes_what_is_read(spec: &ConnectorSpec, path: &Path) -> Diagnostic {
+    Diagnostic::new(
+        codes::E0907,
+        spec.span,
+        format!("cannot write `{}`: this program reads it", path.display()),
+    )
+    .label("is an input as well")
+    .help("write to another file, and put it in the place of this one when the run has ended")
+}
+
 /// Reading stopped in the middle.
 pub fn read_failed(spec: &ConnectorSpec, name: &str, error: &io::Error) -> Diagnostic {
     let headline = format!("reading `{name}` failed: {}", plain(error));

@@ -132,6 +132,14 @@ impl<'a> Job<'a> {
         let mut job = Job { flow, files, nodes: vec![], sources: vec![], n_written: 0, options };
         let mut partitions = vec![];
         for id in flow.ids() {
+            if let NodeKind::Source(spec) = &flow.node(id).kind
+                && &*spec.connector.name == "file"
+            {
+                let inputs = connector::file::inputs(&spec.connector, &job.options.around);
+                job.options.around.inputs.extend(inputs);
+            }
+        }
+        for id in flow.ids() {
             let node = flow.node(id);
             let task = match &node.kind {
                 NodeKind::Source(spec) => {

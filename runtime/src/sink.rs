@@ -13,6 +13,8 @@ pub struct Sink {
     encoder: Box<dyn Encoder>,
     writer: Box<dyn Output>,
     buffer: Vec<u8>,
+    /// Rows whose bytes are not written yet.
+    n_waiting: u64,
     pub report: SinkReport,
 }
 
@@ -20,11 +22,11 @@ impl Sink {
     pub fn new(mut encoder: Box<dyn Encoder>, writer: Box<dyn Output>, report: SinkReport) -> Sink {
         let mut buffer = Vec::with_capacity(BUFFER * 2);
         encoder.header(&mut buffer);
-        Sink { encoder, writer, buffer, report }
+        Sink { encoder, writer, buffer, n_waiting: 0, report }
     }
 
     pub fn write(&mut self, batch: &Batch) -> io::Result<()> {
-        self.report.rows += batch.n_rows as u64;
+        self.n_waiting += batch.n_rows as u64;
         self.encoder.encode(batch, &mut self.buffer);
         if self.buffer.len() >= BUFFER {
             self.write_buffer()?;
@@ -49,6 +51,7 @@ impl Sink {
     fn write_buffer(&mut self) -> io::Result<()> {
         self.writer.write_all(&self.buffer)?;
         self.buffer.clear();
+        self.report.rows += std::mem::take(&mut self.n_waiting);
         Ok(())
     }
 }

@@ -66,7 +66,7 @@ fn run_in(folder: &Path, flow: &Flow, limit: Option<u64>, until: Option<i64>) ->
     let mut files = SourceMap::default();
     files.add("p.stream", "");
     let options = Options {
-        around: Surroundings { base: folder.into(), stop: Arc::default() },
+        around: Surroundings { base: folder.into(), stop: Arc::default(), inputs: vec![] },
         limit,
         until,
         terminal_width: None,

@@ -84,7 +84,7 @@ impl Running<'_> {
             runtime.spawn(terminal::show_progress(progress.clone()));
         }
         let options = Options {
-            around: Surroundings { base: self.base, stop },
+            around: Surroundings { base: self.base, stop, inputs: vec![] },
             limit: self.arguments.limit,
             until: self.until,
             terminal_width: terminal::stdout_width(),
@@ -122,6 +122,8 @@ impl Running<'_> {
 fn tell(report: &Report, arguments: &Run) {
     match arguments.report {
         _ if arguments.quiet => {}
+        // A run that could not begin has counted nothing.
+        ReportFormat::Text if report.sources.is_empty() => {}
         ReportFormat::Text => terminal::err(report.text()),
         ReportFormat::Json => terminal::err(format_args!("{}\n", report.json())),
     }

@@ -45,25 +45,52 @@ impl Folder {
     }
 
     pub fn run_with(&self, arguments: &str, stdin: impl AsRef<[u8]>) -> Ran {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_millstream"))
-            .args(arguments.split(' '))
+        self.run_in(arguments, stdin, &[])
+    }
+
+    /// With these variables in the environment.
+    pub fn run_in(&self, arguments: &str, stdin: impl AsRef<[u8]>, variables: &[(&str, &str)]) -> Ran {
+        let mut command = self.command(arguments);
+        finish(command.envs(variables.iter().copied()), stdin.as_ref())
+    }
+
+    /// A command of the shell, in which `$M` is the binary.
+    pub fn shell(&self, script: &str) -> Ran {
+        finish(self.prepared("sh").args(["-c", script]).env("M", BINARY), &[])
+    }
+
+    /// `millstream ARGUMENTS`, not started yet.
+    pub fn command(&self, arguments: &str) -> Command {
+        let mut command = self.prepared(BINARY);
+        command.args(arguments.split(' '));
+        command
+    }
+
+    fn prepared(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command
             .current_dir(self.path())
             .env("NO_COLOR", "1")
             // The variable that the page of E0927 reads.
             .env("CLICKS", "data.ndjson")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary starts");
-        // A program that does not read its input may close it early.
-        let _ = child.stdin.take().expect("piped").write_all(stdin.as_ref());
-        let output = child.wait_with_output().expect("the binary ends");
-        Ran {
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+            .stderr(Stdio::piped());
+        command
+    }
+}
+
+const BINARY: &str = env!("CARGO_BIN_EXE_millstream");
+
+fn finish(command: &mut Command, stdin: &[u8]) -> Ran {
+    let mut child = command.spawn().expect("the command starts");
+    // A program that does not read its input may close it early.
+    let _ = child.stdin.take().expect("piped").write_all(stdin);
+    let output = child.wait_with_output().expect("the command ends");
+    Ran {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
 }
 

@@ -30,18 +30,27 @@ impl Packing {
     }
 }
 
+/// The files that a source will read, as far as they can be found; pipes and devices are none.
+pub fn inputs(spec: &ConnectorSpec, around: &Surroundings) -> Vec<PathBuf> {
+    let paths = paths(spec, text_option(spec, "path"), around).unwrap_or_default();
+    paths.iter().filter(|p| p.is_file()).filter_map(|p| p.canonicalize().ok()).collect()
+}
+
+fn paths(spec: &ConnectorSpec, path: &str, around: &Surroundings) -> Result<Vec<PathBuf>, Box<Diagnostic>> {
+    if path.contains(['*', '?', '[']) && !resolve(path, around).exists() {
+        matching(spec, path, around)
+    } else {
+        Ok(vec![resolve(path, around)])
+    }
+}
+
 pub fn partitions(spec: &ConnectorSpec, around: &Surroundings) -> Result<Vec<Partition>, Box<Diagnostic>> {
     let path = text_option(spec, "path");
     if path == "-" {
         let open: Open = Box::new(|| Ok(Box::new(io::stdin())));
         return Ok(vec![Partition { name: "standard input".into(), size: None, live: true, open }]);
     }
-    let paths = if path.contains(['*', '?', '[']) && !resolve(path, around).exists() {
-        matching(spec, path, around)?
-    } else {
-        vec![resolve(path, around)]
-    };
-    paths.into_iter().map(|path| partition(spec, path, around)).collect()
+    paths(spec, path, around)?.into_iter().map(|path| partition(spec, path, around)).collect()
 }
 
 fn matching(
@@ -92,6 +101,9 @@ fn partition(
 
 pub fn writer(spec: &ConnectorSpec, around: &Surroundings) -> Result<Box<dyn Output>, Box<Diagnostic>> {
     let path = resolve(text_option(spec, "path"), around);
+    if path.canonicalize().is_ok_and(|p| around.inputs.contains(&p)) {
+        return Err(Box::new(errors::writes_what_is_read(spec, &path)));
+    }
     let append = flag_option(spec, "append");
     let cannot = |e| errors::cannot_create(spec, &path, &e);
     let mut options = OpenOptions::new();

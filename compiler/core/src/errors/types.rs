@@ -156,7 +156,7 @@ pub fn incomparable(span: Span, op: Span, symbol: &str, left: &Expr, right: &Exp
 
 pub fn unknown_choice(span: Span, text: &str, ty: &Type) -> Diagnostic {
     let fault = Diagnostic::new(E0305, span, format!("{text:?} is not one of `{}`", ty.clone().required()))
-        .label("never equal");
+        .label("not one of them");
     let TypeKind::OneOf(strings) = &ty.kind else { return fault };
     match did_you_mean(text, strings.iter().map(|s| &**s)) {
         Some(nearest) => fault.fix(format!("did you mean {nearest:?}?"), span, format!("{nearest:?}")),

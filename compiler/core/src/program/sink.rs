@@ -12,6 +12,7 @@ use millstream_ir::flow::{ConnectorSpec, OnError, SinkSpec};
 use millstream_ir::value::Value;
 use millstream_syntax::ast;
 use std::collections::BTreeSet;
+use std::path::{Component, Path};
 use std::sync::Arc;
 
 pub(super) fn check_sinks(
@@ -85,8 +86,13 @@ fn check_sink(
 /// The path that this sink shares with an earlier one, and where that stands.
 fn same_output<'s>(sinks: &[Sink], sink: &'s Sink) -> Option<(&'s str, Span)> {
     let path = file_path(sink)?;
-    let first = sinks.iter().find(|s| file_path(s) == Some(path))?;
+    let first = sinks.iter().find(|s| file_path(s).is_some_and(|p| plain(p).eq(plain(path))))?;
     Some((path, first.spec.connector.span))
+}
+
+/// The steps of a path without those that stay where they are.
+fn plain(path: &str) -> impl Iterator<Item = Component<'_>> {
+    Path::new(path).components().filter(|c| *c != Component::CurDir)
 }
 
 fn file_path(sink: &Sink) -> Option<&str> {

@@ -12,6 +12,10 @@ use std::collections::BTreeSet;
 /// An expression of more nodes than this is computed once and kept rather than computed again.
 const CHEAP_NODES: usize = 4;
 
+/// In rows of more outputs than this, those that only pass through are picked in Rust: the time that
+/// a loop takes to compile grows with the square of the pointers that it holds.
+const MAX_WRITTEN: usize = 256;
+
 pub fn plan(segment: &Segment) -> Plan {
     let inputs =
         segment.inputs.iter().map(|ty| PlannedColumn { ty: ty.clone(), source: ColumnSource::Input });
@@ -216,7 +220,7 @@ impl Planner {
         }
         let narrowed = self.selected;
         self.flush(true);
-        self.plan.outputs = outputs.iter().map(|c| self.output(*c, narrowed)).collect();
+        self.plan.outputs = outputs.iter().map(|c| self.output(*c, narrowed, outputs.len())).collect();
         self.keep_lets();
         let written = self.plan.outputs.iter().any(|o| matches!(o, PlannedOutput::Written(_)));
         let idle = |of: &Loop| !of.narrows && !of.steps.iter().any(PlannedStep::must_run);
@@ -226,12 +230,13 @@ impl Planner {
         self.plan
     }
 
-    fn output(&self, column: usize, narrowed: bool) -> PlannedOutput {
+    fn output(&self, column: usize, narrowed: bool, n_outputs: usize) -> PlannedOutput {
         let origin = self.plan.origin(column);
         let boxed = self.plan.columns[origin].ty.layout() == Layout::Boxed;
         match self.plan.columns[origin].source {
             ColumnSource::Input if !narrowed => PlannedOutput::Shared(origin),
             _ if boxed => PlannedOutput::Picked(origin),
+            ColumnSource::Input if n_outputs > MAX_WRITTEN => PlannedOutput::Picked(origin),
             _ => PlannedOutput::Written(origin),
         }
     }

@@ -25,7 +25,20 @@ pub fn row(line: &[u8], fields: &[Field]) -> Result<Vec<Value>, String> {
 fn described(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let what = match message.rsplit_once(" at line ").map_or(&*message, |(what, _)| what) {
-        "expected ident" => "expected a value",
+        "expected ident" | "expected value" => "expected a value",
+        "EOF while parsing a value" => "it ends where a value is expected",
+        "EOF while parsing an object" => "it ends inside an object",
+        "EOF while parsing a list" => "it ends inside a list",
+        "EOF while parsing a string" => "it ends inside a string",
+        "trailing characters" => "more stands behind its end",
+        "key must be a string" => "expected a key in quotes",
+        "unexpected end of hex escape" | "lone leading surrogate in hex escape" => {
+            "half of a pair of `\\u` escapes"
+        }
+        "control character (\\u0000-\\u001F) found while parsing a string" => {
+            "a control character inside a string, which must be escaped"
+        }
+        "recursion limit exceeded" => "it is nested too deep",
         what => what,
     };
     format!("{what} at character {}", error.column())

@@ -1,0 +1,14 @@
+//! The command line as its users meet it: what goes in, what comes out, and what is said of it.
+
+mod support;
+
+#[path = "cli/bad.rs"]
+mod bad;
+#[path = "cli/commands.rs"]
+mod commands;
+#[path = "cli/inputs.rs"]
+mod inputs;
+#[path = "cli/live.rs"]
+mod live;
+#[path = "cli/outputs.rs"]
+mod outputs;

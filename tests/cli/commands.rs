@@ -1,0 +1,155 @@
+//! The commands beside `run`: help, exit codes, `fmt`, `emit`, `explain`, `check`.
+
+use crate::support::Folder;
+
+const PROGRAM: &str = "\
+--- One click.
+source clicks: { user: string, price: int?, at: timestamp }
+  from file(\"in.ndjson\") format json
+  time at disorder 5s
+
+stream totals =
+  from clicks
+  where price > 1 + 1
+  window tumbling 1m
+  group by user
+  select user, sum(price) as total
+
+sink out from totals to stdout format json
+";
+
+fn folder() -> Folder {
+    let folder = Folder::new();
+    folder.write("p.stream", PROGRAM).write("wrong.stream", "stream s = from nothing\n");
+    folder.write("in.ndjson", "{\"user\":\"a\",\"price\":3,\"at\":\"2024-05-01T00:00:00Z\"}\n");
+    folder
+}
+
+macro_rules! layers {
+    ($($test:ident $arguments:literal;)*) => {
+        $(#[test]
+        fn $test() {
+            insta::assert_snapshot!(folder().run(&format!("emit {} p.stream", $arguments)).code(0).stdout);
+        })*
+    };
+}
+
+layers! {
+    emits_tokens "tokens";
+    emits_the_tree "ast";
+    emits_the_typed_program "hir";
+    emits_the_plan "plan";
+    emits_the_optimized_plan "plan --opt";
+    emits_the_flow "flow";
+}
+
+#[test]
+fn emits_machine_code() {
+    // Its text depends on the machine; its functions do not.
+    let text = folder().run("emit clif p.stream").code(0).stdout;
+    assert!(text.contains("function u0:") && text.contains("block0("), "{text}");
+    assert!(text.contains("iadd") && text.contains("icmp"), "{text}");
+}
+
+#[test]
+fn explains_a_program_and_a_code() {
+    let folder = folder();
+    insta::assert_snapshot!(folder.run("explain p.stream").code(0).stdout);
+    let by_number = folder.run("explain E0301").code(0).stdout;
+    assert!(by_number.starts_with("E0301: ") && by_number.contains("\nWrong\n"), "{by_number}");
+    assert_eq!(folder.run("explain type-mismatch").code(0).stdout, by_number);
+    folder.run("explain E9999").code(64).stderr_has("E9999");
+    folder.run("explain wrong.stream").code(2).stderr_has("error[E0203]");
+}
+
+#[test]
+fn help_has_examples_and_version_names_the_time_zones() {
+    let folder = folder();
+    for command in ["", "run ", "check ", "fmt ", "explain ", "emit "] {
+        let help = folder.run(&format!("{command}--help")).code(0).stdout;
+        let example = format!("Examples:\n  millstream {command}");
+        assert!(help.contains(example.trim_end()), "{command}: {help}");
+    }
+    let version = folder.run("--version").code(0).stdout;
+    assert!(version.starts_with("millstream ") && version.contains("time zones: "), "{version}");
+}
+
+#[test]
+fn exit_codes_tell_what_kind_of_thing_went_wrong() {
+    let folder = folder();
+    folder.write(
+        "none.stream",
+        "source rows: { id: int } from file(\"none.ndjson\")\nsink o from rows to stdout\n",
+    );
+    for (arguments, code) in [
+        ("run -q p.stream", 0),
+        ("check p.stream", 0),
+        ("run none.stream", 1),
+        ("run wrong.stream", 2),
+        ("check p.stream wrong.stream", 2),
+        ("emit plan wrong.stream", 2),
+        ("run no-such.stream", 64),
+        ("run .", 64),
+        ("run", 64),
+        ("run p.stream --bogus", 64),
+        ("run p.stream --limit many", 64),
+        ("bogus", 64),
+        ("emit bogus p.stream", 64),
+    ] {
+        let ran = folder.run(arguments).code(code);
+        assert_eq!(code == 0, ran.stderr.is_empty(), "{arguments}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_program_can_come_from_standard_input() {
+    let folder = folder();
+    assert_eq!(folder.run_with("run -q -", PROGRAM).code(0).stdout, "{\"user\":\"a\",\"total\":3}\n");
+    folder.run_with("check -", "stream s = from nothing\n").code(2).stderr_has("standard input:1:17");
+    let explained = folder.run_with("explain -", PROGRAM).code(0).stdout;
+    assert_eq!(explained, folder.run("explain p.stream").stdout);
+}
+
+#[test]
+fn formatting_is_idempotent_and_keeps_comments() {
+    let folder = folder();
+    let ugly = "-- one\nparam   x:int=1 -- two\n--- three\nstream s=from r where a>1 -- four\nselect a,b\n\n\n\n-- five\n";
+    folder.write("u.stream", ugly);
+    folder.run("fmt --check u.stream").code(3).stderr_has("u.stream is not in the standard layout");
+    assert_eq!(folder.read("u.stream"), ugly);
+    let from_stdin = folder.run_with("fmt", ugly).code(0).stdout;
+    folder.run("fmt u.stream").code(0);
+    assert_eq!(folder.read("u.stream"), from_stdin);
+    for comment in ["-- one", "-- two", "--- three", "-- four", "-- five"] {
+        assert!(from_stdin.contains(comment), "{comment} is lost:\n{from_stdin}");
+    }
+    folder.run("fmt --check u.stream").code(0);
+    assert_eq!(folder.run_with("fmt -", &from_stdin).code(0).stdout, from_stdin);
+    folder.run_with("fmt --check", ugly).code(3);
+    folder.write("bad.stream", "stream = \n");
+    folder.run("fmt bad.stream").code(2).stderr_has("error[E0101]");
+    assert_eq!(folder.read("bad.stream"), "stream = \n", "what does not parse is left alone");
+    folder.run("fmt --check u.stream bad.stream p.stream").code(2);
+}
+
+#[test]
+fn checking_reports_all_that_is_wrong_at_once() {
+    let folder = folder();
+    folder.write("many.stream", "stream a = from nothing\nparam n: int = \"x\"\nstream b = from\nparam m: int = 1 +\ntype T = { x: integer }\n");
+    let ran = folder.run("check --format json many.stream").code(2);
+    let codes: Vec<String> = ran
+        .stdout
+        .lines()
+        .map(|l| {
+            let finding: serde_json::Value = serde_json::from_str(l).expect("one object a line");
+            for part in
+                ["severity", "file", "line", "column", "end_line", "end_column", "message", "help", "fixes"]
+            {
+                assert!(!finding[part].is_null(), "{part} is missing: {l}");
+            }
+            finding["code"].as_str().expect("text").to_string()
+        })
+        .collect();
+    assert_eq!(codes, ["E0203", "E0301", "E0101", "E0101", "E0204"]);
+    assert_eq!(ran.stderr, "", "findings for programs go to standard output only");
+}

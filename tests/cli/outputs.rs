@@ -1,0 +1,134 @@
+//! Sinks, the report of a run, and outputs that cannot be written.
+
+use super::inputs::copy;
+use crate::support::Folder;
+
+fn folder() -> Folder {
+    let folder = Folder::new();
+    folder.write("in.ndjson", "{\"id\":1}\n{\"id\":2}\nbroken\n{\"id\":\"x\"}\n{\"id\":\"y\"}\n");
+    folder.write("p.stream", copy("in.ndjson"));
+    folder
+}
+
+#[test]
+fn formats_follow_the_program_or_the_extension() {
+    let folder = Folder::new();
+    folder.write("in.ndjson", "{\"a\":1,\"b\":\"x, \\\"y\\\"\"}\n");
+    folder.write(
+        "p.stream",
+        "source rows: { a: int, b: string } from file(\"in.ndjson\")\nsink out from rows to stdout\n",
+    );
+    assert_eq!(folder.run("run -q p.stream").code(0).stdout, "{\"a\":1,\"b\":\"x, \\\"y\\\"\"}\n");
+    for (name, expected) in [
+        ("o.json", "{\"a\":1,\"b\":\"x, \\\"y\\\"\"}\n"),
+        ("o.csv", "a,b\n1,\"x, \"\"y\"\"\"\n"),
+        ("o.tsv", "a\tb\n1\t\"x, \"\"y\"\"\"\n"),
+    ] {
+        folder.run(&format!("run -q p.stream --sink out={name}")).code(0);
+        assert_eq!(folder.read(name), expected, "{name}");
+    }
+    // A file is replaced unless the program says otherwise.
+    folder.write("q.stream", "source rows: { a: int } from file(\"in.ndjson\")\nsink out from rows to file(\"q.json\", append: true)\n");
+    folder.run("run -q q.stream").code(0);
+    folder.run("run -q q.stream").code(0);
+    assert_eq!(folder.read("q.json"), "{\"a\":1}\n{\"a\":1}\n");
+}
+
+#[test]
+fn a_program_without_sinks_prints_its_last_stream() {
+    let folder = folder();
+    folder.write("p.stream", "source rows: { id: int } from file(\"in.ndjson\")\nstream twice = from rows select 2 * id as twice\n");
+    assert_eq!(folder.run("run -q p.stream").code(0).stdout, "{\"twice\":2}\n{\"twice\":4}\n");
+}
+
+#[test]
+fn each_run_ends_with_a_report() {
+    let folder = folder();
+    let text = folder.run("run p.stream").code(0).stderr;
+    for part in [
+        "2 rows  from rows (",
+        "3 rows  unreadable",
+        "2 ×     in.ndjson record 4: field `id`: expected int, found \"x\"",
+        "first: {\"id\":\"x\"}",
+        "1 ×     in.ndjson record 3: broken JSON",
+        "2 rows  to out",
+        " s\n",
+    ] {
+        assert!(text.contains(part), "{part:?} is not in\n{text}");
+    }
+    assert_eq!(folder.run("run -q p.stream").code(0).stderr, "");
+    let json = folder.run("run p.stream --report json").code(0).stderr;
+    let report: serde_json::Value = serde_json::from_str(&json).expect("one object");
+    assert_eq!(report["sources"][0]["rows"], 2);
+    assert_eq!(report["sources"][0]["unreadable"]["rows"], 3);
+    assert_eq!(report["sources"][0]["unreadable"]["kinds"][1]["rows"], 2);
+    assert_eq!(report["sinks"][0]["rows"], 2);
+    assert!(report["wall_seconds"].is_number() && report["stopped"].is_null(), "{json}");
+}
+
+#[test]
+fn late_and_failing_rows_are_in_the_report() {
+    let folder = Folder::new();
+    folder.write(
+        "in.ndjson",
+        "{\"n\":1,\"at\":\"2024-05-01T01:00:00Z\"}\n{\"n\":0,\"at\":\"2024-05-01T00:00:00Z\"}\n",
+    );
+    folder.write("p.stream", "source rows: { n: int, at: timestamp } from file(\"in.ndjson\") time at\nstream s = from rows select div(1, n) as x\nstream w = from rows window tumbling 1m select count() as c\nsink a from s to stdout format json\nsink b from w to stdout format json\n");
+    let text = folder.run("run p.stream").code(0).stderr;
+    for part in ["from rows (", "1 late\n", "1 late  left out of w", "1 rows  failed in s", "p.stream:2:"] {
+        assert!(text.contains(part), "{part:?} is not in\n{text}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_told_and_nothing_counts_as_written() {
+    let folder = folder();
+    for path in ["/dev/full", "full.gz", "full.zst"] {
+        if path != "/dev/full" {
+            std::os::unix::fs::symlink("/dev/full", folder.path().join(path)).expect("links can be made");
+        }
+        for limit in ["", " --limit 1"] {
+            let ran = folder.run(&format!("run p.stream --sink out={path}{limit}")).code(1);
+            let told = ran.stderr_has("error[E0909]").stderr_has("no space left on device").stderr;
+            // A packer takes rows before the disk does.
+            assert!(path != "/dev/full" || told.contains(" 0 rows  to out"), "{told}");
+        }
+    }
+    let shell = |command: &str| folder.shell(&format!("{command} > /dev/full"));
+    shell("$M run -q p.stream")
+        .code(1)
+        .stderr_has("writing to standard output failed: no space left on device");
+    shell("$M emit plan p.stream").code(1).stderr_has("no space left on device");
+    shell("$M fmt < p.stream").code(1).stderr_has("no space left on device");
+    shell("$M explain E0301").code(1).stderr_has("no space left on device");
+}
+
+#[test]
+fn outputs_that_cannot_be_made_stop_the_run_before_it_begins() {
+    let folder = folder();
+    folder
+        .run("run p.stream --sink out=no/such/o.json")
+        .code(1)
+        .stderr_has("error[E0907]")
+        .stderr_has("no such file or directory");
+    folder.run("run p.stream --sink out=.").code(1).stderr_has("is a directory");
+    let before = folder.read("in.ndjson");
+    folder.run("run p.stream --sink out=in.ndjson").code(1).stderr_has("this program reads it");
+    assert_eq!(folder.read("in.ndjson"), before, "the input is as it was");
+    folder.write("two.stream", "source rows: { id: int } from file(\"in.ndjson\")\nsink a from rows to file(\"o.json\")\nsink b from rows to file(\"./o.json\")\n");
+    folder.run("run two.stream").code(2).stderr_has("error[E0928]");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_reader_that_goes_away_ends_the_run_quietly() {
+    let folder = Folder::new();
+    folder.write("in.ndjson", "{\"id\":1}\n".repeat(200_000)).write("p.stream", copy("in.ndjson"));
+    for sink in ["", " --sink out=-"] {
+        let ran = folder.shell(&format!("{{ $M run -q p.stream{sink}; echo $? >&2; }} | head -n 2"));
+        assert_eq!((ran.stdout.lines().count(), ran.stderr.as_str()), (2, "0\n"));
+    }
+    let ran = folder.shell("$M explain --list | head -n 1").code(0);
+    assert_eq!((ran.stdout.lines().count(), ran.stderr.as_str()), (1, ""));
+}
