@@ -117,7 +117,7 @@ impl Report {
     pub fn text(&self) -> String {
         let mut out = String::new();
         for s in &self.sources {
-            let _ = write!(out, "{:>14} rows  from {}", thousands(s.rows), s.name);
+            let _ = write!(out, "{} from {}", rows(s.rows), s.name);
             let _ = write!(out, " ({})", bytes(s.bytes));
             if s.late > 0 {
                 let _ = write!(out, ", {} late", thousands(s.late));
@@ -132,15 +132,16 @@ impl Report {
             s.failed.write(&mut out, &format!("failed in {}", s.name));
         }
         for s in &self.sinks {
-            let _ = writeln!(out, "{:>14} rows  to {}", thousands(s.rows), s.name);
+            let _ = writeln!(out, "{} to {}", rows(s.rows), s.name);
         }
         let seconds = self.wall.as_secs_f64();
-        let rows: u64 = self.sources.iter().map(|s| s.rows).sum();
+        let n_rows: u64 = self.sources.iter().map(|s| s.rows).sum();
         let read: u64 = self.sources.iter().map(|s| s.bytes).sum();
         let _ = write!(out, "{:>13.3} s", seconds);
         if seconds > 0.05 {
             let per_second = |n: u64| (n as f64 / seconds) as u64;
-            let _ = write!(out, "     {} rows/s, {}/s", thousands(per_second(rows)), bytes(per_second(read)));
+            let _ =
+                write!(out, "     {} rows/s, {}/s", thousands(per_second(n_rows)), bytes(per_second(read)));
         }
         out.push('\n');
         if let Some(why) = self.stopped {
@@ -181,7 +182,7 @@ impl Failed {
         if self.rows == 0 {
             return;
         }
-        let _ = writeln!(out, "{:>14} rows  {what}", thousands(self.rows));
+        let _ = writeln!(out, "{} {what}", rows(self.rows));
         for e in &self.examples {
             let _ = writeln!(out, "{:>14} ×     {}: {}", thousands(e.rows), e.place, e.reason);
             let _ = writeln!(out, "{:>14}       first: {}", "", shortened(&e.row));
@@ -193,6 +194,11 @@ fn shortened(row: &str) -> String {
     const LIMIT: usize = 160;
     let line: String = row.chars().take(LIMIT).collect();
     if line.len() < row.len() { format!("{line} …") } else { line }
+}
+
+/// The beginning of a line: how many rows it is about.
+fn rows(n: u64) -> String {
+    format!("{:>14} {:<5}", thousands(n), if n == 1 { "row" } else { "rows" })
 }
 
 /// `1234567` as `1,234,567`.

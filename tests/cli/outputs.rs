@@ -75,7 +75,7 @@ fn late_and_failing_rows_are_in_the_report() {
     );
     folder.write("p.stream", "source rows: { n: int, at: timestamp } from file(\"in.ndjson\") time at\nstream s = from rows select div(1, n) as x\nstream w = from rows window tumbling 1m select count() as c\nsink a from s to stdout format json\nsink b from w to stdout format json\n");
     let text = folder.run("run p.stream").code(0).stderr;
-    for part in ["from rows (", "1 late\n", "1 late  left out of w", "1 rows  failed in s", "p.stream:2:"] {
+    for part in ["from rows (", "1 late\n", "1 late  left out of w", "1 row   failed in s", "p.stream:2:"] {
         assert!(text.contains(part), "{part:?} is not in\n{text}");
     }
 }
