@@ -172,7 +172,7 @@ fn divide_exactly(dividend: i128, divisor: u64) -> f64 {
     if dividend < 0 { -quotient } else { quotient }
 }
 
-/// `carry` · 2^126 + `rest`, in units of the decimal's last digit.
+/// `carry` · 2^125 + `rest`, in units of the decimal's last digit.
 struct DecimalSum {
     carry: i64,
     rest: i128,
@@ -273,14 +273,14 @@ mod tests {
     #[test]
     fn decimal_sums_are_exact_beyond_128_bits() {
         let widest = TOO_WIDE as i128 - 1;
-        let half = 1i128 << DECIMAL_CARRY_BITS;
+        let quarter = 1i128 << DECIMAL_CARRY_BITS;
         let sum = |carry, rest| DecimalSum { carry, rest };
         assert_eq!(sum(0, widest).total(), Some(widest));
-        assert_eq!(sum(2, widest - half - half).total(), Some(widest));
-        assert_eq!(sum(-2, half - widest + half).total(), Some(-widest));
-        assert_eq!(sum(2, 0).total(), None);
-        assert_eq!(sum(2, 0).mean(4, 0), Some(half / 2));
-        assert_eq!(sum(-2, 0).mean(4, 0), Some(-half / 2));
+        assert_eq!(sum(2, widest - quarter - quarter).total(), Some(widest));
+        assert_eq!(sum(-2, quarter - widest + quarter).total(), Some(-widest));
+        assert_eq!(sum(4, 0).total(), None);
+        assert_eq!(sum(4, 0).mean(8, 0), Some(quarter / 2));
+        assert_eq!(sum(-4, 0).mean(8, 0), Some(-quarter / 2));
         assert_eq!(sum(0, 5).mean(2, 0), Some(2), "half to even");
         assert_eq!(sum(0, -7).mean(2, 0), Some(-4), "half to even");
         assert_eq!(sum(0, 10).mean(3, 6), Some(3_333_333));

@@ -154,20 +154,13 @@ fn write_wide(words: &mut [u64], number: i128) {
 }
 
 /// What is taken away from a decimal's sum when it grows too great, and counted in the third word.
-pub const DECIMAL_CARRY_BITS: u32 = 126;
+pub const DECIMAL_CARRY_BITS: u32 = 125;
 
-/// Below 2^126, a sum has room for 2^63 terms of 64 bits, or for one of 38 digits.
+/// Below 2^125, a sum has room for 2^63 terms of 64 bits, or for one of 38 digits, which is below 2^127 - 2^125.
 fn add_decimal(accumulator: &mut [u64], x: i128) {
-    let mut sum = read_wide(accumulator).wrapping_add(x);
-    let carry = if sum >= 1 << DECIMAL_CARRY_BITS {
-        1
-    } else if sum <= -(1 << DECIMAL_CARRY_BITS) {
-        -1
-    } else {
-        0
-    };
-    sum -= carry << DECIMAL_CARRY_BITS;
-    write_wide(accumulator, sum);
+    let sum = read_wide(accumulator).wrapping_add(x);
+    let carry = sum / (1 << DECIMAL_CARRY_BITS);
+    write_wide(accumulator, sum - (carry << DECIMAL_CARRY_BITS));
     accumulator[2] = accumulator[2].wrapping_add(carry as u64);
 }
 
