@@ -1,6 +1,8 @@
 //! Window aggregates of any rows, in any batches, by machine code and by the reference engine, agree with
 //! a reference that is a few lines of maps.
 
+mod support;
+
 use millstream_ir::aggregate::AggregateCall;
 use millstream_ir::aggregate::AggregateFunction::{self, *};
 use millstream_ir::batch::{Batch, Origin};
@@ -177,7 +179,11 @@ fn mixed_calls() -> Vec<AggregateCall> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig {
+        cases: support::cases(2_000) as u32,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn any_rows_in_any_batches_give_the_answer_of_the_reference(
