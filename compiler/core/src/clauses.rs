@@ -121,7 +121,16 @@ impl QueryChecker<'_> {
                 self.may_emit = may_emit;
                 self.check_on_error(policy, span);
             }
-            Error => self.rows.known = false,
+            Error => self.check_broken(),
+        }
+    }
+
+    /// A clause that could not be read, which has been reported, may have made any columns, and may have
+    /// been the select that a `group by` waits for.
+    fn check_broken(&mut self) {
+        self.rows.known = false;
+        if let Some(group) = &mut self.group {
+            group.reported = true;
         }
     }
 

@@ -200,3 +200,13 @@ n1 sink a to file                                                 <- n0
 "#);
     assert_snapshot!(replaced("b"), @"`--sink b=…` names no sink of this program");
 }
+
+#[test]
+fn a_broken_select_is_still_the_select_of_its_group() {
+    assert_snapshot!(
+        faults("stream s = from payments window tumbling 5m group by card select card, sum(amount) as t having t > 5"),
+        @r#"
+E0101 `having` expected `,`, the next clause or the next item, found `having`
+"#
+    );
+}
