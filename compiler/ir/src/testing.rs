@@ -118,9 +118,12 @@ impl Generator {
         let columns = types.iter().map(|ty| {
             let nulls = ty.nullable && !self.one_in(3);
             let small = !self.one_in(3);
+            // Long stretches without nulls take another way than words with some.
+            let clustered = self.one_in(2);
             let mut builder = ColumnBuilder::new(ty);
-            for _ in 0..n_rows {
-                let value = if nulls && self.one_in(4) { Value::Null } else { self.value(ty, small) };
+            for row in 0..n_rows {
+                let may_be_null = nulls && (!clustered || row % 1_024 < 100);
+                let value = if may_be_null && self.one_in(4) { Value::Null } else { self.value(ty, small) };
                 builder.push(&value);
             }
             ColumnRef::new(builder.finish())

@@ -5,19 +5,21 @@
 
 /// The fixed words of a frame.
 pub mod header {
-    /// In: how many rows to go through: those of the selection, or of the batch.
+    /// In: where to stop, a place in the selection, or a row of the batch.
     pub const ROWS: usize = 0;
     /// In: the selection, row numbers ascending. Written in place by loops that narrow it.
     pub const SELECTION: usize = 1;
     /// In: where the numbers of failed rows go.
     pub const FAILED: usize = 2;
-    /// Out: how many rows were kept.
+    /// In and out: how many rows were kept.
     pub const N_KEPT: usize = 3;
     /// In and out: how many rows have failed.
     pub const N_FAILED: usize = 4;
     /// Out: not zero when a decimal did not fit 64 bits; nothing else that was written then counts.
     pub const WIDE: usize = 5;
-    pub const LEN: usize = 6;
+    /// In: where to begin.
+    pub const START: usize = 6;
+    pub const LEN: usize = 7;
 }
 
 /// What a word of a frame points to. Columns are numbered as in the plan of the segment.

@@ -3,13 +3,15 @@
 use crate::abi::{Operand, header};
 use crate::memory::Memory;
 use crate::run::CallableLoop;
+use crate::segment::LoopCode;
 use cranelift_jit::JITModule;
 use cranelift_module::FuncId;
 use millstream_ir::batch::Batch;
 use millstream_ir::buffer::{Buffer, Plain};
-use millstream_ir::column::{ColumnData, ColumnRef, Heap, TextColumn};
+use millstream_ir::column::{Bitmap, ColumnData, ColumnRef, Heap, TextColumn};
 use millstream_ir::engine::AccumulateKernel;
 use millstream_ir::types::{Layout, Type};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A module of machine code. Its memory is given back when the last [`Function`] of it is gone,
@@ -97,16 +99,13 @@ pub struct Outcome {
 
 /// A loop to be run over a batch.
 pub struct LoopCall<'a> {
-    pub function: &'a Function,
-    pub operands: &'a [Operand],
-    /// The first of the common heaps.
-    pub literals: &'a Heap,
+    pub code: &'a CallableLoop,
+    /// Whether it goes over the rows of a selection.
+    pub selected: bool,
     pub batch: &'a Batch,
     pub memory: &'a mut Memory,
     /// By number; those that the loop writes are there.
     pub outputs: &'a mut [Option<Output>],
-    /// Which outputs the loop tells the nulls of.
-    pub output_nulls: &'a [bool],
     /// How many rows are in the selection, or in the batch if there is none.
     pub rows: usize,
     /// Whether the loop drops rows.
@@ -117,25 +116,77 @@ pub struct LoopCall<'a> {
 impl LoopCall<'_> {
     /// Runs the loop; `frame` is only reused memory. None if a column is not there or too short:
     /// then nothing has been run.
-    pub fn run(self, frame: &mut Vec<u64>) -> Option<Outcome> {
+    ///
+    /// Where some of the rows have nulls and no row was dropped before, each stretch of 64-row words
+    /// is gone through by the variant that is made for it.
+    pub fn run(mut self, frame: &mut Vec<u64>) -> Option<Outcome> {
         let n = self.batch.n_rows;
         if self.rows > n || self.n_failed + self.rows > n {
             return None;
         }
         self.memory.prepare(n);
-        for (output, nulls) in self.outputs.iter_mut().zip(self.output_nulls) {
+        let (function, code) = self.code.choose(&self.batch.columns);
+        for (output, nulls) in self.outputs.iter_mut().zip(&code.output_nulls) {
             if let (Some(output), true) = (output, *nulls) {
-                output.nulls.reserve(n);
+                output.nulls.resize(n, 0);
             }
         }
+        let heaps = self.fill(code, frame)?;
+        let mut outcome = Outcome { n_kept: 0, n_failed: self.n_failed, wide: false, heaps };
+        let takes_turns = self.code.takes_turns && !self.selected;
+        let bitmaps = if takes_turns { self.code.bitmaps(&self.batch.columns) } else { vec![] };
+        if bitmaps.is_empty() {
+            outcome.go_through(function, frame, 0..self.rows);
+        } else {
+            let (faster, code) = &self.code.without_nulls;
+            let mut faster_frame = vec![];
+            self.fill(code, &mut faster_frame)?;
+            for (stretch, has_nulls) in stretches(&bitmaps, n) {
+                if has_nulls {
+                    outcome.go_through(function, frame, stretch);
+                } else {
+                    if self.narrows {
+                        self.not_null(outcome.n_kept);
+                    }
+                    outcome.go_through(faster, &mut faster_frame, stretch);
+                }
+            }
+        }
+        if !self.narrows {
+            outcome.n_kept = self.rows;
+        }
+        for (output, nulls) in self.outputs.iter_mut().zip(&code.output_nulls) {
+            if let Some(output) = output {
+                // SAFETY: the last loop has written every output for each of the rows that it kept, and
+                // `nulls`, where it is used, was as long before; there was room for `n` of them.
+                unsafe {
+                    set_len(&mut output.data, outcome.n_kept);
+                    output.nulls.set_len(if *nulls { outcome.n_kept } else { 0 });
+                }
+            }
+        }
+        Some(outcome)
+    }
+
+    /// A row that was not kept may have left its nulls at the place of the next, where code that knows
+    /// of no nulls does not write any.
+    fn not_null(&mut self, place: usize) {
+        for output in self.outputs.iter_mut().flatten() {
+            if let Some(null) = output.nulls.get_mut(place) {
+                *null = 0;
+            }
+        }
+    }
+
+    /// Fills the frame for a variant; gives the common heaps of its strings.
+    fn fill(&mut self, code: &LoopCode, frame: &mut Vec<u64>) -> Option<Vec<Heap>> {
+        let n = self.batch.n_rows;
         frame.clear();
         frame.resize(header::LEN, 0);
-        frame[header::ROWS] = self.rows as u64;
         frame[header::SELECTION] = self.memory.selection.as_mut_ptr() as u64;
         frame[header::FAILED] = self.memory.failed.as_mut_ptr() as u64;
-        frame[header::N_FAILED] = self.n_failed as u64;
-        let mut heaps = vec![self.literals.clone()];
-        for operand in self.operands {
+        let mut heaps = vec![code.literals.clone()];
+        for operand in &code.operands {
             let word = match operand {
                 Operand::FirstHeap(number) => {
                     let data = match self.memory.columns.get(*number)? {
@@ -169,29 +220,55 @@ impl LoopCall<'_> {
             };
             frame.push(word);
         }
-        // What the code relies on: columns of at least `n` elements, which the functions below have seen
+        Some(heaps)
+    }
+}
+
+impl Outcome {
+    /// Runs a variant over these places, behind what has been kept and has failed.
+    fn go_through(&mut self, function: &Function, frame: &mut [u64], places: Range<usize>) {
+        frame[header::START] = places.start as u64;
+        frame[header::ROWS] = places.end as u64;
+        frame[header::N_KEPT] = self.n_kept as u64;
+        frame[header::N_FAILED] = self.n_failed as u64;
+        // What the code relies on: columns of at least `n` elements, which `LoopCall::fill` has seen
         // to; row numbers below `n` in the selection, `rows` of them, which earlier loops of this batch
         // have written; room for `n` elements in all that it writes, and for one more behind the failed
-        // rows, which a buffer's padding has. Nothing else borrows `memory` and `outputs`.
-        (self.function.address)(frame.as_mut_ptr());
-        let outcome = Outcome {
-            n_kept: if self.narrows { frame[header::N_KEPT] as usize } else { self.rows },
-            n_failed: frame[header::N_FAILED] as usize,
-            wide: frame[header::WIDE] != 0,
-            heaps,
-        };
-        for (output, nulls) in self.outputs.iter_mut().zip(self.output_nulls) {
-            if let Some(output) = output {
-                // SAFETY: the last loop has written every output for each of the rows that it kept, and
-                // the nulls of those that `output_nulls` names; there was room for `n` of them.
-                unsafe {
-                    set_len(&mut output.data, outcome.n_kept);
-                    output.nulls.set_len(if *nulls { outcome.n_kept } else { 0 });
-                }
-            }
-        }
-        Some(outcome)
+        // rows, which a buffer's padding has. Nothing else borrows the memory and the outputs.
+        (function.address)(frame.as_mut_ptr());
+        self.n_kept = frame[header::N_KEPT] as usize;
+        self.n_failed = frame[header::N_FAILED] as usize;
+        self.wide |= frame[header::WIDE] != 0;
     }
+}
+
+/// From how many words without nulls on it pays to change the variant: each call loads its pointers anew.
+const LEAST_WORDS: usize = 8;
+
+/// Cuts `n` rows into stretches with nulls here and there, and stretches of at least [`LEAST_WORDS`] words
+/// without any.
+fn stretches(bitmaps: &[&Bitmap], n: usize) -> Vec<(Range<usize>, bool)> {
+    let mut all: Vec<(Range<usize>, bool)> = vec![];
+    let n_words = n.div_ceil(64);
+    let has_nulls = |word: usize| {
+        let rows = u64::MAX >> (64 - (n - word * 64).min(64));
+        bitmaps.iter().any(|b| b.words.get(word).is_none_or(|valid| valid & rows != rows))
+    };
+    let mut word = 0;
+    while word < n_words {
+        let begin = word;
+        word += (begin..n_words).take_while(|w| !has_nulls(*w)).count();
+        let free = word - begin >= LEAST_WORDS;
+        if !free {
+            word = (word + 1).min(n_words);
+        }
+        let rows = begin * 64..n.min(word * 64);
+        match all.last_mut() {
+            Some((stretch, true)) if !free => stretch.end = rows.end,
+            _ => all.push((rows, !free)),
+        }
+    }
+    all
 }
 
 /// Updates the accumulators of a window-aggregate node.

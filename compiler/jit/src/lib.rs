@@ -138,10 +138,11 @@ impl UnfinishedSegment {
 impl LoopVariants {
     fn finish(self, code: &Arc<Code>) -> Option<CallableLoop> {
         let callable = |c: LoopCode| Some((code.function(c.function)?, c));
+        let takes_turns = self.with_nulls.as_ref().is_some_and(|c| c.agrees_with(&self.without_nulls));
         let with_nulls = match self.with_nulls {
             Some(code) => Some(callable(code)?),
             None => None,
         };
-        Some(CallableLoop { without_nulls: callable(self.without_nulls)?, with_nulls })
+        Some(CallableLoop { without_nulls: callable(self.without_nulls)?, with_nulls, takes_turns })
     }
 }

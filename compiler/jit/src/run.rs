@@ -7,7 +7,7 @@ use crate::memory::{Memory, validity};
 use crate::plan::{ColumnSource, Plan, PlannedOutput, PlannedStep, Stage};
 use crate::segment::LoopCode;
 use millstream_ir::batch::{Batch, gather_late};
-use millstream_ir::column::{Column, ColumnBuilder, ColumnData, ColumnRef, Heap};
+use millstream_ir::column::{Bitmap, Column, ColumnBuilder, ColumnData, ColumnRef, Heap};
 use millstream_ir::engine::{SegmentKernel, SegmentOutput};
 use millstream_ir::segment::Segment;
 use std::sync::Arc;
@@ -21,6 +21,8 @@ pub struct CompiledSegment {
 }
 
 pub struct CallableLoop {
+    /// Whether the variants can take turns in one batch.
+    pub takes_turns: bool,
     pub without_nulls: (Function, LoopCode),
     pub with_nulls: Option<(Function, LoopCode)>,
 }
@@ -50,7 +52,7 @@ impl SegmentRunner {
         for (stage, callable) in plan.stages.iter().zip(&compiled.loops) {
             match (stage, callable) {
                 (Stage::Loop(of), Some(callable)) => {
-                    let (function, code) = callable.choose(&batch.columns);
+                    let (_, code) = callable.choose(&batch.columns);
                     let is_wide = |c: &usize| matches!(batch.columns[*c].data, ColumnData::I128(_));
                     if code.narrow.iter().any(is_wide) {
                         return None;
@@ -62,13 +64,11 @@ impl SegmentRunner {
                         }
                     }
                     let call = LoopCall {
-                        function,
-                        operands: &code.operands,
-                        literals: &code.literals,
+                        code: callable,
+                        selected: of.selected,
                         batch,
                         memory,
                         outputs: written,
-                        output_nulls: &code.output_nulls,
                         rows,
                         narrows: of.narrows,
                         n_failed,
@@ -208,11 +208,19 @@ impl SegmentKernel for SegmentRunner {
 impl CallableLoop {
     /// The code for a batch of these columns.
     pub fn choose(&self, columns: &[ColumnRef]) -> &(Function, LoopCode) {
-        let Some(with_nulls) = &self.with_nulls else { return &self.without_nulls };
-        let has_nulls = |operand: &Operand| match operand {
-            Operand::Validity(number) => columns.get(*number).is_some_and(|c| c.validity.is_some()),
-            _ => false,
+        match &self.with_nulls {
+            Some(with_nulls) if !self.bitmaps(columns).is_empty() => with_nulls,
+            _ => &self.without_nulls,
+        }
+    }
+
+    /// The validity of the columns that it reads, of those in which something is null.
+    pub fn bitmaps<'c>(&self, columns: &'c [ColumnRef]) -> Vec<&'c Bitmap> {
+        let operands = self.with_nulls.iter().flat_map(|(_, code)| &code.operands);
+        let bitmap = |operand: &Operand| match operand {
+            Operand::Validity(number) => columns.get(*number)?.validity.as_ref(),
+            _ => None,
         };
-        if with_nulls.1.operands.iter().any(has_nulls) { with_nulls } else { &self.without_nulls }
+        operands.filter_map(bitmap).collect()
     }
 }

@@ -24,11 +24,21 @@ pub struct LoopCode {
     pub output_nulls: Vec<bool>,
 }
 
-/// The code of a loop for batches in which the input columns that it reads have no nulls, and for those
-/// in which some have; the same where their types exclude nulls.
+/// The code of a loop for rows in which the input columns that it reads have no nulls, and for those in
+/// which some may have; the same where their types exclude nulls.
 pub struct LoopVariants {
     pub without_nulls: LoopCode,
     pub with_nulls: Option<LoopCode>,
+}
+
+impl LoopCode {
+    /// Whether two variants can take turns in one batch: strings that they write point into the same heaps.
+    pub fn agrees_with(&self, other: &LoopCode) -> bool {
+        let heaps = |code: &LoopCode| -> Vec<Operand> {
+            code.operands.iter().filter(|o| matches!(o, Operand::FirstHeap(_))).copied().collect()
+        };
+        self.literals[..] == other.literals[..] && heaps(self) == heaps(other)
+    }
 }
 
 pub fn compile_loop(
@@ -77,16 +87,14 @@ fn lower_loop(lowering: &mut Lowering, plan: &Plan, stage: usize, of: &Loop) -> 
         }
     }
     let rows = lowering.header(header::ROWS);
-    let zero = lowering.word(0);
-    let n_failed = lowering.builder.ins().load(
-        types::I64,
-        MemFlagsData::trusted(),
-        lowering.frame,
-        header::N_FAILED as i32 * 8,
-    );
+    let start = lowering.header(header::START);
+    let [n_kept, n_failed] = [header::N_KEPT, header::N_FAILED].map(|word| {
+        let flags = MemFlagsData::trusted();
+        lowering.builder.ins().load(types::I64, flags, lowering.frame, word as i32 * 8)
+    });
     let never = lowering.builder.ins().iconst(types::I8, 0);
-    let any = lowering.builder.ins().icmp_imm_s(IntCC::NotEqual, rows, 0);
-    branch(lowering, any, body, exit, [zero, zero, n_failed, never]);
+    let any = lowering.builder.ins().icmp(IntCC::UnsignedLessThan, start, rows);
+    branch(lowering, any, body, exit, [start, n_kept, n_failed, never]);
 
     lowering.builder.switch_to_block(body);
     let [place, kept, failed, wide] = parameters(lowering, body);
