@@ -121,16 +121,16 @@ fn reference_aggregate(call: &AggregateCall, rows: &[&[Value]]) -> Option<Value>
     let all: Vec<Value> = rows.map(|row| row[*argument].clone()).collect();
     let some: Vec<Value> = all.iter().filter(|value| !value.is_null()).cloned().collect();
     let placed = if call.ignore_null { &some } else { &all };
-    let distinct = || {
+    let distinct = |of: &[Value]| {
         let mut seen = BTreeSet::new();
-        some.iter().filter(|value| seen.insert((*value).clone())).cloned().collect::<Vec<Value>>()
+        of.iter().filter(|value| seen.insert((*value).clone())).cloned().collect::<Vec<Value>>()
     };
     let null = |value: Option<&Value>| Some(value.cloned().unwrap_or(Value::Null));
     match call.function {
         AggregateFunction::Count => Some(Value::Int(some.len() as i64)),
-        AggregateFunction::CountDistinct => Some(Value::Int(distinct().len() as i64)),
+        AggregateFunction::CountDistinct => Some(Value::Int(distinct(&some).len() as i64)),
         AggregateFunction::Collect => Some(Value::List(placed.as_slice().into())),
-        AggregateFunction::CollectDistinct => Some(Value::List(distinct().into())),
+        AggregateFunction::CollectDistinct => Some(Value::List(distinct(placed).into())),
         AggregateFunction::First => null(placed.first()),
         AggregateFunction::Last => null(placed.last()),
         AggregateFunction::Minimum => null(some.iter().min()),

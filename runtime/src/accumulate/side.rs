@@ -78,7 +78,7 @@ impl SideStates {
 
     /// `first`, `last` and `collect` take nulls, unless told otherwise.
     pub fn skips_nulls(&self, call: &AggregateCall) -> bool {
-        call.ignore_null || !matches!(self.kind, Kind::Edge(_) | Kind::Collect)
+        call.ignore_null || !matches!(self.kind, Kind::Edge(_) | Kind::Collect | Kind::CollectDistinct)
     }
 
     /// The state that a slot's word stands for, made at its first use.

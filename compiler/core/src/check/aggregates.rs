@@ -278,8 +278,7 @@ impl Checker<'_> {
                 }
                 _ => Type::FLOAT,
             },
-            Collect => Type::list(ty.or_null(argument.ty.nullable && !ignore_null)),
-            CollectDistinct => Type::list(ty),
+            Collect | CollectDistinct => Type::list(ty.or_null(argument.ty.nullable && !ignore_null)),
             _ => ty,
         })
     }

@@ -199,9 +199,7 @@ impl Checker<'_> {
         };
         use TypeKind::*;
         let (left, right, ty) = match (&left.ty.kind, &right.ty.kind) {
-            (Int, Int) if ir_op == BinaryOp::Divide => {
-                (cast(left, &Type::FLOAT), cast(right, &Type::FLOAT), Type::FLOAT)
-            }
+            (Int, Int) if ir_op == BinaryOp::Divide => (left, right, Type::FLOAT),
             (Int, Int) => (left, right, Type::INT),
             (Float, Float) => (left, right, Type::FLOAT),
             (Float, Int) => (left, cast(right, &Type::FLOAT), Type::FLOAT),

@@ -37,6 +37,7 @@ pub fn binary(
                 Subtract => a.checked_sub(*b),
                 Multiply => a.checked_mul(*b),
                 Remainder | Divide if *b == 0 => return Err(DIVISION_BY_ZERO.to_string()),
+                Divide if result.kind == TypeKind::Float => return Ok(float(*a as f64 / *b as f64)),
                 Remainder => Some(a.wrapping_rem(*b)),
                 Divide => a.checked_div(*b),
                 _ => None,

@@ -78,6 +78,11 @@ impl Lowering<'_, '_> {
                         self.divide_decimals((x, &a.ty), (y, b), ty, null, error)
                     }
                     _ if ty.kind == TypeKind::Float => {
+                        // Of ints, a zero divisor fails; of durations, the quotient is what floats make of it.
+                        let checked = a.ty.kind == TypeKind::Int && !is_nonzero(b);
+                        let zero = checked.then(|| self.builder.ins().icmp_imm_s(IntCC::Equal, y, 0));
+                        let zero = self.and_not(zero, null);
+                        let error = self.or(error, zero);
                         let x = self.builder.ins().fcvt_from_sint(types::F64, x);
                         let y = self.builder.ins().fcvt_from_sint(types::F64, y);
                         let value = self.builder.ins().fdiv(x, y);

@@ -124,7 +124,8 @@ pub fn can_fail(expr: &Expr, column_fails: &impl Fn(usize) -> bool) -> bool {
         ExprKind::Unary(_, a) => a.ty.layout() == Layout::I64,
         ExprKind::Binary(op, a, b) => match (op, a.ty.layout()) {
             (Add | Subtract | Multiply, Layout::I64) => true,
-            (Divide, Layout::I64 | Layout::Decimal) => expr.ty.layout() != Layout::F64 && !is_nonzero(b),
+            (Divide, Layout::I64) if b.ty.kind == TypeKind::Duration => false,
+            (Divide, Layout::I64 | Layout::Decimal) => !is_nonzero(b),
             (Remainder, Layout::I64 | Layout::Decimal) => !is_nonzero(b),
             _ => false,
         },
