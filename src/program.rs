@@ -50,7 +50,7 @@ impl Program {
         debug_assert!(own.is_empty(), "the standard library parses");
         let environment = |name: &str| std::env::var(name).ok();
         let options = CompileOptions {
-            params: params(bindings),
+            params: from_environment(),
             overrides: overrides(bindings),
             environment: Some(&environment),
         };
@@ -65,6 +65,17 @@ pub struct Compiled {
     pub compilation: Compilation,
 }
 
+impl Compiled {
+    /// None if nothing is wrong.
+    pub fn wrong(&self) -> Option<u8> {
+        match self.compilation.has_errors() {
+            true if self.compilation.command_line_is_wrong() => Some(WRONG_USAGE),
+            true => Some(WRONG_PROGRAM),
+            false => None,
+        }
+    }
+}
+
 /// Reads a file that `use` names, relative to the file that uses it.
 fn load(user: &str, path: &str) -> Result<SourceText, String> {
     let full = Path::new(user).parent().map_or_else(|| PathBuf::from(path), |folder| folder.join(path));
@@ -72,13 +83,13 @@ fn load(user: &str, path: &str) -> Result<SourceText, String> {
     read_text(&full, &name).map(|text| SourceText { name, text }).map_err(|problem| problem.message)
 }
 
-/// Values from the environment, `MILLSTREAM_NAME`, and above them those of the command line.
-fn params(bindings: &Bindings) -> GivenValues {
-    let from_environment = std::env::vars().filter_map(|(name, value)| {
+/// The values of the variables `MILLSTREAM_NAME`.
+fn from_environment() -> GivenValues {
+    let named = |(name, value): (String, String)| {
         let name = name.strip_prefix("MILLSTREAM_")?.to_lowercase();
         Some((name, value))
-    });
-    from_environment.chain(bindings.set.iter().cloned()).collect()
+    };
+    std::env::vars().filter_map(named).collect()
 }
 
 /// Paths on the command line are relative to where it was typed, not to the program.
@@ -89,7 +100,8 @@ fn overrides(bindings: &Bindings) -> Overrides {
         (name.clone(), full.map_or_else(|| path.clone(), |p| p.display().to_string()))
     };
     let all = |list: &[(String, String)]| -> BTreeMap<String, String> { list.iter().map(absolute).collect() };
-    Overrides { sources: all(&bindings.source), sinks: all(&bindings.sink) }
+    let params = bindings.set.iter().cloned().collect();
+    Overrides { params, sources: all(&bindings.source), sinks: all(&bindings.sink) }
 }
 
 /// More than any program: what is longer is data, or has no end, as `/dev/zero`.

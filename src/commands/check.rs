@@ -1,8 +1,8 @@
 //! `millstream check`: all that is wrong with programs.
 
 use crate::cli::{Check, Face};
-use crate::program::{Program, has_errors};
-use crate::{FINE, WRONG_PROGRAM, terminal};
+use crate::program::Program;
+use crate::{FINE, terminal};
 use millstream_base::{Diagnostic, SourceMap, render};
 
 pub fn check(arguments: Check) -> u8 {
@@ -13,7 +13,7 @@ pub fn check(arguments: Check) -> u8 {
                 let compiled = program.compile(&arguments.bindings);
                 let found = &compiled.compilation.diagnostics;
                 let shown = show(&compiled.files, found, arguments.format);
-                if has_errors(found) { WRONG_PROGRAM } else { shown }
+                compiled.wrong().unwrap_or(shown)
             }
             Err(problem) => problem.tell(),
         };

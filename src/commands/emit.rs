@@ -19,7 +19,7 @@ pub fn emit(arguments: Emit) -> u8 {
     let compiled = program.compile(&arguments.bindings);
     let compilation = &compiled.compilation;
     show(&compiled.files, &compilation.diagnostics);
-    let Some(flow) = &compilation.flow else { return WRONG_PROGRAM };
+    let Some(flow) = &compilation.flow else { return compiled.wrong().unwrap_or(WRONG_PROGRAM) };
     match arguments.layer {
         Layer::Hir => terminal::out(&compilation.program),
         Layer::Plan if arguments.opt => {

@@ -1,9 +1,9 @@
 //! `millstream explain`: a program in plain words, or what an error code means.
 
 use crate::cli::Explain;
-use crate::program::{Program, has_errors, show};
+use crate::program::{Program, show};
 use crate::terminal;
-use crate::{FINE, WRONG_PROGRAM, WRONG_USAGE};
+use crate::{FINE, WRONG_USAGE};
 use millstream_base::explain as codes;
 use std::path::Path;
 
@@ -33,8 +33,8 @@ pub fn explain(arguments: Explain) -> u8 {
     };
     let compiled = program.compile(&arguments.bindings);
     show(&compiled.files, &compiled.compilation.diagnostics);
-    if has_errors(&compiled.compilation.diagnostics) {
-        return WRONG_PROGRAM;
+    if let Some(code) = compiled.wrong() {
+        return code;
     }
     let compilation = &compiled.compilation;
     match &compilation.flow {

@@ -34,7 +34,7 @@ pub fn run(arguments: Run) -> u8 {
     let base = program.base.clone();
     let compiled = program.compile(&arguments.bindings);
     show(&compiled.files, &compiled.compilation.diagnostics);
-    let Some(flow) = &compiled.compilation.flow else { return WRONG_PROGRAM };
+    let Some(flow) = &compiled.compilation.flow else { return compiled.wrong().unwrap_or(WRONG_PROGRAM) };
     let running = Running { arguments: &arguments, files: &compiled.files, flow, base, until };
     running.run()
 }

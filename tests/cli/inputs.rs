@@ -71,8 +71,11 @@ fn what_the_command_line_puts_in_place_keeps_type_time_and_errors() {
     assert_eq!(ran.stdout, "");
     assert_eq!(folder.read("out.json"), "{\"id\":1}\n{\"id\":2}\n");
     assert!(folder.read("bad.json").contains("day/a.csv record 2"), "{}", folder.read("bad.json"));
-    folder.run("run p.stream --source row=x").code(2).stderr_has("did you mean `--source rows=…`?");
-    folder.run("run p.stream --sink ot=x").code(2).stderr_has("did you mean `--sink out=…`?");
+    folder.run("run p.stream --source row=x").code(64).stderr_has("did you mean `--source rows=…`?");
+    folder.run("run p.stream --sink ot=x").code(64).stderr_has("did you mean `--sink out=…`?");
+    for command in ["check", "explain", "emit plan"] {
+        folder.run(&format!("{command} p.stream --sink ot=x")).code(64).stderr_has("command line:1:8");
+    }
     folder.run("run p.stream --source rows").code(64).stderr_has("expected NAME=VALUE");
 }
 
@@ -88,6 +91,10 @@ fn parameters_come_from_the_command_line_the_environment_and_the_program() {
     let both = folder.run_in("run -q p.stream --set least=1", "", &[("MILLSTREAM_LEAST", "2")]);
     assert_eq!(both.code(0).stdout, "1\n2\n3\n");
     folder.run("run p.stream --set least=many").code(2).stderr_has("error[E0214]");
+    let misspelt = folder.run("run p.stream --set lest=5").code(64).stderr_has("error[E0926]");
+    misspelt.stderr_has("did you mean `--set least=…`?").stderr_has("--set lest=…");
+    // The environment is not the program's alone.
+    assert_eq!(folder.run_in("run -q p.stream", "", &[("MILLSTREAM_LEST", "2")]).code(0).stdout, "3\n");
     folder.write("q.stream", "param least: int\nsource rows: { id: int } from file(\"in.ndjson\")\nstream s = from rows where id >= least\n");
     folder.run("run q.stream").code(2).stderr_has("set MILLSTREAM_LEAST");
 }

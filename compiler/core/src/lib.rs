@@ -27,13 +27,14 @@ pub use resolve::{GivenValues, Library, Loader, SourceText};
 use connectors::Options;
 use millstream_base::{Diagnostic, Diagnostics, FileId, Severity, SourceMap};
 use millstream_ir::flow::Flow;
+use program::CommandLine;
 
 /// What comes from outside of the program's text.
 #[derive(Default)]
 pub struct CompileOptions<'o> {
-    /// Values of parameters, by name.
+    /// Values of parameters from the environment, by name; one need not be a parameter of the program.
     pub params: GivenValues,
-    /// `--source NAME=PATH` and `--sink NAME=PATH`.
+    /// What the command line says.
     pub overrides: Overrides,
     /// For `env("NAME")`; without it every variable counts as set.
     pub environment: Environment<'o>,
@@ -49,6 +50,8 @@ pub struct Compilation {
     pub trace: Trace,
     /// None if the program has errors.
     pub flow: Option<Flow>,
+    /// The command line as a file, if it says anything.
+    pub command_line: Option<FileId>,
     /// By place, each once.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -56,6 +59,12 @@ pub struct Compilation {
 impl Compilation {
     pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(|d| d.severity != Severity::Warning)
+    }
+
+    /// Whether something is wrong with the command line, and so perhaps nothing with the program.
+    pub fn command_line_is_wrong(&self) -> bool {
+        let in_it = |d: &Diagnostic| Some(d.primary.span.file) == self.command_line;
+        self.diagnostics.iter().any(|d| d.severity != Severity::Warning && in_it(d))
     }
 }
 
@@ -69,9 +78,12 @@ pub fn compile(
 ) -> Compilation {
     let mut diagnostics = Diagnostics::default();
     let files = resolve::parse_files(sources, main, load, &mut diagnostics);
-    let names = resolve::resolve(&files, library, &options.params, &mut diagnostics);
+    let command_line = CommandLine::new(&options.overrides, sources);
+    let mut given = options.params.clone();
+    given.extend(options.overrides.params.clone());
+    let names = resolve::resolve(&files, library, &given, &mut diagnostics);
     let connectors = Options::new(library, options.environment, &mut diagnostics);
-    let program = program::check_program(&names, &connectors, &options.overrides, main, &mut diagnostics);
+    let program = program::check_program(&names, &connectors, &command_line, main, &mut diagnostics);
     let has_errors = diagnostics.has_errors();
     let mut compilation = Compilation {
         program,
@@ -79,6 +91,7 @@ pub fn compile(
         optimized: Plan::default(),
         trace: Trace::default(),
         flow: None,
+        command_line: command_line.file,
         diagnostics: diagnostics.into_sorted(),
     };
     if !has_errors {

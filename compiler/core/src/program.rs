@@ -1,9 +1,13 @@
 //! Checks whole programs: sources, then streams in the order in which they read each other, then sinks
 //! and tests.
 
+mod command_line;
 mod sink;
 mod source;
 mod test;
+
+pub use command_line::Overrides;
+pub(crate) use command_line::{CommandLine, Flag};
 
 use crate::clauses::{Known, Surroundings, check_query};
 use crate::connectors::Options;
@@ -11,20 +15,12 @@ use crate::errors::not_yet;
 use crate::hir::{Input, InputId, Program, Stream};
 use crate::names::{InputKind, Names};
 use millstream_base::{Diagnostics, FileId};
-use std::collections::BTreeMap;
-
-/// What the command line puts in the place of declared connectors: paths, or `-`, by name.
-#[derive(Clone, Debug, Default)]
-pub struct Overrides {
-    pub sources: BTreeMap<String, String>,
-    pub sinks: BTreeMap<String, String>,
-}
 
 /// The typed tree of a program. What is wrong is reported and left out.
 pub(crate) fn check_program(
     names: &Names,
     options: &Options,
-    overrides: &Overrides,
+    command_line: &CommandLine,
     main: FileId,
     diagnostics: &mut Diagnostics,
 ) -> Program {
@@ -34,7 +30,7 @@ pub(crate) fn check_program(
         let around = Surroundings { names, options, file: input.file, inputs: &inputs };
         match &input.kind {
             InputKind::Source { source, row } => {
-                let path = overrides.sources.get(&source.name.text).map(String::as_str);
+                let path = command_line.source(&source.name.text);
                 let checked = source::check_source(around, input, source, row, path, ordinal, diagnostics);
                 ordinal += 1;
                 inputs[number] = checked.map_or(Known::Unknown, |s| Known::Input(Input::Source(s)));
@@ -67,8 +63,7 @@ pub(crate) fn check_program(
             InputKind::Source { .. } => {}
         }
     }
-    let sinks = sink::check_sinks(names, options, &inputs, overrides, main, diagnostics);
-    source::check_overrides(names, overrides, main, diagnostics);
+    let sinks = sink::check_sinks(names, options, &inputs, command_line, main, diagnostics);
     let tests = names
         .tests
         .iter()

@@ -1,6 +1,7 @@
 //! E092x: connectors, formats, their options, and what the command line puts in their place.
 
 use super::alternatives;
+use crate::program::Flag;
 use millstream_base::codes::*;
 use millstream_base::{Diagnostic, Span};
 
@@ -64,18 +65,18 @@ pub fn no_connector(span: Span, source: &str) -> Diagnostic {
         .help("add `from file(\"…\")`")
 }
 
-/// An option of the command line that names nothing in the program. It has no place in the text.
-pub fn unknown_override<'n>(
-    main: Span,
-    flag: &str,
+/// An option of the command line that names nothing in the program.
+pub(crate) fn unknown_override(
+    place: Span,
+    flag: Flag,
     name: &str,
     nearest: Option<&str>,
-    known: impl IntoIterator<Item = &'n str>,
+    known: &[&str],
 ) -> Diagnostic {
-    let what = if flag == "--sink" { "sink" } else { "source" };
-    let fault = Diagnostic::new(E0926, main, format!("`{flag} {name}=…` names no {what} of this program"))
-        .label("this program");
-    let known = alternatives(known).replace(" or ", " and ");
+    let (flag, what) = (flag.text(), flag.what());
+    let fault = Diagnostic::new(E0926, place, format!("`{flag} {name}=…` names no {what} of this program"))
+        .label(format!("no such {what}"));
+    let known = alternatives(known.iter().copied()).replace(" or ", " and ");
     let fault = if known.is_empty() {
         fault.note(format!("it has no {what}"))
     } else {

@@ -1,13 +1,13 @@
 //! `sink` items, and the sink that a program without any gets.
 
-use super::Overrides;
+use super::CommandLine;
 use super::source::replaced_format;
 use crate::clauses::{Known, Surroundings, check_reference};
 use crate::connectors::{Options, Role};
 use crate::errors::connectors as errors;
 use crate::hir::{InputId, Rows, Side, Sink};
 use crate::names::{InputKind, Names};
-use millstream_base::{Diagnostics, FileId, Span, did_you_mean};
+use millstream_base::{Diagnostics, FileId, Span};
 use millstream_ir::flow::{ConnectorSpec, OnError, SinkSpec};
 use millstream_ir::value::Value;
 use millstream_syntax::ast;
@@ -19,14 +19,14 @@ pub(super) fn check_sinks(
     names: &Names,
     options: &Options,
     inputs: &[Known],
-    overrides: &Overrides,
+    command_line: &CommandLine,
     main: FileId,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Sink> {
     let mut sinks: Vec<Sink> = vec![];
     for found in &names.sinks {
         let around = Surroundings { names, options, file: found.file, inputs };
-        let path = overrides.sinks.get(&found.sink.name.text).map(String::as_str);
+        let path = command_line.sink(&found.sink.name.text);
         let Some(mut sink) = check_sink(around, found.sink, path, diagnostics) else { continue };
         sink.doc = found.doc.map(str::to_string);
         sink.span = found.span;
@@ -37,17 +37,12 @@ pub(super) fn check_sinks(
     }
     if names.sinks.is_empty() {
         let around = Surroundings { names, options, file: main, inputs };
-        sinks.extend(default_sink(around, overrides));
+        sinks.extend(default_sink(around, command_line));
     }
     let written = names.sinks.iter().map(|s| s.sink.name.text.as_str());
     let printed = sinks.iter().filter(|_| names.sinks.is_empty()).map(|s| &*s.name);
     let replaceable: Vec<&str> = written.chain(printed).collect();
-    for name in overrides.sinks.keys().filter(|n| !replaceable.contains(&n.as_str())) {
-        let nearest = did_you_mean(name, replaceable.iter().copied());
-        let span = Span::new(main, 0, 0);
-        let known = replaceable.iter().copied();
-        diagnostics.push(errors::unknown_override(span, "--sink", name, nearest, known));
-    }
+    command_line.check(names, &replaceable, diagnostics);
     sinks
 }
 
@@ -103,7 +98,7 @@ fn file_path(sink: &Sink) -> Option<&str> {
 }
 
 /// A program without sinks prints its last stream that nothing else reads; this sink has the stream's name.
-fn default_sink(around: Surroundings, overrides: &Overrides) -> Option<Sink> {
+fn default_sink(around: Surroundings, command_line: &CommandLine) -> Option<Sink> {
     let mut read: BTreeSet<usize> = BTreeSet::new();
     for known in around.inputs {
         if let Known::Input(crate::hir::Input::Stream(stream)) = known {
@@ -117,7 +112,7 @@ fn default_sink(around: Surroundings, overrides: &Overrides) -> Option<Sink> {
     let (number, input) = last?;
     let name: Arc<str> = input.name.text.as_str().into();
     let span = input.name.span;
-    let (connector, format) = match overrides.sinks.get(&*name) {
+    let (connector, format) = match command_line.sink(&name) {
         Some(path) => {
             (around.options.file(path, Role::Sink, span), replaced_format(around, path, None, Role::Sink))
         }

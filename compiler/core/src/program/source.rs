@@ -1,13 +1,12 @@
 //! `source` and `table` items.
 
-use super::Overrides;
 use crate::check::Checker;
 use crate::clauses::{Surroundings, check_query};
 use crate::connectors::Role;
 use crate::errors::{clauses as clause_errors, connectors as errors, not_yet};
 use crate::hir::Source;
-use crate::names::{Input, InputKind, Names, RowType};
-use millstream_base::{Diagnostic, Diagnostics, FileId, Span, did_you_mean};
+use crate::names::{Input, RowType};
+use millstream_base::{Diagnostic, Diagnostics, Span, did_you_mean};
 use millstream_ir::flow::{Column, ConnectorSpec, FormatSpec, OnError, Schema, TimeSpec};
 use millstream_ir::types::{Type, TypeKind};
 use millstream_syntax::ast;
@@ -204,20 +203,4 @@ pub(super) fn check_kept_table(around: Surroundings, table: &ast::Table, diagnos
     let ast::TableKind::Kept { query, .. } = &table.kind else { return };
     super::table_not_yet(&table.name, diagnostics);
     check_query(around, query, diagnostics);
-}
-
-/// Reports sources that the command line names and the program does not have.
-pub(super) fn check_overrides(
-    names: &Names,
-    overrides: &Overrides,
-    main: FileId,
-    diagnostics: &mut Diagnostics,
-) {
-    let span = Span::new(main, 0, 0);
-    let replaceable = |input: &&Input| !matches!(input.kind, InputKind::Stream(_));
-    let sources = || names.inputs.iter().filter(replaceable).map(|i| i.name.text.as_str());
-    for name in overrides.sources.keys().filter(|n| !sources().any(|s| s == n.as_str())) {
-        let nearest = did_you_mean(name, sources());
-        diagnostics.push(errors::unknown_override(span, "--source", name, nearest, sources()));
-    }
 }

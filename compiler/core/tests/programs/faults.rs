@@ -161,12 +161,14 @@ fn replacements_name_sources_and_sinks() {
     let overrides = Overrides {
         sources: [("paymets".to_string(), "day.csv".to_string())].into(),
         sinks: [("out".to_string(), "-".to_string())].into(),
+        params: [("treshold".to_string(), "5".to_string())].into(),
     };
     let (_, compilation) = compile_with(crate::helper::PAYMENTS, overrides);
     let found: Vec<String> = compilation.diagnostics.iter().map(|d| d.headline.clone()).collect();
     assert_snapshot!(found.join("\n"), @r#"
-`--sink out=…` names no sink of this program
+`--set treshold=…` names no parameter of this program
 `--source paymets=…` names no source of this program
+`--sink out=…` names no sink of this program
 "#);
 }
 
