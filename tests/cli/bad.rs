@@ -169,3 +169,16 @@ fn a_type_of_five_thousand_columns_runs() {
     folder.write("p.stream", program).write("in.ndjson", format!("{}{}", row(0), row(1)));
     assert_eq!(folder.run("run -q p.stream").code(0).stdout, row(1));
 }
+
+#[test]
+fn a_source_that_is_to_fail_has_all_its_fields_checked() {
+    let program = |policy: &str| {
+        let folder = Folder::new();
+        folder.write("in.ndjson", "{\"id\":1,\"amount\":\"many\"}\n");
+        let source = "source rows: { id: int, amount: int } from file(\"in.ndjson\")";
+        folder.write("p.stream", format!("{source} {policy}\nstream ids = from rows select id\n"));
+        folder.run("run -q p.stream")
+    };
+    program("on error fail").code(1).stderr_has("field `amount`: expected int");
+    assert_eq!(program("").code(0).stdout, "{\"id\":1}\n", "nothing reads it, so nothing looks at it");
+}

@@ -85,7 +85,9 @@ fn needed_columns(plan: &Plan) -> Vec<Columns> {
         own.insert(node.schema.time);
         match &node.operator {
             // A field that is not decoded cannot be unreadable.
-            Operator::Scan { .. } if keeps_rows => own.extend(0..node.schema.columns.len()),
+            Operator::Scan { .. } if keeps_rows || matches!(node.on_error, OnError::Fail) => {
+                own.extend(0..node.schema.columns.len())
+            }
             Operator::WindowAggregate { .. } => own.extend(0..node.schema.columns.len()),
             Operator::Sink(_) => own.extend(node.schema.visible().map(|(number, _)| number)),
             Operator::Let(exprs) => {
