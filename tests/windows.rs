@@ -5,7 +5,7 @@ mod support;
 
 use millstream_ir::aggregate::AggregateCall;
 use millstream_ir::aggregate::AggregateFunction::{self, *};
-use millstream_ir::batch::{Batch, Origin};
+use millstream_ir::batch::{Batch, LateRow, Origin};
 use millstream_ir::column::ColumnBuilder;
 use millstream_ir::engine::Engine;
 use millstream_ir::flow::{
@@ -41,7 +41,7 @@ fn flow(types: &[Type], spec: &WindowAggregate) -> Flow {
     Flow { nodes: vec![node(vec![], input, NodeKind::Union), node(vec![NodeId(0)], output, window)] }
 }
 
-fn batch(types: &[Type], rows: &[Vec<Value>], first: u64, late: Vec<u32>) -> Batch {
+fn batch(types: &[Type], rows: &[Vec<Value>], first: u64, late: Vec<LateRow>) -> Batch {
     let column = |i: usize| {
         let mut column = ColumnBuilder::new(&types[i]);
         rows.iter().for_each(|row| column.push(&row[i]));
@@ -210,7 +210,7 @@ proptest! {
         let times: Vec<i64> = rows.iter().map(|row| time_of(row)).collect();
         let mut late = vec![];
         WatermarkGenerator::new(disorder).observe(&times, 0, &mut late);
-        let in_time = rows.iter().enumerate().filter(|(i, _)| late.binary_search(&(*i as u32)).is_err());
+        let in_time = rows.iter().enumerate().filter(|(i, _)| late.iter().all(|late| late.row as usize != *i));
         let in_time: Vec<Vec<Value>> = in_time.map(|(_, row)| row.clone()).collect();
         let (expected, n_failed) = reference_windows(&spec, &in_time);
         let flow = flow(&types, &spec);

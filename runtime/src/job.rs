@@ -5,7 +5,7 @@ use crate::connector::{self, Partition, Surroundings, is_standard_output};
 use crate::errors;
 use crate::format;
 use crate::intake::{Address, Intake, Next};
-use crate::message::{EventTime, Message, Watermark};
+use crate::message::{EventTime, Message};
 use crate::op;
 use crate::op::ordered::Ordered;
 use crate::operator::{Failure, Operator, Output, Place};
@@ -97,8 +97,6 @@ struct Running {
     readers: Vec<(NodeId, usize)>,
     /// The side streams of its failed rows.
     error_streams: Vec<(NodeId, usize)>,
-    /// The last that it gave.
-    watermark: Watermark,
     sideline: Option<Sideline>,
     report: StreamReport,
 }
@@ -162,7 +160,6 @@ impl<'a> Job<'a> {
                 ordered,
                 readers: vec![],
                 error_streams: vec![],
-                watermark: Watermark::START,
                 sideline,
                 report,
             });
@@ -267,8 +264,7 @@ impl<'a> Job<'a> {
 
     /// Hands a message of a node to all who read it.
     fn deliver(&mut self, from: NodeId, message: Message) -> Result<(), Stop> {
-        if let Message::Watermark(watermark) = message {
-            self.nodes[from.0 as usize].watermark = watermark;
+        if let Message::Watermark(_) = message {
             self.tell_error_streams(from, &message)?;
         }
         for i in 0..self.nodes[from.0 as usize].readers.len() {
@@ -350,7 +346,7 @@ impl<'a> Job<'a> {
         let running = &mut self.nodes[from.0 as usize];
         let n_before = running.report.failed.rows.saturating_sub(failures.len() as u64);
         let files = self.files;
-        let batch = op::errors::error_batch(&failures, running.watermark, n_before, |p| place_text(files, p));
+        let batch = op::errors::error_batch(&failures, n_before, |p| place_text(files, p));
         if let Some(sideline) = &mut running.sideline {
             sideline.sink.write(&batch).map_err(|e| sideline.stop(&e))?;
         }

@@ -38,7 +38,7 @@ pub fn build(flow: &Flow, id: NodeId, compiled: &dyn Compiled) -> Option<Box<dyn
         NodeKind::AssignTime { disorder } => {
             Box::new(assign_time::AssignTime::new(node.schema.time, *disorder))
         }
-        NodeKind::Late => Box::new(late::Late::new()),
+        NodeKind::Late => Box::new(late::Late),
         NodeKind::Errors { of } => Box::new(union::Union::new(of.len())),
         NodeKind::Match(spec) => Box::new(match_pattern::MatchPattern::new(flow, id, spec.clone())),
     })

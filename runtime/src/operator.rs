@@ -46,8 +46,10 @@ pub struct Failure {
     /// Why, in the user's words.
     pub reason: String,
     pub place: Place,
-    /// The row's own time, where it has one.
-    pub at: Option<EventTime>,
+    /// The row's own time; of a record that could not be read, the watermark of the rows before it.
+    pub at: EventTime,
+    /// Its time in `errors(name)`: no watermark that the node gave before is later.
+    pub time: EventTime,
 }
 
 /// Where a row failed.

@@ -14,6 +14,10 @@ use millstream_ir::column::{Column, ColumnData};
 use millstream_ir::flow::{Node, NodeId, SourceSpec};
 use std::sync::Arc;
 
+/// 0001-01-01T00:00:00Z, the least time that can be written: before its first row a source has promised
+/// nothing, and this stands for that.
+const FIRST_TIME: Watermark = Watermark(-62_135_596_800_000_000);
+
 pub struct Source {
     pub node: NodeId,
     spec: Arc<SourceSpec>,
@@ -109,8 +113,8 @@ impl Source {
         let place = format!("{} record {}", state.name, first_record + bad.record + 1);
         self.report.failed.add(&bad.reason, &place, &bad.text);
         let row = serde_json::Value::String(bad.text).to_string();
-        let at = Some(state.generator.watermark()).filter(|w| *w != Watermark::START).map(|w| w.0);
-        Failure { row, reason: bad.reason, place: Place::Input(place), at }
+        let at = state.generator.watermark().max(FIRST_TIME).0;
+        Failure { row, reason: bad.reason, place: Place::Input(place), at, time: at }
     }
 
     /// A partition has ended; the source's new watermark, if that lets it rise.

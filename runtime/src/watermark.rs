@@ -2,6 +2,7 @@
 
 use crate::kernel::extent::range;
 use crate::message::{EventTime, Watermark};
+use millstream_ir::batch::LateRow;
 
 /// The watermark of one source partition: the greatest time seen less the disorder.
 ///
@@ -23,9 +24,8 @@ impl WatermarkGenerator {
         Watermark(self.watermark)
     }
 
-    /// Takes the times of the next rows, numbered from `first`; the numbers of those that are late are
-    /// pushed to `late`.
-    pub fn observe(&mut self, times: &[EventTime], first: usize, late: &mut Vec<u32>) {
+    /// Takes the times of the next rows, numbered from `first`; those that are late are pushed to `late`.
+    pub fn observe(&mut self, times: &[EventTime], first: usize, late: &mut Vec<LateRow>) {
         let Some((least, greatest)) = range(times) else { return };
         // Nothing in an ordinary block is late: one pass of minimum and maximum shows it.
         let after = greatest.saturating_sub(self.disorder).max(self.watermark);
@@ -33,7 +33,7 @@ impl WatermarkGenerator {
             let mut watermark = self.watermark;
             for (row, time) in times.iter().enumerate() {
                 if *time < watermark {
-                    late.push((first + row) as u32);
+                    late.push(LateRow { row: (first + row) as u32, watermark });
                 }
                 watermark = watermark.max(time.saturating_sub(self.disorder));
             }
@@ -75,14 +75,14 @@ impl WatermarkTracker {
 mod tests {
     use super::*;
 
-    /// Late rows of `times`, offered in batches of `size`.
-    fn late(times: &[i64], disorder: i64, size: usize) -> Vec<usize> {
+    /// Late rows of `times`, offered in batches of `size`, each with the watermark that it came behind.
+    fn late(times: &[i64], disorder: i64, size: usize) -> Vec<(usize, i64)> {
         let mut generator = WatermarkGenerator::new(disorder);
         let mut all = vec![];
         for (i, batch) in times.chunks(size).enumerate() {
             let mut late = vec![];
             generator.observe(batch, 0, &mut late);
-            all.extend(late.iter().map(|r| i * size + *r as usize));
+            all.extend(late.iter().map(|l| (i * size + l.row as usize, l.watermark)));
         }
         all
     }
@@ -91,19 +91,19 @@ mod tests {
     fn lateness_does_not_depend_on_batches() {
         let times = [10, 20, 15, 14, 40, 30, 29, 100, 90, 89];
         for size in [1, 2, 3, 10] {
-            assert_eq!(late(&times, 5, size), [3, 5, 6, 8, 9]);
+            assert_eq!(late(&times, 5, size), [(3, 15), (5, 35), (6, 35), (8, 95), (9, 95)]);
         }
-        assert_eq!(late(&times, 11, 4), [] as [usize; 0]);
+        assert_eq!(late(&times, 11, 4), [] as [(usize, i64); 0]);
     }
 
     #[test]
     fn a_row_exactly_at_the_watermark_is_not_late() {
-        assert_eq!(late(&[10, 5, 4], 5, 1), [2]);
+        assert_eq!(late(&[10, 5, 4], 5, 1), [(2, 5)]);
     }
 
     #[test]
     fn times_at_the_ends_of_the_range_do_not_overflow() {
-        assert_eq!(late(&[i64::MIN, i64::MAX, 0], i64::MAX, 1), [] as [usize; 0]);
+        assert_eq!(late(&[i64::MIN, i64::MAX, 0], i64::MAX, 1), [] as [(usize, i64); 0]);
     }
 
     #[test]

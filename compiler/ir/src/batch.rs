@@ -14,7 +14,16 @@ pub struct Batch {
     pub origin: Origin,
     /// The rows, ascending, that were late when their source read them. Operators that order or
     /// close by time leave them out; all others pass them on.
-    pub late: Vec<u32>,
+    pub late: Vec<LateRow>,
+}
+
+/// A row that came behind the watermark.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LateRow {
+    /// Its number in the batch.
+    pub row: u32,
+    /// The watermark of the rows before it, which is later than its time; in microseconds since 1970 UTC.
+    pub watermark: i64,
 }
 
 /// Where a batch's rows stand in the order of their stream: among rows of one time, by the order in
@@ -48,6 +57,11 @@ impl Origin {
 }
 
 impl Batch {
+    /// What makes the row with this number late; none if it is in time.
+    pub fn late(&self, row: usize) -> Option<LateRow> {
+        find_late(&self.late, row as u32)
+    }
+
     /// The rows with these ascending numbers.
     pub fn gather(&self, rows: &[u32]) -> Batch {
         Batch {
@@ -59,10 +73,17 @@ impl Batch {
     }
 }
 
-/// Of the late rows, the new numbers of those that are among `rows` (both ascending).
-pub fn gather_late(late: &[u32], rows: &[u32]) -> Vec<u32> {
+/// Of the late rows those that are among `rows` (both ascending), with their new numbers.
+pub fn gather_late(late: &[LateRow], rows: &[u32]) -> Vec<LateRow> {
     if late.is_empty() {
         return vec![];
     }
-    (0..rows.len() as u32).filter(|i| late.binary_search(&rows[*i as usize]).is_ok()).collect()
+    let kept = |(number, row): (usize, &u32)| {
+        find_late(late, *row).map(|found| LateRow { row: number as u32, ..found })
+    };
+    rows.iter().enumerate().filter_map(kept).collect()
+}
+
+fn find_late(late: &[LateRow], row: u32) -> Option<LateRow> {
+    late.binary_search_by_key(&row, |l| l.row).ok().map(|found| late[found])
 }

@@ -1,7 +1,7 @@
 //! Random well-typed expressions, segments and batches, for tests that compare engines with the
 //! reference evaluator. Deterministic: a seed gives the same on every machine.
 
-use crate::batch::{Batch, Origin};
+use crate::batch::{Batch, LateRow, Origin};
 use crate::catalog::ScalarFunction;
 use crate::column::{ColumnBuilder, ColumnRef};
 use crate::expr::{BinaryOp, CastMode, Expr, ExprKind, LikePattern, Regex, UnaryOp};
@@ -130,7 +130,8 @@ impl Generator {
         });
         let columns = columns.collect();
         let origin = Origin { source: 0, partition: 0, first: 100, offsets: None };
-        let late = (0..n_rows as u32).filter(|_| self.one_in(10)).collect();
+        let rows: Vec<u32> = (0..n_rows as u32).filter(|_| self.one_in(10)).collect();
+        let late = rows.iter().map(|row| LateRow { row: *row, watermark: *row as i64 + 1 }).collect();
         Batch { columns, n_rows, origin, late }
     }
 

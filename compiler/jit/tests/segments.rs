@@ -1,6 +1,6 @@
 //! Machine code computes what the reference evaluator computes, on random segments and batches.
 
-use millstream_ir::batch::Batch;
+use millstream_ir::batch::{Batch, LateRow};
 use millstream_ir::catalog::{Evaluate, ScalarFunction};
 use millstream_ir::column::{Bitmap, Column, ColumnData};
 use millstream_ir::engine::{Compiled, Engine};
@@ -83,7 +83,7 @@ fn flow(segments: &[Arc<Segment>]) -> Flow {
 #[derive(Debug, PartialEq)]
 struct Result {
     rows: Vec<(u64, Vec<Value>)>,
-    late: Vec<u32>,
+    late: Vec<LateRow>,
     failed: Vec<u32>,
 }
 
@@ -92,8 +92,8 @@ fn expected(segment: &Segment, batch: &Batch) -> Result {
     for row in 0..batch.n_rows {
         match segment.run_row(&|c| batch.columns[c].value(row, &segment.inputs[c])) {
             Ok(Some(values)) => {
-                if batch.late.contains(&(row as u32)) {
-                    result.late.push(result.rows.len() as u32);
+                if let Some(late) = batch.late(row) {
+                    result.late.push(LateRow { row: result.rows.len() as u32, ..late });
                 }
                 result.rows.push((batch.origin.offset(row), values));
             }

@@ -3,7 +3,7 @@
 //! What is older than the new watermark leaves, for `late(name)`; so does a row without a time.
 
 use crate::message::{Message, Watermark};
-use crate::op::late::all_late;
+use crate::op::late::late_rows;
 use crate::operator::{Operator, Output};
 use crate::watermark::WatermarkGenerator;
 use millstream_ir::batch::Batch;
@@ -31,9 +31,10 @@ impl AssignTime {
         if late.is_empty() {
             output.messages.push(Message::Batch(batch));
         } else {
+            output.late.push(late_rows(&batch, &late));
+            batch.late = late;
             let in_time: Vec<u32> =
-                (0..batch.n_rows as u32).filter(|row| late.binary_search(row).is_err()).collect();
-            output.late.push(all_late(batch.gather(&late)));
+                (0..batch.n_rows as u32).filter(|row| batch.late(*row as usize).is_none()).collect();
             if !in_time.is_empty() {
                 output.messages.push(Message::Batch(batch.gather(&in_time)));
             }
@@ -63,12 +64,12 @@ mod tests {
 
     #[test]
     fn what_is_behind_the_new_watermark_is_set_aside() {
-        let lines = "0: 7@10 8@30! 9@24\n0: ~1000\n0: 5@31 6@20 4@26\n0: ~end";
+        let lines = "0: 7@10 8@30!40 9@24\n0: ~1000\n0: 5@31 6@20 4@26\n0: ~end";
         let answers = script(&mut AssignTime::new(1, 5), lines);
         insta::assert_snapshot!(answers, @r"
-        0: 7@10 8@30! 9@24 | [9@24!] ; 7@10 8@30 ; ~25
+        0: 7@10 8@30!40 9@24 | [9@24!25] ; 7@10 8@30 ; ~25
         0: ~1000 | (nothing)
-        0: 5@31 6@20 4@26 | [6@20!] ; 5@31 4@26 ; ~26
+        0: 5@31 6@20 4@26 | [6@20!26] ; 5@31 4@26 ; ~26
         0: ~end | ~end
         ");
     }

@@ -3,8 +3,6 @@
 //! The node itself unites what [`error_batch`] makes of the failures of each node it collects from,
 //! and those nodes' watermarks.
 
-use crate::message::Watermark;
-use crate::op::late::times;
 use crate::operator::{Failure, Place};
 use millstream_ir::batch::{Batch, Origin};
 use millstream_ir::column::{Column, ColumnBuilder};
@@ -12,9 +10,6 @@ use millstream_ir::flow::{Column as ColumnSpec, Schema};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use std::sync::Arc;
-
-/// 0001-01-01T00:00:00Z.
-const FIRST_TIME: Watermark = Watermark(-62_135_596_800_000_000);
 
 /// The columns of [`error_batch`].
 pub fn error_schema() -> Schema {
@@ -27,26 +22,19 @@ pub fn error_schema() -> Schema {
     Schema { columns, time }
 }
 
-/// The columns `row`, `reason`, `place`, `at`, and the event time: the watermark at which the rows were
-/// set aside. `place` says where in the program a failure happened; `first` counts the rows before these.
-pub fn error_batch(
-    failures: &[Failure],
-    watermark: Watermark,
-    first: u64,
-    place: impl Fn(&Place) -> String,
-) -> Batch {
+/// The columns `row`, `reason`, `place`, `at`, and the event time. `place` says where in the program a
+/// failure happened; `first` counts the rows before these.
+pub fn error_batch(failures: &[Failure], first: u64, place: impl Fn(&Place) -> String) -> Batch {
     let json = |text: &str| {
         let value = serde_json::from_str(text).unwrap_or_else(|_| serde_json::Value::from(text));
         Value::Json(Arc::new(value))
     };
-    // Before its first row a source has promised nothing; the least time that can be written stands for that.
-    let watermark = watermark.max(FIRST_TIME);
     let columns = [
         column(&Type::JSON, failures.iter().map(|f| json(&f.row))),
         column(&Type::STRING, failures.iter().map(|f| Value::string(&f.reason))),
         column(&Type::STRING, failures.iter().map(|f| Value::string(place(&f.place)))),
-        column(&Type::TIMESTAMP, failures.iter().map(|f| Value::Timestamp(f.at.unwrap_or(watermark.0)))),
-        times(watermark, failures.len()),
+        column(&Type::TIMESTAMP, failures.iter().map(|f| Value::Timestamp(f.at))),
+        column(&Type::TIMESTAMP, failures.iter().map(|f| Value::Timestamp(f.time))),
     ];
     Batch {
         columns: columns.into(),

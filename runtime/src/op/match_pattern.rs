@@ -148,7 +148,7 @@ impl MatchPattern {
         let columns = &self.inputs[input];
         let ColumnData::I64(times) = &batch.columns[columns.schema.time].data else { return };
         let fields = &self.pattern.spec.inputs[input].fields;
-        for number in (0..batch.n_rows).filter(|r| batch.late.binary_search(&(*r as u32)).is_err()) {
+        for number in (0..batch.n_rows).filter(|row| batch.late(*row).is_none()) {
             let values = batch.columns.iter().zip(&columns.types).map(|(c, ty)| c.value(number, ty));
             let row: Arc<[Value]> = values.collect();
             self.waiting.push(Event {
@@ -230,7 +230,7 @@ fn failure(columns: &[Column], row: &[Value], error: &RowError, time: EventTime)
     let mut text = vec![];
     write_json(&mut text, &Value::Record(shown().map(|(_, value)| value.clone()).collect()), &record);
     let row = String::from_utf8_lossy(&text).into_owned();
-    Failure { row, reason: error.reason.clone(), place: Place::Program(error.span), at: Some(time) }
+    Failure { row, reason: error.reason.clone(), place: Place::Program(error.span), at: time, time }
 }
 
 /// Rows of matches on their way into batches; a batch holds rows of one source partition.

@@ -151,14 +151,14 @@ mod tests {
 
     #[test]
     fn rows_leave_by_time_then_source_then_offset() {
-        let lines = "1: 1@10 2@12\n0: 3@12 4@11 5@10\n0: ~11\n1: ~12\n0: 6@2!\n0: ~end\n1: ~end";
+        let lines = "1: 1@10 2@12\n0: 3@12 4@11 5@10\n0: ~11\n1: ~12\n0: 6@2!11\n0: ~end\n1: ~end";
         let answers = script(&mut Ordered::new(types(), 1, 2), lines);
         insta::assert_snapshot!(answers, @r"
         1: 1@10 2@12 | (nothing)
         0: 3@12 4@11 5@10 | (nothing)
         0: ~11 | (nothing)
         1: ~12 | 5@10 1@10 ; ~11
-        0: 6@2! | (nothing)
+        0: 6@2!11 | (nothing)
         0: ~end | 6@2 4@11 ; ~12
         1: ~end | 3@12 2@12 ; ~end
         ");

@@ -2,7 +2,7 @@
 //!
 //! A kernel only marks the rows that fail; the reference evaluator says why.
 
-use crate::message::Message;
+use crate::message::{Message, Watermark};
 use crate::operator::{Failure, Operator, Output, Place};
 use millstream_ir::batch::Batch;
 use millstream_ir::column::ColumnData;
@@ -32,15 +32,28 @@ impl SegmentOperator {
         SegmentOperator { segment, time, kernel }
     }
 
-    fn explain(&self, batch: &Batch, row: usize) -> Option<Failure> {
+    fn explain(&self, batch: &Batch, row: usize) -> Failure {
         let inputs = |number: usize| batch.columns[number].value(row, &self.segment.inputs[number]);
-        let SegmentError { error, row: fields, .. } = self.segment.run_row(&inputs).err()?;
-        let at = match &batch.columns[self.time].data {
-            ColumnData::I64(times) => Some(times[row]),
-            _ => None,
+        let (text, reason, span) = match self.segment.run_row(&inputs) {
+            Err(SegmentError { error, row: fields, .. }) => {
+                let fields = fields.iter().map(|(name, value, ty)| (&**name, value, ty));
+                (json_row(fields), error.reason, error.span)
+            }
+            // A row that fails only in machine code would be a fault of ours; it still must not get lost.
+            Ok(_) => {
+                let reason = String::from("the engines disagree about this row; please report it");
+                let clause = self.segment.steps.first();
+                let span = clause.map_or_else(Default::default, |step| step.clause().span);
+                (String::from("null"), reason, span)
+            }
         };
-        let fields = fields.iter().map(|(name, value, ty)| (&**name, value, ty));
-        Some(Failure { row: json_row(fields), reason: error.reason, place: Place::Program(error.span), at })
+        let at = match &batch.columns[self.time].data {
+            ColumnData::I64(times) => times[row],
+            _ => Watermark::START.0,
+        };
+        // What follows from rows alone is the same however they are batched.
+        let time = batch.late(row).map_or(at, |late| late.watermark);
+        Failure { row: text, reason, place: Place::Program(span), at, time }
     }
 }
 
@@ -50,18 +63,7 @@ impl Operator for SegmentOperator {
             return output.messages.push(message);
         };
         let result = self.kernel.run(&batch);
-        for row in result.failed {
-            // A row that fails only in machine code would be a fault of ours; it still must not get lost.
-            let failure = self.explain(&batch, row as usize).unwrap_or_else(|| Failure {
-                row: String::from("null"),
-                reason: String::from("the engines disagree about this row; please report it"),
-                place: Place::Program(
-                    self.segment.steps.first().map_or_else(Default::default, |s| s.clause().span),
-                ),
-                at: None,
-            });
-            output.failures.push(failure);
-        }
+        output.failures.extend(result.failed.iter().map(|row| self.explain(&batch, *row as usize)));
         if result.batch.n_rows > 0 {
             output.messages.push(Message::Batch(result.batch));
         }
@@ -118,10 +120,12 @@ mod tests {
 
     #[test]
     fn rows_pass_in_order_and_late_ones_stay_marked() {
-        let answers =
-            script(&mut SegmentOperator::new(segment(), 1, None), "0: 1@1 0@2 7@3! -1@4 10@5\n0: 0@6\n0: ~7");
+        let answers = script(
+            &mut SegmentOperator::new(segment(), 1, None),
+            "0: 1@1 0@2 7@3!9 -1@4 10@5\n0: 0@6\n0: ~7",
+        );
         insta::assert_snapshot!(answers, @r"
-        0: 1@1 0@2 7@3! -1@4 10@5 | 0@1 2@3! 3@5
+        0: 1@1 0@2 7@3!9 -1@4 10@5 | 0@1 2@3!9 3@5
         0: 0@6 | (nothing)
         0: ~7 | ~7
         ");
@@ -140,7 +144,7 @@ mod tests {
         let mut output = Output::default();
         SegmentOperator::new(segment(), 1, None).step(0, Message::Batch(batch), &mut output);
         let [failure] = &output.failures[..] else { panic!("{:?}", output.failures) };
-        assert_eq!((failure.row.as_str(), failure.at), (r#"{"x":3}"#, Some(103)));
+        assert_eq!((failure.row.as_str(), failure.at), (r#"{"x":3}"#, 103));
         assert!(failure.reason.contains("zero"), "{}", failure.reason);
         let [Message::Batch(batch)] = &output.messages[..] else { panic!("one batch") };
         assert_eq!(batch.n_rows, 1);

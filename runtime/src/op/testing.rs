@@ -1,12 +1,12 @@
 //! Operator scripts: what is fed stands on the left, what comes out on the right.
 //!
-//! A row is written `value@time`, a late one `value@time!`. To test an operator over `int` rows, feed
+//! A row is written `value@time`, a late one `value@time!watermark`. To test an operator over `int` rows, feed
 //! it lines like `0: 1@10 2@11` (a batch on input 0) and `1: ~12` (a watermark on input 1), and compare
 //! with [`script`]'s answer.
 
 use crate::message::{Message, Watermark};
 use crate::operator::{Operator, Output};
-use millstream_ir::batch::{Batch, Origin};
+use millstream_ir::batch::{Batch, LateRow, Origin};
 use millstream_ir::column::ColumnBuilder;
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
@@ -43,10 +43,10 @@ fn batch(rows: &str, input: &str, first: &mut u64) -> Batch {
     let mut late = vec![];
     for (number, row) in rows.split(' ').enumerate() {
         let (value, time) = row.split_once('@').expect("a value and a time");
-        late.extend(time.ends_with('!').then_some(number as u32));
-        let time = time.trim_end_matches('!').parse().expect("a time");
+        let (time, watermark) = time.split_once('!').map_or((time, None), |(time, w)| (time, Some(w)));
+        late.extend(watermark.map(|w| LateRow { row: number as u32, watermark: w.parse().expect("a time") }));
         columns[0].push(&Value::Int(value.parse().expect("a value")));
-        columns[1].push(&Value::Timestamp(time));
+        columns[1].push(&Value::Timestamp(time.parse().expect("a time")));
     }
     let n_rows = columns[0].len();
     let source = input.parse().expect("a number");
@@ -70,8 +70,8 @@ fn show_batch(batch: &Batch) -> String {
     };
     let row = |row: usize| {
         let cells: Vec<String> = (0..batch.columns.len()).map(|column| cell(column, row)).collect();
-        let late = if batch.late.contains(&(row as u32)) { "!" } else { "" };
-        cells.join("@") + late
+        let late = batch.late(row).map_or(String::new(), |late| format!("!{}", late.watermark));
+        cells.join("@") + &late
     };
     (0..batch.n_rows).map(row).collect::<Vec<_>>().join(" ")
 }

@@ -57,7 +57,7 @@ impl Operator for Unnest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use millstream_ir::batch::Origin;
+    use millstream_ir::batch::{LateRow, Origin};
     use millstream_ir::flow::Column;
 
     #[test]
@@ -70,7 +70,12 @@ mod tests {
             columns[1].push(&Value::Timestamp(time as i64));
         }
         let columns = columns.into_iter().map(|c| Arc::new(c.finish())).collect();
-        let batch = Batch { columns, n_rows: 4, origin: Origin::default(), late: vec![0, 1] };
+        let batch = Batch {
+            columns,
+            n_rows: 4,
+            origin: Origin::default(),
+            late: [0, 1].map(|row| LateRow { row, watermark: 9 }).into(),
+        };
         let element = Column { name: "x".into(), ty: Type::INT, hidden: false };
         let mut output = Output::default();
         let mut unnest = Unnest::new(0, &Schema { columns: vec![element], time: 1 });
@@ -80,7 +85,7 @@ mod tests {
             let Message::Batch(batch) = message else { panic!("no rows") };
             assert!(batch.n_rows <= BATCH_ROWS);
             rows.extend((0..batch.n_rows).map(|row| {
-                let late = batch.late.contains(&(row as u32));
+                let late = batch.late(row) == Some(LateRow { row: row as u32, watermark: 9 });
                 (batch.columns[1].value(row, &Type::INT), batch.columns[2].value(row, &Type::INT), late)
             }));
         }

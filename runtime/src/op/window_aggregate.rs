@@ -104,7 +104,7 @@ impl WindowAggregateOperator {
         }
         // No source sends a row behind the watermark unmarked; it would open a window that is gone.
         let is_late =
-            |row: &u32| times[*row as usize] < self.watermark.0 || batch.late.binary_search(row).is_ok();
+            |row: &u32| times[*row as usize] < self.watermark.0 || batch.late(*row as usize).is_some();
         let rows: Vec<u32> = (0..batch.n_rows as u32).filter(|row| !is_late(row)).collect();
         output.n_late_left_out += (batch.n_rows - rows.len()) as u64;
         let rows_times: Vec<EventTime> = rows.iter().map(|row| times[*row as usize]).collect();
@@ -229,7 +229,8 @@ impl WindowAggregateOperator {
                 row: self.key_row(keys, slots[group]),
                 reason,
                 place: Place::Program(self.place),
-                at: Some(window.time()),
+                at: window.time(),
+                time: window.time(),
             });
         }
         batch.gather(&fitting)

@@ -4,6 +4,7 @@
 use super::*;
 use crate::watermark::WatermarkGenerator;
 use millstream_ir::aggregate::AggregateFunction::{self, *};
+use millstream_ir::batch::LateRow;
 use millstream_ir::column::ColumnBuilder;
 use millstream_ir::flow::{Column as SchemaColumn, NodeKind, OnError};
 
@@ -29,7 +30,7 @@ fn node(types: &[Type], spec: &WindowAggregate) -> (Node, Schema) {
     (node, input)
 }
 
-fn batch(types: &[Type], rows: &[Vec<Value>], first: u64, late: Vec<u32>) -> Batch {
+fn batch(types: &[Type], rows: &[Vec<Value>], first: u64, late: Vec<LateRow>) -> Batch {
     let column = |i: usize| {
         let mut column = ColumnBuilder::new(&types[i]);
         rows.iter().for_each(|row| column.push(&row[i]));
@@ -183,7 +184,8 @@ fn a_sum_that_does_not_fit_fails_its_row_and_no_other() {
         row: r#"{"c0":null}"#.to_string(),
         reason: "the sum 9223372036854775808 does not fit 64 bits".to_string(),
         place: Place::Program(Span::default()),
-        at: Some(9),
+        at: 9,
+        time: 9,
     };
     assert_eq!(run.failures, [failure]);
 }
