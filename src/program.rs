@@ -13,6 +13,7 @@ pub struct Program {
     pub files: SourceMap,
     pub root: FileId,
     pub base: PathBuf,
+    is_standard_input: bool,
 }
 
 /// A problem that has no place in a program: told in one line.
@@ -31,12 +32,13 @@ impl Problem {
 impl Program {
     /// Reads a program; `-` is standard input.
     pub fn read(path: &Path) -> Result<Program, Problem> {
-        let name = if path == Path::new("-") { "standard input".into() } else { path.display().to_string() };
+        let is_standard_input = path == Path::new("-");
+        let name = if is_standard_input { "standard input".into() } else { path.display().to_string() };
         let text = read_text(path, &name)?;
         let mut files = SourceMap::default();
         let root = files.add(name, text);
         let base = path.parent().map_or(PathBuf::new(), Path::to_path_buf);
-        Ok(Program { files, root, base })
+        Ok(Program { files, root, base, is_standard_input })
     }
 
     pub fn text(&self) -> &str {
@@ -44,7 +46,17 @@ impl Program {
     }
 
     /// Compiles it and shows nothing; errors are among the diagnostics.
-    pub fn compile(mut self, bindings: &Bindings) -> Compiled {
+    pub fn compile(self, bindings: &Bindings) -> Compiled {
+        self.compile_after(bindings, false)
+    }
+
+    /// As [`Program::compile`], where what has been read of standard input cannot be read again.
+    pub fn compile_to_run(self, bindings: &Bindings) -> Compiled {
+        let is_read = self.is_standard_input;
+        self.compile_after(bindings, is_read)
+    }
+
+    fn compile_after(mut self, bindings: &Bindings, standard_input_is_read: bool) -> Compiled {
         let mut own = Diagnostics::default();
         let library = Library::new(millstream_stdlib::catalog(), &mut own);
         debug_assert!(own.is_empty(), "the standard library parses");
@@ -52,6 +64,8 @@ impl Program {
         let options = CompileOptions {
             params: from_environment(),
             overrides: overrides(bindings),
+            folder: absolute(&self.base),
+            standard_input_is_read,
             environment: Some(&environment),
         };
         let compilation = compile(&mut self.files, self.root, &mut load, &library, &options);
@@ -94,14 +108,19 @@ fn from_environment() -> GivenValues {
 
 /// Paths on the command line are relative to where it was typed, not to the program.
 fn overrides(bindings: &Bindings) -> Overrides {
-    let absolute = |(name, path): &(String, String)| {
-        let is_stream = path == "-";
-        let full = std::env::current_dir().map(|here| here.join(path)).ok().filter(|_| !is_stream);
-        (name.clone(), full.map_or_else(|| path.clone(), |p| p.display().to_string()))
+    let from_here = |(name, path): &(String, String)| {
+        let path = if path == "-" { path.clone() } else { absolute(Path::new(path)).display().to_string() };
+        (name.clone(), path)
     };
-    let all = |list: &[(String, String)]| -> BTreeMap<String, String> { list.iter().map(absolute).collect() };
+    let all =
+        |list: &[(String, String)]| -> BTreeMap<String, String> { list.iter().map(from_here).collect() };
     let params = bindings.set.iter().cloned().collect();
     Overrides { params, sources: all(&bindings.source), sinks: all(&bindings.sink) }
+}
+
+/// From the root, where the present folder is known.
+fn absolute(path: &Path) -> PathBuf {
+    std::env::current_dir().map_or_else(|_| path.to_path_buf(), |here| here.join(path))
 }
 
 /// More than any program: what is longer is data, or has no end, as `/dev/zero`.

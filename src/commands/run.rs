@@ -32,7 +32,7 @@ pub fn run(arguments: Run) -> u8 {
         Err(problem) => return problem.tell(),
     };
     let base = program.base.clone();
-    let compiled = program.compile(&arguments.bindings);
+    let compiled = program.compile_to_run(&arguments.bindings);
     show(&compiled.files, &compiled.compilation.diagnostics);
     let Some(flow) = &compiled.compilation.flow else { return compiled.wrong().unwrap_or(WRONG_PROGRAM) };
     let running = Running { arguments: &arguments, files: &compiled.files, flow, base, until };

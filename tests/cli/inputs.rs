@@ -51,6 +51,15 @@ fn standard_input_is_a_file_called_dash() {
     folder.write("p.stream", copy("-")).write("q.stream", copy("nowhere.ndjson"));
     assert_eq!(folder.run_with("run -q p.stream", rows([1, 2])).code(0).stdout, "1\n2\n");
     assert_eq!(folder.run_with("run -q q.stream --source rows=-", rows([7])).code(0).stdout, "7\n");
+    // One reader would take it all.
+    folder.write("two.stream", "source a: { id: int } from file(\"-\")\nsource b: { id: int } from file(\"b.ndjson\")\nsink x from a to stdout\nsink y from b to stdout\n");
+    folder.write("b.ndjson", rows([4]));
+    folder.run_with("run -q two.stream", rows([3])).code(0);
+    let twice = folder.run("run -q two.stream --source b=-").code(64).stderr_has("error[E0931]");
+    twice.stderr_has("`a` and `b` both read standard input").stderr_has("--source b=-");
+    let as_program = folder.run_with("run -q -", copy("-")).code(2);
+    as_program.stderr_has("error[E0931]").stderr_has("which the program comes from");
+    folder.run_with("check -", copy("-")).code(0);
     // The declared format stays where there is no extension to follow.
     folder.write(
         "c.stream",

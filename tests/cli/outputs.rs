@@ -118,6 +118,16 @@ fn outputs_that_cannot_be_made_stop_the_run_before_it_begins() {
     assert_eq!(folder.read("in.ndjson"), before, "the input is as it was");
     folder.write("two.stream", "source rows: { id: int } from file(\"in.ndjson\")\nsink a from rows to file(\"o.json\")\nsink b from rows to file(\"./o.json\")\n");
     folder.run("run two.stream").code(2).stderr_has("error[E0928]");
+    let two = |first: &str, second: &str| {
+        folder.write("two.stream", format!("source rows: {{ id: int }} from file(\"in.ndjson\") on error sideline to file(\"{first}\")\nsink b from rows to file(\"{second}\") on error sideline to file(\"c\")\n"));
+        folder.run("run -q two.stream")
+    };
+    let told = two("a/../o.json", "o.json").code(2).stderr_has("error[E0928]");
+    told.stderr_has("a sink and a sideline write to");
+    two("c", "o.json").code(2).stderr_has("two sidelines write to");
+    two("/dev/null", "/dev/null").code(0);
+    two("a.json", "o.json").code(0);
+    folder.run("run two.stream --sink b=a.json").code(64).stderr_has("error[E0928]");
 }
 
 #[test]

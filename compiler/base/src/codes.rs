@@ -255,6 +255,7 @@ codes! {
     E0928 "same-output";
     E0929 "no-changes";
     E0930 "unknown-word";
+    E0931 "standard-input-twice";
     W0001 "glued-comment";
     W0002 "stray-doc-comment";
     B0201 "library-lacks-function";

@@ -28,6 +28,7 @@ use connectors::Options;
 use millstream_base::{Diagnostic, Diagnostics, FileId, Severity, SourceMap};
 use millstream_ir::flow::Flow;
 use program::CommandLine;
+use std::path::PathBuf;
 
 /// What comes from outside of the program's text.
 #[derive(Default)]
@@ -36,6 +37,11 @@ pub struct CompileOptions<'o> {
     pub params: GivenValues,
     /// What the command line says.
     pub overrides: Overrides,
+    /// Where the program's relative paths start, absolute if such paths can be given as well.
+    pub folder: PathBuf,
+    /// Whether the program has been read from standard input and is to be run, so that no source can
+    /// read it.
+    pub standard_input_is_read: bool,
     /// For `env("NAME")`; without it every variable counts as set.
     pub environment: Environment<'o>,
 }
@@ -84,6 +90,7 @@ pub fn compile(
     let names = resolve::resolve(&files, library, &given, &mut diagnostics);
     let connectors = Options::new(library, options.environment, &mut diagnostics);
     let program = program::check_program(&names, &connectors, &command_line, main, &mut diagnostics);
+    program::check_shared_files(&program, &command_line, options, &mut diagnostics);
     let has_errors = diagnostics.has_errors();
     let mut compilation = Compilation {
         program,

@@ -2,13 +2,16 @@
 //! and tests.
 
 mod command_line;
+mod shared_files;
 mod sink;
 mod source;
 mod test;
 
 pub use command_line::Overrides;
 pub(crate) use command_line::{CommandLine, Flag};
+pub(crate) use shared_files::Writer;
 
+use crate::CompileOptions;
 use crate::clauses::{Known, Surroundings, check_query};
 use crate::connectors::Options;
 use crate::errors::not_yet;
@@ -82,4 +85,16 @@ pub(crate) fn check_program(
 /// Reports a table that something reads or that only stands there.
 fn table_not_yet(name: &millstream_syntax::ast::Name, diagnostics: &mut Diagnostics) {
     diagnostics.push(not_yet::table(name.span, &name.text));
+}
+
+/// Reports files that several outputs write, and standard input that several sources read.
+pub(crate) fn check_shared_files(
+    program: &Program,
+    command_line: &CommandLine,
+    options: &CompileOptions,
+    diagnostics: &mut Diagnostics,
+) {
+    shared_files::check_outputs(program, command_line, &options.folder, diagnostics);
+    let is_read = options.standard_input_is_read;
+    shared_files::check_standard_input(program, command_line, is_read, diagnostics);
 }

@@ -1,7 +1,7 @@
 //! E092x: connectors, formats, their options, and what the command line puts in their place.
 
 use super::alternatives;
-use crate::program::Flag;
+use crate::program::{Flag, Writer};
 use millstream_base::codes::*;
 use millstream_base::{Diagnostic, Span};
 
@@ -97,11 +97,34 @@ pub fn bad_env(span: Span) -> Diagnostic {
         .label("not a name")
 }
 
-pub fn same_output(span: Span, path: &str, first: Span) -> Diagnostic {
-    Diagnostic::new(E0928, span, format!("two sinks write to {path:?}"))
+/// Two outputs of one file, each with what writes it.
+pub(crate) fn same_output(second: (Writer, Span), first: (Writer, Span), path: &str) -> Diagnostic {
+    let (who, help) = match (first.0, second.0) {
+        (Writer::Sink, Writer::Sink) => ("two sinks", "`union` their streams into one sink"),
+        (Writer::Sideline, Writer::Sideline) => ("two sidelines", "give each a file of its own"),
+        _ => ("a sink and a sideline", "give each a file of its own"),
+    };
+    Diagnostic::new(E0928, second.1, format!("{who} write to {path:?}"))
         .label("the same file")
-        .also(first, "written here too")
-        .help("`union` their streams into one sink")
+        .also(first.1, "written here too")
+        .help(help)
+}
+
+/// A source that would find standard input empty, as another reads it, or the compiler did.
+pub fn standard_input_twice(place: Span, source: &str, first: Option<(&str, Span)>) -> Diagnostic {
+    match first {
+        Some((name, first)) => {
+            let headline = format!("the sources `{name}` and `{source}` both read standard input");
+            Diagnostic::new(E0931, place, headline).label("the second reader").also(first, "the first reader")
+        }
+        None => {
+            let headline =
+                format!("the source `{source}` reads standard input, which the program comes from");
+            Diagnostic::new(E0931, place, headline).label("nothing is left to read")
+        }
+    }
+    .note("what one has read of standard input, the other does not get")
+    .help(format!("read one of them from a file: `--source {source}=FILE`"))
 }
 
 pub fn updating_format(span: Span, name: &str) -> Diagnostic {

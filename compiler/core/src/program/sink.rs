@@ -4,15 +4,12 @@ use super::CommandLine;
 use super::source::replaced_format;
 use crate::clauses::{Known, Surroundings, check_reference};
 use crate::connectors::{Options, Role};
-use crate::errors::connectors as errors;
 use crate::hir::{InputId, Rows, Side, Sink};
 use crate::names::{InputKind, Names};
-use millstream_base::{Diagnostics, FileId, Span};
+use millstream_base::{Diagnostics, FileId};
 use millstream_ir::flow::{ConnectorSpec, OnError, SinkSpec};
-use millstream_ir::value::Value;
 use millstream_syntax::ast;
 use std::collections::BTreeSet;
-use std::path::{Component, Path};
 use std::sync::Arc;
 
 pub(super) fn check_sinks(
@@ -30,9 +27,6 @@ pub(super) fn check_sinks(
         let Some(mut sink) = check_sink(around, found.sink, path, diagnostics) else { continue };
         sink.doc = found.doc.map(str::to_string);
         sink.span = found.span;
-        if let Some((path, first)) = same_output(&sinks, &sink) {
-            diagnostics.push(errors::same_output(sink.spec.connector.span, path, first));
-        }
         sinks.push(sink);
     }
     if names.sinks.is_empty() {
@@ -76,25 +70,6 @@ fn check_sink(
     schema?;
     let spec = Arc::new(SinkSpec { connector: connector?, format, ordered });
     Some(Sink { name: sink.name.text.as_str().into(), doc: None, span: sink.name.span, from, spec, on_error })
-}
-
-/// The path that this sink shares with an earlier one, and where that stands.
-fn same_output<'s>(sinks: &[Sink], sink: &'s Sink) -> Option<(&'s str, Span)> {
-    let path = file_path(sink)?;
-    let first = sinks.iter().find(|s| file_path(s).is_some_and(|p| plain(p).eq(plain(path))))?;
-    Some((path, first.spec.connector.span))
-}
-
-/// The steps of a path without those that stay where they are.
-fn plain(path: &str) -> impl Iterator<Item = Component<'_>> {
-    Path::new(path).components().filter(|c| *c != Component::CurDir)
-}
-
-fn file_path(sink: &Sink) -> Option<&str> {
-    match sink.spec.connector.options.get("path") {
-        Some(Value::String(path)) if &*sink.spec.connector.name == "file" && &**path != "-" => Some(path),
-        _ => None,
-    }
 }
 
 /// A program without sinks prints its last stream that nothing else reads; this sink has the stream's name.
