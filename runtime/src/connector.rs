@@ -44,13 +44,23 @@ pub struct Surroundings {
 
 /// What a sink writes to.
 pub trait Output: Write + Send {
+    /// Whether something stands there already, behind which is written.
+    fn is_begun(&self) -> bool {
+        false
+    }
+
     /// Writes what belongs at the end. Nothing is written behind it.
     fn finish(&mut self) -> std::io::Result<()> {
         self.flush()
     }
 }
 
-impl Output for std::fs::File {}
+impl Output for std::fs::File {
+    fn is_begun(&self) -> bool {
+        self.metadata().is_ok_and(|facts| facts.len() > 0)
+    }
+}
+
 impl Output for std::io::Stdout {}
 
 /// The partitions of the source called `name`, in a fixed order.

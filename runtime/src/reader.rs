@@ -124,7 +124,7 @@ impl PartitionReader {
     }
 
     fn drop_long_record(&mut self, decoded: &mut Decoded) {
-        let text = String::from_utf8_lossy(&self.rest[..self.rest.len().min(1000)]).into_owned();
+        let text = format!("{}…", String::from_utf8_lossy(&self.rest[..self.rest.len().min(1000)]));
         let reason = too_long(self.max_line);
         decoded.unreadable.push(Unreadable { record: decoded.n_records, text, reason });
         decoded.n_records += 1;

@@ -22,6 +22,9 @@ impl Sink {
     pub fn new(mut encoder: Box<dyn Encoder>, writer: Box<dyn Output>, report: SinkReport) -> Sink {
         let mut buffer = Vec::with_capacity(BUFFER * 2);
         encoder.header(&mut buffer);
+        if writer.is_begun() {
+            buffer.clear();
+        }
         Sink { encoder, writer, buffer, n_waiting: 0, report }
     }
 

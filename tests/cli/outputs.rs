@@ -142,3 +142,20 @@ fn a_reader_that_goes_away_ends_the_run_quietly() {
     let ran = folder.shell("$M explain --list | head -n 1").code(0);
     assert_eq!((ran.stdout.lines().count(), ran.stderr.as_str()), (1, ""));
 }
+
+#[test]
+fn a_header_is_not_appended_to_rows() {
+    for name in ["out.csv", "out.csv.gz", "out.csv.zst"] {
+        let folder = Folder::new();
+        folder.write("in.ndjson", "{\"id\":1}\n");
+        let source = "source rows: { id: int } from file(\"in.ndjson\")";
+        folder.write("p.stream", format!("{source}\nsink out from rows to file(\"{name}\", append: true)\n"));
+        folder.run("run -q p.stream").code(0);
+        folder.run("run -q p.stream").code(0);
+        let back = format!(
+            "source rows: {{ id: int }} from file(\"{name}\")\nsink out from rows to stdout format csv\n"
+        );
+        folder.write("back.stream", back);
+        assert_eq!(folder.run("run -q back.stream").code(0).stdout, "id\n1\n1\n", "{name}");
+    }
+}

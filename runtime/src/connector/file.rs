@@ -129,6 +129,10 @@ impl Write for Gzip {
 }
 
 impl Output for Gzip {
+    fn is_begun(&self) -> bool {
+        self.0.get_ref().is_begun()
+    }
+
     fn finish(&mut self) -> io::Result<()> {
         self.0.try_finish()
     }
@@ -147,6 +151,10 @@ impl Write for Zstandard {
 }
 
 impl Output for Zstandard {
+    fn is_begun(&self) -> bool {
+        self.0.get_ref().is_begun()
+    }
+
     fn finish(&mut self) -> io::Result<()> {
         self.0.do_finish()
     }
