@@ -98,7 +98,7 @@ impl QueryChecker<'_> {
         use ast::ClauseKind::*;
         let span = clause.span;
         let may_emit = std::mem::take(&mut self.may_emit);
-        if !matches!(clause.kind, Select(_) | OnError(_) | Error) {
+        if !matches!(clause.kind, Select(_) | OnError(_) | Error { .. }) {
             self.expect_select(span);
         }
         match &clause.kind {
@@ -121,14 +121,17 @@ impl QueryChecker<'_> {
                 self.may_emit = may_emit;
                 self.check_on_error(policy, span);
             }
-            Error => self.check_broken(),
+            Error { keeps_columns } => self.check_broken(*keeps_columns),
         }
     }
 
-    /// A clause that could not be read, which has been reported, may have made any columns, and may have
-    /// been the select that a `group by` waits for.
-    fn check_broken(&mut self) {
-        self.rows.known = false;
+    /// A clause that could not be read, which has been reported, may have made any columns, proved any
+    /// that they are not null, and may have been the select that a `group by` waits for.
+    fn check_broken(&mut self, keeps_columns: bool) {
+        self.rows.known &= keeps_columns;
+        for column in self.rows.columns.iter_mut().filter(|c| c.ty.nullable) {
+            column.ty = Type::ERROR;
+        }
         if let Some(group) = &mut self.group {
             group.reported = true;
         }

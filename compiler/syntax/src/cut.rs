@@ -146,6 +146,37 @@ impl Tokens<'_> {
         }
     }
 
+    /// Whether some word for a clause that the language does not have may stand at token `i`, or what
+    /// belongs to such a clause.
+    pub fn may_start_misspelt_clause(&self, i: usize) -> bool {
+        use TokenKind::*;
+        let Some(kind) = self.kind(i) else { return false };
+        let is_operator = matches!(
+            kind,
+            And | Or | Not | In | Is | Like | Matches | Between | If | Then | Else | True | False | Null
+        );
+        let is_word = kind.is_name() || kind.is_reserved() && !is_operator;
+        let behind_operand = self.before(i).is_some_and(|before| {
+            before.is_name()
+                || before.closes()
+                || matches!(
+                    before,
+                    Integer
+                        | Decimal
+                        | Float
+                        | Duration
+                        | Timestamp
+                        | String
+                        | RawString
+                        | TemplateEnd
+                        | True
+                        | False
+                        | Null
+                )
+        });
+        matches!(kind, Comma | Assign) || is_word && (behind_operand || self.first_on_line(i))
+    }
+
     /// A word that could be a name begins a clause if its line does and it is no operand.
     fn alone(&self, i: usize, depth: usize) -> bool {
         use TokenKind::*;

@@ -158,14 +158,33 @@ impl<'a> Recovery<'a> {
         };
         // What a head does not account for was meant as a clause.
         let rest = Span { start: head.span.end, ..head_span };
-        let unread =
-            (head.span.end < head_span.end).then_some(Clause { kind: ClauseKind::Error, span: rest });
-        let others = self.each(TokenKind::StartClause, &starts, range.end, |parsed, span| match parsed {
+        let broken = |span| Clause { kind: ClauseKind::Error { keeps_columns: false }, span };
+        let unread = (head.span.end < head_span.end).then_some(broken(rest));
+        let mut others = self.each(TokenKind::StartClause, &starts, range.end, |parsed, span| match parsed {
             Some(Parsed::Clause(clause)) => clause,
-            _ => Clause { kind: ClauseKind::Error, span },
+            _ => broken(span),
         });
+        for (i, clause) in others.iter_mut().enumerate() {
+            if let ClauseKind::Error { keeps_columns } = &mut clause.kind
+                && let Some(start) = starts.get(i)
+            {
+                let end = starts.get(i + 1).copied().unwrap_or(range.end);
+                *keeps_columns = self.keeps_columns(*start..end);
+            }
+        }
         let clauses = unread.into_iter().chain(others).collect();
         (Query { head, clauses, span }, header)
+    }
+
+    /// Whether a broken clause is certainly one that keeps the columns, and nothing else.
+    fn keeps_columns(&self, range: Range<usize>) -> bool {
+        use TokenKind::*;
+        let is_such = matches!(self.kind(range.start), Some(Where | Order | Dedupe | Throttle | Emit | On));
+        let Some(tokens) = self.tokens.all.get(range.clone()).filter(|_| is_such && !self.lexed_badly) else {
+            return false;
+        };
+        let Err(stuck) = parser::run(self.input, StartClause, tokens) else { return false };
+        !(range.start + stuck.at..range.end).any(|i| self.tokens.may_start_misspelt_clause(i))
     }
 
     fn source(&mut self, range: &Range<usize>) -> Option<ItemKind> {

@@ -212,3 +212,37 @@ E0101 `having` expected `,`, the next clause or the next item, found `having`
 "#
     );
 }
+
+#[test]
+fn a_clause_that_keeps_the_columns_keeps_them_when_it_is_broken() {
+    assert_snapshot!(
+        faults("stream a = from payments\n  where amount > 5 +\n  select card, country, nosuch2\n  where nosuch3 > 1"),
+        @r#"
+E0101 `` expected an expression, found the end of the line
+E0201 `nosuch2` nothing here is called `nosuch2`
+E0201 `nosuch3` nothing here is called `nosuch3`
+"#
+    );
+    for broken in
+        ["order by amount +", "throttle per 5m", "dedupe by within 5m", "on error", "emit", "where > > 1"]
+    {
+        let found = faults(&format!("stream a = from payments\n  {broken}\n  select nosuch"));
+        assert!(found.contains("E0201 `nosuch`"), "{broken}: {found}");
+    }
+    // Here `selct` may have been a clause.
+    for broken in [
+        "where amount > 5 + 1\n  selct id, amount as nosuch",
+        "where amount > > 5 selct 1 as nosuch",
+        "where (amount > 5\n  lte nosuch = 5",
+        "where amount >\n selct amount as nosuch",
+        "where amount from nosuch",
+    ] {
+        let found = faults(&format!("stream a = from payments\n  {broken}\n  where nosuch > 1"));
+        assert!(!found.contains("E0201"), "{broken}: {found}");
+    }
+    // The condition may have sorted out the nulls.
+    let found = faults(
+        "stream a = from payments\n where country is not null and\n  where length(country) + length(cuntry) > 1\n",
+    );
+    assert_eq!(found.matches("\n").count(), 2, "{found}");
+}

@@ -110,7 +110,10 @@ pub enum ClauseKind {
     Emit(Emit),
     OnError(Box<Policy>),
     /// Could not be parsed; reported already.
-    Error,
+    Error {
+        /// Whether it certainly leaves the columns as they are.
+        keeps_columns: bool,
+    },
 }
 
 /// `name = value`

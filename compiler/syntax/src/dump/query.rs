@@ -131,7 +131,8 @@ fn clause(c: &Clause) -> Node {
         ClauseKind::Emit(Emit::Every(d)) => Node::list("emit", vec![Node::list("every", vec![expr(d)])]),
         ClauseKind::Emit(Emit::OnChange) => Node::list("emit", vec![Node::word("on-change")]),
         ClauseKind::OnError(p) => Node::list("on-error", vec![policy(p)]),
-        ClauseKind::Error => Node::list("error", vec![]),
+        ClauseKind::Error { keeps_columns: false } => Node::list("error", vec![]),
+        ClauseKind::Error { keeps_columns: true } => Node::list("error", vec![Node::word("keeps-columns")]),
     };
     node.at(c.span)
 }

@@ -121,7 +121,7 @@ impl Writer<'_> {
             ClauseKind::Emit(Emit::Every(duration)) => self.expr(duration),
             ClauseKind::Emit(Emit::Final | Emit::OnChange) => {}
             ClauseKind::OnError(policy) => self.policy(policy),
-            ClauseKind::Error => {}
+            ClauseKind::Error { .. } => {}
         }
         self.through(clause.span);
     }
