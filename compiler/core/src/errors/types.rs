@@ -3,8 +3,10 @@
 use super::alternatives;
 use millstream_base::codes::*;
 use millstream_base::{Diagnostic, Span, did_you_mean};
-use millstream_ir::expr::Expr;
+use millstream_ir::expr::{Expr, ExprKind};
+use millstream_ir::text::{parse_decimal, parse_int};
 use millstream_ir::types::{RecordType, Type, TypeKind};
+use millstream_ir::value::Value;
 use millstream_syntax::ast;
 
 pub fn type_mismatch(span: Span, expected: &Type, found: &Type) -> Diagnostic {
@@ -133,6 +135,11 @@ pub fn incomparable(span: Span, op: Span, symbol: &str, left: &Expr, right: &Exp
     .label("cannot be compared")
     .also(left.span, format!("this is {}", left.ty))
     .also(right.span, format!("this is {}", right.ty));
+    for (text, other) in [(left, right), (right, left)] {
+        if let Some(written) = plain_literal(text, &other.ty) {
+            return fault.fix("write it without quotes", text.span, written);
+        }
+    }
     match (&left.ty.kind, &right.ty.kind) {
         (TypeKind::Timestamp, TypeKind::String) => fault.help("write times as `@2024-05-01T12:00:00Z`"),
         (TypeKind::Json, other) | (other, TypeKind::Json) if *other != TypeKind::Json => {
@@ -152,6 +159,25 @@ pub fn incomparable(span: Span, op: Span, symbol: &str, left: &Expr, right: &Exp
         }
         _ => fault,
     }
+}
+
+/// What stands in quotes, if it is a literal of this type: `5` for `"5"` beside a number.
+fn plain_literal<'e>(text: &'e Expr, ty: &Type) -> Option<&'e str> {
+    let ExprKind::Literal(Value::String(text)) = &text.kind else { return None };
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let is_number = all_digits(whole) && all_digits(fraction);
+    let fits = match ty.kind {
+        TypeKind::Int => is_number && parse_int(text.as_bytes()).is_some(),
+        TypeKind::Decimal(scale) => {
+            is_number && parse_decimal(text.as_bytes(), scale).is_some_and(|d| d.exact)
+        }
+        TypeKind::Float => is_number,
+        TypeKind::Bool => matches!(&**text, "true" | "false"),
+        _ => false,
+    };
+    fits.then_some(text)
 }
 
 pub fn unknown_choice(span: Span, text: &str, ty: &Type) -> Diagnostic {

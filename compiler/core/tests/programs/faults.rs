@@ -246,3 +246,32 @@ E0201 `nosuch3` nothing here is called `nosuch3`
     );
     assert_eq!(found.matches("\n").count(), 2, "{found}");
 }
+
+#[test]
+fn a_number_in_quotes_is_compared_without_them() {
+    let fix = |condition: &str| {
+        let text = format!(
+            "{} stream s = from payments let n = 1, f = 1.5e0, b = true where {condition}",
+            crate::helper::PAYMENTS
+        );
+        let (_, compilation) = compile_with(&text, Overrides::default());
+        let fixes = compilation.diagnostics.iter().flat_map(|d| &d.fixes);
+        let edits: Vec<_> = fixes.flat_map(|f| &f.edits).collect();
+        let mut fixed = text.clone();
+        for edit in edits.iter().rev() {
+            fixed.replace_range(edit.span.range(), &edit.text);
+        }
+        let (_, compilation) = compile_with(&fixed, Overrides::default());
+        assert_eq!(compilation.diagnostics, [], "{fixed}");
+        fixed.rsplit("where ").next().unwrap_or_default().to_string()
+    };
+    assert_eq!(fix("amount > \"5\""), "amount > 5");
+    assert_eq!(fix("\"-5.25\" <= amount"), "-5.25 <= amount");
+    assert_eq!(fix("n == \"12\""), "n == 12");
+    assert_eq!(fix("f < \"0.5\""), "f < 0.5");
+    assert_eq!(fix("b == \"true\""), "b == true");
+    // As text where it is no number of this type.
+    assert_eq!(fix("amount > \"5.001\""), "string(amount) > \"5.001\"");
+    assert_eq!(fix("n == \"many\""), "string(n) == \"many\"");
+    assert_eq!(fix("amount > card"), "string(amount) > card");
+}
