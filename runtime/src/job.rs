@@ -240,12 +240,12 @@ impl<'a> Job<'a> {
                     let node = self.sources[at.source].node;
                     self.options.progress.add(self.sources[at.source].report.rows - before, n_bytes);
                     self.fail(node, arrived.failures)?;
-                    arrived.messages.into_iter().try_for_each(|m| self.deliver(node, m))?;
+                    arrived.messages.into_iter().try_for_each(|m| self.deliver_of_source(node, m))?;
                 }
                 Next::End(at) => {
                     let node = self.sources[at.source].node;
                     if let Some(message) = self.sources[at.source].end(at.partition) {
-                        self.deliver(node, message)?;
+                        self.deliver_of_source(node, message)?;
                     }
                 }
                 Next::Failed(at, error) => {
@@ -260,6 +260,20 @@ impl<'a> Job<'a> {
                 Next::Stopped => return Err(Stop::Asked),
             }
         }
+    }
+
+    /// Hands a message of a source to all who read it, and then on what they held back for each other.
+    fn deliver_of_source(&mut self, source: NodeId, message: Message) -> Result<(), Stop> {
+        self.deliver(source, message)?;
+        // Inputs stand before their readers: what one of these hands on is held by those to come.
+        for id in self.flow.ids() {
+            if let Task::Operator(operator) = &mut self.nodes[id.0 as usize].task {
+                let mut output = Output::default();
+                operator.settle(&mut output);
+                self.follow(id, output)?;
+            }
+        }
+        Ok(())
     }
 
     /// Hands a message of a node to all who read it.

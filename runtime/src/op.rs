@@ -2,6 +2,7 @@
 
 pub mod assign_time;
 pub mod errors;
+mod interleave;
 pub mod late;
 pub mod match_pattern;
 pub mod ordered;
@@ -33,13 +34,15 @@ pub fn build(flow: &Flow, id: NodeId, compiled: &dyn Compiled) -> Option<Box<dyn
             compiled.accumulate(id),
             RandomState::new().hash_one(id),
         )),
-        NodeKind::Union => Box::new(union::Union::new(node.inputs.len())),
+        NodeKind::Union => {
+            Box::new(union::Union::new(node.schema.types(), union::reads_together(flow, node)))
+        }
         NodeKind::Unnest { list } => Box::new(unnest::Unnest::new(*list, &node.schema)),
         NodeKind::AssignTime { disorder } => {
             Box::new(assign_time::AssignTime::new(node.schema.time, *disorder))
         }
         NodeKind::Late => Box::new(late::Late),
-        NodeKind::Errors { of } => Box::new(union::Union::new(of.len())),
+        NodeKind::Errors { of } => Box::new(union::Union::new(vec![], vec![false; of.len()])),
         NodeKind::Match(spec) => Box::new(match_pattern::MatchPattern::new(flow, id, spec.clone())),
     })
 }

@@ -13,6 +13,10 @@ pub trait Operator: Send {
     /// Goes on with a step whose output said that there is [more](Output::more) to come.
     fn resume(&mut self, _output: &mut Output) {}
 
+    /// A batch or watermark of a source has come to all that read it, directly or through others: puts
+    /// into the output what was held back until then.
+    fn settle(&mut self, _output: &mut Output) {}
+
     /// Takes a message and gathers all that follows from it, however much that is.
     fn step_to_end(&mut self, input: usize, message: Message, output: &mut Output) {
         self.step(input, message, output);

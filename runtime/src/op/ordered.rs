@@ -4,13 +4,12 @@
 
 use crate::accumulate::side::Position;
 use crate::message::{Message, Watermark};
+use crate::op::interleave::{Pick, interleave};
 use crate::operator::{Operator, Output};
 use crate::watermark::WatermarkTracker;
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
-use millstream_ir::buffer::{Buffer, Plain};
-use millstream_ir::column::{Bitmap, Column, ColumnBuilder, ColumnData, TextColumn, View};
+use millstream_ir::column::ColumnData;
 use millstream_ir::types::Type;
-use std::sync::Arc;
 
 pub struct Ordered {
     types: Vec<Type>,
@@ -61,10 +60,9 @@ impl Ordered {
     }
 
     fn batch(&self, entries: &[Entry]) -> Batch {
-        let column =
-            |number: usize| Arc::new(interleave(&self.waiting, number, &self.types[number], entries));
+        let picks: Vec<Pick> = entries.iter().map(|(_, batch, row)| (*batch, *row)).collect();
         Batch {
-            columns: (0..self.types.len()).map(column).collect(),
+            columns: interleave(&self.waiting, &self.types, &picks),
             n_rows: entries.len(),
             origin: Origin { first: self.n_released, ..Origin::default() },
             late: vec![],
@@ -86,68 +84,13 @@ impl Operator for Ordered {
     }
 }
 
-/// The values of one column of these rows.
-fn interleave(batches: &[Batch], number: usize, ty: &Type, entries: &[Entry]) -> Column {
-    let columns: Vec<&Column> = batches.iter().map(|batch| &*batch.columns[number]).collect();
-    fn all<'a, T: Plain>(
-        columns: &[&'a Column],
-        values: impl Fn(&'a ColumnData) -> Option<&'a Buffer<T>>,
-        entries: &[Entry],
-    ) -> Option<Buffer<T>> {
-        let columns: Vec<&Buffer<T>> = columns.iter().map(|c| values(&c.data)).collect::<Option<_>>()?;
-        Some(entries.iter().map(|(_, batch, row)| columns[*batch as usize][*row as usize]).collect())
-    }
-    fn i64s(data: &ColumnData) -> Option<&Buffer<i64>> {
-        if let ColumnData::I64(b) = data { Some(b) } else { None }
-    }
-    fn f64s(data: &ColumnData) -> Option<&Buffer<f64>> {
-        if let ColumnData::F64(b) = data { Some(b) } else { None }
-    }
-    let data = if let Some(values) = all(&columns, i64s, entries) {
-        ColumnData::I64(values)
-    } else if let Some(values) = all(&columns, f64s, entries) {
-        ColumnData::F64(values)
-    } else if let Some(texts) = interleave_texts(&columns, entries) {
-        ColumnData::Text(texts)
-    } else {
-        let mut column = ColumnBuilder::new(ty);
-        for (_, batch, row) in entries {
-            column.push(&columns[*batch as usize].value(*row as usize, ty));
-        }
-        return column.finish();
-    };
-    let mut validity = None;
-    if columns.iter().any(|column| column.validity.is_some()) {
-        let mut bits = Bitmap::default();
-        entries
-            .iter()
-            .for_each(|(_, batch, row)| bits.push(columns[*batch as usize].is_valid(*row as usize)));
-        validity = Some(bits);
-    }
-    Column { data, validity }
-}
-
-fn interleave_texts(columns: &[&Column], entries: &[Entry]) -> Option<TextColumn> {
-    let mut heaps = vec![];
-    let mut texts = vec![];
-    for column in columns {
-        let ColumnData::Text(text) = &column.data else { return None };
-        texts.push((text, heaps.len() as u128));
-        heaps.extend(text.heaps.iter().cloned());
-    }
-    let views = entries.iter().map(|(_, batch, row)| {
-        let (text, first_heap) = &texts[*batch as usize];
-        let view = text.views[*row as usize];
-        if View(view).len() > View::INLINE { view + (first_heap << 64) } else { view }
-    });
-    Some(TextColumn { views: views.collect(), heaps })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::op::testing::{script, types};
+    use millstream_ir::column::ColumnBuilder;
     use millstream_ir::value::Value;
+    use std::sync::Arc;
 
     #[test]
     fn rows_leave_by_time_then_source_then_offset() {

@@ -63,7 +63,7 @@ fn show(message: &Message) -> String {
     }
 }
 
-fn show_batch(batch: &Batch) -> String {
+pub fn show_batch(batch: &Batch) -> String {
     let cell = |column: usize, row| match batch.columns[column].value(row, &Type::INT) {
         Value::Int(i) => i.to_string(),
         other => format!("{other:?}"),
