@@ -84,7 +84,8 @@ pub(crate) fn check_query(
         let fault = query_too_long(clause.span, query.clauses.len(), MAX_CLAUSES);
         checker.diagnostics.push(fault);
     }
-    for clause in query.clauses.iter().take(MAX_CLAUSES) {
+    let clauses: Vec<&ast::Clause> = query.clauses.iter().take(MAX_CLAUSES).collect();
+    for clause in checker.windows_above_groups(clauses) {
         checker.clause(clause);
     }
     checker.expect_select(query.span.at_end());
@@ -94,6 +95,20 @@ pub(crate) fn check_query(
 }
 
 impl QueryChecker<'_> {
+    /// Reports each `group by` directly above its `window`, and takes the two as they were meant.
+    fn windows_above_groups<'c>(&mut self, mut clauses: Vec<&'c ast::Clause>) -> Vec<&'c ast::Clause> {
+        use ast::ClauseKind::{GroupBy, Window};
+        for above in 0..clauses.len() {
+            if let Some([group, window]) = clauses.get_mut(above..above + 2)
+                && matches!((&group.kind, &window.kind), (GroupBy(_), Window(_)))
+            {
+                self.diagnostics.push(errors::group_above_window(group.span, window.span));
+                std::mem::swap(group, window);
+            }
+        }
+        clauses
+    }
+
     fn clause(&mut self, clause: &ast::Clause) {
         use ast::ClauseKind::*;
         let span = clause.span;

@@ -37,12 +37,15 @@ pub fn fits_elsewhere(input: Input, mode: TokenKind, range: Range<usize>, at: us
 
 struct Site<'a> {
     input: Input<'a>,
+    mode: TokenKind,
     /// The piece up to where it is stuck.
     before: &'a [Token],
     previous: Option<&'a Token>,
     /// The token that does not fit; that behind the piece if it stands on the same line.
     found: Option<&'a Token>,
     behind: Option<&'a Token>,
+    /// The first token of the piece.
+    first: Option<&'a Token>,
     /// The first token behind the piece.
     next: Option<&'a Token>,
     /// The piece up to here is all that it has to be.
@@ -64,7 +67,18 @@ impl<'a> Site<'a> {
             expected.add_followers(mode);
         }
         let previous = index.checked_sub(1).and_then(|i| all.get(i));
-        Site { input, before, previous, found, behind: all.get(index + 1), next, complete, expected }
+        Site {
+            input,
+            mode,
+            before,
+            previous,
+            found,
+            behind: all.get(index + 1),
+            first: slice.first(),
+            next,
+            complete,
+            expected,
+        }
     }
 
     /// The lexer has complained about a token beside the place, or about text between them.
@@ -109,13 +123,25 @@ impl<'a> Site<'a> {
         self.before.len() > 1 && self.previous.is_some_and(begins) && self.found.is_some_and(beside)
     }
 
+    /// The piece does not even begin as one.
+    fn is_first_of_piece(&self) -> bool {
+        self.before.is_empty() && self.found.is_some_and(|t| self.first.is_some_and(|f| f.start == t.start))
+    }
+
     fn finding(&self) -> Diagnostic {
         match self.found {
-            Some(found) if !found.first_on_line || self.complete || self.previous.is_none() => {
+            Some(found) if !found.first_on_line || self.complete || self.is_first_of_piece() => {
                 self.wrong(found)
             }
             _ => self.missing(self.found.or(self.next)),
         }
+    }
+
+    fn described(&self) -> String {
+        if self.mode == TokenKind::StartItem && self.before.is_empty() {
+            return "an item such as `stream`".to_string();
+        }
+        self.expected.describe(self.previous.map(|t| t.kind))
     }
 
     /// A token that does not fit.
@@ -123,7 +149,7 @@ impl<'a> Site<'a> {
         use TokenKind::*;
         let span = self.span(found);
         let text = found.text(self.input.text);
-        let described = self.expected.describe(self.previous.map(|t| t.kind));
+        let described = self.described();
         if found.kind == Assign && self.expected.has("==") {
             return error::single_equals(span);
         }
@@ -169,7 +195,7 @@ impl<'a> Site<'a> {
         {
             return d;
         }
-        let described = self.expected.describe(self.previous.map(|t| t.kind));
+        let described = self.described();
         if let Some(d) = self.unclosed(place, true, &described) {
             return d;
         }
@@ -182,6 +208,9 @@ impl<'a> Site<'a> {
         let span = self.span(found);
         if let Some(help) = foreign_word(text, self.previous.map(|t| t.kind)) {
             return d.help(help);
+        }
+        if self.is_query_without_name(found, text) {
+            return d.help("a query belongs to a stream: write `stream NAME = from …`");
         }
         let is_behind =
             |word: &str| self.previous.is_some_and(|t| t.text(self.input.text).eq_ignore_ascii_case(word));
@@ -274,6 +303,17 @@ impl<'a> Site<'a> {
             return d.fix("write this name in backticks in a pattern", span, format!("`{text}`"));
         }
         d
+    }
+
+    /// Where an item could stand, a clause does, or what begins a query in another language.
+    fn is_query_without_name(&self, found: &Token, text: &str) -> bool {
+        use TokenKind::*;
+        let may_be_item = found.first_on_line && self.expected.has("stream") && self.expected.has("sink");
+        let word = text.to_ascii_lowercase();
+        let is_foreign = matches!(word.as_str(), "select" | "define" | "create" | "insert" | "with" | "from");
+        let is_clause =
+            matches!(found.kind, From | Match) || is_boundary(found.kind) && !found.kind.is_item_word();
+        may_be_item && !self.expected.has("where") && (is_foreign || self.before.is_empty() && is_clause)
     }
 
     fn is_in_parentheses_behind(&self, word: TokenKind) -> bool {

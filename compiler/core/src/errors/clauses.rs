@@ -79,6 +79,13 @@ pub fn group_without_select(span: Span, next: Span) -> Diagnostic {
         .help("put `where` and `let` above the `group by`")
 }
 
+pub fn group_above_window(group: Span, window: Span) -> Diagnostic {
+    Diagnostic::new(E0402, group, "`group by` stands above its `window`")
+        .label("splits the rows of a window")
+        .also(window, "the window")
+        .help("put the `window` above the `group by`")
+}
+
 pub fn time_inside_window(span: Span, window: Span) -> Diagnostic {
     Diagnostic::new(E0403, span, "the event time cannot change inside a window")
         .label("would move rows")

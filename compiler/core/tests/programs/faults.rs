@@ -275,3 +275,14 @@ fn a_number_in_quotes_is_compared_without_them() {
     assert_eq!(fix("n == \"many\""), "string(n) == \"many\"");
     assert_eq!(fix("amount > card"), "string(amount) > card");
 }
+
+#[test]
+fn a_window_below_its_group_is_told_once() {
+    assert_snapshot!(
+        faults("stream s = from payments group by card window tumbling 5m select card, count() as n, nosuch"),
+        @r#"
+E0402 `group by card` `group by` stands above its `window`
+E0201 `nosuch` nothing here is called `nosuch`
+"#
+    );
+}
