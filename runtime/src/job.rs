@@ -98,6 +98,8 @@ struct Running {
     /// The side streams of its failed rows.
     error_streams: Vec<(NodeId, usize)>,
     sideline: Option<Sideline>,
+    /// Failed rows of it that were handed on.
+    n_failed: u64,
     report: StreamReport,
 }
 
@@ -161,6 +163,7 @@ impl<'a> Job<'a> {
                 readers: vec![],
                 error_streams: vec![],
                 sideline,
+                n_failed: 0,
                 report,
             });
         }
@@ -358,9 +361,9 @@ impl<'a> Job<'a> {
             return Err(Stop::Broken(Box::new(diagnostic)));
         }
         let running = &mut self.nodes[from.0 as usize];
-        let n_before = running.report.failed.rows.saturating_sub(failures.len() as u64);
         let files = self.files;
-        let batch = op::errors::error_batch(&failures, n_before, |p| place_text(files, p));
+        let batch = op::errors::error_batch(&failures, running.n_failed, |p| place_text(files, p));
+        running.n_failed += failures.len() as u64;
         if let Some(sideline) = &mut running.sideline {
             sideline.sink.write(&batch).map_err(|e| sideline.stop(&e))?;
         }

@@ -179,3 +179,18 @@ fn until_ends_the_input_and_limit_the_output() {
     assert_eq!((ran.stdout.lines().count(), folder.read("n.json").as_str()), (3, ""));
     folder.run("run p.stream --until soon").code(64).stderr_has("expected a time such as 2024-05-01");
 }
+
+#[test]
+fn records_that_cannot_be_read_keep_their_order_however_far_apart_they_are() {
+    let folder = Folder::new();
+    let row = |padding: usize| {
+        format!("{{\"at\":\"2024-05-01T00:00:00Z\",\"unread\":\"{}\"}}\n", " ".repeat(padding))
+    };
+    // More is between the records than is read at once.
+    folder.write("in.ndjson", format!("{}one\n{}two\n", row(0), row(600_000)));
+    let program = "source e: { at: timestamp } from file(\"in.ndjson\") time at\n\
+                   stream s = from errors(e) window tumbling 1m select last(place) as place\n\
+                   sink out from s to stdout format csv(header: false)\n";
+    folder.write("p.stream", program);
+    assert_eq!(folder.run("run -q p.stream").code(0).stdout, "in.ndjson record 4\n");
+}
