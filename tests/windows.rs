@@ -33,7 +33,7 @@ fn flow(types: &[Type], spec: &WindowAggregate) -> Flow {
         name: "n".into(),
         span: Default::default(),
         inputs,
-        schema: Schema { time: columns.len() - 1, columns },
+        schema: Schema::append_only(columns.clone(), columns.len() - 1),
         kind,
         on_error: OnError::Keep,
     };

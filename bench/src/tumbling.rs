@@ -133,7 +133,7 @@ fn compile() -> Box<dyn Operator> {
         name: "bids".into(),
         span: Default::default(),
         inputs,
-        schema: Schema { time: columns.len() - 1, columns },
+        schema: Schema::append_only(columns.clone(), columns.len() - 1),
         kind,
         on_error: OnError::Keep,
     };

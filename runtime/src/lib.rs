@@ -17,6 +17,7 @@ pub mod operator;
 pub mod reader;
 pub mod report;
 pub mod sink;
+pub mod snapshot;
 pub mod source;
 pub mod time;
 pub mod watermark;

@@ -1,6 +1,7 @@
 //! The one interface of everything that runs: state in, messages out, no clock, no files, no network.
 
 use crate::message::{EventTime, Message};
+use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_base::Span;
 use millstream_ir::batch::Batch;
 
@@ -16,6 +17,20 @@ pub trait Operator: Send {
     /// A batch or watermark of a source has come to all that read it, directly or through others: puts
     /// into the output what was held back until then.
     fn settle(&mut self, _output: &mut Output) {}
+
+    /// Writes all that a new operator of the same node needs to go on in its place. Called between
+    /// messages, when nothing is [more](Output::more) to come.
+    fn snapshot(&self, _writer: &mut SnapshotWriter) {}
+
+    /// Takes over what [`Operator::snapshot`] wrote; called before the first message.
+    fn restore(&mut self, _reader: &mut SnapshotReader) -> Result<(), Corrupt> {
+        Ok(())
+    }
+
+    /// About how many bytes of memory its state takes.
+    fn state_bytes(&self) -> usize {
+        0
+    }
 
     /// Takes a message and gathers all that follows from it, however much that is.
     fn step_to_end(&mut self, input: usize, message: Message, output: &mut Output) {

@@ -33,7 +33,7 @@ fn field(name: &str, ty: Type) -> FieldSpec {
 /// `{ id: int, at: timestamp }` from a path, timed by `at`, and a sink that writes it to `out.ndjson`.
 fn copy(path: &str, on_error: OnError) -> Flow {
     let column = |name: &str, ty| Column { name: name.into(), ty, hidden: false };
-    let schema = Schema { columns: vec![column("id", Type::INT), column("at", Type::TIMESTAMP)], time: 1 };
+    let schema = Schema::append_only(vec![column("id", Type::INT), column("at", Type::TIMESTAMP)], 1);
     let source = SourceSpec {
         ordinal: 0,
         connector: connector(path),

@@ -61,6 +61,8 @@ pub struct Stream {
     pub query: Query,
     /// The rows that it yields.
     pub rows: Schema,
+    /// The clause that made it updating, if it is.
+    pub updating_because: Option<Span>,
 }
 
 #[derive(Clone, Debug)]
@@ -273,6 +275,14 @@ impl Input {
         match self {
             Input::Source(source) => &source.name,
             Input::Stream(stream) => &stream.name,
+        }
+    }
+
+    /// What made its rows updating, if they are.
+    pub fn updating_because(&self) -> Option<Span> {
+        match self {
+            Input::Source(_) => None,
+            Input::Stream(stream) => stream.updating_because,
         }
     }
 

@@ -342,12 +342,13 @@ pub fn errors_schema() -> Schema {
     let column = |name: &str, ty, hidden| Column { name: name.into(), ty, hidden };
     let mut columns: Vec<Column> = visible.into_iter().map(|(name, ty)| column(name, ty, false)).collect();
     columns.push(column("time", Type::TIMESTAMP, true));
-    Schema { columns, time: 4 }
+    Schema::append_only(columns, 4)
 }
 
 /// What the rows of `late(NAME)` look like: those of NAME, with another time.
 pub fn late_schema(of: &Schema) -> Schema {
     let mut columns = of.columns.clone();
     columns.push(Column { name: "time".into(), ty: Type::TIMESTAMP, hidden: true });
-    Schema { time: columns.len() - 1, columns }
+    let time = columns.len() - 1;
+    Schema::append_only(columns, time)
 }

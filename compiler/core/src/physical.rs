@@ -144,7 +144,9 @@ impl Assigning<'_> {
         let node = plan.node(end);
         let unchanged = segment.steps.is_empty()
             && segment.outputs.iter().copied().eq(0..segment.inputs.len())
-            && node.schema.time == plan.node(input).schema.time;
+            && node.schema.time == plan.node(input).schema.time
+            && node.schema.sign == plan.node(input).schema.sign
+            && node.schema.key == plan.node(input).schema.key;
         if unchanged {
             // Other names for the same columns; readers bring their own.
             self.nodes.insert(end, input_node);

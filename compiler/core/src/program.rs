@@ -58,6 +58,7 @@ pub(crate) fn check_program(
                     span: input.span,
                     file: input.file,
                     rows: rows.schema(),
+                    updating_because: rows.updating.as_ref().map(|u| u.because),
                     query,
                 })));
                 order.push(InputId(number));

@@ -42,6 +42,12 @@ pub struct Schema {
     pub columns: Vec<Column>,
     /// The column that holds a row's event time, a `timestamp`; always there, often hidden.
     pub time: usize,
+    /// Of an updating stream the column that tells what a row does, a hidden `int`: 1 for a row that is
+    /// added, -1 for one that is withdrawn. None where each row is final.
+    pub sign: Option<usize>,
+    /// Of an updating stream the columns that together name a row, if it still has them all: at any time
+    /// the changes add up to at most one row of each key. None where each row is final.
+    pub key: Option<Vec<usize>>,
 }
 
 #[derive(Clone, Debug)]
@@ -262,6 +268,28 @@ impl Flow {
 }
 
 impl Schema {
+    /// Of rows that are final.
+    pub fn append_only(columns: Vec<Column>, time: usize) -> Schema {
+        Schema { columns, time, sign: None, key: None }
+    }
+
+    /// The columns with these numbers, in this order. The time must be among them.
+    pub fn pick(&self, kept: &[usize]) -> Schema {
+        let place = |column: usize| kept.iter().position(|k| *k == column);
+        Schema {
+            columns: kept.iter().filter_map(|k| self.columns.get(*k).cloned()).collect(),
+            time: place(self.time).unwrap_or_default(),
+            sign: self.sign.and_then(place),
+            key: self
+                .key
+                .iter()
+                .flatten()
+                .map(|k| place(*k))
+                .collect::<Option<_>>()
+                .filter(|_| self.key.is_some()),
+        }
+    }
+
     pub fn types(&self) -> Vec<Type> {
         self.columns.iter().map(|c| c.ty.clone()).collect()
     }

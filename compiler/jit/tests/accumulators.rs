@@ -30,7 +30,7 @@ fn flow(types: &[Type], aggregates: &[AggregateCall]) -> Flow {
     };
     Flow {
         nodes: vec![
-            node(vec![], Schema { columns: columns.collect(), time: 0 }, NodeKind::Union),
+            node(vec![], Schema::append_only(columns.collect(), 0), NodeKind::Union),
             node(vec![NodeId(0)], Schema::default(), NodeKind::WindowAggregate(Arc::new(window))),
         ],
     }

@@ -58,7 +58,7 @@ pub fn schema(spec: &SourceSpec) -> Schema {
         let field = &spec.fields[*c];
         Column { name: field.name.clone(), ty: field.ty.clone(), hidden: false }
     };
-    Schema { columns: spec.columns.iter().map(column).collect(), time: 0 }
+    Schema::append_only(spec.columns.iter().map(column).collect(), 0)
 }
 
 /// Feeds `input` to the decoder as a reader does that gets it in pieces cut at these places. Each

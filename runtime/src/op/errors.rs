@@ -19,7 +19,7 @@ pub fn error_schema() -> Schema {
     let mut columns: Vec<ColumnSpec> = shown.map(column).into();
     let time = columns.len();
     columns.push(ColumnSpec { name: "time".into(), ty: Type::TIMESTAMP, hidden: true });
-    Schema { columns, time }
+    Schema::append_only(columns, time)
 }
 
 /// The columns `row`, `reason`, `place`, `at`, and the event time. `place` says where in the program a

@@ -78,7 +78,7 @@ mod tests {
         };
         let element = Column { name: "x".into(), ty: Type::INT, hidden: false };
         let mut output = Output::default();
-        let mut unnest = Unnest::new(0, &Schema { columns: vec![element], time: 1 });
+        let mut unnest = Unnest::new(0, &Schema::append_only(vec![element], 1));
         unnest.step(0, Message::Batch(batch), &mut output);
         let mut rows = vec![];
         for message in &output.messages {

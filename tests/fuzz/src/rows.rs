@@ -94,7 +94,7 @@ fn field(name: &str, ty: Type) -> FieldSpec {
 pub fn read_back(spec: &SourceSpec, batches: &[Batch], keep: fn(&[Value]) -> bool) -> Vec<Record> {
     let read: Vec<&FieldSpec> = spec.columns.iter().map(|column| &spec.fields[*column]).collect();
     let column = |f: &&FieldSpec| Column { name: f.name.clone(), ty: f.ty.clone(), hidden: false };
-    let schema = Schema { columns: read.iter().map(column).collect(), time: 0 };
+    let schema = Schema::append_only(read.iter().map(column).collect(), 0);
     let sink = SinkSpec { connector: spec.connector.clone(), format: spec.format.clone(), ordered: false };
     let encoder = format::encoder(&schema, &sink, None);
     let mut encoder = encoder.unwrap_or_else(|e| panic!("the sink is in order: {}", e.message));

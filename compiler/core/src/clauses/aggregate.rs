@@ -101,7 +101,7 @@ impl QueryChecker<'_> {
                 keys,
                 calls,
                 select,
-                grouped: Schema { columns: grouped, time },
+                grouped: Schema::append_only(grouped, time),
                 group_span,
             })
         });

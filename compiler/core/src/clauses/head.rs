@@ -28,7 +28,10 @@ pub(super) fn check_head(
             let (reference, schema) = check_reference(around, &from.stream, diagnostics);
             let alias = from.alias.as_ref().unwrap_or(from.stream.name());
             let rows = match schema {
-                Some(schema) => Rows::of_schema(&schema, &alias.text, alias.span),
+                Some(schema) => {
+                    let because = updating_because(around, reference);
+                    Rows::of_schema(&schema, &alias.text, alias.span, because)
+                }
                 None => Rows::unknown(),
             };
             (Head::Rows(reference), rows)
@@ -80,6 +83,14 @@ pub(crate) fn check_reference(
         _ => late_rows(known, name, diagnostics),
     };
     (rows, Some(schema))
+}
+
+/// The clause that made these rows updating, if they are.
+pub(crate) fn updating_because(around: Surroundings, rows: crate::hir::Rows) -> Span {
+    match around.inputs.get(rows.of.0) {
+        Some(Known::Input(input)) => input.updating_because().unwrap_or(rows.span),
+        _ => rows.span,
+    }
 }
 
 /// The columns of `late(NAME)`, which has to be something that sets late rows aside.

@@ -13,11 +13,24 @@ pub(crate) struct Rows {
     pub columns: Vec<RowColumn>,
     /// The column that holds the event time.
     pub time: usize,
+    /// Set where rows can be withdrawn again.
+    pub updating: Option<Updating>,
     /// What conditions have proved.
     pub facts: Facts,
     /// Whether the columns are known. Where they are not, which has been reported, nothing is said of
     /// the names in expressions.
     pub known: bool,
+}
+
+/// What is known of rows that can be withdrawn again.
+#[derive(Clone, Debug)]
+pub(crate) struct Updating {
+    /// The column that tells whether a row is added or withdrawn.
+    pub sign: usize,
+    /// The columns that together name a row, if all are still there.
+    pub key: Option<Vec<usize>>,
+    /// The clause or item that made it so.
+    pub because: Span,
 }
 
 #[derive(Clone, Debug)]
@@ -53,10 +66,11 @@ impl Rows {
     /// Rows of which nothing is known but that they have a time.
     pub fn unknown() -> Rows {
         let time = RowColumn { hidden: true, ..RowColumn::new("time", Type::TIMESTAMP, Span::default()) };
-        Rows { columns: vec![time], time: 0, facts: Facts::default(), known: false }
+        Rows { columns: vec![time], time: 0, updating: None, facts: Facts::default(), known: false }
     }
 
-    pub fn of_schema(schema: &Schema, qualifier: &str, span: Span) -> Rows {
+    /// `because`: what makes them updating, if they are.
+    pub fn of_schema(schema: &Schema, qualifier: &str, span: Span, because: Span) -> Rows {
         let qualifier: Arc<str> = qualifier.into();
         let column = |c: &Column| RowColumn {
             hidden: c.hidden,
@@ -64,12 +78,18 @@ impl Rows {
             ..RowColumn::new(c.name.clone(), c.ty.clone(), span)
         };
         let columns = schema.columns.iter().map(column).collect();
-        Rows { columns, time: schema.time, facts: Facts::default(), known: true }
+        let updating = schema.sign.map(|sign| Updating { sign, key: schema.key.clone(), because });
+        Rows { columns, time: schema.time, updating, facts: Facts::default(), known: true }
     }
 
     pub fn schema(&self) -> Schema {
         let column = |c: &RowColumn| Column { name: c.name.clone(), ty: c.ty.clone(), hidden: c.hidden };
-        Schema { columns: self.columns.iter().map(column).collect(), time: self.time }
+        Schema {
+            columns: self.columns.iter().map(column).collect(),
+            time: self.time,
+            sign: self.updating.as_ref().map(|u| u.sign),
+            key: self.updating.as_ref().and_then(|u| u.key.clone()),
+        }
     }
 
     pub fn scope(&self) -> Scope {
@@ -111,19 +131,32 @@ impl Rows {
         Expr::column(number, ty, span)
     }
 
-    /// The rows of a select: these columns with their values, and the time, hidden if it is not among them.
+    /// The rows of a select: these columns with their values, and the time and the sign, hidden if they are
+    /// not among them.
     pub fn selected(
         &self,
         mut columns: Vec<RowColumn>,
         mut values: Vec<Expr>,
         span: Span,
     ) -> (Rows, Vec<Expr>) {
-        let is_time = |value: &Expr| matches!(value.kind, ExprKind::Column(c) if c == self.time);
-        let time = values.iter().position(is_time).unwrap_or_else(|| {
+        let place = |values: &[Expr], column: usize| {
+            values.iter().position(|value| matches!(value.kind, ExprKind::Column(c) if c == column))
+        };
+        let time = place(&values, self.time).unwrap_or_else(|| {
             columns.push(RowColumn { hidden: true, ..RowColumn::new("time", Type::TIMESTAMP, span) });
             values.push(self.column_expr(self.time, span));
             values.len() - 1
         });
-        (Rows { columns, time, facts: Facts::default(), known: self.known }, values)
+        let updating = self.updating.as_ref().map(|updating| {
+            columns.push(RowColumn { hidden: true, ..RowColumn::new("sign", Type::INT, span) });
+            values.push(self.column_expr(updating.sign, span));
+            let key = updating.key.iter().flatten().map(|key| place(&values, *key));
+            Updating {
+                sign: values.len() - 1,
+                key: key.collect::<Option<_>>().filter(|_| updating.key.is_some()),
+                because: updating.because,
+            }
+        });
+        (Rows { columns, time, updating, facts: Facts::default(), known: self.known }, values)
     }
 }

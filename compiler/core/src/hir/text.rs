@@ -47,7 +47,7 @@ impl Program {
         for (number, step) in pattern.steps.iter().enumerate() {
             let Some(input) = pattern.inputs.get(step.input) else { continue };
             let variable = rows.columns.get(n_keys + number).map_or("?", |c| &c.name);
-            let seen = Schema { columns: [&input.schema.columns[..], &rows.columns].concat(), time: 0 };
+            let seen = Schema::append_only([&input.schema.columns[..], &rows.columns].concat(), 0);
             let condition =
                 step.condition.as_ref().map_or(String::new(), |c| format!("[{}]", untyped(c, &seen)));
             let stream = self.rows_text(input.rows);

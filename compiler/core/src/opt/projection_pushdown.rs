@@ -62,6 +62,8 @@ fn skip_idle_projections(plan: &mut Plan) {
         let same_columns = exprs.len() == below.columns.len()
             && exprs.iter().enumerate().all(|(i, e)| matches!(e.kind, ExprKind::Column(c) if c == i))
             && node.schema.time == below.time
+            && node.schema.sign == below.sign
+            && node.schema.key == below.key
             && node
                 .schema
                 .columns
@@ -74,7 +76,7 @@ fn skip_idle_projections(plan: &mut Plan) {
     }
 }
 
-/// For each node, the columns of its output that somebody reads; always its time.
+/// For each node, the columns of its output that somebody reads; always its time and sign.
 fn needed_columns(plan: &Plan) -> Vec<Columns> {
     let read_errors = plan.read_errors();
     let mut needed = vec![Columns::new(); plan.nodes.len()];
@@ -82,7 +84,7 @@ fn needed_columns(plan: &Plan) -> Vec<Columns> {
         let node = plan.node(id);
         let keeps_rows = read_errors.contains(&node.name) || matches!(node.on_error, OnError::Sideline(_));
         let mut own = std::mem::take(&mut needed[id.0]);
-        own.insert(node.schema.time);
+        own.extend([node.schema.time].into_iter().chain(node.schema.sign));
         match &node.operator {
             // A field that is not decoded cannot be unreadable.
             Operator::Scan { .. } if keeps_rows || matches!(node.on_error, OnError::Fail) => {
@@ -139,7 +141,7 @@ fn columns_of_input(node: &Node, position: usize, own: &Columns, input: &Schema)
         }
         _ => {}
     }
-    columns.insert(input.time);
+    columns.extend([input.time].into_iter().chain(input.sign));
     columns
 }
 
@@ -262,13 +264,15 @@ impl Pruning {
             let span = plan.node(id).span;
             let places = kept.iter().filter_map(|c| below.iter().position(|b| b == c));
             let places: Vec<usize> = places.collect();
-            let columns: Vec<_> = places.iter().map(|p| node.schema.columns[*p].clone()).collect();
-            let time = places.iter().position(|p| *p == node.schema.time).unwrap_or_default();
-            let exprs =
-                places.iter().zip(&columns).map(|(p, c)| Expr::column(*p, c.ty.clone(), span)).collect();
+            let schema = node.schema.pick(&places);
+            let exprs = places
+                .iter()
+                .zip(&schema.columns)
+                .map(|(p, c)| Expr::column(*p, c.ty.clone(), span))
+                .collect();
             let aligned = plan.add(Node {
                 inputs: vec![*input],
-                schema: Schema { columns, time },
+                schema,
                 operator: Operator::Project(exprs),
                 ..plan.node(id).clone()
             });
@@ -284,9 +288,7 @@ impl Pruning {
         if kept.len() < node.schema.columns.len() {
             self.changed.push(id);
         }
-        let columns = kept.iter().filter_map(|k| node.schema.columns.get(*k).cloned()).collect();
-        let time = kept.iter().position(|k| *k == node.schema.time).unwrap_or_default();
-        node.schema = Schema { columns, time };
+        node.schema = node.schema.pick(&kept);
         self.kept[id.0] = kept;
     }
 }

@@ -30,6 +30,8 @@ fn is_same(a: &Node, b: &Node) -> bool {
     !a.inputs.is_empty()
         && a.inputs == b.inputs
         && a.schema.time == b.schema.time
+        && a.schema.sign == b.schema.sign
+        && a.schema.key == b.schema.key
         && a.schema.columns.len() == b.schema.columns.len()
         && a.schema
             .columns

@@ -58,7 +58,7 @@ pub(super) fn check_source(
         fields: row.fields.clone(),
         time: options.time,
         on_error: options.on_error,
-        schema: Schema { columns, time },
+        schema: Schema::append_only(columns, time),
     }))
 }
 

@@ -176,7 +176,10 @@ fn flow(pattern: &Pattern) -> Flow {
         name: "n".into(),
         span: Default::default(),
         inputs,
-        schema: Schema { time: columns.len() - 1, columns },
+        schema: {
+            let time = columns.len() - 1;
+            Schema::append_only(columns, time)
+        },
         kind,
         on_error: OnError::Keep,
     };

@@ -11,10 +11,8 @@ use millstream_ir::flow::{Column as SchemaColumn, NodeKind, OnError};
 /// A node over rows of these types; the last is the event time.
 fn node(types: &[Type], spec: &WindowAggregate) -> (Node, Schema) {
     let column = |name: String, ty: &Type, hidden| SchemaColumn { name: name.into(), ty: ty.clone(), hidden };
-    let input = Schema {
-        columns: types.iter().enumerate().map(|(i, ty)| column(format!("c{i}"), ty, false)).collect(),
-        time: types.len() - 1,
-    };
+    let columns = types.iter().enumerate().map(|(i, ty)| column(format!("c{i}"), ty, false)).collect();
+    let input = Schema::append_only(columns, types.len() - 1);
     let mut columns: Vec<SchemaColumn> = spec.keys.iter().map(|k| input.columns[*k].clone()).collect();
     columns.extend(spec.aggregates.iter().map(|a| column(a.to_string(), &a.result, false)));
     columns.extend(["start", "end", "time"].map(|name| column(name.to_string(), &Type::TIMESTAMP, true)));
@@ -23,7 +21,7 @@ fn node(types: &[Type], spec: &WindowAggregate) -> (Node, Schema) {
         name: "n".into(),
         span: Span::default(),
         inputs: vec![],
-        schema: Schema { columns, time },
+        schema: Schema::append_only(columns, time),
         kind: NodeKind::Union,
         on_error: OnError::Keep,
     };

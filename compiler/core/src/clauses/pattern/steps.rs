@@ -95,7 +95,7 @@ impl PatternChecker<'_> {
         let input = known.unwrap_or(self.inputs.len());
         if known.is_none() {
             let name = event.stream.name();
-            let columns = Rows::of_schema(&schema, &name.text, name.span);
+            let columns = Rows::of_schema(&schema, &name.text, name.span, name.span);
             let name = match rows.side {
                 Side::Main => name.text.clone(),
                 Side::Late => format!("late({})", name.text),

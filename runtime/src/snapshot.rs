@@ -1,0 +1,311 @@
+//! Snapshots: the state of an operator as bytes, and back.
+//!
+//! A snapshot is read by a new operator of the same node, so it holds what happened, not what the plan
+//! says: no types, no names, no sizes of slots. Integers are little-endian and of fixed width.
+
+use millstream_ir::batch::{Batch, LateRow, Origin};
+use millstream_ir::column::ColumnBuilder;
+use millstream_ir::types::Type;
+use millstream_ir::value::Value;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// The bytes are not a snapshot of this operator: cut off, damaged, or of another program.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Corrupt;
+
+impl fmt::Display for Corrupt {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("the snapshot is damaged or of another program")
+    }
+}
+
+impl std::error::Error for Corrupt {}
+
+#[derive(Default)]
+pub struct SnapshotWriter {
+    bytes: Vec<u8>,
+}
+
+impl SnapshotWriter {
+    pub fn finish(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    pub fn bool(&mut self, value: bool) {
+        self.bytes.push(value as u8);
+    }
+
+    pub fn u32(&mut self, value: u32) {
+        self.bytes.extend_from_slice(&value.to_le_bytes());
+    }
+
+    pub fn u64(&mut self, value: u64) {
+        self.bytes.extend_from_slice(&value.to_le_bytes());
+    }
+
+    /// A count or an index.
+    pub fn len(&mut self, value: usize) {
+        self.u64(value as u64);
+    }
+
+    pub fn i64(&mut self, value: i64) {
+        self.bytes.extend_from_slice(&value.to_le_bytes());
+    }
+
+    pub fn i128(&mut self, value: i128) {
+        self.bytes.extend_from_slice(&value.to_le_bytes());
+    }
+
+    pub fn bytes(&mut self, value: &[u8]) {
+        self.len(value.len());
+        self.bytes.extend_from_slice(value);
+    }
+
+    pub fn words(&mut self, values: &[u64]) {
+        self.len(values.len());
+        values.iter().for_each(|word| self.u64(*word));
+    }
+
+    /// A sequence: how many, then each.
+    pub fn sequence<T>(
+        &mut self,
+        items: impl ExactSizeIterator<Item = T>,
+        mut write: impl FnMut(&mut SnapshotWriter, T),
+    ) {
+        self.len(items.len());
+        items.for_each(|item| write(self, item));
+    }
+
+    pub fn value(&mut self, value: &Value) {
+        let tag = |writer: &mut SnapshotWriter, tag: u8| writer.bytes.push(tag);
+        match value {
+            Value::Null => tag(self, 0),
+            Value::Bool(value) => {
+                tag(self, 1);
+                self.bool(*value);
+            }
+            Value::Int(value) => {
+                tag(self, 2);
+                self.i64(*value);
+            }
+            Value::Float(value) => {
+                tag(self, 3);
+                self.u64(value.to_bits());
+            }
+            Value::Decimal(value) => {
+                tag(self, 4);
+                self.i128(*value);
+            }
+            Value::String(text) => {
+                tag(self, 5);
+                self.bytes(text.as_bytes());
+            }
+            Value::Bytes(bytes) => {
+                tag(self, 6);
+                self.bytes(bytes);
+            }
+            Value::Timestamp(value) => {
+                tag(self, 7);
+                self.i64(*value);
+            }
+            Value::Duration(value) => {
+                tag(self, 8);
+                self.i64(*value);
+            }
+            Value::Json(json) => {
+                tag(self, 9);
+                self.bytes(json.to_string().as_bytes());
+            }
+            Value::List(items) => {
+                tag(self, 10);
+                self.sequence(items.iter(), SnapshotWriter::value);
+            }
+            Value::Map(map) => {
+                tag(self, 11);
+                self.sequence(map.iter(), |writer, (key, value)| {
+                    writer.bytes(key.as_bytes());
+                    writer.value(value);
+                });
+            }
+            Value::Record(fields) => {
+                tag(self, 12);
+                self.sequence(fields.iter(), SnapshotWriter::value);
+            }
+        }
+    }
+
+    /// The rows of a batch whose columns have these types.
+    pub fn batch(&mut self, batch: &Batch, types: &[Type]) {
+        self.len(batch.n_rows);
+        for (column, ty) in batch.columns.iter().zip(types) {
+            (0..batch.n_rows).for_each(|row| self.value(&column.value(row, ty)));
+        }
+        self.u32(batch.origin.source);
+        self.u32(batch.origin.partition);
+        self.u64(batch.origin.first);
+        self.bool(batch.origin.offsets.is_some());
+        if let Some(offsets) = &batch.origin.offsets {
+            offsets.iter().for_each(|offset| self.u32(*offset));
+        }
+        self.sequence(batch.late.iter(), |writer, late| {
+            writer.u32(late.row);
+            writer.i64(late.watermark);
+        });
+    }
+}
+
+pub struct SnapshotReader<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> SnapshotReader<'a> {
+    pub fn new(bytes: &'a [u8]) -> SnapshotReader<'a> {
+        SnapshotReader { bytes }
+    }
+
+    /// All that was written has been read.
+    pub fn finish(self) -> Result<(), Corrupt> {
+        if self.bytes.is_empty() { Ok(()) } else { Err(Corrupt) }
+    }
+
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], Corrupt> {
+        let (taken, rest) = self.bytes.split_first_chunk().ok_or(Corrupt)?;
+        self.bytes = rest;
+        Ok(*taken)
+    }
+
+    pub fn bool(&mut self) -> Result<bool, Corrupt> {
+        match self.take::<1>()? {
+            [0] => Ok(false),
+            [1] => Ok(true),
+            _ => Err(Corrupt),
+        }
+    }
+
+    pub fn u32(&mut self) -> Result<u32, Corrupt> {
+        self.take().map(u32::from_le_bytes)
+    }
+
+    pub fn u64(&mut self) -> Result<u64, Corrupt> {
+        self.take().map(u64::from_le_bytes)
+    }
+
+    /// A count of things of which each takes at least a byte of what is left, or an index.
+    pub fn len(&mut self) -> Result<usize, Corrupt> {
+        usize::try_from(self.u64()?).map_err(|_| Corrupt)
+    }
+
+    pub fn i64(&mut self) -> Result<i64, Corrupt> {
+        self.take().map(i64::from_le_bytes)
+    }
+
+    pub fn i128(&mut self) -> Result<i128, Corrupt> {
+        self.take().map(i128::from_le_bytes)
+    }
+
+    pub fn bytes(&mut self) -> Result<&'a [u8], Corrupt> {
+        let len = self.len()?;
+        let (taken, rest) = self.bytes.split_at_checked(len).ok_or(Corrupt)?;
+        self.bytes = rest;
+        Ok(taken)
+    }
+
+    pub fn text(&mut self) -> Result<&'a str, Corrupt> {
+        std::str::from_utf8(self.bytes()?).map_err(|_| Corrupt)
+    }
+
+    pub fn words(&mut self) -> Result<Vec<u64>, Corrupt> {
+        self.sequence(SnapshotReader::u64)
+    }
+
+    /// What [`SnapshotWriter::sequence`] wrote.
+    pub fn sequence<T>(
+        &mut self,
+        mut read: impl FnMut(&mut SnapshotReader<'a>) -> Result<T, Corrupt>,
+    ) -> Result<Vec<T>, Corrupt> {
+        let n = self.len()?;
+        // Grown item by item: a damaged count must not ask for all memory.
+        let mut items = Vec::with_capacity(n.min(self.bytes.len()));
+        for _ in 0..n {
+            items.push(read(self)?);
+        }
+        Ok(items)
+    }
+
+    pub fn value(&mut self) -> Result<Value, Corrupt> {
+        let [tag] = self.take()?;
+        Ok(match tag {
+            0 => Value::Null,
+            1 => Value::Bool(self.bool()?),
+            2 => Value::Int(self.i64()?),
+            3 => Value::Float(f64::from_bits(self.u64()?)),
+            4 => Value::Decimal(self.i128()?),
+            5 => Value::String(self.text()?.into()),
+            6 => Value::Bytes(self.bytes()?.into()),
+            7 => Value::Timestamp(self.i64()?),
+            8 => Value::Duration(self.i64()?),
+            9 => Value::Json(Arc::new(serde_json::from_slice(self.bytes()?).map_err(|_| Corrupt)?)),
+            10 => Value::List(self.sequence(SnapshotReader::value)?.into()),
+            11 => {
+                let entries = self.sequence(|reader| Ok((reader.text()?.into(), reader.value()?)))?;
+                Value::Map(Arc::new(entries.into_iter().collect::<BTreeMap<_, _>>()))
+            }
+            12 => Value::Record(self.sequence(SnapshotReader::value)?.into()),
+            _ => return Err(Corrupt),
+        })
+    }
+
+    /// A batch whose columns have these types.
+    pub fn batch(&mut self, types: &[Type]) -> Result<Batch, Corrupt> {
+        let n_rows = self.len()?;
+        let mut columns = vec![];
+        for ty in types {
+            let mut column = ColumnBuilder::new(ty);
+            for _ in 0..n_rows {
+                column.push(&self.value()?);
+            }
+            columns.push(Arc::new(column.finish()));
+        }
+        let (source, partition, first) = (self.u32()?, self.u32()?, self.u64()?);
+        let offsets = match self.bool()? {
+            false => None,
+            true => Some((0..n_rows).map(|_| self.u32()).collect::<Result<Vec<u32>, Corrupt>>()?.into()),
+        };
+        let late = self.sequence(|r| Ok(LateRow { row: r.u32()?, watermark: r.i64()? }))?;
+        Ok(Batch { columns, n_rows, origin: Origin { source, partition, first, offsets }, late })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use millstream_ir::testing::{Generator, cases};
+
+    #[test]
+    fn values_come_back_as_they_went() {
+        for seed in 0..cases(500) {
+            let mut random = Generator::new(seed as u64);
+            let segment = random.segment();
+            let values: Vec<Value> = segment.inputs.iter().map(|ty| random.value(ty, false)).collect();
+            let mut writer = SnapshotWriter::default();
+            writer.sequence(values.iter(), SnapshotWriter::value);
+            let bytes = writer.finish();
+            let mut reader = SnapshotReader::new(&bytes);
+            assert_eq!(reader.sequence(SnapshotReader::value), Ok(values), "seed {seed}");
+            assert_eq!(reader.finish(), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_snapshot_that_is_cut_off_is_corrupt() {
+        let mut writer = SnapshotWriter::default();
+        writer.value(&Value::List([Value::string("a text"), Value::Int(1), Value::Null].into()));
+        let bytes = writer.finish();
+        for end in 0..bytes.len() {
+            assert_eq!(SnapshotReader::new(&bytes[..end]).value(), Err(Corrupt), "{end}");
+        }
+        assert_eq!(SnapshotReader::new(&u64::MAX.to_le_bytes()).sequence(SnapshotReader::u64), Err(Corrupt));
+    }
+}
