@@ -12,10 +12,11 @@ pub mod table;
 #[cfg(test)]
 mod testing;
 
+use crate::connector::text_option;
 use millstream_base::Span;
 use millstream_ir::batch::Batch;
 use millstream_ir::column::{Column, Heap};
-use millstream_ir::flow::{FormatSpec, Schema, SinkSpec, SourceSpec};
+use millstream_ir::flow::{ConnectorSpec, FormatSpec, Schema, SinkSpec, SourceSpec};
 use std::ops::Range;
 
 /// Turns the bytes of one partition into rows. Keeps what it learns about the input (a CSV header,
@@ -178,6 +179,12 @@ pub fn of_path(path: &str) -> Option<&'static str> {
         "tsv" => Some("tsv"),
         _ => None,
     }
+}
+
+/// The format that a connector's path stands for.
+pub fn of_connector(connector: &ConnectorSpec) -> Option<FormatSpec> {
+    let name = of_path(text_option(connector, "path"))?;
+    Some(FormatSpec { name: name.into(), options: Default::default(), span: connector.span })
 }
 
 fn format_name(format: &Option<FormatSpec>) -> &str {

@@ -1,0 +1,223 @@
+//! Operators and the edges between them: hands messages down the graph, routes side rows, counts.
+//!
+//! Knows no files, threads or clock: rows come from whoever drives it, and leave through an [`Outlet`].
+
+use crate::errors;
+use crate::message::Message;
+use crate::op;
+use crate::op::ordered::Ordered;
+use crate::operator::{Failure, Operator, Output, Place};
+use crate::report::StreamReport;
+use crate::source::Arrived;
+use millstream_base::{Diagnostic, SourceMap};
+use millstream_ir::batch::Batch;
+use millstream_ir::engine::Compiled;
+use millstream_ir::flow::{Flow, NodeId, NodeKind, OnError};
+
+/// What a graph writes to.
+pub trait Outlet {
+    /// Rows for a sink.
+    fn write(&mut self, sink: NodeId, batch: &Batch) -> Result<(), Stop>;
+
+    /// Rows that failed in a node, for its sideline if it has one.
+    fn write_failed(&mut self, node: NodeId, batch: &Batch) -> Result<(), Stop>;
+}
+
+/// Why work ends before the inputs do.
+#[derive(Debug)]
+pub enum Stop {
+    Asked,
+    Limit,
+    /// The reader of standard output went away, as `head` does.
+    OutputClosed,
+    Broken(Box<Diagnostic>),
+}
+
+pub struct Graph<'a, O> {
+    flow: &'a Flow,
+    files: &'a SourceMap,
+    stations: Vec<Station>,
+    pub outlet: O,
+}
+
+/// A node at work.
+struct Station {
+    task: Task,
+    /// Who reads its rows, and on which input.
+    readers: Vec<(NodeId, usize)>,
+    /// The side streams of its failed rows.
+    error_streams: Vec<(NodeId, usize)>,
+    /// Failed rows of it that were handed on.
+    n_failed: u64,
+    report: StreamReport,
+}
+
+enum Task {
+    /// Its rows come from outside.
+    Source,
+    Operator(Box<dyn Operator>),
+    Sink,
+    /// A sink that writes the total order.
+    OrderedSink(Ordered),
+}
+
+impl<'a, O: Outlet> Graph<'a, O> {
+    pub fn new(flow: &'a Flow, compiled: &dyn Compiled, files: &'a SourceMap, outlet: O) -> Graph<'a, O> {
+        let station = |id| {
+            let node = flow.node(id);
+            let task = match &node.kind {
+                NodeKind::Sink(spec) if spec.ordered => {
+                    Task::OrderedSink(Ordered::new(node.schema.types(), node.schema.time, node.inputs.len()))
+                }
+                NodeKind::Sink(_) => Task::Sink,
+                _ => op::build(flow, id, compiled).map_or(Task::Source, Task::Operator),
+            };
+            let report = StreamReport { name: node.name.clone(), ..StreamReport::default() };
+            Station { task, readers: vec![], error_streams: vec![], n_failed: 0, report }
+        };
+        let mut stations: Vec<Station> = flow.ids().map(station).collect();
+        for id in flow.ids() {
+            for (input, from) in flow.node(id).inputs.iter().enumerate() {
+                stations[from.0 as usize].readers.push((id, input));
+            }
+            if let NodeKind::Errors { of } = &flow.node(id).kind {
+                for (input, from) in of.iter().enumerate() {
+                    stations[from.0 as usize].error_streams.push((id, input));
+                }
+            }
+        }
+        Graph { flow, files, stations, outlet }
+    }
+
+    /// Takes what came of a block of a source.
+    pub fn take(&mut self, source: NodeId, arrived: Arrived) -> Result<(), Stop> {
+        self.fail(source, arrived.failures)?;
+        arrived.messages.into_iter().try_for_each(|message| self.deliver_of_source(source, message))
+    }
+
+    /// Hands a message of a source to all who read it, and then on what they held back for each other.
+    pub fn deliver_of_source(&mut self, source: NodeId, message: Message) -> Result<(), Stop> {
+        self.deliver(source, message)?;
+        // Inputs stand before their readers: what one of these hands on is held by those to come.
+        for id in self.flow.ids() {
+            if let Task::Operator(operator) = &mut self.stations[id.0 as usize].task {
+                let mut output = Output::default();
+                operator.settle(&mut output);
+                self.follow(id, output)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands a message of a node to all who read it.
+    fn deliver(&mut self, from: NodeId, message: Message) -> Result<(), Stop> {
+        if let Message::Watermark(_) = message {
+            self.tell_error_streams(from, &message)?;
+        }
+        for i in 0..self.stations[from.0 as usize].readers.len() {
+            let (to, input) = self.stations[from.0 as usize].readers[i];
+            self.step(to, input, message.clone())?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, to: NodeId, input: usize, message: Message) -> Result<(), Stop> {
+        match &mut self.stations[to.0 as usize].task {
+            Task::Operator(operator) => {
+                let mut output = Output::default();
+                operator.step(input, message, &mut output);
+                while output.more {
+                    self.follow(to, output)?;
+                    output = Output::default();
+                    if let Task::Operator(operator) = &mut self.stations[to.0 as usize].task {
+                        operator.resume(&mut output);
+                    }
+                }
+                self.follow(to, output)
+            }
+            Task::OrderedSink(ordered) => {
+                let mut output = Output::default();
+                ordered.step(input, message, &mut output);
+                output.messages.iter().try_for_each(|message| self.write(to, message))
+            }
+            Task::Sink => self.write(to, &message),
+            Task::Source => Ok(()),
+        }
+    }
+
+    fn write(&mut self, to: NodeId, message: &Message) -> Result<(), Stop> {
+        match message {
+            Message::Batch(batch) => self.outlet.write(to, batch),
+            Message::Watermark(_) => Ok(()),
+        }
+    }
+
+    /// Hands on what a step produced: side rows first, since what they say happened before.
+    fn follow(&mut self, from: NodeId, output: Output) -> Result<(), Stop> {
+        self.stations[from.0 as usize].report.late_left_out += output.n_late_left_out;
+        self.fail_in_program(from, output.failures)?;
+        for batch in output.late {
+            self.set_aside(from, batch)?;
+        }
+        output.messages.into_iter().try_for_each(|m| self.deliver(from, m))
+    }
+
+    /// Rows that left a node because they are late: only `late(…)` reads them.
+    fn set_aside(&mut self, from: NodeId, batch: Batch) -> Result<(), Stop> {
+        self.stations[from.0 as usize].report.late_left_out += batch.n_rows as u64;
+        for i in 0..self.stations[from.0 as usize].readers.len() {
+            let (to, input) = self.stations[from.0 as usize].readers[i];
+            if matches!(self.flow.node(to).kind, NodeKind::Late) {
+                self.step(to, input, Message::Batch(batch.clone()))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn fail_in_program(&mut self, from: NodeId, failures: Vec<Failure>) -> Result<(), Stop> {
+        let files = self.files;
+        for failure in &failures {
+            let place = place_text(files, &failure.place);
+            self.stations[from.0 as usize].report.failed.add(&failure.reason, &place, &failure.row);
+        }
+        self.fail(from, failures)
+    }
+
+    /// Hands failed rows to `errors(…)`, to the sideline, or stops.
+    fn fail(&mut self, from: NodeId, failures: Vec<Failure>) -> Result<(), Stop> {
+        let Some(first) = failures.first() else { return Ok(()) };
+        let node = self.flow.node(from);
+        if matches!(node.on_error, OnError::Fail) {
+            let diagnostic = errors::row_failed(node.span, &node.name, first);
+            return Err(Stop::Broken(Box::new(diagnostic)));
+        }
+        let station = &mut self.stations[from.0 as usize];
+        let files = self.files;
+        let batch = op::errors::error_batch(&failures, station.n_failed, |p| place_text(files, p));
+        station.n_failed += failures.len() as u64;
+        self.outlet.write_failed(from, &batch)?;
+        self.tell_error_streams(from, &Message::Batch(batch))
+    }
+
+    /// Hands a batch of failed rows, or the watermark of the node they failed in, to `errors(…)`.
+    fn tell_error_streams(&mut self, from: NodeId, message: &Message) -> Result<(), Stop> {
+        for i in 0..self.stations[from.0 as usize].error_streams.len() {
+            let (to, input) = self.stations[from.0 as usize].error_streams[i];
+            self.step(to, input, message.clone())?;
+        }
+        Ok(())
+    }
+
+    /// What streams have counted, where there is something to tell.
+    pub fn reports(&self) -> Vec<StreamReport> {
+        let counted = |report: &&StreamReport| report.failed.rows > 0 || report.late_left_out > 0;
+        self.stations.iter().map(|station| &station.report).filter(counted).cloned().collect()
+    }
+}
+
+fn place_text(files: &SourceMap, place: &Place) -> String {
+    match place {
+        Place::Program(span) => files.place(*span),
+        Place::Input(text) => text.clone(),
+    }
+}
