@@ -9,7 +9,7 @@ use millstream_ir::batch::{Batch, LateRow, Origin};
 use millstream_ir::column::ColumnBuilder;
 use millstream_ir::engine::Engine;
 use millstream_ir::flow::{
-    Column, Flow, Node, NodeId, NodeKind, OnError, Schema, WindowAggregate, WindowAssigner,
+    Breaker, Column, Flow, Node, NodeId, NodeKind, OnError, Schema, WindowAggregate, WindowAssigner,
 };
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
@@ -37,7 +37,7 @@ fn flow(types: &[Type], spec: &WindowAggregate) -> Flow {
         kind,
         on_error: OnError::Keep,
     };
-    let window = NodeKind::WindowAggregate(Arc::new(spec.clone()));
+    let window = NodeKind::Breaker(Arc::new(Breaker::WindowAggregate(spec.clone())));
     Flow { nodes: vec![node(vec![], input, NodeKind::Union), node(vec![NodeId(0)], output, window)] }
 }
 

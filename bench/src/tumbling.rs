@@ -11,7 +11,7 @@ use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
 use millstream_ir::column::{Column, ColumnData, ColumnRef};
 use millstream_ir::engine::Engine;
 use millstream_ir::flow::{
-    self, Flow, Node, NodeId, NodeKind, OnError, Schema, WindowAggregate, WindowAssigner,
+    self, Breaker, Flow, Node, NodeId, NodeKind, OnError, Schema, WindowAggregate, WindowAssigner,
 };
 use millstream_ir::types::Type;
 use millstream_jit::Jit;
@@ -137,11 +137,11 @@ fn compile() -> Box<dyn Operator> {
         kind,
         on_error: OnError::Keep,
     };
-    let spec = Arc::new(WindowAggregate { window, keys: vec![0], aggregates });
+    let spec = Breaker::WindowAggregate(WindowAggregate { window, keys: vec![0], aggregates });
     let flow = Flow {
         nodes: vec![
             node(vec![], bids, NodeKind::Union),
-            node(vec![NodeId(0)], columns, NodeKind::WindowAggregate(spec)),
+            node(vec![NodeId(0)], columns, NodeKind::Breaker(Arc::new(spec))),
         ],
     };
     let compiled = Jit.compile(&flow).expect("it compiles");

@@ -15,7 +15,7 @@ pub mod window_aggregate;
 
 use crate::operator::Operator;
 use millstream_ir::engine::Compiled;
-use millstream_ir::flow::{Flow, NodeId, NodeKind};
+use millstream_ir::flow::{Breaker, Flow, NodeId, NodeKind};
 use std::hash::{BuildHasher, RandomState};
 
 /// The operator of a node. None for sources and sinks, which the job drives itself.
@@ -27,13 +27,15 @@ pub fn build(flow: &Flow, id: NodeId, compiled: &dyn Compiled) -> Option<Box<dyn
         NodeKind::Segment(segment) => {
             Box::new(segment::SegmentOperator::new(segment.clone(), input(0).time, compiled.segment(id)))
         }
-        NodeKind::WindowAggregate(spec) => Box::new(window_aggregate::WindowAggregateOperator::new(
-            node,
-            spec,
-            input(0),
-            compiled.accumulate(id),
-            RandomState::new().hash_one(id),
-        )),
+        NodeKind::Breaker(breaker) => match &**breaker {
+            Breaker::WindowAggregate(spec) => Box::new(window_aggregate::WindowAggregateOperator::new(
+                node,
+                spec,
+                input(0),
+                compiled.accumulate(id),
+                RandomState::new().hash_one(id),
+            )),
+        },
         NodeKind::Union => {
             Box::new(union::Union::new(node.schema.types(), union::reads_together(flow, node)))
         }

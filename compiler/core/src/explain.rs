@@ -5,7 +5,7 @@ mod pattern;
 
 use crate::hir::{Aggregate, ClauseKind, Head, Input, InputId, Program, Query, Source, Stream};
 use millstream_ir::aggregate::{AggregateCall, SlotLayout};
-use millstream_ir::flow::{Flow, Node, NodeId, NodeKind, OnError, Schema, WindowAssigner};
+use millstream_ir::flow::{Breaker, Flow, Node, NodeId, NodeKind, OnError, Schema, WindowAssigner};
 use millstream_ir::text::format_duration;
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
@@ -277,10 +277,7 @@ fn what_it_does(node: &Node) -> String {
             let plural = if steps == 1 { "" } else { "s" };
             format!("{steps} step{plural} of {name} as one compiled function")
         }
-        NodeKind::WindowAggregate(aggregate) => {
-            let state = if aggregate.keys.is_empty() { "one group" } else { "a hash table" };
-            format!("aggregates of {name} in {}, {state} per open window", aggregate.window)
-        }
+        NodeKind::Breaker(breaker) => breaker_text(name, breaker),
         NodeKind::Union => format!("brings the rows of {name} together"),
         NodeKind::Unnest { .. } => format!("one row per element of a list of {name}"),
         NodeKind::AssignTime { .. } => format!("gives the rows of {name} their time"),
@@ -289,6 +286,15 @@ fn what_it_does(node: &Node) -> String {
             ref keys => format!("finds the matches of {name}, a list of runs per {}", keys.join(", ")),
         },
         NodeKind::Sink(spec) => format!("writes {name} to {}", spec.connector.name),
+    }
+}
+
+fn breaker_text(name: &str, breaker: &Breaker) -> String {
+    match breaker {
+        Breaker::WindowAggregate(aggregate) => {
+            let state = if aggregate.keys.is_empty() { "one group" } else { "a hash table" };
+            format!("aggregates of {name} in {}, {state} per open window", aggregate.window)
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use crate::plan::{Node, Operator, Plan, PlanId};
 use millstream_base::Span;
 use millstream_ir::aggregate::AggregateCall;
 use millstream_ir::expr::{Expr, ExprKind};
-use millstream_ir::flow::{Column, MatchInput, MatchSpec, OnError, Schema};
+use millstream_ir::flow::{Breaker, Column, MatchInput, MatchSpec, OnError, Schema, WindowAggregate};
 use millstream_ir::types::Type;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -323,7 +323,8 @@ impl Lowering<'_> {
         } else {
             self.add(owner, clause.span, vec![input], schema, Operator::Let(lets))
         };
-        let operator = Operator::WindowAggregate { window: aggregate.window.clone(), keys, aggregates };
+        let spec = WindowAggregate { window: aggregate.window.clone(), keys, aggregates };
+        let operator = Operator::Breaker(Box::new(Breaker::WindowAggregate(spec)));
         let grouped = self.add(owner, aggregate.group_span, vec![input], aggregate.grouped.clone(), operator);
         let select = Operator::Project(aggregate.select.clone());
         self.add(owner, clause.span, vec![grouped], clause.schema.clone(), select)

@@ -3,7 +3,7 @@
 use crate::plan::{Node, Operator, Plan, PlanId};
 use millstream_base::Span;
 use millstream_ir::expr::{Expr, ExprKind};
-use millstream_ir::flow::{self, Flow, NodeId, NodeKind, SourceSpec, WindowAggregate};
+use millstream_ir::flow::{self, Flow, NodeId, NodeKind, SourceSpec};
 use millstream_ir::segment::{Clause, Segment, Step};
 use millstream_ir::types::Type;
 use std::collections::BTreeMap;
@@ -81,13 +81,7 @@ impl Assigning<'_> {
             Operator::Unnest { list } => NodeKind::Unnest { list: *list },
             Operator::Union => NodeKind::Union,
             Operator::AssignTime { disorder } => NodeKind::AssignTime { disorder: *disorder },
-            Operator::WindowAggregate { window, keys, aggregates } => {
-                NodeKind::WindowAggregate(Arc::new(WindowAggregate {
-                    window: window.clone(),
-                    keys: keys.clone(),
-                    aggregates: aggregates.clone(),
-                }))
-            }
+            Operator::Breaker(breaker) => NodeKind::Breaker(Arc::new((**breaker).clone())),
             Operator::Match(spec) => NodeKind::Match(Arc::new((**spec).clone())),
             Operator::Sink(spec) => NodeKind::Sink(spec.clone()),
             Operator::Filter(_) | Operator::Let(_) | Operator::Project(_) => return,
@@ -187,7 +181,8 @@ impl Assigning<'_> {
 fn can_fail(node: &flow::Node, of: &str) -> bool {
     let can_fail = match &node.kind {
         NodeKind::Segment(segment) => segment.steps.iter().any(|s| s.expr().can_fail()),
-        NodeKind::Source(_) | NodeKind::WindowAggregate(_) | NodeKind::Match(_) => true,
+        NodeKind::Source(_) | NodeKind::Match(_) => true,
+        NodeKind::Breaker(breaker) => breaker.can_fail(),
         _ => false,
     };
     can_fail && *node.name == *of

@@ -5,10 +5,8 @@ mod text;
 
 use crate::hir;
 use millstream_base::Span;
-use millstream_ir::aggregate::{AggregateCall, AggregateFunction};
 use millstream_ir::expr::Expr;
-use millstream_ir::flow::{MatchSpec, OnError, Schema, SinkSpec, WindowAssigner, keeping_apart};
-use millstream_ir::types::TypeKind;
+use millstream_ir::flow::{Breaker, MatchSpec, OnError, Schema, SinkSpec, keeping_apart};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -59,11 +57,7 @@ pub enum Operator {
     AssignTime {
         disorder: i64,
     },
-    WindowAggregate {
-        window: WindowAssigner,
-        keys: Vec<usize>,
-        aggregates: Vec<AggregateCall>,
-    },
+    Breaker(Box<Breaker>),
     /// Its columns: the outputs, then the time.
     Match(Box<MatchSpec>),
     Sink(Arc<SinkSpec>),
@@ -183,16 +177,10 @@ impl Node {
     pub fn can_fail(&self) -> bool {
         match &self.operator {
             Operator::Scan { .. } => true,
-            Operator::WindowAggregate { aggregates, .. } => aggregates.iter().any(may_not_fit),
+            Operator::Breaker(breaker) => breaker.can_fail(),
             // There can be more ways than its limit.
             Operator::Match(spec) if !keeping_apart(&spec.steps).is_empty() => true,
             _ => self.exprs().into_iter().any(Expr::can_fail),
         }
     }
-}
-
-/// Whether the result can be too large for its type, which fails the output row.
-fn may_not_fit(call: &AggregateCall) -> bool {
-    matches!(call.function, AggregateFunction::Sum | AggregateFunction::Average)
-        && call.result.kind != TypeKind::Float
 }

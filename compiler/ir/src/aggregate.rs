@@ -1,6 +1,6 @@
 //! Aggregates, and the slots in which a window keeps a group's key and accumulators.
 
-use crate::types::{Layout, Type};
+use crate::types::{Layout, Type, TypeKind};
 use std::fmt;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -22,7 +22,7 @@ pub enum AggregateFunction {
 }
 
 /// One aggregate of an aggregating select. Arguments and filters have been computed into columns.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct AggregateCall {
     pub function: AggregateFunction,
     /// The column of the argument and its type; none for `count()`.
@@ -49,6 +49,19 @@ impl AggregateFunction {
             AggregateFunction::All => "all",
             AggregateFunction::Collect | AggregateFunction::CollectDistinct => "collect",
         }
+    }
+}
+
+impl AggregateCall {
+    /// The numbers of the columns that it looks at.
+    pub fn columns_mut(&mut self) -> impl Iterator<Item = &mut usize> {
+        self.argument.iter_mut().map(|(column, _)| column).chain(&mut self.filter)
+    }
+
+    /// Whether its result can be too large for its type, which fails the output row.
+    pub fn may_not_fit(&self) -> bool {
+        matches!(self.function, AggregateFunction::Sum | AggregateFunction::Average)
+            && self.result.kind != TypeKind::Float
     }
 }
 

@@ -1,5 +1,6 @@
 //! The physical dataflow: what the runtime is given to run. Data only.
 
+mod breaker;
 mod display;
 mod pattern;
 mod verify;
@@ -9,6 +10,7 @@ use crate::expr::Expr;
 use crate::segment::Segment;
 use crate::types::Type;
 use crate::value::Value;
+pub use breaker::Breaker;
 use millstream_base::Span;
 pub use pattern::{keeping_apart, ways_of_run};
 use std::collections::BTreeMap;
@@ -70,7 +72,7 @@ pub enum NodeKind {
         of: Vec<NodeId>,
     },
     Segment(Arc<Segment>),
-    WindowAggregate(Arc<WindowAggregate>),
+    Breaker(Arc<Breaker>),
     Union,
     /// One row per element of the list in this column; the element becomes the last column.
     Unnest {
@@ -177,7 +179,7 @@ pub struct SinkSpec {
 
 /// Aggregates of each group of each window. Output columns: keys, aggregates, then hidden
 /// `window.start` and `window.end`, then the event time (`window.end` less a microsecond).
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct WindowAggregate {
     pub window: WindowAssigner,
     /// Columns of the input.

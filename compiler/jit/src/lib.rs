@@ -54,13 +54,13 @@ fn compile(flow: &Flow, with_text: bool) -> Result<(CompiledFlow, String), Compi
             NodeKind::Segment(segment) => {
                 segments.push((id, UnfinishedSegment::compile(&mut code, id, segment)?));
             }
-            NodeKind::WindowAggregate(aggregate) => {
-                let input = node.inputs.first().ok_or_else(|| gone("the input of a window"))?;
+            NodeKind::Breaker(breaker) if !breaker.aggregates().is_empty() => {
+                let input = node.inputs.first().ok_or_else(|| gone("the input of an aggregate"))?;
                 let types = flow.node(*input).schema.types();
-                let keys: Vec<_> = aggregate.keys.iter().filter_map(|k| types.get(*k).cloned()).collect();
-                let layout = SlotLayout::narrow(&keys, &aggregate.aggregates);
+                let keys: Vec<_> = breaker.keys().iter().filter_map(|k| types.get(*k).cloned()).collect();
+                let layout = SlotLayout::narrow(&keys, breaker.aggregates());
                 let name = format!("n{} update", id.0);
-                let update = accumulate::compile(&mut code, &name, &types, &aggregate.aggregates, &layout)?;
+                let update = accumulate::compile(&mut code, &name, &types, breaker.aggregates(), &layout)?;
                 updates.push((id, update));
             }
             _ => {}

@@ -2,8 +2,8 @@
 
 use millstream_ir::aggregate::{AccumulatorKind, AggregateCall, AggregateFunction, SlotLayout};
 use millstream_ir::engine::Engine;
+use millstream_ir::flow::{Breaker, WindowAggregate, WindowAssigner};
 use millstream_ir::flow::{Column, Flow, Node, NodeId, NodeKind, OnError, Schema};
-use millstream_ir::flow::{WindowAggregate, WindowAssigner};
 use millstream_ir::testing::{Generator, cases};
 use millstream_ir::types::{Type, TypeKind};
 use millstream_ir::value::{Value, compare_floats};
@@ -31,7 +31,11 @@ fn flow(types: &[Type], aggregates: &[AggregateCall]) -> Flow {
     Flow {
         nodes: vec![
             node(vec![], Schema::append_only(columns.collect(), 0), NodeKind::Union),
-            node(vec![NodeId(0)], Schema::default(), NodeKind::WindowAggregate(Arc::new(window))),
+            node(
+                vec![NodeId(0)],
+                Schema::default(),
+                NodeKind::Breaker(Arc::new(Breaker::WindowAggregate(window))),
+            ),
         ],
     }
 }

@@ -111,10 +111,9 @@ pub fn reads_together(flow: &Flow, node: &Node) -> Vec<bool> {
             | NodeKind::AssignTime { .. }
             | NodeKind::Late => before(&flow.node(id).inputs),
             // What these give has a place of its own in the order.
-            NodeKind::WindowAggregate(_)
-            | NodeKind::Match(_)
-            | NodeKind::Errors { .. }
-            | NodeKind::Sink(_) => BTreeSet::new(),
+            NodeKind::Breaker(_) | NodeKind::Match(_) | NodeKind::Errors { .. } | NodeKind::Sink(_) => {
+                BTreeSet::new()
+            }
         });
     }
     let of = |input: &NodeId| &sources[input.0 as usize];

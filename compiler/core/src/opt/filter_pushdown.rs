@@ -55,7 +55,8 @@ fn condition_below(node: &Node, condition: &Expr) -> Option<Expr> {
             moved.renumber(|c| values.get(c).and_then(column_of).unwrap_or(c));
             Some(moved)
         }
-        Operator::WindowAggregate { keys, .. } => {
+        Operator::Breaker(breaker) if !breaker.passes_rows() => {
+            let keys = breaker.keys();
             if last.is_some_and(|l| l >= keys.len()) || last.is_none() {
                 return None;
             }

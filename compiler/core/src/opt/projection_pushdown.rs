@@ -90,7 +90,7 @@ fn needed_columns(plan: &Plan) -> Vec<Columns> {
             Operator::Scan { .. } if keeps_rows || matches!(node.on_error, OnError::Fail) => {
                 own.extend(0..node.schema.columns.len())
             }
-            Operator::WindowAggregate { .. } => own.extend(0..node.schema.columns.len()),
+            Operator::Breaker(b) if !b.passes_rows() => own.extend(0..node.schema.columns.len()),
             Operator::Sink(_) => own.extend(node.schema.visible().map(|(number, _)| number)),
             Operator::Let(exprs) => {
                 let n_inputs = node.schema.columns.len() - exprs.len();
@@ -126,16 +126,13 @@ fn columns_of_input(node: &Node, position: usize, own: &Columns, input: &Schema)
         Operator::Project(exprs) => {
             own.iter().filter_map(|i| exprs.get(*i)).flat_map(Expr::columns).collect()
         }
-        Operator::WindowAggregate { keys, aggregates, .. } => {
-            let arguments = aggregates.iter().filter_map(|a| a.argument.as_ref().map(|(c, _)| *c));
-            let filters = aggregates.iter().filter_map(|a| a.filter);
-            keys.iter().copied().chain(arguments).chain(filters).collect()
-        }
+        Operator::Breaker(breaker) if !breaker.passes_rows() => Columns::new(),
         Operator::Match(spec) => columns_of_pattern(spec, position, n_inputs),
         _ => own.iter().copied().filter(|c| *c < n_inputs).collect(),
     };
     match &node.operator {
         Operator::Filter(condition) => columns.extend(condition.columns()),
+        Operator::Breaker(breaker) => columns.extend(breaker.columns()),
         Operator::Unnest { list } => {
             columns.insert(*list);
         }
@@ -215,13 +212,12 @@ impl Pruning {
                 below.iter().copied().chain([n_inputs]).collect()
             }
             Operator::Late => below.iter().copied().chain([n_inputs]).collect(),
-            Operator::WindowAggregate { keys, aggregates, .. } => {
-                keys.iter_mut().for_each(|k| *k = to_new(*k));
-                for call in aggregates {
-                    call.argument.iter_mut().for_each(|(c, _)| *c = to_new(*c));
-                    call.filter.iter_mut().for_each(|c| *c = to_new(*c));
+            Operator::Breaker(breaker) => {
+                breaker.columns_mut().into_iter().for_each(|c| *c = to_new(*c));
+                match breaker.passes_rows() {
+                    true => below.iter().copied().chain(n_inputs..old_width).collect(),
+                    false => (0..old_width).collect(),
                 }
-                (0..old_width).collect()
             }
             Operator::Match(spec) => {
                 let kept: Vec<usize> = needed.iter().copied().collect();

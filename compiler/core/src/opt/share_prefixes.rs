@@ -2,7 +2,6 @@
 //! its failure belongs to each of the streams by name.
 
 use crate::plan::{Node, Operator, Plan, PlanId};
-use millstream_ir::aggregate::AggregateCall;
 use millstream_ir::expr::Expr;
 use std::collections::BTreeMap;
 
@@ -51,27 +50,11 @@ fn same_operator(a: &Operator, b: &Operator) -> bool {
         }
         (Operator::Unnest { list: a }, Operator::Unnest { list: b }) => a == b,
         (Operator::Union, Operator::Union) => true,
-        (
-            Operator::WindowAggregate { window, keys, aggregates },
-            Operator::WindowAggregate { window: w, keys: k, aggregates: a },
-        ) => {
-            window == w
-                && keys == k
-                && aggregates.len() == a.len()
-                && aggregates.iter().zip(a).all(|(a, b)| same_aggregate(a, b))
-        }
+        (Operator::Breaker(a), Operator::Breaker(b)) => a == b,
         _ => false,
     }
 }
 
 fn same_exprs(a: &[Expr], b: &[Expr]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.same(b))
-}
-
-fn same_aggregate(a: &AggregateCall, b: &AggregateCall) -> bool {
-    a.function == b.function
-        && a.argument == b.argument
-        && a.filter == b.filter
-        && a.ignore_null == b.ignore_null
-        && a.result == b.result
 }

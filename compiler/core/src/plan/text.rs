@@ -118,18 +118,13 @@ impl Printer<'_> {
                 let on = node.schema.columns.get(node.schema.time).map_or("?", |c| &c.name);
                 format!("Watermark {{ on: {on}{} }}", duration_field("disorder", *disorder))
             }
-            Operator::WindowAggregate { window, keys, aggregates } => {
+            Operator::Breaker(breaker) => {
                 let name = |c: usize| {
                     input.and_then(|s| s.columns.get(c)).map_or("?".into(), |c| c.name.to_string())
                 };
-                let keys: Vec<_> = keys.iter().map(|k| name(*k)).collect();
-                let aggregates: Vec<_> = aggregates.iter().map(|a| a.text(&name)).collect();
-                format!(
-                    "WindowAgg {{ window: {}, key: [{}], aggs: [{}], emit: final }}",
-                    window,
-                    keys.join(", "),
-                    aggregates.join(", ")
-                )
+                let (operator, fields) = breaker.describe(&name);
+                let fields: Vec<_> = fields.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+                format!("{} {{ {} }}", camel_case(operator), fields.join(", "))
             }
             Operator::Match(spec) => self.pattern(node, spec),
             Operator::Sink(_) => format!("Emit {} {}", node.name, node.schema),
@@ -163,6 +158,12 @@ fn output_text(schema: &Schema, number: usize, value: &str) -> String {
         Some(column) => format!("{name}: {} = {value}", column.ty),
         None => name,
     }
+}
+
+/// `window_agg` as plans write it: `WindowAgg`.
+fn camel_case(name: &str) -> String {
+    let word = |word: &str| word[..1].to_uppercase() + &word[1..];
+    name.split('_').filter(|w| !w.is_empty()).map(word).collect()
 }
 
 fn duration_field(name: &str, micros: i64) -> String {

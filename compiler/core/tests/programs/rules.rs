@@ -86,13 +86,13 @@ fn filters_on_keys_move_below_the_window() {
 Emit s [card: string, n: int, (time): timestamp]
 └─ Filter { card == "x" }
    └─ Project [card: string, n: int = count, (time): timestamp]
-      └─ WindowAgg { window: tumbling(1m), key: [card], aggs: [count()], emit: final }
+      └─ WindowAgg { window: tumbling(1m), key: [card], aggs: [count()] }
          └─ Watermark { on: at, disorder: 5s }
             └─ Scan payments [card: string, amount: decimal(2), country: string?, tags: list<string>, at: timestamp]
 
 Emit s [card: string, n: int, (time): timestamp]
 └─ Project [card: string, n: int = count, (time): timestamp]
-   └─ WindowAgg { window: tumbling(1m), key: [card], aggs: [count()], emit: final }
+   └─ WindowAgg { window: tumbling(1m), key: [card], aggs: [count()] }
       └─ Filter { card == "x" }
          └─ Watermark { on: at, disorder: 5s }
             └─ Scan payments [card: string, at: timestamp]

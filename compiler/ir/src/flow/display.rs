@@ -50,20 +50,15 @@ impl Flow {
                 format!("errors {name} of {}", of.join(", "))
             }
             NodeKind::Segment(_) => format!("segment {name}"),
-            NodeKind::WindowAggregate(aggregate) => {
+            NodeKind::Breaker(breaker) => {
                 let input = node.inputs.first().and_then(|i| self.nodes.get(i.0 as usize));
                 let column = |c: usize| match input.and_then(|n| n.schema.columns.get(c)) {
                     Some(column) => column.name.to_string(),
                     None => format!("#{c}"),
                 };
-                let keys: Vec<String> = aggregate.keys.iter().map(|k| column(*k)).collect();
-                let calls: Vec<String> = aggregate.aggregates.iter().map(|a| a.text(&column)).collect();
-                format!(
-                    "window_agg {} key [{}] aggs [{}]",
-                    aggregate.window,
-                    keys.join(", "),
-                    calls.join(", ")
-                )
+                let (operator, fields) = breaker.describe(&column);
+                let fields = fields.iter().map(|(name, value)| format!(" {name} {value}"));
+                format!("{operator}{}", fields.collect::<String>())
             }
             NodeKind::Union => format!("union {name}"),
             NodeKind::Unnest { list } => format!("unnest #{list}"),

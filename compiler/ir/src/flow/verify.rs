@@ -1,7 +1,7 @@
 //! Checks that a flow is well formed: inputs stand before their readers, columns exist and have the
 //! types that their readers say. What it finds is a fault in the compiler, not in a program.
 
-use super::{Flow, MatchSpec, Node, NodeId, NodeKind, WindowAggregate};
+use super::{Flow, MatchSpec, Node, NodeId, NodeKind};
 use crate::expr::{Expr, ExprKind};
 use crate::segment::{Segment, Step};
 use crate::types::{Type, TypeKind};
@@ -61,7 +61,7 @@ impl Flow {
                 same_types(&inputs[0], &segment.inputs)?;
                 verify_segment(segment, &types)
             }
-            NodeKind::WindowAggregate(aggregate) => verify_aggregate(aggregate, &inputs[0], &types),
+            NodeKind::Breaker(breaker) => same_types(&types, &breaker.types(&inputs[0])?),
             NodeKind::Union => inputs.iter().try_for_each(|input| same_types(input, &types)),
             NodeKind::Unnest { list } => match inputs[0].get(*list).map(|t| &t.kind) {
                 Some(TypeKind::List(_) | TypeKind::Json | TypeKind::Error)
@@ -88,7 +88,7 @@ fn same_types(found: &[Type], expected: &[Type]) -> Result<(), String> {
 }
 
 /// A condition can have proved that a nullable column holds no null.
-fn fits(found: &Type, expected: &Type) -> bool {
+pub(super) fn fits(found: &Type, expected: &Type) -> bool {
     found.kind == expected.kind
 }
 
@@ -123,28 +123,6 @@ fn verify_expr(expr: &Expr, columns: &[Type]) -> Result<(), String> {
         }
     });
     result
-}
-
-fn verify_aggregate(aggregate: &WindowAggregate, input: &[Type], output: &[Type]) -> Result<(), String> {
-    let mut expected = vec![];
-    for key in &aggregate.keys {
-        expected.push(input.get(*key).cloned().ok_or_else(|| format!("its key #{key} does not exist"))?);
-    }
-    for call in &aggregate.aggregates {
-        if let Some((column, ty)) = &call.argument
-            && !input.get(*column).is_some_and(|t| fits(t, ty))
-        {
-            return Err(format!("an argument #{column} is no {ty}"));
-        }
-        if let Some(filter) = call.filter
-            && !input.get(filter).is_some_and(|t| t.kind == TypeKind::Bool)
-        {
-            return Err(format!("a filter #{filter} is no bool"));
-        }
-        expected.push(call.result.clone());
-    }
-    expected.extend([Type::TIMESTAMP, Type::TIMESTAMP, Type::TIMESTAMP]);
-    same_types(output, &expected)
 }
 
 fn verify_match(spec: &MatchSpec, inputs: &[Vec<Type>], output: &[Type]) -> Result<(), String> {
