@@ -5,7 +5,7 @@
 use crate::errors;
 use crate::message::Message;
 use crate::op;
-use crate::op::ordered::Ordered;
+use crate::op::order::{self, LateRows, Order};
 use crate::operator::{Failure, Operator, Output, Place};
 use crate::report::StreamReport;
 use crate::source::Arrived;
@@ -58,7 +58,7 @@ enum Task {
     Operator(Box<dyn Operator>),
     Sink,
     /// A sink that writes the total order.
-    OrderedSink(Ordered),
+    OrderedSink(Order),
 }
 
 impl<'a, O: Outlet> Graph<'a, O> {
@@ -67,7 +67,7 @@ impl<'a, O: Outlet> Graph<'a, O> {
             let node = flow.node(id);
             let task = match &node.kind {
                 NodeKind::Sink(spec) if spec.ordered => {
-                    Task::OrderedSink(Ordered::new(node.schema.types(), node.schema.time, node.inputs.len()))
+                    Task::OrderedSink(Order::new(node.schema.types(), node.schema.time, LateRows::Kept))
                 }
                 NodeKind::Sink(_) => Task::Sink,
                 _ => op::build(flow, id, compiled).map_or(Task::Source, Task::Operator),
@@ -87,6 +87,18 @@ impl<'a, O: Outlet> Graph<'a, O> {
             }
         }
         Graph { flow, files, stations, outlet }
+    }
+
+    /// Tells operators, before the first message, what follows from how many partitions sources have.
+    pub fn tell_partitions(&mut self, n_partitions: &dyn Fn(NodeId) -> usize) {
+        let in_order = order::reads_in_order(self.flow, n_partitions);
+        for (station, _) in self.stations.iter_mut().zip(in_order).filter(|(_, in_order)| *in_order) {
+            match &mut station.task {
+                Task::Operator(operator) => operator.reads_in_order(),
+                Task::OrderedSink(order) => order.reads_in_order(),
+                Task::Source | Task::Sink => {}
+            }
+        }
     }
 
     /// Takes what came of a block of a source.

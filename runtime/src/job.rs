@@ -96,7 +96,10 @@ impl<'a> Job<'a> {
             }
         }
         let writers = Writers::open(flow, &options.around, options.limit, options.terminal_width)?;
-        let graph = Graph::new(flow, compiled, files, writers);
+        let mut graph = Graph::new(flow, compiled, files, writers);
+        graph.tell_partitions(&|id| {
+            sources.iter().find(|source: &&Source| source.node == id).map_or(0, Source::n_partitions)
+        });
         let intake = Intake::start(partitions, options.around.stop.clone());
         Ok((Job { flow, graph, sources, options }, intake))
     }

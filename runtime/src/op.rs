@@ -5,7 +5,8 @@ pub mod errors;
 mod interleave;
 pub mod late;
 pub mod match_pattern;
-pub mod ordered;
+pub mod order;
+mod reorder;
 pub mod segment;
 #[cfg(test)]
 mod testing;
@@ -42,6 +43,9 @@ pub fn build(flow: &Flow, id: NodeId, compiled: &dyn Compiled) -> Option<Box<dyn
         NodeKind::Unnest { list } => Box::new(unnest::Unnest::new(*list, &node.schema)),
         NodeKind::AssignTime { disorder } => {
             Box::new(assign_time::AssignTime::new(node.schema.time, *disorder))
+        }
+        NodeKind::Order => {
+            Box::new(order::Order::new(node.schema.types(), node.schema.time, order::LateRows::LeftOut))
         }
         NodeKind::Late => Box::new(late::Late),
         NodeKind::Errors { of } => Box::new(union::Union::new(vec![], vec![false; of.len()])),

@@ -18,6 +18,11 @@ pub trait Operator: Send {
     /// into the output what was held back until then.
     fn settle(&mut self, _output: &mut Output) {}
 
+    /// Says, before the first message, that all rows come from one partition and in its order, except as
+    /// operators before this one bring them into the order of their times: a row that comes at the
+    /// watermark stands behind all rows that came before.
+    fn reads_in_order(&mut self) {}
+
     /// Writes all that a new operator of the same node needs to go on in its place. Called between
     /// messages, when nothing is [more](Output::more) to come.
     fn snapshot(&self, _writer: &mut SnapshotWriter) {}

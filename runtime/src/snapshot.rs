@@ -3,7 +3,7 @@
 //! A snapshot is read by a new operator of the same node, so it holds what happened, not what the plan
 //! says: no types, no names, no sizes of slots. Integers are little-endian and of fixed width.
 
-use millstream_ir::batch::{Batch, LateRow, Origin};
+use millstream_ir::batch::{Batch, LateRow, Origin, RowPlace};
 use millstream_ir::column::ColumnBuilder;
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
@@ -149,6 +149,14 @@ impl SnapshotWriter {
         if let Some(offsets) = &batch.origin.offsets {
             offsets.iter().for_each(|offset| self.u32(*offset));
         }
+        self.u32(batch.origin.branch);
+        self.bool(batch.origin.mixed.is_some());
+        for place in batch.origin.mixed.iter().flat_map(|places| places.iter()) {
+            self.u32(place.source);
+            self.u32(place.partition);
+            self.u64(place.offset);
+            self.u32(place.branch);
+        }
         self.sequence(batch.late.iter(), |writer, late| {
             writer.u32(late.row);
             writer.i64(late.watermark);
@@ -273,8 +281,21 @@ impl<'a> SnapshotReader<'a> {
             false => None,
             true => Some((0..n_rows).map(|_| self.u32()).collect::<Result<Vec<u32>, Corrupt>>()?.into()),
         };
+        let branch = self.u32()?;
+        let mixed = match self.bool()? {
+            false => None,
+            true => {
+                Some((0..n_rows).map(|_| self.place()).collect::<Result<Vec<RowPlace>, Corrupt>>()?.into())
+            }
+        };
         let late = self.sequence(|r| Ok(LateRow { row: r.u32()?, watermark: r.i64()? }))?;
-        Ok(Batch { columns, n_rows, origin: Origin { source, partition, first, offsets }, late })
+        let origin = Origin { source, partition, branch, first, offsets, mixed };
+        Ok(Batch { columns, n_rows, origin, late })
+    }
+
+    fn place(&mut self) -> Result<RowPlace, Corrupt> {
+        let (source, partition) = (self.u32()?, self.u32()?);
+        Ok(RowPlace { source, partition, offset: self.u64()?, branch: self.u32()? })
     }
 }
 

@@ -66,6 +66,10 @@ impl Source {
         }
     }
 
+    pub fn n_partitions(&self) -> usize {
+        self.partitions.len()
+    }
+
     pub fn partition_name(&self, partition: usize) -> &str {
         &self.partitions[partition].name
     }
@@ -141,6 +145,7 @@ impl Source {
             partition: partition as u32,
             first: first + rows.first,
             offsets: rows.offsets.map(Into::into),
+            ..Origin::default()
         };
         Batch { columns, n_rows, origin, late: vec![] }
     }

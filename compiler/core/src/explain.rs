@@ -279,6 +279,7 @@ fn what_it_does(node: &Node) -> String {
         }
         NodeKind::Breaker(breaker) => breaker_text(name, breaker),
         NodeKind::Union => format!("brings the rows of {name} together"),
+        NodeKind::Order => format!("brings the rows of {name} into the order of their times"),
         NodeKind::Unnest { .. } => format!("one row per element of a list of {name}"),
         NodeKind::AssignTime { .. } => format!("gives the rows of {name} their time"),
         NodeKind::Match(spec) => match spec.key_names()[..] {

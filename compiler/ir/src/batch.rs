@@ -31,28 +31,87 @@ pub struct LateRow {
 #[derive(Clone, Debug, Default)]
 pub struct Origin {
     /// The position of the source among the program's sources; for rows that an operator made,
-    /// that of the first source behind it.
+    /// that of the first source behind it. Of mixed rows the least.
     pub source: u32,
     pub partition: u32,
+    /// By which inputs of unions the rows came, as [`Origin::through`] counts them.
+    pub branch: u32,
     /// The offset of row 0 as it was read: a count of rows from the start of the partition.
     pub first: u64,
     /// Where rows have been dropped or doubled: the offset of each, relative to `first`.
     pub offsets: Option<Arc<[u32]>>,
+    /// Where rows of several partitions have been mixed: the place of each, instead of all the others.
+    pub mixed: Option<Arc<[RowPlace]>>,
+}
+
+/// The place of a row among those of its time. Rows that were made of one row share it, and stand in
+/// the order in which they come.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct RowPlace {
+    pub source: u32,
+    pub partition: u32,
+    pub offset: u64,
+    pub branch: u32,
 }
 
 impl Origin {
+    /// The origin of rows at these places.
+    pub fn of_places(places: &[RowPlace]) -> Origin {
+        let Some(start) = places.first().copied() else { return Origin::default() };
+        let same = |p: &RowPlace| (p.source, p.partition, p.branch);
+        let first = places.iter().map(|p| p.offset).min().unwrap_or(0);
+        let relative =
+            |p: &RowPlace| u32::try_from(p.offset - first).ok().filter(|_| same(p) == same(&start));
+        let RowPlace { source, partition, branch, .. } = start;
+        match places.iter().map(relative).collect::<Option<_>>() {
+            Some(offsets) => Origin { source, partition, branch, first, offsets: Some(offsets), mixed: None },
+            None => Origin {
+                source: places.iter().map(|p| p.source).min().unwrap_or(source),
+                mixed: Some(places.into()),
+                ..Origin::default()
+            },
+        }
+    }
+
+    /// The place of a row.
+    pub fn place(&self, row: usize) -> RowPlace {
+        match &self.mixed {
+            Some(places) => places[row],
+            None => RowPlace {
+                source: self.source,
+                partition: self.partition,
+                offset: self.first + self.offsets.as_ref().map_or(row as u64, |o| o[row] as u64),
+                branch: self.branch,
+            },
+        }
+    }
+
     /// The offset in its partition of a row.
     pub fn offset(&self, row: usize) -> u64 {
-        self.first + self.offsets.as_ref().map_or(row as u64, |o| o[row] as u64)
+        self.place(row).offset
     }
 
     /// The origin of the rows with these numbers.
     pub fn gather(&self, rows: &[u32]) -> Origin {
+        if let Some(places) = &self.mixed {
+            let mixed = rows.iter().map(|r| places[*r as usize]).collect();
+            return Origin { offsets: None, mixed: Some(mixed), ..*self };
+        }
         let offsets = match &self.offsets {
             Some(offsets) => rows.iter().map(|r| offsets[*r as usize]).collect(),
             None => rows.into(),
         };
-        Origin { offsets: Some(offsets), ..*self }
+        Origin { offsets: Some(offsets), mixed: None, ..*self }
+    }
+
+    /// The origin of the same rows behind a union of `n_inputs`, to which they came by `input`: what one row
+    /// gave by several ways stands in the order of these, however late it comes by one of them.
+    pub fn through(self, input: usize, n_inputs: usize) -> Origin {
+        let counted = |branch: u32| branch.wrapping_mul(n_inputs as u32).wrapping_add(input as u32);
+        let mixed = self.mixed.map(|places| {
+            places.iter().map(|p| RowPlace { branch: counted(p.branch), ..*p }).collect::<Arc<[RowPlace]>>()
+        });
+        Origin { branch: counted(self.branch), mixed, ..self }
     }
 }
 
@@ -62,7 +121,12 @@ impl Batch {
         find_late(&self.late, row as u32)
     }
 
-    /// The rows with these ascending numbers.
+    /// About how many bytes of memory it takes.
+    pub fn bytes(&self) -> usize {
+        self.columns.iter().map(|column| column.bytes()).sum()
+    }
+
+    /// The rows with these numbers, which ascend if rows can be late.
     pub fn gather(&self, rows: &[u32]) -> Batch {
         Batch {
             columns: self.columns.iter().map(|c| Arc::new(c.gather(rows))).collect(),

@@ -188,6 +188,23 @@ impl Column {
         self.len() == 0
     }
 
+    /// About how many bytes of memory it takes, without what lies behind boxed values.
+    pub fn bytes(&self) -> usize {
+        let data = match &self.data {
+            ColumnData::Bool(b) => b.len(),
+            ColumnData::I64(b) => size_of_val(&b[..]),
+            ColumnData::F64(b) => size_of_val(&b[..]),
+            ColumnData::I128(b) => size_of_val(&b[..]),
+            ColumnData::Text(t) => {
+                // Heaps are shared with other columns; what counts is what this one keeps of them.
+                let lens = t.views.iter().map(|view| View(*view).len()).filter(|len| *len > View::INLINE);
+                size_of_val(&t.views[..]) + lens.sum::<usize>()
+            }
+            ColumnData::Boxed(v) => size_of_val(&v[..]),
+        };
+        data + self.validity.as_ref().map_or(0, |validity| size_of_val(&validity.words[..]))
+    }
+
     pub fn is_valid(&self, row: usize) -> bool {
         self.validity.as_ref().is_none_or(|v| v.get(row))
     }

@@ -84,6 +84,9 @@ pub enum NodeKind {
         disorder: i64,
     },
     Match(Arc<MatchSpec>),
+    /// The rows of its input in the total order, each once the watermark has passed it; late rows are left
+    /// out. Stands in front of what depends on the order.
+    Order,
     Sink(Arc<SinkSpec>),
 }
 

@@ -129,7 +129,7 @@ impl Generator {
             ColumnRef::new(builder.finish())
         });
         let columns = columns.collect();
-        let origin = Origin { source: 0, partition: 0, first: 100, offsets: None };
+        let origin = Origin { first: 100, ..Origin::default() };
         let rows: Vec<u32> = (0..n_rows as u32).filter(|_| self.one_in(10)).collect();
         let late = rows.iter().map(|row| LateRow { row: *row, watermark: *row as i64 + 1 }).collect();
         Batch { columns, n_rows, origin, late }

@@ -1,7 +1,7 @@
 //! States of aggregates that do not fit a slot: texts, first and last rows, lists, sets.
 
 use millstream_ir::aggregate::{AggregateCall, AggregateFunction};
-use millstream_ir::batch::Batch;
+use millstream_ir::batch::{Batch, RowPlace};
 use millstream_ir::column::{Column, ColumnData};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
@@ -12,16 +12,12 @@ use std::collections::HashMap;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Position {
     pub time: i64,
-    pub source: u32,
-    pub partition: u32,
-    pub offset: u64,
+    pub place: RowPlace,
 }
 
 impl Position {
     pub fn of_row(batch: &Batch, times: &[i64], row: usize) -> Position {
-        let origin = &batch.origin;
-        let (source, partition) = (origin.source, origin.partition);
-        Position { time: times[row], source, partition, offset: origin.offset(row) }
+        Position { time: times[row], place: batch.origin.place(row) }
     }
 }
 

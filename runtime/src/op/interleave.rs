@@ -10,13 +10,13 @@ use std::sync::Arc;
 pub type Pick = (u32, u32);
 
 /// The columns, of these types, of the picked rows.
-pub fn interleave(batches: &[Batch], types: &[Type], picks: &[Pick]) -> Vec<ColumnRef> {
+pub fn interleave(batches: &[&Batch], types: &[Type], picks: &[Pick]) -> Vec<ColumnRef> {
     let columns = types.iter().enumerate();
     columns.map(|(number, ty)| Arc::new(interleave_column(batches, number, ty, picks))).collect()
 }
 
 /// The values of one column of these rows.
-fn interleave_column(batches: &[Batch], number: usize, ty: &Type, picks: &[Pick]) -> Column {
+fn interleave_column(batches: &[&Batch], number: usize, ty: &Type, picks: &[Pick]) -> Column {
     let columns: Vec<&Column> = batches.iter().map(|batch| &*batch.columns[number]).collect();
     fn all<'a, T: Plain>(
         columns: &[&'a Column],

@@ -8,10 +8,12 @@ mod properties;
 mod runs;
 
 use crate::message::{EventTime, Message, Watermark};
+use crate::op::order::without_late;
+use crate::op::reorder::{Due, ReorderBuffer};
 use crate::operator::{Failure, Operator, Output, Place};
 use crate::watermark::WatermarkTracker;
 use merged::{Events, States};
-use millstream_ir::batch::{Batch, Origin};
+use millstream_ir::batch::{BATCH_ROWS, Batch, Origin, RowPlace};
 use millstream_ir::column::{ColumnBuilder, ColumnData};
 use millstream_ir::eval::{RowError, eval};
 use millstream_ir::flow::{Column, Flow, MatchRead, MatchSpec, NodeId, Schema, keeping_apart};
@@ -27,7 +29,9 @@ pub struct MatchPattern {
     inputs: Vec<InputColumns>,
     tracker: WatermarkTracker,
     /// Events whose turn has not come: an earlier one may still arrive.
-    waiting: Vec<Event>,
+    waiting: ReorderBuffer,
+    /// Whether an event at the watermark stands behind all that came before.
+    in_order: bool,
     partitions: HashMap<Vec<Value>, Partition>,
     /// The watermark at which partitions were last cleared of what is out of time.
     swept: EventTime,
@@ -107,9 +111,6 @@ impl Partition {
 #[derive(Clone, Debug)]
 pub struct Event {
     pub time: EventTime,
-    source: u32,
-    partition: u32,
-    offset: u64,
     pub input: usize,
     /// All columns of the row.
     pub row: Arc<[Value]>,
@@ -118,9 +119,20 @@ pub struct Event {
 }
 
 impl Event {
-    /// Streams that make rows of one event are in the order in which the pattern names them.
-    fn position(&self) -> (EventTime, u32, u32, u64, usize) {
-        (self.time, self.source, self.partition, self.offset, self.input)
+    fn of_row(pattern: &Pattern, columns: &InputColumns, input: usize, batch: &Batch, row: usize) -> Event {
+        let values = batch.columns.iter().zip(&columns.types).map(|(c, ty)| c.value(row, ty));
+        let values: Arc<[Value]> = values.collect();
+        let fields = &pattern.spec.inputs[input].fields;
+        let time = match &batch.columns[columns.schema.time].data {
+            ColumnData::I64(times) => times[row],
+            _ => EventTime::MIN,
+        };
+        Event {
+            time,
+            input,
+            record: fields.iter().map(|f| f.map_or(Value::Null, |column| values[column].clone())).collect(),
+            row: values,
+        }
     }
 }
 
@@ -136,57 +148,48 @@ impl MatchPattern {
         MatchPattern {
             pattern: Pattern::new(spec),
             tracker: WatermarkTracker::new(inputs.len()),
+            waiting: ReorderBuffer::new(inputs.iter().map(|input| input.schema.time).collect()),
+            in_order: false,
             inputs,
-            waiting: vec![],
             partitions: HashMap::new(),
             swept: Watermark::START.0,
         }
     }
 
-    fn keep(&mut self, input: usize, batch: &Batch, output: &mut Output) {
-        output.n_late_left_out += batch.late.len() as u64;
-        let columns = &self.inputs[input];
-        let ColumnData::I64(times) = &batch.columns[columns.schema.time].data else { return };
-        let fields = &self.pattern.spec.inputs[input].fields;
-        for number in (0..batch.n_rows).filter(|row| batch.late(*row).is_none()) {
-            let values = batch.columns.iter().zip(&columns.types).map(|(c, ty)| c.value(number, ty));
-            let row: Arc<[Value]> = values.collect();
-            self.waiting.push(Event {
-                time: times[number],
-                source: batch.origin.source,
-                partition: batch.origin.partition,
-                offset: batch.origin.offset(number),
-                input,
-                record: fields.iter().map(|f| f.map_or(Value::Null, |column| row[column].clone())).collect(),
-                row,
-            });
-        }
-    }
-
-    /// Works on all events before the watermark, in order.
-    fn release(&mut self, watermark: Watermark, output: &mut Output) {
-        let due = |e: &Event| e.time < watermark.0 || watermark == Watermark::END;
-        let (mut ready, waiting): (Vec<Event>, Vec<Event>) = self.waiting.drain(..).partition(due);
-        self.waiting = waiting;
-        ready.sort_by_key(Event::position);
-        let mut rows = Rows::new(&self.pattern.spec);
-        for event in ready {
+    /// Works on all events that the watermark has passed, in order.
+    fn release(&mut self, output: &mut Output) {
+        let watermark = self.tracker.watermark();
+        let MatchPattern { pattern, inputs, waiting, partitions, .. } = self;
+        let mut rows = Rows::new(&pattern.spec);
+        let mut take = |input: usize, batch: &Batch, row: usize, place: RowPlace| {
+            let event = Event::of_row(pattern, &inputs[input], input, batch, row);
             let key: Vec<Value> =
-                self.pattern.spec.inputs[event.input].keys.iter().map(|c| event.row[*c].clone()).collect();
-            let partition =
-                self.partitions.entry(key.clone()).or_insert_with(|| Partition::new(&self.pattern));
-            let position = (event.source, event.partition, event.offset);
+                pattern.spec.inputs[input].keys.iter().map(|c| event.row[*c].clone()).collect();
+            let partition = partitions.entry(key.clone()).or_insert_with(|| Partition::new(pattern));
             let mut failures = vec![];
-            let found = partition.take(&self.pattern, &key, event, &mut failures);
+            let found = partition.take(pattern, &key, event, &mut failures);
             // An event fails once, however many conditions and ways it fails in.
             if let Some(failure) = failures.into_iter().next() {
-                let schema = &self.inputs[failure.input].schema;
+                let schema = &inputs[failure.input].schema;
                 output.failures.push(failure.into_failure(schema));
             }
             if let Some(found) = found {
-                rows.add(&self.pattern.spec, &key, found, position, output);
+                rows.add(&pattern.spec, &key, found, place, output);
             }
-        }
+        };
+        waiting.release(watermark, self.in_order, &mut |due| match due {
+            Due::Whole(input, batch) => {
+                (0..batch.n_rows).for_each(|row| take(input, &batch, row, batch.origin.place(row)));
+            }
+            Due::Rows(input, batch, numbers) => {
+                let numbers = numbers.iter().map(|row| *row as usize);
+                numbers.for_each(|row| take(input, batch, row, batch.origin.place(row)));
+            }
+            Due::Mixed(batches, picks) => picks.iter().for_each(|(batch, row)| {
+                let (input, batch) = batches[*batch as usize];
+                take(input, batch, *row as usize, batch.origin.place(*row as usize));
+            }),
+        });
         rows.finish(output);
         if watermark.0.saturating_sub(self.swept) >= self.pattern.spec.within {
             self.swept = watermark.0;
@@ -198,14 +201,30 @@ impl MatchPattern {
 impl Operator for MatchPattern {
     fn step(&mut self, input: usize, message: Message, output: &mut Output) {
         match message {
-            Message::Batch(batch) => self.keep(input, &batch, output),
+            Message::Batch(batch) => {
+                let batch = without_late(batch, output);
+                let ColumnData::I64(times) = &batch.columns[self.inputs[input].schema.time].data else {
+                    return;
+                };
+                let watermark = self.tracker.watermark();
+                let at_watermark = self.in_order && times.iter().all(|time| *time <= watermark.0);
+                self.waiting.push(input, batch);
+                // No watermark need follow a batch that does not raise it.
+                if at_watermark {
+                    self.release(output);
+                }
+            }
             Message::Watermark(watermark) => {
                 if let Some(merged) = self.tracker.advance(input, watermark) {
-                    self.release(merged, output);
+                    self.release(output);
                     output.messages.push(Message::Watermark(merged));
                 }
             }
         }
+    }
+
+    fn reads_in_order(&mut self) {
+        self.in_order = true;
     }
 }
 
@@ -233,28 +252,20 @@ fn failure(columns: &[Column], row: &[Value], error: &RowError, time: EventTime)
     Failure { row, reason: error.reason.clone(), place: Place::Program(error.span), at: time, time }
 }
 
-/// Rows of matches on their way into batches; a batch holds rows of one source partition.
+/// Rows of matches on their way into batches.
 struct Rows {
     columns: Vec<ColumnBuilder>,
-    origin: Option<Origin>,
-    offsets: Vec<u32>,
+    places: Vec<RowPlace>,
 }
 
 impl Rows {
     fn new(spec: &MatchSpec) -> Rows {
         let time = Type::TIMESTAMP;
         let types = spec.outputs.iter().map(|e| &e.ty).chain([&time]);
-        Rows { columns: types.map(ColumnBuilder::new).collect(), origin: None, offsets: vec![] }
+        Rows { columns: types.map(ColumnBuilder::new).collect(), places: vec![] }
     }
 
-    fn add(
-        &mut self,
-        spec: &MatchSpec,
-        key: &[Value],
-        found: Found,
-        (source, partition, offset): (u32, u32, u64),
-        output: &mut Output,
-    ) {
+    fn add(&mut self, spec: &MatchSpec, key: &[Value], found: Found, place: RowPlace, output: &mut Output) {
         let end = found.end;
         let bindings = found.bindings(spec, key);
         let values: Result<Vec<Value>, RowError> = spec
@@ -270,26 +281,19 @@ impl Rows {
             }
         };
         values.push(Value::Timestamp(end));
-        let fits = |o: &Origin| {
-            o.source == source
-                && o.partition == partition
-                && (o.first..o.first + u32::MAX as u64).contains(&offset)
-        };
-        if !self.origin.as_ref().is_some_and(fits) {
-            let full = std::mem::replace(self, Rows::new(spec));
-            full.finish(output);
-            self.origin = Some(Origin { source, partition, first: offset, offsets: None });
+        if self.places.len() == BATCH_ROWS {
+            std::mem::replace(self, Rows::new(spec)).finish(output);
         }
-        let first = self.origin.as_ref().map_or(0, |o| o.first);
-        self.offsets.push((offset - first) as u32);
+        self.places.push(place);
         self.columns.iter_mut().zip(&values).for_each(|(c, v)| c.push(v));
     }
 
     fn finish(self, output: &mut Output) {
-        let Some(origin) = self.origin else { return };
-        let n_rows = self.offsets.len();
+        if self.places.is_empty() {
+            return;
+        }
+        let (n_rows, origin) = (self.places.len(), Origin::of_places(&self.places));
         let columns = self.columns.into_iter().map(|c| Arc::new(c.finish())).collect();
-        let origin = Origin { offsets: Some(self.offsets.into()), ..origin };
         output.messages.push(Message::Batch(Batch { columns, n_rows, origin, late: vec![] }));
     }
 }

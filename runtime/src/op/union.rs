@@ -7,7 +7,7 @@ use crate::message::{Message, Watermark};
 use crate::op::interleave::{Pick, interleave};
 use crate::operator::{Operator, Output};
 use crate::watermark::WatermarkTracker;
-use millstream_ir::batch::{BATCH_ROWS, Batch, LateRow, Origin};
+use millstream_ir::batch::{BATCH_ROWS, Batch, LateRow, Origin, RowPlace};
 use millstream_ir::flow::{Flow, Node, NodeId, NodeKind};
 use millstream_ir::types::Type;
 use std::collections::BTreeSet;
@@ -54,20 +54,17 @@ impl Union {
 
 /// A batch of rows, each with its offset, of batches that were read at once.
 fn merged(batches: &[Batch], types: &[Type], rows: &[(u64, usize, Pick)]) -> Batch {
-    let first = rows[0].0;
     let picks: Vec<Pick> = rows.iter().map(|(_, _, pick)| *pick).collect();
+    let place = |(batch, row): &Pick| batches[*batch as usize].origin.place(*row as usize);
+    let places: Vec<RowPlace> = picks.iter().map(place).collect();
     let is_late = |(row, (batch, number)): (u32, &Pick)| {
         let late = batches[*batch as usize].late(*number as usize)?;
         Some(LateRow { row, ..late })
     };
     Batch {
-        columns: interleave(batches, types, &picks),
+        columns: interleave(&batches.iter().collect::<Vec<_>>(), types, &picks),
         n_rows: rows.len(),
-        origin: Origin {
-            first,
-            offsets: Some(rows.iter().map(|(offset, _, _)| (offset - first) as u32).collect()),
-            ..batches[0].origin
-        },
+        origin: Origin::of_places(&places),
         late: (0..).zip(&picks).filter_map(is_late).collect(),
     }
 }
@@ -75,10 +72,17 @@ fn merged(batches: &[Batch], types: &[Type], rows: &[(u64, usize, Pick)]) -> Bat
 impl Operator for Union {
     fn step(&mut self, input: usize, message: Message, output: &mut Output) {
         match message {
-            Message::Batch(batch) if self.held_back[input] => {
-                self.held.extend((batch.n_rows > 0).then_some((input, batch)));
+            Message::Batch(mut batch) => {
+                let is_held = self.held_back[input];
+                // What is held leaves in the order of its inputs; what comes later has a branch of its own.
+                let branch = if is_held { self.held_back.iter().position(|held| *held) } else { Some(input) };
+                batch.origin = batch.origin.through(branch.unwrap_or(input), self.held_back.len());
+                if is_held {
+                    self.held.extend((batch.n_rows > 0).then_some((input, batch)));
+                } else {
+                    output.messages.push(Message::Batch(batch));
+                }
             }
-            Message::Batch(_) => output.messages.push(message),
             Message::Watermark(watermark) => {
                 self.risen = self.tracker.advance(input, watermark).or(self.risen);
                 if self.held.is_empty() {
@@ -111,9 +115,11 @@ pub fn reads_together(flow: &Flow, node: &Node) -> Vec<bool> {
             | NodeKind::AssignTime { .. }
             | NodeKind::Late => before(&flow.node(id).inputs),
             // What these give has a place of its own in the order.
-            NodeKind::Breaker(_) | NodeKind::Match(_) | NodeKind::Errors { .. } | NodeKind::Sink(_) => {
-                BTreeSet::new()
-            }
+            NodeKind::Breaker(_)
+            | NodeKind::Match(_)
+            | NodeKind::Order
+            | NodeKind::Errors { .. }
+            | NodeKind::Sink(_) => BTreeSet::new(),
         });
     }
     let of = |input: &NodeId| &sources[input.0 as usize];

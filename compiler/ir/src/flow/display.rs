@@ -61,6 +61,7 @@ impl Flow {
                 format!("{operator}{}", fields.collect::<String>())
             }
             NodeKind::Union => format!("union {name}"),
+            NodeKind::Order => format!("order {name}"),
             NodeKind::Unnest { list } => format!("unnest #{list}"),
             NodeKind::AssignTime { disorder } => {
                 let time = node.schema.columns.get(node.schema.time).map_or("?", |c| &c.name);

@@ -71,7 +71,9 @@ impl Flow {
                 }
                 _ => Err(format!("#{list} is no list, or the element is missing")),
             },
-            NodeKind::AssignTime { .. } | NodeKind::Sink(_) => same_types(&inputs[0], &types),
+            NodeKind::AssignTime { .. } | NodeKind::Order | NodeKind::Sink(_) => {
+                same_types(&inputs[0], &types)
+            }
             NodeKind::Match(spec) => verify_match(spec, &inputs, &types),
         }
     }
