@@ -95,7 +95,16 @@ fn time_of(row: &[Value]) -> i64 {
 }
 
 fn call(function: AggregateFunction, argument: Option<(usize, Type)>, result: Type) -> AggregateCall {
-    AggregateCall { function, argument, filter: None, ignore_null: false, result }
+    let arguments = argument.into_iter().collect();
+    AggregateCall {
+        function,
+        arguments,
+        parameter: None,
+        filter: None,
+        ignore_null: false,
+        result,
+        removable: false,
+    }
 }
 
 /// Every type of key and argument, with nulls; the last column is the event time.

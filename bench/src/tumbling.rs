@@ -115,13 +115,15 @@ fn compile() -> Box<dyn Operator> {
         vec![column("auction", Type::INT), column("price", Type::INT), column("time", Type::TIMESTAMP)];
     let of_price = |function| AggregateCall {
         function,
-        argument: Some((1, Type::INT)),
+        arguments: vec![(1, Type::INT)],
+        parameter: None,
         filter: None,
         ignore_null: false,
         result: Type::INT,
+        removable: false,
     };
     let aggregates = vec![
-        AggregateCall { argument: None, ..of_price(AggregateFunction::Count) },
+        AggregateCall { arguments: vec![], ..of_price(AggregateFunction::Count) },
         of_price(AggregateFunction::Sum),
         of_price(AggregateFunction::Maximum),
     ];

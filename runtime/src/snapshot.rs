@@ -136,6 +136,13 @@ impl SnapshotWriter {
         }
     }
 
+    pub fn place(&mut self, place: &RowPlace) {
+        self.u32(place.source);
+        self.u32(place.partition);
+        self.u64(place.offset);
+        self.u32(place.branch);
+    }
+
     /// The rows of a batch whose columns have these types.
     pub fn batch(&mut self, batch: &Batch, types: &[Type]) {
         self.len(batch.n_rows);
@@ -152,10 +159,7 @@ impl SnapshotWriter {
         self.u32(batch.origin.branch);
         self.bool(batch.origin.mixed.is_some());
         for place in batch.origin.mixed.iter().flat_map(|places| places.iter()) {
-            self.u32(place.source);
-            self.u32(place.partition);
-            self.u64(place.offset);
-            self.u32(place.branch);
+            self.place(place);
         }
         self.sequence(batch.late.iter(), |writer, late| {
             writer.u32(late.row);
@@ -293,7 +297,7 @@ impl<'a> SnapshotReader<'a> {
         Ok(Batch { columns, n_rows, origin, late })
     }
 
-    fn place(&mut self) -> Result<RowPlace, Corrupt> {
+    pub fn place(&mut self) -> Result<RowPlace, Corrupt> {
         let (source, partition) = (self.u32()?, self.u32()?);
         Ok(RowPlace { source, partition, offset: self.u64()?, branch: self.u32()? })
     }

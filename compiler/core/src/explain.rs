@@ -130,10 +130,12 @@ fn key_names(aggregate: &Aggregate) -> Vec<String> {
 fn calls_of(aggregate: &Aggregate) -> Vec<AggregateCall> {
     let call = |call: &crate::hir::AggregateCall| AggregateCall {
         function: call.function,
-        argument: call.argument.as_ref().map(|a| (0, a.ty.clone())),
+        arguments: call.arguments.iter().map(|a| (0, a.ty.clone())).collect(),
+        parameter: call.parameter.clone(),
         filter: call.filter.as_ref().map(|_| 0),
         ignore_null: call.ignore_null,
         result: call.result.clone(),
+        removable: false,
     };
     aggregate.calls.iter().map(call).collect()
 }
@@ -146,7 +148,7 @@ fn slot_bytes(aggregate: &Aggregate) -> usize {
 /// Whether the state of an aggregate lies beside the slot.
 fn keeps_values(call: &crate::hir::AggregateCall) -> bool {
     use millstream_ir::aggregate::AggregateFunction::*;
-    let is_boxed = call.argument.as_ref().is_some_and(|a| {
+    let is_boxed = call.arguments.first().is_some_and(|a| {
         matches!(a.ty.layout(), millstream_ir::types::Layout::View | millstream_ir::types::Layout::Boxed)
     });
     match call.function {

@@ -167,7 +167,9 @@ pub struct Aggregate {
 #[derive(Clone, Debug)]
 pub struct AggregateCall {
     pub function: AggregateFunction,
-    pub argument: Option<Expr>,
+    pub arguments: Vec<Expr>,
+    /// What must be known before the program runs.
+    pub parameter: Option<(Value, Type)>,
     pub filter: Option<Expr>,
     pub ignore_null: bool,
     pub result: Type,

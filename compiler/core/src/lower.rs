@@ -312,10 +312,12 @@ impl Lowering<'_> {
         let keys = aggregate.keys.iter().zip(key_names).map(|(key, name)| column(key, &name)).collect();
         let calls = aggregate.calls.iter().map(|call| AggregateCall {
             function: call.function,
-            argument: call.argument.as_ref().map(|a| (column(a, "argument"), a.ty.clone())),
+            arguments: call.arguments.iter().map(|a| (column(a, "argument"), a.ty.clone())).collect(),
+            parameter: call.parameter.clone(),
             filter: call.filter.as_ref().map(|f| column(f, "filter")),
             ignore_null: call.ignore_null,
             result: call.result.clone(),
+            removable: false,
         });
         let aggregates = calls.collect();
         let input = if lets.is_empty() {

@@ -95,7 +95,9 @@ fn check_with(cases: &str, grouped: bool) -> String {
             for found in uses {
                 let text =
                     |e: &Option<millstream_ir::expr::Expr>| e.as_ref().map_or("-".into(), |e| format!("{e}"));
-                write!(line, "  with {:?}({})", found.function, text(&found.argument)).unwrap();
+                let arguments: Vec<String> = found.arguments.iter().map(|a| format!("{a}")).collect();
+                let arguments = if arguments.is_empty() { "-".into() } else { arguments.join(", ") };
+                write!(line, "  with {:?}({arguments})", found.function).unwrap();
                 if found.filter.is_some() {
                     write!(line, " filter {}", text(&found.filter)).unwrap();
                 }

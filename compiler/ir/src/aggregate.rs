@@ -1,6 +1,7 @@
 //! Aggregates, and the slots in which a window keeps a group's key and accumulators.
 
 use crate::types::{Layout, Type, TypeKind};
+use crate::value::Value;
 use std::fmt;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -25,13 +26,37 @@ pub enum AggregateFunction {
 #[derive(Clone, PartialEq, Debug)]
 pub struct AggregateCall {
     pub function: AggregateFunction,
-    /// The column of the argument and its type; none for `count()`.
-    pub argument: Option<(usize, Type)>,
+    /// The columns of the arguments and their types; none for `count()`.
+    pub arguments: Vec<(usize, Type)>,
+    /// What must be known before the program runs: the p of `percentile(x, p)`, the k of `top_k(x, k)`,
+    /// the separator of `string_agg(x, sep)`.
+    pub parameter: Option<(Value, Type)>,
     /// A boolean column: only rows where it is true count.
     pub filter: Option<usize>,
     /// `first`, `last`, `collect`: leave out nulls. All others always do.
     pub ignore_null: bool,
     pub result: Type,
+    /// Whether rows may be taken out again, as from the far end of a sliding window: then the state keeps
+    /// what that takes. Only where [`AggregateCall::can_forget`].
+    pub removable: bool,
+}
+
+impl AggregateCall {
+    /// Its first argument.
+    pub fn argument(&self) -> Option<&(usize, Type)> {
+        self.arguments.first()
+    }
+
+    /// Whether a row can be taken out again.
+    pub fn can_forget(&self) -> bool {
+        self.function.can_forget()
+    }
+
+    /// Whether rows take part that have null for an argument.
+    pub fn keeps_nulls(&self) -> bool {
+        use AggregateFunction::*;
+        matches!(self.function, First | Last | Collect | CollectDistinct) && !self.ignore_null
+    }
 }
 
 impl AggregateFunction {
@@ -50,12 +75,17 @@ impl AggregateFunction {
             AggregateFunction::Collect | AggregateFunction::CollectDistinct => "collect",
         }
     }
+
+    /// Whether a row can be taken out again: directly, or because the state keeps what it has seen.
+    pub fn can_forget(self) -> bool {
+        true
+    }
 }
 
 impl AggregateCall {
     /// The numbers of the columns that it looks at.
     pub fn columns_mut(&mut self) -> impl Iterator<Item = &mut usize> {
-        self.argument.iter_mut().map(|(column, _)| column).chain(&mut self.filter)
+        self.arguments.iter_mut().map(|(column, _)| column).chain(&mut self.filter)
     }
 
     /// Whether its result can be too large for its type, which fails the output row.
@@ -73,8 +103,9 @@ impl fmt::Display for AggregateCall {
         if let CountDistinct | CollectDistinct = self.function {
             f.write_str("distinct ")?;
         }
-        if let Some((column, _)) = &self.argument {
-            write!(f, "#{column}")?;
+        for (i, (column, _)) in self.arguments.iter().enumerate() {
+            let comma = if i == 0 { "" } else { ", " };
+            write!(f, "{comma}#{column}")?;
         }
         if self.ignore_null {
             f.write_str(", ignore_null: true")?;
@@ -152,6 +183,8 @@ pub enum AccumulatorKind {
     /// 8 bytes, 0 or 1; in a fresh slot 0 (`any`) or 1 (`all`).
     Any,
     All,
+    /// 8 bytes: how many were true, for `any` and `all` of rows that may be taken out again.
+    Trues,
     /// 8 bytes: the number of a state that lives outside the slot (strings, lists, sets, first and last).
     Side,
 }
@@ -187,7 +220,7 @@ impl AccumulatorKind {
     /// Whether machine code updates it in the narrow layout; all others are updated by primitives of
     /// the runtime.
     pub fn is_compiled(self) -> bool {
-        !matches!(self, AccumulatorKind::SumFloat | AccumulatorKind::Side)
+        !matches!(self, AccumulatorKind::SumFloat | AccumulatorKind::Trues | AccumulatorKind::Side)
     }
 
     /// What stands for it in the narrow layout.
@@ -202,9 +235,11 @@ impl AccumulatorKind {
 
     fn of(call: &AggregateCall) -> AccumulatorKind {
         use AggregateFunction::*;
-        let Some((_, ty)) = &call.argument else { return AccumulatorKind::Count };
+        let Some((_, ty)) = call.argument() else { return AccumulatorKind::Count };
         match (call.function, ty.layout()) {
             (Count, _) => AccumulatorKind::Count,
+            (Any | All, _) if call.removable => AccumulatorKind::Trues,
+            (Minimum | Maximum, _) | (Sum | Average, Layout::F64) if call.removable => AccumulatorKind::Side,
             (Sum | Average, Layout::F64) => AccumulatorKind::SumFloat,
             (Sum | Average, Layout::Decimal) => AccumulatorKind::SumDecimal,
             (Sum | Average, _) => AccumulatorKind::SumWide,
@@ -265,8 +300,7 @@ impl SlotLayout {
             .iter()
             .map(|call| {
                 let kind = kind_of(call);
-                let partial =
-                    call.filter.is_some() || call.argument.as_ref().is_some_and(|(_, t)| t.nullable);
+                let partial = call.filter.is_some() || call.arguments.iter().any(|(_, t)| t.nullable);
                 let seen = (partial && kind != AccumulatorKind::Side).then(|| take(8));
                 AccumulatorField { kind, offset: take(kind.bytes()), seen }
             })

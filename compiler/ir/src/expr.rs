@@ -8,7 +8,7 @@ mod display;
 mod inspect;
 mod like;
 
-pub use display::ExprText;
+pub use display::{ExprText, literal as literal_text};
 
 use crate::catalog::ScalarFunction;
 use crate::types::{Type, TypeKind};

@@ -75,7 +75,7 @@ fn lower_update(lowering: &mut Lowering, aggregates: &[AggregateCall], layout: &
 }
 
 fn lower_accumulator(lowering: &mut Lowering, slot: Value, call: &AggregateCall, field: &AccumulatorField) {
-    let argument = call.argument.as_ref().map(|(column, _)| match field.kind {
+    let argument = call.argument().map(|(column, _)| match field.kind {
         AccumulatorKind::Count => {
             Lowered { bits: Bits::Boxed, null: lowering.input_null_flag(*column), error: None }
         }

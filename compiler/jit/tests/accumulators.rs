@@ -55,7 +55,16 @@ fn random_call(random: &mut Generator, types: &[Type]) -> AggregateCall {
         (random.below(3) == 0 && !booleans.is_empty()).then(|| booleans[random.below(booleans.len())]);
     let argument = Some((column, ty));
     let function = functions[random.below(functions.len())];
-    AggregateCall { function, argument, filter, ignore_null: false, result: Type::INT }
+    let arguments = argument.into_iter().collect();
+    AggregateCall {
+        function,
+        arguments,
+        parameter: None,
+        filter,
+        ignore_null: false,
+        result: Type::INT,
+        removable: false,
+    }
 }
 
 /// What stands in a slot, in a form to be compared.
@@ -77,7 +86,7 @@ fn read(slot: &[u64], layout: &SlotLayout) -> Vec<String> {
 
 fn expected(call: &AggregateCall, rows: &[Vec<Value>]) -> String {
     let taken = rows.iter().filter(|row| call.filter.is_none_or(|f| row[f] == Value::Bool(true)));
-    let values = taken.filter_map(|row| call.argument.as_ref().map(|(c, _)| row[*c].clone()));
+    let values = taken.filter_map(|row| call.argument().map(|(c, _)| row[*c].clone()));
     let values: Vec<Value> = values.filter(|v| !v.is_null()).collect();
     let number = |v: &Value| match v {
         Value::Int(x) | Value::Timestamp(x) => *x as i128,

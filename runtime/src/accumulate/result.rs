@@ -40,7 +40,7 @@ pub fn key_column(keys: &KeyReader, key: usize, slots: &[&[u64]]) -> Column {
 pub fn result_column(
     call: &AggregateCall,
     field: &AccumulatorField,
-    states: Option<&mut SideStates>,
+    states: Option<&dyn SideStates>,
     slots: &[&[u64]],
     misfits: &mut Vec<Misfit>,
 ) -> Column {
@@ -54,7 +54,13 @@ pub fn result_column(
         }
         AccumulatorKind::Side => {
             let Some(states) = states else { return build(&call.result, slots.iter().map(|_| Value::Null)) };
-            return build(&call.result, slots.iter().map(|slot| states.result(slot[at])));
+            let results = slots.iter().enumerate().map(|(group, slot)| {
+                states.result(slot[at]).unwrap_or_else(|reason| {
+                    misfits.push(Misfit { group, reason });
+                    Value::Null
+                })
+            });
+            return build(&call.result, results);
         }
         AccumulatorKind::MinI64 | AccumulatorKind::MaxI64 => ColumnData::I64(
             slots.iter().map(|slot| if some(slot) { slot[at] as i64 } else { 0 }).collect::<Buffer<_>>(),
@@ -67,6 +73,11 @@ pub fn result_column(
         ),
         AccumulatorKind::Any | AccumulatorKind::All => {
             ColumnData::Bool(slots.iter().map(|s| (some(s) && s[at] != 0) as u8).collect())
+        }
+        AccumulatorKind::Trues => {
+            let is_any = call.function == AggregateFunction::Any;
+            let holds = |s: &[u64]| if is_any { s[at] > 0 } else { s[at] == n_rows(s) };
+            ColumnData::Bool(slots.iter().map(|s| (some(s) && holds(s)) as u8).collect())
         }
         AccumulatorKind::SumFloat => ColumnData::F64(
             slots.iter().map(|slot| float_result(call.function, &slot[at..], n_rows(slot))).collect(),
@@ -98,8 +109,7 @@ pub fn result_column(
             return build(&call.result, results);
         }
     };
-    // Where nothing else counts rows, all rows of a group count, and there is one at least.
-    let validity = if field.seen.is_some() { validity(slots, some) } else { None };
+    let validity = validity(slots, some);
     Column { data, validity }
 }
 
@@ -140,7 +150,7 @@ fn wide_result(
         (AccumulatorKind::SumDecimal | AccumulatorKind::SumNarrow, _) if is_decimal(&call.result) => {
             let carry = if kind == AccumulatorKind::SumDecimal { words[2] as i64 } else { 0 };
             let sum = DecimalSum { carry, rest: number };
-            let from = call.argument.as_ref().map_or(0, |(_, ty)| scale(ty));
+            let from = call.argument().map_or(0, |(_, ty)| scale(ty));
             let digits = scale(&call.result).saturating_sub(from);
             let (result, what) =
                 if average { (sum.mean(n_rows, digits), "average") } else { (sum.total(), "sum") };

@@ -1,12 +1,17 @@
-//! States of aggregates that do not fit a slot: texts, first and last rows, lists, sets.
+//! States of aggregates that do not fit a slot: what an aggregate has to say about its own is a [`State`],
+//! and a [`Pool`] keeps those of all groups. A slot holds the number of its state plus one, or zero before
+//! its first row.
 
+use super::element::{Element, Float};
+use super::state::{collect, distinct, edge, extreme, float_sum};
+use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::aggregate::{AggregateCall, AggregateFunction};
 use millstream_ir::batch::{Batch, RowPlace};
-use millstream_ir::column::{Column, ColumnData};
-use millstream_ir::types::Type;
+use millstream_ir::column::Column;
+use millstream_ir::types::{Layout, Type};
 use millstream_ir::value::Value;
+use std::any::Any;
 use std::cmp::Ordering;
-use std::collections::HashMap;
 
 /// Where a row stands in the total order of its stream.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -19,153 +24,239 @@ impl Position {
     pub fn of_row(batch: &Batch, times: &[i64], row: usize) -> Position {
         Position { time: times[row], place: batch.origin.place(row) }
     }
+
+    pub fn write(&self, out: &mut SnapshotWriter) {
+        out.i64(self.time);
+        out.place(&self.place);
+    }
+
+    pub fn restore(from: &mut SnapshotReader) -> Result<Position, Corrupt> {
+        Ok(Position { time: from.i64()?, place: from.place()? })
+    }
 }
 
-/// The states of one aggregate for all groups of a window. A group's slot holds the number of its
-/// state plus one, or zero before its first row.
-pub struct SideStates {
-    kind: Kind,
-    states: States,
-}
-
-#[derive(Clone, Copy, PartialEq, Debug)]
-enum Kind {
-    /// Keeps the value that compares so with all others.
-    Extreme(Ordering),
-    /// Keeps the value at the position that compares so with all others.
-    Edge(Ordering),
-    Collect,
-    CountDistinct,
-    CollectDistinct,
-}
-
-enum States {
-    /// Null before the first value.
-    Values(Vec<Value>),
-    Placed(Vec<Option<(Position, Value)>>),
-    Lists(Vec<Vec<(Position, Value)>>),
-    /// With the position at which each value came first.
-    Sets(Vec<HashMap<Value, Position>>),
-}
-
-/// The number of a group's state.
+/// A row of a batch that takes part in an aggregate.
 #[derive(Clone, Copy)]
-pub struct StateNumber(usize);
+pub struct Row<'a> {
+    pub batch: &'a Batch,
+    pub times: &'a [i64],
+    pub number: usize,
+}
 
-impl SideStates {
-    /// None for an aggregate whose state stands in the slot.
-    pub fn new(call: &AggregateCall) -> Option<SideStates> {
-        let (kind, states) = match call.function {
-            AggregateFunction::Minimum => (Kind::Extreme(Ordering::Less), States::Values(vec![])),
-            AggregateFunction::Maximum => (Kind::Extreme(Ordering::Greater), States::Values(vec![])),
-            AggregateFunction::First => (Kind::Edge(Ordering::Less), States::Placed(vec![])),
-            AggregateFunction::Last => (Kind::Edge(Ordering::Greater), States::Placed(vec![])),
-            AggregateFunction::Collect => (Kind::Collect, States::Lists(vec![])),
-            AggregateFunction::CountDistinct => (Kind::CountDistinct, States::Sets(vec![])),
-            AggregateFunction::CollectDistinct => (Kind::CollectDistinct, States::Sets(vec![])),
-            AggregateFunction::Count
-            | AggregateFunction::Sum
-            | AggregateFunction::Average
-            | AggregateFunction::Any
-            | AggregateFunction::All => return None,
-        };
-        Some(SideStates { kind, states })
+impl<'a> Row<'a> {
+    pub fn position(self) -> Position {
+        Position::of_row(self.batch, self.times, self.number)
     }
 
-    /// `first`, `last` and `collect` take nulls, unless told otherwise.
-    pub fn skips_nulls(&self, call: &AggregateCall) -> bool {
-        call.ignore_null || !matches!(self.kind, Kind::Edge(_) | Kind::Collect | Kind::CollectDistinct)
+    pub fn column(self, column: usize) -> &'a Column {
+        &self.batch.columns[column]
     }
 
-    /// The state that a slot's word stands for, made at its first use.
-    pub fn of_word(&mut self, word: &mut u64) -> StateNumber {
-        if *word == 0 {
-            *word = match &mut self.states {
-                States::Values(all) => push(all, Value::Null),
-                States::Placed(all) => push(all, None),
-                States::Lists(all) => push(all, vec![]),
-                States::Sets(all) => push(all, HashMap::new()),
-            };
-        }
-        StateNumber(*word as usize - 1)
+    /// An argument.
+    pub fn element<E: Element>(self, (column, ty): &(usize, Type)) -> E {
+        E::read(self.column(*column), self.number, ty)
     }
+}
 
-    /// Adds the value of a row, which takes part.
-    pub fn add(
-        &mut self,
-        state: StateNumber,
-        column: &Column,
-        row: usize,
-        ty: &Type,
-        position: impl FnOnce() -> Position,
-    ) {
-        match (&mut self.states, self.kind) {
-            (States::Values(all), Kind::Extreme(wanted)) => {
-                let best = &mut all[state.0];
-                if best.is_null() || compare(column, row, ty, best) == wanted {
-                    *best = column.value(row, ty);
-                }
-            }
-            (States::Placed(all), Kind::Edge(wanted)) => {
-                let position = position();
-                let best = &mut all[state.0];
-                if best.as_ref().is_none_or(|(known, _)| position.cmp(known) == wanted) {
-                    *best = Some((position, column.value(row, ty)));
-                }
-            }
-            (States::Lists(all), _) => all[state.0].push((position(), column.value(row, ty))),
-            (States::Sets(all), _) => {
-                let position = position();
-                let first = all[state.0].entry(column.value(row, ty)).or_insert(position);
-                *first = position.min(*first);
-            }
-            (States::Values(_) | States::Placed(_), _) => {}
-        }
-    }
+/// What an aggregate keeps of a group.
+pub trait State: Clone + Send + 'static {
+    /// What it knows of its call.
+    type Spec: Send + 'static;
 
-    /// The result of the group whose slot holds this word.
-    pub fn result(&mut self, word: u64) -> Value {
-        let Some(state) = (word as usize).checked_sub(1) else { return Value::Null };
-        match &mut self.states {
-            States::Values(all) => std::mem::replace(&mut all[state], Value::Null),
-            States::Placed(all) => all[state].take().map_or(Value::Null, |(_, value)| value),
-            States::Lists(all) => in_order(std::mem::take(&mut all[state])),
-            States::Sets(all) => {
-                let set = std::mem::take(&mut all[state]);
-                match self.kind {
-                    Kind::CountDistinct => Value::Int(set.len() as i64),
-                    _ => in_order(set.into_iter().map(|(value, position)| (position, value)).collect()),
-                }
-            }
-        }
-    }
+    /// Of no rows.
+    fn new(spec: &Self::Spec) -> Self;
+    fn add(&mut self, spec: &Self::Spec, row: Row);
+    /// Takes a row out that was added. Not called for states of calls whose rows are never taken out.
+    fn remove(&mut self, spec: &Self::Spec, row: Row);
+    /// As if the rows of the other had been added.
+    fn merge(&mut self, spec: &Self::Spec, from: &Self);
+    /// Or why it does not fit its type.
+    fn result(&self, spec: &Self::Spec) -> Result<Value, String>;
+    /// Bytes of memory outside of it, about.
+    fn owned_bytes(&self, spec: &Self::Spec) -> usize;
+    fn write(&self, spec: &Self::Spec, out: &mut SnapshotWriter);
+    fn restore(spec: &Self::Spec, from: &mut SnapshotReader) -> Result<Self, Corrupt>;
+}
 
+/// The states of one aggregate for all groups of a table or an arena. `word` is what stands in a slot.
+pub trait SideStates: Send {
+    /// Makes a state of no rows.
+    fn make(&mut self) -> u64;
+    /// Forgets a state.
+    fn free(&mut self, word: u64);
+    fn add(&mut self, word: u64, row: Row);
+    fn remove(&mut self, word: u64, row: Row);
+    /// Adds the rows of a state to another.
+    fn merge(&mut self, into: u64, from: u64);
+    /// Adds the rows of a state of others of the same aggregate.
+    fn merge_from(&mut self, into: u64, others: &dyn SideStates, from: u64);
+    fn result(&self, word: u64) -> Result<Value, String>;
     /// Forgets all states.
-    pub fn clear(&mut self) {
-        match &mut self.states {
-            States::Values(all) => all.clear(),
-            States::Placed(all) => all.clear(),
-            States::Lists(all) => all.clear(),
-            States::Sets(all) => all.clear(),
+    fn clear(&mut self);
+    /// Bytes of memory, about; counted anew, so not for every row.
+    fn bytes(&self) -> usize;
+    fn write(&self, word: u64, out: &mut SnapshotWriter);
+    /// Makes a state of what `write` wrote.
+    fn restore(&mut self, from: &mut SnapshotReader) -> Result<u64, Corrupt>;
+    fn as_any(&self) -> &dyn Any;
+}
+
+/// States of one kind.
+pub struct Pool<S: State> {
+    spec: S::Spec,
+    states: Vec<S>,
+    free: Vec<u64>,
+}
+
+impl<S: State> Pool<S> {
+    pub fn new(spec: S::Spec) -> Pool<S> {
+        Pool { spec, states: vec![], free: vec![] }
+    }
+
+    fn get(&self, word: u64) -> Option<&S> {
+        self.states.get((word as usize).checked_sub(1)?)
+    }
+
+    fn get_mut(&mut self, word: u64) -> Option<(&mut S, &S::Spec)> {
+        Some((self.states.get_mut((word as usize).checked_sub(1)?)?, &self.spec))
+    }
+
+    fn keep(&mut self, state: S) -> u64 {
+        match self.free.pop() {
+            Some(word) => {
+                self.states[word as usize - 1] = state;
+                word
+            }
+            None => {
+                self.states.push(state);
+                self.states.len() as u64
+            }
         }
     }
 }
 
-fn push<T>(all: &mut Vec<T>, state: T) -> u64 {
-    all.push(state);
-    all.len() as u64
-}
-
-fn in_order(mut rows: Vec<(Position, Value)>) -> Value {
-    // Elements of one list of one row share a position, and came in their order.
-    rows.sort_by_key(|(position, _)| *position);
-    Value::List(rows.into_iter().map(|(_, value)| value).collect())
-}
-
-/// How a row's value compares with another; texts without copying them.
-fn compare(column: &Column, row: usize, ty: &Type, other: &Value) -> Ordering {
-    match (&column.data, other) {
-        (ColumnData::Text(texts), Value::String(other)) => texts.bytes(row).cmp(other.as_bytes()),
-        _ => column.value(row, ty).cmp(other),
+impl<S: State> SideStates for Pool<S> {
+    fn make(&mut self) -> u64 {
+        let state = S::new(&self.spec);
+        self.keep(state)
     }
+
+    fn free(&mut self, word: u64) {
+        let fresh = S::new(&self.spec);
+        if let Some((state, _)) = self.get_mut(word) {
+            *state = fresh;
+            self.free.push(word);
+        }
+    }
+
+    fn add(&mut self, word: u64, row: Row) {
+        if let Some((state, spec)) = self.get_mut(word) {
+            state.add(spec, row);
+        }
+    }
+
+    fn remove(&mut self, word: u64, row: Row) {
+        if let Some((state, spec)) = self.get_mut(word) {
+            state.remove(spec, row);
+        }
+    }
+
+    fn merge(&mut self, into: u64, from: u64) {
+        if let Some(other) = self.get(from).filter(|_| into != from).cloned()
+            && let Some((state, spec)) = self.get_mut(into)
+        {
+            state.merge(spec, &other);
+        }
+    }
+
+    fn merge_from(&mut self, into: u64, others: &dyn SideStates, from: u64) {
+        if let Some(others) = others.as_any().downcast_ref::<Pool<S>>()
+            && let Some(other) = others.get(from)
+            && let Some((state, spec)) = self.get_mut(into)
+        {
+            state.merge(spec, other);
+        }
+    }
+
+    fn result(&self, word: u64) -> Result<Value, String> {
+        match self.get(word) {
+            Some(state) => state.result(&self.spec),
+            None => S::new(&self.spec).result(&self.spec),
+        }
+    }
+
+    fn clear(&mut self) {
+        self.states.clear();
+        self.free.clear();
+    }
+
+    fn bytes(&self) -> usize {
+        let owned: usize = self.states.iter().map(|state| state.owned_bytes(&self.spec)).sum();
+        owned + self.states.capacity() * size_of::<S>() + self.free.capacity() * 8
+    }
+
+    fn write(&self, word: u64, out: &mut SnapshotWriter) {
+        match self.get(word) {
+            Some(state) => state.write(&self.spec, out),
+            None => S::new(&self.spec).write(&self.spec, out),
+        }
+    }
+
+    fn restore(&mut self, from: &mut SnapshotReader) -> Result<u64, Corrupt> {
+        let state = S::restore(&self.spec, from)?;
+        Ok(self.keep(state))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// The states of an aggregate; none for one whose state stands in the slot.
+pub fn side_states(call: &AggregateCall) -> Option<Box<dyn SideStates>> {
+    use AggregateFunction::*;
+    let (argument, removable) = (call.argument()?.clone(), call.removable);
+    let layout = argument.1.layout();
+    Some(match call.function {
+        Minimum | Maximum => {
+            let wanted = if call.function == Minimum { Ordering::Less } else { Ordering::Greater };
+            let spec = extreme::Spec { argument, wanted };
+            match layout {
+                Layout::I64 if removable => Box::new(Pool::<extreme::Kept<i64>>::new(spec)),
+                Layout::F64 if removable => Box::new(Pool::<extreme::Kept<Float>>::new(spec)),
+                Layout::Decimal if removable => Box::new(Pool::<extreme::Kept<i128>>::new(spec)),
+                _ if removable => Box::new(Pool::<extreme::Kept<Value>>::new(spec)),
+                _ => Box::new(Pool::<extreme::Extreme>::new(spec)),
+            }
+        }
+        First | Last => {
+            let spec = edge::Spec { argument, is_first: call.function == First };
+            match removable {
+                true => Box::new(Pool::<edge::Kept>::new(spec)),
+                false => Box::new(Pool::<edge::Edge>::new(spec)),
+            }
+        }
+        Collect => Box::new(Pool::<collect::Collected>::new(argument)),
+        CollectDistinct => match removable {
+            true => Box::new(Pool::<collect::DistinctKept>::new(argument)),
+            false => Box::new(Pool::<collect::Distinct>::new(argument)),
+        },
+        CountDistinct => match (layout, removable) {
+            (Layout::I64, false) => Box::new(Pool::<distinct::Seen<i64>>::new(argument)),
+            (Layout::F64, false) => Box::new(Pool::<distinct::Seen<Float>>::new(argument)),
+            (Layout::Decimal, false) => Box::new(Pool::<distinct::Seen<i128>>::new(argument)),
+            (_, false) => Box::new(Pool::<distinct::Seen<Value>>::new(argument)),
+            (Layout::I64, true) => Box::new(Pool::<distinct::Counted<i64>>::new(argument)),
+            (Layout::F64, true) => Box::new(Pool::<distinct::Counted<Float>>::new(argument)),
+            (Layout::Decimal, true) => Box::new(Pool::<distinct::Counted<i128>>::new(argument)),
+            (_, true) => Box::new(Pool::<distinct::Counted<Value>>::new(argument)),
+        },
+        Sum | Average if layout == Layout::F64 && removable => {
+            Box::new(Pool::<float_sum::Kept>::new(float_sum::Spec {
+                argument,
+                average: call.function == Average,
+            }))
+        }
+        Count | Sum | Average | Any | All => return None,
+    })
 }

@@ -2,7 +2,7 @@
 //! It stands in for machine code where there is none, and for wide sums and decimals everywhere.
 
 use super::float_sum;
-use crate::accumulate::side::{Position, SideStates};
+use crate::accumulate::side::{Row, SideStates};
 use millstream_ir::aggregate::{AccumulatorField, AccumulatorKind, AggregateCall, SlotLayout};
 use millstream_ir::batch::Batch;
 use millstream_ir::column::{Column, ColumnData, ColumnRef};
@@ -66,9 +66,8 @@ impl<'a> Pairs<'a> {
         columns: &[ColumnRef],
         mut update: impl FnMut(&mut [u64], usize),
     ) {
-        let takes_part = participation(call, columns, true);
         self.for_each(|words, row| {
-            if takes_part(row) {
+            if takes_part(call, columns, row) {
                 if let Some(seen) = field.seen {
                     words[seen / 8] += 1;
                 }
@@ -79,62 +78,154 @@ impl<'a> Pairs<'a> {
 }
 
 /// Whether a row takes part in an aggregate: its filter is true, and, where nulls are skipped, its
-/// argument is there.
-fn participation<'a>(
-    call: &AggregateCall,
-    columns: &'a [ColumnRef],
-    skip_nulls: bool,
-) -> impl Fn(usize) -> bool + 'a {
-    let filter = call.filter.map(|f| &columns[f]);
-    let argument = call.argument.as_ref().filter(|_| skip_nulls).map(|(a, _)| &columns[*a]);
-    let is_true = |column: &Column, row: usize| {
-        column.is_valid(row) && matches!(&column.data, ColumnData::Bool(b) if b[row] != 0)
-    };
-    move |row| filter.is_none_or(|f| is_true(f, row)) && argument.is_none_or(|a| a.is_valid(row))
+/// arguments are there.
+pub fn takes_part(call: &AggregateCall, columns: &[ColumnRef], row: usize) -> bool {
+    let is_true =
+        |column: &Column| column.is_valid(row) && matches!(&column.data, ColumnData::Bool(b) if b[row] != 0);
+    call.filter.is_none_or(|f| is_true(&columns[f]))
+        && (call.keeps_nulls() || call.arguments.iter().all(|(a, _)| columns[*a].is_valid(row)))
 }
 
 fn update_field(pairs: &mut Pairs, field: &AccumulatorField, call: &AggregateCall, columns: &[ColumnRef]) {
     let at = field.offset / 8;
-    let Some((argument, _)) = &call.argument else {
+    let Some((argument, _)) = call.argument() else {
         return pairs.for_each_part(field, call, columns, |_, _| {});
     };
     let column = &*columns[*argument];
-    let wide = |row: usize| match &column.data {
+    pairs.for_each_part(field, call, columns, |words, row| add(field.kind, &mut words[at..], column, row));
+}
+
+fn wide(column: &Column, row: usize) -> i128 {
+    match &column.data {
         ColumnData::I64(b) => b[row] as i128,
         ColumnData::I128(b) => b[row],
         _ => 0,
-    };
-    let number = |row: usize| if let ColumnData::I64(b) = &column.data { b[row] } else { 0 };
-    let float = |row: usize| if let ColumnData::F64(b) = &column.data { b[row] } else { 0.0 };
-    let truth = |row: usize| matches!(&column.data, ColumnData::Bool(b) if b[row] != 0);
-    pairs.for_each_part(field, call, columns, |words, row| {
-        let accumulator = &mut words[at..];
-        match field.kind {
-            AccumulatorKind::Count | AccumulatorKind::SumFloat | AccumulatorKind::Side => {}
-            AccumulatorKind::SumNarrow => {
-                accumulator[0] = accumulator[0].wrapping_add(number(row) as u64);
-            }
-            AccumulatorKind::SumWide => {
-                let sum = read_wide(accumulator).wrapping_add(wide(row));
-                write_wide(accumulator, sum);
-            }
-            AccumulatorKind::SumDecimal => add_decimal(accumulator, wide(row)),
-            AccumulatorKind::MinI64 => accumulator[0] = (accumulator[0] as i64).min(number(row)) as u64,
-            AccumulatorKind::MaxI64 => accumulator[0] = (accumulator[0] as i64).max(number(row)) as u64,
-            AccumulatorKind::MinF64 => keep(accumulator, float(row), Ordering::Less),
-            AccumulatorKind::MaxF64 => keep(accumulator, float(row), Ordering::Greater),
-            AccumulatorKind::MinWide => {
-                let least = read_wide(accumulator).min(wide(row));
-                write_wide(accumulator, least);
-            }
-            AccumulatorKind::MaxWide => {
-                let greatest = read_wide(accumulator).max(wide(row));
-                write_wide(accumulator, greatest);
-            }
-            AccumulatorKind::Any => accumulator[0] |= truth(row) as u64,
-            AccumulatorKind::All => accumulator[0] &= truth(row) as u64,
+    }
+}
+
+fn number(column: &Column, row: usize) -> i64 {
+    if let ColumnData::I64(b) = &column.data { b[row] } else { 0 }
+}
+
+fn float(column: &Column, row: usize) -> f64 {
+    if let ColumnData::F64(b) = &column.data { b[row] } else { 0.0 }
+}
+
+fn truth(column: &Column, row: usize) -> bool {
+    matches!(&column.data, ColumnData::Bool(b) if b[row] != 0)
+}
+
+/// Adds the argument of a row, which takes part, to an accumulator.
+#[inline]
+pub fn add(kind: AccumulatorKind, accumulator: &mut [u64], column: &Column, row: usize) {
+    match kind {
+        AccumulatorKind::Count | AccumulatorKind::Side => {}
+        AccumulatorKind::SumNarrow => {
+            accumulator[0] = accumulator[0].wrapping_add(number(column, row) as u64);
         }
-    });
+        AccumulatorKind::SumWide => {
+            let sum = read_wide(accumulator).wrapping_add(wide(column, row));
+            write_wide(accumulator, sum);
+        }
+        AccumulatorKind::SumDecimal => add_decimal(accumulator, wide(column, row)),
+        AccumulatorKind::SumFloat => {
+            if let Some(sum) = accumulator.first_chunk_mut() {
+                float_sum::add(sum, float(column, row));
+            }
+        }
+        AccumulatorKind::MinI64 => {
+            accumulator[0] = (accumulator[0] as i64).min(number(column, row)) as u64;
+        }
+        AccumulatorKind::MaxI64 => {
+            accumulator[0] = (accumulator[0] as i64).max(number(column, row)) as u64;
+        }
+        AccumulatorKind::MinF64 => keep(accumulator, float(column, row), Ordering::Less),
+        AccumulatorKind::MaxF64 => keep(accumulator, float(column, row), Ordering::Greater),
+        AccumulatorKind::MinWide => {
+            let least = read_wide(accumulator).min(wide(column, row));
+            write_wide(accumulator, least);
+        }
+        AccumulatorKind::MaxWide => {
+            let greatest = read_wide(accumulator).max(wide(column, row));
+            write_wide(accumulator, greatest);
+        }
+        AccumulatorKind::Any => accumulator[0] |= truth(column, row) as u64,
+        AccumulatorKind::All => accumulator[0] &= truth(column, row) as u64,
+        AccumulatorKind::Trues => accumulator[0] += truth(column, row) as u64,
+    }
+}
+
+/// Takes the argument of a row that was added out of an accumulator. Those from which it can't be taken
+/// are not chosen for calls whose rows may leave.
+#[inline]
+pub fn remove(kind: AccumulatorKind, accumulator: &mut [u64], column: &Column, row: usize) {
+    match kind {
+        AccumulatorKind::Count | AccumulatorKind::Side => {}
+        AccumulatorKind::SumWide => {
+            let sum = read_wide(accumulator).wrapping_sub(wide(column, row));
+            write_wide(accumulator, sum);
+        }
+        AccumulatorKind::SumDecimal => add_decimal(accumulator, -wide(column, row)),
+        AccumulatorKind::Trues => {
+            accumulator[0] = accumulator[0].saturating_sub(truth(column, row) as u64);
+        }
+        AccumulatorKind::SumNarrow
+        | AccumulatorKind::SumFloat
+        | AccumulatorKind::MinI64
+        | AccumulatorKind::MaxI64
+        | AccumulatorKind::MinF64
+        | AccumulatorKind::MaxF64
+        | AccumulatorKind::MinWide
+        | AccumulatorKind::MaxWide
+        | AccumulatorKind::Any
+        | AccumulatorKind::All => debug_assert!(false, "{kind:?} can't forget"),
+    }
+}
+
+/// Adds all that was added to an accumulator of the same kind.
+pub fn merge(kind: AccumulatorKind, into: &mut [u64], from: &[u64]) {
+    match kind {
+        AccumulatorKind::Count | AccumulatorKind::Side => {}
+        AccumulatorKind::SumNarrow => into[0] = into[0].wrapping_add(from[0]),
+        AccumulatorKind::SumWide => {
+            let sum = read_wide(into).wrapping_add(read_wide(from));
+            write_wide(into, sum);
+        }
+        AccumulatorKind::SumDecimal => {
+            add_decimal(into, read_wide(from));
+            into[2] = into[2].wrapping_add(from[2]);
+        }
+        AccumulatorKind::SumFloat => {
+            if let (Some(into), Some(from)) = (into.first_chunk_mut(), from.first_chunk()) {
+                float_sum::merge(into, from);
+            }
+        }
+        AccumulatorKind::MinI64 => into[0] = (into[0] as i64).min(from[0] as i64) as u64,
+        AccumulatorKind::MaxI64 => into[0] = (into[0] as i64).max(from[0] as i64) as u64,
+        AccumulatorKind::MinF64 => keep(into, f64::from_bits(from[0]), Ordering::Less),
+        AccumulatorKind::MaxF64 => keep(into, f64::from_bits(from[0]), Ordering::Greater),
+        AccumulatorKind::MinWide => {
+            let least = read_wide(into).min(read_wide(from));
+            write_wide(into, least);
+        }
+        AccumulatorKind::MaxWide => {
+            let greatest = read_wide(into).max(read_wide(from));
+            write_wide(into, greatest);
+        }
+        AccumulatorKind::Any => into[0] |= from[0],
+        AccumulatorKind::All => into[0] &= from[0],
+        AccumulatorKind::Trues => into[0] += from[0],
+    }
+}
+
+/// Merges a slot of a layout into another: all but the first words, the keys, and states outside.
+pub fn merge_slots(layout: &SlotLayout, into: &mut [u64], from: &[u64]) {
+    for field in &layout.accumulators {
+        if let Some(seen) = field.seen {
+            into[seen / 8] += from[seen / 8];
+        }
+        merge(field.kind, &mut into[field.offset / 8..], &from[field.offset / 8..]);
+    }
 }
 
 fn keep(accumulator: &mut [u64], x: f64, order: Ordering) {
@@ -164,40 +255,35 @@ fn add_decimal(accumulator: &mut [u64], x: i128) {
     accumulator[2] = accumulator[2].wrapping_add(carry as u64);
 }
 
-/// Updates the float sums.
-pub(super) fn update_float_sum(
+/// Updates the accumulators in slots that machine code leaves alone in every layout.
+pub(super) fn update_primitive(
     pairs: &mut Pairs,
     field: &AccumulatorField,
     call: &AggregateCall,
     columns: &[ColumnRef],
 ) {
-    let Some((argument, _)) = &call.argument else { return };
-    let ColumnData::F64(values) = &columns[*argument].data else { return };
-    let at = field.offset / 8;
-    pairs.for_each_part(field, call, columns, |words, row| {
-        if let Some(sum) = words[at..].first_chunk_mut() {
-            float_sum::add(sum, values[row]);
-        }
-    });
+    if !field.kind.is_compiled() && field.kind != AccumulatorKind::Side {
+        update_field(pairs, field, call, columns);
+    }
 }
 
 /// Updates the states outside the slots of an aggregate.
 pub(super) fn update_side(
     pairs: &mut Pairs,
-    states: &mut SideStates,
+    states: &mut dyn SideStates,
     field: &AccumulatorField,
     call: &AggregateCall,
     batch: &Batch,
     times: &[i64],
 ) {
-    let Some((argument, ty)) = &call.argument else { return };
-    let column = &*batch.columns[*argument];
-    let takes_part = participation(call, &batch.columns, states.skips_nulls(call));
     pairs.for_each(|words, row| {
         // Each group gets a state, also one whose aggregate sees no row.
-        let state = states.of_word(&mut words[field.offset / 8]);
-        if takes_part(row) {
-            states.add(state, column, row, ty, || Position::of_row(batch, times, row));
+        let word = &mut words[field.offset / 8];
+        if *word == 0 {
+            *word = states.make();
+        }
+        if takes_part(call, &batch.columns, row) {
+            states.add(*word, Row { batch, times, number: row });
         }
     });
 }

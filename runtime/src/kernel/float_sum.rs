@@ -21,7 +21,7 @@ use millstream_ir::aggregate::FLOAT_SUM_BYTES;
 /// Words of a sum: state, four bins from the top, their carries. All zero is the empty sum.
 pub const WORDS: usize = FLOAT_SUM_BYTES / 8;
 
-const BINS: usize = 4;
+pub const BINS: usize = 4;
 /// Each term adds less than 2^32 to a bin, so after this many terms bins are carried out.
 const CARRY_AFTER: u64 = 1 << 30;
 
@@ -45,26 +45,73 @@ pub fn add(sum: &mut [u64; WORDS], x: f64) {
         };
         return;
     }
-    // x is ±mantissa · 2^(position - 1074); subnormal numbers have no leading one.
-    let mantissa = bits & ((1 << 52) - 1) | ((exponent != 0) as u64) << 52;
-    let position = exponent.saturating_sub((exponent != 0) as u64);
-    let shifted = (mantissa as u128) << (position % 32);
-    let x_top = position / 32 + 2;
+    let (x_top, parts) = parts(bits);
     if x_top > sum[0] & TOP {
         raise(sum, x_top);
     }
-    let sign = (bits as i64 >> 63) as u64;
     let below = (sum[0] & TOP).wrapping_sub(x_top) as usize;
-    for (i, shift) in [64, 32, 0].into_iter().enumerate() {
+    for (i, part) in parts.into_iter().enumerate() {
         if below + i < BINS {
-            let part = (shifted >> shift) as u32 as u64;
             let bin = &mut sum[1 + below + i];
-            *bin = bin.wrapping_add((part ^ sign).wrapping_sub(sign));
+            *bin = bin.wrapping_add(part as u64);
         }
     }
     sum[0] += TERM;
     if sum[0] >= CARRY_AFTER * TERM {
         carry(sum);
+    }
+}
+
+/// Which bin is the topmost that a finite float has a part in, and its parts from there down.
+#[inline]
+pub fn parts(bits: u64) -> (u64, [i64; 3]) {
+    // x is ±mantissa · 2^(position - 1074); subnormal numbers have no leading one.
+    let exponent = bits >> 52 & 0x7FF;
+    let mantissa = bits & ((1 << 52) - 1) | ((exponent != 0) as u64) << 52;
+    let position = exponent.saturating_sub((exponent != 0) as u64);
+    let shifted = (mantissa as u128) << (position % 32);
+    let sign = bits as i64 >> 63;
+    (position / 32 + 2, [64, 32, 0].map(|shift| ((shifted >> shift) as u32 as i64 ^ sign) - sign))
+}
+
+/// Adds all terms of another sum.
+pub fn merge(sum: &mut [u64; WORDS], from: &[u64; WORDS]) {
+    let mut from = *from;
+    if from[0] & TOP > sum[0] & TOP {
+        raise(sum, from[0] & TOP);
+    } else {
+        raise(&mut from, sum[0] & TOP);
+    }
+    if sum[0] / TERM + from[0] / TERM >= CARRY_AFTER / 2 {
+        // What is left of a bin after a carry is as much as one term's part.
+        carry(sum);
+        carry(&mut from);
+        sum[0] += 2 * TERM;
+    }
+    for (bin, other) in sum[1..].iter_mut().zip(&from[1..]) {
+        *bin = bin.wrapping_add(*other);
+    }
+    sum[0] += from[0] & !(TERM - 1);
+    sum[0] |= from[0] & (NAN | POSITIVE_INFINITY | NEGATIVE_INFINITY);
+}
+
+/// The sum of what stands in the bins from number `top` down, as if it had been added term by term.
+pub fn of_bins(top: u64, bins: [i128; BINS]) -> [u64; WORDS] {
+    let mut sum = [0; WORDS];
+    sum[0] = top;
+    for (i, bin) in bins.into_iter().enumerate() {
+        sum[1 + i] = bin as u32 as u64;
+        sum[1 + BINS + i] = (bin >> 32) as u64;
+    }
+    sum
+}
+
+/// Marks that such special values are among the terms.
+pub fn mark(sum: &mut [u64; WORDS], nan: bool, positive_infinity: bool, negative_infinity: bool) {
+    for (came, mark) in
+        [(nan, NAN), (positive_infinity, POSITIVE_INFINITY), (negative_infinity, NEGATIVE_INFINITY)]
+    {
+        sum[0] |= if came { mark } else { 0 };
     }
 }
 
@@ -215,6 +262,25 @@ mod tests {
             prop_assert_eq!(forward, total(&sum_of(&terms)).to_bits());
             terms.sort_by(f64::total_cmp);
             prop_assert_eq!(forward, total(&sum_of(&terms)).to_bits());
+        }
+
+        #[test]
+        fn how_terms_are_split_does_not_matter(
+            bits in prop::collection::vec(any::<u64>(), 1..40),
+            near in any::<bool>(),
+            middle in any::<prop::sample::Index>(),
+            carried in any::<bool>(),
+        ) {
+            let near_one = |b: u64| f64::from_bits(b & !(0x7FF << 52) | (1000 + (b >> 52 & 31)) << 52);
+            let terms: Vec<f64> =
+                bits.iter().map(|b| if near { near_one(*b) } else { f64::from_bits(*b) }).collect();
+            let (left, right) = terms.split_at(middle.index(terms.len()));
+            let (mut left, right) = (sum_of(left), sum_of(right));
+            if carried {
+                left[0] |= (CARRY_AFTER / 2) * TERM;
+            }
+            merge(&mut left, &right);
+            prop_assert_eq!(total(&left).to_bits(), total(&sum_of(&terms)).to_bits());
         }
 
         #[test]

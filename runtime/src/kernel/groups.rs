@@ -4,11 +4,12 @@
 //! argument does. That is known before a batch is added, for one look at each argument; where it could
 //! be too much, the slots become wide ones, and nothing has overflowed.
 
-use super::accumulate::{Pairs, PortableKernel, update_float_sum, update_side};
+use super::accumulate::{Pairs, PortableKernel, merge_slots, update_primitive, update_side};
 use super::extent::magnitude_bits;
 use super::key::Keys;
-use super::table::{CHUNK, Slots, Table};
-use crate::accumulate::side::SideStates;
+use super::table::{CHUNK, Slots, Table, widen_accumulators};
+use crate::accumulate::side::{SideStates, side_states};
+use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::aggregate::{AccumulatorKind, AggregateCall, SlotLayout};
 use millstream_ir::batch::Batch;
 use millstream_ir::column::{ColumnData, ColumnRef};
@@ -22,7 +23,7 @@ const SPARE: usize = 2;
 pub struct Groups {
     pub table: Table,
     /// One per aggregate; none for those whose state stands in the slot.
-    pub sides: Vec<Option<SideStates>>,
+    pub sides: Vec<Option<Box<dyn SideStates>>>,
     /// Of which layout the slots are.
     is_wide: bool,
     /// Per aggregate: no group's sum is farther from zero.
@@ -33,9 +34,10 @@ pub struct Groups {
 
 impl Groups {
     fn new(layout: &SlotLayout, aggregates: &[AggregateCall], seed: u64, is_wide: bool) -> Groups {
-        let sides = layout.accumulators.iter().zip(aggregates).map(|(field, call)| {
-            if field.kind == AccumulatorKind::Side { SideStates::new(call) } else { None }
-        });
+        let sides =
+            layout.accumulators.iter().zip(aggregates).map(|(field, call)| {
+                if field.kind == AccumulatorKind::Side { side_states(call) } else { None }
+            });
         Groups {
             table: Table::new(layout, seed),
             sides: sides.collect(),
@@ -47,15 +49,21 @@ impl Groups {
 
     fn clear(&mut self) {
         self.table.clear();
-        self.sides.iter_mut().flatten().for_each(SideStates::clear);
+        self.sides.iter_mut().flatten().for_each(|states| states.clear());
         self.bounds.fill(0);
         self.has_wide_argument = false;
+    }
+
+    /// Bytes of memory, about; counted anew, so not for every batch.
+    pub fn bytes(&self) -> usize {
+        let sides: usize = self.sides.iter().flatten().map(|states| states.bytes()).sum();
+        self.table.bytes() + sides
     }
 
     /// Takes into account that rows of a batch will be added.
     fn expect(&mut self, narrow: &SlotLayout, aggregates: &[AggregateCall], batch: &Batch, n_rows: usize) {
         for ((call, field), bound) in aggregates.iter().zip(&narrow.accumulators).zip(&mut self.bounds) {
-            let Some((column, _)) = &call.argument else { continue };
+            let Some((column, _)) = call.argument() else { continue };
             match &batch.columns[*column].data {
                 ColumnData::I128(_) => self.has_wide_argument = true,
                 ColumnData::I64(values) if field.kind == AccumulatorKind::SumNarrow => {
@@ -185,6 +193,136 @@ impl Accumulation {
         }
     }
 
+    /// Adds all rows of other groups, key by key, to those of the same keys, of which there may be none yet.
+    /// Both are groups of this accumulation, or of another of the same node.
+    pub fn merge(&mut self, into: &mut Groups, from: &Groups) {
+        for (bound, other) in into.bounds.iter_mut().zip(&from.bounds) {
+            *bound = bound.saturating_add(*other);
+        }
+        into.has_wide_argument |= from.has_wide_argument;
+        if !into.is_wide && (from.is_wide || !into.fit_narrow_slots()) {
+            into.table.widen(&self.narrow.layout, &self.wide.layout);
+            into.is_wide = true;
+        }
+        let groups: Vec<u32> = from.table.groups().collect();
+        for groups in groups.chunks(CHUNK) {
+            if self.keys.is_empty() {
+                into.table.find_only(groups.len(), &mut self.slots);
+                self.merge_slots(into, from, groups);
+                continue;
+            }
+            from.table.keys_of(groups, &mut self.key_rows);
+            let mut start = 0;
+            while start < groups.len() {
+                into.table.find(&self.key_rows, start, &mut self.slots);
+                let found = start + self.slots.len();
+                self.merge_slots(into, from, &groups[start..found]);
+                start = found;
+                if start < groups.len() {
+                    into.table.grow();
+                }
+            }
+        }
+    }
+
+    /// Merges these slots into those in `self.slots`.
+    fn merge_slots(&mut self, into: &mut Groups, from: &Groups, groups: &[u32]) {
+        let layout = if into.is_wide { &self.wide.layout } else { &self.narrow.layout };
+        let widen = into.is_wide && !from.is_wide;
+        let mut widened = vec![];
+        for (slot, group) in self.slots.iter().zip(groups) {
+            // SAFETY: the table has just found this slot, of this layout, and does not move it before its next
+            // `find` or `grow`; nothing else refers to it.
+            let words = unsafe { std::slice::from_raw_parts_mut(*slot as *mut u64, layout.size / 8) };
+            let mut other = from.table.slot(*group as usize);
+            // One row has been counted by the lookup.
+            words[0] += other[0] - 1;
+            if widen {
+                widened = layout.fresh();
+                widen_accumulators((other, &self.narrow.layout), (&mut widened, layout));
+                other = &widened;
+            }
+            merge_slots(layout, words, other);
+            for (i, field) in layout.accumulators.iter().enumerate() {
+                let at = field.offset / 8;
+                if let (Some(states), Some(others)) = (&mut into.sides[i], &from.sides[i]) {
+                    if words[at] == 0 {
+                        words[at] = states.make();
+                    }
+                    states.merge_from(words[at], &**others, other[at]);
+                }
+            }
+        }
+    }
+
+    /// Writes all groups.
+    pub fn write(&self, groups: &Groups, out: &mut SnapshotWriter) {
+        out.bool(groups.is_wide);
+        out.bool(groups.has_wide_argument);
+        groups.bounds.iter().for_each(|bound| out.i128(*bound as i128));
+        let layout = self.layout(groups);
+        out.len(groups.table.n_groups());
+        for group in groups.table.groups() {
+            groups.table.write_key(group, out);
+            let slot = groups.table.slot(group as usize);
+            out.u64(slot[0]);
+            for (field, states) in layout.accumulators.iter().zip(&groups.sides) {
+                field.seen.iter().for_each(|seen| out.u64(slot[seen / 8]));
+                let words = &slot[field.offset / 8..][..field.kind.bytes() / 8];
+                match states {
+                    Some(states) => states.write(words[0], out),
+                    None => words.iter().for_each(|word| out.u64(*word)),
+                }
+            }
+        }
+    }
+
+    /// The groups that [`Accumulation::write`] wrote.
+    pub fn restore(&mut self, from: &mut SnapshotReader) -> Result<Groups, Corrupt> {
+        let is_wide = from.bool()?;
+        let layout = if is_wide { &self.wide.layout } else { &self.narrow.layout };
+        let mut groups = Groups::new(layout, &self.aggregates, self.seed, is_wide);
+        groups.has_wide_argument = from.bool()?;
+        for bound in &mut groups.bounds {
+            *bound = from.i128()? as u128;
+        }
+        let n_groups = from.len()?;
+        for _ in 0..n_groups {
+            if self.keys.is_empty() {
+                groups.table.find_only(1, &mut self.slots);
+            } else {
+                groups.table.restore_key(from, &mut self.key_rows)?;
+                groups.table.find(&self.key_rows, 0, &mut self.slots);
+                if self.slots.is_empty() {
+                    groups.table.grow();
+                    groups.table.find(&self.key_rows, 0, &mut self.slots);
+                }
+            }
+            let slot = *self.slots.first().ok_or(Corrupt)?;
+            // SAFETY: as in `merge_slots`.
+            let words = unsafe { std::slice::from_raw_parts_mut(slot as *mut u64, layout.size / 8) };
+            words[0] = from.u64()?;
+            if words[0] == 0 {
+                return Err(Corrupt);
+            }
+            for (field, states) in layout.accumulators.iter().zip(&mut groups.sides) {
+                if let Some(seen) = field.seen {
+                    words[seen / 8] = from.u64()?;
+                }
+                let words = &mut words[field.offset / 8..][..field.kind.bytes() / 8];
+                match states {
+                    Some(states) => words[0] = states.restore(from)?,
+                    None => {
+                        for word in words {
+                            *word = from.u64()?;
+                        }
+                    }
+                }
+            }
+        }
+        if groups.table.n_groups() == n_groups { Ok(groups) } else { Err(Corrupt) }
+    }
+
     /// Updates the accumulators in `self.slots` by these rows.
     fn update(&mut self, groups: &mut Groups, batch: &Batch, rows: &[u32]) {
         let kernel: &mut dyn AccumulateKernel = match &mut self.compiled {
@@ -200,13 +338,11 @@ impl Accumulation {
         let mut pairs = unsafe { Pairs::new(&self.slots, rows, layout.size) };
         let sides = groups.sides.iter_mut();
         for ((field, call), side) in layout.accumulators.iter().zip(&self.aggregates).zip(sides) {
-            if field.kind == AccumulatorKind::SumFloat {
-                update_float_sum(&mut pairs, field, call, &batch.columns);
-            }
+            update_primitive(&mut pairs, field, call, &batch.columns);
             if let Some(states) = side
                 && let ColumnData::I64(times) = &batch.columns[self.time].data
             {
-                update_side(&mut pairs, states, field, call, batch, times);
+                update_side(&mut pairs, &mut **states, field, call, batch, times);
             }
         }
     }
@@ -223,3 +359,6 @@ fn plain_keys<'a>(key_columns: &[&'a ColumnRef], rows: &[u32]) -> Option<&'a [i6
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

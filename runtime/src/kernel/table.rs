@@ -10,8 +10,9 @@
 //! the table depends on seed, capacity or history: groups are handed out by key.
 
 use super::huge_pages::Memory;
-use super::key::{Keys, key_words};
+use super::key::{Keys, bytes_of, key_words};
 use super::prefetch::prefetch;
+use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::aggregate::{AccumulatorField, KeyKind, SlotLayout};
 use millstream_ir::column::{Heap, View};
 use std::sync::Arc;
@@ -298,10 +299,69 @@ impl Table {
             }
             let widened = self.slot_mut(at);
             widened[..key_end].copy_from_slice(&slot[..key_end]);
-            for (from, to) in narrow.accumulators.iter().zip(&wide.accumulators) {
-                widen_accumulator(slot, from, widened, to);
+            widen_accumulators((slot, narrow), (widened, wide));
+        }
+    }
+
+    /// The keys of these slots, as [`Table::find`] takes them. They borrow the table in secret.
+    pub(super) fn keys_of(&self, groups: &[u32], keys: &mut Keys) {
+        keys.words.clear();
+        keys.words_per_key = self.key_len;
+        keys.has_long_text = false;
+        for group in groups {
+            let key = &self.slot(*group as usize)[self.key_start..][..self.key_len];
+            let start = keys.words.len();
+            keys.words.extend_from_slice(key);
+            for (i, _) in self.is_text.iter().enumerate().filter(|(_, is_text)| **is_text) {
+                if is_long(key[i]) {
+                    let text = self.heap.get(key[i + 1], text_len(key[i]));
+                    keys.words[start + i + 1] = text.as_ptr().expose_provenance() as u64;
+                    keys.has_long_text = true;
+                }
             }
         }
+    }
+
+    /// Writes a slot's key; texts with their bytes.
+    pub(super) fn write_key(&self, group: u32, out: &mut SnapshotWriter) {
+        let key = &self.slot(group as usize)[self.key_start..][..self.key_len];
+        let mut i = 0;
+        while i < key.len() {
+            if !self.is_text[i] {
+                out.u64(key[i]);
+                i += 1;
+                continue;
+            }
+            let words = &key[i..i + 2];
+            match is_long(key[i]) {
+                true => out.bytes(self.heap.get(key[i + 1], text_len(key[i]))),
+                false => out.bytes(&bytes_of(words)[4..4 + text_len(key[i])]),
+            }
+            i += 2;
+        }
+    }
+
+    /// Reads a key that was written, as [`Table::find`] takes it. It borrows the snapshot in secret.
+    pub(super) fn restore_key(&self, from: &mut SnapshotReader, keys: &mut Keys) -> Result<(), Corrupt> {
+        keys.words.clear();
+        keys.words_per_key = self.key_len;
+        keys.has_long_text = false;
+        while keys.words.len() < self.key_len {
+            if !self.is_text[keys.words.len()] {
+                keys.words.push(from.u64()?);
+                continue;
+            }
+            let text = from.bytes()?;
+            let view = View::new(text, 0, 0).0;
+            keys.words.push(view as u64);
+            if text.len() > View::INLINE {
+                keys.words.push(text.as_ptr().expose_provenance() as u64);
+                keys.has_long_text = true;
+            } else {
+                keys.words.push((view >> 64) as u64);
+            }
+        }
+        Ok(())
     }
 
     /// The slots that are taken, by number.
@@ -426,6 +486,16 @@ impl Table {
         } else if n_taken > 0 {
             (0..self.capacity).for_each(|at| self.slot_mut(at)[0] = 0);
         }
+    }
+}
+
+/// Takes the accumulators of a narrow slot over into a fresh wide one.
+pub(super) fn widen_accumulators(
+    (slot, narrow): (&[u64], &SlotLayout),
+    (widened, wide): (&mut [u64], &SlotLayout),
+) {
+    for (from, to) in narrow.accumulators.iter().zip(&wide.accumulators) {
+        widen_accumulator(slot, from, widened, to);
     }
 }
 

@@ -182,9 +182,9 @@ impl WindowAggregateOperator {
         let mut misfits = vec![];
         let mut columns: Vec<Column> =
             (0..self.key_types.len()).map(|key| key_column(&keys, key, &slots)).collect();
-        let calls = self.aggregates.iter().zip(&layout.accumulators).zip(&mut groups.sides);
+        let calls = self.aggregates.iter().zip(&layout.accumulators).zip(&groups.sides);
         for ((call, field), states) in calls {
-            columns.push(result_column(call, field, states.as_mut(), &slots, &mut misfits));
+            columns.push(result_column(call, field, states.as_deref(), &slots, &mut misfits));
         }
         if part.len() != times[0].len() {
             *times = window.times(part.len());

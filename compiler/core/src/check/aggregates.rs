@@ -29,7 +29,9 @@ pub struct Aggregates {
 pub struct AggregateUse {
     pub function: AggregateFunction,
     /// Over the rows of the group; none for `count()`.
-    pub argument: Option<Expr>,
+    pub arguments: Vec<Expr>,
+    /// What must be known before the program runs.
+    pub parameter: Option<(Value, Type)>,
     /// Only rows where it is true take part.
     pub filter: Option<Expr>,
     pub ignore_null: bool,
@@ -157,10 +159,13 @@ impl Checker<'_> {
         self.inside_aggregate = false;
         let (Some(found), Some(aggregates)) = (found, &mut self.aggregates) else { return error(span) };
         let same = |a: &AggregateUse| {
-            let text = |e: &Option<Expr>| e.as_ref().map(Expr::to_string);
+            let texts = |of: &AggregateUse| -> Vec<String> {
+                of.arguments.iter().chain(&of.filter).map(Expr::to_string).collect()
+            };
             a.function == found.function
-                && text(&a.argument) == text(&found.argument)
-                && text(&a.filter) == text(&found.filter)
+                && a.filter.is_some() == found.filter.is_some()
+                && texts(a) == texts(&found)
+                && a.parameter == found.parameter
                 && a.ignore_null == found.ignore_null
         };
         let position = aggregates.uses.iter().position(same).unwrap_or(aggregates.uses.len());
@@ -233,7 +238,8 @@ impl Checker<'_> {
                 .result_of(function, argument, ignore_null, span)?
                 .or_null(maybe_nothing && !matches!(function, Collect | CollectDistinct)),
         };
-        Some(AggregateUse { function, argument, filter, ignore_null, result, span })
+        let arguments = argument.into_iter().collect();
+        Some(AggregateUse { function, arguments, parameter: None, filter, ignore_null, result, span })
     }
 
     /// The argument, if the aggregate takes its type.

@@ -44,7 +44,7 @@ impl QueryChecker<'_> {
         }
         let mut uses = self.aggregates.take().map(|a| a.uses).unwrap_or_default();
         for found in &mut uses {
-            found.argument.iter_mut().for_each(|a| self.place_window(a));
+            found.arguments.iter_mut().for_each(|a| self.place_window(a));
             found.filter.iter_mut().for_each(|f| self.place_window(f));
         }
         self.window = None;
@@ -86,7 +86,8 @@ impl QueryChecker<'_> {
         let keys = group.keys.into_iter().map(|k| k.value).collect();
         let call = |found: crate::check::AggregateUse| hir::AggregateCall {
             function: found.function,
-            argument: found.argument,
+            arguments: found.arguments,
+            parameter: found.parameter,
             filter: found.filter,
             ignore_null: found.ignore_null,
             result: found.result,

@@ -2,7 +2,7 @@
 //! its type.
 
 use super::{Aggregate, ClauseKind, Head, Input, Match, Program, Query, Rows, Side};
-use millstream_ir::expr::Expr;
+use millstream_ir::expr::{Expr, literal_text};
 use millstream_ir::flow::{ConnectorSpec, Schema};
 use millstream_ir::text::format_duration;
 use std::fmt::{self, Write};
@@ -103,10 +103,12 @@ fn aggregate(aggregate: &Aggregate, input: &Schema, output: &Schema) -> String {
     let keys: Vec<_> = aggregate.keys.iter().map(|k| typed(k, input)).collect();
     let calls = aggregate.calls.iter().map(|call| {
         let (name, distinct) = call.function.words();
-        let argument = call.argument.as_ref().map_or(String::new(), |a| untyped(a, input));
+        let mut arguments: Vec<String> = call.arguments.iter().map(|a| untyped(a, input)).collect();
+        arguments.extend(call.parameter.as_ref().map(|(value, ty)| literal_text(value, ty)));
+        let arguments = arguments.join(", ");
         let filter =
             call.filter.as_ref().map_or(String::new(), |c| format!(" filter (where {})", untyped(c, input)));
-        format!("{name}({distinct}{argument}){filter} : {}", call.result)
+        format!("{name}({distinct}{arguments}){filter} : {}", call.result)
     });
     format!(
         "aggregate {} key [{}] calls [{}]\n  select {}",

@@ -234,7 +234,7 @@ impl ExprText<'_> {
 }
 
 /// A value as the language writes it.
-pub(super) fn literal(value: &Value, ty: &Type) -> String {
+pub fn literal(value: &Value, ty: &Type) -> String {
     let all =
         |items: &[Value], ty: &Type| items.iter().map(|v| literal(v, ty)).collect::<Vec<_>>().join(", ");
     match (value, &ty.kind) {

@@ -95,9 +95,8 @@ fn types_of_groups(
         types.push(input.get(*key).cloned().ok_or_else(|| format!("its key #{key} does not exist"))?);
     }
     for call in aggregates {
-        if let Some((column, ty)) = &call.argument
-            && !input.get(*column).is_some_and(|t| fits(t, ty))
-        {
+        let misfit = call.arguments.iter().find(|(c, ty)| !input.get(*c).is_some_and(|t| fits(t, ty)));
+        if let Some((column, ty)) = misfit {
             return Err(format!("an argument #{column} is no {ty}"));
         }
         if let Some(filter) = call.filter

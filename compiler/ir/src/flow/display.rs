@@ -2,6 +2,7 @@
 
 use super::{Flow, MatchSpec, Node, NodeKind, OnError, Schema, WindowAssigner};
 use crate::aggregate::{AggregateCall, AggregateFunction};
+use crate::expr::literal_text;
 use crate::segment::{Segment, Step};
 use crate::text::format_duration;
 use std::fmt::{self, Display, Formatter};
@@ -174,9 +175,11 @@ impl AggregateCall {
     /// `sum(amount) filter (where large)`
     pub fn text(&self, column: &dyn Fn(usize) -> String) -> String {
         let (name, distinct) = self.function.words();
-        let argument = self.argument.as_ref().map_or(String::new(), |(c, _)| column(*c));
+        let mut arguments: Vec<String> = self.arguments.iter().map(|(c, _)| column(*c)).collect();
+        arguments.extend(self.parameter.as_ref().map(|(value, ty)| literal_text(value, ty)));
+        let arguments = arguments.join(", ");
         let nulls = if self.ignore_null { ", ignore_null: true" } else { "" };
         let filter = self.filter.map_or(String::new(), |c| format!(" filter (where {})", column(c)));
-        format!("{name}({distinct}{argument}{nulls}){filter}")
+        format!("{name}({distinct}{arguments}{nulls}){filter}")
     }
 }

@@ -43,7 +43,16 @@ fn batch(types: &[Type], rows: &[Vec<Value>], first: u64, late: Vec<LateRow>) ->
 }
 
 fn call(function: AggregateFunction, argument: Option<(usize, Type)>, result: Type) -> AggregateCall {
-    AggregateCall { function, argument, filter: None, ignore_null: false, result }
+    let arguments = argument.into_iter().collect();
+    AggregateCall {
+        function,
+        arguments,
+        parameter: None,
+        filter: None,
+        ignore_null: false,
+        result,
+        removable: false,
+    }
 }
 
 fn tumbling(size: i64, offset: i64, keys: Vec<usize>, aggregates: Vec<AggregateCall>) -> WindowAggregate {

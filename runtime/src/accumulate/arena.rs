@@ -1,0 +1,270 @@
+//! Accumulators of groups that are addressed by a number: what per-row windows, sessions and running
+//! aggregates hold, which look at one group at a time and take rows out again.
+//!
+//! ```text
+//! let slot = arena.make();                      // a group of no rows
+//! arena.add(slot, row);                         // row: &batch, its times, the number of the row
+//! arena.remove(slot, row);                      // if the calls are `removable`
+//! arena.merge(into, from);                      // as if all rows of `from` had been added
+//! arena.record(slot, &mut results);             // its results now, as one row
+//! let columns = arena.columns(results, &mut misfits);
+//! arena.free(slot);
+//! ```
+//!
+//! Slots are of the wide layout without keys; their first word counts the group's rows. A slot is a number,
+//! so it stays what it is whatever happens to others. What the numbers mean is the caller's: a slot that is
+//! freed is used again.
+
+use super::result::{Misfit, result_column};
+use super::side::{Row, SideStates, side_states};
+use crate::kernel::accumulate::{add, merge_slots, remove, takes_part};
+use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use millstream_ir::aggregate::{AccumulatorKind, AggregateCall, SlotLayout};
+use millstream_ir::column::{Column, ColumnBuilder};
+use millstream_ir::value::Value;
+
+/// The number of a group's slot.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Slot(pub u32);
+
+pub struct Arena {
+    aggregates: Vec<AggregateCall>,
+    layout: SlotLayout,
+    /// Of a slot without rows.
+    fresh: Vec<u64>,
+    /// All slots, one behind the other.
+    words: Vec<u64>,
+    /// One per aggregate; none for those whose state stands in the slot.
+    sides: Vec<Option<Box<dyn SideStates>>>,
+    free: Vec<Slot>,
+}
+
+/// The results of groups at some moments, a row each.
+pub struct Results {
+    /// Copies of slots.
+    words: Vec<u64>,
+    /// Of each aggregate whose state stands outside the slot.
+    sides: Vec<Option<ColumnBuilder>>,
+    n_rows: usize,
+    misfits: Vec<Misfit>,
+}
+
+impl Results {
+    pub fn len(&self) -> usize {
+        self.n_rows
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.n_rows == 0
+    }
+}
+
+impl Arena {
+    pub fn new(aggregates: &[AggregateCall]) -> Arena {
+        let layout = SlotLayout::wide(&[], aggregates);
+        let sides =
+            layout.accumulators.iter().zip(aggregates).map(|(field, call)| {
+                if field.kind == AccumulatorKind::Side { side_states(call) } else { None }
+            });
+        Arena {
+            fresh: layout.fresh(),
+            sides: sides.collect(),
+            aggregates: aggregates.to_vec(),
+            layout,
+            words: vec![],
+            free: vec![],
+        }
+    }
+
+    /// Makes a group of no rows.
+    pub fn make(&mut self) -> Slot {
+        match self.free.pop() {
+            Some(slot) => slot,
+            None => {
+                let slot = Slot((self.words.len() / self.fresh.len()) as u32);
+                self.words.extend_from_slice(&self.fresh);
+                slot
+            }
+        }
+    }
+
+    /// Forgets a group; its number may be given to another.
+    pub fn free(&mut self, slot: Slot) {
+        self.clear(slot);
+        self.free.push(slot);
+    }
+
+    /// Makes it a group of no rows.
+    pub fn clear(&mut self, slot: Slot) {
+        let words = slot_of(&mut self.words, self.fresh.len(), slot);
+        for (field, states) in self.layout.accumulators.iter().zip(&mut self.sides) {
+            if let Some(states) = states {
+                states.free(words[field.offset / 8]);
+            }
+        }
+        words.copy_from_slice(&self.fresh);
+    }
+
+    /// How many rows are in it.
+    pub fn n_rows(&self, slot: Slot) -> u64 {
+        self.words[slot.0 as usize * self.fresh.len()]
+    }
+
+    /// Adds a row.
+    ///
+    /// # Panics
+    /// If the batch is not of the node's input, or has no such row.
+    pub fn add(&mut self, slot: Slot, row: Row) {
+        let words = slot_of(&mut self.words, self.fresh.len(), slot);
+        words[0] += 1;
+        let sides = self.sides.iter_mut();
+        for ((field, call), states) in self.layout.accumulators.iter().zip(&self.aggregates).zip(sides) {
+            if !takes_part(call, &row.batch.columns, row.number) {
+                continue;
+            }
+            if let Some(seen) = field.seen {
+                words[seen / 8] += 1;
+            }
+            let accumulator = &mut words[field.offset / 8..];
+            if let Some(states) = states {
+                if accumulator[0] == 0 {
+                    accumulator[0] = states.make();
+                }
+                states.add(accumulator[0], row);
+            } else if let Some((column, _)) = call.argument() {
+                add(field.kind, accumulator, row.column(*column), row.number);
+            }
+        }
+    }
+
+    /// Takes out a row that was added. For calls that are `removable`.
+    ///
+    /// # Panics
+    /// As [`Arena::add`].
+    pub fn remove(&mut self, slot: Slot, row: Row) {
+        let words = slot_of(&mut self.words, self.fresh.len(), slot);
+        words[0] = words[0].saturating_sub(1);
+        let sides = self.sides.iter_mut();
+        for ((field, call), states) in self.layout.accumulators.iter().zip(&self.aggregates).zip(sides) {
+            if !takes_part(call, &row.batch.columns, row.number) {
+                continue;
+            }
+            if let Some(seen) = field.seen {
+                words[seen / 8] = words[seen / 8].saturating_sub(1);
+            }
+            let accumulator = &mut words[field.offset / 8..];
+            if let Some(states) = states {
+                states.remove(accumulator[0], row);
+            } else if let Some((column, _)) = call.argument() {
+                remove(field.kind, accumulator, row.column(*column), row.number);
+            }
+        }
+    }
+
+    /// Adds the rows of a group to another; the group itself stays as it is.
+    pub fn merge(&mut self, into: Slot, from: Slot) {
+        if into == from {
+            return;
+        }
+        let n_words = self.fresh.len();
+        let from_words = self.words[from.0 as usize * n_words..][..n_words].to_vec();
+        let words = slot_of(&mut self.words, n_words, into);
+        words[0] += from_words[0];
+        merge_slots(&self.layout, words, &from_words);
+        for (field, states) in self.layout.accumulators.iter().zip(&mut self.sides) {
+            let (at, states) = match states {
+                Some(states) if from_words[field.offset / 8] != 0 => (field.offset / 8, states),
+                _ => continue,
+            };
+            if words[at] == 0 {
+                words[at] = states.make();
+            }
+            states.merge(words[at], from_words[at]);
+        }
+    }
+
+    /// An empty list of results.
+    pub fn results(&self) -> Results {
+        let builder = |(states, call): (&Option<_>, &AggregateCall)| {
+            states.as_ref().map(|_: &Box<dyn SideStates>| ColumnBuilder::new(&call.result))
+        };
+        let sides = self.sides.iter().zip(&self.aggregates).map(builder);
+        Results { words: vec![], sides: sides.collect(), n_rows: 0, misfits: vec![] }
+    }
+
+    /// Appends the results of a group as they are now.
+    pub fn record(&self, slot: Slot, results: &mut Results) {
+        let n_words = self.fresh.len();
+        let words = &self.words[slot.0 as usize * n_words..][..n_words];
+        results.words.extend_from_slice(words);
+        let builders = results.sides.iter_mut();
+        for ((field, states), builder) in self.layout.accumulators.iter().zip(&self.sides).zip(builders) {
+            if let (Some(states), Some(builder)) = (states, builder) {
+                let value = states.result(words[field.offset / 8]).unwrap_or_else(|reason| {
+                    results.misfits.push(Misfit { group: results.n_rows, reason });
+                    Value::Null
+                });
+                builder.push(&value);
+            }
+        }
+        results.n_rows += 1;
+    }
+
+    /// The columns of what was recorded, one per aggregate. Where a result does not fit its type, the
+    /// column holds null, and `misfits` tells its row.
+    pub fn columns(&self, results: Results, misfits: &mut Vec<Misfit>) -> Vec<Column> {
+        misfits.extend(results.misfits);
+        let slots: Vec<&[u64]> = results.words.chunks_exact(self.fresh.len()).collect();
+        let calls = self.aggregates.iter().zip(&self.layout.accumulators).zip(results.sides);
+        let column = |((call, field), side): ((_, _), Option<ColumnBuilder>)| match side {
+            Some(column) => column.finish(),
+            None => result_column(call, field, None, &slots, misfits),
+        };
+        calls.map(column).collect()
+    }
+
+    /// Bytes of memory, about; counted anew, so not for every row.
+    pub fn bytes(&self) -> usize {
+        let sides: usize = self.sides.iter().flatten().map(|states| states.bytes()).sum();
+        sides + self.words.capacity() * 8 + self.free.capacity() * size_of::<Slot>()
+    }
+
+    /// Writes all of a group. Its number is the caller's to write, if it needs one.
+    pub fn write(&self, slot: Slot, out: &mut SnapshotWriter) {
+        let n_words = self.fresh.len();
+        let words = &self.words[slot.0 as usize * n_words..][..n_words];
+        out.words(words);
+        for (field, states) in self.layout.accumulators.iter().zip(&self.sides) {
+            if let Some(states) = states
+                && words[field.offset / 8] != 0
+            {
+                states.write(words[field.offset / 8], out);
+            }
+        }
+    }
+
+    /// Makes a group of what [`Arena::write`] wrote.
+    pub fn restore(&mut self, from: &mut SnapshotReader) -> Result<Slot, Corrupt> {
+        let mut restored = from.words()?;
+        if restored.len() != self.fresh.len() {
+            return Err(Corrupt);
+        }
+        for (field, states) in self.layout.accumulators.iter().zip(&mut self.sides) {
+            if let Some(states) = states
+                && restored[field.offset / 8] != 0
+            {
+                restored[field.offset / 8] = states.restore(from)?;
+            }
+        }
+        let slot = self.make();
+        slot_of(&mut self.words, self.fresh.len(), slot).copy_from_slice(&restored);
+        Ok(slot)
+    }
+}
+
+fn slot_of(words: &mut [u64], n_words: usize, slot: Slot) -> &mut [u64] {
+    &mut words[slot.0 as usize * n_words..][..n_words]
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,137 @@
+//! Rows of all types and all aggregates over them, for tests.
+
+use super::side::Row;
+use millstream_ir::aggregate::{AggregateCall, AggregateFunction};
+use millstream_ir::batch::{Batch, Origin};
+use millstream_ir::column::{ColumnBuilder, ColumnData};
+use millstream_ir::types::{Type, TypeKind};
+use millstream_ir::value::Value;
+use proptest::prelude::*;
+use std::sync::Arc;
+
+/// The column that filters look at.
+pub const FILTER: usize = 7;
+/// The column of the event time.
+pub const TIME: usize = 8;
+
+pub fn types() -> Vec<Type> {
+    let mut types = vec![
+        Type::INT,
+        Type::STRING,
+        Type::FLOAT,
+        Type::decimal(2),
+        Type::BOOL,
+        Type::list(Type::INT),
+        Type::DURATION,
+        Type::BOOL,
+    ];
+    types.iter_mut().for_each(|ty| ty.nullable = true);
+    types.push(Type::TIMESTAMP);
+    types
+}
+
+/// Few values of each type, so that keys meet and values come twice; and the greatest.
+pub fn row() -> impl Strategy<Value = Vec<Value>> {
+    let int = prop::option::weighted(0.9, prop_oneof![-3i64..4, Just(i64::MAX), Just(i64::MIN)]);
+    let text = prop::option::weighted(
+        0.8,
+        prop_oneof![Just(""), Just("a"), Just("a text of some length"), Just("a text of some other length")],
+    );
+    let float = prop_oneof![
+        4 => -3i32..4,
+        1 => Just(100),
+    ];
+    let float = prop::option::weighted(0.9, (float, 0usize..9)).prop_map(|f| {
+        f.map(|(n, kind)| match kind {
+            0 => f64::NAN,
+            1 => f64::INFINITY,
+            2 => 1e300 * n as f64,
+            3 => 1e-300 * n as f64,
+            4 => -0.0,
+            _ => n as f64 / 8.0,
+        })
+    });
+    let decimal = prop::option::weighted(
+        0.9,
+        prop_oneof![5 => -500i128..500, 1 => Just(10i128.pow(38) - 1), 1 => Just(1 - 10i128.pow(38))],
+    );
+    let bool = prop::option::weighted(0.8, any::<bool>());
+    let list = prop::collection::vec(0i64..2, 0..2);
+    let duration = prop::option::weighted(0.9, -5i64..5);
+    let filter = prop::option::weighted(0.9, prop::bool::weighted(0.7));
+    (int, text, float, decimal, bool, list, (duration, filter), 0i64..20).prop_map(
+        |(int, text, float, decimal, bool, list, (duration, filter), time)| {
+            vec![
+                int.map_or(Value::Null, Value::Int),
+                text.map_or(Value::Null, Value::string),
+                float.map_or(Value::Null, Value::Float),
+                decimal.map_or(Value::Null, Value::Decimal),
+                bool.map_or(Value::Null, Value::Bool),
+                Value::List(list.into_iter().map(Value::Int).collect()),
+                duration.map_or(Value::Null, Value::Duration),
+                filter.map_or(Value::Null, Value::Bool),
+                Value::Timestamp(time),
+            ]
+        },
+    )
+}
+
+/// The rows as one batch: their order is that of time, and then that in the list.
+pub fn batch(rows: &[Vec<Value>]) -> Batch {
+    let columns = types().into_iter().enumerate().map(|(i, ty)| {
+        let mut column = ColumnBuilder::new(&ty);
+        rows.iter().for_each(|row| column.push(&row[i]));
+        Arc::new(column.finish())
+    });
+    Batch { columns: columns.collect(), n_rows: rows.len(), origin: Origin::default(), late: vec![] }
+}
+
+pub fn row_of(batch: &Batch, number: usize) -> Row<'_> {
+    let times: &[i64] = match &batch.columns[TIME].data {
+        ColumnData::I64(times) => times,
+        _ => &[],
+    };
+    Row { batch, times, number }
+}
+
+/// Each aggregate of each type.
+pub fn calls() -> Vec<AggregateCall> {
+    use AggregateFunction::*;
+    let mut calls = vec![call(Count, vec![], Type::INT)];
+    for (column, ty) in types().into_iter().enumerate().take(FILTER) {
+        let of_any = [Count, CountDistinct, First, Last, Collect, CollectDistinct];
+        let of_ordered = [Minimum, Maximum];
+        let of_numbers: &[AggregateFunction] = match ty.kind {
+            TypeKind::Int | TypeKind::Float | TypeKind::Decimal(_) => &[Sum, Average],
+            TypeKind::Bool => &[Any, All],
+            _ => &[],
+        };
+        for function in of_any.iter().chain(&of_ordered).chain(of_numbers) {
+            let result = match (function, &ty.kind) {
+                (Count | CountDistinct, _) => Type::INT,
+                (Collect | CollectDistinct, _) => Type::list(ty.clone()),
+                (Average, TypeKind::Decimal(scale)) => Type::decimal(scale + 6).nullable(),
+                (Average, _) => Type::FLOAT.nullable(),
+                _ => ty.clone(),
+            };
+            calls.push(call(*function, vec![column], result));
+        }
+    }
+    calls
+}
+
+fn call(function: AggregateFunction, columns: Vec<usize>, result: Type) -> AggregateCall {
+    let arguments = columns.into_iter().map(|column| (column, types()[column].clone())).collect();
+    let (parameter, filter, ignore_null, removable) = (None, None, false, false);
+    AggregateCall { function, arguments, parameter, filter, ignore_null, result, removable }
+}
+
+/// Some of them, with and without a filter.
+pub fn some_calls() -> impl Strategy<Value = Vec<AggregateCall>> {
+    let pick = (prop::sample::select(calls()), any::<bool>(), any::<bool>());
+    let pick = pick.prop_map(|(call, filter, ignore_null)| {
+        let takes_nulls = call.keeps_nulls();
+        AggregateCall { filter: filter.then_some(FILTER), ignore_null: takes_nulls && ignore_null, ..call }
+    });
+    prop::collection::vec(pick, 1..6)
+}
