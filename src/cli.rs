@@ -11,6 +11,7 @@ use std::path::PathBuf;
     about = "Queries over streams of events: write a .stream program, run it from one binary",
     after_help = "Examples:
   millstream run fraud.stream                       run a program
+  millstream test fraud.stream                      run the tests that stand in it
   millstream check fraud.stream                     say all that is wrong with it
   tail -f log.ndjson | millstream run p.stream --source events=-
   millstream explain fraud.stream                   what each stream holds, keeps and waits for
@@ -25,6 +26,8 @@ pub struct Arguments {
 pub enum Command {
     /// Run a program until its inputs end
     Run(Run),
+    /// Run the tests that stand in programs
+    Test(Test),
     /// Report everything that is wrong with programs, without running them
     Check(Check),
     /// Bring programs into the standard layout
@@ -97,6 +100,38 @@ pub enum ReportFormat {
 pub enum EngineChoice {
     Jit,
     Reference,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  millstream test                              all programs below this folder that have tests
+  millstream test fraud.stream --filter alert
+  millstream test --thorough --junit results.xml
+
+A test replaces the sources, tables and sinks of its program, and its clock: nothing is read but what is given.
+
+Exit codes: 0 all tests pass, 2 a program is wrong, 3 a test fails, 64 the command line is wrong.")]
+pub struct Test {
+    /// Programs, or folders of them; without any, the present folder
+    pub files: Vec<PathBuf>,
+    /// Run only tests whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+    /// Run each test also in other orders of arrival, in other batches and through snapshots
+    #[arg(long)]
+    pub thorough: bool,
+    /// With --thorough: where the orders of arrival come from
+    #[arg(long, value_name = "NUMBER", default_value_t = 42)]
+    pub seed: u64,
+    /// Write the results to this file, as XML for build servers
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Give a parameter a value (also from the environment: MILLSTREAM_NAME)
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
+    pub set: Vec<(String, String)>,
+    /// What computes: machine code, or the slow evaluator that defines the language
+    #[arg(long, value_enum, default_value_t = EngineChoice::Jit, value_name = "ENGINE")]
+    pub engine: EngineChoice,
 }
 
 #[derive(Args)]

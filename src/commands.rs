@@ -5,3 +5,4 @@ pub mod emit;
 pub mod explain;
 pub mod fmt;
 pub mod run;
+pub mod test;

@@ -5,6 +5,7 @@ mod cli;
 mod commands;
 mod program;
 mod terminal;
+mod testing;
 
 use clap::Parser;
 use cli::{Arguments, Command};
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
     };
     let code = match arguments.command {
         Command::Run(run) => commands::run::run(run),
+        Command::Test(test) => commands::test::test(test),
         Command::Check(check) => commands::check::check(check),
         Command::Fmt(fmt) => commands::fmt::fmt(fmt),
         Command::Explain(explain) => commands::explain::explain(explain),

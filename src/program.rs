@@ -47,16 +47,28 @@ impl Program {
 
     /// Compiles it and shows nothing; errors are among the diagnostics.
     pub fn compile(self, bindings: &Bindings) -> Compiled {
-        self.compile_after(bindings, false)
+        self.compile_after(bindings, false, true)
+    }
+
+    /// As [`Program::compile`], where nothing outside is opened: it matters neither which variables are set
+    /// nor what connectors are told.
+    pub fn compile_to_test(self, set: &[(String, String)]) -> Compiled {
+        let bindings = Bindings { set: set.to_vec(), ..Bindings::default() };
+        self.compile_after(&bindings, false, false)
     }
 
     /// As [`Program::compile`], where what has been read of standard input cannot be read again.
     pub fn compile_to_run(self, bindings: &Bindings) -> Compiled {
         let is_read = self.is_standard_input;
-        self.compile_after(bindings, is_read)
+        self.compile_after(bindings, is_read, true)
     }
 
-    fn compile_after(mut self, bindings: &Bindings, standard_input_is_read: bool) -> Compiled {
+    fn compile_after(
+        mut self,
+        bindings: &Bindings,
+        standard_input_is_read: bool,
+        opens_connectors: bool,
+    ) -> Compiled {
         let mut own = Diagnostics::default();
         let library = Library::new(millstream_stdlib::catalog(), &mut own);
         debug_assert!(own.is_empty(), "the standard library parses");
@@ -66,7 +78,7 @@ impl Program {
             overrides: overrides(bindings),
             folder: absolute(&self.base),
             standard_input_is_read,
-            environment: Some(&environment),
+            environment: opens_connectors.then_some(&environment),
         };
         let compilation = compile(&mut self.files, self.root, &mut load, &library, &options);
         Compiled { files: self.files, compilation }

@@ -12,8 +12,17 @@ use std::time::{Duration, Instant};
 
 /// Colors on standard error, unless it is no terminal or NO_COLOR is set (no-color.org).
 pub fn color() -> Color {
-    let wanted = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    color_on(std::io::stderr().is_terminal())
+}
+
+fn color_on(is_terminal: bool) -> Color {
+    let wanted = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     if wanted { Color::On } else { Color::Off }
+}
+
+/// Colors on standard output.
+pub fn out_color() -> Color {
+    color_on(std::io::stdout().is_terminal())
 }
 
 /// Writes to standard output; the exit code. A reader that went away, as `head` does, is no fault.

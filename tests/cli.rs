@@ -12,3 +12,5 @@ mod inputs;
 mod live;
 #[path = "cli/outputs.rs"]
 mod outputs;
+#[path = "cli/tests.rs"]
+mod tests;

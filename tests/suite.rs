@@ -6,6 +6,7 @@
 //! - ` ```input FILE ` a file beside it;
 //! - ` ```output NAME ` the rows of stream NAME as JSON lines, in order;
 //! - ` ```error ` what `check` says, one finding a line, without the file's name;
+//! - ` ```stream ` may hold `test` items as well, which must pass;
 //! - ` ```args ` further arguments of `run`.
 //!
 //! To add one: write the heading and the blocks with an empty output, run
@@ -134,6 +135,12 @@ impl Section {
             self.compare("error", &ran.stderr.replace("p.stream:", ""), &mut differences);
         }
         for engine in ["jit", "reference"] {
+            if program.starts_with("test \"") || program.contains("\ntest \"") {
+                let ran = folder.run(&format!("test p.stream --engine {engine}"));
+                if ran.code != 0 {
+                    let _ = write!(differences, "on {engine}, {}{}", ran.stdout, ran.stderr);
+                }
+            }
             if outputs.is_empty() {
                 break;
             }

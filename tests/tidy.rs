@@ -111,7 +111,14 @@ fn only_the_clock_reads_the_time() {
     only_in("SystemTime::now", &["runtime/src/time.rs", "bench"]);
     only_in(
         "Instant::now",
-        &["src/terminal.rs", "src/commands/run.rs", "bench", "tests", "compiler/jit/tests"],
+        &[
+            "src/terminal.rs",
+            "src/commands/run.rs",
+            "src/commands/test.rs",
+            "bench",
+            "tests",
+            "compiler/jit/tests",
+        ],
     );
 }
 

@@ -96,7 +96,7 @@ impl Decoded {
 
 impl DecodedRows {
     /// Rows with these record numbers.
-    fn new(columns: Vec<Column>, records: Vec<u32>) -> DecodedRows {
+    pub(crate) fn new(columns: Vec<Column>, records: Vec<u32>) -> DecodedRows {
         let n_rows = records.len();
         let first = records.first().copied().unwrap_or(0);
         if records.iter().enumerate().all(|(i, record)| *record == first + i as u32) {

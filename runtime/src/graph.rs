@@ -8,6 +8,7 @@ use crate::op;
 use crate::op::order::{self, LateRows, Order};
 use crate::operator::{Failure, Operator, Output, Place};
 use crate::report::StreamReport;
+use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::source::Arrived;
 use millstream_base::{Diagnostic, SourceMap};
 use millstream_ir::batch::Batch;
@@ -218,6 +219,34 @@ impl<'a, O: Outlet> Graph<'a, O> {
             self.step(to, input, message.clone())?;
         }
         Ok(())
+    }
+
+    /// The state of every operator; taken between two messages of sources.
+    pub fn snapshot(&self) -> Vec<u8> {
+        let mut writer = SnapshotWriter::default();
+        for station in &self.stations {
+            match &station.task {
+                Task::Operator(operator) => operator.snapshot(&mut writer),
+                Task::OrderedSink(ordered) => ordered.snapshot(&mut writer),
+                Task::Source | Task::Sink => {}
+            }
+            writer.u64(station.n_failed);
+        }
+        writer.finish()
+    }
+
+    /// Takes over what [`Graph::snapshot`] of a graph of the same flow gave; before the first message.
+    pub fn restore(&mut self, snapshot: &[u8]) -> Result<(), Corrupt> {
+        let mut reader = SnapshotReader::new(snapshot);
+        for station in &mut self.stations {
+            match &mut station.task {
+                Task::Operator(operator) => operator.restore(&mut reader)?,
+                Task::OrderedSink(ordered) => ordered.restore(&mut reader)?,
+                Task::Source | Task::Sink => {}
+            }
+            station.n_failed = reader.u64()?;
+        }
+        reader.finish()
     }
 
     /// What streams have counted, where there is something to tell.

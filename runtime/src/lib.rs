@@ -17,6 +17,7 @@ pub mod op;
 pub mod operator;
 pub mod reader;
 pub mod report;
+pub mod simulate;
 pub mod sink;
 pub mod snapshot;
 pub mod source;

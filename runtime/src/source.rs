@@ -121,6 +121,13 @@ impl Source {
         Failure { row, reason: bad.reason, place: Place::Input(place), at, time: at }
     }
 
+    /// Nothing earlier will come of a partition, it has been said; the source's new watermark, if that lets
+    /// it rise.
+    pub fn promise(&mut self, partition: usize, watermark: Watermark) -> Option<Message> {
+        self.partitions[partition].generator.promise(watermark);
+        self.tracker.advance(partition, watermark).map(Message::Watermark)
+    }
+
     /// A partition has ended; the source's new watermark, if that lets it rise.
     pub fn end(&mut self, partition: usize) -> Option<Message> {
         self.partitions[partition].ended = true;

@@ -7,6 +7,26 @@ pub trait Clock: Send {
     fn now(&self) -> i64;
 }
 
+/// A clock that stands until it is moved.
+pub struct ManualClock(i64);
+
+impl ManualClock {
+    pub fn at(now: i64) -> ManualClock {
+        ManualClock(now)
+    }
+
+    /// To a time, unless it is there or past it already.
+    pub fn advance(&mut self, to: i64) {
+        self.0 = self.0.max(to);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> i64 {
+        self.0
+    }
+}
+
 /// The wall clock.
 pub struct WallClock;
 

@@ -24,6 +24,11 @@ impl WatermarkGenerator {
         Watermark(self.watermark)
     }
 
+    /// Nothing earlier will come, it has been said, whatever has been seen.
+    pub fn promise(&mut self, watermark: Watermark) {
+        self.watermark = self.watermark.max(watermark.0);
+    }
+
     /// Takes the times of the next rows, numbered from `first`; those that are late are pushed to `late`.
     pub fn observe(&mut self, times: &[EventTime], first: usize, late: &mut Vec<LateRow>) {
         let Some((least, greatest)) = range(times) else { return };

@@ -235,6 +235,7 @@ codes! {
     E0655 "computed-pattern";
     E0656 "relative-time";
     E0801 "row-failed";
+    E0810 "other-rows-than-expected";
     E0901 "connector-not-in-this-build";
     E0902 "cannot-open";
     E0903 "no-file-matches";
@@ -260,4 +261,6 @@ codes! {
     W0002 "stray-doc-comment";
     B0201 "library-lacks-function";
     B0202 "library-body-wrong";
+    B0701 "not-compiled";
+    B0801 "other-answer";
 }

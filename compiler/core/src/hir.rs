@@ -221,7 +221,12 @@ pub enum TestStepKind {
 #[derive(Debug)]
 pub enum GivenRows {
     Rows(Vec<GivenRow>),
-    File { path: String, span: Span },
+    /// With the format that its name stands for, else that of the source.
+    File {
+        path: String,
+        format: Option<FormatSpec>,
+        span: Span,
+    },
 }
 
 /// One value per field of the source, constant.
@@ -238,7 +243,7 @@ pub enum Expectation {
     Count(u64),
 }
 
-/// The columns that are compared, by number, with their values.
+/// The columns that are compared, by their number among the visible ones, with their values.
 #[derive(Debug)]
 pub struct ExpectedRow {
     pub values: Vec<(usize, Value)>,

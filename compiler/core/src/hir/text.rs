@@ -28,7 +28,7 @@ impl fmt::Display for Program {
 
 impl Program {
     /// `payments`, `late(payments)`
-    pub(crate) fn rows_text(&self, rows: Rows) -> String {
+    pub fn rows_text(&self, rows: Rows) -> String {
         let name = self.input(rows.of).map_or("?", |i: &Input| i.name());
         match rows.side {
             Side::Main => name.to_string(),

@@ -1,7 +1,9 @@
 //! `test` items: which sources get which rows, and what is expected of which streams.
 
+use super::source::replaced_format;
 use crate::check::Checker;
 use crate::clauses::{Known, Surroundings, check_reference};
+use crate::connectors::Role;
 use crate::errors::tests as errors;
 use crate::hir::{
     Expectation, ExpectedRow, GivenRow, GivenRows, Input, Source, TEST_START, Test, TestStep, TestStepKind,
@@ -60,7 +62,11 @@ fn given(
     schema?;
     let Some(Known::Input(Input::Source(source))) = around.inputs.get(reference.of.0) else { return None };
     let rows = match rows {
-        ast::GivenRows::File(path) => GivenRows::File { path: path.value.clone(), span: path.span },
+        ast::GivenRows::File(path) => GivenRows::File {
+            path: path.value.clone(),
+            format: replaced_format(around, &path.value, source.format.clone(), Role::Source),
+            span: path.span,
+        },
         ast::GivenRows::Rows { rows, .. } => GivenRows::Rows(
             rows.iter().filter_map(|row| given_row(around, source, row, diagnostics)).collect(),
         ),
@@ -129,7 +135,8 @@ fn expected_row(
     check_names(fields, name, columns, diagnostics);
     let mut values = vec![];
     for field in fields {
-        let Some((number, column)) = schema.visible().find(|(_, c)| *c.name == *field.name.text) else {
+        let mut columns = schema.visible().map(|(_, column)| column).enumerate();
+        let Some((number, column)) = columns.find(|(_, c)| *c.name == *field.name.text) else {
             continue;
         };
         values.push((number, value(around, &field.value, &column.ty, diagnostics)?));

@@ -1,0 +1,220 @@
+//! Runs a flow as a loop, without threads, files or a clock of its own: what arrives, when, and how it is
+//! cut into batches is said from outside.
+//!
+//! The same sources, operators and order of events as in a [job](crate::job); the inputs are records in
+//! memory, the clock stands until it is moved, and what the sinks get is kept.
+
+use crate::format::{Decoded, DecodedRows, Unreadable};
+use crate::graph::{Graph, Outlet, Stop};
+use crate::message::{EventTime, Watermark};
+use crate::reader::Block;
+use crate::report::SourceReport;
+use crate::snapshot::Corrupt;
+use crate::source::Source;
+use crate::time::ManualClock;
+use millstream_base::{Diagnostic, SourceMap};
+use millstream_ir::batch::{BATCH_ROWS, Batch};
+use millstream_ir::column::ColumnBuilder;
+use millstream_ir::engine::Compiled;
+use millstream_ir::flow::{Flow, NodeId, NodeKind};
+use millstream_ir::types::Type;
+use millstream_ir::value::Value;
+use std::collections::BTreeMap;
+
+/// What a partition of a source yields.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Record {
+    /// A value for each field that the source reads, in the order of its columns.
+    Row(Vec<Value>),
+    Unreadable {
+        text: String,
+        reason: String,
+    },
+}
+
+/// A row that a sink got: a value for each column of its node, hidden ones too.
+pub type Row = Vec<Value>;
+
+pub struct Simulation<'a> {
+    flow: &'a Flow,
+    compiled: &'a dyn Compiled,
+    files: &'a SourceMap,
+    graph: Graph<'a, Collected>,
+    sources: Vec<SimulatedSource>,
+    clock: ManualClock,
+}
+
+struct SimulatedSource {
+    source: Source,
+    /// The types of the columns that its records have.
+    types: Vec<Type>,
+    /// How many records each partition has yielded.
+    n_records: Vec<u64>,
+}
+
+/// The rows that sinks got and nobody has taken yet.
+struct Collected {
+    types: BTreeMap<NodeId, Vec<Type>>,
+    rows: BTreeMap<NodeId, Vec<Row>>,
+}
+
+/// A source that asks to stop at a row that fails.
+pub type Failed = Box<Diagnostic>;
+
+impl<'a> Simulation<'a> {
+    /// At time `now` of the clock, with the names of each source's partitions.
+    pub fn new(
+        flow: &'a Flow,
+        compiled: &'a dyn Compiled,
+        files: &'a SourceMap,
+        now: EventTime,
+        partitions: impl Fn(&str) -> Vec<String>,
+    ) -> Simulation<'a> {
+        let sources = flow.ids().filter_map(|id| {
+            let node = flow.node(id);
+            let NodeKind::Source(spec) = &node.kind else { return None };
+            let names = partitions(&node.name);
+            Some(SimulatedSource {
+                n_records: vec![0; names.len()],
+                types: spec
+                    .columns
+                    .iter()
+                    .filter_map(|c| spec.fields.get(*c))
+                    .map(|f| f.ty.clone())
+                    .collect(),
+                source: Source::new(id, node, spec, names, None),
+            })
+        });
+        let sinks = flow.ids().filter(|id| matches!(flow.node(*id).kind, NodeKind::Sink(_)));
+        let types = sinks.map(|id| (id, flow.node(id).schema.types())).collect();
+        let graph = Graph::new(flow, compiled, files, Collected { types, rows: BTreeMap::new() });
+        Simulation { flow, compiled, files, graph, sources: sources.collect(), clock: ManualClock::at(now) }
+    }
+
+    /// The number of the source with this name; none if the flow does not read it.
+    pub fn source(&self, name: &str) -> Option<usize> {
+        self.sources.iter().position(|s| *self.flow.node(s.source.node).name == *name)
+    }
+
+    /// Records arrive together at a partition of a source.
+    pub fn arrive(&mut self, source: usize, partition: usize, records: &[Record]) -> Result<(), Failed> {
+        let Some(to) = self.sources.get_mut(source) else { return Ok(()) };
+        let Some(n_records) = to.n_records.get_mut(partition) else { return Ok(()) };
+        let block = Block { decoded: decoded(records, &to.types), first_record: *n_records, n_bytes: 0 };
+        *n_records += records.len() as u64;
+        let arrived = to.source.take(partition, block, &self.clock);
+        let node = to.source.node;
+        broken(self.graph.take(node, arrived))
+    }
+
+    /// Moves the watermark of every partition, and the clock, to a time. What is there already stays.
+    pub fn advance(&mut self, to: EventTime) -> Result<(), Failed> {
+        self.clock.advance(to);
+        self.promise(|source, partition| source.promise(partition, Watermark(to)))
+    }
+
+    /// Every partition ends.
+    pub fn end(&mut self) -> Result<(), Failed> {
+        self.promise(Source::end)
+    }
+
+    fn promise(
+        &mut self,
+        promise: impl Fn(&mut Source, usize) -> Option<crate::message::Message>,
+    ) -> Result<(), Failed> {
+        for source in &mut self.sources {
+            for partition in 0..source.n_records.len() {
+                if let Some(message) = promise(&mut source.source, partition) {
+                    broken(self.graph.deliver_of_source(source.source.node, message))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows that a sink got since they were last taken.
+    pub fn take_rows(&mut self, sink: NodeId) -> Vec<Row> {
+        self.graph.outlet.rows.remove(&sink).unwrap_or_default()
+    }
+
+    /// Goes on with new operators that take over the state of the old ones from their snapshots.
+    pub fn restore(&mut self) -> Result<(), Corrupt> {
+        let snapshots = self.graph.snapshot();
+        let collected = Collected {
+            types: std::mem::take(&mut self.graph.outlet.types),
+            rows: std::mem::take(&mut self.graph.outlet.rows),
+        };
+        self.graph = Graph::new(self.flow, self.compiled, self.files, collected);
+        self.graph.restore(&snapshots)
+    }
+
+    pub fn reports(&self) -> Vec<SourceReport> {
+        self.sources.iter().map(|s| s.source.report.clone()).collect()
+    }
+}
+
+/// Nothing but a failing row stops a simulation: nobody interrupts it, and its sinks take everything.
+fn broken(ended: Result<(), Stop>) -> Result<(), Failed> {
+    match ended {
+        Err(Stop::Broken(diagnostic)) => Err(diagnostic),
+        _ => Ok(()),
+    }
+}
+
+/// The records as a decoder would leave them.
+fn decoded(records: &[Record], types: &[Type]) -> Decoded {
+    let mut decoded = Decoded { n_records: records.len() as u64, ..Decoded::default() };
+    let mut rows: Vec<(u32, &[Value])> = vec![];
+    for (number, record) in records.iter().enumerate() {
+        match record {
+            Record::Row(values) => rows.push((number as u32, values)),
+            Record::Unreadable { text, reason } => decoded.unreadable.push(Unreadable {
+                record: number as u64,
+                text: text.clone(),
+                reason: reason.clone(),
+            }),
+        }
+    }
+    for part in rows.chunks(BATCH_ROWS) {
+        let columns = types.iter().enumerate().map(|(number, ty)| {
+            let mut column = ColumnBuilder::new(ty);
+            part.iter().for_each(|(_, values)| column.push(values.get(number).unwrap_or(&Value::Null)));
+            column.finish()
+        });
+        let numbers = part.iter().map(|(number, _)| *number).collect();
+        decoded.batches.push(DecodedRows::new(columns.collect(), numbers));
+    }
+    decoded
+}
+
+/// What a decoder left as records of columns with these types.
+pub fn records(decoded: &Decoded, types: &[Type]) -> Vec<Record> {
+    let mut numbered: Vec<(u64, Record)> = vec![];
+    for rows in &decoded.batches {
+        for row in 0..rows.n_rows {
+            let number = rows.offsets.as_ref().map_or(rows.first + row as u64, |o| o[row] as u64);
+            let values = rows.columns.iter().zip(types).map(|(column, ty)| column.value(row, ty));
+            numbered.push((number, Record::Row(values.collect())));
+        }
+    }
+    numbered.extend(
+        decoded.unreadable.iter().map(|bad| {
+            (bad.record, Record::Unreadable { text: bad.text.clone(), reason: bad.reason.clone() })
+        }),
+    );
+    numbered.sort_by_key(|(number, _)| *number);
+    numbered.into_iter().map(|(_, record)| record).collect()
+}
+
+impl Outlet for Collected {
+    fn write(&mut self, sink: NodeId, batch: &Batch) -> Result<(), Stop> {
+        let Some(types) = self.types.get(&sink) else { return Ok(()) };
+        let row = |row| batch.columns.iter().zip(types).map(|(column, ty)| column.value(row, ty)).collect();
+        self.rows.entry(sink).or_default().extend((0..batch.n_rows).map(row));
+        Ok(())
+    }
+
+    fn write_failed(&mut self, _node: NodeId, _batch: &Batch) -> Result<(), Stop> {
+        Ok(())
+    }
+}
