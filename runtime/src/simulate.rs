@@ -87,8 +87,10 @@ impl<'a> Simulation<'a> {
         });
         let sinks = flow.ids().filter(|id| matches!(flow.node(*id).kind, NodeKind::Sink(_)));
         let types = sinks.map(|id| (id, flow.node(id).schema.types())).collect();
-        let graph = Graph::new(flow, compiled, files, Collected { types, rows: BTreeMap::new() });
-        Simulation { flow, compiled, files, graph, sources: sources.collect(), clock: ManualClock::at(now) }
+        let sources: Vec<SimulatedSource> = sources.collect();
+        let mut graph = Graph::new(flow, compiled, files, Collected { types, rows: BTreeMap::new() });
+        tell_partitions(&mut graph, &sources);
+        Simulation { flow, compiled, files, graph, sources, clock: ManualClock::at(now) }
     }
 
     /// The number of the source with this name; none if the flow does not read it.
@@ -145,12 +147,20 @@ impl<'a> Simulation<'a> {
             rows: std::mem::take(&mut self.graph.outlet.rows),
         };
         self.graph = Graph::new(self.flow, self.compiled, self.files, collected);
+        tell_partitions(&mut self.graph, &self.sources);
         self.graph.restore(&snapshots)
     }
 
     pub fn reports(&self) -> Vec<SourceReport> {
         self.sources.iter().map(|s| s.source.report.clone()).collect()
     }
+}
+
+fn tell_partitions(graph: &mut Graph<Collected>, sources: &[SimulatedSource]) {
+    graph.tell_partitions(&|id| {
+        let source = sources.iter().find(|source| source.source.node == id);
+        source.map_or(0, |source| source.n_records.len())
+    });
 }
 
 /// Nothing but a failing row stops a simulation: nobody interrupts it, and its sinks take everything.

@@ -2,6 +2,7 @@
 
 use crate::kernel::extent::range;
 use crate::message::{EventTime, Watermark};
+use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::batch::LateRow;
 
 /// The watermark of one source partition: the greatest time seen less the disorder.
@@ -47,6 +48,18 @@ impl WatermarkGenerator {
     }
 }
 
+impl WatermarkGenerator {
+    pub fn snapshot(&self, writer: &mut SnapshotWriter) {
+        writer.i64(self.watermark);
+    }
+
+    /// Takes over what [`WatermarkGenerator::snapshot`] wrote.
+    pub fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
+        self.watermark = reader.i64()?;
+        Ok(())
+    }
+}
+
 /// The watermark of several inputs: the least of theirs.
 #[derive(Clone, Debug)]
 pub struct WatermarkTracker {
@@ -73,6 +86,24 @@ impl WatermarkTracker {
         }
         self.merged = merged;
         Some(merged)
+    }
+}
+
+impl WatermarkTracker {
+    pub fn snapshot(&self, writer: &mut SnapshotWriter) {
+        writer.sequence(self.inputs.iter(), |writer, watermark| writer.i64(watermark.0));
+        writer.i64(self.merged.0);
+    }
+
+    /// Takes over what [`WatermarkTracker::snapshot`] wrote.
+    pub fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
+        let inputs = reader.sequence(|reader| reader.i64().map(Watermark))?;
+        if inputs.len() != self.inputs.len() {
+            return Err(Corrupt);
+        }
+        self.inputs = inputs;
+        self.merged = Watermark(reader.i64()?);
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@
 use crate::message::{Message, Watermark};
 use crate::op::late::late_rows;
 use crate::operator::{Operator, Output};
+use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::watermark::WatermarkGenerator;
 use millstream_ir::batch::Batch;
 use millstream_ir::column::ColumnData;
@@ -54,6 +55,14 @@ impl Operator for AssignTime {
             Message::Watermark(Watermark::END) => output.messages.push(message),
             Message::Watermark(_) => {}
         }
+    }
+
+    fn snapshot(&self, writer: &mut SnapshotWriter) {
+        self.generator.snapshot(writer);
+    }
+
+    fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
+        self.generator.restore(reader)
     }
 }
 

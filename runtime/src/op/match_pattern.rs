@@ -11,6 +11,7 @@ use crate::message::{EventTime, Message, Watermark};
 use crate::op::order::without_late;
 use crate::op::reorder::{Due, ReorderBuffer};
 use crate::operator::{Failure, Operator, Output, Place};
+use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::watermark::WatermarkTracker;
 use merged::{Events, States};
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin, RowPlace};
@@ -156,6 +157,10 @@ impl MatchPattern {
         }
     }
 
+    fn types(&self) -> Vec<&[Type]> {
+        self.inputs.iter().map(|input| &input.types[..]).collect()
+    }
+
     /// Works on all events that the watermark has passed, in order.
     fn release(&mut self, output: &mut Output) {
         let watermark = self.tracker.watermark();
@@ -226,6 +231,61 @@ impl Operator for MatchPattern {
     fn reads_in_order(&mut self) {
         self.in_order = true;
     }
+
+    fn snapshot(&self, writer: &mut SnapshotWriter) {
+        self.tracker.snapshot(writer);
+        self.waiting.snapshot(&self.types(), writer);
+        writer.i64(self.swept);
+        let mut partitions: Vec<_> = self.partitions.iter().collect();
+        partitions.sort_by_key(|(key, _)| *key);
+        writer.sequence(partitions.into_iter(), |writer, (key, partition)| {
+            writer.sequence(key.iter(), SnapshotWriter::value);
+            match partition {
+                Partition::Merged(events) => events.snapshot(writer),
+                Partition::Apart(runs) => runs.snapshot(writer),
+            }
+        });
+    }
+
+    fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
+        self.tracker.restore(reader)?;
+        let types: Vec<&[Type]> = self.inputs.iter().map(|input| &input.types[..]).collect();
+        self.waiting.restore(&types, reader)?;
+        self.swept = reader.i64()?;
+        let pattern = &self.pattern;
+        let partitions = reader.sequence(|reader| {
+            let key = reader.sequence(SnapshotReader::value)?;
+            let partition = match &pattern.states {
+                Some(states) => Partition::Merged(Events::restore(states, pattern.spec.steps.len(), reader)?),
+                None => Partition::Apart(Runs::restore(pattern, reader)?),
+            };
+            Ok((key, partition))
+        })?;
+        self.partitions = partitions.into_iter().collect();
+        Ok(())
+    }
+
+    fn state_bytes(&self) -> usize {
+        let partitions = self.partitions.iter().map(|(key, partition)| {
+            let state = match partition {
+                Partition::Merged(events) => events.state_bytes(),
+                Partition::Apart(runs) => runs.state_bytes(),
+            };
+            size_of::<Partition>() + values_bytes(key) + state
+        });
+        self.waiting.state_bytes() + partitions.sum::<usize>()
+    }
+}
+
+/// About how many bytes values take, with the text that they hold.
+fn values_bytes(values: &[Value]) -> usize {
+    let held = |value: &Value| match value {
+        Value::String(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
+        Value::List(values) | Value::Record(values) => values_bytes(values),
+        _ => 0,
+    };
+    values.iter().map(|value| size_of::<Value>() + held(value)).sum()
 }
 
 /// An event for which a condition failed.

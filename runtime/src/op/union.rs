@@ -6,6 +6,7 @@
 use crate::message::{Message, Watermark};
 use crate::op::interleave::{Pick, interleave};
 use crate::operator::{Operator, Output};
+use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::watermark::WatermarkTracker;
 use millstream_ir::batch::{BATCH_ROWS, Batch, LateRow, Origin, RowPlace};
 use millstream_ir::flow::{Flow, Node, NodeId, NodeKind};
@@ -90,6 +91,15 @@ impl Operator for Union {
                 }
             }
         }
+    }
+
+    // Between messages of sources, when a snapshot is taken, no rows are held.
+    fn snapshot(&self, writer: &mut SnapshotWriter) {
+        self.tracker.snapshot(writer);
+    }
+
+    fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
+        self.tracker.restore(reader)
     }
 
     fn settle(&mut self, output: &mut Output) {

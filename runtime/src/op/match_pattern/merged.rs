@@ -6,8 +6,9 @@
 //! looked for when there is one.
 
 use super::runs::{Found, fulfils};
-use super::{Event, FailedCondition};
+use super::{Event, FailedCondition, values_bytes};
 use crate::message::EventTime;
+use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::flow::{MatchSpec, ways_of_run};
 use millstream_ir::value::Value;
 use std::collections::VecDeque;
@@ -120,6 +121,43 @@ impl Events {
             _ => self.reach_again(states),
         }
         Some(found)
+    }
+
+    pub fn snapshot(&self, writer: &mut SnapshotWriter) {
+        writer.sequence(self.kept.iter(), |writer, kept| {
+            writer.i64(kept.time);
+            writer.value(&Value::Record(kept.record.clone()));
+            kept.fits.iter().for_each(|fits| writer.bool(*fits));
+            writer.bool(kept.used);
+        });
+        writer.sequence(self.latest.iter(), |writer, latest| {
+            writer.bool(latest.is_some());
+            writer.i64(latest.unwrap_or(0));
+        });
+    }
+
+    /// What [`Events::snapshot`] wrote of a pattern with these states and so many steps.
+    pub fn restore(states: &States, n_steps: usize, reader: &mut SnapshotReader) -> Result<Events, Corrupt> {
+        let kept = reader.sequence(|reader| {
+            let time = reader.i64()?;
+            let Value::Record(record) = reader.value()? else { return Err(Corrupt) };
+            let fits = (0..n_steps).map(|_| reader.bool()).collect::<Result<_, Corrupt>>()?;
+            Ok(Kept { time, record, fits, used: reader.bool()? })
+        })?;
+        let latest = reader.sequence(|reader| {
+            let is_reached = reader.bool()?;
+            let start = reader.i64()?;
+            Ok(is_reached.then_some(start))
+        })?;
+        if !latest.is_empty() && latest.len() != states.states.len() {
+            return Err(Corrupt);
+        }
+        Ok(Events { kept: kept.into(), latest })
+    }
+
+    pub fn state_bytes(&self) -> usize {
+        let bytes = |kept: &Kept| size_of::<Kept>() + values_bytes(&kept.record) + kept.fits.len();
+        self.kept.iter().map(bytes).sum::<usize>() + self.latest.len() * size_of::<Option<EventTime>>()
     }
 
     /// Lets the runs take all events that are left.

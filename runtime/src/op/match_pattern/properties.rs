@@ -3,6 +3,7 @@
 use super::MatchPattern;
 use crate::message::{Message, Watermark};
 use crate::operator::{Operator, Output};
+use crate::snapshot::{SnapshotReader, SnapshotWriter};
 use millstream_ir::batch::{Batch, Origin};
 use millstream_ir::catalog::ScalarFunction;
 use millstream_ir::column::ColumnBuilder;
@@ -194,7 +195,8 @@ fn flow(pattern: &Pattern) -> Flow {
     }
 }
 
-/// The matches that the operator finds, in its order: key and the ids of the events.
+/// The matches that the operator finds, in its order: key and the ids of the events. Each batch is taken
+/// by a new operator with the state of the one before it.
 fn run(pattern: &Pattern, batches: &[(Vec<Event>, Watermark)]) -> Vec<(i64, Vec<Vec<i64>>)> {
     let flow = flow(pattern);
     let NodeKind::Match(spec) = &flow.nodes[1].kind else { unreachable!() };
@@ -203,6 +205,13 @@ fn run(pattern: &Pattern, batches: &[(Vec<Event>, Watermark)]) -> Vec<(i64, Vec<
     let mut output = Output::default();
     let mut first = 0;
     for (events, watermark) in batches {
+        let mut writer = SnapshotWriter::default();
+        operator.snapshot(&mut writer);
+        let snapshot = writer.finish();
+        operator = MatchPattern::new(&flow, NodeId(1), spec.clone());
+        let mut reader = SnapshotReader::new(&snapshot);
+        assert_eq!(operator.restore(&mut reader), Ok(()));
+        assert_eq!(reader.finish(), Ok(()));
         let mut columns: Vec<ColumnBuilder> = types.iter().map(ColumnBuilder::new).collect();
         for event in events {
             let row = [event.key, event.value, event.id].map(Value::Int);

@@ -12,12 +12,13 @@
 //! holds. A run that loses an event is computed again from the events since its start, without those
 //! used up: that is exactly the ways that do not hold them.
 
-use super::{Event, FailedCondition, Pattern};
+use super::{Event, FailedCondition, Pattern, values_bytes};
 use crate::message::EventTime;
+use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::eval::{RowError, eval};
 use millstream_ir::flow::{MatchSpec, MatchStep, ReadPart};
 use millstream_ir::value::Value;
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 /// What a partition keeps.
@@ -170,6 +171,102 @@ impl Runs {
         self.expire(pattern, watermark);
         self.forget();
         !self.runs.is_empty()
+    }
+
+    pub fn snapshot(&self, writer: &mut SnapshotWriter) {
+        writer.u64(self.first);
+        writer.sequence(self.events.iter(), |writer, kept| {
+            writer.i64(kept.event.time);
+            writer.len(kept.event.input);
+            writer.value(&Value::Record(kept.event.row.clone()));
+            writer.value(&Value::Record(kept.event.record.clone()));
+            writer.sequence(kept.fits.iter(), |writer, fits| writer.bool(*fits));
+            writer.bool(kept.used);
+        });
+        // Ways share their beginnings: each link is written once, behind the one before it.
+        let mut numbers: HashMap<*const Taken, u64> = HashMap::new();
+        let mut links: Vec<&Taken> = vec![];
+        for way in self.runs.iter().flat_map(|run| &run.ways) {
+            let unknown: Vec<&Taken> =
+                way.events().take_while(|taken| !numbers.contains_key(&std::ptr::from_ref(*taken))).collect();
+            for taken in unknown.into_iter().rev() {
+                links.push(taken);
+                numbers.insert(taken, links.len() as u64);
+            }
+        }
+        let number = |link: &Option<Arc<Taken>>| {
+            link.as_ref().and_then(|taken| numbers.get(&Arc::as_ptr(taken))).copied().unwrap_or(0)
+        };
+        writer.sequence(links.iter(), |writer, taken| {
+            writer.len(taken.step);
+            writer.u64(taken.event);
+            writer.u64(number(&taken.before));
+        });
+        writer.sequence(self.runs.iter(), |writer, run| {
+            writer.u64(run.start);
+            writer.sequence(run.ways.iter(), |writer, way| {
+                writer.len(way.step);
+                writer.u32(way.count);
+                writer.u64(number(&way.taken));
+            });
+        });
+    }
+
+    /// What [`Runs::snapshot`] wrote of the same pattern.
+    pub fn restore(pattern: &Pattern, reader: &mut SnapshotReader) -> Result<Runs, Corrupt> {
+        let n_steps = pattern.spec.steps.len();
+        let first = reader.u64()?;
+        let events: VecDeque<Kept> = reader
+            .sequence(|reader| {
+                let (time, input) = (reader.i64()?, reader.len()?);
+                let (Value::Record(row), Value::Record(record)) = (reader.value()?, reader.value()?) else {
+                    return Err(Corrupt);
+                };
+                let fits = reader.sequence(SnapshotReader::bool)?;
+                let event = Event { time, input, row, record };
+                if fits.len() != n_steps || input >= pattern.spec.inputs.len() {
+                    return Err(Corrupt);
+                }
+                Ok(Kept { event, fits, used: reader.bool()? })
+            })?
+            .into();
+        let known = |event: u64| {
+            let is_known = event.checked_sub(first).is_some_and(|at| at < events.len() as u64);
+            if is_known { Ok(event) } else { Err(Corrupt) }
+        };
+        let step = |reader: &mut SnapshotReader| {
+            reader.len().and_then(|n| if n < n_steps { Ok(n) } else { Err(Corrupt) })
+        };
+        let mut links: Vec<Arc<Taken>> = vec![];
+        let find = |links: &[Arc<Taken>], number: u64| match number.checked_sub(1) {
+            None => Ok(None),
+            Some(at) => links.get(at as usize).cloned().map(Some).ok_or(Corrupt),
+        };
+        for _ in 0..reader.len()? {
+            let (step, event, before) = (step(reader)?, known(reader.u64()?)?, reader.u64()?);
+            let before = find(&links, before)?;
+            links.push(Arc::new(Taken { step, event, before }));
+        }
+        let runs = reader.sequence(|reader| {
+            let start = known(reader.u64()?)?;
+            let ways = reader.sequence(|reader| {
+                let (step, count) = (step(reader)?, reader.u32()?);
+                Ok(Way { step, count, taken: find(&links, reader.u64()?)? })
+            })?;
+            Ok(Run { start, ways })
+        })?;
+        Ok(Runs { events, first, runs })
+    }
+
+    pub fn state_bytes(&self) -> usize {
+        let bytes = |kept: &Kept| {
+            let values = values_bytes(&kept.event.row) + values_bytes(&kept.event.record);
+            size_of::<Kept>() + values + kept.fits.len()
+        };
+        let n_ways: usize = self.runs.iter().map(|run| run.ways.len()).sum();
+        // A way has at least a link of its own.
+        let of_way = size_of::<Way>() + size_of::<Taken>();
+        self.events.iter().map(bytes).sum::<usize>() + n_ways * of_way + self.runs.len() * size_of::<Run>()
     }
 
     fn begins(
