@@ -13,11 +13,13 @@ use millstream_ir::flow::{
 };
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
+use millstream_ir::window::CalendarUnit;
 use millstream_jit::Jit;
 use millstream_runtime::interp::{ReferenceEngine, reference_windows};
 use millstream_runtime::message::{Message, Watermark};
 use millstream_runtime::op;
 use millstream_runtime::operator::Output;
+use millstream_runtime::snapshot::{SnapshotReader, SnapshotWriter};
 use millstream_runtime::watermark::WatermarkGenerator;
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -57,14 +59,23 @@ struct Answer {
     n_late: u64,
 }
 
-/// Feeds rows in batches of these sizes, over and over; a watermark follows each batch.
-fn run(engine: &dyn Engine, flow: &Flow, rows: &[Vec<Value>], disorder: i64, sizes: &[usize]) -> Answer {
+/// How rows are fed.
+#[derive(Debug)]
+struct Feed<'a> {
+    disorder: i64,
+    /// Of the batches, over and over; a watermark follows each batch.
+    sizes: &'a [usize],
+    /// Whether a new operator takes over after each.
+    restores: bool,
+}
+
+fn run(engine: &dyn Engine, flow: &Flow, rows: &[Vec<Value>], feed: &Feed) -> Answer {
     let types = flow.nodes[0].schema.types();
     let compiled = engine.compile(flow).expect("a window aggregate compiles");
     let mut operator = op::build(flow, NodeId(1), &*compiled).expect("a window aggregate is an operator");
-    let mut generator = WatermarkGenerator::new(disorder);
+    let mut generator = WatermarkGenerator::new(feed.disorder);
     let mut output = Output::default();
-    let (mut first, mut sizes) = (0, sizes.iter().cycle());
+    let (mut first, mut sizes) = (0, feed.sizes.iter().cycle());
     while first < rows.len() {
         let n = sizes.next().copied().unwrap_or(1).clamp(1, rows.len() - first);
         let part = &rows[first..first + n];
@@ -74,16 +85,35 @@ fn run(engine: &dyn Engine, flow: &Flow, rows: &[Vec<Value>], disorder: i64, siz
         operator.step_to_end(0, Message::Batch(batch(&types, part, first as u64, late)), &mut output);
         operator.step_to_end(0, Message::Watermark(generator.watermark()), &mut output);
         first += n;
+        if feed.restores {
+            let mut writer = SnapshotWriter::default();
+            operator.snapshot(&mut writer);
+            let bytes = writer.finish();
+            operator = op::build(flow, NodeId(1), &*compiled).expect("it was built before");
+            let mut reader = SnapshotReader::new(&bytes);
+            operator.restore(&mut reader).expect("its own snapshot");
+            reader.finish().expect("all of it is read");
+        }
     }
     operator.step_to_end(0, Message::Watermark(Watermark::END), &mut output);
     let types = flow.nodes[1].schema.types();
-    let mut rows = vec![];
+    let mut rows: Vec<Vec<Value>> = vec![];
+    let mut watermark = Watermark::START;
     for message in &output.messages {
-        if let Message::Batch(batch) = message {
-            let columns = || batch.columns.iter().zip(&types);
-            rows.extend((0..batch.n_rows).map(|row| columns().map(|(c, ty)| c.value(row, ty)).collect()));
+        match message {
+            Message::Batch(batch) => {
+                let columns = || batch.columns.iter().zip(&types);
+                let first = rows.len();
+                rows.extend((0..batch.n_rows).map(|row| columns().map(|(c, ty)| c.value(row, ty)).collect()));
+                assert!(rows[first..].iter().all(|row| time_of(row) >= watermark.0), "behind {watermark:?}");
+            }
+            Message::Watermark(next) => {
+                assert!(*next >= watermark);
+                watermark = *next;
+            }
         }
     }
+    assert_eq!(watermark, Watermark::END);
     Answer { rows, n_failed: output.failures.len(), n_late: output.n_late_left_out }
 }
 
@@ -187,6 +217,31 @@ fn mixed_calls() -> Vec<AggregateCall> {
     calls
 }
 
+/// Windows that a time decides on.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Tumbling,
+    Hopping,
+    Cumulative,
+    Calendar,
+}
+
+impl Kind {
+    const ALL: [Kind; 4] = [Kind::Tumbling, Kind::Hopping, Kind::Cumulative, Kind::Calendar];
+
+    fn assigner(self, size: i64, every: i64, offset: i64) -> WindowAssigner {
+        match self {
+            Kind::Tumbling => WindowAssigner::Tumbling { size, offset },
+            Kind::Hopping => WindowAssigner::Hopping { size, every, offset },
+            Kind::Cumulative => WindowAssigner::Cumulative { size, every, offset },
+            // Rows lie microseconds apart, on both sides of an hour.
+            Kind::Calendar => {
+                WindowAssigner::Calendar { unit: CalendarUnit::Hour, zone: "Europe/Paris".into(), offset }
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: support::cases(2_000) as u32,
@@ -200,7 +255,8 @@ proptest! {
         keys in prop::collection::vec(0usize..6, 0..4),
         picks in prop::collection::vec((any::<prop::sample::Index>(), any::<bool>(), any::<bool>()), 1..6),
         sizes in prop::collection::vec(1usize..20, 1..4),
-        (size, offset, disorder) in (1i64..50, -60i64..60, 0i64..40),
+        (size, every, offset, disorder) in (1i64..50, 1i64..60, -60i64..60, 0i64..40),
+        (kind, restores) in (prop::sample::select(Kind::ALL.to_vec()), any::<bool>()),
     ) {
         for (i, row) in rows.iter_mut().enumerate() {
             if let Some(Value::Timestamp(t)) = row.last_mut() {
@@ -213,7 +269,7 @@ proptest! {
             let call = pick.get(&calls).clone();
             AggregateCall { filter: filter.then_some(6), ignore_null: *ignore_null, ..call }
         });
-        let window = WindowAssigner::Tumbling { size, offset };
+        let window = kind.assigner(size, every, offset);
         let spec = WindowAggregate { window, keys, aggregates: aggregates.collect() };
 
         let times: Vec<i64> = rows.iter().map(|row| time_of(row)).collect();
@@ -224,7 +280,7 @@ proptest! {
         let (expected, n_failed) = reference_windows(&spec, &in_time);
         let flow = flow(&types, &spec);
         for engine in [&Jit as &dyn Engine, &ReferenceEngine] {
-            let answer = run(engine, &flow, &rows, disorder, &sizes);
+            let answer = run(engine, &flow, &rows, &Feed { disorder, sizes: &sizes, restores });
             prop_assert_eq!(&answer.rows, &expected);
             prop_assert_eq!(answer.n_failed, n_failed);
             prop_assert_eq!(answer.n_late as usize, late.len());

@@ -8,10 +8,10 @@ pub use aggregate::reference_aggregate;
 use millstream_ir::batch::Batch;
 use millstream_ir::column::{Column, ColumnBuilder};
 use millstream_ir::engine::{AccumulateKernel, CompileError, Compiled, Engine, SegmentKernel, SegmentOutput};
-use millstream_ir::eval::bucket;
 use millstream_ir::flow::{Flow, NodeId, NodeKind, WindowAggregate, WindowAssigner};
 use millstream_ir::segment::Segment;
 use millstream_ir::value::Value;
+use millstream_ir::window::TimeWindows;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -81,23 +81,31 @@ impl SegmentKernel for InterpretedSegment {
     }
 }
 
-/// The rows of windows in their order: by start, then by key.
-type Windows<'a> = BTreeMap<i64, BTreeMap<Vec<Value>, Vec<(i64, &'a [Value])>>>;
+/// The rows of windows in their order: by end, then by start, then by key.
+type Windows<'a> = BTreeMap<(i64, i64), BTreeMap<Vec<Value>, Vec<(i64, &'a [Value])>>>;
 
 /// What a window aggregation gives for rows in their total order, none of them late; the last column is
 /// the event time. Maps of lists, and each aggregate from the definition. Also counts the rows that fail.
 pub fn reference_windows(spec: &WindowAggregate, rows: &[Vec<Value>]) -> (Vec<Vec<Value>>, usize) {
-    let WindowAssigner::Tumbling { size, offset } = spec.window;
+    let time_windows = TimeWindows::new(&spec.window);
     let mut windows = Windows::new();
     for row in rows {
         let Some(Value::Timestamp(time)) = row.last() else { continue };
-        let key = spec.keys.iter().map(|k| row[*k].clone()).collect();
-        let groups = windows.entry(bucket(*time, size, offset)).or_default();
-        groups.entry(key).or_default().push((*time, row));
+        let of_row: Vec<(i64, i64)> = match (&time_windows, &spec.window) {
+            (Some(windows), _) => windows.of_time(*time).map(|w| (w.end, w.start)).collect(),
+            (None, WindowAssigner::Assigned { start, end }) => match (&row[*end], &row[*start]) {
+                (Value::Timestamp(end), Value::Timestamp(start)) => vec![(*end, *start)],
+                _ => vec![],
+            },
+            (None, _) => vec![],
+        };
+        for bounds in of_row {
+            let key: Vec<Value> = spec.keys.iter().map(|k| row[*k].clone()).collect();
+            windows.entry(bounds).or_default().entry(key).or_default().push((*time, row));
+        }
     }
     let (mut output, mut n_failed) = (vec![], 0);
-    for (start, groups) in windows {
-        let end = start.saturating_add(size);
+    for ((end, start), groups) in windows {
         for (key, mut rows) in groups {
             rows.sort_by_key(|(time, _)| *time);
             let rows: Vec<&[Value]> = rows.into_iter().map(|(_, row)| row).collect();

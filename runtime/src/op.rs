@@ -1,6 +1,7 @@
 //! Operators: one file each. To add one: a node in `ir::flow`, a file here, a line in [`build`].
 
 pub mod assign_time;
+pub mod assign_windows;
 pub mod errors;
 mod interleave;
 pub mod late;
@@ -36,6 +37,10 @@ pub fn build(flow: &Flow, id: NodeId, compiled: &dyn Compiled) -> Option<Box<dyn
                 compiled.accumulate(id),
                 RandomState::new().hash_one(id),
             )),
+            Breaker::AssignWindows(window) => {
+                let windows = millstream_ir::window::TimeWindows::new(window)?;
+                Box::new(assign_windows::AssignWindows::new(windows, input(0).time))
+            }
         },
         NodeKind::Union => {
             Box::new(union::Union::new(node.schema.types(), union::reads_together(flow, node)))

@@ -186,6 +186,9 @@ codes! {
     E0407 "misplaced-emit";
     E0408 "second-on-error";
     E0409 "negative-duration";
+    E0430 "foreign-window-option";
+    E0431 "bad-window-size";
+    E0432 "union-of-windows";
     E0501 "unbounded-pattern";
     E0502 "variable-twice";
     E0503 "variable-not-bound-yet";

@@ -85,8 +85,9 @@ pub(crate) fn check_query(
         checker.diagnostics.push(fault);
     }
     let clauses: Vec<&ast::Clause> = query.clauses.iter().take(MAX_CLAUSES).collect();
-    for clause in checker.windows_above_groups(clauses) {
-        checker.clause(clause);
+    let clauses = checker.windows_above_groups(clauses);
+    for (number, clause) in clauses.iter().enumerate() {
+        checker.clause(clause, &clauses[number + 1..]);
     }
     checker.expect_select(query.span.at_end());
     let QueryChecker { rows, on_error, clauses, .. } = checker;
@@ -109,7 +110,7 @@ impl QueryChecker<'_> {
         clauses
     }
 
-    fn clause(&mut self, clause: &ast::Clause) {
+    fn clause(&mut self, clause: &ast::Clause, below: &[&ast::Clause]) {
         use ast::ClauseKind::*;
         let span = clause.span;
         let may_emit = std::mem::take(&mut self.may_emit);
@@ -121,7 +122,7 @@ impl QueryChecker<'_> {
             Let(bindings) => self.check_let(bindings, span),
             Select(items) => self.check_select(items, span),
             Join(join) => self.check_join(join, span),
-            Window(window) => self.check_window(window, span),
+            Window(window) => self.check_window(window, span, below),
             GroupBy(group) => self.check_group_by(group, span),
             Unnest { list, name } => self.check_unnest(list, name, span),
             Union(streams) => self.check_union(streams, span),

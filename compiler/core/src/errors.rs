@@ -10,6 +10,7 @@ pub mod patterns_not_yet;
 pub mod tests;
 pub mod types;
 pub mod unsupported;
+pub mod windows;
 
 /// `` `a`, `b` or `c` ``
 pub(crate) fn alternatives<'a>(names: impl IntoIterator<Item = &'a str>) -> String {

@@ -2,10 +2,11 @@
 //! it cannot be repeated.
 
 mod pattern;
+mod window;
 
 use crate::hir::{Aggregate, ClauseKind, Head, Input, InputId, Program, Query, Source, Stream};
 use millstream_ir::aggregate::{AggregateCall, SlotLayout};
-use millstream_ir::flow::{Breaker, Flow, Node, NodeId, NodeKind, OnError, Schema, WindowAssigner};
+use millstream_ir::flow::{Breaker, Flow, Node, NodeId, NodeKind, OnError, Schema};
 use millstream_ir::text::format_duration;
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
@@ -99,27 +100,17 @@ fn state_of(query: &Query, sources: &BTreeSet<Arc<str>>) -> Vec<String> {
         [] => "the watermark".to_string(),
         sources => format!("the watermark of {}", sources.join(" and ")),
     };
-    let aggregates = query.clauses.iter().filter_map(|c| match &c.kind {
-        ClauseKind::Aggregate(aggregate) => Some(aggregate),
-        _ => None,
+    let of_aggregates = window::aggregates(query).map(|(aggregate, assigner)| {
+        let per_key = match &key_names(aggregate)[..] {
+            [] => String::new(),
+            names => format!("{} and ", names.join(", ")),
+        };
+        let beside = match aggregate.calls.iter().any(keeps_values) {
+            true => ", and beside it what `first`, `last`, `min`, `max`, `collect` and `distinct` keep",
+            false => "",
+        };
+        window::state_text(aggregate, assigner, slot_bytes(aggregate), &per_key, beside, &watermark)
     });
-    let of_aggregates = aggregates
-        .map(|aggregate| {
-            let per_key = match &key_names(aggregate)[..] {
-                [] => "open window".to_string(),
-                names => format!("{} and open window", names.join(", ")),
-            };
-            let beside = match aggregate.calls.iter().any(keeps_values) {
-                true => ", and beside it what `first`, `last`, `min`, `max`, `collect` and `distinct` keep",
-                false => "",
-            };
-            let WindowAssigner::Tumbling { size, .. } = aggregate.window;
-            format!(
-                "one slot of {} bytes per {per_key}{beside}; a window of {} stays open until {watermark} passes its end",
-                slot_bytes(aggregate),
-                format_duration(size)
-            )
-        });
     pattern::state_of(query, &watermark).into_iter().chain(of_aggregates).collect()
 }
 
@@ -192,12 +183,11 @@ fn facts_of(program: &Program, query: &Query, known: &BTreeMap<InputId, Facts>) 
         facts.patterns = facts.patterns.saturating_add(pattern.within);
         facts.has_pattern = true;
     }
+    for (_, assigner) in window::aggregates(query) {
+        facts.windows = facts.windows.saturating_add(window::longest(assigner));
+    }
     for clause in &query.clauses {
         match &clause.kind {
-            ClauseKind::Aggregate(aggregate) => {
-                let WindowAssigner::Tumbling { size, .. } = aggregate.window;
-                facts.windows = facts.windows.saturating_add(size);
-            }
             ClauseKind::Time { disorder, .. } => facts.disorder = facts.disorder.saturating_add(*disorder),
             _ => {}
         }
@@ -294,10 +284,8 @@ fn what_it_does(node: &Node) -> String {
 
 fn breaker_text(name: &str, breaker: &Breaker) -> String {
     match breaker {
-        Breaker::WindowAggregate(aggregate) => {
-            let state = if aggregate.keys.is_empty() { "one group" } else { "a hash table" };
-            format!("aggregates of {name} in {}, {state} per open window", aggregate.window)
-        }
+        Breaker::WindowAggregate(aggregate) => window::how_it_runs(name, aggregate),
+        Breaker::AssignWindows(window) => format!("gives each row of {name} once per window of {window}"),
     }
 }
 

@@ -140,8 +140,13 @@ pub enum ClauseKind {
     Select(Vec<Expr>),
     Unnest(Expr),
     Union(Vec<Rows>),
-    /// Changes no row; what the aggregating select below it refers to.
-    Window(WindowAssigner),
+    /// What the aggregating select below it refers to. Changes no row, unless the clauses below look at
+    /// the window of each: then rows come once for each of their windows, with its start and end as
+    /// last, hidden columns.
+    Window {
+        assigner: WindowAssigner,
+        assigns: bool,
+    },
     /// `time E`; unless E is a column, the new time becomes the last, hidden one.
     Time {
         time: Expr,
@@ -154,6 +159,7 @@ pub enum ClauseKind {
 #[derive(Clone, Debug)]
 pub struct Aggregate {
     pub window: WindowAssigner,
+    /// Those of `group by`, then what windows are kept by but groups are not, which is hidden.
     pub keys: Vec<Expr>,
     pub calls: Vec<AggregateCall>,
     /// One per column of the clause's schema. They number the keys, then the calls, then

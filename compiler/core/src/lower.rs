@@ -211,7 +211,14 @@ impl Lowering<'_> {
                 inputs[0] = self.align(owner, span, input, &schema);
                 self.add(owner, span, inputs, schema, Operator::Union)
             }
-            ClauseKind::Window(_) => input,
+            ClauseKind::Window { assigner, assigns: true } => self.add(
+                owner,
+                span,
+                vec![input],
+                schema,
+                Operator::Breaker(Box::new(Breaker::AssignWindows(assigner.clone()))),
+            ),
+            ClauseKind::Window { .. } => input,
             ClauseKind::Time { time, disorder } => {
                 let assign = Operator::AssignTime { disorder: *disorder };
                 if matches!(time.kind, ExprKind::Column(_)) {

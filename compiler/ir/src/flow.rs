@@ -10,6 +10,7 @@ use crate::expr::Expr;
 use crate::segment::Segment;
 use crate::types::Type;
 use crate::value::Value;
+use crate::window::CalendarUnit;
 pub use breaker::Breaker;
 use millstream_base::Span;
 pub use pattern::{keeping_apart, ways_of_run};
@@ -190,10 +191,36 @@ pub struct WindowAggregate {
     pub aggregates: Vec<AggregateCall>,
 }
 
-/// Microseconds.
+/// Which windows a row lies in. Durations in microseconds.
 #[derive(Clone, Debug, PartialEq)]
 pub enum WindowAssigner {
-    Tumbling { size: i64, offset: i64 },
+    Tumbling {
+        size: i64,
+        offset: i64,
+    },
+    /// Windows overlap where `every` is less than `size`, and lie apart where it is more.
+    Hopping {
+        size: i64,
+        every: i64,
+        offset: i64,
+    },
+    /// From the start of each `size`, one to every multiple of `every` behind it, the last to its end.
+    Cumulative {
+        size: i64,
+        every: i64,
+        offset: i64,
+    },
+    /// `offset` is less than the unit, by the clocks of the zone.
+    Calendar {
+        unit: CalendarUnit,
+        zone: Arc<str>,
+        offset: i64,
+    },
+    /// The window's bounds stand in columns of its rows: they come from a [`NodeKind::AssignWindows`].
+    Assigned {
+        start: usize,
+        end: usize,
+    },
 }
 
 /// A sequence pattern over one or more input streams: steps joined by `then`, each one event or a

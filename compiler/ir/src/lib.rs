@@ -2,7 +2,7 @@
 //!
 //! The compiler ends in a [`flow::Flow`]; the runtime begins with one. Neither knows the other.
 //! Reading order: [`types`], [`value`], [`buffer`], [`mod@column`], [`batch`]: what data is;
-//! [`text`]: how values are written and read; [`expr`], [`eval`], [`segment`], [`aggregate`], [`flow`]: what is done with it;
+//! [`text`]: how values are written and read; [`expr`], [`eval`], [`segment`], [`aggregate`], [`window`], [`flow`]: what is done with it;
 //! [`catalog`], [`engine`]: where functions and machine code come in as values.
 
 pub mod aggregate;
@@ -19,6 +19,7 @@ pub mod testing;
 pub mod text;
 pub mod types;
 pub mod value;
+pub mod window;
 
 #[cfg(target_endian = "big")]
 compile_error!("string views and keys are laid out for little-endian machines");

@@ -1,12 +1,14 @@
-//! Aggregates of each group of each tumbling window.
+//! Aggregates of each group of each window of time: tumbling, hopping, cumulative, of the calendar.
 //!
-//! Rows go to the table of their window; when the watermark reaches a window's end, its groups leave,
-//! by window and then by key, nulls first. Nearly always all rows of a batch lie in one window, which
-//! its least and greatest time show; only a batch that straddles windows is split row by row.
+//! Rows go to the table of their slice of time ([`panes`]); when the watermark reaches a window's end, its
+//! groups leave, by window and then by key, nulls first. Nearly always all rows of a batch lie in one
+//! slice, which its least and greatest time show; only a batch that straddles slices is split row by row.
 //!
 //! A row that leaves has the time of its window's end less a microsecond. That is not before the
 //! watermark that releases it minus one, and no open window ends at or before the watermark, so the
 //! input's watermark is passed on behind the rows.
+
+mod panes;
 
 use crate::accumulate::order::{KeyReader, Order};
 use crate::accumulate::result::{Misfit, key_column, result_column};
@@ -15,6 +17,7 @@ use crate::kernel::groups::{Accumulation, Groups};
 use crate::message::{EventTime, Message, Watermark};
 use crate::op::segment::json_row;
 use crate::operator::{Failure, Operator, Output, Place};
+use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_base::Span;
 use millstream_ir::aggregate::AggregateCall;
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
@@ -23,6 +26,8 @@ use millstream_ir::engine::AccumulateKernel;
 use millstream_ir::flow::{Node, Schema, WindowAggregate, WindowAssigner};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
+use millstream_ir::window::{TimeWindows, Window};
+use panes::Panes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -30,7 +35,7 @@ use std::sync::Arc;
 const BATCHES_AT_ONCE: usize = 8;
 
 pub struct WindowAggregateOperator {
-    assigner: Tumbling,
+    assignment: Assignment,
     key_names: Vec<Arc<str>>,
     key_types: Vec<Type>,
     aggregates: Vec<AggregateCall>,
@@ -38,8 +43,7 @@ pub struct WindowAggregateOperator {
     /// The input column of the event time.
     time: usize,
     accumulation: Accumulation,
-    /// By start.
-    windows: BTreeMap<EventTime, Groups>,
+    panes: Panes,
     closing: Option<Closing>,
     /// Of the window that closed last: memory for the next.
     order: Order,
@@ -63,9 +67,10 @@ impl WindowAggregateOperator {
         seed: u64,
     ) -> WindowAggregateOperator {
         let key_types: Vec<Type> = spec.keys.iter().map(|k| input.columns[*k].ty.clone()).collect();
-        let WindowAssigner::Tumbling { size, offset } = spec.window;
+        let assignment = Assignment::new(&spec.window);
+        let panes = Panes::new(assignment.windows());
         WindowAggregateOperator {
-            assigner: Tumbling { size: size.max(1), offset },
+            assignment,
             accumulation: Accumulation::new(
                 (spec.keys.clone(), &key_types),
                 spec.aggregates.clone(),
@@ -78,7 +83,7 @@ impl WindowAggregateOperator {
             aggregates: spec.aggregates.clone(),
             place: node.span,
             time: input.time,
-            windows: BTreeMap::new(),
+            panes,
             closing: None,
             order: Order::default(),
             rows: vec![],
@@ -121,17 +126,44 @@ impl WindowAggregateOperator {
         rows: &[u32],
         (least, greatest): (EventTime, EventTime),
     ) {
-        let first = self.assigner.window(least);
-        if first.contains(greatest) {
-            return self.add(first, batch, rows);
-        }
-        for (window, rows) in self.assigner.split(rows, times) {
-            self.add(window, batch, &rows);
+        let parts = match &self.assignment {
+            Assignment::ByTime(windows) => {
+                let first = windows.slice(least);
+                if first.bounds.contains(greatest) {
+                    if first.in_window {
+                        self.add(first.bounds, batch, rows);
+                    }
+                    return;
+                }
+                split(
+                    rows,
+                    |row| times[row],
+                    |time, part| part.contains(*time),
+                    |time| {
+                        let slice = windows.slice(*time);
+                        (slice.bounds, slice.in_window)
+                    },
+                )
+            }
+            Assignment::ByColumns { start, end } => {
+                let (ColumnData::I64(starts), ColumnData::I64(ends)) =
+                    (&batch.columns[*start].data, &batch.columns[*end].data)
+                else {
+                    return;
+                };
+                let bounds = |row| Window { start: starts[row], end: ends[row] };
+                split(rows, bounds, |bounds, part| *bounds == part, |bounds| (*bounds, true))
+            }
+        };
+        for (bounds, rows) in parts {
+            self.add(bounds, batch, &rows);
         }
     }
 
-    fn add(&mut self, window: Window, batch: &Batch, rows: &[u32]) {
-        let groups = self.windows.entry(window.start).or_insert_with(|| self.accumulation.open());
+    /// Adds rows to a slice.
+    fn add(&mut self, slice: Window, batch: &Batch, rows: &[u32]) {
+        let groups = self.panes.slices.entry((slice.end, slice.start));
+        let groups = groups.or_insert_with(|| self.accumulation.open());
         self.accumulation.add(groups, batch, rows);
     }
 
@@ -154,18 +186,13 @@ impl WindowAggregateOperator {
     }
 
     fn next_to_close(&mut self) -> Option<Closing> {
-        let entry = self.windows.first_entry()?;
-        let window = self.assigner.window(*entry.key());
-        if window.end > self.watermark.0 {
-            return None;
-        }
-        let mut groups = entry.remove();
+        let (window, mut groups) = self.panes.close(self.watermark.0, &mut self.accumulation)?;
         let heaps = groups.table.take_heaps();
         let layout = self.accumulation.layout(&groups);
         let keys = KeyReader { layout, types: &self.key_types, heaps: &heaps };
         let mut order = std::mem::take(&mut self.order);
         order.sort(&groups.table, &keys);
-        let times = window.times(BATCH_ROWS.min(order.n_groups()));
+        let times = times_of(window, BATCH_ROWS.min(order.n_groups()));
         Some(Closing { window, groups, heaps, order, n_closed: 0, times })
     }
 
@@ -187,7 +214,7 @@ impl WindowAggregateOperator {
             columns.push(result_column(call, field, states.as_deref(), &slots, &mut misfits));
         }
         if part.len() != times[0].len() {
-            *times = window.times(part.len());
+            *times = times_of(*window, part.len());
         }
         let columns = columns.into_iter().map(Arc::new).chain(times.iter().cloned());
         let source = self.source.unwrap_or(0);
@@ -258,6 +285,24 @@ impl Operator for WindowAggregateOperator {
     fn resume(&mut self, output: &mut Output) {
         self.close(output);
     }
+
+    fn snapshot(&self, writer: &mut SnapshotWriter) {
+        writer.i64(self.watermark.0);
+        writer.sequence(self.source.iter(), |writer, source| writer.u32(*source));
+        writer.u64(self.n_rows_out);
+        self.panes.snapshot(&self.accumulation, writer);
+    }
+
+    fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
+        self.watermark = Watermark(reader.i64()?);
+        self.source = reader.sequence(SnapshotReader::u32)?.pop();
+        self.n_rows_out = reader.u64()?;
+        self.panes.restore(&mut self.accumulation, reader)
+    }
+
+    fn state_bytes(&self) -> usize {
+        self.panes.bytes()
+    }
 }
 
 /// A window whose rows are leaving.
@@ -284,69 +329,69 @@ impl AllRows {
     }
 }
 
-/// Windows of one size, side by side.
-#[derive(Clone, Copy, Debug)]
-struct Tumbling {
-    size: i64,
-    offset: i64,
+/// What says in which slice a row lies.
+enum Assignment {
+    ByTime(TimeWindows),
+    /// These columns hold the bounds of the row's window.
+    ByColumns {
+        start: usize,
+        end: usize,
+    },
 }
 
-/// Half-open; at the ends of time cut off.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Window {
-    start: EventTime,
-    end: EventTime,
-}
-
-impl Window {
-    fn contains(self, time: EventTime) -> bool {
-        // The very last window has no time that is not in it.
-        self.start <= time && (time < self.end || self.end == EventTime::MAX)
-    }
-
-    /// The event time of the window's rows.
-    fn time(self) -> EventTime {
-        self.end - 1
-    }
-
-    /// Columns of its start, its end and the time of its rows.
-    fn times(self, n_rows: usize) -> [ColumnRef; 3] {
-        [self.start, self.end, self.time()].map(|time| constant(time, n_rows))
-    }
-}
-
-impl Tumbling {
-    fn window(self, time: EventTime) -> Window {
-        let since = time as i128 - self.offset as i128;
-        let start = time as i128 - since.rem_euclid(self.size as i128);
-        Window { start: clamp(start), end: clamp(start + self.size as i128) }
-    }
-
-    /// The rows of each window, windows in the order of their first rows.
-    fn split(self, rows: &[u32], times: &[EventTime]) -> Vec<(Window, Vec<u32>)> {
-        let mut parts: Vec<(Window, Vec<u32>)> = vec![];
-        let mut current = 0;
-        for row in rows {
-            let time = times[*row as usize];
-            if !parts.get(current).is_some_and(|(window, _)| window.contains(time)) {
-                current = parts.iter().position(|(window, _)| window.contains(time)).unwrap_or_else(|| {
-                    parts.push((self.window(time), vec![]));
-                    parts.len() - 1
-                });
+impl Assignment {
+    fn new(assigner: &WindowAssigner) -> Assignment {
+        match (TimeWindows::new(assigner), assigner) {
+            (Some(windows), _) => Assignment::ByTime(windows),
+            (None, WindowAssigner::Assigned { start, end }) => {
+                Assignment::ByColumns { start: *start, end: *end }
             }
-            parts[current].1.push(*row);
+            // The zone is one that the checker has found.
+            (None, _) => Assignment::ByTime(TimeWindows::Even { size: 1, every: 1, offset: 0 }),
         }
-        parts
     }
+
+    fn windows(&self) -> Option<&TimeWindows> {
+        match self {
+            Assignment::ByTime(windows) => Some(windows),
+            Assignment::ByColumns { .. } => None,
+        }
+    }
+}
+
+/// The rows of each slice, slices in the order of their first rows. `of_row` is what decides on a row's
+/// slice, `slice` finds it, and says whether any window holds it.
+fn split<T>(
+    rows: &[u32],
+    of_row: impl Fn(usize) -> T,
+    is_in: impl Fn(&T, Window) -> bool,
+    slice: impl Fn(&T) -> (Window, bool),
+) -> Vec<(Window, Vec<u32>)> {
+    let mut parts: Vec<(Window, bool, Vec<u32>)> = vec![];
+    let mut current = 0;
+    for row in rows {
+        let of_row = of_row(*row as usize);
+        if !parts.get(current).is_some_and(|(bounds, ..)| is_in(&of_row, *bounds)) {
+            current = parts.iter().position(|(bounds, ..)| is_in(&of_row, *bounds)).unwrap_or_else(|| {
+                let (bounds, in_window) = slice(&of_row);
+                parts.push((bounds, in_window, vec![]));
+                parts.len() - 1
+            });
+        }
+        parts[current].2.push(*row);
+    }
+    let in_window = |(bounds, in_window, rows)| if in_window { Some((bounds, rows)) } else { None };
+    parts.into_iter().filter_map(in_window).collect()
+}
+
+/// Columns of a window's start, its end and the time of its rows.
+fn times_of(window: Window, n_rows: usize) -> [ColumnRef; 3] {
+    [window.start, window.end, window.time()].map(|time| constant(time, n_rows))
 }
 
 fn constant(time: EventTime, n_rows: usize) -> ColumnRef {
     let times = std::iter::repeat_n(time, n_rows).collect();
     Arc::new(Column { data: ColumnData::I64(times), validity: None })
-}
-
-fn clamp(time: i128) -> EventTime {
-    time.clamp(EventTime::MIN as i128, EventTime::MAX as i128) as EventTime
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 //! neither part of a key nor inside an aggregate differs from row to row and is an error.
 
 use super::QueryChecker;
-use super::group::PendingGroup;
-use super::window::{WINDOW_END, WINDOW_START};
+use super::group::{Key, PendingGroup};
+use super::window::{Bounds, WINDOW_END, WINDOW_START, add_bounds};
 use crate::check::{Aggregates, Checker};
 use crate::errors::clauses as errors;
 use crate::errors::names as names_errors;
@@ -49,8 +49,7 @@ impl QueryChecker<'_> {
         }
         self.window = None;
         self.may_emit = true;
-        let places =
-            Places { keys: group.keys.iter().map(|k| &k.value).collect(), n_inputs, n_calls: uses.len() };
+        let places = Places::new(&group.keys, n_inputs, uses.len());
         for column in &mut selected {
             let mut outside = vec![];
             places.place(&mut column.value, &mut outside);
@@ -63,7 +62,7 @@ impl QueryChecker<'_> {
             }
         }
         let mut grouped: Vec<Column> = vec![];
-        for key in &group.keys {
+        for key in group.keys.iter().filter(|k| k.bound.is_none()) {
             let name = key.name.clone().unwrap_or_else(|| "key".into());
             grouped.push(Column { name, ty: key.value.ty.clone(), hidden: false });
         }
@@ -83,7 +82,8 @@ impl QueryChecker<'_> {
             })
             .collect();
         self.rows.time = time;
-        let keys = group.keys.into_iter().map(|k| k.value).collect();
+        let carried = std::mem::take(&mut self.rows.carried);
+        let keys = group.keys.into_iter().filter(|k| k.bound.is_none()).map(|k| k.value).collect();
         let call = |found: crate::check::AggregateUse| hir::AggregateCall {
             function: found.function,
             arguments: found.arguments,
@@ -94,7 +94,14 @@ impl QueryChecker<'_> {
             span: found.span,
         };
         let calls = uses.into_iter().map(call).collect();
-        let assigner = window.map_or(WindowAssigner::Tumbling { size: 1, offset: 0 }, |w| w.assigner);
+        let assigner = match window {
+            Some(window) if window.bounds == Bounds::Carried => {
+                let bound = |number: usize| carried.get(number).copied().unwrap_or_default();
+                WindowAssigner::Assigned { start: bound(0), end: bound(1) }
+            }
+            Some(window) => window.assigner,
+            None => WindowAssigner::Tumbling { size: 1, offset: 0 },
+        };
         let group_span = group.span;
         self.finish_select(selected, span, |select| {
             ClauseKind::Aggregate(hir::Aggregate {
@@ -113,7 +120,9 @@ impl QueryChecker<'_> {
         let mut scope = Scope::default();
         let rows = self.rows.scope();
         let is_plain = |name: &str| group.keys.iter().any(|k| k.name.as_deref() == Some(name));
-        for column in rows.columns() {
+        let is_bound =
+            |number: usize| window.is_some() && self.rows.carried.iter().take(2).any(|c| *c == number);
+        for column in rows.columns().iter().filter(|c| !is_bound(c.column)) {
             // A key's own column is reached through the key, whatever the key is called.
             let hidden_by_key = is_plain(&column.name);
             scope.add_column(ScopeColumn {
@@ -129,10 +138,7 @@ impl QueryChecker<'_> {
             }
         }
         if let Some(span) = window {
-            for (name, number) in [("start", WINDOW_START), ("end", WINDOW_END)] {
-                let column = ScopeColumn::new(name, number, Type::TIMESTAMP, span);
-                scope.add_column(column.only_qualified("window"));
-            }
+            add_bounds(&mut scope, span);
         }
         scope
     }
@@ -155,24 +161,44 @@ impl QueryChecker<'_> {
 
 /// From the columns that the select was checked against to those of the groups.
 struct Places<'k> {
-    keys: Vec<&'k Expr>,
+    /// With the column of the groups that each is.
+    keys: Vec<(&'k Expr, usize)>,
     n_inputs: usize,
-    n_calls: usize,
+    /// The column of the first call, and that of the window's start.
+    first_call: usize,
+    start: usize,
 }
 
-impl Places<'_> {
+impl<'k> Places<'k> {
+    fn new(keys: &'k [Key], n_inputs: usize, n_calls: usize) -> Places<'k> {
+        let n_columns = keys.iter().filter(|k| k.bound.is_none()).count();
+        let start = n_columns + n_calls;
+        let mut next = 0..;
+        let column = |key: &Key| match key.bound {
+            Some(WINDOW_START) => start,
+            Some(_) => start + 1,
+            None => next.next().unwrap_or_default(),
+        };
+        let columns: Vec<usize> = keys.iter().map(column).collect();
+        let keys = keys.iter().map(|k| &k.value).zip(columns).collect();
+        Places { keys, n_inputs, first_call: n_columns, start }
+    }
+
     /// Replaces keys, calls and the window's bounds; collects the columns that are none of these.
     fn place(&self, expr: &mut Expr, outside: &mut Vec<(usize, Span)>) {
-        let n_keys = self.keys.len();
-        if let Some(key) = self.keys.iter().position(|key| is_key(expr, key)) {
-            expr.kind = ExprKind::Column(key);
+        if let Some((_, column)) = self.keys.iter().find(|(key, _)| is_key(expr, key)) {
+            expr.kind = ExprKind::Column(*column);
             return;
         }
         if let ExprKind::Column(number) = &mut expr.kind {
             *number = match *number {
-                WINDOW_START => n_keys + self.n_calls,
-                WINDOW_END => n_keys + self.n_calls + 1,
-                number if number >= self.n_inputs => number - self.n_inputs,
+                WINDOW_START => self.start,
+                WINDOW_END => self.start + 1,
+                number if number >= self.n_inputs => {
+                    let place = number - self.n_inputs;
+                    let key = self.keys.get(place).map(|(_, column)| *column);
+                    key.unwrap_or_else(|| self.first_call + place - self.keys.len())
+                }
                 number => {
                     outside.push((number, expr.span));
                     number

@@ -1,9 +1,10 @@
 //! `group by E [as n], …`: waits for the aggregating select that must follow.
 
+use super::window::{self, WINDOW_END, WINDOW_START};
 use super::{QueryChecker, select};
 use crate::errors::{clauses as errors, not_yet};
 use millstream_base::Span;
-use millstream_ir::expr::Expr;
+use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::types::Type;
 use millstream_syntax::ast;
 use std::sync::Arc;
@@ -21,6 +22,8 @@ pub(super) struct Key {
     pub value: Expr,
     /// What the aggregating select can call it; a key of operators without `as` has no name.
     pub name: Option<Arc<str>>,
+    /// Set for `window.start` and `window.end`, which all rows of a window share.
+    pub bound: Option<usize>,
     pub span: Span,
 }
 
@@ -28,7 +31,7 @@ impl QueryChecker<'_> {
     pub(super) fn check_group_by(&mut self, group: &ast::GroupBy, span: Span) {
         let mut keys: Vec<Key> = vec![];
         for key in &group.keys {
-            let value = self.expr(&key.value, None);
+            let (value, bound) = self.key_value(&key.value);
             let (name, name_span) = match &key.alias {
                 Some(alias) => (Some(alias.text.as_str()), alias.span),
                 None => (select::last_name(&key.value), key.value.span),
@@ -38,7 +41,7 @@ impl QueryChecker<'_> {
             {
                 self.diagnostics.push(errors::duplicate_column(name_span, name, first.span));
             }
-            keys.push(Key { value, name: name.map(Arc::from), span: name_span });
+            keys.push(Key { value, name: name.map(Arc::from), bound, span: name_span });
         }
         match &group.bound {
             Some(ast::GroupBound::Until(until)) => {
@@ -56,4 +59,25 @@ impl QueryChecker<'_> {
         }
         self.group = Some(PendingGroup { keys, span, reported: false });
     }
+
+    /// The value of a key; of a bound of the window, which it is.
+    fn key_value(&mut self, key: &ast::Expr) -> (Expr, Option<usize>) {
+        if self.rows.known && self.window.is_some() && window::is_bound(key) {
+            let scope = self.scope();
+            let checked = self.checker().check_expr(&scope, key, None);
+            let carried = self.rows.carried.iter().take(2).position(|c| is_column(&checked, *c));
+            let bound = match checked.kind {
+                ExprKind::Column(bound @ (WINDOW_START | WINDOW_END)) => Some(bound),
+                _ => carried.map(|position| [WINDOW_START, WINDOW_END][position]),
+            };
+            if bound.is_some() {
+                return (checked, bound);
+            }
+        }
+        (self.expr(key, None), None)
+    }
+}
+
+fn is_column(expr: &Expr, column: usize) -> bool {
+    matches!(expr.kind, ExprKind::Column(c) if c == column)
 }

@@ -226,7 +226,10 @@ impl PatternChecker<'_> {
         }
         columns.push(RowColumn { hidden: true, ..RowColumn::new("time", Type::TIMESTAMP, Span::default()) });
         let time = columns.len() - 1;
-        (Rows { columns, time, updating: None, facts: Default::default(), known: true }, by.len())
+        (
+            Rows { columns, time, updating: None, carried: vec![], facts: Default::default(), known: true },
+            by.len(),
+        )
     }
 }
 

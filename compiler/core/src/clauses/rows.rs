@@ -15,6 +15,8 @@ pub(crate) struct Rows {
     pub time: usize,
     /// Set where rows can be withdrawn again.
     pub updating: Option<Updating>,
+    /// Hidden columns that a select keeps: what an open window knows of its rows.
+    pub carried: Vec<usize>,
     /// What conditions have proved.
     pub facts: Facts,
     /// Whether the columns are known. Where they are not, which has been reported, nothing is said of
@@ -66,7 +68,14 @@ impl Rows {
     /// Rows of which nothing is known but that they have a time.
     pub fn unknown() -> Rows {
         let time = RowColumn { hidden: true, ..RowColumn::new("time", Type::TIMESTAMP, Span::default()) };
-        Rows { columns: vec![time], time: 0, updating: None, facts: Facts::default(), known: false }
+        Rows {
+            columns: vec![time],
+            time: 0,
+            updating: None,
+            carried: vec![],
+            facts: Facts::default(),
+            known: false,
+        }
     }
 
     /// `because`: what makes them updating, if they are.
@@ -79,7 +88,7 @@ impl Rows {
         };
         let columns = schema.columns.iter().map(column).collect();
         let updating = schema.sign.map(|sign| Updating { sign, key: schema.key.clone(), because });
-        Rows { columns, time: schema.time, updating, facts: Facts::default(), known: true }
+        Rows { columns, time: schema.time, updating, carried: vec![], facts: Facts::default(), known: true }
     }
 
     pub fn schema(&self) -> Schema {
@@ -131,8 +140,8 @@ impl Rows {
         Expr::column(number, ty, span)
     }
 
-    /// The rows of a select: these columns with their values, and the time and the sign, hidden if they are
-    /// not among them.
+    /// The rows of a select: these columns with their values, and the time, the sign and what is carried,
+    /// hidden if they are not among them.
     pub fn selected(
         &self,
         mut columns: Vec<RowColumn>,
@@ -157,6 +166,16 @@ impl Rows {
                 because: updating.because,
             }
         });
-        (Rows { columns, time, updating, facts: Facts::default(), known: self.known }, values)
+        let carried = self.carried.iter().map(|carried| {
+            place(&values, *carried).unwrap_or_else(|| {
+                let column = self.columns.get(*carried).cloned();
+                let column = column.unwrap_or_else(|| RowColumn::new("?", Type::ERROR, span));
+                columns.push(RowColumn { hidden: true, ..column });
+                values.push(self.column_expr(*carried, span));
+                values.len() - 1
+            })
+        });
+        let carried = carried.collect();
+        (Rows { columns, time, updating, carried, facts: Facts::default(), known: self.known }, values)
     }
 }

@@ -3,8 +3,9 @@
 use super::QueryChecker;
 use super::head::check_reference;
 use super::rows::RowColumn;
+use super::window::Bounds;
 use crate::check::Facts;
-use crate::errors::clauses as errors;
+use crate::errors::{clauses as errors, windows};
 use crate::hir::ClauseKind;
 use millstream_base::Span;
 use millstream_ir::flow::Schema;
@@ -14,6 +15,10 @@ use millstream_syntax::ast;
 impl QueryChecker<'_> {
     pub(super) fn check_union(&mut self, streams: &[ast::StreamRef], span: Span) {
         let mut others = vec![];
+        if let Some(window) = self.window.as_ref().filter(|w| w.bounds == Bounds::Carried) {
+            self.diagnostics.push(windows::union_of_windows(span, window.span));
+            self.rows.known = false;
+        }
         self.own_time_column(span);
         for stream in streams {
             let (rows, schema) = check_reference(self.around, stream, self.diagnostics);

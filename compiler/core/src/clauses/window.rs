@@ -1,14 +1,22 @@
 //! `window …`: opens a scope in which the rows are those of a window, up to the clause that closes it.
 
+mod ahead;
+mod options;
+
 use super::QueryChecker;
-use crate::errors::{clauses as errors, not_yet};
+use super::rows::RowColumn;
+use crate::errors::{not_yet, types, windows as errors};
 use crate::hir::ClauseKind;
 use crate::scope::{Scope, ScopeColumn};
-use millstream_base::Span;
+use ahead::Ahead;
+pub(super) use ahead::is_bound;
+use millstream_base::{Span, did_you_mean};
 use millstream_ir::expr::{BinaryOp, Expr, ExprKind};
 use millstream_ir::flow::WindowAssigner;
+use millstream_ir::text::pattern::{time_zone, time_zone_names};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
+use millstream_ir::window::CalendarUnit;
 use millstream_syntax::ast;
 
 /// The columns `window.start` and `window.end` while an expression is checked; they are replaced by
@@ -23,70 +31,141 @@ pub(super) struct OpenWindow {
     /// Whether each row gets a result of its own (`sliding`, `running`), so that an aggregating select
     /// sees the row's columns.
     pub per_row: bool,
+    pub bounds: Bounds,
+}
+
+/// Where the clauses of the scope find the start and the end of a row's window.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Bounds {
+    /// They follow from its time.
+    OfTime,
+    /// In the first two columns that the rows carry.
+    Carried,
 }
 
 impl OpenWindow {
+    /// The names of the bounds; where rows carry them, these have the names.
     pub fn add_columns(&self, scope: &mut Scope) {
-        for (name, number) in [("start", WINDOW_START), ("end", WINDOW_END)] {
-            let column = ScopeColumn::new(name, number, Type::TIMESTAMP, self.span);
-            scope.add_column(column.only_qualified("window"));
+        if self.bounds != Bounds::Carried {
+            add_bounds(scope, self.span);
         }
+    }
+}
+
+/// Makes `window.start` and `window.end` known as what they are replaced by later.
+pub(super) fn add_bounds(scope: &mut Scope, span: Span) {
+    for (name, number) in [("start", WINDOW_START), ("end", WINDOW_END)] {
+        let column = ScopeColumn::new(name, number, Type::TIMESTAMP, span);
+        scope.add_column(column.only_qualified("window"));
     }
 }
 
 impl QueryChecker<'_> {
-    pub(super) fn check_window(&mut self, window: &ast::Window, span: Span) {
+    /// `below` are the clauses under it.
+    pub(super) fn check_window(&mut self, window: &ast::Window, span: Span, below: &[&ast::Clause]) {
         if let Some(open) = &self.window {
-            self.diagnostics.push(errors::window_inside_window(window.kind_span, open.span));
+            self.diagnostics.push(crate::errors::clauses::window_inside_window(window.kind_span, open.span));
         }
-        self.check_window_options(window, span);
-        let assigner = self.assigner(window, span);
+        self.check_window_options(window);
+        let assigner = self.assigner(window);
         let per_row = matches!(window.kind, ast::WindowKind::Sliding(_) | ast::WindowKind::Running);
-        self.window = Some(OpenWindow { assigner: assigner.clone(), span, per_row });
+        let ahead = Ahead::of(below, &self.scope());
+        // By its time alone a row's tumbling window is found by arithmetic.
+        let assigns = !matches!(assigner, WindowAssigner::Tumbling { .. })
+            && (ahead.looks_at_bounds || overlaps(&assigner) && !ahead.aggregates);
+        let bounds = if assigns { Bounds::Carried } else { Bounds::OfTime };
+        self.window = Some(OpenWindow { assigner: assigner.clone(), span, per_row, bounds });
+        self.rows.carried.clear();
+        if assigns {
+            for name in ["start", "end"] {
+                self.rows.carried.push(self.rows.columns.len());
+                let column = RowColumn::new(name, Type::TIMESTAMP, span);
+                let qualifier = Some("window".into());
+                self.rows.columns.push(RowColumn { hidden: true, qualified_only: true, qualifier, ..column });
+            }
+        }
         if self.rows.known {
-            self.push(ClauseKind::Window(assigner), span);
+            self.push(ClauseKind::Window { assigner, assigns }, span);
         }
     }
 
-    fn assigner(&mut self, window: &ast::Window, span: Span) -> WindowAssigner {
+    fn assigner(&mut self, window: &ast::Window) -> WindowAssigner {
         use ast::WindowKind::*;
-        let report = |checker: &mut Self, what: &str| {
-            checker.diagnostics.push(not_yet::window_kind(window.kind_span, what));
-        };
-        let mut size = None;
+        let offset = window.offset.as_ref().and_then(|o| self.checker().check_duration(o));
+        let offset = offset.unwrap_or(0);
         match &window.kind {
-            Tumbling(ast::Size::Duration(duration)) => {
-                size = self.checker().check_positive_duration(duration);
+            Tumbling(ast::Size::Calendar(unit)) => return self.calendar(*unit, window, offset),
+            Tumbling(ast::Size::Duration(size)) => {
+                if let Some(size) = self.checker().check_positive_duration(size) {
+                    return WindowAssigner::Tumbling { size, offset: offset.rem_euclid(size) };
+                }
             }
-            Tumbling(other) => {
-                report(self, size_word("window tumbling", other));
-                self.check_size(other);
+            Hopping { size: ast::Size::Duration(size), every: ast::Size::Duration(every) } => {
+                let mut checker = self.checker();
+                let size = checker.check_positive_duration(size);
+                if let (Some(size), Some(every)) = (size, checker.check_positive_duration(every)) {
+                    return WindowAssigner::Hopping { size, every, offset: offset.rem_euclid(every) };
+                }
             }
             Hopping { size, every } => {
-                report(self, "window hopping");
                 self.check_size(size);
                 self.check_size(every);
+                self.diagnostics.push(errors::hopping_size(window.kind_span));
             }
             Cumulative { size, every } => {
-                report(self, "window cumulative");
-                self.checker().check_positive_duration(size);
-                self.checker().check_positive_duration(every);
+                let mut checker = self.checker();
+                let (longest, step) =
+                    (checker.check_positive_duration(size), checker.check_positive_duration(every));
+                if let (Some(size), Some(step)) = (longest, step) {
+                    if step > size {
+                        self.diagnostics.push(errors::cumulative_step(every.span, size));
+                    }
+                    return WindowAssigner::Cumulative { size, every: step, offset: offset.rem_euclid(size) };
+                }
+            }
+            Tumbling(ast::Size::Rows(count)) => {
+                self.diagnostics.push(not_yet::window_kind(window.kind_span, "window tumbling N rows"));
+                self.checker().check_count(count);
             }
             Session { gap } => {
-                report(self, "window session");
+                self.diagnostics.push(not_yet::window_kind(window.kind_span, "window session"));
                 self.checker().check_positive_duration(gap);
             }
             Sliding(size) => {
-                report(self, "window sliding");
+                self.diagnostics.push(not_yet::window_kind(window.kind_span, "window sliding"));
                 self.check_size(size);
             }
-            Running => report(self, "window running"),
+            Running => self.diagnostics.push(not_yet::window_kind(window.kind_span, "window running")),
         }
-        let offset = window.offset.as_ref().and_then(|o| self.checker().check_duration(o)).unwrap_or(0);
-        let _ = span;
-        // Where the size is wrong, which has been reported, any will do.
-        let size = size.unwrap_or(1);
-        WindowAssigner::Tumbling { size, offset: offset.rem_euclid(size) }
+        // Where something is wrong, which has been reported, any will do.
+        WindowAssigner::Tumbling { size: 1, offset: 0 }
+    }
+
+    fn calendar(&mut self, unit: ast::CalendarUnit, window: &ast::Window, offset: i64) -> WindowAssigner {
+        let unit = match unit {
+            ast::CalendarUnit::Hour => CalendarUnit::Hour,
+            ast::CalendarUnit::Day => CalendarUnit::Day,
+            ast::CalendarUnit::Week => CalendarUnit::Week,
+            ast::CalendarUnit::Month => CalendarUnit::Month,
+            ast::CalendarUnit::Quarter => CalendarUnit::Quarter,
+            ast::CalendarUnit::Year => CalendarUnit::Year,
+        };
+        if let Some(written) = &window.offset
+            && offset.unsigned_abs() >= unit.shortest() as u64
+        {
+            self.diagnostics.push(errors::calendar_offset(written.span, unit));
+        }
+        let mut zone = "UTC";
+        if let Some(written) = &window.zone {
+            if time_zone(&written.value).is_some() {
+                zone = &written.value;
+            } else {
+                let known = time_zone_names();
+                let nearest = did_you_mean(&written.value, known.iter().map(String::as_str));
+                self.diagnostics.push(types::unknown_zone(written.span, &written.value, nearest));
+            }
+        }
+        WindowAssigner::Calendar { unit, zone: zone.into(), offset }
     }
 
     fn check_size(&mut self, size: &ast::Size) {
@@ -101,41 +180,10 @@ impl QueryChecker<'_> {
         }
     }
 
-    /// Options that are not carried out yet, or that do not belong to the kind of window.
-    fn check_window_options(&mut self, window: &ast::Window, span: Span) {
-        if let Some(zone) = &window.zone {
-            self.diagnostics.push(not_yet::window_option(zone.span, "in \"Zone\""));
-        }
-        if let Some(max) = &window.max {
-            self.checker().check_positive_duration(max);
-            self.diagnostics.push(not_yet::window_option(max.span, "max"));
-        }
-        if let Some(lateness) = &window.lateness {
-            self.checker().check_positive_duration(lateness);
-            self.diagnostics.push(not_yet::window_option(lateness.span, "lateness"));
-        }
-        if let Some(fill) = &window.fill {
-            self.checker().check_positive_duration(&fill.duration);
-            self.diagnostics.push(not_yet::window_option(fill.span, "fill"));
-        }
-        for key in &window.by {
-            self.expr(key, None);
-        }
-        if let Some(first) = window.by.first() {
-            self.diagnostics.push(not_yet::window_option(first.span, "by"));
-        }
-        if let Some(keep) = &window.keep {
-            self.check_keep(keep);
-            let option = if matches!(keep.kind, ast::KeepKind::Forever) { "forever" } else { "expire" };
-            self.diagnostics.push(not_yet::window_option(keep.span, option));
-        }
-        let _ = span;
-    }
-
-    /// Writes out what `window.start` and `window.end` stand for.
+    /// Writes out what `window.start` and `window.end` stand for in the scope of a window.
     pub(super) fn place_window(&self, expr: &mut Expr) {
         let Some(window) = &self.window else { return };
-        let WindowAssigner::Tumbling { size, offset } = window.assigner;
+        let WindowAssigner::Tumbling { size, offset } = window.assigner else { return };
         expr.rewrite(&mut |part| {
             let ExprKind::Column(number @ (WINDOW_START | WINDOW_END)) = part.kind else { return };
             let span = part.span;
@@ -152,10 +200,7 @@ impl QueryChecker<'_> {
     }
 }
 
-fn size_word(kind: &'static str, size: &ast::Size) -> &'static str {
-    match size {
-        ast::Size::Rows(_) => "window tumbling N rows",
-        ast::Size::Calendar(_) => "window tumbling day",
-        ast::Size::Duration(_) => kind,
-    }
+/// Whether a row can lie in several of the windows, or in none.
+fn overlaps(assigner: &WindowAssigner) -> bool {
+    matches!(assigner, WindowAssigner::Hopping { .. } | WindowAssigner::Cumulative { .. })
 }

@@ -17,7 +17,7 @@ pub fn table(span: Span, name: &str) -> Diagnostic {
 }
 
 pub fn window_kind(span: Span, what: &str) -> Diagnostic {
-    not_yet(E0604, span, what).help("`window tumbling` with a duration is carried out")
+    not_yet(E0604, span, what).help("`tumbling`, `hopping` and `cumulative` with durations are carried out")
 }
 
 pub fn window_option(span: Span, option: &str) -> Diagnostic {

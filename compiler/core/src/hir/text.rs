@@ -86,7 +86,8 @@ impl Program {
                     let others: Vec<_> = others.iter().map(|o| self.rows_text(*o)).collect();
                     format!("union {}", others.join(", "))
                 }
-                ClauseKind::Window(window) => format!("window {window}"),
+                ClauseKind::Window { assigner, assigns: false } => format!("window {assigner}"),
+                ClauseKind::Window { assigner, .. } => format!("window {assigner} per row"),
                 ClauseKind::Time { time, disorder } => {
                     format!("time {} disorder {}", typed(time, schema), format_duration(*disorder))
                 }

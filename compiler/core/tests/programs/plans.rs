@@ -53,8 +53,8 @@ stream spend [card: string, c: string, w: timestamp, n: int, mean: decimal(8), e
   filter country#2 is not null : bool
   window tumbling(5m, offset: 1m)
   let large#5 = amount#1 > 5.00 : bool
-  aggregate tumbling(5m, offset: 1m) key [card#0 : string, country#2 ++ "!" : string, bucket(at#4, 5m, offset: 1m) : timestamp] calls [count() filter (where large#5) : int, avg(amount#1) : decimal(8)]
-  select card = card#0 : string, c = lower_country#1 : string, w = w#2 : timestamp, n = count#3 : int, mean = avg#4 + 1.00000000 : decimal(8), end = window.end#6 : timestamp, hidden time = time#7 : timestamp
+  aggregate tumbling(5m, offset: 1m) key [card#0 : string, country#2 ++ "!" : string] calls [count() filter (where large#5) : int, avg(amount#1) : decimal(8)]
+  select card = card#0 : string, c = lower_country#1 : string, w = window.start#4 : timestamp, n = count#2 : int, mean = avg#3 + 1.00000000 : decimal(8), end = window.end#5 : timestamp, hidden time = time#6 : timestamp
   filter n#3 >= 3 : bool
 sink spend
   from spend

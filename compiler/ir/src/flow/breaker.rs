@@ -1,8 +1,8 @@
 //! Pipeline breakers: operators that keep rows or groups from one batch to the next. What the optimizer,
 //! the verifier and the printers have to know of each kind stands here, once.
 
-use super::WindowAggregate;
 use super::verify::fits;
+use super::{WindowAggregate, WindowAssigner};
 use crate::aggregate::AggregateCall;
 use crate::types::{Type, TypeKind};
 
@@ -10,6 +10,9 @@ use crate::types::{Type, TypeKind};
 #[derive(Clone, PartialEq, Debug)]
 pub enum Breaker {
     WindowAggregate(WindowAggregate),
+    /// Each row once for each window that holds it, by the windows' ends; `window.start` and `window.end`
+    /// become its last columns.
+    AssignWindows(WindowAssigner),
 }
 
 impl Breaker {
@@ -17,6 +20,7 @@ impl Breaker {
     pub fn passes_rows(&self) -> bool {
         match self {
             Breaker::WindowAggregate(_) => false,
+            Breaker::AssignWindows(_) => true,
         }
     }
 
@@ -24,12 +28,14 @@ impl Breaker {
     pub fn keys(&self) -> &[usize] {
         match self {
             Breaker::WindowAggregate(spec) => &spec.keys,
+            Breaker::AssignWindows(_) => &[],
         }
     }
 
     pub fn aggregates(&self) -> &[AggregateCall] {
         match self {
             Breaker::WindowAggregate(spec) => &spec.aggregates,
+            Breaker::AssignWindows(_) => &[],
         }
     }
 
@@ -40,7 +46,14 @@ impl Breaker {
 
     pub fn columns_mut(&mut self) -> Vec<&mut usize> {
         match self {
-            Breaker::WindowAggregate(spec) => of_groups(&mut spec.keys, &mut spec.aggregates),
+            Breaker::WindowAggregate(spec) => {
+                let mut columns = of_groups(&mut spec.keys, &mut spec.aggregates);
+                if let WindowAssigner::Assigned { start, end } = &mut spec.window {
+                    columns.extend([start, end]);
+                }
+                columns
+            }
+            Breaker::AssignWindows(_) => vec![],
         }
     }
 
@@ -56,6 +69,7 @@ impl Breaker {
                 let window = ("window", spec.window.to_string());
                 ("window_agg", [vec![window], describe_groups(&spec.keys, &spec.aggregates, column)].concat())
             }
+            Breaker::AssignWindows(window) => ("assign_windows", vec![("window", window.to_string())]),
         }
     }
 
@@ -63,9 +77,15 @@ impl Breaker {
     pub(super) fn types(&self, input: &[Type]) -> Result<Vec<Type>, String> {
         match self {
             Breaker::WindowAggregate(spec) => {
+                if let WindowAssigner::Assigned { start, end } = spec.window
+                    && ![start, end].iter().all(|c| input.get(*c) == Some(&Type::TIMESTAMP))
+                {
+                    return Err(format!("its windows #{start} and #{end} are no timestamps"));
+                }
                 let times = [Type::TIMESTAMP, Type::TIMESTAMP, Type::TIMESTAMP];
                 Ok([types_of_groups(&spec.keys, &spec.aggregates, input)?, times.to_vec()].concat())
             }
+            Breaker::AssignWindows(_) => Ok([input, &[Type::TIMESTAMP, Type::TIMESTAMP]].concat()),
         }
     }
 }

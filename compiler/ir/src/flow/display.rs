@@ -129,6 +129,10 @@ fn disorder_text(micros: i64) -> String {
     if micros == 0 { String::new() } else { format!("-{}", format_duration(micros)) }
 }
 
+fn offset_text(offset: i64) -> String {
+    if offset == 0 { String::new() } else { format!(", offset: {}", format_duration(offset)) }
+}
+
 impl Display for Schema {
     /// `[user: string, n: int]`; hidden columns in parentheses.
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
@@ -141,12 +145,20 @@ impl Display for WindowAssigner {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
         match self {
             WindowAssigner::Tumbling { size, offset } => {
-                write!(f, "tumbling({}", format_duration(*size))?;
-                if *offset != 0 {
-                    write!(f, ", offset: {}", format_duration(*offset))?;
-                }
-                f.write_str(")")
+                write!(f, "tumbling({}{})", format_duration(*size), offset_text(*offset))
             }
+            WindowAssigner::Hopping { size, every, offset } => {
+                let (size, every) = (format_duration(*size), format_duration(*every));
+                write!(f, "hopping({size}, every: {every}{})", offset_text(*offset))
+            }
+            WindowAssigner::Cumulative { size, every, offset } => {
+                let (size, every) = (format_duration(*size), format_duration(*every));
+                write!(f, "cumulative({size}, every: {every}{})", offset_text(*offset))
+            }
+            WindowAssigner::Calendar { unit, zone, offset } => {
+                write!(f, "tumbling({}, in: {zone}{})", unit.name(), offset_text(*offset))
+            }
+            WindowAssigner::Assigned { start, end } => write!(f, "assigned(#{start}, #{end})"),
         }
     }
 }

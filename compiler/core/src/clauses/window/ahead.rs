@@ -1,0 +1,92 @@
+//! What the clauses of a window's scope ask of it: the one place where a clause looks down.
+//!
+//! Rows are added to the windows that hold them as they come; only where a clause looks at the bounds of
+//! a row's window, or the rows themselves leave, must there be a row per window.
+
+use crate::check::{calls_aggregate, direct_parts};
+use crate::scope::Scope;
+use millstream_syntax::ast;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Ahead {
+    /// Whether an aggregating select closes the scope.
+    pub aggregates: bool,
+    /// Whether `window.start` or `window.end` of a row is looked at.
+    pub looks_at_bounds: bool,
+}
+
+impl Ahead {
+    /// Of the clauses below a `window`, in whose place this scope holds.
+    pub fn of(below: &[&ast::Clause], scope: &Scope) -> Ahead {
+        let mut ahead = Ahead { aggregates: false, looks_at_bounds: false };
+        let mut is_grouped = false;
+        for clause in below {
+            use ast::ClauseKind::*;
+            ahead.looks_at_bounds |= match &clause.kind {
+                Where(condition) => mentions_bounds(condition),
+                Let(bindings) => any(bindings.iter().map(|b| &b.value)),
+                Unnest { list, .. } => mentions_bounds(list),
+                GroupBy(group) => {
+                    is_grouped = true;
+                    let until = match &group.bound {
+                        Some(ast::GroupBound::Until(until)) => Some(until),
+                        _ => None,
+                    };
+                    // A key that is a bound is the same for all rows of a window.
+                    let keys = group.keys.iter().map(|k| &k.value).filter(|key| !is_bound(key));
+                    any(keys.chain(until))
+                }
+                Select(items) if is_grouped || values(items).any(|v| calls_aggregate(v, scope)) => {
+                    ahead.aggregates = true;
+                    ahead.looks_at_bounds |= values(items).any(looks_at_bounds_inside);
+                    return ahead;
+                }
+                Select(items) => any(values(items)),
+                Top(_) | OrderBy(_) => true,
+                Dedupe(dedupe) => any(dedupe.by.iter()),
+                Changes { of, by, .. } => any(of.iter().chain(by)),
+                Throttle { by, .. } => any(by.iter()),
+                Join(_) | Window(_) | Union(_) | Time { .. } | Emit(_) | OnError(_) | Error { .. } => false,
+            };
+            if matches!(clause.kind, Top(_) | OrderBy(_) | Window(_)) {
+                break;
+            }
+        }
+        ahead
+    }
+}
+
+/// Whether one of them mentions a bound.
+fn any<'a>(mut exprs: impl Iterator<Item = &'a ast::Expr>) -> bool {
+    exprs.any(mentions_bounds)
+}
+
+fn values(items: &[ast::SelectItem]) -> impl Iterator<Item = &ast::Expr> {
+    items.iter().flat_map(|item| match &item.kind {
+        ast::SelectItemKind::Column { value, .. } => vec![value],
+        ast::SelectItemKind::Star(star) => star.replace.iter().map(|r| &r.value).collect(),
+    })
+}
+
+/// `window.start` or `window.end`
+pub(in crate::clauses) fn is_bound(expr: &ast::Expr) -> bool {
+    let ast::ExprKind::Field { of, name } = &expr.kind else { return false };
+    matches!(&of.kind, ast::ExprKind::Name(of) if of.text == "window")
+        && matches!(&*name.text, "start" | "end")
+}
+
+fn mentions_bounds(expr: &ast::Expr) -> bool {
+    let filter = match &expr.kind {
+        ast::ExprKind::Call(call) => call.filter.as_deref(),
+        _ => None,
+    };
+    is_bound(expr) || direct_parts(expr).into_iter().chain(filter).any(mentions_bounds)
+}
+
+/// Whether an aggregate's argument or filter mentions them; outside of aggregates they are the window's.
+fn looks_at_bounds_inside(expr: &ast::Expr) -> bool {
+    match &expr.kind {
+        ast::ExprKind::Call(_) => mentions_bounds(expr),
+        _ => direct_parts(expr).into_iter().any(looks_at_bounds_inside),
+    }
+}

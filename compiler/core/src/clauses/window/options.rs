@@ -1,0 +1,90 @@
+//! The options of a window: which belong to which kind, and what is not carried out yet.
+
+use crate::clauses::QueryChecker;
+use crate::errors::{not_yet, windows as errors};
+use millstream_base::Span;
+use millstream_syntax::ast;
+
+impl QueryChecker<'_> {
+    /// Reports options that do not belong to the kind of window, or that are not carried out yet.
+    pub(super) fn check_window_options(&mut self, window: &ast::Window) {
+        use ast::WindowKind::*;
+        let is_duration = |size: &ast::Size| matches!(size, ast::Size::Duration(_));
+        let is_calendar = matches!(window.kind, Tumbling(ast::Size::Calendar(_)));
+        let is_of_time = match &window.kind {
+            Tumbling(size) => is_calendar || is_duration(size),
+            Hopping { .. } | Cumulative { .. } => true,
+            Session { .. } | Sliding(_) | Running => false,
+        };
+        let is_kept_by_key =
+            matches!(window.kind, Session { .. } | Tumbling(ast::Size::Rows(_)) | Sliding(_) | Running);
+        let mut all_belong = true;
+        let mut foreign = |span: Option<Span>, option: &str, belongs: bool, owners: &str| {
+            if let Some(span) = span.filter(|_| !belongs) {
+                self.diagnostics.push(errors::foreign_option(span, option, window.kind_span, owners));
+                all_belong = false;
+            }
+        };
+        let offset = window.offset.as_ref().map(|o| o.span);
+        foreign(offset, "offset", is_of_time, "windows of time: `tumbling`, `hopping`, `cumulative`");
+        let zone = window.zone.as_ref().map(|z| z.span);
+        foreign(
+            zone,
+            "in",
+            is_calendar,
+            "windows of the calendar, as `window tumbling day in \"Europe/Paris\"`",
+        );
+        let max = window.max.as_ref().map(|m| m.span);
+        foreign(max, "max", matches!(window.kind, Session { .. }), "`window session`");
+        let lateness = window.lateness.as_ref().map(|l| l.span);
+        foreign(lateness, "lateness", is_of_time, "windows of time: `tumbling`, `hopping`, `cumulative`");
+        let fill = window.fill.as_ref().map(|f| f.span);
+        foreign(fill, "fill", is_of_time, "windows of time: `tumbling`, `hopping`, `cumulative`");
+        let by = window.by.first().map(|b| b.span);
+        let owners =
+            "windows that each key has of its own: `session`, `tumbling N rows`, `sliding`, `running`";
+        foreign(by, "by", is_kept_by_key, owners);
+        let keep = window.keep.as_ref().map(|k| k.span);
+        let counts_rows =
+            matches!(window.kind, Tumbling(ast::Size::Rows(_)) | Sliding(ast::Size::Rows(_)) | Running);
+        let option = match window.keep.as_ref().map(|k| &k.kind) {
+            Some(ast::KeepKind::Expire(_)) => "expire",
+            _ => "forever",
+        };
+        foreign(
+            keep,
+            option,
+            counts_rows,
+            "windows without an end in time: `running`, and those that count rows",
+        );
+        if all_belong {
+            self.check_option_values(window);
+        }
+    }
+
+    fn check_option_values(&mut self, window: &ast::Window) {
+        if let Some(max) = &window.max {
+            self.checker().check_positive_duration(max);
+            self.diagnostics.push(not_yet::window_option(max.span, "max"));
+        }
+        if let Some(lateness) = &window.lateness {
+            self.checker().check_positive_duration(lateness);
+            self.diagnostics.push(not_yet::window_option(lateness.span, "lateness"));
+        }
+        if let Some(fill) = &window.fill {
+            self.checker().check_positive_duration(&fill.duration);
+            self.diagnostics.push(not_yet::window_option(fill.span, "fill"));
+        }
+        for key in &window.by {
+            self.expr(key, None);
+        }
+        if let Some(first) = window.by.first() {
+            self.diagnostics.push(not_yet::window_option(first.span, "by"));
+        }
+        if let Some(keep) = &window.keep {
+            self.check_keep(keep);
+            let option = if matches!(keep.kind, ast::KeepKind::Forever) { "forever" } else { "expire" };
+            self.diagnostics.push(not_yet::window_option(keep.span, option));
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! E0430 and on: kinds of windows, their sizes and options.
+
+use millstream_base::codes::*;
+use millstream_base::{Diagnostic, Span};
+use millstream_ir::text::format_duration;
+use millstream_ir::window::CalendarUnit;
+
+pub fn foreign_option(span: Span, option: &str, kind: Span, owners: &str) -> Diagnostic {
+    Diagnostic::new(E0430, span, format!("this kind of window takes no `{option}`"))
+        .label("does not belong here")
+        .also(kind, "to this window")
+        .note(format!("`{option}` is an option of {owners}"))
+}
+
+pub fn hopping_size(span: Span) -> Diagnostic {
+    Diagnostic::new(E0431, span, "the size and step of a hopping window are durations")
+        .label("not two durations")
+        .help("as in `window hopping 1h every 1m`")
+}
+
+pub fn cumulative_step(span: Span, size: i64) -> Diagnostic {
+    let size = format_duration(size);
+    Diagnostic::new(E0431, span, "the step of a cumulative window is longer than the window")
+        .label(format!("more than {size}"))
+        .help("a cumulative window grows step by step up to its size")
+}
+
+pub fn calendar_offset(span: Span, unit: CalendarUnit) -> Diagnostic {
+    let unit = unit.name();
+    Diagnostic::new(E0431, span, format!("the offset is longer than the shortest {unit}"))
+        .label(format!("not within a {unit}"))
+        .help(format!("an offset says how much later than the {unit} each window starts"))
+}
+
+/// `union` where rows know their windows.
+pub fn union_of_windows(span: Span, window: Span) -> Diagnostic {
+    Diagnostic::new(E0432, span, "rows of other streams cannot join the rows of these windows")
+        .label("not in a window yet")
+        .also(window, "the window")
+        .help("put `union` above the window")
+}

@@ -1,0 +1,75 @@
+//! What windows keep, and for how long, in plain words.
+
+use crate::hir::{Aggregate, ClauseKind, Query};
+use millstream_ir::flow::{WindowAggregate, WindowAssigner};
+use millstream_ir::text::format_duration;
+
+/// The aggregating selects of a query, each with the windows that it closes.
+pub fn aggregates(query: &Query) -> impl Iterator<Item = (&Aggregate, &WindowAssigner)> {
+    let mut open = None;
+    query.clauses.iter().filter_map(move |clause| match &clause.kind {
+        ClauseKind::Window { assigner, .. } => {
+            open = Some(assigner);
+            None
+        }
+        ClauseKind::Aggregate(aggregate) => Some((aggregate, open.take().unwrap_or(&aggregate.window))),
+        _ => None,
+    })
+}
+
+/// How long a window can be, in microseconds.
+pub fn longest(assigner: &WindowAssigner) -> i64 {
+    match assigner {
+        WindowAssigner::Tumbling { size, .. }
+        | WindowAssigner::Hopping { size, .. }
+        | WindowAssigner::Cumulative { size, .. } => *size,
+        WindowAssigner::Calendar { unit, .. } => unit.longest(),
+        WindowAssigner::Assigned { .. } => 0,
+    }
+}
+
+/// What an aggregation keeps; `keys` are its keys with `and` behind them.
+pub fn state_text(
+    aggregate: &Aggregate,
+    assigner: &WindowAssigner,
+    slot: usize,
+    keys: &str,
+    beside: &str,
+    watermark: &str,
+) -> String {
+    let until = format!("until {watermark} passes its end");
+    let size = match assigner {
+        WindowAssigner::Calendar { unit, .. } => format!("a {}", unit.name()),
+        other => format!("a window of {}", format_duration(longest(other))),
+    };
+    match assigner {
+        _ if matches!(aggregate.window, WindowAssigner::Assigned { .. }) => {
+            format!("one slot of {slot} bytes per {keys}open window{beside}; {size} stays open {until}")
+        }
+        WindowAssigner::Hopping { size: length, every, .. } if every < length => {
+            // A window that is not a multiple of its step ends between two starts.
+            let n_slices = match length % every {
+                0 => length / every,
+                _ => length / every * 2 + 1,
+            };
+            format!(
+                "one slot of {slot} bytes per {keys}slice of time with rows of it{beside}, {n_slices} slices to a window, and as many as three sums of slices; {size} stays open {until}"
+            )
+        }
+        WindowAssigner::Cumulative { every, .. } => format!(
+            "one slot of {slot} bytes per {keys}open {} of a window, and one sum of all before{beside}; {size} stays open {until}",
+            format_duration(*every)
+        ),
+        _ => format!("one slot of {slot} bytes per {keys}open window{beside}; {size} stays open {until}"),
+    }
+}
+
+pub fn how_it_runs(name: &str, aggregate: &WindowAggregate) -> String {
+    let state = if aggregate.keys.is_empty() { "one group" } else { "a hash table" };
+    let part = match aggregate.window {
+        WindowAssigner::Hopping { size, every, .. } if every < size => "slice of time",
+        WindowAssigner::Cumulative { .. } => "slice of time",
+        _ => "open window",
+    };
+    format!("aggregates of {name} in {}, {state} per {part}", aggregate.window)
+}
