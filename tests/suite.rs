@@ -5,6 +5,7 @@
 //! - ` ```stream ` the program;
 //! - ` ```input FILE ` a file beside it;
 //! - ` ```output NAME ` the rows of stream NAME as JSON lines, in order;
+//! - ` ```changes NAME ` and ` ```debezium NAME ` those of an updating stream;
 //! - ` ```error ` what `check` says, one finding a line, without the file's name;
 //! - ` ```stream ` may hold `test` items as well, which must pass;
 //! - ` ```args ` further arguments of `run`.
@@ -59,6 +60,10 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 struct Document {
     sections: Vec<Section>,
 }
+
+/// How a block that shows a stream's rows begins, and the options of the format in which they are written.
+const FORMS: [(&str, &str); 3] =
+    [("output ", ""), ("changes ", "(changes: retract)"), ("debezium ", "(changes: debezium)")];
 
 /// The lines from one heading to the next: prose and blocks in turn.
 struct Section {
@@ -120,13 +125,20 @@ impl Section {
         let Some(program) = self.block("stream").map(str::to_string) else { return Ok(()) };
         let arguments = self.block("args").map_or(String::new(), |a| format!(" {}", a.trim()));
         let folder = Folder::new();
-        let outputs: Vec<String> = self.named("output ").map(|(name, _)| name.to_string()).collect();
+        let outputs: Vec<(String, String)> = FORMS
+            .iter()
+            .flat_map(|(form, _)| self.named(form).map(|(name, _)| (form.to_string(), name.to_string())))
+            .collect();
         for (name, body) in self.named("input ") {
             folder.write(name, body);
         }
-        let sinks: String = outputs
+        let sinks: String = FORMS
             .iter()
-            .map(|n| format!("\nsink `suite {n}` from {n} to file(\"{}\") format json", output_file(n)))
+            .flat_map(|(form, options)| self.named(form).map(move |(name, _)| (form, name, options)))
+            .map(|(form, n, options)| {
+                let file = output_file(form, n);
+                format!("\nsink `suite {form}{n}` from {n} to file(\"{file}\") format json{options}")
+            })
             .collect();
         folder.write("p.stream", format!("{program}{sinks}\n"));
         let mut differences = String::new();
@@ -148,10 +160,10 @@ impl Section {
             if ran.code != 0 {
                 return Err(format!("{engine}: exit code {}\n{}", ran.code, ran.stderr));
             }
-            for name in &outputs {
-                let rows = folder.read(&output_file(name));
+            for (form, name) in &outputs {
+                let rows = folder.read(&output_file(form, name));
                 let mut difference = String::new();
-                self.compare(&format!("output {name}"), &rows, &mut difference);
+                self.compare(&format!("{form}{name}"), &rows, &mut difference);
                 if !difference.is_empty() {
                     let _ = write!(differences, "on {engine}, {difference}");
                 }
@@ -181,8 +193,8 @@ impl Section {
 }
 
 /// The file that a stream's rows are written to; `late(x)` has characters that files should not have.
-fn output_file(stream: &str) -> String {
+fn output_file(form: &str, stream: &str) -> String {
     let name: String =
         stream.chars().map(|c| if c.is_alphanumeric() || c == '_' { c } else { '-' }).collect();
-    format!("{name}.rows")
+    format!("{name}.{}", form.trim_end())
 }

@@ -1,6 +1,7 @@
 //! Formats: bytes to columns and rows to bytes. One file per format; [`decoder`] and [`encoder`]
 //! find them by name.
 
+mod changes;
 mod columns;
 pub mod csv;
 pub mod csv_encode;
@@ -17,6 +18,7 @@ use millstream_base::Span;
 use millstream_ir::batch::Batch;
 use millstream_ir::column::{Column, Heap};
 use millstream_ir::flow::{ConnectorSpec, FormatSpec, Schema, SinkSpec, SourceSpec};
+use millstream_ir::value::Value;
 use std::ops::Range;
 
 /// Turns the bytes of one partition into rows. Keeps what it learns about the input (a CSV header,
@@ -164,9 +166,20 @@ pub fn encoder(
         return Ok(Box::new(table::TableEncoder::new(schema, width)));
     }
     match format_name(&spec.format) {
-        "json" => Ok(Box::new(json_encode::JsonEncoder::new(schema))),
+        "json" => Ok(json_encoder(schema, &spec.format)),
         "csv" | "tsv" => Ok(Box::new(csv_encode::CsvEncoder::new(schema, &csv_options(&spec.format)?))),
         _ => Err(unknown(&spec.format)),
+    }
+}
+
+/// Rows that can be withdrawn are written with their changes; where nothing says how, as `retract` does.
+fn json_encoder(schema: &Schema, format: &Option<FormatSpec>) -> Box<dyn Encoder> {
+    let changes = format.as_ref().and_then(|format| format.options.get("changes"));
+    let debezium = matches!(changes, Some(Value::String(form)) if &**form == "debezium");
+    match (changes::Changes::new(schema), schema.sign) {
+        (Some(changes), _) if debezium => Box::new(json_encode::DebeziumEncoder::new(schema, changes)),
+        (_, Some(sign)) => Box::new(json_encode::RetractEncoder::new(schema, sign)),
+        _ => Box::new(json_encode::JsonEncoder::new(schema)),
     }
 }
 

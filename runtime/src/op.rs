@@ -2,15 +2,19 @@
 
 pub mod assign_time;
 pub mod assign_windows;
+mod changes;
 pub mod errors;
+mod expiry;
 mod interleave;
 pub mod late;
 pub mod match_pattern;
 pub mod order;
 mod reorder;
+pub mod running_aggregate;
 pub mod segment;
 #[cfg(test)]
 mod testing;
+pub mod top;
 pub mod union;
 pub mod unnest;
 pub mod window_aggregate;
@@ -27,7 +31,7 @@ pub fn build(flow: &Flow, id: NodeId, compiled: &dyn Compiled) -> Option<Box<dyn
     Some(match &node.kind {
         NodeKind::Source(_) | NodeKind::Sink(_) => return None,
         NodeKind::Segment(segment) => {
-            Box::new(segment::SegmentOperator::new(segment.clone(), input(0).time, compiled.segment(id)))
+            Box::new(segment::SegmentOperator::new(segment.clone(), input(0), compiled.segment(id)))
         }
         NodeKind::Breaker(breaker) => match &**breaker {
             Breaker::WindowAggregate(spec) => Box::new(window_aggregate::WindowAggregateOperator::new(
@@ -41,6 +45,10 @@ pub fn build(flow: &Flow, id: NodeId, compiled: &dyn Compiled) -> Option<Box<dyn
                 let windows = millstream_ir::window::TimeWindows::new(window)?;
                 Box::new(assign_windows::AssignWindows::new(windows, input(0).time))
             }
+            Breaker::RunningAggregate(spec) => {
+                Box::new(running_aggregate::RunningAggregateOperator::new(node, spec, input(0)))
+            }
+            Breaker::Top(spec) => Box::new(top::TopOperator::new(spec, input(0))),
         },
         NodeKind::Union => {
             Box::new(union::Union::new(node.schema.types(), union::reads_together(flow, node)))

@@ -186,6 +186,10 @@ codes! {
     E0407 "misplaced-emit";
     E0408 "second-on-error";
     E0409 "negative-duration";
+    E0410 "unbounded-group";
+    E0411 "keep-in-window";
+    E0412 "needs-append-only";
+    E0414 "changes-in-plain-format";
     E0430 "foreign-window-option";
     E0431 "bad-window-size";
     E0432 "union-of-windows";
@@ -208,7 +212,6 @@ codes! {
     E0606 "emit-not-yet";
     E0607 "row-history-not-yet";
     E0608 "ordering-not-yet";
-    E0609 "running-aggregate-not-yet";
     E0610 "updating-source-not-yet";
     E0611 "group-until-not-yet";
     E0612 "retry-not-yet";

@@ -11,11 +11,12 @@ mod pattern;
 mod rows;
 mod select;
 mod time;
+mod top;
 mod union;
 mod unnest;
 mod window;
 
-pub(crate) use head::{Known, check_reference};
+pub(crate) use head::{Known, check_reference, updating_because};
 pub(crate) use rows::Rows;
 
 use crate::check::{Aggregates, Checker};

@@ -101,14 +101,11 @@ impl<'e> Options<'e> {
         diagnostics: &mut Diagnostics,
     ) -> Option<FormatSpec> {
         let mut options = self.check(around, format, "format", &self.formats, role, diagnostics)?;
-        // Rows with changes are not carried out; without, the option says nothing.
-        if let Some(Value::String(changes)) = options.remove("changes")
-            && &*changes != "none"
-        {
-            diagnostics.push(match role {
-                Role::Source => not_yet::updating_source(format.span, &format!("changes: {changes}")),
-                Role::Sink => errors::updating_format(format.span, &format!("changes: {changes}")),
-            });
+        if options.get("changes") == Some(&Value::string("none")) {
+            options.remove("changes");
+        }
+        if let (Role::Source, Some(Value::String(changes))) = (role, options.get("changes")) {
+            diagnostics.push(not_yet::updating_source(format.span, &format!("changes: {changes}")));
         }
         Some(FormatSpec { name: format.name.text.as_str().into(), options, span: format.span })
     }

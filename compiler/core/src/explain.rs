@@ -4,9 +4,9 @@
 mod pattern;
 mod window;
 
-use crate::hir::{Aggregate, ClauseKind, Head, Input, InputId, Program, Query, Source, Stream};
+use crate::hir::{Aggregate, ClauseKind, Grouping, Head, Input, InputId, Program, Query, Source, Stream};
 use millstream_ir::aggregate::{AggregateCall, SlotLayout};
-use millstream_ir::flow::{Breaker, Flow, Node, NodeId, NodeKind, OnError, Schema};
+use millstream_ir::flow::{AmongEquals, Breaker, Flow, Keep, Node, NodeId, NodeKind, OnError, Schema};
 use millstream_ir::text::format_duration;
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
@@ -82,7 +82,18 @@ fn explain_stream(stream: &Stream, facts: &Facts) -> String {
         let _ = writeln!(text, "  {words}");
     };
     line(format!("columns: {}", columns_text(&stream.rows)));
-    line("append-only: each row is final".to_string());
+    line(match (&stream.rows.sign, &stream.rows.key) {
+        (None, _) => "append-only: each row is final".to_string(),
+        (Some(_), Some(key)) if key.is_empty() => {
+            "updating: one row, which is replaced when it changes".to_string()
+        }
+        (Some(_), Some(key)) => {
+            let name = |k: &usize| stream.rows.columns.get(*k).map_or("?", |c| &c.name).to_string();
+            let names: Vec<String> = key.iter().map(name).collect();
+            format!("updating: one row per {}, which is replaced when it changes", names.join(", "))
+        }
+        (Some(_), None) => "updating: rows are added and withdrawn; they have no key".to_string(),
+    });
     let state = state_of(&stream.query, &facts.sources);
     match &state[..] {
         [] => line("keeps no state".to_string()),
@@ -101,17 +112,34 @@ fn state_of(query: &Query, sources: &BTreeSet<Arc<str>>) -> Vec<String> {
         sources => format!("the watermark of {}", sources.join(" and ")),
     };
     let of_aggregates = window::aggregates(query).map(|(aggregate, assigner)| {
-        let per_key = match &key_names(aggregate)[..] {
-            [] => String::new(),
-            names => format!("{} and ", names.join(", ")),
-        };
         let beside = match aggregate.calls.iter().any(keeps_values) {
             true => ", and beside it what `first`, `last`, `min`, `max`, `collect` and `distinct` keep",
             false => "",
         };
-        window::state_text(aggregate, assigner, slot_bytes(aggregate), &per_key, beside, &watermark)
+        let names = key_names(aggregate).join(", ");
+        match (&aggregate.grouping, assigner) {
+            (Grouping::Running(keep), _) => running_state(aggregate, *keep, beside),
+            (Grouping::Window(own), open) => {
+                let per_key = if names.is_empty() { names } else { names + " and " };
+                let (slot, assigner) = (slot_bytes(aggregate), open.unwrap_or(own));
+                window::state_text(aggregate, assigner, slot, &per_key, beside, &watermark)
+            }
+        }
     });
     pattern::state_of(query, &watermark).into_iter().chain(of_aggregates).collect()
+}
+
+/// What an aggregate of all rows so far keeps.
+fn running_state(aggregate: &Aggregate, keep: Keep, beside: &str) -> String {
+    let per_key = match &key_names(aggregate)[..] {
+        [] => return format!("one slot of {} bytes{beside}, for ever", slot_bytes(aggregate)),
+        names => names.join(", "),
+    };
+    let until = match keep {
+        Keep::Expire(duration) => format!("until {} after its last event", format_duration(duration)),
+        Keep::Forever => "for ever".to_string(),
+    };
+    format!("one slot of {} bytes per {per_key}{beside}, {until}", slot_bytes(aggregate))
 }
 
 fn key_names(aggregate: &Aggregate) -> Vec<String> {
@@ -183,7 +211,7 @@ fn facts_of(program: &Program, query: &Query, known: &BTreeMap<InputId, Facts>) 
         facts.patterns = facts.patterns.saturating_add(pattern.within);
         facts.has_pattern = true;
     }
-    for (_, assigner) in window::aggregates(query) {
+    for assigner in window::aggregates(query).filter_map(|(_, assigner)| assigner) {
         facts.windows = facts.windows.saturating_add(window::longest(assigner));
     }
     for clause in &query.clauses {
@@ -286,6 +314,14 @@ fn breaker_text(name: &str, breaker: &Breaker) -> String {
     match breaker {
         Breaker::WindowAggregate(aggregate) => window::how_it_runs(name, aggregate),
         Breaker::AssignWindows(window) => format!("gives each row of {name} once per window of {window}"),
+        Breaker::Top(top) => match top.among_equals {
+            AmongEquals::Earliest => format!("the best {} rows of {name} so far", top.limit),
+            AmongEquals::Latest => format!("the latest row of each key of {name}"),
+        },
+        Breaker::RunningAggregate(aggregate) => {
+            let state = if aggregate.keys.is_empty() { "one group" } else { "a hash table" };
+            format!("aggregates of all rows of {name} so far, {state}")
+        }
     }
 }
 

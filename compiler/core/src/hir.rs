@@ -7,7 +7,8 @@ use millstream_base::{FileId, Span};
 use millstream_ir::aggregate::AggregateFunction;
 use millstream_ir::expr::Expr;
 use millstream_ir::flow::{
-    ConnectorSpec, FieldSpec, FormatSpec, MatchStep, OnError, Schema, SinkSpec, TimeSpec, WindowAssigner,
+    AmongEquals, ConnectorSpec, FieldSpec, FormatSpec, Keep, MatchStep, OnError, Schema, SinkSpec, TimeSpec,
+    WindowAssigner,
 };
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
@@ -153,21 +154,42 @@ pub enum ClauseKind {
         disorder: i64,
     },
     Aggregate(Aggregate),
+    Top(Top),
+}
+
+/// `top N by …` without a window, and `dedupe by … keep last`, which is the latest one per key.
+#[derive(Clone, Debug)]
+pub struct Top {
+    pub limit: usize,
+    /// With whether it is descending.
+    pub by: Vec<(Expr, bool)>,
+    pub among_equals: AmongEquals,
+    pub per: Vec<Expr>,
+    pub keep: Keep,
 }
 
 /// `group by` and its aggregating select.
 #[derive(Clone, Debug)]
 pub struct Aggregate {
-    pub window: WindowAssigner,
+    pub grouping: Grouping,
     /// Those of `group by`, then what windows are kept by but groups are not, which is hidden.
     pub keys: Vec<Expr>,
     pub calls: Vec<AggregateCall>,
-    /// One per column of the clause's schema. They number the keys, then the calls, then
-    /// `window.start`, `window.end` and the time of the result.
+    /// One per column of the clause's schema. They number the columns of `grouped`: the keys, then the
+    /// calls, then of a window `window.start` and `window.end`, then the time of the result, then of an
+    /// updating one the sign.
     pub select: Vec<Expr>,
     /// The columns of which `select` speaks.
     pub grouped: Schema,
     pub group_span: Span,
+}
+
+/// Which rows come together, beside those of one key.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Grouping {
+    Window(WindowAssigner),
+    /// All rows so far.
+    Running(Keep),
 }
 
 #[derive(Clone, Debug)]

@@ -1,12 +1,15 @@
 //! From the typed tree to the logical plan: clauses become operators, streams that several read one node.
 
-use crate::hir::{self, ClauseKind, Head, Input, InputId, Rows, Side};
+use crate::hir::{self, ClauseKind, Grouping, Head, Input, InputId, Rows, Side};
 use crate::plan::{Node, Operator, Plan, PlanId};
 use millstream_base::Span;
 use millstream_ir::aggregate::AggregateCall;
 use millstream_ir::expr::{Expr, ExprKind};
-use millstream_ir::flow::{Breaker, Column, MatchInput, MatchSpec, OnError, Schema, WindowAggregate};
+use millstream_ir::flow::{
+    Breaker, Column, MatchInput, MatchSpec, OnError, RunningAggregate, Schema, SortKey, Top, WindowAggregate,
+};
 use millstream_ir::types::Type;
+use millstream_ir::value::Value;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -230,6 +233,7 @@ impl Lowering<'_> {
                 let with_time = self.add(owner, span, vec![input], with_old_time, operator);
                 self.add(owner, span, vec![with_time], schema, assign)
             }
+            ClauseKind::Top(top) => self.top(owner, input, top, clause),
             ClauseKind::Aggregate(aggregate) => self.aggregate(owner, input, aggregate, clause),
         })
     }
@@ -253,6 +257,47 @@ impl Lowering<'_> {
         self.add(owner, clause.span, vec![unnest], clause.schema.clone(), Operator::Project(kept))
     }
 
+    /// What it ranks and parts by as columns, then the best rows, then without what was added.
+    fn top(&mut self, owner: &Owner, input: PlanId, top: &hir::Top, clause: &hir::Clause) -> PlanId {
+        let before = self.plan.node(input).schema.clone();
+        let mut input = input;
+        let mut column = |expr: &Expr, name: &str| {
+            let (with_column, number) = self.column_of(owner, clause.span, input, expr, name);
+            input = with_column;
+            number
+        };
+        let per = top.per.iter().map(|key| column(key, "per")).collect();
+        let by = top
+            .by
+            .iter()
+            .map(|(value, descending)| SortKey { column: column(value, "rank"), descending: *descending });
+        let by = by.collect();
+        let spec = Top {
+            per,
+            by,
+            among_equals: top.among_equals,
+            limit: top.limit,
+            keep: top.keep,
+            sign: before.sign,
+        };
+        let mut schema = self.plan.node(input).schema.clone();
+        let n_columns = schema.columns.len();
+        if before.sign.is_none() {
+            let hidden = |name: &str, ty| Column { name: name.into(), ty, hidden: true };
+            schema.columns.extend([hidden("time", Type::TIMESTAMP), hidden("sign", Type::INT)]);
+            (schema.time, schema.sign) = (n_columns, Some(n_columns + 1));
+        }
+        schema.key = clause.schema.key.clone();
+        let operator = Operator::Breaker(Box::new(Breaker::Top(spec)));
+        let best = self.add(owner, clause.span, vec![input], schema.clone(), operator);
+        if schema.columns.len() == clause.schema.columns.len() {
+            return best;
+        }
+        let kept = (0..before.columns.len()).chain(n_columns..schema.columns.len());
+        let kept = kept.map(|c| column_expr(&schema, c, clause.span)).collect();
+        self.add(owner, clause.span, vec![best], clause.schema.clone(), Operator::Project(kept))
+    }
+
     /// The number of a column that holds this expression, which is added if there is none.
     fn column_of(
         &mut self,
@@ -274,22 +319,25 @@ impl Lowering<'_> {
     /// The columns that a union takes, by name and in its order.
     fn align(&mut self, owner: &Owner, span: Span, input: PlanId, to: &Schema) -> PlanId {
         let from = self.plan.node(input).schema.clone();
-        let numbers: Vec<usize> = to
-            .columns
-            .iter()
-            .enumerate()
-            .map(|(i, column)| {
-                if i == to.time && column.hidden {
-                    return from.time;
-                }
-                let named = from.visible().find(|(_, c)| c.name == column.name);
-                named.map_or(from.time, |(number, _)| number)
-            })
-            .collect();
-        if numbers.iter().copied().eq(0..from.columns.len()) && from.time == to.time {
+        let column = |(i, column): (usize, &Column)| {
+            if i == to.time && column.hidden {
+                return column_expr(&from, from.time, span);
+            }
+            if Some(i) == to.sign {
+                let added = Expr::literal(Value::Int(1), Type::INT, span);
+                return from.sign.map_or(added, |sign| column_expr(&from, sign, span));
+            }
+            let named = from.visible().find(|(_, c)| c.name == column.name);
+            column_expr(&from, named.map_or(from.time, |(number, _)| number), span)
+        };
+        let exprs: Vec<Expr> = to.columns.iter().enumerate().map(column).collect();
+        let unchanged = |(i, expr): (usize, &Expr)| matches!(expr.kind, ExprKind::Column(c) if c == i);
+        if exprs.len() == from.columns.len()
+            && exprs.iter().enumerate().all(unchanged)
+            && (from.time, from.sign) == (to.time, to.sign)
+        {
             return input;
         }
-        let exprs = numbers.iter().map(|n| column_expr(&from, *n, span)).collect();
         self.add(owner, span, vec![input], to.clone(), Operator::Project(exprs))
     }
 
@@ -326,14 +374,23 @@ impl Lowering<'_> {
             result: call.result.clone(),
             removable: false,
         });
-        let aggregates = calls.collect();
+        let mut aggregates: Vec<AggregateCall> = calls.collect();
         let input = if lets.is_empty() {
             input
         } else {
             self.add(owner, clause.span, vec![input], schema, Operator::Let(lets))
         };
-        let spec = WindowAggregate { window: aggregate.window.clone(), keys, aggregates };
-        let operator = Operator::Breaker(Box::new(Breaker::WindowAggregate(spec)));
+        let breaker = match &aggregate.grouping {
+            Grouping::Window(window) => {
+                Breaker::WindowAggregate(WindowAggregate { window: window.clone(), keys, aggregates })
+            }
+            Grouping::Running(keep) => {
+                let sign = self.plan.node(input).schema.sign;
+                aggregates.iter_mut().for_each(|call| call.removable = sign.is_some());
+                Breaker::RunningAggregate(RunningAggregate { keys, aggregates, keep: *keep, sign })
+            }
+        };
+        let operator = Operator::Breaker(Box::new(breaker));
         let grouped = self.add(owner, aggregate.group_span, vec![input], aggregate.grouped.clone(), operator);
         let select = Operator::Project(aggregate.select.clone());
         self.add(owner, clause.span, vec![grouped], clause.schema.clone(), select)

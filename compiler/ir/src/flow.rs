@@ -191,6 +191,57 @@ pub struct WindowAggregate {
     pub aggregates: Vec<AggregateCall>,
 }
 
+/// Aggregates of each group of all rows so far, updating: at each row that alters a result the old row of the
+/// group is withdrawn and a new one added. Output columns: keys, aggregates, then the hidden event time of the row
+/// that altered it, and the hidden sign.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RunningAggregate {
+    /// Columns of the input.
+    pub keys: Vec<usize>,
+    pub aggregates: Vec<AggregateCall>,
+    pub keep: Keep,
+    /// Of an updating input the column of the sign.
+    pub sign: Option<usize>,
+}
+
+/// The best rows of each partition so far, updating. Output columns: those of the input, and behind them,
+/// unless the input is updating and has them, the hidden time of the change and the hidden sign.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Top {
+    /// Columns of the input: what a partition has in common.
+    pub per: Vec<usize>,
+    pub by: Vec<SortKey>,
+    /// Which of rows that `by` does not tell apart comes first.
+    pub among_equals: AmongEquals,
+    pub limit: usize,
+    pub keep: Keep,
+    /// Of an updating input the column of the sign.
+    pub sign: Option<usize>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AmongEquals {
+    /// The one that stands first in the total order; of an updating input the one with the least columns.
+    Earliest,
+    /// The one that stands last in the total order; late rows have no place in it and are left out.
+    Latest,
+}
+
+/// A column to sort by; nulls come first, or last where it is descending.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SortKey {
+    pub column: usize,
+    pub descending: bool,
+}
+
+/// How long what belongs to a key is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Keep {
+    /// Microseconds after its last event.
+    Expire(i64),
+    Forever,
+}
+
 /// Which windows a row lies in. Durations in microseconds.
 #[derive(Clone, Debug, PartialEq)]
 pub enum WindowAssigner {

@@ -4,6 +4,7 @@
 //! durations as the language writes them, bytes base64; NaN and infinities are null.
 
 use super::Encoder;
+use super::changes::{Change, Changes};
 use millstream_ir::batch::Batch;
 use millstream_ir::column::{Column, ColumnData};
 use millstream_ir::flow::Schema;
@@ -51,6 +52,73 @@ impl Encoder for JsonEncoder {
         for row in 0..batch.n_rows {
             self.row(batch, row, out);
             out.push(b'\n');
+        }
+    }
+}
+
+/// The changes of an updating stream as Debezium writes them: the row before and after each, `op` (`c` for
+/// one that is added, `u` replaced, `d` withdrawn), and `ts_ms`, the event time of the change.
+pub struct DebeziumEncoder {
+    changes: Changes,
+    /// The column of the event time.
+    time: usize,
+    rows: JsonEncoder,
+}
+
+impl DebeziumEncoder {
+    pub fn new(schema: &Schema, changes: Changes) -> DebeziumEncoder {
+        DebeziumEncoder { changes, time: schema.time, rows: JsonEncoder::new(schema) }
+    }
+
+    fn field(&self, name: &str, batch: &Batch, row: Option<usize>, out: &mut Vec<u8>) {
+        out.extend_from_slice(name.as_bytes());
+        match row {
+            Some(row) => self.rows.row(batch, row, out),
+            None => out.extend_from_slice(b"null"),
+        }
+    }
+}
+
+impl Encoder for DebeziumEncoder {
+    fn encode(&mut self, batch: &Batch, out: &mut Vec<u8>) {
+        for change in self.changes.of(batch) {
+            let (before, after, op, cause) = match change {
+                Change::Added(row) => (None, Some(row), "c", row),
+                Change::Withdrawn(row) => (Some(row), None, "d", row),
+                Change::Replaced(before, after) => (Some(before), Some(after), "u", after),
+            };
+            self.field("{\"before\":", batch, before, out);
+            self.field(",\"after\":", batch, after, out);
+            out.extend_from_slice(format!(",\"op\":\"{op}\"").as_bytes());
+            if let ColumnData::I64(times) = &batch.columns[self.time].data {
+                out.extend_from_slice(format!(",\"ts_ms\":{}", times[cause].div_euclid(1000)).as_bytes());
+            }
+            out.extend_from_slice(b"}\n");
+        }
+    }
+}
+
+/// Each row that is added or withdrawn: `{"change":"+","row":{…}}`.
+pub struct RetractEncoder {
+    /// The column of the sign.
+    sign: usize,
+    rows: JsonEncoder,
+}
+
+impl RetractEncoder {
+    pub fn new(schema: &Schema, sign: usize) -> RetractEncoder {
+        RetractEncoder { sign, rows: JsonEncoder::new(schema) }
+    }
+}
+
+impl Encoder for RetractEncoder {
+    fn encode(&mut self, batch: &Batch, out: &mut Vec<u8>) {
+        let ColumnData::I64(signs) = &batch.columns[self.sign].data else { return };
+        for row in 0..batch.n_rows {
+            let change = if signs[row] < 0 { '-' } else { '+' };
+            out.extend_from_slice(format!("{{\"change\":\"{change}\",\"row\":").as_bytes());
+            self.rows.row(batch, row, out);
+            out.extend_from_slice(b"}\n");
         }
     }
 }

@@ -2,7 +2,10 @@
 //!
 //! The first rows are held back until there are enough of them to choose widths, or
 //! [`Encoder::flush`] asks for them; what comes later is cut to these widths, numbers never.
+//! Rows of an updating stream stand behind what they do: `+` for one that is added, `-` withdrawn,
+//! `~` one that replaces the row of the same key.
 
+use super::changes::{Change, Changes};
 use super::{Encoder, csv_encode};
 use millstream_ir::batch::Batch;
 use millstream_ir::flow::Schema;
@@ -18,16 +21,18 @@ const NARROWEST: usize = 8;
 const GAP: &str = "  ";
 
 pub struct TableEncoder {
+    changes: Option<Changes>,
     columns: Vec<Column>,
     terminal_width: usize,
     /// The cells of the rows held back, row by row; none once widths are chosen.
     held: Option<Vec<String>>,
 }
 
+#[derive(Clone)]
 struct Column {
     name: String,
-    /// The column's number in the batch.
-    number: usize,
+    /// The column's number in the batch; none for the one that tells what a row does.
+    number: Option<usize>,
     ty: Type,
     width: usize,
     /// Numbers: aligned to the right and never cut.
@@ -39,14 +44,32 @@ impl TableEncoder {
         let columns = schema.visible().map(|(number, column)| {
             let name = printable(&column.name);
             let number_like = column.ty.is_numeric() || column.ty.kind == TypeKind::Duration;
-            Column { width: name.width(), name, number, ty: column.ty.clone(), number_like }
+            Column { width: name.width(), name, number: Some(number), ty: column.ty.clone(), number_like }
         });
-        TableEncoder { columns: columns.collect(), terminal_width, held: Some(vec![]) }
+        let changes = Changes::new(schema);
+        let mark =
+            Column { name: String::new(), number: None, ty: Type::STRING, width: 1, number_like: false };
+        let columns = changes.iter().map(|_| mark.clone()).chain(columns).collect();
+        TableEncoder { changes, columns, terminal_width, held: Some(vec![]) }
     }
 
-    fn cell(column: &Column, batch: &Batch, row: usize) -> String {
+    /// The rows to show, each behind the mark of what it does.
+    fn rows(&self, batch: &Batch) -> Vec<(&'static str, usize)> {
+        let marked = |change: &Change| match *change {
+            Change::Added(row) => ("+", row),
+            Change::Withdrawn(row) => ("-", row),
+            Change::Replaced(_, row) => ("~", row),
+        };
+        match &self.changes {
+            Some(changes) => changes.of(batch).iter().map(marked).collect(),
+            None => (0..batch.n_rows).map(|row| ("", row)).collect(),
+        }
+    }
+
+    fn cell(column: &Column, batch: &Batch, mark: &str, row: usize) -> String {
+        let Some(number) = column.number else { return mark.to_string() };
         let mut text = vec![];
-        if !csv_encode::write_cell(&mut text, &batch.columns[column.number], row, &column.ty) {
+        if !csv_encode::write_cell(&mut text, &batch.columns[number], row, &column.ty) {
             return "null".to_string();
         }
         printable(&String::from_utf8_lossy(&text))
@@ -107,8 +130,8 @@ impl Encoder for TableEncoder {
         if self.columns.is_empty() {
             return;
         }
-        for row in 0..batch.n_rows {
-            let cells = self.columns.iter().map(|column| TableEncoder::cell(column, batch, row));
+        for (mark, row) in self.rows(batch) {
+            let cells = self.columns.iter().map(|column| TableEncoder::cell(column, batch, mark, row));
             match &mut self.held {
                 Some(held) => {
                     held.extend(cells);

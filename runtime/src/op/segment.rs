@@ -7,6 +7,7 @@ use crate::operator::{Failure, Operator, Output, Place};
 use millstream_ir::batch::Batch;
 use millstream_ir::column::ColumnData;
 use millstream_ir::engine::SegmentKernel;
+use millstream_ir::flow::Schema;
 use millstream_ir::segment::{Segment, SegmentError};
 use millstream_ir::text::{write_json, write_json_string};
 use millstream_ir::types::Type;
@@ -17,6 +18,8 @@ pub struct SegmentOperator {
     segment: Arc<Segment>,
     /// The input column of the event time.
     time: usize,
+    /// Of an updating input the column of the sign.
+    sign: Option<usize>,
     kernel: Box<dyn SegmentKernel>,
 }
 
@@ -24,12 +27,17 @@ impl SegmentOperator {
     /// Without a kernel, the reference evaluator runs the segment row by row.
     pub fn new(
         segment: Arc<Segment>,
-        time: usize,
+        input: &Schema,
         kernel: Option<Box<dyn SegmentKernel>>,
     ) -> SegmentOperator {
         let kernel =
             kernel.unwrap_or_else(|| Box::new(crate::interp::InterpretedSegment::new(segment.clone())));
-        SegmentOperator { segment, time, kernel }
+        SegmentOperator { segment, time: input.time, sign: input.sign, kernel }
+    }
+
+    fn is_withdrawn(&self, batch: &Batch, row: usize) -> bool {
+        let sign = self.sign.map(|sign| &batch.columns[sign].data);
+        matches!(sign, Some(ColumnData::I64(signs)) if signs[row] < 0)
     }
 
     fn explain(&self, batch: &Batch, row: usize) -> Failure {
@@ -63,7 +71,12 @@ impl Operator for SegmentOperator {
             return output.messages.push(message);
         };
         let result = self.kernel.run(&batch);
-        output.failures.extend(result.failed.iter().map(|row| self.explain(&batch, *row as usize)));
+        for row in result.failed.iter().map(|row| *row as usize) {
+            // What failed when it was added never came out: there is nothing to withdraw.
+            if !self.is_withdrawn(&batch, row) {
+                output.failures.push(self.explain(&batch, row));
+            }
+        }
         if result.batch.n_rows > 0 {
             output.messages.push(Message::Batch(result.batch));
         }
@@ -118,10 +131,14 @@ mod tests {
         })
     }
 
+    fn input() -> Schema {
+        Schema { time: 1, ..Schema::default() }
+    }
+
     #[test]
     fn rows_pass_in_order_and_late_ones_stay_marked() {
         let answers = script(
-            &mut SegmentOperator::new(segment(), 1, None),
+            &mut SegmentOperator::new(segment(), &input(), None),
             "0: 1@1 0@2 7@3!9 -1@4 10@5\n0: 0@6\n0: ~7",
         );
         insta::assert_snapshot!(answers, @r"
@@ -142,7 +159,7 @@ mod tests {
         let columns = columns.into_iter().map(|c| Arc::new(c.finish())).collect();
         let batch = Batch { columns, n_rows: 3, origin: Default::default(), late: vec![] };
         let mut output = Output::default();
-        SegmentOperator::new(segment(), 1, None).step(0, Message::Batch(batch), &mut output);
+        SegmentOperator::new(segment(), &input(), None).step(0, Message::Batch(batch), &mut output);
         let [failure] = &output.failures[..] else { panic!("{:?}", output.failures) };
         assert_eq!((failure.row.as_str(), failure.at), (r#"{"x":3}"#, 103));
         assert!(failure.reason.contains("zero"), "{}", failure.reason);

@@ -9,7 +9,7 @@ use crate::operator::{Operator, Output};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::watermark::WatermarkTracker;
 use millstream_ir::batch::{BATCH_ROWS, Batch, LateRow, Origin, RowPlace};
-use millstream_ir::flow::{Breaker, Flow, Node, NodeId, NodeKind};
+use millstream_ir::flow::{Flow, Node, NodeId, NodeKind};
 use millstream_ir::types::Type;
 use std::collections::BTreeSet;
 
@@ -124,9 +124,7 @@ pub fn reads_together(flow: &Flow, node: &Node) -> Vec<bool> {
             | NodeKind::Union
             | NodeKind::AssignTime { .. }
             | NodeKind::Late => before(&flow.node(id).inputs),
-            NodeKind::Breaker(breaker) if matches!(**breaker, Breaker::AssignWindows(_)) => {
-                before(&flow.node(id).inputs)
-            }
+            NodeKind::Breaker(breaker) if breaker.answers_at_once() => before(&flow.node(id).inputs),
             // What these give has a place of its own in the order.
             NodeKind::Breaker(_)
             | NodeKind::Match(_)

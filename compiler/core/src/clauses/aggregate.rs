@@ -5,15 +5,16 @@
 
 use super::QueryChecker;
 use super::group::{Key, PendingGroup};
+use super::rows::Updating;
 use super::window::{Bounds, WINDOW_END, WINDOW_START, add_bounds};
 use crate::check::{Aggregates, Checker};
 use crate::errors::clauses as errors;
 use crate::errors::names as names_errors;
-use crate::hir::{self, ClauseKind};
+use crate::hir::{self, ClauseKind, Grouping};
 use crate::scope::{Lookup, Scope, ScopeColumn};
 use millstream_base::Span;
 use millstream_ir::expr::{Expr, ExprKind};
-use millstream_ir::flow::{Column, Schema, WindowAssigner};
+use millstream_ir::flow::{Column, Keep, Schema, WindowAssigner};
 use millstream_ir::types::Type;
 use millstream_syntax::ast;
 
@@ -24,7 +25,7 @@ impl QueryChecker<'_> {
         group: Option<PendingGroup>,
         span: Span,
     ) {
-        let group = group.unwrap_or(PendingGroup { keys: vec![], span, reported: false });
+        let group = group.unwrap_or(PendingGroup { keys: vec![], span, keep: None, reported: false });
         let window = self.take_window();
         let per_row = window.as_ref().is_some_and(|w| w.per_row);
         let n_inputs = self.rows.columns.len();
@@ -70,10 +71,25 @@ impl QueryChecker<'_> {
             let (name, _) = found.function.words();
             grouped.push(Column { name: name.into(), ty: found.result.clone(), hidden: false });
         }
-        for name in ["window.start", "window.end", "time"] {
-            grouped.push(Column { name: name.into(), ty: Type::TIMESTAMP, hidden: true });
+        let grouping = match window {
+            Some(window) if window.bounds == Bounds::Carried => {
+                let bound = |number: usize| self.rows.carried.get(number).copied().unwrap_or_default();
+                Grouping::Window(WindowAssigner::Assigned { start: bound(0), end: bound(1) })
+            }
+            Some(window) => Grouping::Window(window.assigner),
+            None => Grouping::Running(group.keep.unwrap_or(Keep::Forever)),
+        };
+        let hidden = |name: &str, ty| Column { name: name.into(), ty, hidden: true };
+        if let Grouping::Window(_) = grouping {
+            grouped.extend(["window.start", "window.end"].map(|name| hidden(name, Type::TIMESTAMP)));
         }
+        grouped.push(hidden("time", Type::TIMESTAMP));
         let time = grouped.len() - 1;
+        self.rows.updating = matches!(grouping, Grouping::Running(_)).then(|| {
+            grouped.push(hidden("sign", Type::INT));
+            let key = Some((0..group.keys.len()).collect());
+            Updating { sign: grouped.len() - 1, key, because: group.span }
+        });
         self.rows.columns = grouped
             .iter()
             .map(|c| super::rows::RowColumn {
@@ -82,7 +98,7 @@ impl QueryChecker<'_> {
             })
             .collect();
         self.rows.time = time;
-        let carried = std::mem::take(&mut self.rows.carried);
+        self.rows.carried.clear();
         let keys = group.keys.into_iter().filter(|k| k.bound.is_none()).map(|k| k.value).collect();
         let call = |found: crate::check::AggregateUse| hir::AggregateCall {
             function: found.function,
@@ -94,24 +110,10 @@ impl QueryChecker<'_> {
             span: found.span,
         };
         let calls = uses.into_iter().map(call).collect();
-        let assigner = match window {
-            Some(window) if window.bounds == Bounds::Carried => {
-                let bound = |number: usize| carried.get(number).copied().unwrap_or_default();
-                WindowAssigner::Assigned { start: bound(0), end: bound(1) }
-            }
-            Some(window) => window.assigner,
-            None => WindowAssigner::Tumbling { size: 1, offset: 0 },
-        };
         let group_span = group.span;
+        let grouped = Schema { columns: grouped, ..self.rows.schema() };
         self.finish_select(selected, span, |select| {
-            ClauseKind::Aggregate(hir::Aggregate {
-                window: assigner,
-                keys,
-                calls,
-                select,
-                grouped: Schema::append_only(grouped, time),
-                group_span,
-            })
+            ClauseKind::Aggregate(hir::Aggregate { grouping, keys, calls, select, grouped, group_span })
         });
     }
 

@@ -5,6 +5,7 @@ use super::{QueryChecker, select};
 use crate::errors::{clauses as errors, not_yet};
 use millstream_base::Span;
 use millstream_ir::expr::{Expr, ExprKind};
+use millstream_ir::flow::Keep;
 use millstream_ir::types::Type;
 use millstream_syntax::ast;
 use std::sync::Arc;
@@ -13,6 +14,8 @@ use std::sync::Arc;
 pub(super) struct PendingGroup {
     pub keys: Vec<Key>,
     pub span: Span,
+    /// Without a window: how long a group is kept.
+    pub keep: Option<Keep>,
     /// Whether it has been said that its select is missing.
     pub reported: bool,
 }
@@ -43,21 +46,24 @@ impl QueryChecker<'_> {
             }
             keys.push(Key { value, name: name.map(Arc::from), bound, span: name_span });
         }
+        let mut keep = None;
         match &group.bound {
             Some(ast::GroupBound::Until(until)) => {
                 self.expr(until, Some(&Type::TIMESTAMP));
                 self.diagnostics.push(not_yet::group_until(until.span));
             }
-            Some(ast::GroupBound::Keep(keep)) => {
-                self.check_keep(keep);
-                self.diagnostics.push(not_yet::running_aggregate(span));
+            Some(ast::GroupBound::Keep(bound)) => {
+                keep = self.check_keep(bound);
+                if let Some(window) = &self.window {
+                    self.diagnostics.push(errors::keep_in_window(bound.span, window.span));
+                }
             }
             None if self.window.is_none() && self.rows.known => {
-                self.diagnostics.push(not_yet::running_aggregate(span))
+                self.diagnostics.push(errors::unbounded_group(span));
             }
             None => {}
         }
-        self.group = Some(PendingGroup { keys, span, reported: false });
+        self.group = Some(PendingGroup { keys, span, keep, reported: false });
     }
 
     /// The value of a key; of a bound of the window, which it is.

@@ -6,6 +6,7 @@ use super::head::check_reference;
 use super::rows::RowColumn;
 use crate::errors::{clauses as errors, not_yet};
 use millstream_base::Span;
+use millstream_ir::flow::Keep;
 use millstream_ir::types::Type;
 use millstream_syntax::ast;
 
@@ -70,13 +71,13 @@ impl QueryChecker<'_> {
     }
 
     pub(super) fn check_dedupe(&mut self, dedupe: &ast::Dedupe, span: Span) {
-        self.diagnostics.push(not_yet::row_history(span, "dedupe"));
-        self.check_all(&dedupe.by);
         match &dedupe.keep {
             ast::DedupeKeep::FirstWithin(duration) => {
+                self.diagnostics.push(not_yet::row_history(span, "dedupe"));
+                self.check_all(&dedupe.by);
                 self.checker().check_positive_duration(duration);
             }
-            ast::DedupeKeep::Last(keep) => keep.iter().for_each(|k| self.check_keep(k)),
+            ast::DedupeKeep::Last(keep) => self.check_dedupe_last(&dedupe.by, keep.as_ref(), span),
         }
     }
 
@@ -90,7 +91,9 @@ impl QueryChecker<'_> {
         self.diagnostics.push(not_yet::row_history(span, "changes"));
         self.check_all(of);
         self.check_all(by);
-        keep.into_iter().for_each(|k| self.check_keep(k));
+        keep.into_iter().for_each(|k| {
+            self.check_keep(k);
+        });
     }
 
     pub(super) fn check_throttle(
@@ -104,18 +107,6 @@ impl QueryChecker<'_> {
         self.checker().check_count(count);
         self.checker().check_positive_duration(per);
         self.check_all(by);
-    }
-
-    pub(super) fn check_top(&mut self, top: &ast::Top, span: Span) {
-        self.diagnostics.push(not_yet::ordering(span, "top"));
-        self.checker().check_count(&top.count);
-        top.by.iter().for_each(|key| {
-            self.expr(&key.value, None);
-        });
-        self.check_all(&top.per);
-        top.keep.iter().for_each(|k| self.check_keep(k));
-        self.window = None;
-        self.may_emit = true;
     }
 
     pub(super) fn check_order_by(&mut self, keys: &[ast::OrderKey], span: Span) {
@@ -140,9 +131,13 @@ impl QueryChecker<'_> {
         }
     }
 
-    pub(super) fn check_keep(&mut self, keep: &ast::Keep) {
-        if let ast::KeepKind::Expire(duration) = &keep.kind {
-            self.checker().check_positive_duration(duration);
+    /// How long state is kept, if that could be found out.
+    pub(super) fn check_keep(&mut self, keep: &ast::Keep) -> Option<Keep> {
+        match &keep.kind {
+            ast::KeepKind::Expire(duration) => {
+                self.checker().check_positive_duration(duration).map(Keep::Expire)
+            }
+            ast::KeepKind::Forever => Some(Keep::Forever),
         }
     }
 

@@ -4,7 +4,7 @@ use super::QueryChecker;
 use super::rows::RowColumn;
 use super::window::OpenWindow;
 use crate::check::calls_aggregate;
-use crate::errors::{clauses as errors, not_yet};
+use crate::errors::clauses as errors;
 use crate::hir::ClauseKind;
 use crate::scope::{Lookup, Scope};
 use millstream_base::{Span, did_you_mean};
@@ -29,7 +29,7 @@ impl QueryChecker<'_> {
         let group = self.group.take();
         if group.is_some() || (has_aggregate && self.rows.known) {
             if group.is_none() && self.window.is_none() {
-                self.diagnostics.push(not_yet::running_aggregate(span));
+                self.diagnostics.push(errors::aggregate_of_what(span));
             }
             self.check_aggregating_select(items, group, span);
             return;

@@ -14,6 +14,9 @@ impl QueryChecker<'_> {
         if let Some(window) = &self.window {
             self.diagnostics.push(errors::time_inside_window(span, window.span));
         }
+        if let Some(updating) = &self.rows.updating {
+            self.diagnostics.push(errors::needs_append_only(span, "time", updating.because));
+        }
         let value = self.expr(time, Some(&Type::TIMESTAMP));
         let disorder = match disorder {
             Some(disorder) => self.checker().check_duration(disorder).unwrap_or(0),

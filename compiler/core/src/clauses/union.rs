@@ -1,8 +1,8 @@
 //! `union a, b`: the rows of other streams too; columns agree by name and type.
 
 use super::QueryChecker;
-use super::head::check_reference;
-use super::rows::RowColumn;
+use super::head::{check_reference, updating_because};
+use super::rows::{RowColumn, Updating};
 use super::window::Bounds;
 use crate::check::Facts;
 use crate::errors::{clauses as errors, windows};
@@ -26,6 +26,9 @@ impl QueryChecker<'_> {
                 && self.rows.known
             {
                 self.agree(stream.name(), &schema);
+                if schema.sign.is_some() {
+                    self.is_updating(updating_because(self.around, rows), span);
+                }
                 others.push(rows);
             }
         }
@@ -37,9 +40,22 @@ impl QueryChecker<'_> {
     fn own_time_column(&mut self, span: Span) {
         self.rows.facts = Facts::default();
         self.rows.columns.retain(|c| !c.hidden);
+        let updating = self.rows.updating.take();
         let time = RowColumn { hidden: true, ..RowColumn::new("time", Type::TIMESTAMP, span) };
         self.rows.columns.push(time);
         self.rows.time = self.rows.columns.len() - 1;
+        if let Some(updating) = updating {
+            self.is_updating(updating.because, span);
+        }
+    }
+
+    /// Rows of the union can be withdrawn; what named them in one stream names others in another.
+    fn is_updating(&mut self, because: Span, span: Span) {
+        if self.rows.updating.is_none() {
+            let sign = RowColumn { hidden: true, ..RowColumn::new("sign", Type::INT, span) };
+            self.rows.columns.push(sign);
+            self.rows.updating = Some(Updating { sign: self.rows.columns.len() - 1, key: None, because });
+        }
     }
 
     /// Reports the first column that the other stream lacks, has in addition or has of another type; a

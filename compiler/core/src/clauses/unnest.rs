@@ -24,6 +24,8 @@ impl QueryChecker<'_> {
             return;
         }
         self.rows.columns.push(RowColumn::new(name.text.as_str(), element, name.span));
+        // Several rows have the key of one now.
+        self.rows.updating.iter_mut().for_each(|updating| updating.key = None);
         self.push(ClauseKind::Unnest(value), span);
     }
 }

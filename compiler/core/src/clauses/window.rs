@@ -66,6 +66,10 @@ impl QueryChecker<'_> {
         if let Some(open) = &self.window {
             self.diagnostics.push(crate::errors::clauses::window_inside_window(window.kind_span, open.span));
         }
+        if let Some(updating) = &self.rows.updating {
+            let because = updating.because;
+            self.diagnostics.push(crate::errors::clauses::needs_append_only(span, "window", because));
+        }
         self.check_window_options(window);
         let assigner = self.assigner(window);
         let per_row = matches!(window.kind, ast::WindowKind::Sliding(_) | ast::WindowKind::Running);

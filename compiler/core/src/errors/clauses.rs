@@ -130,6 +130,74 @@ pub fn misplaced_emit(span: Span) -> Diagnostic {
         .label("belongs to nothing")
 }
 
+/// A `group by` without a window whose groups would be kept for ever.
+pub fn unbounded_group(span: Span) -> Diagnostic {
+    Diagnostic::new(E0410, span, "nothing says how long these groups are kept")
+        .label("no window above, no `expire`")
+        .help("open a window above it, such as `window tumbling 1m`, for one result per window")
+        .help("or write `expire 1h` behind the keys: a group is forgotten an hour after its last event")
+        .fix("keep every group for ever", span.at_end(), " forever")
+}
+
+/// An aggregate in a `select` that stands in no window and below no `group by`.
+pub fn aggregate_of_what(span: Span) -> Diagnostic {
+    Diagnostic::new(E0410, span, "nothing says over which rows these aggregates go")
+        .label("no window and no `group by` above")
+        .help("open a window above it, such as `window tumbling 1m`, for one result per window")
+        .fix("aggregate all rows so far", span.at_start(), "group by () forever\n  ")
+}
+
+/// `top` without a window, whose partitions would be kept for ever.
+pub fn unbounded_top(span: Span) -> Diagnostic {
+    Diagnostic::new(E0410, span, "nothing says how long these rows are kept")
+        .label("no window above, no `expire`")
+        .help("open a window above it, such as `window tumbling 1m`, for the best of each window")
+        .help("or write `expire 1h` behind it: what it keeps is forgotten an hour after the last event")
+        .fix("keep the best for ever", span.at_end(), " forever")
+}
+
+pub fn unbounded_dedupe(span: Span) -> Diagnostic {
+    Diagnostic::new(E0410, span, "nothing says how long the last row of each key is kept")
+        .label("no `expire`")
+        .help("write `expire 1h` behind it: a key is forgotten an hour after its last event")
+        .fix("keep every key for ever", span.at_end(), " forever")
+}
+
+pub fn keep_in_window(span: Span, window: Span) -> Diagnostic {
+    Diagnostic::new(E0411, span, "the window says how long these groups are kept")
+        .label("one bound too many")
+        .also(window, "the window")
+        .fix("remove it", span, "")
+}
+
+/// A clause that orders or closes by time, over rows that can be withdrawn.
+pub fn needs_append_only(span: Span, clause: &str, because: Span) -> Diagnostic {
+    Diagnostic::new(E0412, span, format!("`{clause}` needs rows that are final"))
+        .label("cannot take back what it has passed on")
+        .also(because, "this makes rows updating")
+        .help("make them final upstream: group in a window, such as `window tumbling 1m`, with `emit final`")
+}
+
+/// A sink whose format, written or implied, can only add rows, of a stream that also withdraws some.
+pub fn changes_in_plain_format(
+    written: Option<Span>,
+    sink: Span,
+    to: Span,
+    format: &str,
+    because: Span,
+) -> Diagnostic {
+    let headline = format!("this sink gets rows that are withdrawn again; plain `{format}` cannot say so");
+    let (at, replacement) = match written {
+        Some(span) => (span, "format json(changes: retract)"),
+        None => (to.at_end(), " format json(changes: retract)"),
+    };
+    Diagnostic::new(E0414, written.unwrap_or(sink), headline)
+        .label("only adds rows")
+        .also(because, "this makes rows updating")
+        .help("`changes: debezium` writes each change with the row before and after it")
+        .fix("write each row with `+` or `-`", at, replacement)
+}
+
 pub fn second_on_error(span: Span, first: Span) -> Diagnostic {
     Diagnostic::new(E0408, span, "`on error` is said twice").label("again").also(first, "first here")
 }

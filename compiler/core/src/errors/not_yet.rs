@@ -37,12 +37,6 @@ pub fn ordering(span: Span, clause: &str) -> Diagnostic {
     not_yet(E0608, span, clause)
 }
 
-pub fn running_aggregate(span: Span) -> Diagnostic {
-    Diagnostic::new(E0609, span, "an aggregate without a window, which is updating, is not carried out yet")
-        .label("no window above")
-        .help("put `window tumbling 1m` (or another size) above it")
-}
-
 pub fn updating_source(span: Span, what: &str) -> Diagnostic {
     Diagnostic::new(E0610, span, format!("`{what}` makes the rows updating, which is not carried out yet"))
         .label("makes it updating")

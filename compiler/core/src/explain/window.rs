@@ -1,18 +1,24 @@
 //! What windows keep, and for how long, in plain words.
 
-use crate::hir::{Aggregate, ClauseKind, Query};
+use crate::hir::{Aggregate, ClauseKind, Grouping, Query};
 use millstream_ir::flow::{WindowAggregate, WindowAssigner};
 use millstream_ir::text::format_duration;
 
-/// The aggregating selects of a query, each with the windows that it closes.
-pub fn aggregates(query: &Query) -> impl Iterator<Item = (&Aggregate, &WindowAssigner)> {
+/// The aggregating selects of a query, each with the windows that it closes, if it closes any.
+pub fn aggregates(query: &Query) -> impl Iterator<Item = (&Aggregate, Option<&WindowAssigner>)> {
     let mut open = None;
     query.clauses.iter().filter_map(move |clause| match &clause.kind {
         ClauseKind::Window { assigner, .. } => {
             open = Some(assigner);
             None
         }
-        ClauseKind::Aggregate(aggregate) => Some((aggregate, open.take().unwrap_or(&aggregate.window))),
+        ClauseKind::Aggregate(aggregate) => {
+            let own = match &aggregate.grouping {
+                Grouping::Window(window) => Some(window),
+                Grouping::Running(_) => None,
+            };
+            Some((aggregate, open.take().or(own)))
+        }
         _ => None,
     })
 }
@@ -43,7 +49,7 @@ pub fn state_text(
         other => format!("a window of {}", format_duration(longest(other))),
     };
     match assigner {
-        _ if matches!(aggregate.window, WindowAssigner::Assigned { .. }) => {
+        _ if matches!(aggregate.grouping, Grouping::Window(WindowAssigner::Assigned { .. })) => {
             format!("one slot of {slot} bytes per {keys}open window{beside}; {size} stays open {until}")
         }
         WindowAssigner::Hopping { size: length, every, .. } if every < length => {

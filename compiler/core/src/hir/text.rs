@@ -1,9 +1,9 @@
 //! How the typed tree prints: one clause per line, columns as `name#number`, every expression with
 //! its type.
 
-use super::{Aggregate, ClauseKind, Head, Input, Match, Program, Query, Rows, Side};
+use super::{Aggregate, ClauseKind, Grouping, Head, Input, Match, Program, Query, Rows, Side, Top};
 use millstream_ir::expr::{Expr, literal_text};
-use millstream_ir::flow::{ConnectorSpec, Schema};
+use millstream_ir::flow::{AmongEquals, ConnectorSpec, Schema};
 use millstream_ir::text::format_duration;
 use std::fmt::{self, Write};
 
@@ -91,6 +91,7 @@ impl Program {
                 ClauseKind::Time { time, disorder } => {
                     format!("time {} disorder {}", typed(time, schema), format_duration(*disorder))
                 }
+                ClauseKind::Top(top) => self::top(top, schema),
                 ClauseKind::Aggregate(aggregate) => self::aggregate(aggregate, schema, &clause.schema),
             };
             let _ = writeln!(text, "  {line}");
@@ -98,6 +99,19 @@ impl Program {
         }
         text
     }
+}
+
+fn top(top: &Top, input: &Schema) -> String {
+    let by = top.by.iter().map(|(value, descending)| {
+        let direction = if *descending { " desc" } else { "" };
+        format!("{}{direction}", typed(value, input))
+    });
+    let by = match top.among_equals {
+        AmongEquals::Earliest => by.collect::<Vec<_>>().join(", "),
+        AmongEquals::Latest => "latest".to_string(),
+    };
+    let per: Vec<_> = top.per.iter().map(|k| typed(k, input)).collect();
+    format!("top {} by [{by}] per [{}] {}", top.limit, per.join(", "), top.keep)
 }
 
 fn aggregate(aggregate: &Aggregate, input: &Schema, output: &Schema) -> String {
@@ -111,9 +125,13 @@ fn aggregate(aggregate: &Aggregate, input: &Schema, output: &Schema) -> String {
             call.filter.as_ref().map_or(String::new(), |c| format!(" filter (where {})", untyped(c, input)));
         format!("{name}({distinct}{arguments}){filter} : {}", call.result)
     });
+    let grouping = match &aggregate.grouping {
+        Grouping::Window(window) => window.to_string(),
+        Grouping::Running(keep) => keep.to_string(),
+    };
     format!(
         "aggregate {} key [{}] calls [{}]\n  select {}",
-        aggregate.window,
+        grouping,
         keys.join(", "),
         calls.collect::<Vec<_>>().join(", "),
         selected(&aggregate.select, &aggregate.grouped, output)

@@ -2,12 +2,14 @@
 
 use super::CommandLine;
 use super::source::replaced_format;
-use crate::clauses::{Known, Surroundings, check_reference};
+use crate::clauses::{Known, Surroundings, check_reference, updating_because};
 use crate::connectors::{Options, Role};
+use crate::errors::{clauses as errors, connectors as connector_errors};
 use crate::hir::{InputId, Rows, Side, Sink};
 use crate::names::{InputKind, Names};
-use millstream_base::{Diagnostics, FileId};
-use millstream_ir::flow::{ConnectorSpec, OnError, SinkSpec};
+use millstream_base::{Diagnostics, FileId, Span};
+use millstream_ir::flow::{ConnectorSpec, FormatSpec, OnError, SinkSpec};
+use millstream_ir::value::Value;
 use millstream_syntax::ast;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -67,9 +69,44 @@ fn check_sink(
         format = replaced_format(around, path, format, Role::Sink);
         connector = Some(around.options.file(path, Role::Sink, sink.to.span));
     }
-    schema?;
+    let schema = schema?;
+    match schema.sign {
+        Some(_) => {
+            let because = updating_because(around, from);
+            check_changes(sink, connector.as_ref(), format.as_ref(), path.is_some(), because, diagnostics);
+        }
+        None => {
+            if let Some(format) = &format
+                && let Some(Value::String(changes)) = format.options.get("changes")
+            {
+                let option = format!("changes: {changes}");
+                diagnostics.push(connector_errors::updating_format(format.span, &option));
+            }
+        }
+    }
     let spec = Arc::new(SinkSpec { connector: connector?, format, ordered });
     Some(Sink { name: sink.name.text.as_str().into(), doc: None, span: sink.name.span, from, spec, on_error })
+}
+
+/// A sink of an updating stream has to say how changes are written, unless it is a terminal or the command
+/// line has put a file in its place.
+fn check_changes(
+    sink: &ast::Sink,
+    connector: Option<&ConnectorSpec>,
+    format: Option<&FormatSpec>,
+    is_replaced: bool,
+    because: Span,
+    diagnostics: &mut Diagnostics,
+) {
+    let (name, written) = match (format, connector) {
+        (Some(format), _) if format.options.contains_key("changes") => return,
+        (Some(format), _) if is_replaced && &*format.name == "json" => return,
+        (Some(format), _) => (&*format.name, Some(format.span)),
+        (None, Some(connector)) if &*connector.name != "stdout" => ("json", None),
+        _ => return,
+    };
+    let (name_span, to) = (sink.name.span, sink.to.span);
+    diagnostics.push(errors::changes_in_plain_format(written, name_span, to, name, because));
 }
 
 /// A program without sinks prints its last stream that nothing else reads; this sink has the stream's name.

@@ -41,7 +41,7 @@ E0402 `group by card` `group by` must be followed by its `select`
 "#
     );
     assert_snapshot!(faults("stream s = from payments select count() as n, window.start"), @r#"
-E0609 `select count() as n, window.start` an aggregate without a window, which is updating, is not carried out yet
+E0410 `select count() as n, window.start` nothing says over which rows these aggregates go
 E0221 `window.start` `window.start` is known only below a `window` clause
 "#);
     assert_snapshot!(
@@ -76,7 +76,6 @@ E0201 `crd` nothing here is called `crd`
 E0607 `changes by card forever` `changes` is not carried out yet
 E0607 `throttle 0 per 5m` `throttle` is not carried out yet
 E0319 `0` this count must be more than zero
-E0608 `top 3 by amount desc forever` `top` is not carried out yet
 "#
     );
     assert_snapshot!(

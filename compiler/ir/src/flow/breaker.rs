@@ -2,7 +2,7 @@
 //! the verifier and the printers have to know of each kind stands here, once.
 
 use super::verify::fits;
-use super::{WindowAggregate, WindowAssigner};
+use super::{AmongEquals, RunningAggregate, SortKey, Top, WindowAggregate, WindowAssigner};
 use crate::aggregate::AggregateCall;
 use crate::types::{Type, TypeKind};
 
@@ -13,14 +13,24 @@ pub enum Breaker {
     /// Each row once for each window that holds it, by the windows' ends; `window.start` and `window.end`
     /// become its last columns.
     AssignWindows(WindowAssigner),
+    RunningAggregate(RunningAggregate),
+    Top(Top),
 }
 
 impl Breaker {
     /// Whether its rows are rows of the input, with columns added behind them; otherwise they are its own.
     pub fn passes_rows(&self) -> bool {
         match self {
+            Breaker::WindowAggregate(_) | Breaker::RunningAggregate(_) => false,
+            Breaker::AssignWindows(_) | Breaker::Top(_) => true,
+        }
+    }
+
+    /// Whether each of its rows answers one row of the input, and leaves when that comes.
+    pub fn answers_at_once(&self) -> bool {
+        match self {
+            Breaker::AssignWindows(_) | Breaker::RunningAggregate(_) | Breaker::Top(_) => true,
             Breaker::WindowAggregate(_) => false,
-            Breaker::AssignWindows(_) => true,
         }
     }
 
@@ -29,6 +39,8 @@ impl Breaker {
         match self {
             Breaker::WindowAggregate(spec) => &spec.keys,
             Breaker::AssignWindows(_) => &[],
+            Breaker::RunningAggregate(spec) => &spec.keys,
+            Breaker::Top(spec) => &spec.per,
         }
     }
 
@@ -36,6 +48,8 @@ impl Breaker {
         match self {
             Breaker::WindowAggregate(spec) => &spec.aggregates,
             Breaker::AssignWindows(_) => &[],
+            Breaker::RunningAggregate(spec) => &spec.aggregates,
+            Breaker::Top(_) => &[],
         }
     }
 
@@ -54,6 +68,15 @@ impl Breaker {
                 columns
             }
             Breaker::AssignWindows(_) => vec![],
+            Breaker::RunningAggregate(spec) => {
+                let mut columns = of_groups(&mut spec.keys, &mut spec.aggregates);
+                columns.extend(&mut spec.sign);
+                columns
+            }
+            Breaker::Top(spec) => {
+                let by = spec.by.iter_mut().map(|key| &mut key.column);
+                spec.per.iter_mut().chain(by).chain(&mut spec.sign).collect()
+            }
         }
     }
 
@@ -70,6 +93,27 @@ impl Breaker {
                 ("window_agg", [vec![window], describe_groups(&spec.keys, &spec.aggregates, column)].concat())
             }
             Breaker::AssignWindows(window) => ("assign_windows", vec![("window", window.to_string())]),
+            Breaker::RunningAggregate(spec) => {
+                let keep = ("keep", spec.keep.to_string());
+                ("running_agg", [describe_groups(&spec.keys, &spec.aggregates, column), vec![keep]].concat())
+            }
+            Breaker::Top(spec) => {
+                let by = match spec.among_equals {
+                    AmongEquals::Earliest => describe_order(&spec.by, column),
+                    AmongEquals::Latest => "latest".to_string(),
+                };
+                let per: Vec<String> = spec.per.iter().map(|k| column(*k)).collect();
+                let (limit, keep) = (spec.limit.to_string(), spec.keep.to_string());
+                (
+                    "top",
+                    vec![
+                        ("limit", limit),
+                        ("by", by),
+                        ("per", format!("[{}]", per.join(", "))),
+                        ("keep", keep),
+                    ],
+                )
+            }
         }
     }
 
@@ -86,6 +130,14 @@ impl Breaker {
                 Ok([types_of_groups(&spec.keys, &spec.aggregates, input)?, times.to_vec()].concat())
             }
             Breaker::AssignWindows(_) => Ok([input, &[Type::TIMESTAMP, Type::TIMESTAMP]].concat()),
+            Breaker::RunningAggregate(spec) => {
+                let groups = types_of_groups(&spec.keys, &spec.aggregates, input)?;
+                Ok([groups, vec![Type::TIMESTAMP, Type::INT]].concat())
+            }
+            Breaker::Top(spec) => {
+                let added = if spec.sign.is_none() { vec![Type::TIMESTAMP, Type::INT] } else { vec![] };
+                Ok([input.to_vec(), added].concat())
+            }
         }
     }
 }
@@ -102,6 +154,14 @@ fn describe_groups(
     let keys: Vec<String> = keys.iter().map(|k| column(*k)).collect();
     let aggregates: Vec<String> = aggregates.iter().map(|a| a.text(column)).collect();
     vec![("key", format!("[{}]", keys.join(", "))), ("aggs", format!("[{}]", aggregates.join(", ")))]
+}
+
+fn describe_order(by: &[SortKey], column: &dyn Fn(usize) -> String) -> String {
+    let key = |key: &SortKey| {
+        let direction = if key.descending { " desc" } else { "" };
+        format!("{}{direction}", column(key.column))
+    };
+    format!("[{}]", by.iter().map(key).collect::<Vec<_>>().join(", "))
 }
 
 /// The keys and the results of the aggregates.

@@ -1,6 +1,6 @@
 //! How dataflows print: one node a line, its inputs behind an arrow, the steps of a segment below it.
 
-use super::{Flow, MatchSpec, Node, NodeKind, OnError, Schema, WindowAssigner};
+use super::{Flow, Keep, MatchSpec, Node, NodeKind, OnError, Schema, WindowAssigner};
 use crate::aggregate::{AggregateCall, AggregateFunction};
 use crate::expr::literal_text;
 use crate::segment::{Segment, Step};
@@ -159,6 +159,15 @@ impl Display for WindowAssigner {
                 write!(f, "tumbling({}, in: {zone}{})", unit.name(), offset_text(*offset))
             }
             WindowAssigner::Assigned { start, end } => write!(f, "assigned(#{start}, #{end})"),
+        }
+    }
+}
+
+impl Display for Keep {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        match self {
+            Keep::Expire(duration) => write!(f, "expire {}", format_duration(*duration)),
+            Keep::Forever => f.write_str("forever"),
         }
     }
 }

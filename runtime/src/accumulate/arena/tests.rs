@@ -1,3 +1,5 @@
+//! What adding, removing and merging do to one group, against adding all rows at once.
+
 use super::*;
 use crate::accumulate::testing::{TIME, batch, row, row_of, some_calls};
 use crate::interp::reference_aggregate;

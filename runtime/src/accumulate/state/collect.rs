@@ -7,6 +7,7 @@ use crate::accumulate::sorted::Sorted;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 /// All values.
@@ -153,7 +154,7 @@ impl State for DistinctKept {
         let Some(places) = self.places.get_mut(&value) else { return };
         // As in `placed::remove`.
         if places.remove(|(other, _)| other.cmp(&position), |_| true).is_none() {
-            places.remove(|(other, _)| other.time.cmp(&position.time), |_| true);
+            places.remove(|_| Ordering::Equal, |_| true);
         }
         if places.is_empty() {
             self.places.remove(&value);

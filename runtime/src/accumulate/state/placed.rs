@@ -51,11 +51,11 @@ impl Placed {
 }
 
 /// Takes out the row that was added at this position. The row that withdraws one from an updating stream
-/// stands elsewhere in the order: then it is one of the same time and value.
+/// stands elsewhere in the order: then it is the first of that value.
 pub fn remove(all: &mut Sorted<Placed>, row: &Placed) {
     let is_same = |other: &Placed| other.value == row.value;
     if all.remove(|other| other.cmp(row), is_same).is_none() {
-        all.remove(|other| other.position.time.cmp(&row.position.time), is_same);
+        all.remove(|_| Ordering::Equal, is_same);
     }
 }
 
