@@ -62,18 +62,17 @@ sink spend
 "#);
     assert_snapshot!(done.flow.unwrap_or_default(), @r#"
 n0 source payments [card: string, amount: decimal(2), country: string?, at: timestamp] watermark at-5s
-n1 segment spend                                                                                                             <- n0
+n1 segment spend                                                                                                          <- n0
    filter country is not null
    #4 = amount > 5.00 : bool
    #5 = country ++ "!" : string
-   #6 = bucket(at, 5m, offset: 1m) : timestamp
-   yield [card, amount, at, large = #4, (lower_country) = #5, (w) = #6]
-n2 window_agg window tumbling(5m, offset: 1m) key [card, lower_country, w] aggs [count() filter (where large), avg(amount)]  <- n1
-n3 segment spend                                                                                                             <- n2
-   #8 = avg + 1.00000000 : decimal(8)
+   yield [card, amount, at, large = #4, (lower_country) = #5]
+n2 window_agg window tumbling(5m, offset: 1m) key [card, lower_country] aggs [count() filter (where large), avg(amount)]  <- n1
+n3 segment spend                                                                                                          <- n2
+   #7 = avg + 1.00000000 : decimal(8)
    filter count >= 3
-   yield [card, c = lower_country, w, n = count, mean = #8, end = window.end, (time)]
-n4 sink spend to stdout                                                                                                      <- n3
+   yield [card, c = lower_country, w = window.start, n = count, mean = #7, end = window.end, (time)]
+n4 sink spend to stdout                                                                                                   <- n3
 "#);
 }
 
