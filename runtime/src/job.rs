@@ -9,7 +9,7 @@ use crate::intake::{Address, Intake, Next};
 use crate::message::EventTime;
 use crate::reader::PartitionReader;
 use crate::report::{Progress, Report};
-use crate::source::Source;
+use crate::source::{Pace, Source};
 use crate::time::Clock;
 use crate::writers::Writers;
 use millstream_base::{Diagnostic, SourceMap};
@@ -65,10 +65,17 @@ pub fn run(
     Ok(Report { stopped, ..job.report(started) })
 }
 
+/// How often sources are told the time, in microseconds.
+const TICK: i64 = 50_000;
+
 struct Job<'a> {
     flow: &'a Flow,
     graph: Graph<'a, Writers>,
     sources: Vec<Source>,
+    /// Whether a source may have rows at any time.
+    is_live: bool,
+    /// When the sources were last told the time.
+    ticked: i64,
     options: Options,
 }
 
@@ -100,8 +107,9 @@ impl<'a> Job<'a> {
         graph.tell_partitions(&|id| {
             sources.iter().find(|source: &&Source| source.node == id).map_or(0, Source::n_partitions)
         });
+        let is_live = partitions.iter().any(|(_, live, _)| *live);
         let intake = Intake::start(partitions, options.around.stop.clone());
-        Ok((Job { flow, graph, sources, options }, intake))
+        Ok((Job { flow, graph, sources, is_live, ticked: i64::MIN, options }, intake))
     }
 
     fn work(&mut self, intake: &mut Intake) -> Result<(), Stop> {
@@ -109,17 +117,22 @@ impl<'a> Job<'a> {
         loop {
             let next = intake.next(&self.sources, waited);
             waited = matches!(next, Next::Waiting);
+            // Where some partitions always have something, others may still fall silent.
+            if self.is_live && self.options.clock.now().saturating_sub(self.ticked) >= TICK {
+                self.tick()?;
+            }
             match next {
                 Next::Rows(at, block) => {
                     let (before, n_bytes) = (self.sources[at.source].report.rows, block.n_bytes as u64);
-                    let arrived = self.sources[at.source].take(at.partition, block, &*self.options.clock);
+                    let arrived = self.sources[at.source].take(at.partition, block, self.options.clock.now());
                     let node = self.sources[at.source].node;
                     self.options.progress.add(self.sources[at.source].report.rows - before, n_bytes);
                     self.graph.take(node, arrived)?;
                 }
                 Next::End(at) => {
                     let node = self.sources[at.source].node;
-                    if let Some(message) = self.sources[at.source].end(at.partition) {
+                    if let Some(message) = self.sources[at.source].end(at.partition, self.options.clock.now())
+                    {
                         self.graph.deliver_of_source(node, message)?;
                     }
                 }
@@ -130,11 +143,25 @@ impl<'a> Job<'a> {
                     let diagnostic = errors::read_failed(&spec.connector, name, &error);
                     return Err(Stop::Broken(Box::new(diagnostic)));
                 }
-                Next::Waiting => self.graph.outlet.flush()?,
+                Next::Waiting => {
+                    self.tick()?;
+                    self.graph.outlet.flush()?;
+                }
                 Next::Done => return Ok(()),
                 Next::Stopped => return Err(Stop::Asked),
             }
         }
+    }
+
+    /// Time has passed for the sources.
+    fn tick(&mut self) -> Result<(), Stop> {
+        self.ticked = self.options.clock.now();
+        for source in &mut self.sources {
+            if let Some(message) = source.tick(self.ticked) {
+                self.graph.deliver_of_source(source.node, message)?;
+            }
+        }
+        Ok(())
     }
 
     /// What has been counted since a time of the clock.
@@ -165,7 +192,7 @@ fn open_source(
         Some(Value::Int(n)) => (*n).max(1) as usize,
         _ => format::MAX_LINE,
     };
-    let names = partitions.iter().map(|p| p.name.clone()).collect();
+    let paces = partitions.iter().map(|p| (p.name.clone(), Pace::of(spec.time.as_ref(), p.live))).collect();
     for (in_source, partition) in partitions.into_iter().enumerate() {
         let decoder = format::decoder(&effective, max_line).map_err(errors::format)?;
         options.progress.bytes_total.fetch_add(partition.size.unwrap_or(0), Ordering::Relaxed);
@@ -173,5 +200,5 @@ fn open_source(
         let reader = PartitionReader::new(partition, decoder, max_line, options.around.stop.clone());
         readers.push((Address { source: number, partition: in_source }, live, reader));
     }
-    Ok(Source::new(id, node, spec, names, options.until))
+    Ok(Source::new(id, node, spec, paces, options.until, options.clock.now()))
 }

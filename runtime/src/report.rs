@@ -39,6 +39,8 @@ pub struct SourceReport {
     pub rows: u64,
     pub bytes: u64,
     pub late: u64,
+    /// Rows set aside because they are too far in the future.
+    pub ahead: u64,
     pub failed: Failed,
 }
 
@@ -122,6 +124,9 @@ impl Report {
             if s.late > 0 {
                 let _ = write!(out, ", {} late", thousands(s.late));
             }
+            if s.ahead > 0 {
+                let _ = write!(out, ", {} too far ahead of the clock", thousands(s.ahead));
+            }
             out.push('\n');
             s.failed.write(&mut out, "unreadable");
         }
@@ -163,7 +168,7 @@ impl Report {
             .sources
             .iter()
             .map(|s| {
-                json!({ "name": &*s.name, "rows": s.rows, "bytes": s.bytes, "late": s.late, "unreadable": failed(&s.failed) })
+                json!({ "name": &*s.name, "rows": s.rows, "bytes": s.bytes, "late": s.late, "ahead": s.ahead, "unreadable": failed(&s.failed) })
             })
             .collect();
         let streams: Vec<_> = self

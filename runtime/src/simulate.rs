@@ -10,13 +10,13 @@ use crate::message::{EventTime, Watermark};
 use crate::reader::Block;
 use crate::report::SourceReport;
 use crate::snapshot::Corrupt;
-use crate::source::Source;
-use crate::time::ManualClock;
+use crate::source::{Pace, Source};
+use crate::time::{Clock, ManualClock};
 use millstream_base::{Diagnostic, SourceMap};
 use millstream_ir::batch::{BATCH_ROWS, Batch};
 use millstream_ir::column::ColumnBuilder;
 use millstream_ir::engine::Compiled;
-use millstream_ir::flow::{Flow, NodeId, NodeKind};
+use millstream_ir::flow::{Flow, NodeId, NodeKind, SourceSpec};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use std::collections::BTreeMap;
@@ -62,27 +62,27 @@ struct Collected {
 pub type Failed = Box<Diagnostic>;
 
 impl<'a> Simulation<'a> {
-    /// At time `now` of the clock, with the names of each source's partitions.
+    /// At time `now` of the clock, with the names of each source's partitions and how they come.
     pub fn new(
         flow: &'a Flow,
         compiled: &'a dyn Compiled,
         files: &'a SourceMap,
         now: EventTime,
-        partitions: impl Fn(&str) -> Vec<String>,
+        partitions: impl Fn(&str, &SourceSpec) -> Vec<(String, Pace)>,
     ) -> Simulation<'a> {
         let sources = flow.ids().filter_map(|id| {
             let node = flow.node(id);
             let NodeKind::Source(spec) = &node.kind else { return None };
-            let names = partitions(&node.name);
+            let partitions = partitions(&node.name, spec);
             Some(SimulatedSource {
-                n_records: vec![0; names.len()],
+                n_records: vec![0; partitions.len()],
                 types: spec
                     .columns
                     .iter()
                     .filter_map(|c| spec.fields.get(*c))
                     .map(|f| f.ty.clone())
                     .collect(),
-                source: Source::new(id, node, spec, names, None),
+                source: Source::new(id, node, spec, partitions, None, now),
             })
         });
         let sinks = flow.ids().filter(|id| matches!(flow.node(*id).kind, NodeKind::Sink(_)));
@@ -104,7 +104,7 @@ impl<'a> Simulation<'a> {
         let Some(n_records) = to.n_records.get_mut(partition) else { return Ok(()) };
         let block = Block { decoded: decoded(records, &to.types), first_record: *n_records, n_bytes: 0 };
         *n_records += records.len() as u64;
-        let arrived = to.source.take(partition, block, &self.clock);
+        let arrived = to.source.take(partition, block, self.clock.now());
         let node = to.source.node;
         broken(self.graph.take(node, arrived))
     }
@@ -112,12 +112,35 @@ impl<'a> Simulation<'a> {
     /// Moves the watermark of every partition, and the clock, to a time. What is there already stays.
     pub fn advance(&mut self, to: EventTime) -> Result<(), Failed> {
         self.clock.advance(to);
-        self.promise(|source, partition| source.promise(partition, Watermark(to)))
+        let now = self.clock.now();
+        self.promise(|source, partition| source.promise(partition, Watermark(to), now))
+    }
+
+    /// The clock goes on to a time. Partitions may become idle by it.
+    pub fn wait_until(&mut self, now: EventTime) -> Result<(), Failed> {
+        self.clock.advance(now);
+        for source in &mut self.sources {
+            if let Some(message) = source.source.tick(now) {
+                broken(self.graph.deliver_of_source(source.source.node, message))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A partition ends.
+    pub fn end_partition(&mut self, source: usize, partition: usize) -> Result<(), Failed> {
+        let now = self.clock.now();
+        let Some(source) = self.sources.get_mut(source) else { return Ok(()) };
+        match source.source.end(partition, now) {
+            Some(message) => broken(self.graph.deliver_of_source(source.source.node, message)),
+            None => Ok(()),
+        }
     }
 
     /// Every partition ends.
     pub fn end(&mut self) -> Result<(), Failed> {
-        self.promise(Source::end)
+        let now = self.clock.now();
+        self.promise(|source, partition| source.end(partition, now))
     }
 
     fn promise(

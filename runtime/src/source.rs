@@ -1,30 +1,61 @@
 //! The worker's side of a source: blocks become batches with a place in the order of rows, times,
 //! lateness and a watermark.
 
-use crate::format::{DecodedRows, Unreadable};
+use crate::format::DecodedRows;
 use crate::message::{EventTime, Message, Watermark};
 use crate::operator::{Failure, Place};
 use crate::reader::Block;
 use crate::report::SourceReport;
-use crate::time::Clock;
-use crate::watermark::{WatermarkGenerator, WatermarkTracker};
+use crate::watermark::WatermarkGenerator;
 use millstream_ir::batch::{Batch, Origin};
 use millstream_ir::buffer::Buffer;
 use millstream_ir::column::{Column, ColumnData};
-use millstream_ir::flow::{Node, NodeId, SourceSpec};
+use millstream_ir::flow::{Node, NodeId, Schema, SourceSpec, TimeSpec};
+use millstream_ir::text::{format_duration, quote, write_json};
+use millstream_ir::types::Type;
+use millstream_ir::value::Value;
 use std::sync::Arc;
 
 /// 0001-01-01T00:00:00Z, the least time that can be written: before its first row a source has promised
 /// nothing, and this stands for that.
 const FIRST_TIME: Watermark = Watermark(-62_135_596_800_000_000);
 
+/// Times of processing, from the clock, in microseconds since 1970 UTC.
+pub type ProcessingTime = i64;
+
+/// What a source's partition has to do with the wall clock; durations in microseconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Pace {
+    /// Rows may come at any time: a pipe, a followed file, a broker.
+    pub live: bool,
+    /// After so long a silence the source no longer waits for the partition.
+    pub idle: Option<i64>,
+    /// Rows further than this in the future do not count.
+    pub ahead: Option<i64>,
+}
+
+impl Pace {
+    /// A finite partition is never silent: it is read as fast as there is room for its rows.
+    pub fn of(time: Option<&TimeSpec>, live: bool) -> Pace {
+        let Some(time) = time else { return Pace { live, ..Pace::default() } };
+        match live {
+            true => Pace {
+                live,
+                idle: Some(time.idle.unwrap_or(TimeSpec::LIVE_IDLE)),
+                ahead: Some(time.ahead.unwrap_or(TimeSpec::LIVE_AHEAD)),
+            },
+            false => Pace { live, idle: None, ahead: time.ahead },
+        }
+    }
+}
+
 pub struct Source {
     pub node: NodeId,
     spec: Arc<SourceSpec>,
-    /// The column of the event time.
-    time: usize,
+    schema: Schema,
     partitions: Vec<PartitionState>,
-    tracker: WatermarkTracker,
+    /// Never falls.
+    watermark: Watermark,
     /// Rows from this time on are not wanted.
     until: Option<EventTime>,
     pub report: SourceReport,
@@ -32,8 +63,19 @@ pub struct Source {
 
 struct PartitionState {
     name: String,
+    pace: Pace,
     generator: WatermarkGenerator,
-    ended: bool,
+    /// When its last record came; before the first, when the source was opened.
+    last_record: ProcessingTime,
+    standing: Standing,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Standing {
+    Active,
+    /// It has been silent for too long.
+    Idle,
+    Ended,
 }
 
 /// What a block turned into.
@@ -43,24 +85,41 @@ pub struct Arrived {
     pub failures: Vec<Failure>,
 }
 
+/// A record that does not go on with the others.
+struct SetAside {
+    /// Its number in its partition.
+    record: u64,
+    /// The record as JSON.
+    row: String,
+    reason: String,
+    /// Its own time, if it has one.
+    at: Option<EventTime>,
+}
+
 impl Source {
+    /// `partitions`: their names and how they come. Opened at time `now`.
     pub fn new(
         id: NodeId,
         node: &Node,
         spec: &Arc<SourceSpec>,
-        names: Vec<String>,
+        partitions: Vec<(String, Pace)>,
         until: Option<EventTime>,
+        now: ProcessingTime,
     ) -> Source {
         let disorder = spec.time.as_ref().map_or(0, |t| t.disorder);
-        let state =
-            |name| PartitionState { name, generator: WatermarkGenerator::new(disorder), ended: false };
-        let tracker = WatermarkTracker::new(names.len());
+        let state = |(name, pace)| PartitionState {
+            name,
+            pace,
+            generator: WatermarkGenerator::new(disorder),
+            last_record: now,
+            standing: Standing::Active,
+        };
         Source {
             node: id,
             spec: spec.clone(),
-            time: node.schema.time,
-            partitions: names.into_iter().map(state).collect(),
-            tracker,
+            schema: node.schema.clone(),
+            partitions: partitions.into_iter().map(state).collect(),
+            watermark: Watermark::START,
             until,
             report: SourceReport { name: node.name.clone(), ..SourceReport::default() },
         }
@@ -84,66 +143,141 @@ impl Source {
         self.until.is_some_and(|until| self.position(partition) >= until)
     }
 
-    pub fn take(&mut self, partition: usize, block: Block, clock: &dyn Clock) -> Arrived {
+    pub fn has_ended(&self, partition: usize) -> bool {
+        self.partitions[partition].standing == Standing::Ended
+    }
+
+    pub fn take(&mut self, partition: usize, block: Block, now: ProcessingTime) -> Arrived {
         let mut arrived = Arrived::default();
         self.report.bytes += block.n_bytes as u64;
-        let mut unreadable = block.decoded.unreadable.into_iter().peekable();
+        if block.decoded.n_records > 0 {
+            self.wake(partition, now);
+        }
         let first_record = block.first_record;
-        for rows in block.decoded.batches {
-            let mut batch = self.batch(partition, first_record, rows, clock);
+        let mut set_aside: Vec<SetAside> = vec![];
+        for bad in block.decoded.unreadable {
+            let record = first_record + bad.record;
+            let place = self.place(partition, record);
+            self.report.failed.add(&bad.reason, &place, &bad.text);
+            set_aside.push(SetAside { record, row: quote(&bad.text), reason: bad.reason, at: None });
+        }
+        let batches = block.decoded.batches.into_iter().map(|rows| {
+            let batch = self.batch(partition, first_record, rows, now);
+            self.leave_out_ahead(partition, batch, now, &mut set_aside)
+        });
+        let batches: Vec<Batch> = batches.collect();
+        set_aside.sort_by_key(|record| record.record);
+        let mut set_aside = set_aside.into_iter().peekable();
+        for mut batch in batches {
             self.judge(partition, &mut batch, |this, until_record| {
                 // A record is set aside at the watermark of the rows before it, however rows are batched.
-                while let Some(bad) = unreadable.next_if(|bad| first_record + bad.record < until_record) {
-                    arrived.failures.push(this.set_aside(partition, first_record, bad));
+                while let Some(record) = set_aside.next_if(|record| record.record < until_record) {
+                    arrived.failures.push(this.failure(partition, record));
                 }
             });
             if let Some(until) = self.until {
-                batch = before(batch, self.time, until);
+                batch = before(batch, self.schema.time, until);
             }
             self.report.rows += batch.n_rows as u64;
             self.report.late += batch.late.len() as u64;
-            arrived.messages.push(Message::Batch(batch));
-            let watermark = self.partitions[partition].generator.watermark();
-            arrived.messages.extend(self.tracker.advance(partition, watermark).map(Message::Watermark));
+            arrived.messages.extend((batch.n_rows > 0).then_some(Message::Batch(batch)));
+            arrived.messages.extend(self.rise(now));
         }
-        for bad in unreadable {
-            arrived.failures.push(self.set_aside(partition, first_record, bad));
+        for record in set_aside {
+            arrived.failures.push(self.failure(partition, record));
         }
         arrived
     }
 
-    fn set_aside(&mut self, partition: usize, first_record: u64, bad: Unreadable) -> Failure {
-        let state = &self.partitions[partition];
-        let place = format!("{} record {}", state.name, first_record + bad.record + 1);
-        self.report.failed.add(&bad.reason, &place, &bad.text);
-        let row = serde_json::Value::String(bad.text).to_string();
-        let at = state.generator.watermark().max(FIRST_TIME).0;
-        Failure { row, reason: bad.reason, place: Place::Input(place), at, time: at }
+    /// Time has passed: partitions may have become idle; the source's new watermark, if that lets it rise.
+    pub fn tick(&mut self, now: ProcessingTime) -> Option<Message> {
+        let is_arrival_timed = self.spec.time.is_none();
+        let live = self.partitions.iter_mut().filter(|p| p.pace.live && p.standing == Standing::Active);
+        for partition in live {
+            if is_arrival_timed {
+                partition.generator.promise(Watermark(now));
+            }
+            if partition.pace.idle.is_some_and(|idle| now.saturating_sub(partition.last_record) >= idle) {
+                partition.standing = Standing::Idle;
+            }
+        }
+        self.rise(now)
     }
 
     /// Nothing earlier will come of a partition, it has been said; the source's new watermark, if that lets
     /// it rise.
-    pub fn promise(&mut self, partition: usize, watermark: Watermark) -> Option<Message> {
+    pub fn promise(
+        &mut self,
+        partition: usize,
+        watermark: Watermark,
+        now: ProcessingTime,
+    ) -> Option<Message> {
         self.partitions[partition].generator.promise(watermark);
-        self.tracker.advance(partition, watermark).map(Message::Watermark)
+        self.rise(now)
     }
 
     /// A partition has ended; the source's new watermark, if that lets it rise.
-    pub fn end(&mut self, partition: usize) -> Option<Message> {
-        self.partitions[partition].ended = true;
-        self.tracker.advance(partition, Watermark::END).map(Message::Watermark)
+    pub fn end(&mut self, partition: usize, now: ProcessingTime) -> Option<Message> {
+        self.partitions[partition].standing = Standing::Ended;
+        self.rise(now)
     }
 
-    pub fn has_ended(&self, partition: usize) -> bool {
-        self.partitions[partition].ended
+    /// Something came of a partition. If it was idle, the source has gone on without it: what it has from
+    /// before is late.
+    fn wake(&mut self, partition: usize, now: ProcessingTime) {
+        let watermark = self.watermark;
+        let partition = &mut self.partitions[partition];
+        partition.last_record = now;
+        if partition.standing == Standing::Idle {
+            partition.standing = Standing::Active;
+            partition.generator.promise(watermark);
+        }
     }
 
-    fn batch(&self, partition: usize, first: u64, rows: DecodedRows, clock: &dyn Clock) -> Batch {
+    /// The source's new watermark, if it rises: the least of its active partitions; where none is, but some
+    /// are idle, what the clock says.
+    fn rise(&mut self, now: ProcessingTime) -> Option<Message> {
+        let active = self.partitions.iter().filter(|p| p.standing == Standing::Active);
+        let least = active.map(|partition| partition.generator.watermark()).min();
+        let watermark = least.unwrap_or_else(|| self.without_active(now));
+        if watermark <= self.watermark {
+            return None;
+        }
+        self.watermark = watermark;
+        Some(Message::Watermark(watermark))
+    }
+
+    fn without_active(&self, now: ProcessingTime) -> Watermark {
+        let disorder = self.spec.time.as_ref().map_or(0, |time| time.disorder);
+        let idle = self.partitions.iter().filter(|p| p.standing == Standing::Idle);
+        let by_clock = idle.map(|partition| {
+            let idle = partition.pace.idle.unwrap_or(0);
+            Watermark(now.saturating_sub(disorder).saturating_sub(idle))
+        });
+        by_clock.min().unwrap_or(Watermark::END)
+    }
+
+    fn place(&self, partition: usize, record: u64) -> String {
+        format!("{} record {}", self.partitions[partition].name, record + 1)
+    }
+
+    fn failure(&self, partition: usize, record: SetAside) -> Failure {
+        let time = self.partitions[partition].generator.watermark().max(FIRST_TIME).0;
+        Failure {
+            row: record.row,
+            reason: record.reason,
+            place: Place::Input(self.place(partition, record.record)),
+            at: record.at.unwrap_or(time),
+            time,
+        }
+    }
+
+    fn batch(&self, partition: usize, first: u64, rows: DecodedRows, now: ProcessingTime) -> Batch {
         let n_rows = rows.n_rows;
         let mut columns: Vec<_> = rows.columns.into_iter().map(Arc::new).collect();
         if self.spec.time.is_none() {
             // Arrival times never go back, whatever the clock does.
-            let now = clock.now().max(self.position(partition));
+            let now = now.max(self.position(partition));
             let times = ColumnData::I64(Buffer::filled(now, n_rows));
             columns.push(Arc::new(Column { data: times, validity: None }));
         }
@@ -157,10 +291,55 @@ impl Source {
         Batch { columns, n_rows, origin, late: vec![] }
     }
 
+    /// The batch without the rows that are too far in the future.
+    fn leave_out_ahead(
+        &mut self,
+        partition: usize,
+        batch: Batch,
+        now: ProcessingTime,
+        set_aside: &mut Vec<SetAside>,
+    ) -> Batch {
+        let Some(ahead) = self.partitions[partition].pace.ahead else { return batch };
+        let Some(column) = batch.columns.get(self.schema.time).cloned() else { return batch };
+        let ColumnData::I64(times) = &column.data else { return batch };
+        let latest = now.saturating_add(ahead);
+        if times.iter().all(|time| *time <= latest) {
+            return batch;
+        }
+        let mut kept = vec![];
+        for (row, time) in times.iter().enumerate() {
+            if *time <= latest {
+                kept.push(row as u32);
+                continue;
+            }
+            self.report.ahead += 1;
+            set_aside.push(SetAside {
+                record: batch.origin.offset(row),
+                row: self.row_text(&batch, row),
+                reason: format!("its time is more than {} in the future", format_duration(ahead)),
+                at: Some(*time),
+            });
+        }
+        batch.gather(&kept)
+    }
+
+    /// A row as JSON.
+    fn row_text(&self, batch: &Batch, row: usize) -> String {
+        let shown = || self.schema.visible();
+        let record = Type::record(shown().map(|(_, column)| (column.name.clone(), column.ty.clone())));
+        let values = shown().map(|(number, column)| batch.columns[number].value(row, &column.ty));
+        let mut text = vec![];
+        write_json(&mut text, &Value::Record(values.collect()), &record);
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
     /// Finds the late rows and moves the partition's watermark. Calls `before` with the number of each
     /// record that the watermark has come to, and is about to pass.
     fn judge(&mut self, partition: usize, batch: &mut Batch, mut before: impl FnMut(&mut Source, u64)) {
-        let Some(column) = batch.columns.get(self.time).cloned() else { return };
+        if batch.n_rows == 0 {
+            return;
+        }
+        let Some(column) = batch.columns.get(self.schema.time).cloned() else { return };
         let ColumnData::I64(times) = &column.data else { return };
         if batch.origin.offsets.is_none() {
             before(self, batch.origin.first);

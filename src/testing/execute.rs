@@ -5,8 +5,10 @@ use super::prepare::{Expected, Prepared, Step};
 use super::thorough::Shuffle;
 use millstream_base::{Diagnostic, SourceMap};
 use millstream_core::hir::TEST_START;
+use millstream_ir::flow::SourceSpec;
 use millstream_ir::value::Value;
 use millstream_runtime::simulate::{Record, Row, Simulation};
+use millstream_runtime::source::Pace;
 use std::collections::BTreeMap;
 
 /// How a run goes about it. The answer must not depend on it.
@@ -26,9 +28,10 @@ pub fn execute(
     files: &SourceMap,
     manner: &Manner,
 ) -> Result<Vec<Vec<Row>>, Box<Diagnostic>> {
-    let name = |source: &str| vec![source.to_string()];
+    // Virtual time says nothing about silence and future.
+    let one = |source: &str, _: &SourceSpec| vec![(source.to_string(), Pace::default())];
     let mut run = Run {
-        simulation: Simulation::new(&prepared.flow, &*prepared.compiled, files, TEST_START, name),
+        simulation: Simulation::new(&prepared.flow, &*prepared.compiled, files, TEST_START, one),
         manner,
         span: prepared.test.span,
         n_arrived: 0,

@@ -87,3 +87,61 @@ fn an_interrupt_finishes_what_was_read_and_says_that_windows_are_open() {
     assert!(said.contains("stopped: interrupted; windows still open are not reported"), "{said}");
     assert_eq!(folder.read("n.json"), "{\"n\":2}\n");
 }
+
+#[test]
+fn a_silent_partition_is_not_waited_for() {
+    let folder = Folder::new();
+    let row = |id: u32, minute: u32| format!("{{\"id\":{id},\"at\":\"2024-05-01T00:0{minute}:00Z\"}}\n");
+    folder.write("in-a.ndjson", format!("{}{}{}", row(1, 0), row(2, 0), row(3, 1)));
+    folder.write("in-b.ndjson", "");
+    folder.write("p.stream", "source rows: { id: int, at: timestamp } from file(\"in-*.ndjson\", follow: true) time at idle 10ms\nstream n = from rows window tumbling 1m select window.start as w, count() as n\n");
+    let mut running = Running::start(&folder, "run p.stream");
+    // The silence of both lets the watermark follow the clock, which is years later.
+    assert_eq!(running.line(), "{\"w\":\"2024-05-01T00:00:00Z\",\"n\":2}");
+    assert_eq!(running.line(), "{\"w\":\"2024-05-01T00:01:00Z\",\"n\":1}");
+    let (code, _, said) = running.interrupt();
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn rows_ahead_of_the_clock_are_set_aside_and_counted() {
+    let folder = Folder::new();
+    let row = |id: u32, year: u32| format!("{{\"id\":{id},\"at\":\"{year}-05-01T00:00:00Z\"}}\n");
+    let rows = format!("{}{}{}", row(1, 2024), row(2, 9000), row(3, 2024));
+    let program = |from: &str| {
+        format!(
+            "source rows: {{ id: int, at: timestamp }} {from}\nstream e = from errors(rows)\nsink ids from rows to stdout format json\nsink e from e to file(\"e.json\") format json\n"
+        )
+    };
+    folder.write("live.stream", program("from file(\"-\") time at"));
+    let ran = folder
+        .run_with("run live.stream", &rows)
+        .code(0)
+        .stderr_has("2 rows  from rows")
+        .stderr_has("1 too far ahead of the clock");
+    assert_eq!(ran.stdout.lines().count(), 2, "{}", ran.stdout);
+    assert_eq!(
+        folder.read("e.json"),
+        "{\"row\":{\"id\":2,\"at\":\"9000-05-01T00:00:00Z\"},\"reason\":\"its time is more than 1h in the future\",\"place\":\"standard input record 2\",\"at\":\"9000-05-01T00:00:00Z\"}\n"
+    );
+    // A file is read as it stands, unless its source says otherwise.
+    folder.write("in.ndjson", &rows);
+    folder.write("file.stream", program("from file(\"in.ndjson\") time at"));
+    assert_eq!(folder.run("run -q file.stream").code(0).stdout.lines().count(), 3);
+    folder.write("file.stream", program("from file(\"in.ndjson\") time at ahead 1d"));
+    assert_eq!(folder.run("run -q file.stream").code(0).stdout.lines().count(), 2);
+}
+
+#[test]
+fn explain_says_what_depends_on_the_clock() {
+    let folder = Folder::new();
+    folder.write("p.stream", "source rows: { id: int, at: timestamp } from file(\"-\") time at idle 30s\nsink ids from rows to stdout format json\n");
+    let told = folder.run("explain p.stream").code(0).stdout;
+    for line in [
+        "  idle: a live partition that is silent for 30s is not waited for until it has rows again\n",
+        "  ahead: rows more than 1h in the future of the clock go to errors(rows)\n",
+        "  not repeatable: which partitions are idle, and which rows are ahead, depends on the clock\n",
+    ] {
+        assert!(told.contains(line), "{line} is not in\n{told}");
+    }
+}

@@ -217,7 +217,6 @@ codes! {
     E0612 "retry-not-yet";
     E0614 "sideline-not-yet";
     E0615 "refresh-not-yet";
-    E0616 "idle-or-ahead-not-yet";
     E0617 "query-too-long";
     E0620 "match-mode-not-yet";
     E0621 "without-not-yet";

@@ -6,7 +6,9 @@ mod window;
 
 use crate::hir::{Aggregate, ClauseKind, Grouping, Head, Input, InputId, Program, Query, Source, Stream};
 use millstream_ir::aggregate::{AggregateCall, SlotLayout};
-use millstream_ir::flow::{AmongEquals, Breaker, Flow, Keep, Node, NodeId, NodeKind, OnError, Schema};
+use millstream_ir::flow::{
+    AmongEquals, Breaker, ConnectorSpec, Flow, Keep, Node, NodeId, NodeKind, OnError, Schema, TimeSpec,
+};
 use millstream_ir::text::format_duration;
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
@@ -47,6 +49,18 @@ fn explain_source(source: &Source, flow: &Flow) -> String {
             line(format!(
                 "time: {field}; the watermark is the greatest {field} of a partition less {disorder}, the least of all partitions"
             ));
+            let live = is_live(&source.connector);
+            if let Some(idle) = time.idle.or(live.then_some(TimeSpec::LIVE_IDLE)).map(format_duration) {
+                line(format!(
+                    "idle: a live partition that is silent for {idle} is not waited for until it has rows again"
+                ));
+            }
+            if let Some(ahead) = time.ahead.or(live.then_some(TimeSpec::LIVE_AHEAD)).map(format_duration) {
+                line(format!(
+                    "ahead: rows more than {ahead} in the future of the clock go to errors({})",
+                    source.name
+                ));
+            }
         }
         None => line("time: each row's arrival; rows are never late".to_string()),
     }
@@ -243,6 +257,15 @@ impl Facts {
     }
 }
 
+/// Whether it may have rows at any time, as far as that can be told before it is opened: a file may also be
+/// a pipe.
+fn is_live(connector: &ConnectorSpec) -> bool {
+    let option = |name: &str| connector.options.get(name);
+    let follows = option("follow") == Some(&Value::Bool(true));
+    let is_standard_input = matches!(option("path"), Some(Value::String(path)) if &**path == "-");
+    &*connector.name != "file" || follows || is_standard_input
+}
+
 fn unrepeatable(source: &Source) -> Vec<&'static str> {
     let text = |name: &str| match source.connector.options.get(name) {
         Some(Value::String(text)) => Some(&**text),
@@ -258,6 +281,11 @@ fn unrepeatable(source: &Source) -> Vec<&'static str> {
     }
     if follows {
         reasons.push("the file grows while it is read");
+    }
+    if source.time.is_some() && is_live(&source.connector) {
+        reasons.push("which partitions are idle, and which rows are ahead, depends on the clock");
+    } else if source.time.as_ref().is_some_and(|time| time.ahead.is_some()) {
+        reasons.push("which rows are ahead depends on the clock");
     }
     reasons
 }

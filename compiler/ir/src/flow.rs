@@ -141,6 +141,13 @@ pub struct TimeSpec {
     pub ahead: Option<i64>,
 }
 
+impl TimeSpec {
+    /// What a live source that says nothing of it has as `idle`.
+    pub const LIVE_IDLE: i64 = 60_000_000;
+    /// And as `ahead`.
+    pub const LIVE_AHEAD: i64 = 3_600_000_000;
+}
+
 /// What happens to a row that cannot be read or written.
 #[derive(Clone, Debug)]
 pub enum OnError {

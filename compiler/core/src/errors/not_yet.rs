@@ -70,9 +70,3 @@ pub fn query_too_long(span: Span, n_clauses: usize, most: usize) -> Diagnostic {
 pub fn refresh(span: Span) -> Diagnostic {
     not_yet(E0615, span, "refresh")
 }
-
-pub fn idle_or_ahead(span: Span, option: &str) -> Diagnostic {
-    Diagnostic::new(E0616, span, format!("`{option}` of a file is not carried out yet"))
-        .label("not yet")
-        .help("leave it out: a file is read to its end, however long that takes")
-}

@@ -6,7 +6,7 @@ use crate::connectors::Role;
 use crate::errors::{clauses as clause_errors, connectors as errors, not_yet};
 use crate::hir::Source;
 use crate::names::{Input, RowType};
-use millstream_base::{Diagnostic, Diagnostics, Span, did_you_mean};
+use millstream_base::{Diagnostics, Span, did_you_mean};
 use millstream_ir::flow::{Column, ConnectorSpec, FormatSpec, OnError, Schema, TimeSpec};
 use millstream_ir::types::{Type, TypeKind};
 use millstream_syntax::ast;
@@ -30,9 +30,6 @@ pub(super) fn check_source(
         diagnostics.push(errors::no_connector(name.span, &name.text));
     }
     let (mut connector, mut format) = (options.connector, options.format);
-    if path.is_none() && connector.as_ref().is_some_and(|c| &*c.name == "file") {
-        diagnostics.extend(options.live_only);
-    }
     if let Some(path) = path {
         format = replaced_format(around, path, format, Role::Source);
         connector = Some(around.options.file(path, Role::Source, name.span));
@@ -93,8 +90,6 @@ struct CheckedOptions {
     connector: Option<ConnectorSpec>,
     format: Option<FormatSpec>,
     time: Option<TimeSpec>,
-    /// What to say of `idle` and `ahead` if the source is a file.
-    live_only: Vec<Diagnostic>,
     on_error: OnError,
 }
 
@@ -110,7 +105,6 @@ fn check_options(
         connector: None,
         format: None,
         time: None,
-        live_only: vec![],
         on_error: OnError::Keep,
     };
     for option in options {
@@ -125,9 +119,6 @@ fn check_options(
             }
             ast::SourceOptionKind::Time(time) => {
                 checked.time = check_time(around, time, row, diagnostics);
-                let idle = time.idle.iter().map(|e| not_yet::idle_or_ahead(e.span, "idle"));
-                let ahead = time.ahead.iter().map(|e| not_yet::idle_or_ahead(e.span, "ahead"));
-                checked.live_only = idle.chain(ahead).collect();
             }
             ast::SourceOptionKind::Refresh(duration) => {
                 // Only tables are refreshed, and those are reported as a whole.
