@@ -7,7 +7,7 @@ use support::Folder;
 #[test]
 fn the_tests_of_all_examples_pass() {
     let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
-    let told = Folder::new().run(&format!("test {examples}")).code(0).stdout;
+    let told = Folder::new().run(&format!("test {examples} --thorough")).code(0).stdout;
     let programs = std::fs::read_dir(examples).expect("a folder").flatten();
     for program in programs.map(|entry| entry.path()).filter(|p| p.extension().is_some_and(|e| e == "stream"))
     {

@@ -147,7 +147,7 @@ impl Section {
             self.compare("error", &ran.stderr.replace("p.stream:", ""), &mut differences);
         }
         for engine in ["jit", "reference"] {
-            if program.starts_with("test \"") || program.contains("\ntest \"") {
+            if has_test(&program) {
                 let ran = folder.run(&format!("test p.stream --engine {engine}"));
                 if ran.code != 0 {
                     let _ = write!(differences, "on {engine}, {}{}", ran.stdout, ran.stderr);
@@ -169,7 +169,40 @@ impl Section {
                 }
             }
         }
+        self.run_thoroughly(&program, &outputs, &folder, &mut differences);
         if differences.is_empty() { Ok(()) } else { Err(differences) }
+    }
+
+    /// What comes out must not depend on the batches, the order of arrival that `disorder` allows, and the
+    /// snapshots that the state goes through: a test that gives the inputs and expects whatever comes.
+    fn run_thoroughly(
+        &self,
+        program: &str,
+        outputs: &[(String, String)],
+        folder: &Folder,
+        differences: &mut String,
+    ) {
+        let given = files_of_sources(program);
+        let mut test = String::new();
+        if !outputs.is_empty() && !given.is_empty() {
+            test += "\ntest \"the section\" {\n";
+            for (source, file) in given {
+                let _ = writeln!(test, "  given {source} from \"{file}\"");
+            }
+            for (_, name) in outputs {
+                let _ = writeln!(test, "  expect {name} contains []");
+            }
+            test += "}\n";
+        }
+        if test.is_empty() && !has_test(program) {
+            return;
+        }
+        folder.write("thorough.stream", format!("{program}{test}"));
+        let values = self.block("args").map(str::trim).filter(|arguments| arguments.starts_with("--set"));
+        let ran = folder.run(format!("test thorough.stream --thorough {}", values.unwrap_or("")).trim());
+        if ran.code != 0 {
+            let _ = write!(differences, "{}{}", ran.stdout, ran.stderr);
+        }
     }
 
     fn named<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
@@ -190,6 +223,21 @@ impl Section {
             }
         }
     }
+}
+
+fn has_test(program: &str) -> bool {
+    program.starts_with("test \"") || program.contains("\ntest \"")
+}
+
+/// The names of sources that read files, with these.
+fn files_of_sources(program: &str) -> Vec<(String, String)> {
+    let sources = program.split("source ").skip(1).filter_map(|item| {
+        let name: String = item.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        let item = item.split("\nstream ").next()?;
+        let file = item.split("file(\"").nth(1)?.split('"').next()?;
+        Some((name, file.to_string()))
+    });
+    sources.collect()
 }
 
 /// The file that a stream's rows are written to; `late(x)` has characters that files should not have.

@@ -264,6 +264,8 @@ fn build_servers_get_xml() {
 #[test]
 fn thorough_runs_change_nothing() {
     let folder = Folder::new();
+    let told = several().run("test a.stream --thorough").code(0).stdout;
+    assert!(told.ends_with(", each thoroughly (seed 42)\n"), "{told}");
     let items = "stream big = from clicks where n > 1 select user, n\n\
         test \"t\" { given clicks [ { user: \"a\", n: 1, at: +4s }, { user: \"b\", n: 2, at: +1s }, \
         { user: \"c\", n: 3, at: +2s } ] expect big [ { n: 2 }, { n: 3 } ] }\n";
