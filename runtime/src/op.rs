@@ -5,6 +5,7 @@ pub mod assign_windows;
 mod changes;
 pub mod errors;
 mod expiry;
+pub mod history;
 mod interleave;
 pub mod late;
 pub mod match_pattern;
@@ -49,6 +50,9 @@ pub fn build(flow: &Flow, id: NodeId, compiled: &dyn Compiled) -> Option<Box<dyn
                 Box::new(running_aggregate::RunningAggregateOperator::new(node, spec, input(0)))
             }
             Breaker::Top(spec) => Box::new(top::TopOperator::new(spec, input(0))),
+            Breaker::History(spec) => {
+                Box::new(history::History::new(spec, input(0), RandomState::new().hash_one(id)))
+            }
         },
         NodeKind::Union => {
             Box::new(union::Union::new(node.schema.types(), union::reads_together(flow, node)))

@@ -193,6 +193,10 @@ codes! {
     E0430 "foreign-window-option";
     E0431 "bad-window-size";
     E0432 "union-of-windows";
+    E0451 "unbounded-history";
+    E0452 "misplaced-function-over-rows";
+    E0453 "expire-and-forever";
+    E0454 "history-inside-window";
     E0501 "unbounded-pattern";
     E0502 "variable-twice";
     E0503 "variable-not-bound-yet";
@@ -210,7 +214,6 @@ codes! {
     E0604 "window-kind-not-yet";
     E0605 "window-option-not-yet";
     E0606 "emit-not-yet";
-    E0607 "row-history-not-yet";
     E0608 "ordering-not-yet";
     E0610 "updating-source-not-yet";
     E0611 "group-until-not-yet";

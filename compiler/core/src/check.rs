@@ -17,6 +17,7 @@ mod expr;
 mod functions;
 mod narrowing;
 mod numbers;
+mod over_rows;
 mod overloads;
 mod patterns;
 
@@ -24,6 +25,7 @@ pub(crate) use aggregates::{AggregateName, aggregate_name, direct_parts};
 pub use aggregates::{AggregateUse, Aggregates, calls_aggregate};
 pub(crate) use conversions::CONVERSIONS;
 pub use narrowing::Facts;
+pub use over_rows::{Function as OverRowsFunction, OverRows, OverRowsUse};
 
 use crate::names::Names;
 use millstream_base::{Diagnostics, FileId};
@@ -39,11 +41,14 @@ pub struct Checker<'a> {
     pub file: FileId,
     /// Set while an aggregating select is checked: calls of aggregates are collected here.
     pub aggregates: Option<Aggregates>,
+    /// Set while a clause is checked that may look at other rows: calls of such functions are collected here.
+    pub over_rows: Option<OverRows>,
     /// The start of the test whose rows are being checked, in microseconds: what `+5m` is relative to.
     pub test_start: Option<i64>,
     /// The number of the next [`millstream_ir::expr::ExprKind::Local`].
     locals: usize,
     inside_aggregate: bool,
+    inside_over_rows: bool,
     /// How many generic functions are being checked inside one another.
     depth: usize,
 }
@@ -55,9 +60,11 @@ impl<'a> Checker<'a> {
             diagnostics,
             file,
             aggregates: None,
+            over_rows: None,
             test_start: None,
             locals: 0,
             inside_aggregate: false,
+            inside_over_rows: false,
             depth: 0,
         }
     }

@@ -6,6 +6,7 @@ mod bindings;
 mod filter;
 mod group;
 mod head;
+mod history;
 mod not_yet;
 mod pattern;
 mod rows;
@@ -19,7 +20,7 @@ mod window;
 pub(crate) use head::{Known, check_reference, updating_because};
 pub(crate) use rows::Rows;
 
-use crate::check::{Aggregates, Checker};
+use crate::check::{Aggregates, Checker, OverRows};
 use crate::connectors::Options;
 use crate::errors::clauses as errors;
 use crate::errors::not_yet::query_too_long;
@@ -55,6 +56,8 @@ pub(crate) struct QueryChecker<'q> {
     may_emit: bool,
     /// Set while an aggregating select is checked.
     aggregates: Option<Aggregates>,
+    /// Set while a plain select is checked.
+    over_rows: Option<OverRows>,
     on_error: Option<(OnError, Span)>,
     clauses: Vec<hir::Clause>,
 }
@@ -78,6 +81,7 @@ pub(crate) fn check_query(
         group: None,
         may_emit: false,
         aggregates: None,
+        over_rows: None,
         on_error: None,
         clauses: vec![],
     };

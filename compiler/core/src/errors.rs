@@ -5,6 +5,7 @@ pub mod connectors;
 mod elsewhere;
 pub mod names;
 pub mod not_yet;
+pub mod over_rows;
 pub mod patterns;
 pub mod patterns_not_yet;
 pub mod tests;

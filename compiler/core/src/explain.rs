@@ -1,13 +1,15 @@
 //! A program in plain words: what each stream yields and when, what it keeps, how it runs, and what of
 //! it cannot be repeated.
 
+mod history;
 mod pattern;
 mod window;
 
 use crate::hir::{Aggregate, ClauseKind, Grouping, Head, Input, InputId, Program, Query, Source, Stream};
 use millstream_ir::aggregate::{AggregateCall, SlotLayout};
 use millstream_ir::flow::{
-    AmongEquals, Breaker, ConnectorSpec, Flow, Keep, Node, NodeId, NodeKind, OnError, Schema, TimeSpec,
+    AmongEquals, Breaker, ConnectorSpec, Flow, HistoryKind, Keep, Node, NodeId, NodeKind, OnError, Schema,
+    TimeSpec,
 };
 use millstream_ir::text::format_duration;
 use millstream_ir::types::Type;
@@ -140,7 +142,8 @@ fn state_of(query: &Query, sources: &BTreeSet<Arc<str>>) -> Vec<String> {
             }
         }
     });
-    pattern::state_of(query, &watermark).into_iter().chain(of_aggregates).collect()
+    let of_histories = history::state_of(query, &watermark);
+    pattern::state_of(query, &watermark).into_iter().chain(of_histories).chain(of_aggregates).collect()
 }
 
 /// What an aggregate of all rows so far keeps.
@@ -200,6 +203,8 @@ struct Facts {
     disorder: i64,
     /// Whether a pattern waits for the watermark.
     has_pattern: bool,
+    /// Whether a clause that depends on the order does.
+    waits: bool,
     /// The sources behind it.
     sources: BTreeSet<Arc<str>>,
 }
@@ -219,12 +224,14 @@ fn facts_of(program: &Program, query: &Query, known: &BTreeMap<InputId, Facts>) 
         facts.patterns = facts.patterns.max(read.patterns);
         facts.disorder = facts.disorder.max(read.disorder);
         facts.has_pattern |= read.has_pattern;
+        facts.waits |= read.waits;
         facts.sources.extend(read.sources);
     }
     if let Head::Match(pattern) = &query.head {
         facts.patterns = facts.patterns.saturating_add(pattern.within);
         facts.has_pattern = true;
     }
+    facts.waits |= history::depends_on_order(query);
     for assigner in window::aggregates(query).filter_map(|(_, assigner)| assigner) {
         facts.windows = facts.windows.saturating_add(window::longest(assigner));
     }
@@ -239,7 +246,7 @@ fn facts_of(program: &Program, query: &Query, known: &BTreeMap<InputId, Facts>) 
 
 impl Facts {
     fn delay_text(&self) -> String {
-        if self.windows == 0 && !self.has_pattern {
+        if self.windows == 0 && !self.has_pattern && !self.waits {
             return "delay: none; a row leaves when it has been read".to_string();
         }
         let parts = [("windows", self.windows), ("patterns", self.patterns), ("disorder", self.disorder)];
@@ -350,6 +357,13 @@ fn breaker_text(name: &str, breaker: &Breaker) -> String {
             let state = if aggregate.keys.is_empty() { "one group" } else { "a hash table" };
             format!("aggregates of all rows of {name} so far, {state}")
         }
+        Breaker::History(history) => match &history.kind {
+            HistoryKind::Throttle { .. } => format!("lets rows of {name} through, a time per key"),
+            HistoryKind::Changes { .. } => format!("compares rows of {name} with those before, one per key"),
+            HistoryKind::Functions { .. } => {
+                format!("looks at rows of {name} before each, a few per key")
+            }
+        },
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod text;
 
+use crate::check::OverRowsFunction;
 use millstream_base::{FileId, Span};
 use millstream_ir::aggregate::AggregateFunction;
 use millstream_ir::expr::Expr;
@@ -155,6 +156,7 @@ pub enum ClauseKind {
     },
     Aggregate(Aggregate),
     Top(Top),
+    History(History),
 }
 
 /// `top N by …` without a window, and `dedupe by … keep last`, which is the latest one per key.
@@ -166,6 +168,32 @@ pub struct Top {
     pub among_equals: AmongEquals,
     pub per: Vec<Expr>,
     pub keep: Keep,
+}
+
+/// A clause that looks at a row and those of its key before.
+#[derive(Clone, Debug)]
+pub struct History {
+    pub keys: Vec<Expr>,
+    pub kind: HistoryKind,
+}
+
+/// Durations in microseconds; `expire` is none for `forever`.
+#[derive(Clone, Debug)]
+pub enum HistoryKind {
+    /// `throttle`, and with a count of 1 `dedupe … within`.
+    Throttle {
+        count: u64,
+        per: i64,
+    },
+    Changes {
+        of: Vec<Expr>,
+        expire: Option<i64>,
+    },
+    /// Each adds a hidden column.
+    Functions {
+        functions: Vec<OverRowsFunction>,
+        expire: Option<i64>,
+    },
 }
 
 /// `group by` and its aggregating select.

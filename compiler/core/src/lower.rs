@@ -6,7 +6,8 @@ use millstream_base::Span;
 use millstream_ir::aggregate::AggregateCall;
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::flow::{
-    Breaker, Column, MatchInput, MatchSpec, OnError, RunningAggregate, Schema, SortKey, Top, WindowAggregate,
+    Breaker, Column, HistoryKind, KeyHistory, MatchInput, MatchSpec, OnError, RunningAggregate, Schema,
+    SortKey, Top, WindowAggregate,
 };
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
@@ -235,6 +236,7 @@ impl Lowering<'_> {
             }
             ClauseKind::Top(top) => self.top(owner, input, top, clause),
             ClauseKind::Aggregate(aggregate) => self.aggregate(owner, input, aggregate, clause),
+            ClauseKind::History(history) => self.history(owner, input, history, clause),
         })
     }
 
@@ -316,6 +318,51 @@ impl Lowering<'_> {
         (self.add(owner, span, vec![input], schema, Operator::Let(vec![expr.clone()])), column)
     }
 
+    /// Keys and arguments as columns; the history; then without those columns again.
+    fn history(
+        &mut self,
+        owner: &Owner,
+        input: PlanId,
+        history: &hir::History,
+        clause: &hir::Clause,
+    ) -> PlanId {
+        let mut columns = Columns::of(&self.plan.node(input).schema);
+        let keys = history.keys.iter().map(|key| columns.column(key, "key")).collect();
+        let mut column = |expr: &Expr| columns.column(expr, "argument");
+        let kind = match &history.kind {
+            hir::HistoryKind::Throttle { count, per } => HistoryKind::Throttle { count: *count, per: *per },
+            hir::HistoryKind::Changes { of, expire } => {
+                HistoryKind::Changes { of: of.iter().map(column).collect(), expire: *expire }
+            }
+            hir::HistoryKind::Functions { functions, expire } => {
+                let functions = functions.iter().map(|function| function.of_column(&mut column)).collect();
+                HistoryKind::Functions { functions, expire: *expire }
+            }
+        };
+        let (n_before, n_added) = (columns.n_before, columns.added.len());
+        let input = self.with_columns(owner, clause.span, input, columns);
+        let mut schema = self.plan.node(input).schema.clone();
+        schema.columns.extend(clause.schema.columns.iter().skip(n_before).cloned());
+        let spec = KeyHistory { keys, kind };
+        let operator = Operator::Breaker(Box::new(Breaker::History(spec)));
+        let n_columns = schema.columns.len();
+        let history = self.add(owner, clause.span, vec![input], schema.clone(), operator);
+        if n_added == 0 {
+            return history;
+        }
+        let kept = (0..n_before).chain(n_before + n_added..n_columns);
+        let kept = kept.map(|c| column_expr(&schema, c, clause.span)).collect();
+        self.add(owner, clause.span, vec![history], clause.schema.clone(), Operator::Project(kept))
+    }
+
+    /// The rows with these columns added.
+    fn with_columns(&mut self, owner: &Owner, span: Span, input: PlanId, columns: Columns) -> PlanId {
+        if columns.added.is_empty() {
+            return input;
+        }
+        self.add(owner, span, vec![input], columns.schema, Operator::Let(columns.added))
+    }
+
     /// The columns that a union takes, by name and in its order.
     fn align(&mut self, owner: &Owner, span: Span, input: PlanId, to: &Schema) -> PlanId {
         let from = self.plan.node(input).schema.clone();
@@ -394,6 +441,32 @@ impl Lowering<'_> {
         let grouped = self.add(owner, aggregate.group_span, vec![input], aggregate.grouped.clone(), operator);
         let select = Operator::Project(aggregate.select.clone());
         self.add(owner, clause.span, vec![grouped], clause.schema.clone(), select)
+    }
+}
+
+/// Expressions as columns: those that rows have, and hidden ones behind them.
+struct Columns {
+    schema: Schema,
+    n_before: usize,
+    added: Vec<Expr>,
+}
+
+impl Columns {
+    fn of(schema: &Schema) -> Columns {
+        Columns { schema: schema.clone(), n_before: schema.columns.len(), added: vec![] }
+    }
+
+    /// The number of the column that holds this expression, which is added if there is none.
+    fn column(&mut self, expr: &Expr, name: &str) -> usize {
+        if let ExprKind::Column(column) = expr.kind {
+            return column;
+        }
+        if let Some(same) = self.added.iter().position(|added| added.same(expr)) {
+            return self.n_before + same;
+        }
+        self.schema.columns.push(Column { name: name.into(), ty: expr.ty.clone(), hidden: true });
+        self.added.push(expr.clone());
+        self.schema.columns.len() - 1
     }
 }
 

@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 /// The dataflow that carries out a plan.
 pub fn assign(plan: &Plan) -> Flow {
-    let mut assigning = Assigning { plan, flow: Flow::default(), nodes: BTreeMap::new() };
+    let mut assigning =
+        Assigning { plan, flow: Flow::default(), nodes: BTreeMap::new(), in_order: BTreeMap::new() };
     let chains = chains(plan);
     for id in plan.ids() {
         assigning.node(id, &chains);
@@ -56,6 +57,8 @@ struct Assigning<'a> {
     flow: Flow,
     /// The flow node that yields the rows of a plan node.
     nodes: BTreeMap<PlanId, NodeId>,
+    /// The node that brings the rows of another into the total order.
+    in_order: BTreeMap<NodeId, NodeId>,
 }
 
 impl Assigning<'_> {
@@ -86,10 +89,15 @@ impl Assigning<'_> {
             Operator::Sink(spec) => NodeKind::Sink(spec.clone()),
             Operator::Filter(_) | Operator::Let(_) | Operator::Project(_) => return,
         };
-        let inputs = match &node.operator {
+        let mut inputs: Vec<NodeId> = match &node.operator {
             Operator::Errors => vec![],
             _ => node.inputs.iter().filter_map(|i| self.nodes.get(i).copied()).collect(),
         };
+        if let Operator::Breaker(breaker) = &node.operator
+            && breaker.depends_on_order()
+        {
+            inputs.iter_mut().for_each(|input| *input = self.in_order(*input, node));
+        }
         self.add(
             id,
             flow::Node {
@@ -101,6 +109,27 @@ impl Assigning<'_> {
                 on_error: node.on_error.clone(),
             },
         );
+    }
+
+    /// The rows of a node in the total order, for this reader and others.
+    fn in_order(&mut self, input: NodeId, reader: &Node) -> NodeId {
+        if self.flow.gives_in_order(input) {
+            return input;
+        }
+        if let Some(known) = self.in_order.get(&input) {
+            return *known;
+        }
+        self.flow.nodes.push(flow::Node {
+            name: reader.name.clone(),
+            span: reader.span,
+            inputs: vec![input],
+            schema: self.flow.node(input).schema.clone(),
+            kind: NodeKind::Order,
+            on_error: reader.on_error.clone(),
+        });
+        let order = NodeId(self.flow.nodes.len() as u32 - 1);
+        self.in_order.insert(input, order);
+        order
     }
 
     fn add(&mut self, id: PlanId, node: flow::Node) {

@@ -2,6 +2,7 @@
 
 mod breaker;
 mod display;
+mod history;
 mod pattern;
 mod verify;
 
@@ -12,6 +13,7 @@ use crate::types::Type;
 use crate::value::Value;
 use crate::window::CalendarUnit;
 pub use breaker::Breaker;
+pub use history::{HistoryFunction, HistoryKind, KeyHistory};
 use millstream_base::Span;
 pub use pattern::{keeping_apart, ways_of_run};
 use std::collections::BTreeMap;
@@ -350,6 +352,27 @@ pub enum ReadPart {
 impl Flow {
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id.0 as usize]
+    }
+
+    /// Whether the rows of a node come in the total order, without late ones.
+    pub fn gives_in_order(&self, id: NodeId) -> bool {
+        let node = self.node(id);
+        match &node.kind {
+            NodeKind::Order | NodeKind::Match(_) => true,
+            // What watermarks release comes in the order of its times, late rows left out.
+            NodeKind::Breaker(breaker) => {
+                breaker.depends_on_order() || !breaker.passes_rows() && !breaker.answers_at_once()
+            }
+            NodeKind::Segment(_) | NodeKind::Unnest { .. } => {
+                node.inputs.iter().all(|input| self.gives_in_order(*input))
+            }
+            NodeKind::Source(_)
+            | NodeKind::Late
+            | NodeKind::Errors { .. }
+            | NodeKind::Union
+            | NodeKind::AssignTime { .. }
+            | NodeKind::Sink(_) => false,
+        }
     }
 
     pub fn ids(&self) -> impl Iterator<Item = NodeId> + use<> {

@@ -539,12 +539,12 @@ impl Word for i64 {
 
 /// Multiplies and folds. A chosen set of keys that collide under one seed does not under another.
 #[inline(always)]
-fn hash_word(word: u64, seed: u64) -> u64 {
+pub(super) fn hash_word(word: u64, seed: u64) -> u64 {
     let product = (word ^ seed) as u128 * 0x9E37_79B9_7F4A_7C15;
     product as u64 ^ (product >> 64) as u64
 }
 
-fn hash_bytes(bytes: &[u8], seed: u64) -> u64 {
+pub(super) fn hash_bytes(bytes: &[u8], seed: u64) -> u64 {
     let (words, rest) = bytes.as_chunks::<8>();
     let hash = words.iter().fold(seed, |hash, word| hash_word(u64::from_le_bytes(*word), hash));
     let mut last = [0; 8];
@@ -553,16 +553,16 @@ fn hash_bytes(bytes: &[u8], seed: u64) -> u64 {
 }
 
 /// The length of a text, of the first word of its view.
-fn text_len(view: u64) -> usize {
+pub(super) fn text_len(view: u64) -> usize {
     View(view as u128).len()
 }
 
-fn is_long(view: u64) -> bool {
+pub(super) fn is_long(view: u64) -> bool {
     text_len(view) > View::INLINE
 }
 
 /// The bytes of a long text in [`Keys`].
-fn address_of<'a>(view: u64, address: u64) -> &'a [u8] {
+pub(super) fn address_of<'a>(view: u64, address: u64) -> &'a [u8] {
     // SAFETY: `Keys` took the address and the length from a slice that is borrowed while it is used.
     unsafe { std::slice::from_raw_parts(std::ptr::with_exposed_provenance(address as usize), text_len(view)) }
 }

@@ -140,6 +140,7 @@ pub fn reads_in_order(flow: &Flow, n_partitions: &dyn Fn(NodeId) -> usize) -> Ve
             | NodeKind::AssignTime { .. }
             | NodeKind::Late
             | NodeKind::Order => of_all,
+            NodeKind::Breaker(breaker) if breaker.passes_rows() && breaker.depends_on_order() => of_all,
             NodeKind::Breaker(_) | NodeKind::Match(_) | NodeKind::Errors { .. } | NodeKind::Sink(_) => None,
         });
     }

@@ -294,11 +294,6 @@ impl Checker<'_> {
         error(span)
     }
 
-    pub(super) fn unsupported_over_rows(&mut self, call: &ast::Call, span: Span) -> Expr {
-        self.diagnostics.push(unsupported::function_over_rows(span, &call.function.text));
-        error(span)
-    }
-
     /// Reports `distinct` and `filter` where no aggregate is called.
     pub(super) fn no_aggregate_words(&mut self, call: &ast::Call) {
         if let Some(word) = call.distinct {

@@ -28,7 +28,7 @@ impl Checker<'_> {
                 return self.aggregate(function, call, span);
             }
             AggregateName::NotYet => return self.unsupported_aggregate(call, span),
-            AggregateName::OverRows => return self.unsupported_over_rows(call, span),
+            AggregateName::OverRows => return self.over_rows_call(call, span),
             AggregateName::Function(_) | AggregateName::No => {}
         }
         if self.names.user_aggregate(self.file, name).is_some() {

@@ -145,14 +145,14 @@ impl QueryChecker<'_> {
         scope
     }
 
-    /// Checks with the aggregates of the select at hand, if this is an aggregating one.
+    /// Checks with the aggregates of the select at hand, or with its functions over rows if it is a plain one.
     pub(super) fn select_checker<T>(&mut self, check: impl FnOnce(&mut Checker) -> T) -> T {
-        let aggregates = self.aggregates.take();
+        let (aggregates, over_rows) = (self.aggregates.take(), self.over_rows.take());
         let mut checker = self.checker();
-        checker.aggregates = aggregates;
+        (checker.aggregates, checker.over_rows) = (aggregates, over_rows);
         let result = check(&mut checker);
-        let aggregates = checker.aggregates.take();
-        self.aggregates = aggregates;
+        let collected = (checker.aggregates.take(), checker.over_rows.take());
+        (self.aggregates, self.over_rows) = collected;
         result
     }
 

@@ -11,7 +11,13 @@ impl QueryChecker<'_> {
     pub(super) fn check_let(&mut self, bindings: &[ast::Binding], span: Span) {
         let mut values = vec![];
         for binding in bindings {
-            let value = self.expr(&binding.value, None);
+            let (value, over_rows) = self.expr_over_rows(&binding.value);
+            if !over_rows.is_empty() {
+                if !values.is_empty() {
+                    self.push(ClauseKind::Let(std::mem::take(&mut values)), span);
+                }
+                self.push_over_rows(over_rows);
+            }
             let name = &binding.name;
             if let Some((_, first)) = self.rows.find(&name.text) {
                 self.diagnostics.push(errors::column_exists(name.span, &name.text, first.span));

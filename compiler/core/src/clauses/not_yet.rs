@@ -70,45 +70,6 @@ impl QueryChecker<'_> {
         }
     }
 
-    pub(super) fn check_dedupe(&mut self, dedupe: &ast::Dedupe, span: Span) {
-        match &dedupe.keep {
-            ast::DedupeKeep::FirstWithin(duration) => {
-                self.diagnostics.push(not_yet::row_history(span, "dedupe"));
-                self.check_all(&dedupe.by);
-                self.checker().check_positive_duration(duration);
-            }
-            ast::DedupeKeep::Last(keep) => self.check_dedupe_last(&dedupe.by, keep.as_ref(), span),
-        }
-    }
-
-    pub(super) fn check_changes(
-        &mut self,
-        of: &[ast::Expr],
-        by: &[ast::Expr],
-        keep: Option<&ast::Keep>,
-        span: Span,
-    ) {
-        self.diagnostics.push(not_yet::row_history(span, "changes"));
-        self.check_all(of);
-        self.check_all(by);
-        keep.into_iter().for_each(|k| {
-            self.check_keep(k);
-        });
-    }
-
-    pub(super) fn check_throttle(
-        &mut self,
-        count: &ast::Expr,
-        per: &ast::Expr,
-        by: &[ast::Expr],
-        span: Span,
-    ) {
-        self.diagnostics.push(not_yet::row_history(span, "throttle"));
-        self.checker().check_count(count);
-        self.checker().check_positive_duration(per);
-        self.check_all(by);
-    }
-
     pub(super) fn check_order_by(&mut self, keys: &[ast::OrderKey], span: Span) {
         self.diagnostics.push(not_yet::ordering(span, "order by"));
         keys.iter().for_each(|key| {
@@ -139,11 +100,5 @@ impl QueryChecker<'_> {
             }
             ast::KeepKind::Forever => Some(Keep::Forever),
         }
-    }
-
-    fn check_all(&mut self, exprs: &[ast::Expr]) {
-        exprs.iter().for_each(|e| {
-            self.expr(e, None);
-        });
     }
 }

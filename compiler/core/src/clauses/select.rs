@@ -35,11 +35,15 @@ impl QueryChecker<'_> {
             return;
         }
         let mut selected = vec![];
+        self.over_rows = Some(self.over_rows());
         for item in items {
             self.select_item(item, items, &scope, &mut selected);
         }
         for column in &mut selected {
             self.place_window(&mut column.value);
+        }
+        if let Some(over_rows) = self.over_rows.take() {
+            self.push_over_rows(over_rows.uses);
         }
         self.finish_select(selected, span, ClauseKind::Select);
     }

@@ -75,10 +75,6 @@ impl QueryChecker<'_> {
         self.push(ClauseKind::Top(top), span);
     }
 
-    fn exprs(&mut self, exprs: &[ast::Expr]) -> Vec<Expr> {
-        exprs.iter().map(|e| self.expr(e, None)).collect()
-    }
-
     /// From here on rows can be withdrawn. Hidden columns say which are and when: a row that is withdrawn
     /// has the values that it had, its time among them.
     fn becomes_updating(&mut self, key: Option<Vec<usize>>, because: Span) {

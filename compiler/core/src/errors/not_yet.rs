@@ -29,10 +29,6 @@ pub fn emit(span: Span, what: &str) -> Diagnostic {
     not_yet(E0606, span, what).help("`emit final`, the default, is carried out")
 }
 
-pub fn row_history(span: Span, clause: &str) -> Diagnostic {
-    not_yet(E0607, span, clause)
-}
-
 pub fn ordering(span: Span, clause: &str) -> Diagnostic {
     not_yet(E0608, span, clause)
 }

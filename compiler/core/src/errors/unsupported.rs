@@ -14,7 +14,7 @@ pub fn aggregate(span: Span, name: &str) -> Diagnostic {
 }
 
 pub fn function_over_rows(span: Span, name: &str) -> Diagnostic {
-    Diagnostic::new(E0652, span, format!("`{name}`, which looks at other rows, is not carried out yet"))
+    Diagnostic::new(E0652, span, format!("`{name}`, which looks at other rows, is not carried out yet here"))
         .label("not yet")
 }
 

@@ -1,7 +1,11 @@
 //! How the typed tree prints: one clause per line, columns as `name#number`, every expression with
 //! its type.
 
-use super::{Aggregate, ClauseKind, Grouping, Head, Input, Match, Program, Query, Rows, Side, Top};
+use super::{
+    Aggregate, ClauseKind, Grouping, Head, History, HistoryKind, Input, Match, Program, Query, Rows, Side,
+    Top,
+};
+use crate::check::OverRowsFunction;
 use millstream_ir::expr::{Expr, literal_text};
 use millstream_ir::flow::{AmongEquals, ConnectorSpec, Schema};
 use millstream_ir::text::format_duration;
@@ -92,6 +96,7 @@ impl Program {
                     format!("time {} disorder {}", typed(time, schema), format_duration(*disorder))
                 }
                 ClauseKind::Top(top) => self::top(top, schema),
+                ClauseKind::History(history) => self::history(history, schema, &clause.schema),
                 ClauseKind::Aggregate(aggregate) => self::aggregate(aggregate, schema, &clause.schema),
             };
             let _ = writeln!(text, "  {line}");
@@ -112,6 +117,33 @@ fn top(top: &Top, input: &Schema) -> String {
     };
     let per: Vec<_> = top.per.iter().map(|k| typed(k, input)).collect();
     format!("top {} by [{by}] per [{}] {}", top.limit, per.join(", "), top.keep)
+}
+
+fn history(history: &History, input: &Schema, output: &Schema) -> String {
+    let list = |exprs: &[Expr]| exprs.iter().map(|e| typed(e, input)).collect::<Vec<_>>().join(", ");
+    let expire = |expire: &Option<i64>| match expire {
+        Some(after) => format!("expire {}", format_duration(*after)),
+        None => "forever".to_string(),
+    };
+    let by = format!("by [{}]", list(&history.keys));
+    match &history.kind {
+        HistoryKind::Throttle { count, per } => {
+            format!("throttle {count} per {} {by}", format_duration(*per))
+        }
+        HistoryKind::Changes { of, expire: after } => {
+            format!("changes of [{}] {by} {}", list(of), expire(after))
+        }
+        HistoryKind::Functions { functions, expire: after } => {
+            let numbers = input.columns.len()..output.columns.len();
+            let functions = numbers.zip(functions).map(|(number, function)| match function {
+                OverRowsFunction::Lag { argument, n_rows } => {
+                    format!("#{number} = lag({}, {n_rows})", typed(argument, input))
+                }
+                OverRowsFunction::RowNumber => format!("#{number} = row_number()"),
+            });
+            format!("history {} {by} {}", functions.collect::<Vec<_>>().join(", "), expire(after))
+        }
+    }
 }
 
 fn aggregate(aggregate: &Aggregate, input: &Schema, output: &Schema) -> String {

@@ -55,7 +55,12 @@ fn condition_below(node: &Node, condition: &Expr) -> Option<Expr> {
             moved.renumber(|c| values.get(c).and_then(column_of).unwrap_or(c));
             Some(moved)
         }
-        Operator::Breaker(breaker) if !breaker.passes_rows() => {
+        // All rows of a key pass the condition, or none does.
+        Operator::Breaker(breaker) if breaker.passes_rows() => {
+            let of_keys = used.iter().all(|column| breaker.keys().contains(column));
+            (of_keys && last.is_some() && !condition.can_fail()).then_some(moved)
+        }
+        Operator::Breaker(breaker) => {
             let keys = breaker.keys();
             if last.is_some_and(|l| l >= keys.len()) || last.is_none() {
                 return None;

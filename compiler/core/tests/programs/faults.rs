@@ -71,10 +71,7 @@ E0606 `emit on change` `emit on change` is not carried out yet
     assert_snapshot!(
         faults("stream s = from payments dedupe by crd within 5m changes by card forever throttle 0 per 5m top 3 by amount desc forever"),
         @r#"
-E0607 `dedupe by crd within 5m` `dedupe` is not carried out yet
 E0201 `crd` nothing here is called `crd`
-E0607 `changes by card forever` `changes` is not carried out yet
-E0607 `throttle 0 per 5m` `throttle` is not carried out yet
 E0319 `0` this count must be more than zero
 "#
     );

@@ -2,7 +2,7 @@
 //! the verifier and the printers have to know of each kind stands here, once.
 
 use super::verify::fits;
-use super::{AmongEquals, RunningAggregate, SortKey, Top, WindowAggregate, WindowAssigner};
+use super::{AmongEquals, KeyHistory, RunningAggregate, SortKey, Top, WindowAggregate, WindowAssigner};
 use crate::aggregate::AggregateCall;
 use crate::types::{Type, TypeKind};
 
@@ -15,6 +15,7 @@ pub enum Breaker {
     AssignWindows(WindowAssigner),
     RunningAggregate(RunningAggregate),
     Top(Top),
+    History(KeyHistory),
 }
 
 impl Breaker {
@@ -22,7 +23,7 @@ impl Breaker {
     pub fn passes_rows(&self) -> bool {
         match self {
             Breaker::WindowAggregate(_) | Breaker::RunningAggregate(_) => false,
-            Breaker::AssignWindows(_) | Breaker::Top(_) => true,
+            Breaker::AssignWindows(_) | Breaker::Top(_) | Breaker::History(_) => true,
         }
     }
 
@@ -30,8 +31,16 @@ impl Breaker {
     pub fn answers_at_once(&self) -> bool {
         match self {
             Breaker::AssignWindows(_) | Breaker::RunningAggregate(_) | Breaker::Top(_) => true,
-            Breaker::WindowAggregate(_) => false,
+            Breaker::WindowAggregate(_) | Breaker::History(_) => false,
         }
+    }
+
+    /// Whether its input has to come in the total order, without late rows: from [`NodeKind::Order`], or from
+    /// what [gives its rows](super::Flow::gives_in_order) like that.
+    ///
+    /// [`NodeKind::Order`]: super::NodeKind::Order
+    pub fn depends_on_order(&self) -> bool {
+        matches!(self, Breaker::History(_))
     }
 
     /// The columns of its groups or partitions; those of an aggregation begin its rows.
@@ -41,6 +50,7 @@ impl Breaker {
             Breaker::AssignWindows(_) => &[],
             Breaker::RunningAggregate(spec) => &spec.keys,
             Breaker::Top(spec) => &spec.per,
+            Breaker::History(spec) => &spec.keys,
         }
     }
 
@@ -50,6 +60,7 @@ impl Breaker {
             Breaker::AssignWindows(_) => &[],
             Breaker::RunningAggregate(spec) => &spec.aggregates,
             Breaker::Top(_) => &[],
+            Breaker::History(_) => &[],
         }
     }
 
@@ -77,6 +88,7 @@ impl Breaker {
                 let by = spec.by.iter_mut().map(|key| &mut key.column);
                 spec.per.iter_mut().chain(by).chain(&mut spec.sign).collect()
             }
+            Breaker::History(spec) => spec.columns_mut(),
         }
     }
 
@@ -114,6 +126,7 @@ impl Breaker {
                     ],
                 )
             }
+            Breaker::History(spec) => spec.describe(column),
         }
     }
 
@@ -138,6 +151,7 @@ impl Breaker {
                 let added = if spec.sign.is_none() { vec![Type::TIMESTAMP, Type::INT] } else { vec![] };
                 Ok([input.to_vec(), added].concat())
             }
+            Breaker::History(spec) => spec.types(input),
         }
     }
 }

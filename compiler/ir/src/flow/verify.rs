@@ -61,6 +61,11 @@ impl Flow {
                 same_types(&inputs[0], &segment.inputs)?;
                 verify_segment(segment, &types)
             }
+            NodeKind::Breaker(breaker)
+                if breaker.depends_on_order() && !self.gives_in_order(node.inputs[0]) =>
+            {
+                Err("its input does not come in order".to_string())
+            }
             NodeKind::Breaker(breaker) => same_types(&types, &breaker.types(&inputs[0])?),
             NodeKind::Union => inputs.iter().try_for_each(|input| same_types(input, &types)),
             NodeKind::Unnest { list } => match inputs[0].get(*list).map(|t| &t.kind) {

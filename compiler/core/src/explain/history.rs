@@ -1,0 +1,70 @@
+//! What clauses about a row and those of its key before keep.
+
+use crate::check::OverRowsFunction;
+use crate::hir::{ClauseKind, History, HistoryKind, Query};
+use millstream_ir::expr::Expr;
+use millstream_ir::flow::{self, KeyHistory};
+use millstream_ir::text::format_duration;
+use millstream_ir::types::Type;
+
+/// Whether the query has a clause for which rows wait until the watermark has passed them.
+pub fn depends_on_order(query: &Query) -> bool {
+    histories(query).next().is_some()
+}
+
+/// What a stream keeps for them, with its bound.
+pub fn state_of(query: &Query, watermark: &str) -> Vec<String> {
+    let waiting = depends_on_order(query).then(|| {
+        format!("the rows that {watermark} has not passed, to bring them into the order of their times")
+    });
+    waiting.into_iter().chain(histories(query).map(state_text)).collect()
+}
+
+fn histories(query: &Query) -> impl Iterator<Item = &History> {
+    query.clauses.iter().filter_map(|clause| match &clause.kind {
+        ClauseKind::History(history) => Some(history),
+        _ => None,
+    })
+}
+
+fn state_text(history: &History) -> String {
+    let (spec, types) = described(history);
+    let bytes = spec.bytes_per_key(&types);
+    let (what, since) = match &history.kind {
+        HistoryKind::Throttle { .. } => ("the time of the first row let through", "that row"),
+        HistoryKind::Changes { .. } => ("the row before", "its last row"),
+        HistoryKind::Functions { .. } => ("the rows before that functions look at", "its last row"),
+    };
+    if history.keys.is_empty() {
+        return format!("{what}, {bytes} bytes");
+    }
+    let until = match spec.expire() {
+        Some(expire) => format!("forgotten {} after {since}", format_duration(expire)),
+        None => "never forgotten".to_string(),
+    };
+    format!("{what}, {bytes} bytes per key; a key is {until}")
+}
+
+/// The history as the dataflow has it, over columns of these types: keys, then arguments.
+fn described(history: &History) -> (KeyHistory, Vec<Type>) {
+    let mut types: Vec<Type> = vec![];
+    let mut column = |expr: &Expr| {
+        types.push(expr.ty.clone());
+        types.len() - 1
+    };
+    let keys = history.keys.iter().map(&mut column).collect();
+    let kind = match &history.kind {
+        HistoryKind::Throttle { count, per } => flow::HistoryKind::Throttle { count: *count, per: *per },
+        HistoryKind::Changes { of, expire } => {
+            flow::HistoryKind::Changes { of: of.iter().map(&mut column).collect(), expire: *expire }
+        }
+        HistoryKind::Functions { functions, expire } => {
+            let function = |function: &OverRowsFunction| function.of_column(&mut column);
+            flow::HistoryKind::Functions {
+                functions: functions.iter().map(function).collect(),
+                expire: *expire,
+            }
+        }
+    };
+    (KeyHistory { keys, kind }, types)
+}

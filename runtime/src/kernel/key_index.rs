@@ -1,0 +1,349 @@
+//! From partition keys to the numbers of their states, for operators that keep something of each key and
+//! forget it again.
+//!
+//! Open addressing with linear probing. A slot is a number and half of its key's hash, so a probe rarely
+//! looks at a key that is not the one, and a forgotten key is closed up without another look at keys.
+//! States have small numbers, which are used again: whatever is kept of them stands in plain arrays.
+
+use super::kept_keys::KeptKeys;
+use super::key::Keys;
+use super::prefetch::prefetch;
+use super::table::CHUNK;
+use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use millstream_ir::aggregate::SlotLayout;
+use millstream_ir::column::ColumnRef;
+use millstream_ir::types::Type;
+
+/// How far ahead slots are requested, and, when these have come, keys.
+const SLOTS_AHEAD: usize = 24;
+const KEYS_AHEAD: usize = 12;
+/// Bytes from which on it pays to request ahead: half of the second-level cache.
+const PREFETCH_FROM: usize = 1 << 20;
+const SMALLEST: usize = 64;
+/// What a slot is that was never taken, or has been given back.
+const FREE: u64 = 0;
+
+pub struct KeyIndex {
+    layout: SlotLayout,
+    /// In the high half that of the hash, in the low half the number of the state plus one.
+    slots: Vec<u64>,
+    /// How far a hash is shifted to be the number of a slot.
+    shift: u32,
+    keys: KeptKeys,
+    is_live: Vec<bool>,
+    free: Vec<u32>,
+    seed: u64,
+    /// Of the rows that are looked up.
+    rows: Keys,
+    hashes: Vec<u64>,
+}
+
+// SAFETY: the addresses in `rows` are left over from the last call and never used again.
+unsafe impl Send for KeyIndex {}
+
+impl KeyIndex {
+    /// `types` are those of the key columns; `seed` is that of the hashes, and changes nothing that can be seen.
+    pub fn new(types: &[Type], seed: u64) -> KeyIndex {
+        let layout = KeptKeys::layout(types);
+        KeyIndex {
+            keys: KeptKeys::new(&layout),
+            layout,
+            slots: vec![FREE; SMALLEST],
+            shift: 64 - SMALLEST.trailing_zeros(),
+            is_live: vec![],
+            free: vec![],
+            seed,
+            rows: Keys::default(),
+            hashes: vec![],
+        }
+    }
+
+    /// How many keys have a state.
+    pub fn n_live(&self) -> usize {
+        self.is_live.len() - self.free.len()
+    }
+
+    /// All states have lower numbers.
+    pub fn n_numbers(&self) -> usize {
+        self.is_live.len()
+    }
+
+    pub fn is_live(&self, number: u32) -> bool {
+        self.is_live.get(number as usize).is_some_and(|live| *live)
+    }
+
+    /// Finds or makes the state of each row's key; their numbers replace `numbers`.
+    pub fn find(&mut self, columns: &[&ColumnRef], rows: &[u32], numbers: &mut Vec<u32>) {
+        numbers.clear();
+        if columns.is_empty() {
+            if self.is_live.is_empty() {
+                self.is_live.push(true);
+            }
+            return numbers.resize(rows.len(), 0);
+        }
+        numbers.reserve(rows.len());
+        let mut keys = std::mem::take(&mut self.rows);
+        for rows in rows.chunks(CHUNK) {
+            keys.fill(&self.layout, columns, rows);
+            self.find_chunk(&keys, numbers);
+        }
+        self.rows = keys;
+    }
+
+    fn find_chunk(&mut self, keys: &Keys, numbers: &mut Vec<u32>) {
+        let width = keys.words_per_key;
+        let mut hashes = std::mem::take(&mut self.hashes);
+        hashes.clear();
+        hashes.extend(keys.words.chunks_exact(width).map(|key| self.keys.hash_of(key, self.seed)));
+        self.reserve(hashes.len());
+        let ahead = size_of_val(&self.slots[..]) > PREFETCH_FROM;
+        for (i, key) in keys.words.chunks_exact(width).enumerate() {
+            if ahead {
+                if let Some(later) = hashes.get(i + SLOTS_AHEAD) {
+                    prefetch(self.slots.as_ptr().wrapping_add(self.home(*later)) as *const u8);
+                }
+                if let Some(later) = hashes.get(i + KEYS_AHEAD) {
+                    let number = (self.slots[self.home(*later)] as u32).wrapping_sub(1);
+                    prefetch(self.keys.start_of(number) as *const u8);
+                }
+            }
+            numbers.push(self.find_one(key, hashes[i], keys.has_long_text));
+        }
+        self.hashes = hashes;
+    }
+
+    fn home(&self, hash: u64) -> usize {
+        (hash >> self.shift) as usize
+    }
+
+    fn find_one(&mut self, key: &[u64], hash: u64, has_long_text: bool) -> u32 {
+        let mut at = self.home(hash);
+        loop {
+            let slot = self.slots[at];
+            if slot == FREE {
+                break;
+            }
+            let number = slot as u32 - 1;
+            if slot >> 32 == hash >> 32 && self.keys.is(number, key, has_long_text) {
+                return number;
+            }
+            at = (at + 1) & (self.slots.len() - 1);
+        }
+        let number = self.new_number();
+        self.keys.set(number, key);
+        self.slots[at] = hash >> 32 << 32 | (number as u64 + 1);
+        number
+    }
+
+    fn new_number(&mut self) -> u32 {
+        if let Some(number) = self.free.pop() {
+            self.is_live[number as usize] = true;
+            return number;
+        }
+        self.is_live.push(true);
+        self.keys.resize(self.is_live.len());
+        self.is_live.len() as u32 - 1
+    }
+
+    /// Makes room for `n` more keys: slots are at most three quarters full.
+    fn reserve(&mut self, n: usize) {
+        let needed = (self.n_live() + n) * 4 / 3 + 1;
+        if needed > self.slots.len() {
+            self.rebuild(needed.next_power_of_two());
+        }
+    }
+
+    fn rebuild(&mut self, n_slots: usize) {
+        self.slots = vec![FREE; n_slots];
+        self.shift = 64 - n_slots.trailing_zeros();
+        for number in 0..self.is_live.len() as u32 {
+            if self.is_live(number) {
+                self.insert(number);
+            }
+        }
+    }
+
+    fn insert(&mut self, number: u32) {
+        let hash = self.keys.hash(number, self.seed);
+        let mut at = self.home(hash);
+        while self.slots[at] != FREE {
+            at = (at + 1) & (self.slots.len() - 1);
+        }
+        self.slots[at] = hash >> 32 << 32 | (number as u64 + 1);
+    }
+
+    /// Forgets a key. Its state's number will be used again.
+    pub fn remove(&mut self, number: u32) {
+        if !self.is_live(number) || self.keys.width() == 0 {
+            return;
+        }
+        let mask = self.slots.len() - 1;
+        let mut hole = self.home(self.keys.hash(number, self.seed));
+        while self.slots[hole] as u32 != number + 1 {
+            hole = (hole + 1) & mask;
+        }
+        // What stands behind moves up, unless it stands where it belongs.
+        let mut at = (hole + 1) & mask;
+        while self.slots[at] != FREE {
+            let home = self.home(self.slots[at]);
+            if (at.wrapping_sub(home) & mask) >= (at.wrapping_sub(hole) & mask) {
+                self.slots[hole] = self.slots[at];
+                hole = at;
+            }
+            at = (at + 1) & mask;
+        }
+        self.slots[hole] = FREE;
+        self.keys.clear(number);
+        self.is_live[number as usize] = false;
+        self.free.push(number);
+    }
+
+    /// If most numbers are free: gives all that the others do not need back. They get new numbers: the
+    /// answer says for each new number the old one.
+    pub fn shrink(&mut self) -> Option<Vec<u32>> {
+        if self.is_live.len() < SMALLEST * 4 || self.n_live() * 4 > self.is_live.len() {
+            return None;
+        }
+        let kept: Vec<u32> = (0..self.is_live.len() as u32).filter(|n| self.is_live[*n as usize]).collect();
+        self.keys.renumber(&kept);
+        self.is_live = vec![true; kept.len()];
+        self.free = vec![];
+        self.rebuild((kept.len() * 2).next_power_of_two().max(SMALLEST));
+        Some(kept)
+    }
+
+    /// Bytes of memory.
+    pub fn bytes(&self) -> usize {
+        self.slots.len() * 8 + self.keys.bytes() + self.is_live.capacity() + self.free.capacity() * 4
+    }
+
+    /// Writes the key of a state.
+    pub fn snapshot(&self, number: u32, writer: &mut SnapshotWriter) {
+        self.keys.snapshot(number, writer);
+    }
+
+    /// Takes over what [`KeyIndex::snapshot`] wrote, as the key of a new state.
+    pub fn restore(&mut self, reader: &mut SnapshotReader) -> Result<u32, Corrupt> {
+        self.reserve(1);
+        let number = self.new_number();
+        if self.keys.width() > 0 {
+            self.keys.restore(number, reader)?;
+            self.insert(number);
+        }
+        Ok(number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use millstream_ir::column::ColumnBuilder;
+    use millstream_ir::value::Value;
+    use proptest::prelude::*;
+    use std::collections::HashMap;
+    use std::sync::Arc;
+
+    fn column(ty: &Type, values: &[Value]) -> ColumnRef {
+        let mut column = ColumnBuilder::new(ty);
+        values.iter().for_each(|value| column.push(value));
+        Arc::new(column.finish())
+    }
+
+    fn key(number: u8) -> (Value, Value) {
+        let text = match number % 5 {
+            0 => Value::Null,
+            1 => Value::string(format!("{number}")),
+            2 => Value::string(format!("a text that no view holds, {number}")),
+            3 => Value::string(format!("one that is longer, and as long as others: {number}")),
+            _ => Value::string(""),
+        };
+        (if number.is_multiple_of(7) { Value::Null } else { Value::Int(number as i64 / 4) }, text)
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Find(Vec<u8>),
+        Remove(Vec<u8>),
+        Shrink,
+        Restore,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let keys = || proptest::collection::vec(any::<u8>(), 0..40);
+        prop_oneof![
+            4 => keys().prop_map(Step::Find),
+            3 => keys().prop_map(Step::Remove),
+            1 => Just(Step::Shrink),
+            1 => Just(Step::Restore),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn each_key_has_a_number_until_it_is_removed(steps in proptest::collection::vec(step(), 0..40), seed in any::<u64>()) {
+            let types = [Type::INT.nullable(), Type::STRING.nullable()];
+            let mut index = KeyIndex::new(&types, seed);
+            let mut known: HashMap<(Value, Value), u32> = HashMap::new();
+            for step in steps {
+                match step {
+                    Step::Find(numbers) => {
+                        let keys: Vec<_> = numbers.iter().map(|n| key(*n)).collect();
+                        let (a, b): (Vec<Value>, Vec<Value>) = keys.iter().cloned().unzip();
+                        let columns = [column(&types[0], &a), column(&types[1], &b)];
+                        let rows: Vec<u32> = (0..keys.len() as u32).collect();
+                        let mut found = vec![];
+                        index.find(&[&columns[0], &columns[1]], &rows, &mut found);
+                        for (key, number) in keys.into_iter().zip(found) {
+                            let other = known.iter().find(|(k, n)| **n == number && **k != key);
+                            prop_assert!(other.is_none(), "two keys have one number");
+                            prop_assert_eq!(*known.entry(key).or_insert(number), number);
+                        }
+                    }
+                    Step::Remove(numbers) => {
+                        for number in numbers {
+                            if let Some(state) = known.remove(&key(number)) {
+                                index.remove(state);
+                            }
+                        }
+                    }
+                    Step::Shrink => {
+                        if let Some(kept) = index.shrink() {
+                            for state in known.values_mut() {
+                                *state = kept.iter().position(|old| old == state).unwrap() as u32;
+                            }
+                        }
+                    }
+                    Step::Restore => {
+                        let mut writer = SnapshotWriter::default();
+                        let live: Vec<u32> = (0..index.n_numbers() as u32).filter(|n| index.is_live(*n)).collect();
+                        live.iter().for_each(|number| index.snapshot(*number, &mut writer));
+                        let bytes = writer.finish();
+                        let mut reader = SnapshotReader::new(&bytes);
+                        let mut restored = KeyIndex::new(&types, !seed);
+                        let new: HashMap<u32, u32> =
+                            live.iter().map(|old| (*old, restored.restore(&mut reader).unwrap())).collect();
+                        reader.finish().unwrap();
+                        known.values_mut().for_each(|state| *state = new[state]);
+                        index = restored;
+                    }
+                }
+                prop_assert_eq!(index.n_live(), known.len());
+            }
+        }
+    }
+
+    #[test]
+    fn memory_is_given_back() {
+        let mut index = KeyIndex::new(&[Type::INT], 1);
+        let keys = column(&Type::INT, &(0..100_000).map(Value::Int).collect::<Vec<_>>());
+        let rows: Vec<u32> = (0..100_000).collect();
+        let mut numbers = vec![];
+        index.find(&[&keys], &rows, &mut numbers);
+        assert!(index.bytes() < 100_000 * 48, "{}", index.bytes());
+        numbers.iter().skip(1).for_each(|number| index.remove(*number));
+        assert_eq!(index.shrink(), Some(vec![numbers[0]]));
+        assert!(index.bytes() < 2_000, "{}", index.bytes());
+    }
+}

@@ -1,0 +1,224 @@
+//! What looks at a row together with the rows of its key before it: `dedupe … within`, `throttle`,
+//! `changes`, `prev`, `lag`, `row_number`. Its input comes in the total order.
+//!
+//! Each key has a state with a number. A state that is due is as good as none, whether or not it has been
+//! dropped: rows see that by their own time. Watermarks drop states in turns: while one advances by a quarter
+//! of the time that a state lives, all states are looked at once, a few per watermark.
+
+mod changes;
+mod functions;
+#[cfg(test)]
+mod properties;
+mod throttle;
+
+use crate::kernel::key_index::KeyIndex;
+use crate::message::{EventTime, Message, Watermark};
+use crate::operator::{Operator, Output};
+use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use millstream_ir::batch::Batch;
+use millstream_ir::column::{ColumnData, ColumnRef};
+use millstream_ir::flow::{HistoryKind, KeyHistory, Schema};
+use millstream_ir::types::Type;
+
+/// The time of a state that no row has come to.
+const FRESH: EventTime = EventTime::MIN;
+
+pub struct History {
+    /// Columns of the input.
+    keys: Vec<usize>,
+    /// The column of the event time.
+    time: usize,
+    index: KeyIndex,
+    states: States,
+    kind: Box<dyn Kind>,
+    sweep: Sweep,
+    rows: Vec<u32>,
+    numbers: Vec<u32>,
+}
+
+/// The times of states, by number: of the last row, or for a throttle of the first that was let through.
+struct States {
+    times: Vec<EventTime>,
+    /// How long after its time a state is due.
+    expire: Option<i64>,
+}
+
+impl States {
+    fn is_due(&self, number: u32, now: EventTime) -> bool {
+        let time = self.times[number as usize];
+        time == FRESH || self.expire.is_some_and(|expire| now.saturating_sub(time) >= expire)
+    }
+}
+
+/// What is kept of each key, and what becomes of its rows.
+trait Kind: Send {
+    /// Makes room for `n` states; new ones are empty.
+    fn resize(&mut self, n: usize);
+
+    /// What becomes of a batch of rows at these times, each with the number of its key's state.
+    fn take(&mut self, states: &mut States, batch: Batch, numbers: &[u32]) -> Batch;
+
+    /// Empties a state.
+    fn clear(&mut self, number: u32);
+
+    /// Keeps the states with these numbers, under new ones from 0 on.
+    fn renumber(&mut self, kept: &[u32]);
+
+    fn bytes(&self) -> usize;
+
+    fn snapshot(&self, number: u32, writer: &mut SnapshotWriter);
+
+    /// Takes over what [`Kind::snapshot`] wrote as an empty state.
+    fn restore(&mut self, number: u32, reader: &mut SnapshotReader) -> Result<(), Corrupt>;
+}
+
+impl History {
+    /// `input` is the schema of the rows; `seed` is that of the hash table, and changes nothing that can be seen.
+    pub fn new(spec: &KeyHistory, input: &Schema, seed: u64) -> History {
+        let ty = |column: &usize| input.columns[*column].ty.clone();
+        let kind: Box<dyn Kind> = match &spec.kind {
+            HistoryKind::Throttle { count, .. } => Box::new(throttle::Throttle::new(input.time, *count)),
+            HistoryKind::Changes { of, .. } => {
+                let types: Vec<Type> = of.iter().map(ty).collect();
+                Box::new(changes::Changes::new(input.time, of.clone(), &types))
+            }
+            HistoryKind::Functions { functions, .. } => {
+                Box::new(functions::Functions::new(input.time, functions))
+            }
+        };
+        let key_types: Vec<Type> = spec.keys.iter().map(ty).collect();
+        History {
+            keys: spec.keys.clone(),
+            time: input.time,
+            index: KeyIndex::new(&key_types, seed),
+            states: States { times: vec![], expire: spec.expire() },
+            kind,
+            sweep: Sweep { at: Watermark::START.0, next: 0 },
+            rows: vec![],
+            numbers: vec![],
+        }
+    }
+
+    fn take(&mut self, batch: Batch) -> Batch {
+        self.rows.clear();
+        self.rows.extend(0..batch.n_rows as u32);
+        let keys: Vec<&ColumnRef> = self.keys.iter().map(|key| &batch.columns[*key]).collect();
+        self.index.find(&keys, &self.rows, &mut self.numbers);
+        self.resize();
+        self.kind.take(&mut self.states, batch, &self.numbers)
+    }
+
+    /// Makes room for the states that the index knows.
+    fn resize(&mut self) {
+        let n = self.index.n_numbers();
+        if n > self.states.times.len() {
+            self.states.times.resize(n, FRESH);
+            self.kind.resize(n);
+        }
+    }
+
+    /// Drops states that are due.
+    fn sweep(&mut self, watermark: Watermark) {
+        let Some(expire) = self.states.expire else { return };
+        let n = self.index.n_numbers();
+        let (turn, ends) = self.sweep.advance(watermark, expire, n);
+        for number in turn {
+            if self.index.is_live(number) && self.states.is_due(number, watermark.0) {
+                self.index.remove(number);
+                self.states.times[number as usize] = FRESH;
+                self.kind.clear(number);
+            }
+        }
+        if ends && let Some(kept) = self.index.shrink() {
+            self.states.times = kept.iter().map(|number| self.states.times[*number as usize]).collect();
+            self.kind.renumber(&kept);
+        }
+    }
+}
+
+impl Operator for History {
+    fn step(&mut self, _input: usize, message: Message, output: &mut Output) {
+        match message {
+            Message::Batch(batch) => {
+                debug_assert!(matches!(batch.columns[self.time].data, ColumnData::I64(_)));
+                let batch = self.take(batch);
+                output.messages.extend((batch.n_rows > 0).then_some(Message::Batch(batch)));
+            }
+            Message::Watermark(watermark) => {
+                self.sweep(watermark);
+                output.messages.push(message);
+            }
+        }
+    }
+
+    fn snapshot(&self, writer: &mut SnapshotWriter) {
+        let live: Vec<u32> =
+            (0..self.index.n_numbers() as u32).filter(|number| self.index.is_live(*number)).collect();
+        writer.sequence(live.into_iter(), |writer, number| {
+            self.index.snapshot(number, writer);
+            writer.i64(self.states.times[number as usize]);
+            self.kind.snapshot(number, writer);
+        });
+    }
+
+    fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
+        for _ in 0..reader.len()? {
+            let number = self.index.restore(reader)?;
+            self.resize();
+            self.states.times[number as usize] = reader.i64()?;
+            self.kind.restore(number, reader)?;
+        }
+        Ok(())
+    }
+
+    fn state_bytes(&self) -> usize {
+        self.index.bytes() + self.states.times.capacity() * 8 + self.kind.bytes()
+    }
+}
+
+/// Whose turn it is to be looked at.
+struct Sweep {
+    /// The watermark of the last look.
+    at: EventTime,
+    next: u32,
+}
+
+impl Sweep {
+    /// The numbers of the states to look at now, of `n`, and whether the last of all is among them.
+    fn advance(
+        &mut self,
+        watermark: Watermark,
+        expire: i64,
+        n: usize,
+    ) -> (impl Iterator<Item = u32> + use<>, bool) {
+        let turn = (expire / 4).max(1);
+        let advanced = watermark.0.saturating_sub(self.at);
+        let due = (n as u128 * advanced.max(0) as u128 / turn as u128).min(n as u128) as u32;
+        let first = if self.next as usize >= n { 0 } else { self.next };
+        let ends = due > 0 && first as usize + due as usize >= n;
+        if due > 0 {
+            self.at = watermark.0;
+            self.next = if ends { (first + due) - n as u32 } else { first + due };
+        }
+        let n = n as u32;
+        ((first..first + due).map(move |number| if number >= n { number - n } else { number }), ends)
+    }
+}
+
+/// The times of a batch.
+fn times_of(batch: &Batch, column: usize) -> &[EventTime] {
+    match &batch.columns[column].data {
+        ColumnData::I64(times) => times,
+        _ => &[],
+    }
+}
+
+/// The numbers of the rows for which `passes`, which is asked of each in order.
+fn passing(n_rows: usize, mut passes: impl FnMut(usize) -> bool) -> Vec<u32> {
+    (0..n_rows as u32).filter(|row| passes(*row as usize)).collect()
+}
+
+/// These rows; the batch as it is if they are all.
+fn chosen(batch: Batch, rows: Vec<u32>) -> Batch {
+    if rows.len() == batch.n_rows { batch } else { batch.gather(&rows) }
+}
