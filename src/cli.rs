@@ -79,6 +79,10 @@ pub struct Run {
     /// Read only rows before this time, such as 2024-05-01T12:00:00Z
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
+    /// While live input is read, say every so often (10s unless told) which source and partition holds
+    /// results back, since when, and what waits for it
+    #[arg(long, value_name = "EVERY", num_args = 0..=1, default_missing_value = "10s", require_equals = true)]
+    pub why: Option<String>,
     /// Say nothing at the end of the run
     #[arg(short, long)]
     pub quiet: bool,

@@ -92,6 +92,7 @@ fn run_program(folder: &Path) {
         terminal_width: None,
         progress: Arc::new(Progress::default()),
         clock: Box::new(WallClock),
+        why: None,
     };
     let inside = runtime.enter();
     let ended = job::run(&flow, &*compiled, &files, options);

@@ -10,6 +10,7 @@ use crate::operator::{Failure, Operator, Output, Place};
 use crate::report::StreamReport;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::source::Arrived;
+use crate::waiting::Waiting;
 use millstream_base::{Diagnostic, SourceMap};
 use millstream_ir::batch::Batch;
 use millstream_ir::engine::Compiled;
@@ -219,6 +220,19 @@ impl<'a, O: Outlet> Graph<'a, O> {
             self.step(to, input, message.clone())?;
         }
         Ok(())
+    }
+
+    /// What operators and sinks hold until the watermark has come further.
+    pub fn waiting(&self) -> Vec<(NodeId, Waiting)> {
+        let waiting = |(id, station): (NodeId, &Station)| {
+            let waiting = match &station.task {
+                Task::Operator(operator) => operator.waiting(),
+                Task::OrderedSink(order) => order.waiting(),
+                Task::Source | Task::Sink => None,
+            };
+            Some((id, waiting?))
+        };
+        self.flow.ids().zip(&self.stations).filter_map(waiting).collect()
     }
 
     /// The state of every operator; taken between two messages of sources.

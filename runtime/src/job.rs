@@ -11,6 +11,7 @@ use crate::reader::PartitionReader;
 use crate::report::{Progress, Report};
 use crate::source::{Pace, Source};
 use crate::time::Clock;
+use crate::waiting::{HeldBack, held_back};
 use crate::writers::Writers;
 use millstream_base::{Diagnostic, SourceMap};
 use millstream_ir::engine::Compiled;
@@ -31,6 +32,14 @@ pub struct Options {
     pub terminal_width: Option<usize>,
     pub progress: Arc<Progress>,
     pub clock: Box<dyn Clock>,
+    pub why: Option<Why>,
+}
+
+/// Whoever wants to know, while live input is read, what is waited for.
+pub struct Why {
+    /// How often, in microseconds.
+    pub every: i64,
+    pub tell: Box<dyn Fn(&str)>,
 }
 
 /// A run that broke off, with what it had counted by then.
@@ -76,6 +85,8 @@ struct Job<'a> {
     is_live: bool,
     /// When the sources were last told the time.
     ticked: i64,
+    /// When it was last told what is waited for.
+    told: i64,
     options: Options,
 }
 
@@ -107,9 +118,10 @@ impl<'a> Job<'a> {
         graph.tell_partitions(&|id| {
             sources.iter().find(|source: &&Source| source.node == id).map_or(0, Source::n_partitions)
         });
+        let told = options.clock.now();
         let is_live = partitions.iter().any(|(_, live, _)| *live);
         let intake = Intake::start(partitions, options.around.stop.clone());
-        Ok((Job { flow, graph, sources, is_live, ticked: i64::MIN, options }, intake))
+        Ok((Job { flow, graph, sources, is_live, ticked: i64::MIN, told, options }, intake))
     }
 
     fn work(&mut self, intake: &mut Intake) -> Result<(), Stop> {
@@ -161,7 +173,26 @@ impl<'a> Job<'a> {
                 self.graph.deliver_of_source(source.node, message)?;
             }
         }
+        self.tell_why();
         Ok(())
+    }
+
+    fn held_back(&self) -> Vec<HeldBack> {
+        let sources: Vec<&Source> = self.sources.iter().collect();
+        held_back(self.flow, &self.graph, &sources, self.options.clock.now())
+    }
+
+    /// Tells what is waited for, each time that is due.
+    fn tell_why(&mut self) {
+        let Some(why) = &self.options.why else { return };
+        if self.ticked.saturating_sub(self.told) < why.every {
+            return;
+        }
+        self.told = self.ticked;
+        let lines: String = self.held_back().iter().map(HeldBack::text).collect();
+        if !lines.is_empty() {
+            (why.tell)(&lines);
+        }
     }
 
     /// What has been counted since a time of the clock.
@@ -171,6 +202,7 @@ impl<'a> Job<'a> {
         report.sources = self.sources.iter().map(|s| s.report.clone()).collect();
         report.streams = self.graph.reports();
         report.sinks = self.graph.outlet.reports();
+        report.held_back = self.held_back();
         report
     }
 }

@@ -22,5 +22,6 @@ pub mod sink;
 pub mod snapshot;
 pub mod source;
 pub mod time;
+pub mod waiting;
 pub mod watermark;
 mod writers;

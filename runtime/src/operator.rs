@@ -2,6 +2,7 @@
 
 use crate::message::{EventTime, Message};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use crate::waiting::Waiting;
 use millstream_base::Span;
 use millstream_ir::batch::Batch;
 
@@ -35,6 +36,11 @@ pub trait Operator: Send {
     /// About how many bytes of memory its state takes.
     fn state_bytes(&self) -> usize {
         0
+    }
+
+    /// What it holds until the watermark has come further, if anything.
+    fn waiting(&self) -> Option<Waiting> {
+        None
     }
 
     /// Takes a message and gathers all that follows from it, however much that is.

@@ -1,5 +1,6 @@
 //! What a run counted: shown at its end on a terminal or as JSON.
 
+use crate::waiting::HeldBack;
 use serde_json::json;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -27,6 +28,8 @@ pub struct Report {
     pub sources: Vec<SourceReport>,
     pub streams: Vec<StreamReport>,
     pub sinks: Vec<SinkReport>,
+    /// Of a run that ended before its inputs did: what was still waited for.
+    pub held_back: Vec<HeldBack>,
     pub wall: Duration,
     /// Why the run ended before its inputs did, if it did.
     pub stopped: Option<&'static str>,
@@ -152,6 +155,7 @@ impl Report {
         if let Some(why) = self.stopped {
             let _ = writeln!(out, "stopped: {why}");
         }
+        self.held_back.iter().for_each(|held_back| out += &held_back.text());
         out
     }
 
@@ -176,8 +180,9 @@ impl Report {
             .iter()
             .map(|s| json!({ "name": &*s.name, "failed": failed(&s.failed), "late_left_out": s.late_left_out }))
             .collect();
+        let waiting: Vec<_> = self.held_back.iter().map(HeldBack::json).collect();
         let sinks: Vec<_> = self.sinks.iter().map(|s| json!({ "name": &*s.name, "rows": s.rows })).collect();
-        json!({ "sources": sources, "streams": streams, "sinks": sinks, "wall_seconds": self.wall.as_secs_f64(), "stopped": self.stopped })
+        json!({ "sources": sources, "streams": streams, "sinks": sinks, "wall_seconds": self.wall.as_secs_f64(), "stopped": self.stopped, "waiting": waiting })
             .to_string()
     }
 }

@@ -12,6 +12,7 @@ use crate::report::SourceReport;
 use crate::snapshot::Corrupt;
 use crate::source::{Pace, Source};
 use crate::time::{Clock, ManualClock};
+use crate::waiting::{HeldBack, held_back};
 use millstream_base::{Diagnostic, SourceMap};
 use millstream_ir::batch::{BATCH_ROWS, Batch};
 use millstream_ir::column::ColumnBuilder;
@@ -172,6 +173,12 @@ impl<'a> Simulation<'a> {
         self.graph = Graph::new(self.flow, self.compiled, self.files, collected);
         tell_partitions(&mut self.graph, &self.sources);
         self.graph.restore(&snapshots)
+    }
+
+    /// The sources that something waits for.
+    pub fn held_back(&self) -> Vec<HeldBack> {
+        let sources: Vec<&Source> = self.sources.iter().map(|source| &source.source).collect();
+        held_back(self.flow, &self.graph, &sources, self.clock.now())
     }
 
     pub fn reports(&self) -> Vec<SourceReport> {

@@ -6,6 +6,7 @@ use crate::message::{EventTime, Message, Watermark};
 use crate::operator::{Failure, Place};
 use crate::reader::Block;
 use crate::report::SourceReport;
+use crate::waiting::{HeldBack, Waiting};
 use crate::watermark::WatermarkGenerator;
 use millstream_ir::batch::{Batch, Origin};
 use millstream_ir::buffer::Buffer;
@@ -67,6 +68,8 @@ struct PartitionState {
     generator: WatermarkGenerator,
     /// When its last record came; before the first, when the source was opened.
     last_record: ProcessingTime,
+    /// When its watermark last rose; before that, when the source was opened.
+    moved: ProcessingTime,
     standing: Standing,
 }
 
@@ -112,6 +115,7 @@ impl Source {
             pace,
             generator: WatermarkGenerator::new(disorder),
             last_record: now,
+            moved: now,
             standing: Standing::Active,
         };
         Source {
@@ -168,6 +172,7 @@ impl Source {
         let batches: Vec<Batch> = batches.collect();
         set_aside.sort_by_key(|record| record.record);
         let mut set_aside = set_aside.into_iter().peekable();
+        let watermark = self.partitions[partition].generator.watermark();
         for mut batch in batches {
             self.judge(partition, &mut batch, |this, until_record| {
                 // A record is set aside at the watermark of the rows before it, however rows are batched.
@@ -182,6 +187,9 @@ impl Source {
             self.report.late += batch.late.len() as u64;
             arrived.messages.extend((batch.n_rows > 0).then_some(Message::Batch(batch)));
             arrived.messages.extend(self.rise(now));
+        }
+        if self.partitions[partition].generator.watermark() > watermark {
+            self.partitions[partition].moved = now;
         }
         for record in set_aside {
             arrived.failures.push(self.failure(partition, record));
@@ -255,6 +263,23 @@ impl Source {
             Watermark(now.saturating_sub(disorder).saturating_sub(idle))
         });
         by_clock.min().unwrap_or(Watermark::END)
+    }
+
+    pub fn watermark(&self) -> Watermark {
+        self.watermark
+    }
+
+    /// Which partition holds the source's watermark back, for those that wait for it.
+    pub fn held_back(&self, now: ProcessingTime, waiting: Vec<(Arc<str>, Waiting)>) -> HeldBack {
+        let active = self.partitions.iter().filter(|p| p.standing == Standing::Active);
+        let last = active.min_by_key(|partition| partition.generator.watermark());
+        HeldBack {
+            source: self.report.name.clone(),
+            partition: last.map(|partition| partition.name.clone()),
+            watermark: last.map_or(self.watermark, |partition| partition.generator.watermark()),
+            stood: last.map_or(0, |partition| now.saturating_sub(partition.moved)),
+            waiting,
+        }
     }
 
     fn place(&self, partition: usize, record: u64) -> String {

@@ -72,6 +72,7 @@ fn run_in(folder: &Path, flow: &Flow, limit: Option<u64>, until: Option<i64>) ->
         terminal_width: None,
         progress: Arc::new(Progress::default()),
         clock: Box::new(StoppedClock),
+        why: None,
     };
     run(flow, &*compiled, &files, options).map_err(|b| b.diagnostic.headline.clone())
 }

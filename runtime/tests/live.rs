@@ -72,7 +72,8 @@ fn flow(time: Option<TimeSpec>) -> Flow {
 /// each line:
 /// - `a 5 7 x`: rows of 5 s and 7 s and a record that cannot be read arrive at partition `a`;
 /// - `clock 60`: the clock goes on to 60 s;
-/// - `end a`: the partition ends.
+/// - `end a`: the partition ends;
+/// - `why`: what is waited for.
 fn play(time: Option<TimeSpec>, live: &[bool], script: &str) -> String {
     let flow = flow(time.clone());
     let compiled: Box<dyn Compiled> = ReferenceEngine.compile(&flow).expect("a flow of no code");
@@ -94,6 +95,11 @@ fn play(time: Option<TimeSpec>, live: &[bool], script: &str) -> String {
         };
         match words[0] {
             "clock" => simulation.wait_until(seconds(words[1])),
+            "why" => {
+                let lines: String = simulation.held_back().iter().map(|held_back| held_back.text()).collect();
+                let _ = writeln!(out, "why\n{}", lines.trim_end());
+                continue;
+            }
             "end" => simulation.end_partition(0, number(words[1])),
             partition => {
                 let records: Vec<Record> = words[1..].iter().map(record).collect();
@@ -320,4 +326,44 @@ fn rows_timed_by_arrival_wait_for_nothing_and_are_never_late() {
     a 1 1 |
     clock 7 | 6 6
     ");
+}
+
+#[test]
+fn the_partition_that_holds_rows_back_is_known() {
+    insta::assert_snapshot!(play(Some(LIVE), &[true, true], "
+        why
+        a 5 10
+        clock 20
+        why
+        b 4
+        clock 25
+        b 4
+        clock 35
+        why
+        b 20
+        why
+        clock 95
+        why
+    "), @r#"
+    why
+
+    a 5 10 |
+    clock 20 |
+    why
+    waiting for events: no row of b has come for 20s
+                   2 rows of rows, the first until 1970-01-12T13:46:45Z
+    b 4 |
+    clock 25 |
+    b 4 |
+    clock 35 |
+    why
+    waiting for events: the watermark of b is 1970-01-12T13:46:42Z, for 15s
+                   4 rows of rows, the first until 1970-01-12T13:46:44Z
+    b 20 | 4 4 5
+    why
+    waiting for events: the watermark of a is 1970-01-12T13:46:48Z, for 35s
+                   2 rows of rows, the first until 1970-01-12T13:46:50Z
+    clock 95 | 10 20
+    why
+    "#);
 }

@@ -6,11 +6,11 @@ use crate::{FAILED, FINE, WRONG_PROGRAM, WRONG_USAGE, terminal};
 use millstream_base::SourceMap;
 use millstream_ir::engine::Engine;
 use millstream_ir::flow::{Flow, NodeKind};
-use millstream_ir::text::parse_timestamp;
+use millstream_ir::text::{parse_duration, parse_timestamp};
 use millstream_jit::Jit;
 use millstream_runtime::connector::{Surroundings, is_standard_output};
 use millstream_runtime::interp::ReferenceEngine;
-use millstream_runtime::job::{self, Broken, Options};
+use millstream_runtime::job::{self, Broken, Options, Why};
 use millstream_runtime::report::{Progress, Report};
 use millstream_runtime::time::WallClock;
 use std::path::PathBuf;
@@ -27,6 +27,14 @@ pub fn run(arguments: Run) -> u8 {
             return WRONG_USAGE;
         }
     };
+    let why = match arguments.why.as_deref().map(duration) {
+        None => None,
+        Some(Ok(every)) => Some(every),
+        Some(Err(message)) => {
+            terminal::err(format_args!("error: {message}\n"));
+            return WRONG_USAGE;
+        }
+    };
     let program = match Program::read(&arguments.file) {
         Ok(program) => program,
         Err(problem) => return problem.tell(),
@@ -35,13 +43,18 @@ pub fn run(arguments: Run) -> u8 {
     let compiled = program.compile_to_run(&arguments.bindings);
     show(&compiled.files, &compiled.compilation.diagnostics);
     let Some(flow) = &compiled.compilation.flow else { return compiled.wrong().unwrap_or(WRONG_PROGRAM) };
-    let running = Running { arguments: &arguments, files: &compiled.files, flow, base, until };
+    let running = Running { arguments: &arguments, files: &compiled.files, flow, base, until, why };
     running.run()
 }
 
 fn time(text: &str) -> Result<i64, String> {
     let expected = "expected a time such as 2024-05-01 or 2024-05-01T12:00:00Z";
     parse_timestamp(text.as_bytes()).ok_or_else(|| format!("--until {text}: {expected}"))
+}
+
+fn duration(text: &str) -> Result<i64, String> {
+    let every = parse_duration(text.as_bytes()).filter(|every| *every > 0);
+    every.ok_or_else(|| format!("--why {text}: expected a duration such as 10s or 1m"))
 }
 
 /// A compiled program and what the command line says of its run.
@@ -51,6 +64,7 @@ struct Running<'a> {
     flow: &'a Flow,
     base: PathBuf,
     until: Option<i64>,
+    why: Option<i64>,
 }
 
 impl Running<'_> {
@@ -90,6 +104,7 @@ impl Running<'_> {
             terminal_width: terminal::stdout_width(),
             progress,
             clock: Box::new(WallClock),
+            why: self.why.map(|every| Why { every, tell: Box::new(|lines| terminal::err(lines)) }),
         };
         let started = Instant::now();
         let inside = runtime.enter();

@@ -84,7 +84,8 @@ fn an_interrupt_finishes_what_was_read_and_says_that_windows_are_open() {
     }
     let (code, rest, said) = running.interrupt();
     assert_eq!((code, rest), (Some(0), vec![]));
-    assert!(said.contains("stopped: interrupted; windows still open are not reported"), "{said}");
+    assert!(said.contains("stopped: interrupted; windows still open are not reported\nwaiting for rows: the watermark of standard input is 2024-05-01T00:01:00Z, for "), "{said}");
+    assert!(said.ends_with("               1 window of n, the first until 2024-05-01T00:02:00Z\n"), "{said}");
     assert_eq!(folder.read("n.json"), "{\"n\":2}\n");
 }
 
@@ -144,4 +145,32 @@ fn explain_says_what_depends_on_the_clock() {
     ] {
         assert!(told.contains(line), "{line} is not in\n{told}");
     }
+}
+
+#[test]
+fn why_says_which_partition_is_waited_for() {
+    let folder = Folder::new();
+    let row = |id: u32, minute: u32| format!("{{\"id\":{id},\"at\":\"2024-05-01T00:0{minute}:00Z\"}}\n");
+    folder.write("in-a.ndjson", format!("{}{}{}", row(1, 0), row(2, 0), row(3, 1)));
+    folder.write("in-b.ndjson", row(4, 0));
+    folder.write("p.stream", "source rows: { id: int, at: timestamp } from file(\"in-*.ndjson\", follow: true) time at\nstream n = from rows window tumbling 1m select window.start as w, count() as n\n");
+    folder
+        .run("run p.stream --why=often")
+        .code(64)
+        .stderr_has("--why often: expected a duration such as 10s or 1m");
+    let mut running = Running::start(&folder, "run p.stream --why=1ms");
+    let said = BufReader::new(running.child.stderr.take().expect("piped"));
+    let mut lines = said.lines().map(|line| line.expect("text"));
+    let both_were_read =
+        |line: &String| line.ends_with("2 windows of n, the first until 2024-05-01T00:01:00Z");
+    let mut last = String::new();
+    while let Some(line) = lines.next().filter(|line| !both_were_read(line)) {
+        last = line;
+    }
+    assert!(
+        last.starts_with("waiting for rows: the watermark of ")
+            && last.contains("in-b.ndjson is 2024-05-01T00:00:00Z, for "),
+        "{last}"
+    );
+    let _ = running.child.kill();
 }

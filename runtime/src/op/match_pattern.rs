@@ -12,6 +12,7 @@ use crate::op::order::without_late;
 use crate::op::reorder::{Due, ReorderBuffer};
 use crate::operator::{Failure, Operator, Output, Place};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use crate::waiting::Waiting;
 use crate::watermark::WatermarkTracker;
 use merged::{Events, States};
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin, RowPlace};
@@ -263,6 +264,10 @@ impl Operator for MatchPattern {
         })?;
         self.partitions = partitions.into_iter().collect();
         Ok(())
+    }
+
+    fn waiting(&self) -> Option<Waiting> {
+        self.waiting.waiting()
     }
 
     fn state_bytes(&self) -> usize {

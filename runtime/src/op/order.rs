@@ -7,6 +7,7 @@ use crate::op::interleave::interleave;
 use crate::op::reorder::{Due, ReorderBuffer};
 use crate::operator::{Operator, Output};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use crate::waiting::Waiting;
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin, RowPlace};
 use millstream_ir::column::ColumnData;
 use millstream_ir::flow::{Flow, NodeId, NodeKind};
@@ -81,6 +82,10 @@ impl Operator for Order {
     fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
         self.watermark = Watermark(reader.i64()?);
         self.buffer.restore(&[&self.types], reader)
+    }
+
+    fn waiting(&self) -> Option<Waiting> {
+        self.buffer.waiting()
     }
 
     fn state_bytes(&self) -> usize {

@@ -8,6 +8,7 @@ use crate::kernel::extent::is_ascending;
 use crate::message::{EventTime, Watermark};
 use crate::op::interleave::Pick;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use crate::waiting::Waiting as Waits;
 use millstream_ir::batch::{Batch, RowPlace};
 use millstream_ir::column::ColumnData;
 use millstream_ir::types::Type;
@@ -184,6 +185,13 @@ impl ReorderBuffer {
             *place = None;
             self.free.push(part.waiting);
         }
+    }
+
+    /// How many rows wait for the watermark.
+    pub fn waiting(&self) -> Option<Waits> {
+        let Reverse((until, _)) = self.next.peek()?;
+        let n = self.waiting.iter().flatten().map(|waiting| waiting.batch.n_rows - waiting.n_left).sum();
+        Some(Waits { what: "rows", n: Some(n), until: *until })
     }
 
     pub fn state_bytes(&self) -> usize {

@@ -18,6 +18,7 @@ use crate::message::{EventTime, Message, Watermark};
 use crate::op::segment::json_row;
 use crate::operator::{Failure, Operator, Output, Place};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use crate::waiting::Waiting;
 use millstream_base::Span;
 use millstream_ir::aggregate::AggregateCall;
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
@@ -298,6 +299,10 @@ impl Operator for WindowAggregateOperator {
         self.source = reader.sequence(SnapshotReader::u32)?.pop();
         self.n_rows_out = reader.u64()?;
         self.panes.restore(&mut self.accumulation, reader)
+    }
+
+    fn waiting(&self) -> Option<Waiting> {
+        self.panes.waiting()
     }
 
     fn state_bytes(&self) -> usize {

@@ -17,6 +17,7 @@
 use crate::kernel::groups::{Accumulation, Groups};
 use crate::message::EventTime;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use crate::waiting::Waiting;
 use millstream_ir::window::{TimeWindows, Window};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -115,6 +116,24 @@ impl Panes {
             Sums::Growing(_, sum) => sum.iter().map(|(_, groups)| groups.bytes()).sum(),
         };
         self.slices.values().map(Groups::bytes).sum::<usize>() + of_sums
+    }
+
+    /// The windows that are open.
+    pub fn waiting(&self) -> Option<Waiting> {
+        let windows = |n, until| Waiting { what: "windows", n, until };
+        match &self.sums {
+            Sums::None => Some(windows(Some(self.slices.len()), self.slices.keys().next()?.0)),
+            Sums::Overlapping(known, stacks) => {
+                let mut oldest = stacks.oldest().into_iter().chain(self.slices.keys().map(start_of));
+                let next = oldest.find_map(|start| known.first_ending_after(start, stacks.closed))?;
+                Some(windows(None, next.end))
+            }
+            Sums::Growing(known, sum) => {
+                let next = sum.as_ref().and_then(|(last, _)| known.first_ending_after(last.start, last.end));
+                let first = || known.first_ending_after(start_of(self.slices.keys().next()?), EventTime::MIN);
+                Some(windows(None, next.or_else(first)?.end))
+            }
+        }
     }
 
     pub fn snapshot(&self, accumulation: &Accumulation, writer: &mut SnapshotWriter) {
