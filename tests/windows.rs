@@ -7,18 +7,18 @@ use millstream_ir::aggregate::AggregateCall;
 use millstream_ir::aggregate::AggregateFunction::{self, *};
 use millstream_ir::batch::{Batch, LateRow, Origin};
 use millstream_ir::column::ColumnBuilder;
-use millstream_ir::engine::Engine;
+use millstream_ir::engine::{Compiled, Engine};
 use millstream_ir::flow::{
-    Breaker, Column, Flow, Node, NodeId, NodeKind, OnError, Schema, WindowAggregate, WindowAssigner,
+    Breaker, Column, Flow, Keep, Node, NodeId, NodeKind, OnError, Schema, WindowAggregate, WindowAssigner,
 };
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use millstream_ir::window::CalendarUnit;
 use millstream_jit::Jit;
-use millstream_runtime::interp::{ReferenceEngine, reference_windows};
+use millstream_runtime::interp::{ReferenceEngine, reference_keyed_windows, reference_windows};
 use millstream_runtime::message::{Message, Watermark};
 use millstream_runtime::op;
-use millstream_runtime::operator::Output;
+use millstream_runtime::operator::{Operator, Output};
 use millstream_runtime::snapshot::{SnapshotReader, SnapshotWriter};
 use millstream_runtime::watermark::WatermarkGenerator;
 use proptest::prelude::*;
@@ -40,7 +40,12 @@ fn flow(types: &[Type], spec: &WindowAggregate) -> Flow {
         on_error: OnError::Keep,
     };
     let window = NodeKind::Breaker(Arc::new(Breaker::WindowAggregate(spec.clone())));
-    Flow { nodes: vec![node(vec![], input, NodeKind::Union), node(vec![NodeId(0)], output, window)] }
+    let mut nodes = vec![node(vec![], input.clone(), NodeKind::Union)];
+    if spec.window.needs_order() {
+        nodes.push(node(vec![NodeId(0)], input, NodeKind::Order));
+    }
+    nodes.push(node(vec![NodeId(nodes.len() as u32 - 1)], output, window));
+    Flow { nodes }
 }
 
 fn batch(types: &[Type], rows: &[Vec<Value>], first: u64, late: Vec<LateRow>) -> Batch {
@@ -69,12 +74,58 @@ struct Feed<'a> {
     restores: bool,
 }
 
+/// The operators behind the source, one after the other.
+struct Chain<'a> {
+    flow: &'a Flow,
+    compiled: Box<dyn Compiled>,
+    operators: Vec<Box<dyn Operator>>,
+    /// What the last gives, and what all leave out.
+    output: Output,
+}
+
+impl<'a> Chain<'a> {
+    fn new(engine: &dyn Engine, flow: &'a Flow) -> Chain<'a> {
+        let compiled = engine.compile(flow).expect("a window aggregate compiles");
+        let mut chain = Chain { flow, compiled, operators: vec![], output: Output::default() };
+        chain.operators = chain.built();
+        chain
+    }
+
+    fn built(&self) -> Vec<Box<dyn Operator>> {
+        let ids = self.flow.ids().skip(1);
+        ids.map(|id| op::build(self.flow, id, &*self.compiled).expect("an operator")).collect()
+    }
+
+    fn step(&mut self, message: Message) {
+        let mut messages = vec![message];
+        for operator in &mut self.operators {
+            let mut output = Output::default();
+            messages.drain(..).for_each(|message| operator.step_to_end(0, message, &mut output));
+            messages = std::mem::take(&mut output.messages);
+            self.output.failures.append(&mut output.failures);
+            self.output.n_late_left_out += output.n_late_left_out;
+        }
+        self.output.messages.append(&mut messages);
+    }
+
+    /// New operators go on from the snapshots of those before.
+    fn restore(&mut self) {
+        for (operator, mut new) in std::mem::take(&mut self.operators).into_iter().zip(self.built()) {
+            let mut writer = SnapshotWriter::default();
+            operator.snapshot(&mut writer);
+            let bytes = writer.finish();
+            let mut reader = SnapshotReader::new(&bytes);
+            new.restore(&mut reader).expect("its own snapshot");
+            reader.finish().expect("all of it is read");
+            self.operators.push(new);
+        }
+    }
+}
+
 fn run(engine: &dyn Engine, flow: &Flow, rows: &[Vec<Value>], feed: &Feed) -> Answer {
     let types = flow.nodes[0].schema.types();
-    let compiled = engine.compile(flow).expect("a window aggregate compiles");
-    let mut operator = op::build(flow, NodeId(1), &*compiled).expect("a window aggregate is an operator");
+    let mut chain = Chain::new(engine, flow);
     let mut generator = WatermarkGenerator::new(feed.disorder);
-    let mut output = Output::default();
     let (mut first, mut sizes) = (0, feed.sizes.iter().cycle());
     while first < rows.len() {
         let n = sizes.next().copied().unwrap_or(1).clamp(1, rows.len() - first);
@@ -82,24 +133,18 @@ fn run(engine: &dyn Engine, flow: &Flow, rows: &[Vec<Value>], feed: &Feed) -> An
         let times: Vec<i64> = part.iter().map(|row| time_of(row)).collect();
         let mut late = vec![];
         generator.observe(&times, 0, &mut late);
-        operator.step_to_end(0, Message::Batch(batch(&types, part, first as u64, late)), &mut output);
-        operator.step_to_end(0, Message::Watermark(generator.watermark()), &mut output);
+        chain.step(Message::Batch(batch(&types, part, first as u64, late)));
+        chain.step(Message::Watermark(generator.watermark()));
         first += n;
         if feed.restores {
-            let mut writer = SnapshotWriter::default();
-            operator.snapshot(&mut writer);
-            let bytes = writer.finish();
-            operator = op::build(flow, NodeId(1), &*compiled).expect("it was built before");
-            let mut reader = SnapshotReader::new(&bytes);
-            operator.restore(&mut reader).expect("its own snapshot");
-            reader.finish().expect("all of it is read");
+            chain.restore();
         }
     }
-    operator.step_to_end(0, Message::Watermark(Watermark::END), &mut output);
-    let types = flow.nodes[1].schema.types();
+    chain.step(Message::Watermark(Watermark::END));
+    let types = flow.nodes[flow.nodes.len() - 1].schema.types();
     let mut rows: Vec<Vec<Value>> = vec![];
     let mut watermark = Watermark::START;
-    for message in &output.messages {
+    for message in &chain.output.messages {
         match message {
             Message::Batch(batch) => {
                 let columns = || batch.columns.iter().zip(&types);
@@ -114,7 +159,7 @@ fn run(engine: &dyn Engine, flow: &Flow, rows: &[Vec<Value>], feed: &Feed) -> An
         }
     }
     assert_eq!(watermark, Watermark::END);
-    Answer { rows, n_failed: output.failures.len(), n_late: output.n_late_left_out }
+    Answer { rows, n_failed: chain.output.failures.len(), n_late: chain.output.n_late_left_out }
 }
 
 fn time_of(row: &[Value]) -> i64 {
@@ -285,5 +330,66 @@ proptest! {
             prop_assert_eq!(answer.n_failed, n_failed);
             prop_assert_eq!(answer.n_late as usize, late.len());
         }
+    }
+
+    #[test]
+    fn windows_of_each_key_are_those_of_the_reference(
+        mut rows in prop::collection::vec(mixed_row(), 1..60),
+        keys in prop::collection::vec(0usize..6, 0..4),
+        picks in prop::collection::vec((any::<prop::sample::Index>(), any::<bool>(), any::<bool>()), 1..4),
+        sizes in prop::collection::vec(1usize..20, 1..4),
+        (gap, max, disorder) in (1i64..20, prop::option::of(1i64..60), 0i64..40),
+        (which, restores, n_by) in (0..3, any::<bool>(), 0usize..4),
+    ) {
+        for (i, row) in rows.iter_mut().enumerate() {
+            if let Some(Value::Timestamp(t)) = row.last_mut() {
+                *t += 3 * i as i64;
+            }
+        }
+        // Of a row the time until which its group lasts; some have passed before the row.
+        let mut types = mixed_types();
+        types.insert(7, Type::TIMESTAMP);
+        for row in &mut rows {
+            let offset = match row[0] {
+                Value::Int(i) => i.rem_euclid(7) * 4 - 3,
+                _ => 15,
+            };
+            let until = time_of(row) + offset;
+            row.insert(7, Value::Timestamp(until));
+        }
+        let calls = mixed_calls();
+        let aggregates = picks.iter().map(|(pick, filter, ignore_null)| {
+            let call = pick.get(&calls).clone();
+            AggregateCall { filter: filter.then_some(6), ignore_null: *ignore_null, ..call }
+        });
+        let by: Vec<usize> = (0..keys.len()).take(n_by).collect();
+        let window = match which {
+            0 => WindowAssigner::Session { gap, max, by },
+            1 => WindowAssigner::Rows { count: gap as u64 / 3 + 1, keep: max.map_or(Keep::Forever, Keep::Expire), by },
+            _ => WindowAssigner::Until { column: 7 },
+        };
+        let spec = WindowAggregate { window, keys, aggregates: aggregates.collect() };
+
+        let times: Vec<i64> = rows.iter().map(|row| time_of(row)).collect();
+        let mut late = vec![];
+        WatermarkGenerator::new(disorder).observe(&times, 0, &mut late);
+        let in_time = rows.iter().enumerate().filter(|(i, _)| late.iter().all(|late| late.row as usize != *i));
+        let in_time: Vec<Vec<Value>> = in_time.map(|(_, row)| row.clone()).collect();
+        let (expected, n_failed, n_late) = reference_keyed_windows(&spec, &in_time);
+        let flow = flow(&types, &spec);
+        let mut answer = run(&Jit, &flow, &rows, &Feed { disorder, sizes: &sizes, restores });
+        if which == 1 {
+            // Windows of rows leave with their last row, those that are not full at the end.
+            let again = run(&Jit, &flow, &rows, &Feed { disorder, sizes: &[1000], restores: false });
+            prop_assert_eq!(&answer.rows, &again.rows);
+            let n = spec.keys.len() + spec.aggregates.len();
+            answer.rows.sort_by(|a, b| {
+                let place = |row: &[Value]| (row[n + 2].clone(), row[n].clone(), row[..spec.keys.len()].to_vec());
+                place(a).cmp(&place(b))
+            });
+        }
+        prop_assert_eq!(&answer.rows, &expected);
+        prop_assert_eq!(answer.n_failed, n_failed);
+        prop_assert_eq!(answer.n_late as usize, late.len() + n_late);
     }
 }

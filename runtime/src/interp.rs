@@ -2,8 +2,10 @@
 //! of accumulators to its portable form. Slow and plain: the other engine has to agree with it.
 
 mod aggregate;
+mod keyed_windows;
 
 pub use aggregate::reference_aggregate;
+pub use keyed_windows::reference_keyed_windows;
 
 use millstream_ir::batch::Batch;
 use millstream_ir::column::{Column, ColumnBuilder};
@@ -87,21 +89,11 @@ type Windows<'a> = BTreeMap<(i64, i64), BTreeMap<Vec<Value>, Vec<(i64, &'a [Valu
 /// What a window aggregation gives for rows in their total order, none of them late; the last column is
 /// the event time. Maps of lists, and each aggregate from the definition. Also counts the rows that fail.
 pub fn reference_windows(spec: &WindowAggregate, rows: &[Vec<Value>]) -> (Vec<Vec<Value>>, usize) {
-    let time_windows = TimeWindows::new(&spec.window);
     let mut windows = Windows::new();
-    for row in rows {
-        let Some(Value::Timestamp(time)) = row.last() else { continue };
-        let of_row: Vec<(i64, i64)> = match (&time_windows, &spec.window) {
-            (Some(windows), _) => windows.of_time(*time).map(|w| (w.end, w.start)).collect(),
-            (None, WindowAssigner::Assigned { start, end }) => match (&row[*end], &row[*start]) {
-                (Value::Timestamp(end), Value::Timestamp(start)) => vec![(*end, *start)],
-                _ => vec![],
-            },
-            (None, _) => vec![],
-        };
-        for bounds in of_row {
-            let key: Vec<Value> = spec.keys.iter().map(|k| row[*k].clone()).collect();
-            windows.entry(bounds).or_default().entry(key).or_default().push((*time, row));
+    for (row, time) in timed(rows) {
+        let key: Vec<Value> = spec.keys.iter().map(|k| row[*k].clone()).collect();
+        for bounds in windows_of(&spec.window, row, time) {
+            windows.entry(bounds).or_default().entry(key.clone()).or_default().push((time, row));
         }
     }
     let (mut output, mut n_failed) = (vec![], 0);
@@ -120,4 +112,23 @@ pub fn reference_windows(spec: &WindowAggregate, rows: &[Vec<Value>]) -> (Vec<Ve
         }
     }
     (output, n_failed)
+}
+
+fn timed(rows: &[Vec<Value>]) -> impl Iterator<Item = (&[Value], i64)> {
+    rows.iter().filter_map(|row| match row.last() {
+        Some(Value::Timestamp(time)) => Some((&row[..], *time)),
+        _ => None,
+    })
+}
+
+/// The ends and starts of the windows that a row lies in, by its time or its columns.
+fn windows_of(assigner: &WindowAssigner, row: &[Value], time: i64) -> Vec<(i64, i64)> {
+    match (TimeWindows::new(assigner), assigner) {
+        (Some(windows), _) => windows.of_time(time).map(|w| (w.end, w.start)).collect(),
+        (None, WindowAssigner::Assigned { start, end }) => match (&row[*end], &row[*start]) {
+            (Value::Timestamp(end), Value::Timestamp(start)) => vec![(*end, *start)],
+            _ => vec![],
+        },
+        (None, _) => vec![],
+    }
 }

@@ -7,6 +7,7 @@ pub mod errors;
 mod expiry;
 pub mod history;
 mod interleave;
+pub mod keyed_windows;
 pub mod late;
 pub mod match_pattern;
 pub mod order;
@@ -35,13 +36,19 @@ pub fn build(flow: &Flow, id: NodeId, compiled: &dyn Compiled) -> Option<Box<dyn
             Box::new(segment::SegmentOperator::new(segment.clone(), input(0), compiled.segment(id)))
         }
         NodeKind::Breaker(breaker) => match &**breaker {
-            Breaker::WindowAggregate(spec) => Box::new(window_aggregate::WindowAggregateOperator::new(
-                node,
-                spec,
-                input(0),
-                compiled.accumulate(id),
-                RandomState::new().hash_one(id),
-            )),
+            Breaker::WindowAggregate(spec) => {
+                let seed = RandomState::new().hash_one(id);
+                match keyed_windows::KeyedWindows::new(node, spec, input(0), seed) {
+                    Some(operator) => Box::new(operator),
+                    None => Box::new(window_aggregate::WindowAggregateOperator::new(
+                        node,
+                        spec,
+                        input(0),
+                        compiled.accumulate(id),
+                        seed,
+                    )),
+                }
+            }
             Breaker::AssignWindows(window) => {
                 let windows = millstream_ir::window::TimeWindows::new(window)?;
                 Box::new(assign_windows::AssignWindows::new(windows, input(0).time))

@@ -193,6 +193,10 @@ codes! {
     E0430 "foreign-window-option";
     E0431 "bad-window-size";
     E0432 "union-of-windows";
+    E0433 "window-not-ended";
+    E0434 "ungrouped-window-key";
+    E0435 "unbounded-rows";
+    E0436 "until-in-window";
     E0451 "unbounded-history";
     E0452 "misplaced-function-over-rows";
     E0453 "expire-and-forever";
@@ -216,7 +220,6 @@ codes! {
     E0606 "emit-not-yet";
     E0608 "ordering-not-yet";
     E0610 "updating-source-not-yet";
-    E0611 "group-until-not-yet";
     E0612 "retry-not-yet";
     E0614 "sideline-not-yet";
     E0615 "refresh-not-yet";

@@ -249,6 +249,9 @@ impl Facts {
         if self.windows == 0 && !self.has_pattern && !self.waits {
             return "delay: none; a row leaves when it has been read".to_string();
         }
+        if self.windows == i64::MAX {
+            return "delay: without a bound; a window lasts as long as its rows make it".to_string();
+        }
         let parts = [("windows", self.windows), ("patterns", self.patterns), ("disorder", self.disorder)];
         let all = parts.iter().fold(0i64, |sum, (_, part)| sum.saturating_add(*part));
         let parts: Vec<String> = parts

@@ -276,11 +276,40 @@ pub enum WindowAssigner {
         zone: Arc<str>,
         offset: i64,
     },
-    /// The window's bounds stand in columns of its rows: they come from a [`NodeKind::AssignWindows`].
+    /// The window's bounds stand in columns of its rows: they come from a [`Breaker::AssignWindows`].
     Assigned {
         start: usize,
         end: usize,
     },
+    /// Ends after a `gap` without rows, and at the latest `max` after its first row; kept by these of the
+    /// keys, by their positions. With `max` it needs rows in order.
+    Session {
+        gap: i64,
+        max: Option<i64>,
+        by: Vec<usize>,
+    },
+    /// So many rows, in their order; kept by these of the keys.
+    Rows {
+        count: u64,
+        keep: Keep,
+        by: Vec<usize>,
+    },
+    /// Ends at the greatest time that its rows have in this column. Needs rows in order.
+    Until {
+        column: usize,
+    },
+}
+
+impl WindowAssigner {
+    /// Whether which windows there are depends on the order of the rows.
+    pub fn needs_order(&self) -> bool {
+        matches!(
+            self,
+            WindowAssigner::Session { max: Some(_), .. }
+                | WindowAssigner::Rows { .. }
+                | WindowAssigner::Until { .. }
+        )
+    }
 }
 
 /// A sequence pattern over one or more input streams: steps joined by `then`, each one event or a

@@ -76,7 +76,10 @@ impl TimeWindows {
             WindowAssigner::Calendar { unit, zone, offset } => {
                 TimeWindows::Calendar(Calendar::new(*unit, time_zone(zone)?, *offset))
             }
-            WindowAssigner::Assigned { .. } => return None,
+            WindowAssigner::Assigned { .. }
+            | WindowAssigner::Session { .. }
+            | WindowAssigner::Rows { .. }
+            | WindowAssigner::Until { .. } => return None,
         })
     }
 

@@ -6,13 +6,14 @@
 use super::QueryChecker;
 use super::group::{Key, PendingGroup};
 use super::rows::Updating;
-use super::window::{Bounds, WINDOW_END, WINDOW_START, add_bounds};
+use super::window::{Bounds, OpenWindow, WINDOW_END, WINDOW_START, add_bounds};
 use crate::check::{Aggregates, Checker};
 use crate::errors::clauses as errors;
 use crate::errors::names as names_errors;
+use crate::errors::windows;
 use crate::hir::{self, ClauseKind, Grouping};
 use crate::scope::{Lookup, Scope, ScopeColumn};
-use millstream_base::Span;
+use millstream_base::{Diagnostics, Span};
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::flow::{Column, Keep, Schema, WindowAssigner};
 use millstream_ir::types::Type;
@@ -25,12 +26,15 @@ impl QueryChecker<'_> {
         group: Option<PendingGroup>,
         span: Span,
     ) {
-        let group = group.unwrap_or(PendingGroup { keys: vec![], span, keep: None, reported: false });
+        let group =
+            group.unwrap_or(PendingGroup { keys: vec![], span, keep: None, until: None, reported: false });
         let window = self.take_window();
         let per_row = window.as_ref().is_some_and(|w| w.per_row);
         let n_inputs = self.rows.columns.len();
         let first_call = n_inputs + group.keys.len();
-        let scope = self.group_scope(&group, window.as_ref().map(|w| w.span));
+        let bounds = window.as_ref().map(|w| (w.span, w.bounds));
+        let until = group.until.map(|_| (group.span, Bounds::AtEnd));
+        let scope = self.group_scope(&group, bounds.or(until));
         // Arguments see the rows of the group, and their window.
         self.window = window.clone();
         self.aggregates = Some(Aggregates::new(self.scope(), first_call));
@@ -49,8 +53,12 @@ impl QueryChecker<'_> {
             found.filter.iter_mut().for_each(|f| self.place_window(f));
         }
         self.window = None;
-        self.may_emit = true;
-        let places = Places::new(&group.keys, n_inputs, uses.len());
+        self.may_emit = group.until.is_none();
+        let (by, carried) = match &window {
+            Some(window) if window.bounds == Bounds::AtEnd => self.keys_of_window(window, &group, &scope),
+            _ => (vec![], vec![]),
+        };
+        let places = Places::new(&group.keys, n_inputs, carried.len(), uses.len());
         for column in &mut selected {
             let mut outside = vec![];
             places.place(&mut column.value, &mut outside);
@@ -67,6 +75,9 @@ impl QueryChecker<'_> {
             let name = key.name.clone().unwrap_or_else(|| "key".into());
             grouped.push(Column { name, ty: key.value.ty.clone(), hidden: false });
         }
+        for key in &carried {
+            grouped.push(Column { name: "key".into(), ty: key.ty.clone(), hidden: true });
+        }
         for found in &uses {
             let (name, _) = found.function.words();
             grouped.push(Column { name: name.into(), ty: found.result.clone(), hidden: false });
@@ -76,7 +87,17 @@ impl QueryChecker<'_> {
                 let bound = |number: usize| self.rows.carried.get(number).copied().unwrap_or_default();
                 Grouping::Window(WindowAssigner::Assigned { start: bound(0), end: bound(1) })
             }
-            Some(window) => Grouping::Window(window.assigner),
+            Some(window) => Grouping::Window(match window.assigner {
+                WindowAssigner::Session { gap, max, .. } => WindowAssigner::Session { gap, max, by },
+                WindowAssigner::Rows { count, .. } => {
+                    let keep = window.keep.map_or(Keep::Forever, |(keep, _)| keep);
+                    WindowAssigner::Rows { count, keep, by }
+                }
+                assigner => assigner,
+            }),
+            None if group.until.is_some() => {
+                Grouping::Window(WindowAssigner::Until { column: group.until.unwrap_or_default() })
+            }
             None => Grouping::Running(group.keep.unwrap_or(Keep::Forever)),
         };
         let hidden = |name: &str, ty| Column { name: name.into(), ty, hidden: true };
@@ -99,7 +120,8 @@ impl QueryChecker<'_> {
             .collect();
         self.rows.time = time;
         self.rows.carried.clear();
-        let keys = group.keys.into_iter().filter(|k| k.bound.is_none()).map(|k| k.value).collect();
+        let keys = group.keys.into_iter().filter(|k| k.bound.is_none()).map(|k| k.value);
+        let keys = keys.chain(carried).collect();
         let call = |found: crate::check::AggregateUse| hir::AggregateCall {
             function: found.function,
             arguments: found.arguments,
@@ -117,13 +139,54 @@ impl QueryChecker<'_> {
         });
     }
 
+    /// What a window is kept by: the positions among the keys of the groups, and what must be added to these.
+    fn keys_of_window(
+        &mut self,
+        window: &OpenWindow,
+        group: &PendingGroup,
+        scope: &Scope,
+    ) -> (Vec<usize>, Vec<Expr>) {
+        let keys: Vec<&Expr> = group.keys.iter().filter(|k| k.bound.is_none()).map(|k| &k.value).collect();
+        let is_rows = matches!(window.assigner, WindowAssigner::Rows { .. });
+        match (window.keep, keys.is_empty() && window.by.is_empty()) {
+            (None, false) if is_rows => self.diagnostics.push(windows::unbounded_rows(window.span)),
+            (Some((_, keep)), true) if is_rows => self.diagnostics.push(windows::keep_of_no_key(keep)),
+            _ => {}
+        }
+        if window.by.is_empty() {
+            return ((0..keys.len()).collect(), vec![]);
+        }
+        let (mut by, mut added) = (vec![], vec![]);
+        for (written, column) in window.by.iter().zip(self.rows.carried.clone()) {
+            let carried = self.rows.column_expr(column, written.span);
+            // What it means here; what is wrong with it has been said.
+            let mut said = Diagnostics::default();
+            let here =
+                Checker::new(self.around.names, self.around.file, &mut said).check_expr(scope, written, None);
+            let is_same = |key: &&Expr| is_key(&carried, key) || key.same(&here);
+            // By the name of a key, which stands behind the columns of the rows.
+            let named = match here.kind {
+                ExprKind::Column(number) => number >= self.rows.columns.len(),
+                _ => false,
+            };
+            if !named && !keys.iter().any(is_same) {
+                self.diagnostics.push(windows::ungrouped_key(written.span, group.span));
+            }
+            by.push(keys.iter().position(|key| is_key(&carried, key)).unwrap_or_else(|| {
+                added.push(carried.clone());
+                keys.len() + added.len() - 1
+            }));
+        }
+        (by, added)
+    }
+
     /// What the select sees: the rows of the group, and the keys behind them by the names they have.
-    fn group_scope(&self, group: &PendingGroup, window: Option<Span>) -> Scope {
+    fn group_scope(&self, group: &PendingGroup, window: Option<(Span, Bounds)>) -> Scope {
         let mut scope = Scope::default();
         let rows = self.rows.scope();
         let is_plain = |name: &str| group.keys.iter().any(|k| k.name.as_deref() == Some(name));
-        let is_bound =
-            |number: usize| window.is_some() && self.rows.carried.iter().take(2).any(|c| *c == number);
+        let is_carried = window.is_some_and(|(_, bounds)| bounds == Bounds::Carried);
+        let is_bound = |number: usize| is_carried && self.rows.carried.iter().take(2).any(|c| *c == number);
         for column in rows.columns().iter().filter(|c| !is_bound(c.column)) {
             // A key's own column is reached through the key, whatever the key is called.
             let hidden_by_key = is_plain(&column.name);
@@ -139,7 +202,7 @@ impl QueryChecker<'_> {
                 scope.add_column(ScopeColumn::new(name.clone(), number, key.value.ty.clone(), key.span));
             }
         }
-        if let Some(span) = window {
+        if let Some((span, _)) = window {
             add_bounds(&mut scope, span);
         }
         scope
@@ -172,9 +235,11 @@ struct Places<'k> {
 }
 
 impl<'k> Places<'k> {
-    fn new(keys: &'k [Key], n_inputs: usize, n_calls: usize) -> Places<'k> {
+    /// `n_carried` keys stand behind those of the group.
+    fn new(keys: &'k [Key], n_inputs: usize, n_carried: usize, n_calls: usize) -> Places<'k> {
         let n_columns = keys.iter().filter(|k| k.bound.is_none()).count();
-        let start = n_columns + n_calls;
+        let first_call = n_columns + n_carried;
+        let start = first_call + n_calls;
         let mut next = 0..;
         let column = |key: &Key| match key.bound {
             Some(WINDOW_START) => start,
@@ -183,7 +248,7 @@ impl<'k> Places<'k> {
         };
         let columns: Vec<usize> = keys.iter().map(column).collect();
         let keys = keys.iter().map(|k| &k.value).zip(columns).collect();
-        Places { keys, n_inputs, first_call: n_columns, start }
+        Places { keys, n_inputs, first_call, start }
     }
 
     /// Replaces keys, calls and the window's bounds; collects the columns that are none of these.

@@ -1,8 +1,8 @@
 //! `group by E [as n], …`: waits for the aggregating select that must follow.
 
-use super::window::{self, WINDOW_END, WINDOW_START};
+use super::window::{self, Bounds, WINDOW_END, WINDOW_START};
 use super::{QueryChecker, select};
-use crate::errors::{clauses as errors, not_yet};
+use crate::errors::{clauses as errors, windows};
 use millstream_base::Span;
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::flow::Keep;
@@ -16,6 +16,8 @@ pub(super) struct PendingGroup {
     pub span: Span,
     /// Without a window: how long a group is kept.
     pub keep: Option<Keep>,
+    /// The column of the times until which a group lasts.
+    pub until: Option<usize>,
     /// Whether it has been said that its select is missing.
     pub reported: bool,
 }
@@ -46,11 +48,19 @@ impl QueryChecker<'_> {
             }
             keys.push(Key { value, name: name.map(Arc::from), bound, span: name_span });
         }
-        let mut keep = None;
+        let (mut keep, mut until) = (None, None);
         match &group.bound {
-            Some(ast::GroupBound::Until(until)) => {
-                self.expr(until, Some(&Type::TIMESTAMP));
-                self.diagnostics.push(not_yet::group_until(until.span));
+            Some(ast::GroupBound::Until(end)) => {
+                let value = self.expr(end, Some(&Type::TIMESTAMP));
+                until = Some(self.column_of(value, "until"));
+                if let Some(window) = &self.window {
+                    self.diagnostics.push(windows::until_in_window(end.span, window.span));
+                    until = None;
+                }
+                if let Some(updating) = &self.rows.updating {
+                    let because = updating.because;
+                    self.diagnostics.push(errors::needs_append_only(end.span, "until", because));
+                }
             }
             Some(ast::GroupBound::Keep(bound)) => {
                 keep = self.check_keep(bound);
@@ -63,15 +73,19 @@ impl QueryChecker<'_> {
             }
             None => {}
         }
-        self.group = Some(PendingGroup { keys, span, keep, reported: false });
+        self.group = Some(PendingGroup { keys, span, keep, until, reported: false });
     }
 
     /// The value of a key; of a bound of the window, which it is.
     fn key_value(&mut self, key: &ast::Expr) -> (Expr, Option<usize>) {
-        if self.rows.known && self.window.is_some() && window::is_bound(key) {
+        if let Some(window) = &self.window
+            && self.rows.known
+            && window::is_bound(key)
+        {
+            let n_bounds = if window.bounds == Bounds::Carried { 2 } else { 0 };
             let scope = self.scope();
             let checked = self.checker().check_expr(&scope, key, None);
-            let carried = self.rows.carried.iter().take(2).position(|c| is_column(&checked, *c));
+            let carried = self.rows.carried.iter().take(n_bounds).position(|c| is_column(&checked, *c));
             let bound = match checked.kind {
                 ExprKind::Column(bound @ (WINDOW_START | WINDOW_END)) => Some(bound),
                 _ => carried.map(|position| [WINDOW_START, WINDOW_END][position]),

@@ -12,7 +12,7 @@ use ahead::Ahead;
 pub(super) use ahead::is_bound;
 use millstream_base::{Span, did_you_mean};
 use millstream_ir::expr::{BinaryOp, Expr, ExprKind};
-use millstream_ir::flow::WindowAssigner;
+use millstream_ir::flow::{Keep, WindowAssigner};
 use millstream_ir::text::pattern::{time_zone, time_zone_names};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
@@ -32,6 +32,10 @@ pub(super) struct OpenWindow {
     /// sees the row's columns.
     pub per_row: bool,
     pub bounds: Bounds,
+    /// What its own `by` names. The rows carry the values, behind the bounds if they carry those.
+    pub by: Vec<ast::Expr>,
+    /// How long the window of a key is kept, and where that is said.
+    pub keep: Option<(Keep, Span)>,
 }
 
 /// Where the clauses of the scope find the start and the end of a row's window.
@@ -41,6 +45,8 @@ pub(super) enum Bounds {
     OfTime,
     /// In the first two columns that the rows carry.
     Carried,
+    /// They are known only when the window has ended.
+    AtEnd,
 }
 
 impl OpenWindow {
@@ -74,11 +80,15 @@ impl QueryChecker<'_> {
         let assigner = self.assigner(window);
         let per_row = matches!(window.kind, ast::WindowKind::Sliding(_) | ast::WindowKind::Running);
         let ahead = Ahead::of(below, &self.scope());
-        // By its time alone a row's tumbling window is found by arithmetic.
-        let assigns = !matches!(assigner, WindowAssigner::Tumbling { .. })
-            && (ahead.looks_at_bounds || overlaps(&assigner) && !ahead.aggregates);
-        let bounds = if assigns { Bounds::Carried } else { Bounds::OfTime };
-        self.window = Some(OpenWindow { assigner: assigner.clone(), span, per_row, bounds });
+        let bounds = match assigner {
+            WindowAssigner::Session { .. } | WindowAssigner::Rows { .. } => Bounds::AtEnd,
+            // By its time alone a row's tumbling window is found by arithmetic.
+            WindowAssigner::Tumbling { .. } => Bounds::OfTime,
+            _ if ahead.looks_at_bounds || overlaps(&assigner) && !ahead.aggregates => Bounds::Carried,
+            _ => Bounds::OfTime,
+        };
+        let assigns = bounds == Bounds::Carried;
+        let keep = window.keep.as_ref().and_then(|keep| Some((self.check_keep(keep)?, keep.span)));
         self.rows.carried.clear();
         if assigns {
             for name in ["start", "end"] {
@@ -89,8 +99,36 @@ impl QueryChecker<'_> {
             }
         }
         if self.rows.known {
-            self.push(ClauseKind::Window { assigner, assigns }, span);
+            self.push(ClauseKind::Window { assigner: assigner.clone(), assigns }, span);
         }
+        if bounds == Bounds::AtEnd {
+            self.carry_keys(&window.by);
+        }
+        let (kind, by) = (window.kind_span, window.by.clone());
+        self.window = Some(OpenWindow { assigner, span: kind, per_row, bounds, by, keep });
+    }
+
+    /// Makes the keys of a window columns that the rows carry through its scope.
+    fn carry_keys(&mut self, by: &[ast::Expr]) {
+        for key in by {
+            let value = self.expr(key, None);
+            let column = self.column_of(value, "key");
+            self.rows.carried.push(column);
+        }
+    }
+
+    /// The column that holds a value: its own, or a new, hidden one.
+    pub(super) fn column_of(&mut self, value: Expr, name: &str) -> usize {
+        if let ExprKind::Column(column) = value.kind {
+            return column;
+        }
+        let column = RowColumn::new(name, value.ty.clone(), value.span);
+        self.rows.columns.push(RowColumn { hidden: true, ..column });
+        let span = value.span;
+        if self.rows.known {
+            self.push(ClauseKind::Let(vec![value]), span);
+        }
+        self.rows.columns.len() - 1
     }
 
     fn assigner(&mut self, window: &ast::Window) -> WindowAssigner {
@@ -128,12 +166,13 @@ impl QueryChecker<'_> {
                 }
             }
             Tumbling(ast::Size::Rows(count)) => {
-                self.diagnostics.push(not_yet::window_kind(window.kind_span, "window tumbling N rows"));
-                self.checker().check_count(count);
+                let count = self.checker().check_count(count).unwrap_or(1).unsigned_abs();
+                return WindowAssigner::Rows { count, keep: Keep::Forever, by: vec![] };
             }
             Session { gap } => {
-                self.diagnostics.push(not_yet::window_kind(window.kind_span, "window session"));
-                self.checker().check_positive_duration(gap);
+                let gap = self.checker().check_positive_duration(gap).unwrap_or(1);
+                let max = window.max.as_ref().and_then(|max| self.checker().check_positive_duration(max));
+                return WindowAssigner::Session { gap, max, by: vec![] };
             }
             Sliding(size) => {
                 self.diagnostics.push(not_yet::window_kind(window.kind_span, "window sliding"));
@@ -185,12 +224,20 @@ impl QueryChecker<'_> {
     }
 
     /// Writes out what `window.start` and `window.end` stand for in the scope of a window.
-    pub(super) fn place_window(&self, expr: &mut Expr) {
+    pub(super) fn place_window(&mut self, expr: &mut Expr) {
         let Some(window) = &self.window else { return };
-        let WindowAssigner::Tumbling { size, offset } = window.assigner else { return };
+        let size_and_offset = match window.assigner {
+            WindowAssigner::Tumbling { size, offset } => Some((size, offset)),
+            _ => None,
+        };
         expr.rewrite(&mut |part| {
             let ExprKind::Column(number @ (WINDOW_START | WINDOW_END)) = part.kind else { return };
             let span = part.span;
+            let Some((size, offset)) = size_and_offset else {
+                self.diagnostics.push(errors::bounds_at_end(span, window.span));
+                *part = super::unknown(span);
+                return;
+            };
             let time = Box::new(self.rows.column_expr(self.rows.time, span));
             let start = Expr::new(ExprKind::Bucket { time, size, offset }, Type::TIMESTAMP, span);
             *part = if number == WINDOW_START {

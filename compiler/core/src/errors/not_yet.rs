@@ -17,7 +17,7 @@ pub fn table(span: Span, name: &str) -> Diagnostic {
 }
 
 pub fn window_kind(span: Span, what: &str) -> Diagnostic {
-    not_yet(E0604, span, what).help("`tumbling`, `hopping` and `cumulative` with durations are carried out")
+    not_yet(E0604, span, what).help("all kinds but `sliding` and `running` are carried out")
 }
 
 pub fn window_option(span: Span, option: &str) -> Diagnostic {
@@ -36,10 +36,6 @@ pub fn ordering(span: Span, clause: &str) -> Diagnostic {
 pub fn updating_source(span: Span, what: &str) -> Diagnostic {
     Diagnostic::new(E0610, span, format!("`{what}` makes the rows updating, which is not carried out yet"))
         .label("makes it updating")
-}
-
-pub fn group_until(span: Span) -> Diagnostic {
-    not_yet(E0611, span, "group by … until")
 }
 
 pub fn retry(span: Span) -> Diagnostic {

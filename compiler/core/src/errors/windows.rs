@@ -39,3 +39,37 @@ pub fn union_of_windows(span: Span, window: Span) -> Diagnostic {
         .also(window, "the window")
         .help("put `union` above the window")
 }
+
+pub fn bounds_at_end(span: Span, window: Span) -> Diagnostic {
+    Diagnostic::new(E0433, span, "where such a window begins and ends is known only when it has ended")
+        .label("not known yet")
+        .also(window, "the window")
+        .help("use it in the aggregating select, outside of the aggregates")
+}
+
+pub fn ungrouped_key(span: Span, group: Span) -> Diagnostic {
+    Diagnostic::new(E0434, span, "the `group by` of a window names at least the keys of the window")
+        .label("not a key below")
+        .also(group, "the groups of the window")
+        .help("add it to the `group by`, or leave the `by` away: then each group has windows of its own")
+}
+
+pub fn unbounded_rows(span: Span) -> Diagnostic {
+    Diagnostic::new(E0435, span, "a window of rows of each key would be kept for ever")
+        .label("keeps unfinished windows")
+        .help("end it with `expire 1h` (or longer): after that time without a row the window ends")
+        .help("or say `forever` if the keys are few")
+}
+
+pub fn keep_of_no_key(span: Span) -> Diagnostic {
+    Diagnostic::new(E0435, span, "there is only one window of rows, which needs no such bound")
+        .label("no keys")
+        .help("leave it away, or split the rows by a key")
+}
+
+pub fn until_in_window(span: Span, window: Span) -> Diagnostic {
+    Diagnostic::new(E0436, span, "a group in a window ends with the window")
+        .label("another end")
+        .also(window, "the window")
+        .help("leave the `window` away, or the `until`")
+}

@@ -1,7 +1,7 @@
 //! What windows keep, and for how long, in plain words.
 
 use crate::hir::{Aggregate, ClauseKind, Grouping, Query};
-use millstream_ir::flow::{WindowAggregate, WindowAssigner};
+use millstream_ir::flow::{Keep, WindowAggregate, WindowAssigner};
 use millstream_ir::text::format_duration;
 
 /// The aggregating selects of a query, each with the windows that it closes, if it closes any.
@@ -30,6 +30,9 @@ pub fn longest(assigner: &WindowAssigner) -> i64 {
         | WindowAssigner::Hopping { size, .. }
         | WindowAssigner::Cumulative { size, .. } => *size,
         WindowAssigner::Calendar { unit, .. } => unit.longest(),
+        // How long a window lasts is for its rows to say; without a bound, for ever.
+        WindowAssigner::Session { gap, max, .. } => max.map_or(i64::MAX, |max| max.max(*gap)),
+        WindowAssigner::Rows { .. } | WindowAssigner::Until { .. } => i64::MAX,
         WindowAssigner::Assigned { .. } => 0,
     }
 }
@@ -43,6 +46,31 @@ pub fn state_text(
     beside: &str,
     watermark: &str,
 ) -> String {
+    let own = match assigner {
+        WindowAssigner::Session { gap, max: None, .. } => {
+            Some(format!("session, which ends {} after its last row", format_duration(*gap)))
+        }
+        WindowAssigner::Session { gap, max: Some(max), .. } => Some(format!(
+            "session, which ends {} after its last row and {} after its first; and rows until {watermark} passes them",
+            format_duration(*gap),
+            format_duration(*max)
+        )),
+        WindowAssigner::Rows { count, keep, .. } => Some(format!(
+            "unfinished window of {count} rows{}; and rows until {watermark} passes them",
+            match keep {
+                Keep::Expire(duration) =>
+                    format!(", until {} after its last row", format_duration(*duration)),
+                Keep::Forever => String::new(),
+            }
+        )),
+        WindowAssigner::Until { .. } => {
+            Some(format!("group until {watermark} passes its end; and rows until {watermark} passes them"))
+        }
+        _ => None,
+    };
+    if let Some(own) = own {
+        return format!("one slot of {slot} bytes per {keys}{own}{beside}");
+    }
     let until = format!("until {watermark} passes its end");
     let size = match assigner {
         WindowAssigner::Calendar { unit, .. } => format!("a {}", unit.name()),
@@ -75,6 +103,9 @@ pub fn how_it_runs(name: &str, aggregate: &WindowAggregate) -> String {
     let part = match aggregate.window {
         WindowAssigner::Hopping { size, every, .. } if every < size => "slice of time",
         WindowAssigner::Cumulative { .. } => "slice of time",
+        WindowAssigner::Session { .. } | WindowAssigner::Rows { .. } | WindowAssigner::Until { .. } => {
+            return format!("aggregates of {name} in {}, the open windows per key", aggregate.window);
+        }
         _ => "open window",
     };
     format!("aggregates of {name} in {}, {state} per {part}", aggregate.window)

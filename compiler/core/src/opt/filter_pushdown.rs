@@ -3,6 +3,7 @@
 
 use crate::plan::{Node, Operator, Plan, PlanId};
 use millstream_ir::expr::{Expr, ExprKind};
+use std::collections::BTreeMap;
 
 pub fn apply(plan: &mut Plan) -> Vec<PlanId> {
     // A filter and the node below it change places as contents, so this stays true.
@@ -61,11 +62,11 @@ fn condition_below(node: &Node, condition: &Expr) -> Option<Expr> {
             (of_keys && last.is_some() && !condition.can_fail()).then_some(moved)
         }
         Operator::Breaker(breaker) => {
-            let keys = breaker.keys();
-            if last.is_some_and(|l| l >= keys.len()) || last.is_none() {
+            let keys: BTreeMap<usize, usize> = breaker.passed_keys().into_iter().collect();
+            if last.is_none() || used.iter().any(|c| !keys.contains_key(c)) {
                 return None;
             }
-            moved.renumber(|c| keys.get(c).copied().unwrap_or(c));
+            moved.renumber(|c| keys.get(&c).copied().unwrap_or(c));
             Some(moved)
         }
         _ => None,

@@ -19,6 +19,19 @@ pub enum Breaker {
 }
 
 impl Breaker {
+    /// The columns of its rows that are columns of its input: keys by which all that it keeps is kept apart,
+    /// so that a condition on them may as well be asked of the input. With the columns that they are there.
+    pub fn passed_keys(&self) -> Vec<(usize, usize)> {
+        let keys = self.keys().iter().copied().enumerate();
+        match self {
+            Breaker::WindowAggregate(WindowAggregate {
+                window: WindowAssigner::Session { by, .. } | WindowAssigner::Rows { by, .. },
+                ..
+            }) => keys.filter(|(key, _)| by.contains(key)).collect(),
+            _ => keys.collect(),
+        }
+    }
+
     /// Whether its rows are rows of the input, with columns added behind them; otherwise they are its own.
     pub fn passes_rows(&self) -> bool {
         match self {
@@ -40,7 +53,11 @@ impl Breaker {
     ///
     /// [`NodeKind::Order`]: super::NodeKind::Order
     pub fn depends_on_order(&self) -> bool {
-        matches!(self, Breaker::History(_))
+        match self {
+            Breaker::History(_) => true,
+            Breaker::WindowAggregate(spec) => spec.window.needs_order(),
+            _ => false,
+        }
     }
 
     /// The columns of its groups or partitions; those of an aggregation begin its rows.
@@ -73,8 +90,10 @@ impl Breaker {
         match self {
             Breaker::WindowAggregate(spec) => {
                 let mut columns = of_groups(&mut spec.keys, &mut spec.aggregates);
-                if let WindowAssigner::Assigned { start, end } = &mut spec.window {
-                    columns.extend([start, end]);
+                match &mut spec.window {
+                    WindowAssigner::Assigned { start, end } => columns.extend([start, end]),
+                    WindowAssigner::Until { column } => columns.push(column),
+                    _ => {}
                 }
                 columns
             }
@@ -134,10 +153,15 @@ impl Breaker {
     pub(super) fn types(&self, input: &[Type]) -> Result<Vec<Type>, String> {
         match self {
             Breaker::WindowAggregate(spec) => {
-                if let WindowAssigner::Assigned { start, end } = spec.window
-                    && ![start, end].iter().all(|c| input.get(*c) == Some(&Type::TIMESTAMP))
+                let times = match spec.window {
+                    WindowAssigner::Assigned { start, end } => vec![start, end],
+                    WindowAssigner::Until { column } => vec![column],
+                    _ => vec![],
+                };
+                if let Some(other) =
+                    times.iter().find(|c| !input.get(**c).is_some_and(|t| t.kind == TypeKind::Timestamp))
                 {
-                    return Err(format!("its windows #{start} and #{end} are no timestamps"));
+                    return Err(format!("its windows' #{other} is no timestamp"));
                 }
                 let times = [Type::TIMESTAMP, Type::TIMESTAMP, Type::TIMESTAMP];
                 Ok([types_of_groups(&spec.keys, &spec.aggregates, input)?, times.to_vec()].concat())

@@ -159,6 +159,12 @@ impl Display for WindowAssigner {
                 write!(f, "tumbling({}, in: {zone}{})", unit.name(), offset_text(*offset))
             }
             WindowAssigner::Assigned { start, end } => write!(f, "assigned(#{start}, #{end})"),
+            WindowAssigner::Session { gap, max, .. } => {
+                let max = max.map_or(String::new(), |max| format!(", max: {}", format_duration(max)));
+                write!(f, "session({}{max})", format_duration(*gap))
+            }
+            WindowAssigner::Rows { count, keep, .. } => write!(f, "tumbling({count} rows, {keep})"),
+            WindowAssigner::Until { column } => write!(f, "until(#{column})"),
         }
     }
 }

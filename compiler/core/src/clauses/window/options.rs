@@ -63,10 +63,6 @@ impl QueryChecker<'_> {
     }
 
     fn check_option_values(&mut self, window: &ast::Window) {
-        if let Some(max) = &window.max {
-            self.checker().check_positive_duration(max);
-            self.diagnostics.push(not_yet::window_option(max.span, "max"));
-        }
         if let Some(lateness) = &window.lateness {
             self.checker().check_positive_duration(lateness);
             self.diagnostics.push(not_yet::window_option(lateness.span, "lateness"));
@@ -75,6 +71,9 @@ impl QueryChecker<'_> {
             self.checker().check_positive_duration(&fill.duration);
             self.diagnostics.push(not_yet::window_option(fill.span, "fill"));
         }
+        if !matches!(window.kind, ast::WindowKind::Sliding(_) | ast::WindowKind::Running) {
+            return;
+        }
         for key in &window.by {
             self.expr(key, None);
         }
@@ -82,7 +81,6 @@ impl QueryChecker<'_> {
             self.diagnostics.push(not_yet::window_option(first.span, "by"));
         }
         if let Some(keep) = &window.keep {
-            self.check_keep(keep);
             let option = if matches!(keep.kind, ast::KeepKind::Forever) { "forever" } else { "expire" };
             self.diagnostics.push(not_yet::window_option(keep.span, option));
         }
