@@ -2,6 +2,7 @@
 
 pub mod arena;
 mod element;
+mod exact;
 pub mod order;
 mod radix;
 pub mod result;

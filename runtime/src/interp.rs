@@ -4,7 +4,7 @@
 mod aggregate;
 mod keyed_windows;
 
-pub use aggregate::reference_aggregate;
+pub use aggregate::{is_result, reference_aggregate};
 pub use keyed_windows::reference_keyed_windows;
 
 use millstream_ir::batch::Batch;

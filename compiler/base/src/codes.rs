@@ -177,6 +177,7 @@ codes! {
     E0336 "unknown-time-zone";
     E0337 "bad-time-pattern";
     E0338 "type-too-large";
+    E0350 "percentile-range";
     E0401 "window-inside-window";
     E0402 "group-without-select";
     E0403 "time-inside-window";

@@ -1,5 +1,6 @@
 //! What the middle of the compiler has to say: one function per code, from typed arguments.
 
+pub mod aggregates;
 pub mod clauses;
 pub mod connectors;
 mod elsewhere;

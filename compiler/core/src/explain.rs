@@ -6,7 +6,7 @@ mod pattern;
 mod window;
 
 use crate::hir::{Aggregate, ClauseKind, Grouping, Head, Input, InputId, Program, Query, Source, Stream};
-use millstream_ir::aggregate::{AggregateCall, SlotLayout};
+use millstream_ir::aggregate::{AccumulatorKind, AggregateCall, SlotLayout};
 use millstream_ir::flow::{
     AmongEquals, Breaker, ConnectorSpec, Flow, HistoryKind, Keep, Node, NodeId, NodeKind, OnError, Schema,
     TimeSpec,
@@ -128,10 +128,11 @@ fn state_of(query: &Query, sources: &BTreeSet<Arc<str>>) -> Vec<String> {
         sources => format!("the watermark of {}", sources.join(" and ")),
     };
     let of_aggregates = window::aggregates(query).map(|(aggregate, assigner)| {
-        let beside = match aggregate.calls.iter().any(keeps_values) {
-            true => ", and beside it what `first`, `last`, `min`, `max`, `collect` and `distinct` keep",
-            false => "",
+        let beside = match &beside_slot(aggregate)[..] {
+            [] => String::new(),
+            names => format!(", and beside it what {} keeps", names.join(" and ")),
         };
+        let beside = &beside;
         let names = key_names(aggregate).join(", ");
         match (&aggregate.grouping, assigner) {
             (Grouping::Running(keep), _) => running_state(aggregate, *keep, beside),
@@ -181,17 +182,19 @@ fn slot_bytes(aggregate: &Aggregate) -> usize {
     SlotLayout::wide(&keys, &calls_of(aggregate)).size
 }
 
-/// Whether the state of an aggregate lies beside the slot.
-fn keeps_values(call: &crate::hir::AggregateCall) -> bool {
-    use millstream_ir::aggregate::AggregateFunction::*;
-    let is_boxed = call.arguments.first().is_some_and(|a| {
-        matches!(a.ty.layout(), millstream_ir::types::Layout::View | millstream_ir::types::Layout::Boxed)
-    });
-    match call.function {
-        CountDistinct | First | Last | Collect | CollectDistinct => true,
-        Minimum | Maximum => is_boxed,
-        _ => false,
+/// The aggregates whose state lies beside the slot, each once.
+fn beside_slot(aggregate: &Aggregate) -> Vec<String> {
+    let calls = calls_of(aggregate);
+    let layout = SlotLayout::wide(&[], &calls);
+    let mut names = vec![];
+    for (call, field) in calls.iter().zip(&layout.accumulators) {
+        let distinct = if call.function.is_distinct() { " distinct" } else { "" };
+        let name = format!("`{}{distinct}`", call.function.name());
+        if field.kind == AccumulatorKind::Side && !names.contains(&name) {
+            names.push(name);
+        }
     }
+    names
 }
 
 /// What streams inherit from those that they read.

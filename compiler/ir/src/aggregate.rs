@@ -1,5 +1,10 @@
-//! Aggregates, and the slots in which a window keeps a group's key and accumulators.
+//! Aggregates: which there are, and calls of them.
 
+mod slot;
+
+pub use slot::{AccumulatorField, AccumulatorKind, FLOAT_SUM_BYTES, KeyField, KeyKind, SlotLayout};
+
+use crate::expr::literal_text;
 use crate::types::{Layout, Type, TypeKind};
 use crate::value::Value;
 use std::fmt;
@@ -16,11 +21,64 @@ pub enum AggregateFunction {
     /// The argument of the row that comes first (last) in the total order.
     First,
     Last,
+    /// The first argument of the row in which the second is least (greatest).
+    ArgMin,
+    ArgMax,
     Any,
     All,
     Collect,
     CollectDistinct,
+    /// Of a sample; those of the population follow.
+    Variance,
+    Stddev,
+    VariancePop,
+    StddevPop,
+    Covariance,
+    Correlation,
+    Median,
+    Percentile,
+    ApproxPercentile,
+    ApproxDistinct,
+    /// The most frequent values.
+    ApproxTop,
+    /// The greatest values.
+    TopK,
+    TopKDistinct,
+    StringAgg,
+    StringAggDistinct,
 }
+
+/// What the language calls them, without `distinct`.
+const NAMES: &[(&str, AggregateFunction)] = {
+    use AggregateFunction::*;
+    &[
+        ("count", Count),
+        ("sum", Sum),
+        ("avg", Average),
+        ("min", Minimum),
+        ("max", Maximum),
+        ("first", First),
+        ("last", Last),
+        ("arg_min", ArgMin),
+        ("arg_max", ArgMax),
+        ("any", Any),
+        ("all", All),
+        ("collect", Collect),
+        ("variance", Variance),
+        ("stddev", Stddev),
+        ("variance_pop", VariancePop),
+        ("stddev_pop", StddevPop),
+        ("covariance", Covariance),
+        ("correlation", Correlation),
+        ("median", Median),
+        ("percentile", Percentile),
+        ("approx_percentile", ApproxPercentile),
+        ("approx_distinct", ApproxDistinct),
+        ("approx_top", ApproxTop),
+        ("top_k", TopK),
+        ("string_agg", StringAgg),
+    ]
+};
 
 /// One aggregate of an aggregating select. Arguments and filters have been computed into columns.
 #[derive(Clone, PartialEq, Debug)]
@@ -47,9 +105,15 @@ impl AggregateCall {
         self.arguments.first()
     }
 
-    /// Whether a row can be taken out again.
+    /// Whether a row can be taken out again: directly, or because the state keeps what it has seen.
     pub fn can_forget(&self) -> bool {
-        self.function.can_forget()
+        !matches!(self.function, AggregateFunction::ApproxDistinct | AggregateFunction::ApproxTop)
+    }
+
+    /// Whether the result can depend on the order in which rows are added, or on how they were split. Then
+    /// they must come in the total order, all to one state.
+    pub fn needs_order(&self) -> bool {
+        self.function == AggregateFunction::ApproxTop
     }
 
     /// Whether rows take part that have null for an argument.
@@ -57,32 +121,7 @@ impl AggregateCall {
         use AggregateFunction::*;
         matches!(self.function, First | Last | Collect | CollectDistinct) && !self.ignore_null
     }
-}
 
-impl AggregateFunction {
-    /// As the language calls it.
-    pub fn name(self) -> &'static str {
-        match self {
-            AggregateFunction::Count | AggregateFunction::CountDistinct => "count",
-            AggregateFunction::Sum => "sum",
-            AggregateFunction::Average => "avg",
-            AggregateFunction::Minimum => "min",
-            AggregateFunction::Maximum => "max",
-            AggregateFunction::First => "first",
-            AggregateFunction::Last => "last",
-            AggregateFunction::Any => "any",
-            AggregateFunction::All => "all",
-            AggregateFunction::Collect | AggregateFunction::CollectDistinct => "collect",
-        }
-    }
-
-    /// Whether a row can be taken out again: directly, or because the state keeps what it has seen.
-    pub fn can_forget(self) -> bool {
-        true
-    }
-}
-
-impl AggregateCall {
     /// The numbers of the columns that it looks at.
     pub fn columns_mut(&mut self) -> impl Iterator<Item = &mut usize> {
         self.arguments.iter_mut().map(|(column, _)| column).chain(&mut self.filter)
@@ -90,236 +129,72 @@ impl AggregateCall {
 
     /// Whether its result can be too large for its type, which fails the output row.
     pub fn may_not_fit(&self) -> bool {
-        matches!(self.function, AggregateFunction::Sum | AggregateFunction::Average)
-            && self.result.kind != TypeKind::Float
+        use AggregateFunction::*;
+        match self.function {
+            Sum | Average => self.result.kind != TypeKind::Float,
+            Median | Percentile => self.result.layout() == Layout::Decimal,
+            StringAgg | StringAggDistinct => true,
+            _ => false,
+        }
+    }
+
+    /// `sum(amount) filter (where large)`
+    pub fn text(&self, column: &dyn Fn(usize) -> String) -> String {
+        let name = self.function.name();
+        let distinct = if self.function.is_distinct() { "distinct " } else { "" };
+        let mut arguments: Vec<String> = self.arguments.iter().map(|(c, _)| column(*c)).collect();
+        arguments.extend(self.parameter.as_ref().map(|(value, ty)| literal_text(value, ty)));
+        let arguments = arguments.join(", ");
+        let nulls = if self.ignore_null { ", ignore_null: true" } else { "" };
+        let filter = self.filter.map_or(String::new(), |c| format!(" filter (where {})", column(c)));
+        format!("{name}({distinct}{arguments}{nulls}){filter}")
+    }
+}
+
+impl AggregateFunction {
+    /// The one that the language calls so.
+    pub fn named(name: &str) -> Option<AggregateFunction> {
+        NAMES.iter().find(|(known, _)| *known == name).map(|(_, function)| *function)
+    }
+
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        NAMES.iter().map(|(name, _)| *name)
+    }
+
+    /// As the language calls it.
+    pub fn name(self) -> &'static str {
+        use AggregateFunction::*;
+        let function = match self {
+            CountDistinct => Count,
+            CollectDistinct => Collect,
+            TopKDistinct => TopK,
+            StringAggDistinct => StringAgg,
+            function => function,
+        };
+        NAMES.iter().find(|(_, known)| *known == function).map_or("?", |(name, _)| name)
+    }
+
+    /// The same over the distinct values; none where that makes no sense.
+    pub fn distinct(self) -> Option<AggregateFunction> {
+        use AggregateFunction::*;
+        Some(match self {
+            Count => CountDistinct,
+            Collect => CollectDistinct,
+            TopK => TopKDistinct,
+            StringAgg => StringAggDistinct,
+            _ => return None,
+        })
+    }
+
+    pub fn is_distinct(self) -> bool {
+        use AggregateFunction::*;
+        matches!(self, CountDistinct | CollectDistinct | TopKDistinct | StringAggDistinct)
     }
 }
 
 /// `sum(#2) filter (where #3)`.
 impl fmt::Display for AggregateCall {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        use AggregateFunction::{CollectDistinct, CountDistinct};
-        write!(f, "{}(", self.function.name())?;
-        if let CountDistinct | CollectDistinct = self.function {
-            f.write_str("distinct ")?;
-        }
-        for (i, (column, _)) in self.arguments.iter().enumerate() {
-            let comma = if i == 0 { "" } else { ", " };
-            write!(f, "{comma}#{column}")?;
-        }
-        if self.ignore_null {
-            f.write_str(", ignore_null: true")?;
-        }
-        f.write_str(")")?;
-        match self.filter {
-            Some(filter) => write!(f, " filter (where #{filter})"),
-            None => Ok(()),
-        }
-    }
-}
-
-/// How a group's slot is laid out, in bytes from its start. The first word counts the group's rows;
-/// zero marks a free slot. Then the key, then the accumulators. All offsets are multiples of eight.
-///
-/// Whoever finds the slots of rows writes [`SlotLayout::fresh`] and the key into a new one and counts
-/// each row in the first word; the update of accumulators that follows leaves that word alone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SlotLayout {
-    /// One bit a key column, 1 where the key is null; absent when no key can be.
-    pub key_nulls: Option<usize>,
-    pub keys: Vec<KeyField>,
-    pub accumulators: Vec<AccumulatorField>,
-    pub size: usize,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyField {
-    pub offset: usize,
-    pub kind: KeyKind,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyKind {
-    /// Eight bytes: ints, times, booleans, floats as the bits of their canonical form.
-    Word,
-    /// Sixteen bytes: a decimal.
-    Wide,
-    /// Sixteen bytes: a string view; what does not fit inline stands in the table's own heap.
-    /// Boxed values are keyed by a canonical encoding as bytes.
-    Text,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AccumulatorField {
-    pub kind: AccumulatorKind,
-    pub offset: usize,
-    /// A word that counts the rows that took part; absent where every row of the group does.
-    /// Who updates the accumulator updates it.
-    pub seen: Option<usize>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AccumulatorKind {
-    /// Nothing of its own: the count in `seen`, or the group's rows.
-    Count,
-    /// 8 bytes: the sum of ints or decimals that is known to fit; see [`SlotLayout::narrow`].
-    SumNarrow,
-    /// 16 bytes: the sum of 64-bit ints in 128 bits.
-    SumWide,
-    /// 24 bytes: the sum of unscaled decimals, in the first 16 as for [`AccumulatorKind::SumWide`]. The
-    /// last word counts how often 2^126 was taken away from those, so that they never overflow.
-    SumDecimal,
-    /// The order-independent sum of floats.
-    SumFloat,
-    /// 8 bytes each; in a fresh slot the greatest (least) value of the type, so that the first
-    /// comparison replaces it. Of floats NaN is the greatest, and stays only where nothing else came.
-    MinI64,
-    MaxI64,
-    MinF64,
-    MaxF64,
-    /// 16 bytes: a decimal.
-    MinWide,
-    MaxWide,
-    /// 8 bytes, 0 or 1; in a fresh slot 0 (`any`) or 1 (`all`).
-    Any,
-    All,
-    /// 8 bytes: how many were true, for `any` and `all` of rows that may be taken out again.
-    Trues,
-    /// 8 bytes: the number of a state that lives outside the slot (strings, lists, sets, first and last).
-    Side,
-}
-
-/// Bytes of an order-independent float sum: a word of state, four bins and their carries; all zero when empty.
-pub const FLOAT_SUM_BYTES: usize = 72;
-
-impl AccumulatorKind {
-    pub fn bytes(self) -> usize {
-        match self {
-            AccumulatorKind::Count => 0,
-            AccumulatorKind::SumWide | AccumulatorKind::MinWide | AccumulatorKind::MaxWide => 16,
-            AccumulatorKind::SumDecimal => 24,
-            AccumulatorKind::SumFloat => FLOAT_SUM_BYTES,
-            _ => 8,
-        }
-    }
-
-    /// Its first 16 bytes in a fresh slot; what is not said is zero.
-    fn fresh(self) -> i128 {
-        match self {
-            AccumulatorKind::MinI64 => i64::MAX as u64 as i128,
-            AccumulatorKind::MaxI64 => i64::MIN as u64 as i128,
-            AccumulatorKind::MinF64 => f64::NAN.to_bits() as i128,
-            AccumulatorKind::MaxF64 => f64::NEG_INFINITY.to_bits() as i128,
-            AccumulatorKind::MinWide => i128::MAX,
-            AccumulatorKind::MaxWide => i128::MIN,
-            AccumulatorKind::All => 1,
-            _ => 0,
-        }
-    }
-
-    /// Whether machine code updates it in the narrow layout; all others are updated by primitives of
-    /// the runtime.
-    pub fn is_compiled(self) -> bool {
-        !matches!(self, AccumulatorKind::SumFloat | AccumulatorKind::Trues | AccumulatorKind::Side)
-    }
-
-    /// What stands for it in the narrow layout.
-    fn narrowed(self) -> AccumulatorKind {
-        match self {
-            AccumulatorKind::SumWide | AccumulatorKind::SumDecimal => AccumulatorKind::SumNarrow,
-            AccumulatorKind::MinWide => AccumulatorKind::MinI64,
-            AccumulatorKind::MaxWide => AccumulatorKind::MaxI64,
-            kind => kind,
-        }
-    }
-
-    fn of(call: &AggregateCall) -> AccumulatorKind {
-        use AggregateFunction::*;
-        let Some((_, ty)) = call.argument() else { return AccumulatorKind::Count };
-        match (call.function, ty.layout()) {
-            (Count, _) => AccumulatorKind::Count,
-            (Any | All, _) if call.removable => AccumulatorKind::Trues,
-            (Minimum | Maximum, _) | (Sum | Average, Layout::F64) if call.removable => AccumulatorKind::Side,
-            (Sum | Average, Layout::F64) => AccumulatorKind::SumFloat,
-            (Sum | Average, Layout::Decimal) => AccumulatorKind::SumDecimal,
-            (Sum | Average, _) => AccumulatorKind::SumWide,
-            (Minimum, Layout::I64) => AccumulatorKind::MinI64,
-            (Maximum, Layout::I64) => AccumulatorKind::MaxI64,
-            (Minimum, Layout::F64) => AccumulatorKind::MinF64,
-            (Maximum, Layout::F64) => AccumulatorKind::MaxF64,
-            (Minimum, Layout::Decimal) => AccumulatorKind::MinWide,
-            (Maximum, Layout::Decimal) => AccumulatorKind::MaxWide,
-            (Any, _) => AccumulatorKind::Any,
-            (All, _) => AccumulatorKind::All,
-            _ => AccumulatorKind::Side,
-        }
-    }
-}
-
-impl KeyKind {
-    pub fn of(ty: &Type) -> KeyKind {
-        match ty.layout() {
-            Layout::Bool | Layout::I64 | Layout::F64 => KeyKind::Word,
-            Layout::Decimal => KeyKind::Wide,
-            Layout::View | Layout::Boxed => KeyKind::Text,
-        }
-    }
-
-    pub fn bytes(self) -> usize {
-        if self == KeyKind::Word { 8 } else { 16 }
-    }
-}
-
-impl SlotLayout {
-    /// The layout that holds any sums and decimals.
-    pub fn wide(keys: &[Type], aggregates: &[AggregateCall]) -> SlotLayout {
-        SlotLayout::new(keys, aggregates, AccumulatorKind::of)
-    }
-
-    /// The layout as long as no argument is wider than 64 bits and all sums are known to fit them:
-    /// nearly always, and then slots are smaller, often by half. Machine code is made for this one.
-    /// Keys stand where they do in the wide one.
-    pub fn narrow(keys: &[Type], aggregates: &[AggregateCall]) -> SlotLayout {
-        SlotLayout::new(keys, aggregates, |call| AccumulatorKind::of(call).narrowed())
-    }
-
-    fn new(
-        keys: &[Type],
-        aggregates: &[AggregateCall],
-        kind_of: impl Fn(&AggregateCall) -> AccumulatorKind,
-    ) -> SlotLayout {
-        let mut size = 8;
-        let mut take = |bytes: usize| {
-            size += bytes;
-            size - bytes
-        };
-        let key_nulls = keys.iter().any(|k| k.nullable).then(|| take(8));
-        let keys =
-            keys.iter().map(KeyKind::of).map(|kind| KeyField { offset: take(kind.bytes()), kind }).collect();
-        let accumulators = aggregates
-            .iter()
-            .map(|call| {
-                let kind = kind_of(call);
-                let partial = call.filter.is_some() || call.arguments.iter().any(|(_, t)| t.nullable);
-                let seen = (partial && kind != AccumulatorKind::Side).then(|| take(8));
-                AccumulatorField { kind, offset: take(kind.bytes()), seen }
-            })
-            .collect();
-        SlotLayout { key_nulls, keys, accumulators, size }
-    }
-
-    /// The words of a new slot, before its key is written.
-    pub fn fresh(&self) -> Vec<u64> {
-        let mut words = vec![0; self.size / 8];
-        for field in &self.accumulators {
-            let fresh = field.kind.fresh();
-            if fresh != 0 {
-                words[field.offset / 8] = fresh as u64;
-            }
-            if matches!(field.kind, AccumulatorKind::MinWide | AccumulatorKind::MaxWide) {
-                words[field.offset / 8 + 1] = (fresh >> 64) as u64;
-            }
-        }
-        words
+        f.write_str(&self.text(&|column| format!("#{column}")))
     }
 }

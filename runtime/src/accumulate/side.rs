@@ -3,7 +3,10 @@
 //! its first row.
 
 use super::element::{Element, Float};
-use super::state::{collect, distinct, edge, extreme, float_sum};
+use super::state::{
+    cardinality, collect, distinct, edge, extreme, float_sum, frequent, histogram, joined, moments,
+    percentile, ranked, top,
+};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::aggregate::{AggregateCall, AggregateFunction};
 use millstream_ir::batch::{Batch, RowPlace};
@@ -12,6 +15,7 @@ use millstream_ir::types::{Layout, Type};
 use millstream_ir::value::Value;
 use std::any::Any;
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 /// Where a row stands in the total order of its stream.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -222,41 +226,98 @@ pub fn side_states(call: &AggregateCall) -> Option<Box<dyn SideStates>> {
             let wanted = if call.function == Minimum { Ordering::Less } else { Ordering::Greater };
             let spec = extreme::Spec { argument, wanted };
             match layout {
-                Layout::I64 if removable => Box::new(Pool::<extreme::Kept<i64>>::new(spec)),
-                Layout::F64 if removable => Box::new(Pool::<extreme::Kept<Float>>::new(spec)),
-                Layout::Decimal if removable => Box::new(Pool::<extreme::Kept<i128>>::new(spec)),
-                _ if removable => Box::new(Pool::<extreme::Kept<Value>>::new(spec)),
-                _ => Box::new(Pool::<extreme::Extreme>::new(spec)),
+                Layout::I64 if removable => pool::<extreme::Kept<i64>>(spec),
+                Layout::F64 if removable => pool::<extreme::Kept<Float>>(spec),
+                Layout::Decimal if removable => pool::<extreme::Kept<i128>>(spec),
+                _ if removable => pool::<extreme::Kept<Value>>(spec),
+                _ => pool::<extreme::Extreme>(spec),
             }
         }
         First | Last => {
             let spec = edge::Spec { argument, is_first: call.function == First };
-            match removable {
-                true => Box::new(Pool::<edge::Kept>::new(spec)),
-                false => Box::new(Pool::<edge::Edge>::new(spec)),
-            }
+            if removable { pool::<edge::Kept>(spec) } else { pool::<edge::Edge>(spec) }
         }
-        Collect => Box::new(Pool::<collect::Collected>::new(argument)),
-        CollectDistinct => match removable {
-            true => Box::new(Pool::<collect::DistinctKept>::new(argument)),
-            false => Box::new(Pool::<collect::Distinct>::new(argument)),
-        },
+        ArgMin | ArgMax => {
+            let by = call.arguments.get(1)?.clone();
+            let spec = ranked::Spec { value: argument, by, greatest: call.function == ArgMax };
+            if removable { pool::<ranked::Kept>(spec) } else { pool::<ranked::Best>(spec) }
+        }
+        Collect => pool::<collect::Collected>(argument),
+        CollectDistinct if removable => pool::<collect::DistinctKept>(argument),
+        CollectDistinct => pool::<collect::Distinct>(argument),
         CountDistinct => match (layout, removable) {
-            (Layout::I64, false) => Box::new(Pool::<distinct::Seen<i64>>::new(argument)),
-            (Layout::F64, false) => Box::new(Pool::<distinct::Seen<Float>>::new(argument)),
-            (Layout::Decimal, false) => Box::new(Pool::<distinct::Seen<i128>>::new(argument)),
-            (_, false) => Box::new(Pool::<distinct::Seen<Value>>::new(argument)),
-            (Layout::I64, true) => Box::new(Pool::<distinct::Counted<i64>>::new(argument)),
-            (Layout::F64, true) => Box::new(Pool::<distinct::Counted<Float>>::new(argument)),
-            (Layout::Decimal, true) => Box::new(Pool::<distinct::Counted<i128>>::new(argument)),
-            (_, true) => Box::new(Pool::<distinct::Counted<Value>>::new(argument)),
+            (Layout::I64, false) => pool::<distinct::Seen<i64>>(argument),
+            (Layout::F64, false) => pool::<distinct::Seen<Float>>(argument),
+            (Layout::Decimal, false) => pool::<distinct::Seen<i128>>(argument),
+            (_, false) => pool::<distinct::Seen<Value>>(argument),
+            (Layout::I64, true) => pool::<distinct::Counted<i64>>(argument),
+            (Layout::F64, true) => pool::<distinct::Counted<Float>>(argument),
+            (Layout::Decimal, true) => pool::<distinct::Counted<i128>>(argument),
+            (_, true) => pool::<distinct::Counted<Value>>(argument),
         },
         Sum | Average if layout == Layout::F64 && removable => {
-            Box::new(Pool::<float_sum::Kept>::new(float_sum::Spec {
-                argument,
-                average: call.function == Average,
-            }))
+            pool::<float_sum::Kept>(float_sum::Spec { argument, average: call.function == Average })
+        }
+        Variance | Stddev | VariancePop | StddevPop | Covariance | Correlation => {
+            pool::<moments::Moments>(moments::Spec::new(call.function, &call.arguments))
+        }
+        Median | Percentile => {
+            let p = if call.function == Median { 0.5 } else { fraction(call) };
+            let spec = percentile::Spec { argument, p, result: call.result.clone() };
+            match (layout, removable) {
+                (Layout::F64, false) => pool::<percentile::Values<Float>>(spec),
+                (Layout::F64, true) => pool::<percentile::Kept<Float>>(spec),
+                (Layout::Decimal, false) => pool::<percentile::Values<i128>>(spec),
+                (Layout::Decimal, true) => pool::<percentile::Kept<i128>>(spec),
+                (_, false) => pool::<percentile::Values<i64>>(spec),
+                (_, true) => pool::<percentile::Kept<i64>>(spec),
+            }
+        }
+        ApproxPercentile => {
+            let (p, result) = (fraction(call), call.result.clone());
+            pool::<histogram::Histogram>(histogram::Spec { argument, p, result })
+        }
+        ApproxDistinct => pool::<cardinality::Cardinality>(argument),
+        ApproxTop => pool::<frequent::Frequent>(frequent::Spec { argument, k: count(call) }),
+        TopK | TopKDistinct => {
+            let (k, distinct) = (count(call), call.function == TopKDistinct);
+            pool::<top::Top>(top::Spec { argument, k, distinct, keeps_all: removable })
+        }
+        StringAgg | StringAggDistinct => {
+            let spec = joined::Spec { argument, separator: separator(call) };
+            match (call.function, removable) {
+                (StringAgg, _) => pool::<joined::Joined<collect::Collected>>(spec),
+                (_, true) => pool::<joined::Joined<collect::DistinctKept>>(spec),
+                (_, false) => pool::<joined::Joined<collect::Distinct>>(spec),
+            }
         }
         Count | Sum | Average | Any | All => return None,
     })
+}
+
+fn pool<S: State>(spec: S::Spec) -> Box<dyn SideStates> {
+    Box::new(Pool::<S>::new(spec))
+}
+
+/// The parameter of a percentile; the checker has seen that it is from 0 to 1.
+fn fraction(call: &AggregateCall) -> f64 {
+    match &call.parameter {
+        Some((Value::Float(p), _)) => *p,
+        _ => 0.5,
+    }
+}
+
+/// The parameter of how many, at least one.
+fn count(call: &AggregateCall) -> usize {
+    match &call.parameter {
+        Some((Value::Int(k), _)) => (*k).max(1) as usize,
+        _ => 1,
+    }
+}
+
+fn separator(call: &AggregateCall) -> Arc<str> {
+    match &call.parameter {
+        Some((Value::String(text), _)) => text.clone(),
+        _ => "".into(),
+    }
 }

@@ -52,6 +52,11 @@ impl<T: Ord> Sorted<T> {
         self.chunks.iter().flatten()
     }
 
+    pub fn contains(&self, element: &T) -> bool {
+        let at = self.chunks.partition_point(|chunk| chunk.last().is_some_and(|end| end < element));
+        self.chunks.get(at).is_some_and(|chunk| chunk.binary_search(element).is_ok())
+    }
+
     /// Inserts behind all that are not greater.
     pub fn insert(&mut self, element: T) {
         self.len += 1;

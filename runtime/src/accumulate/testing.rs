@@ -27,6 +27,8 @@ pub fn types() -> Vec<Type> {
     ];
     types.iter_mut().for_each(|ty| ty.nullable = true);
     types.push(Type::TIMESTAMP);
+    // Numbers that floats hold well, for what is not compared to the last bit.
+    types.extend([Type::INT.nullable(), Type::FLOAT.nullable()]);
     types
 }
 
@@ -59,8 +61,9 @@ pub fn row() -> impl Strategy<Value = Vec<Value>> {
     let list = prop::collection::vec(0i64..2, 0..2);
     let duration = prop::option::weighted(0.9, -5i64..5);
     let filter = prop::option::weighted(0.9, prop::bool::weighted(0.7));
-    (int, text, float, decimal, bool, list, (duration, filter), 0i64..20).prop_map(
-        |(int, text, float, decimal, bool, list, (duration, filter), time)| {
+    let small = prop::option::weighted(0.9, -9i64..9);
+    (int, text, float, decimal, bool, list, (duration, filter), (0i64..20, small)).prop_map(
+        |(int, text, float, decimal, bool, list, (duration, filter), (time, small))| {
             vec![
                 int.map_or(Value::Null, Value::Int),
                 text.map_or(Value::Null, Value::string),
@@ -71,6 +74,8 @@ pub fn row() -> impl Strategy<Value = Vec<Value>> {
                 duration.map_or(Value::Null, Value::Duration),
                 filter.map_or(Value::Null, Value::Bool),
                 Value::Timestamp(time),
+                small.map_or(Value::Null, Value::Int),
+                small.map_or(Value::Null, |x| Value::Float(x as f64 / 4.0)),
             ]
         },
     )
@@ -98,6 +103,46 @@ pub fn row_of(batch: &Batch, number: usize) -> Row<'_> {
 pub fn calls() -> Vec<AggregateCall> {
     use AggregateFunction::*;
     let mut calls = vec![call(Count, vec![], Type::INT)];
+    let number = Type::FLOAT.nullable();
+    for (x, y) in [(9, 9), (10, 10)] {
+        calls.extend([Covariance, Correlation].map(|f| call(f, vec![x, y], number.clone())));
+    }
+    for column in [9, 10] {
+        let functions = [Variance, Stddev, VariancePop, StddevPop];
+        calls.extend(functions.map(|f| call(f, vec![column], number.clone())));
+    }
+    for (column, ty) in types().into_iter().enumerate() {
+        if column == FILTER {
+            continue;
+        }
+        calls.extend([0, 1, 6].map(|by| call(ArgMin, vec![column, by], ty.clone())));
+        calls.extend([2, 3].map(|by| call(ArgMax, vec![column, by], ty.clone())));
+        let list = Type::list(ty.clone().required()).nullable();
+        let counted = Type::record([("value", ty.clone().required()), ("count", Type::INT)]);
+        calls.extend([TopK, TopKDistinct].map(|f| with(Value::Int(3), f, column, list.clone())));
+        calls.push(with(Value::Int(3), ApproxTop, column, Type::list(counted).nullable()));
+        calls.push(call(ApproxDistinct, vec![column], Type::INT.nullable()));
+    }
+    for (column, result) in [
+        (0, number.clone()),
+        (2, number.clone()),
+        (3, Type::decimal(8).nullable()),
+        (6, Type::DURATION.nullable()),
+        (9, number.clone()),
+        (TIME, Type::TIMESTAMP.nullable()),
+    ] {
+        calls.push(call(Median, vec![column], result.clone()));
+        calls
+            .extend([0.0, 0.3, 0.95, 1.0].map(|p| with(Value::Float(p), Percentile, column, result.clone())));
+        if column == TIME {
+            continue;
+        }
+        let about = if column == 3 { number.clone() } else { result };
+        calls.extend([0.0, 0.3, 1.0].map(|p| with(Value::Float(p), ApproxPercentile, column, about.clone())));
+    }
+    for function in [StringAgg, StringAggDistinct] {
+        calls.push(with(Value::string(", "), function, 1, Type::STRING.nullable()));
+    }
     for (column, ty) in types().into_iter().enumerate().take(FILTER) {
         let of_any = [Count, CountDistinct, First, Last, Collect, CollectDistinct];
         let of_ordered = [Minimum, Maximum];
@@ -118,6 +163,15 @@ pub fn calls() -> Vec<AggregateCall> {
         }
     }
     calls
+}
+
+fn with(parameter: Value, function: AggregateFunction, column: usize, result: Type) -> AggregateCall {
+    let ty = match parameter {
+        Value::Float(_) => Type::FLOAT,
+        Value::Int(_) => Type::INT,
+        _ => Type::STRING,
+    };
+    AggregateCall { parameter: Some((parameter, ty)), ..call(function, vec![column], result) }
 }
 
 fn call(function: AggregateFunction, columns: Vec<usize>, result: Type) -> AggregateCall {

@@ -1,18 +1,19 @@
 //! Calls of aggregates: in an aggregating select they are collected, elsewhere they are an error.
 
+mod signature;
+
 use super::Checker;
-use super::compare::is_ordered;
 use super::events::is_of_events;
 use super::expr::error;
-use super::numbers::{MAX_DIGITS, scale_of};
-use crate::errors::{types as errors, unsupported};
+use crate::errors::types as errors;
 use crate::scope::Scope;
 use millstream_base::Span;
 use millstream_ir::aggregate::AggregateFunction;
 use millstream_ir::expr::Expr;
-use millstream_ir::types::{Type, TypeKind};
+use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use millstream_syntax::ast;
+use signature::Signature;
 
 /// What an aggregating select gathers while its expressions are checked.
 #[derive(Clone, Debug)]
@@ -45,64 +46,27 @@ impl Aggregates {
     }
 }
 
-/// Aggregates of the language that are not carried out yet.
-const NOT_YET: &[&str] = &[
-    "arg_min",
-    "arg_max",
-    "stddev",
-    "variance",
-    "stddev_pop",
-    "variance_pop",
-    "covariance",
-    "correlation",
-    "median",
-    "percentile",
-    "approx_percentile",
-    "approx_distinct",
-    "approx_top",
-    "top_k",
-    "string_agg",
-];
-
 /// Functions of the ordered partition.
 const OVER_ROWS: &[&str] = &["prev", "lag", "lead", "row_number"];
 
 /// What a call's name says about aggregates.
 pub(crate) enum AggregateName {
     Function(AggregateFunction),
-    NotYet,
     OverRows,
     No,
 }
 
 pub(crate) fn aggregate_name(name: &str) -> AggregateName {
-    let function = match name {
-        "count" => AggregateFunction::Count,
-        "sum" => AggregateFunction::Sum,
-        "avg" => AggregateFunction::Average,
-        "min" => AggregateFunction::Minimum,
-        "max" => AggregateFunction::Maximum,
-        "first" => AggregateFunction::First,
-        "last" => AggregateFunction::Last,
-        "any" => AggregateFunction::Any,
-        "all" => AggregateFunction::All,
-        "collect" => AggregateFunction::Collect,
-        _ if NOT_YET.contains(&name) => return AggregateName::NotYet,
-        _ if OVER_ROWS.contains(&name) => return AggregateName::OverRows,
-        _ => return AggregateName::No,
-    };
-    AggregateName::Function(function)
-}
-
-/// Every name of a built-in aggregate, for proposals.
-pub(crate) fn aggregate_names() -> impl Iterator<Item = &'static str> {
-    ["count", "sum", "avg", "min", "max", "first", "last", "any", "all", "collect"].into_iter()
+    match AggregateFunction::named(name) {
+        Some(function) => AggregateName::Function(function),
+        None if OVER_ROWS.contains(&name) => AggregateName::OverRows,
+        None => AggregateName::No,
+    }
 }
 
 /// Whether an expression calls an aggregate of rows: what makes a `select` an aggregating one.
 pub fn calls_aggregate(expr: &ast::Expr, scope: &Scope) -> bool {
-    let is_aggregate =
-        |name: &str| matches!(aggregate_name(name), AggregateName::Function(_) | AggregateName::NotYet);
+    let is_aggregate = |name: &str| matches!(aggregate_name(name), AggregateName::Function(_));
     match &expr.kind {
         ast::ExprKind::Call(call) if is_of_events(call, scope) => false,
         ast::ExprKind::Call(call) => {
@@ -183,115 +147,37 @@ impl Checker<'_> {
         rows: &Scope,
         span: Span,
     ) -> Option<AggregateUse> {
-        use AggregateFunction::*;
         let name = call.function.text.as_str();
-        let keeps_nulls = matches!(function, First | Last | Collect);
-        let mut argument = None;
-        let mut ignore_null = None;
-        for arg in &call.args {
-            match &arg.name {
-                None if argument.is_none() => argument = Some(&arg.value),
+        let signature = Signature::of(function);
+        let given = self.given_arguments(&signature, call, span)?;
+        let function = match call.distinct {
+            None => function,
+            Some(word) => match function.distinct() {
+                Some(distinct) => distinct,
                 None => {
-                    self.diagnostics.push(errors::too_many_arguments(arg.span, name, 1));
+                    self.diagnostics.push(errors::no_distinct(word, name));
                     return None;
                 }
-                Some(given) if given.text == "ignore_null" && keeps_nulls => ignore_null = Some(&arg.value),
-                Some(given) => {
-                    let known: &[&str] = if keeps_nulls { &["ignore_null"] } else { &[] };
-                    self.diagnostics.push(errors::unknown_argument(given.span, &given.text, name, known));
-                    return None;
-                }
-            }
-        }
-        if argument.is_none() && (function != Count || call.distinct.is_some()) {
-            self.diagnostics.push(errors::missing_argument(span, name, "x"));
-            return None;
-        }
-        let function = match (function, call.distinct) {
-            (function, None) => function,
-            (Count, Some(_)) => CountDistinct,
-            (Collect, Some(_)) => CollectDistinct,
-            (_, Some(word)) => {
-                self.diagnostics.push(errors::no_distinct(word, name));
-                return None;
-            }
+            },
         };
-        let ignore_null = match ignore_null {
+        let ignore_null = match given.ignore_null {
             None => false,
             Some(value) => self.constant_part(rows, value, &Type::BOOL)? == Value::Bool(true),
         };
-        let argument = argument.map(|a| self.expr(rows, a, None));
+        let parameter = match (given.parameter, signature.parameter) {
+            (Some(value), Some(parameter)) => Some(self.parameter(rows, value, parameter)?),
+            _ => None,
+        };
+        let arguments: Vec<Expr> = given.arguments.iter().map(|a| self.expr(rows, a, None)).collect();
         let filter = call.filter.as_ref().map(|f| self.condition(rows, f));
-        if argument.iter().chain(&filter).any(|e| e.ty.is_error()) {
+        if arguments.iter().chain(&filter).any(|e| e.ty.is_error()) {
             return None;
         }
-        let argument = match argument {
-            Some(argument) => Some(self.argument_of(function, argument, name)?),
-            None => None,
-        };
-        // A group has a row; of nothing is left only what the argument or the filter leaves out.
-        let maybe_nothing = filter.is_some() || argument.as_ref().is_some_and(|a| a.ty.nullable);
-        let result = match &argument {
-            _ if matches!(function, Count | CountDistinct) => Type::INT,
-            None => Type::INT,
-            Some(argument) => self
-                .result_of(function, argument, ignore_null, span)?
-                .or_null(maybe_nothing && !matches!(function, Collect | CollectDistinct)),
-        };
-        let arguments = argument.into_iter().collect();
-        Some(AggregateUse { function, arguments, parameter: None, filter, ignore_null, result, span })
-    }
-
-    /// The argument, if the aggregate takes its type.
-    pub(super) fn argument_of(
-        &mut self,
-        function: AggregateFunction,
-        argument: Expr,
-        name: &str,
-    ) -> Option<Expr> {
-        use AggregateFunction::*;
-        let takes = match function {
-            Sum | Average => argument.ty.is_numeric(),
-            Minimum | Maximum => is_ordered(&argument.ty),
-            Any | All => argument.ty.kind == TypeKind::Bool,
-            _ => argument.ty.kind != TypeKind::Null,
-        };
-        if !takes {
-            self.diagnostics.push(errors::aggregate_argument(argument.span, name, &argument.ty));
-            return None;
-        }
-        Some(argument)
-    }
-
-    fn result_of(
-        &mut self,
-        function: AggregateFunction,
-        argument: &Expr,
-        ignore_null: bool,
-        span: Span,
-    ) -> Option<Type> {
-        use AggregateFunction::*;
-        let ty = argument.ty.clone().required();
-        Some(match function {
-            Average => match ty.kind {
-                TypeKind::Decimal(_) => {
-                    let scale = scale_of(&ty) + 6;
-                    if scale > MAX_DIGITS {
-                        self.diagnostics.push(errors::average_scale(span, scale));
-                        return None;
-                    }
-                    Type::decimal(scale)
-                }
-                _ => Type::FLOAT,
-            },
-            Collect | CollectDistinct => Type::list(ty.or_null(argument.ty.nullable && !ignore_null)),
-            _ => ty,
-        })
-    }
-
-    pub(super) fn unsupported_aggregate(&mut self, call: &ast::Call, span: Span) -> Expr {
-        self.diagnostics.push(unsupported::aggregate(span, &call.function.text));
-        error(span)
+        let arguments = self.arguments_of(function, arguments, name)?;
+        // A group has a row; of nothing is left only what the arguments or the filter leave out.
+        let maybe_nothing = filter.is_some() || arguments.iter().any(|a| a.ty.nullable);
+        let result = self.result_of(function, &arguments, ignore_null, maybe_nothing, span)?;
+        Some(AggregateUse { function, arguments, parameter, filter, ignore_null, result, span })
     }
 
     /// Reports `distinct` and `filter` where no aggregate is called.

@@ -1,7 +1,7 @@
 //! Calls: told apart by name into conversions, aggregates and functions.
 
 use super::Checker;
-use super::aggregates::{AggregateName, aggregate_name, aggregate_names};
+use super::aggregates::{AggregateName, aggregate_name};
 use super::conversions::{CONVERSIONS, Conversion};
 use super::expr::error;
 use super::numbers::Typed;
@@ -9,6 +9,7 @@ use super::overloads::Argument;
 use crate::errors::{names as errors, unsupported};
 use crate::scope::Scope;
 use millstream_base::{Span, did_you_mean};
+use millstream_ir::aggregate::AggregateFunction;
 use millstream_ir::expr::Expr;
 use millstream_syntax::ast;
 
@@ -27,7 +28,6 @@ impl Checker<'_> {
             AggregateName::Function(function) if !self.is_list_call(scope, call) => {
                 return self.aggregate(function, call, span);
             }
-            AggregateName::NotYet => return self.unsupported_aggregate(call, span),
             AggregateName::OverRows => return self.over_rows_call(call, span),
             AggregateName::Function(_) | AggregateName::No => {}
         }
@@ -44,8 +44,9 @@ impl Checker<'_> {
             }
             if !self.names.is_broken(name) {
                 let own = self.names.nearest_function(self.file, name);
-                let nearest =
-                    own.or_else(|| did_you_mean(name, aggregate_names().chain(CONVERSIONS.iter().copied())));
+                let nearest = own.or_else(|| {
+                    did_you_mean(name, AggregateFunction::names().chain(CONVERSIONS.iter().copied()))
+                });
                 self.diagnostics.push(errors::unknown_function(call.function.span, name, nearest));
             }
             return error(span);

@@ -36,6 +36,12 @@ fn is_aggregate(call: &ast::Call) -> bool {
     !matches!(aggregate_name(&call.function.text), AggregateName::No)
 }
 
+/// Whether it can be had of the events of a variable.
+fn is_carried_out(function: AggregateFunction) -> bool {
+    use AggregateFunction::*;
+    matches!(function, Count | Sum | Average | Minimum | Maximum | First | Last | Any | All | Collect)
+}
+
 /// The repeated variables that an expression speaks of, outside of calls that take their lists.
 fn variables<'s>(scope: &'s Scope, expr: &ast::Expr) -> Vec<&'s ScopeColumn> {
     let mut found: Vec<&ScopeColumn> = events_variable(scope, expr).into_iter().collect();
@@ -59,7 +65,11 @@ impl Checker<'_> {
             return None;
         }
         let name = call.function.text.as_str();
-        let AggregateName::Function(function) = aggregate_name(name) else {
+        let function = match aggregate_name(name) {
+            AggregateName::Function(function) if is_carried_out(function) => Some(function),
+            _ => None,
+        };
+        let Some(function) = function else {
             self.diagnostics.push(crate::errors::unsupported::aggregate(span, name));
             return Some(error(span));
         };
@@ -103,7 +113,9 @@ impl Checker<'_> {
         if element.ty.is_error() || condition.as_ref().is_some_and(|c| c.ty.is_error()) {
             return Some(error(span));
         }
-        let Some(element) = self.argument_of(function, element, name) else { return Some(error(span)) };
+        let Some(element) = self.arguments_of(function, vec![element], name).and_then(|mut e| e.pop()) else {
+            return Some(error(span));
+        };
         let ty = Type::list(element.ty.clone());
         let kind = ExprKind::Comprehension {
             list: Box::new(list),
@@ -160,6 +172,7 @@ impl Checker<'_> {
             All => self.unless_none(values, maybe_none, span, |checker, values| {
                 checker.of_library("list_all", vec![values], span)
             }),
+            _ => error(span),
         }
     }
 

@@ -79,7 +79,7 @@ impl QueryChecker<'_> {
             grouped.push(Column { name: "key".into(), ty: key.ty.clone(), hidden: true });
         }
         for found in &uses {
-            let (name, _) = found.function.words();
+            let name = found.function.name();
             grouped.push(Column { name: name.into(), ty: found.result.clone(), hidden: false });
         }
         let grouping = match window {

@@ -385,7 +385,10 @@ pub fn nested_aggregate(span: Span, name: &str) -> Diagnostic {
 
 pub fn aggregate_argument(span: Span, name: &str, ty: &Type) -> Diagnostic {
     let takes = match name {
-        "sum" | "avg" => "numbers",
+        "sum" | "avg" | "approx_percentile" => "numbers and durations",
+        "median" | "percentile" => "numbers, durations and timestamps",
+        "variance" | "variance_pop" | "stddev" | "stddev_pop" | "covariance" | "correlation" => "numbers",
+        "string_agg" => "text",
         "any" | "all" => "conditions",
         _ => "values that have an order",
     };
@@ -396,7 +399,7 @@ pub fn aggregate_argument(span: Span, name: &str, ty: &Type) -> Diagnostic {
 pub fn no_distinct(span: Span, name: &str) -> Diagnostic {
     Diagnostic::new(E0329, span, format!("`{name}` does not take `distinct`"))
         .label("has no meaning here")
-        .note("`count` and `collect` do")
+        .note("`count`, `collect`, `top_k` and `string_agg` do")
 }
 
 pub fn no_filter(span: Span, name: &str) -> Diagnostic {

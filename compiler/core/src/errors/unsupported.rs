@@ -10,7 +10,9 @@ pub fn in_table(span: Span, name: &str) -> Diagnostic {
 }
 
 pub fn aggregate(span: Span, name: &str) -> Diagnostic {
-    Diagnostic::new(E0651, span, format!("the aggregate `{name}` is not carried out yet")).label("not yet")
+    Diagnostic::new(E0651, span, format!("`{name}` of the events of a pattern is not carried out yet"))
+        .label("not yet")
+        .note("`count sum avg min max first last any all collect` of events are")
 }
 
 pub fn function_over_rows(span: Span, name: &str) -> Diagnostic {

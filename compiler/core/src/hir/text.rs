@@ -149,7 +149,8 @@ fn history(history: &History, input: &Schema, output: &Schema) -> String {
 fn aggregate(aggregate: &Aggregate, input: &Schema, output: &Schema) -> String {
     let keys: Vec<_> = aggregate.keys.iter().map(|k| typed(k, input)).collect();
     let calls = aggregate.calls.iter().map(|call| {
-        let (name, distinct) = call.function.words();
+        let (name, distinct) =
+            (call.function.name(), if call.function.is_distinct() { "distinct " } else { "" });
         let mut arguments: Vec<String> = call.arguments.iter().map(|a| untyped(a, input)).collect();
         arguments.extend(call.parameter.as_ref().map(|(value, ty)| literal_text(value, ty)));
         let arguments = arguments.join(", ");

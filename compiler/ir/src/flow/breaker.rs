@@ -53,11 +53,12 @@ impl Breaker {
     ///
     /// [`NodeKind::Order`]: super::NodeKind::Order
     pub fn depends_on_order(&self) -> bool {
-        match self {
+        let of_rows = match self {
             Breaker::History(_) => true,
             Breaker::WindowAggregate(spec) => spec.window.needs_order(),
             _ => false,
-        }
+        };
+        of_rows || self.aggregates().iter().any(AggregateCall::needs_order)
     }
 
     /// The columns of its groups or partitions; those of an aggregation begin its rows.

@@ -1,8 +1,6 @@
 //! How dataflows print: one node a line, its inputs behind an arrow, the steps of a segment below it.
 
 use super::{Flow, Keep, MatchSpec, Node, NodeKind, OnError, Schema, WindowAssigner};
-use crate::aggregate::{AggregateCall, AggregateFunction};
-use crate::expr::literal_text;
 use crate::segment::{Segment, Step};
 use crate::text::format_duration;
 use std::fmt::{self, Display, Formatter};
@@ -175,38 +173,5 @@ impl Display for Keep {
             Keep::Expire(duration) => write!(f, "expire {}", format_duration(*duration)),
             Keep::Forever => f.write_str("forever"),
         }
-    }
-}
-
-impl AggregateFunction {
-    /// What the language calls it, and the word in front of its argument.
-    pub fn words(self) -> (&'static str, &'static str) {
-        match self {
-            AggregateFunction::Count => ("count", ""),
-            AggregateFunction::CountDistinct => ("count", "distinct "),
-            AggregateFunction::Sum => ("sum", ""),
-            AggregateFunction::Average => ("avg", ""),
-            AggregateFunction::Minimum => ("min", ""),
-            AggregateFunction::Maximum => ("max", ""),
-            AggregateFunction::First => ("first", ""),
-            AggregateFunction::Last => ("last", ""),
-            AggregateFunction::Any => ("any", ""),
-            AggregateFunction::All => ("all", ""),
-            AggregateFunction::Collect => ("collect", ""),
-            AggregateFunction::CollectDistinct => ("collect", "distinct "),
-        }
-    }
-}
-
-impl AggregateCall {
-    /// `sum(amount) filter (where large)`
-    pub fn text(&self, column: &dyn Fn(usize) -> String) -> String {
-        let (name, distinct) = self.function.words();
-        let mut arguments: Vec<String> = self.arguments.iter().map(|(c, _)| column(*c)).collect();
-        arguments.extend(self.parameter.as_ref().map(|(value, ty)| literal_text(value, ty)));
-        let arguments = arguments.join(", ");
-        let nulls = if self.ignore_null { ", ignore_null: true" } else { "" };
-        let filter = self.filter.map_or(String::new(), |c| format!(" filter (where {})", column(c)));
-        format!("{name}({distinct}{arguments}{nulls}){filter}")
     }
 }

@@ -1,3 +1,5 @@
+//! Groups in parts, merged and restored, against groups at once.
+
 use super::*;
 use crate::accumulate::order::{KeyReader, Order};
 use crate::accumulate::result::{key_column, result_column};
