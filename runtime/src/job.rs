@@ -110,7 +110,9 @@ impl<'a> Job<'a> {
         for id in flow.ids() {
             if let NodeKind::Source(spec) = &flow.node(id).kind {
                 let number = sources.len();
-                sources.push(open_source(number, id, flow.node(id), spec, &options, &mut partitions)?);
+                let source = open_source(number, id, flow.node(id), spec, &options, &mut partitions)?;
+                let is_cut = flow.corrects_windows();
+                sources.push(if is_cut { source.with_late_rows_apart() } else { source });
             }
         }
         let writers = Writers::open(flow, &options.around, options.limit, options.terminal_width)?;

@@ -12,13 +12,13 @@ pub mod late;
 pub mod match_pattern;
 pub mod order;
 mod reorder;
-pub mod running_aggregate;
 pub mod segment;
 #[cfg(test)]
 mod testing;
 pub mod top;
 pub mod union;
 pub mod unnest;
+pub mod updating_aggregate;
 pub mod window_aggregate;
 
 use crate::operator::Operator;
@@ -53,8 +53,8 @@ pub fn build(flow: &Flow, id: NodeId, compiled: &dyn Compiled) -> Option<Box<dyn
                 let windows = millstream_ir::window::TimeWindows::new(window)?;
                 Box::new(assign_windows::AssignWindows::new(windows, input(0).time))
             }
-            Breaker::RunningAggregate(spec) => {
-                Box::new(running_aggregate::RunningAggregateOperator::new(node, spec, input(0)))
+            Breaker::UpdatingAggregate(spec) => {
+                Box::new(updating_aggregate::UpdatingAggregateOperator::new(node, spec, input(0)))
             }
             Breaker::Top(spec) => Box::new(top::TopOperator::new(spec, input(0))),
             Breaker::History(spec) => {

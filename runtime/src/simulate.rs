@@ -83,7 +83,10 @@ impl<'a> Simulation<'a> {
                     .filter_map(|c| spec.fields.get(*c))
                     .map(|f| f.ty.clone())
                     .collect(),
-                source: Source::new(id, node, spec, partitions, None, now),
+                source: match Source::new(id, node, spec, partitions, None, now) {
+                    source if flow.corrects_windows() => source.with_late_rows_apart(),
+                    source => source,
+                },
             })
         });
         let sinks = flow.ids().filter(|id| matches!(flow.node(*id).kind, NodeKind::Sink(_)));

@@ -59,6 +59,7 @@ pub struct Source {
     watermark: Watermark,
     /// Rows from this time on are not wanted.
     until: Option<EventTime>,
+    late_rows_apart: bool,
     pub report: SourceReport,
 }
 
@@ -125,8 +126,15 @@ impl Source {
             partitions: partitions.into_iter().map(state).collect(),
             watermark: Watermark::START,
             until,
+            late_rows_apart: false,
             report: SourceReport { name: node.name.clone(), ..SourceReport::default() },
         }
+    }
+
+    /// Cuts batches in front of each late row, so that the watermark rises before it as it did when that row
+    /// was read, however rows are batched.
+    pub fn with_late_rows_apart(self) -> Source {
+        Source { late_rows_apart: true, ..self }
     }
 
     pub fn n_partitions(&self) -> usize {
@@ -174,19 +182,27 @@ impl Source {
         let mut set_aside = set_aside.into_iter().peekable();
         let watermark = self.partitions[partition].generator.watermark();
         for mut batch in batches {
+            let generator = self.partitions[partition].generator.clone();
             self.judge(partition, &mut batch, |this, until_record| {
                 // A record is set aside at the watermark of the rows before it, however rows are batched.
                 while let Some(record) = set_aside.next_if(|record| record.record < until_record) {
                     arrived.failures.push(this.failure(partition, record));
                 }
             });
-            if let Some(until) = self.until {
-                batch = before(batch, self.schema.time, until);
+            let parts = match self.late_rows_apart {
+                true => cut_at_late_rows(&batch),
+                false => vec![],
+            };
+            if parts.is_empty() {
+                self.give(batch, now, &mut arrived);
+                continue;
             }
-            self.report.rows += batch.n_rows as u64;
-            self.report.late += batch.late.len() as u64;
-            arrived.messages.extend((batch.n_rows > 0).then_some(Message::Batch(batch)));
-            arrived.messages.extend(self.rise(now));
+            // Once more, in parts.
+            self.partitions[partition].generator = generator;
+            for mut part in parts {
+                self.judge(partition, &mut part, |_, _| {});
+                self.give(part, now, &mut arrived);
+            }
         }
         if self.partitions[partition].generator.watermark() > watermark {
             self.partitions[partition].moved = now;
@@ -195,6 +211,16 @@ impl Source {
             arrived.failures.push(self.failure(partition, record));
         }
         arrived
+    }
+
+    fn give(&mut self, mut batch: Batch, now: ProcessingTime, arrived: &mut Arrived) {
+        if let Some(until) = self.until {
+            batch = before(batch, self.schema.time, until);
+        }
+        self.report.rows += batch.n_rows as u64;
+        self.report.late += batch.late.len() as u64;
+        arrived.messages.extend((batch.n_rows > 0).then_some(Message::Batch(batch)));
+        arrived.messages.extend(self.rise(now));
     }
 
     /// Time has passed: partitions may have become idle; the source's new watermark, if that lets it rise.
@@ -385,6 +411,21 @@ impl Source {
         }
         self.partitions[partition].generator.observe(&times[from..], from, &mut batch.late);
     }
+}
+
+/// The parts of a batch that begin at its late rows, none of them marked any more; none if none is late.
+fn cut_at_late_rows(batch: &Batch) -> Vec<Batch> {
+    let starts: Vec<u32> = batch.late.iter().map(|late| late.row).filter(|row| *row > 0).collect();
+    if batch.late.is_empty() {
+        return vec![];
+    }
+    let ends = starts.iter().copied().chain([batch.n_rows as u32]);
+    let parts = [0].iter().chain(&starts).zip(ends);
+    let part = |(start, end): (&u32, u32)| {
+        let rows: Vec<u32> = (*start..end).collect();
+        Batch { late: vec![], ..batch.gather(&rows) }
+    };
+    parts.map(part).collect()
 }
 
 /// The rows of a batch that are earlier than `until`.

@@ -3,6 +3,7 @@
 
 mod aggregate;
 mod bindings;
+mod emit;
 mod filter;
 mod group;
 mod head;
@@ -125,7 +126,7 @@ impl QueryChecker<'_> {
         match &clause.kind {
             Where(condition) => self.check_where(condition, span),
             Let(bindings) => self.check_let(bindings, span),
-            Select(items) => self.check_select(items, span),
+            Select(items) => self.check_select(items, span, below),
             Join(join) => self.check_join(join, span),
             Window(window) => self.check_window(window, span, below),
             GroupBy(group) => self.check_group_by(group, span),

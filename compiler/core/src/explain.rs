@@ -9,7 +9,7 @@ use crate::hir::{Aggregate, ClauseKind, Grouping, Head, Input, InputId, Program,
 use millstream_ir::aggregate::{AccumulatorKind, AggregateCall, SlotLayout};
 use millstream_ir::flow::{
     AmongEquals, Breaker, ConnectorSpec, Flow, HistoryKind, Keep, Node, NodeId, NodeKind, OnError, Schema,
-    TimeSpec,
+    TimeSpec, UpdatingScope,
 };
 use millstream_ir::text::format_duration;
 use millstream_ir::types::Type;
@@ -135,7 +135,10 @@ fn state_of(query: &Query, sources: &BTreeSet<Arc<str>>) -> Vec<String> {
         let beside = &beside;
         let names = key_names(aggregate).join(", ");
         match (&aggregate.grouping, assigner) {
-            (Grouping::Running(keep), _) => running_state(aggregate, *keep, beside),
+            (Grouping::Updating(UpdatingScope::All(keep), _), _) => running_state(aggregate, *keep, beside),
+            (Grouping::Updating(UpdatingScope::Window { lateness, .. }, _), open) => {
+                window::updating_state(slot_bytes(aggregate), &names, open, *lateness, beside, &watermark)
+            }
             (Grouping::Window(own), open) => {
                 let per_key = if names.is_empty() { names } else { names + " and " };
                 let (slot, assigner) = (slot_bytes(aggregate), open.unwrap_or(own));
@@ -359,9 +362,13 @@ fn breaker_text(name: &str, breaker: &Breaker) -> String {
             AmongEquals::Earliest => format!("the best {} rows of {name} so far", top.limit),
             AmongEquals::Latest => format!("the latest row of each key of {name}"),
         },
-        Breaker::RunningAggregate(aggregate) => {
+        Breaker::UpdatingAggregate(aggregate) => {
             let state = if aggregate.keys.is_empty() { "one group" } else { "a hash table" };
-            format!("aggregates of all rows of {name} so far, {state}")
+            let over = match aggregate.scope {
+                UpdatingScope::All(_) => format!("all rows of {name} so far"),
+                UpdatingScope::Window { .. } => format!("the rows of {name} in each window"),
+            };
+            format!("aggregates of {over}, {state}; results emit {}", aggregate.emission)
         }
         Breaker::History(history) => match &history.kind {
             HistoryKind::Throttle { .. } => format!("lets rows of {name} through, a time per key"),

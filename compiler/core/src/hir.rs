@@ -8,8 +8,8 @@ use millstream_base::{FileId, Span};
 use millstream_ir::aggregate::AggregateFunction;
 use millstream_ir::expr::Expr;
 use millstream_ir::flow::{
-    AmongEquals, ConnectorSpec, FieldSpec, FormatSpec, Keep, MatchStep, OnError, Schema, SinkSpec, TimeSpec,
-    WindowAssigner,
+    AmongEquals, ConnectorSpec, Emission, FieldSpec, FormatSpec, Keep, MatchStep, OnError, Schema, SinkSpec,
+    TimeSpec, UpdatingScope, WindowAssigner,
 };
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
@@ -215,9 +215,10 @@ pub struct Aggregate {
 /// Which rows come together, beside those of one key.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Grouping {
+    /// Each result is final.
     Window(WindowAssigner),
-    /// All rows so far.
-    Running(Keep),
+    /// Results are replaced as rows come.
+    Updating(UpdatingScope, Emission),
 }
 
 #[derive(Clone, Debug)]

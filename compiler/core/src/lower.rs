@@ -6,8 +6,8 @@ use millstream_base::Span;
 use millstream_ir::aggregate::AggregateCall;
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::flow::{
-    Breaker, Column, HistoryKind, KeyHistory, MatchInput, MatchSpec, OnError, RunningAggregate, Schema,
-    SortKey, Top, WindowAggregate,
+    Breaker, Column, HistoryKind, KeyHistory, MatchInput, MatchSpec, OnError, Schema, SortKey, Top,
+    UpdatingAggregate, WindowAggregate,
 };
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
@@ -431,10 +431,11 @@ impl Lowering<'_> {
             Grouping::Window(window) => {
                 Breaker::WindowAggregate(WindowAggregate { window: window.clone(), keys, aggregates })
             }
-            Grouping::Running(keep) => {
+            Grouping::Updating(scope, emission) => {
                 let sign = self.plan.node(input).schema.sign;
                 aggregates.iter_mut().for_each(|call| call.removable = sign.is_some());
-                Breaker::RunningAggregate(RunningAggregate { keys, aggregates, keep: *keep, sign })
+                let (scope, emission) = (*scope, *emission);
+                Breaker::UpdatingAggregate(UpdatingAggregate { keys, aggregates, scope, emission, sign })
             }
         };
         let operator = Operator::Breaker(Box::new(breaker));

@@ -200,17 +200,39 @@ pub struct WindowAggregate {
     pub aggregates: Vec<AggregateCall>,
 }
 
-/// Aggregates of each group of all rows so far, updating: at each row that alters a result the old row of the
-/// group is withdrawn and a new one added. Output columns: keys, aggregates, then the hidden event time of the row
-/// that altered it, and the hidden sign.
+/// Aggregates of each group whose results are replaced as rows come: the old row of the group is withdrawn
+/// and the new one added. Output columns: keys, aggregates, of a window the hidden `window.start` and
+/// `window.end`, then the hidden event time of the change and the hidden sign.
 #[derive(Clone, PartialEq, Debug)]
-pub struct RunningAggregate {
+pub struct UpdatingAggregate {
     /// Columns of the input.
     pub keys: Vec<usize>,
     pub aggregates: Vec<AggregateCall>,
-    pub keep: Keep,
+    pub scope: UpdatingScope,
+    pub emission: Emission,
     /// Of an updating input the column of the sign.
     pub sign: Option<usize>,
+}
+
+/// Over which rows of its key an aggregate goes whose results are replaced.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum UpdatingScope {
+    /// All so far.
+    All(Keep),
+    /// Those of a window whose bounds are these columns of the input, until `lateness` (microseconds)
+    /// after its end.
+    Window { start: usize, end: usize, lateness: i64 },
+}
+
+/// When results appear.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Emission {
+    /// When the watermark reaches the window's end; after that, at each late row.
+    Final,
+    /// At each multiple of this many microseconds that the watermark passes, over exactly the rows before it.
+    Every(i64),
+    /// At each row.
+    OnChange,
 }
 
 /// The best rows of each partition so far, updating. Output columns: those of the input, and behind them,
@@ -381,6 +403,17 @@ pub enum ReadPart {
 impl Flow {
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id.0 as usize]
+    }
+
+    /// Whether it matters before which late row the watermark rises: windows that late rows correct give
+    /// their first results in between.
+    pub fn corrects_windows(&self) -> bool {
+        self.nodes.iter().any(|node| match &node.kind {
+            NodeKind::Breaker(breaker) => {
+                matches!(&**breaker, Breaker::UpdatingAggregate(spec) if spec.emission == Emission::Final)
+            }
+            _ => false,
+        })
     }
 
     /// Whether the rows of a node come in the total order, without late ones.

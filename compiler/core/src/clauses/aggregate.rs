@@ -4,6 +4,7 @@
 //! neither part of a key nor inside an aggregate differs from row to row and is an error.
 
 use super::QueryChecker;
+use super::emit::emit_span;
 use super::group::{Key, PendingGroup};
 use super::rows::Updating;
 use super::window::{Bounds, OpenWindow, WINDOW_END, WINDOW_START, add_bounds};
@@ -15,7 +16,7 @@ use crate::hir::{self, ClauseKind, Grouping};
 use crate::scope::{Lookup, Scope, ScopeColumn};
 use millstream_base::{Diagnostics, Span};
 use millstream_ir::expr::{Expr, ExprKind};
-use millstream_ir::flow::{Column, Keep, Schema, WindowAssigner};
+use millstream_ir::flow::{Column, Emission, Keep, Schema, UpdatingScope, WindowAssigner};
 use millstream_ir::types::Type;
 use millstream_syntax::ast;
 
@@ -25,6 +26,7 @@ impl QueryChecker<'_> {
         items: &[ast::SelectItem],
         group: Option<PendingGroup>,
         span: Span,
+        below: &[&ast::Clause],
     ) {
         let group =
             group.unwrap_or(PendingGroup { keys: vec![], span, keep: None, until: None, reported: false });
@@ -82,10 +84,19 @@ impl QueryChecker<'_> {
             let name = found.function.name();
             grouped.push(Column { name: name.into(), ty: found.result.clone(), hidden: false });
         }
+        self.check_emission(window.as_ref(), group.until.is_some(), below);
+        let window_kind = window.as_ref().map(|w| w.assigner.clone());
+        let lateness_span = window.as_ref().filter(|w| w.lateness.is_some()).map(|w| w.span);
         let grouping = match window {
             Some(window) if window.bounds == Bounds::Carried => {
                 let bound = |number: usize| self.rows.carried.get(number).copied().unwrap_or_default();
-                Grouping::Window(WindowAssigner::Assigned { start: bound(0), end: bound(1) })
+                let (start, end, lateness) = (bound(0), bound(1), window.lateness.unwrap_or(0));
+                match self.emission(below).unwrap_or(Emission::Final) {
+                    Emission::Final if window.lateness.is_none() => {
+                        Grouping::Window(WindowAssigner::Assigned { start, end })
+                    }
+                    emission => Grouping::Updating(UpdatingScope::Window { start, end, lateness }, emission),
+                }
             }
             Some(window) => Grouping::Window(match window.assigner {
                 WindowAssigner::Session { gap, max, .. } => WindowAssigner::Session { gap, max, by },
@@ -98,18 +109,43 @@ impl QueryChecker<'_> {
             None if group.until.is_some() => {
                 Grouping::Window(WindowAssigner::Until { column: group.until.unwrap_or_default() })
             }
-            None => Grouping::Running(group.keep.unwrap_or(Keep::Forever)),
+            None => {
+                let emission = match self.emission(below) {
+                    None => Emission::OnChange,
+                    Some(Emission::Final) => {
+                        self.diagnostics.push(errors::never_final(emit_span(below), group.span));
+                        Emission::OnChange
+                    }
+                    Some(emission) => emission,
+                };
+                Grouping::Updating(UpdatingScope::All(group.keep.unwrap_or(Keep::Forever)), emission)
+            }
         };
+        let is_windowed = !matches!(grouping, Grouping::Updating(UpdatingScope::All(_), _));
         let hidden = |name: &str, ty| Column { name: name.into(), ty, hidden: true };
-        if let Grouping::Window(_) = grouping {
+        if is_windowed {
             grouped.extend(["window.start", "window.end"].map(|name| hidden(name, Type::TIMESTAMP)));
         }
         grouped.push(hidden("time", Type::TIMESTAMP));
         let time = grouped.len() - 1;
-        self.rows.updating = matches!(grouping, Grouping::Running(_)).then(|| {
+        self.rows.updating = matches!(grouping, Grouping::Updating(..)).then(|| {
             grouped.push(hidden("sign", Type::INT));
-            let key = Some((0..group.keys.len()).collect());
-            Updating { sign: grouped.len() - 1, key, because: group.span }
+            let n_keys = group.keys.iter().filter(|k| k.bound.is_none()).count();
+            // Windows of one group differ in their ends, and nearly all kinds in their starts.
+            let is_selected = |column: usize| {
+                selected.iter().any(|s| matches!(s.value.kind, ExprKind::Column(c) if c == column))
+            };
+            let (start, end) = (time.wrapping_sub(2), time.wrapping_sub(1));
+            let bound = match window_kind {
+                Some(WindowAssigner::Cumulative { .. }) => Some(end),
+                _ => [end, start].into_iter().find(|bound| is_selected(*bound)),
+            };
+            let key = (!is_windowed || bound.is_some()).then(|| (0..n_keys).chain(bound).collect());
+            let because = match is_windowed {
+                true => emit_span(below).or(lateness_span).unwrap_or(group.span),
+                false => group.span,
+            };
+            Updating { sign: grouped.len() - 1, key, because }
         });
         self.rows.columns = grouped
             .iter()

@@ -4,7 +4,7 @@
 use super::QueryChecker;
 use super::head::check_reference;
 use super::rows::RowColumn;
-use crate::errors::{clauses as errors, not_yet};
+use crate::errors::not_yet;
 use millstream_base::Span;
 use millstream_ir::flow::Keep;
 use millstream_ir::types::Type;
@@ -76,20 +76,6 @@ impl QueryChecker<'_> {
             self.expr(&key.value, None);
         });
         self.window = None;
-    }
-
-    pub(super) fn check_emit(&mut self, emit: &ast::Emit, may_emit: bool, span: Span) {
-        if !may_emit {
-            self.diagnostics.push(errors::misplaced_emit(span));
-        }
-        match emit {
-            ast::Emit::Final => {}
-            ast::Emit::Every(duration) => {
-                self.checker().check_positive_duration(duration);
-                self.diagnostics.push(not_yet::emit(span, "emit every"));
-            }
-            ast::Emit::OnChange => self.diagnostics.push(not_yet::emit(span, "emit on change")),
-        }
     }
 
     /// How long state is kept, if that could be found out.

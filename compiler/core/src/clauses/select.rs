@@ -20,7 +20,7 @@ pub(super) struct Selected {
 }
 
 impl QueryChecker<'_> {
-    pub(super) fn check_select(&mut self, items: &[ast::SelectItem], span: Span) {
+    pub(super) fn check_select(&mut self, items: &[ast::SelectItem], span: Span, below: &[&ast::Clause]) {
         let scope = self.scope();
         let has_aggregate = items.iter().any(|item| match &item.kind {
             ast::SelectItemKind::Column { value, .. } => calls_aggregate(value, &scope),
@@ -31,7 +31,7 @@ impl QueryChecker<'_> {
             if group.is_none() && self.window.is_none() {
                 self.diagnostics.push(errors::aggregate_of_what(span));
             }
-            self.check_aggregating_select(items, group, span);
+            self.check_aggregating_select(items, group, span, below);
             return;
         }
         let mut selected = vec![];

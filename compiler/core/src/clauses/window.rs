@@ -32,6 +32,8 @@ pub(super) struct OpenWindow {
     /// sees the row's columns.
     pub per_row: bool,
     pub bounds: Bounds,
+    /// How long after its end a late row still corrects it.
+    pub lateness: Option<i64>,
     /// What its own `by` names. The rows carry the values, behind the bounds if they carry those.
     pub by: Vec<ast::Expr>,
     /// How long the window of a key is kept, and where that is said.
@@ -76,12 +78,13 @@ impl QueryChecker<'_> {
             let because = updating.because;
             self.diagnostics.push(crate::errors::clauses::needs_append_only(span, "window", because));
         }
-        self.check_window_options(window);
+        let lateness = self.check_window_options(window);
         let assigner = self.assigner(window);
         let per_row = matches!(window.kind, ast::WindowKind::Sliding(_) | ast::WindowKind::Running);
         let ahead = Ahead::of(below, &self.scope());
         let bounds = match assigner {
             WindowAssigner::Session { .. } | WindowAssigner::Rows { .. } => Bounds::AtEnd,
+            _ if ahead.is_updating || lateness.is_some() => Bounds::Carried,
             // By its time alone a row's tumbling window is found by arithmetic.
             WindowAssigner::Tumbling { .. } => Bounds::OfTime,
             _ if ahead.looks_at_bounds || overlaps(&assigner) && !ahead.aggregates => Bounds::Carried,
@@ -105,7 +108,7 @@ impl QueryChecker<'_> {
             self.carry_keys(&window.by);
         }
         let (kind, by) = (window.kind_span, window.by.clone());
-        self.window = Some(OpenWindow { assigner, span: kind, per_row, bounds, by, keep });
+        self.window = Some(OpenWindow { assigner, span: kind, per_row, bounds, lateness, by, keep });
     }
 
     /// Makes the keys of a window columns that the rows carry through its scope.

@@ -198,6 +198,23 @@ pub fn changes_in_plain_format(
         .fix("write each row with `+` or `-`", at, replacement)
 }
 
+/// An `emit` that would replace results which come once.
+pub fn emit_of_final_results(span: Span, of: &str) -> Diagnostic {
+    Diagnostic::new(E0407, span, format!("each result of {of} comes once, when it is final"))
+        .label("nothing to replace")
+        .fix("remove it", span, "")
+}
+
+/// `emit final` of groups without a window, which have no end.
+pub fn never_final(span: Option<Span>, group: Span) -> Diagnostic {
+    let at = span.unwrap_or(group);
+    Diagnostic::new(E0415, at, "results over all rows so far are never final")
+        .label("there is no end to wait for")
+        .also(group, "groups without a window")
+        .help("open a window above it, such as `window tumbling 1m`, for results that are final")
+        .fix("emit the result at each row", at, "emit on change")
+}
+
 pub fn second_on_error(span: Span, first: Span) -> Diagnostic {
     Diagnostic::new(E0408, span, "`on error` is said twice").label("again").also(first, "first here")
 }

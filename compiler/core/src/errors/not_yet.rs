@@ -25,8 +25,9 @@ pub fn window_option(span: Span, option: &str) -> Diagnostic {
         .label("not yet")
 }
 
-pub fn emit(span: Span, what: &str) -> Diagnostic {
-    not_yet(E0606, span, what).help("`emit final`, the default, is carried out")
+pub fn emit(span: Span) -> Diagnostic {
+    let what = "replacing the results of a window that each key has of its own is not carried out yet";
+    Diagnostic::new(E0606, span, what).label("not yet").help("`emit final`, the default, is carried out")
 }
 
 pub fn ordering(span: Span, clause: &str) -> Diagnostic {

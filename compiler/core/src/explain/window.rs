@@ -15,7 +15,7 @@ pub fn aggregates(query: &Query) -> impl Iterator<Item = (&Aggregate, Option<&Wi
         ClauseKind::Aggregate(aggregate) => {
             let own = match &aggregate.grouping {
                 Grouping::Window(window) => Some(window),
-                Grouping::Running(_) => None,
+                Grouping::Updating(..) => None,
             };
             Some((aggregate, open.take().or(own)))
         }
@@ -96,6 +96,30 @@ pub fn state_text(
         ),
         _ => format!("one slot of {slot} bytes per {keys}open window{beside}; {size} stays open {until}"),
     }
+}
+
+/// What an aggregation keeps whose results are replaced as rows come.
+pub fn updating_state(
+    slot: usize,
+    keys: &str,
+    window: Option<&WindowAssigner>,
+    lateness: i64,
+    beside: &str,
+    watermark: &str,
+) -> String {
+    let keys = if keys.is_empty() { String::new() } else { format!("{keys} and ") };
+    let behind = match lateness {
+        0 => String::new(),
+        lateness => format!(" and {} more", format_duration(lateness)),
+    };
+    let size = match window {
+        Some(WindowAssigner::Calendar { unit, .. }) => format!("a {}", unit.name()),
+        Some(other) => format!("a window of {}", format_duration(longest(other))),
+        None => "a window".to_string(),
+    };
+    format!(
+        "one slot of {slot} bytes per {keys}open window{beside}; {size} stays open until {watermark} passes its end{behind}"
+    )
 }
 
 pub fn how_it_runs(name: &str, aggregate: &WindowAggregate) -> String {

@@ -160,7 +160,7 @@ fn aggregate(aggregate: &Aggregate, input: &Schema, output: &Schema) -> String {
     });
     let grouping = match &aggregate.grouping {
         Grouping::Window(window) => window.to_string(),
-        Grouping::Running(keep) => keep.to_string(),
+        Grouping::Updating(scope, emission) => format!("{scope} emit {emission}"),
     };
     format!(
         "aggregate {} key [{}] calls [{}]\n  select {}",

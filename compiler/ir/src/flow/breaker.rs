@@ -2,7 +2,10 @@
 //! the verifier and the printers have to know of each kind stands here, once.
 
 use super::verify::fits;
-use super::{AmongEquals, KeyHistory, RunningAggregate, SortKey, Top, WindowAggregate, WindowAssigner};
+use super::{
+    AmongEquals, Emission, KeyHistory, SortKey, Top, UpdatingAggregate, UpdatingScope, WindowAggregate,
+    WindowAssigner,
+};
 use crate::aggregate::AggregateCall;
 use crate::types::{Type, TypeKind};
 
@@ -13,7 +16,7 @@ pub enum Breaker {
     /// Each row once for each window that holds it, by the windows' ends; `window.start` and `window.end`
     /// become its last columns.
     AssignWindows(WindowAssigner),
-    RunningAggregate(RunningAggregate),
+    UpdatingAggregate(UpdatingAggregate),
     Top(Top),
     History(KeyHistory),
 }
@@ -35,7 +38,7 @@ impl Breaker {
     /// Whether its rows are rows of the input, with columns added behind them; otherwise they are its own.
     pub fn passes_rows(&self) -> bool {
         match self {
-            Breaker::WindowAggregate(_) | Breaker::RunningAggregate(_) => false,
+            Breaker::WindowAggregate(_) | Breaker::UpdatingAggregate(_) => false,
             Breaker::AssignWindows(_) | Breaker::Top(_) | Breaker::History(_) => true,
         }
     }
@@ -43,7 +46,8 @@ impl Breaker {
     /// Whether each of its rows answers one row of the input, and leaves when that comes.
     pub fn answers_at_once(&self) -> bool {
         match self {
-            Breaker::AssignWindows(_) | Breaker::RunningAggregate(_) | Breaker::Top(_) => true,
+            Breaker::AssignWindows(_) | Breaker::Top(_) => true,
+            Breaker::UpdatingAggregate(spec) => spec.emission == Emission::OnChange,
             Breaker::WindowAggregate(_) | Breaker::History(_) => false,
         }
     }
@@ -66,7 +70,7 @@ impl Breaker {
         match self {
             Breaker::WindowAggregate(spec) => &spec.keys,
             Breaker::AssignWindows(_) => &[],
-            Breaker::RunningAggregate(spec) => &spec.keys,
+            Breaker::UpdatingAggregate(spec) => &spec.keys,
             Breaker::Top(spec) => &spec.per,
             Breaker::History(spec) => &spec.keys,
         }
@@ -76,7 +80,7 @@ impl Breaker {
         match self {
             Breaker::WindowAggregate(spec) => &spec.aggregates,
             Breaker::AssignWindows(_) => &[],
-            Breaker::RunningAggregate(spec) => &spec.aggregates,
+            Breaker::UpdatingAggregate(spec) => &spec.aggregates,
             Breaker::Top(_) => &[],
             Breaker::History(_) => &[],
         }
@@ -99,8 +103,11 @@ impl Breaker {
                 columns
             }
             Breaker::AssignWindows(_) => vec![],
-            Breaker::RunningAggregate(spec) => {
+            Breaker::UpdatingAggregate(spec) => {
                 let mut columns = of_groups(&mut spec.keys, &mut spec.aggregates);
+                if let UpdatingScope::Window { start, end, .. } = &mut spec.scope {
+                    columns.extend([start, end]);
+                }
                 columns.extend(&mut spec.sign);
                 columns
             }
@@ -125,9 +132,11 @@ impl Breaker {
                 ("window_agg", [vec![window], describe_groups(&spec.keys, &spec.aggregates, column)].concat())
             }
             Breaker::AssignWindows(window) => ("assign_windows", vec![("window", window.to_string())]),
-            Breaker::RunningAggregate(spec) => {
-                let keep = ("keep", spec.keep.to_string());
-                ("running_agg", [describe_groups(&spec.keys, &spec.aggregates, column), vec![keep]].concat())
+            Breaker::UpdatingAggregate(spec) => {
+                let scope = vec![("over", spec.scope.to_string())];
+                let emission = vec![("emit", spec.emission.to_string())];
+                let groups = describe_groups(&spec.keys, &spec.aggregates, column);
+                ("updating_agg", [scope, groups, emission].concat())
             }
             Breaker::Top(spec) => {
                 let by = match spec.among_equals {
@@ -168,9 +177,13 @@ impl Breaker {
                 Ok([types_of_groups(&spec.keys, &spec.aggregates, input)?, times.to_vec()].concat())
             }
             Breaker::AssignWindows(_) => Ok([input, &[Type::TIMESTAMP, Type::TIMESTAMP]].concat()),
-            Breaker::RunningAggregate(spec) => {
+            Breaker::UpdatingAggregate(spec) => {
                 let groups = types_of_groups(&spec.keys, &spec.aggregates, input)?;
-                Ok([groups, vec![Type::TIMESTAMP, Type::INT]].concat())
+                let bounds = match spec.scope {
+                    UpdatingScope::All(_) => vec![],
+                    UpdatingScope::Window { .. } => vec![Type::TIMESTAMP, Type::TIMESTAMP],
+                };
+                Ok([groups, bounds, vec![Type::TIMESTAMP, Type::INT]].concat())
             }
             Breaker::Top(spec) => {
                 let added = if spec.sign.is_none() { vec![Type::TIMESTAMP, Type::INT] } else { vec![] };

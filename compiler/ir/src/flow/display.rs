@@ -1,6 +1,9 @@
 //! How dataflows print: one node a line, its inputs behind an arrow, the steps of a segment below it.
 
-use super::{Flow, Keep, MatchSpec, Node, NodeKind, OnError, Schema, WindowAssigner};
+use super::{
+    Emission, Flow, Keep, MatchSpec, Node, NodeKind, OnError, Schema, UpdatingScope, WindowAssigner,
+};
+use crate::expr::literal_text;
 use crate::segment::{Segment, Step};
 use crate::text::format_duration;
 use std::fmt::{self, Display, Formatter};
@@ -163,6 +166,28 @@ impl Display for WindowAssigner {
             }
             WindowAssigner::Rows { count, keep, .. } => write!(f, "tumbling({count} rows, {keep})"),
             WindowAssigner::Until { column } => write!(f, "until(#{column})"),
+        }
+    }
+}
+
+impl Display for Emission {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        match self {
+            Emission::Final => f.write_str("final"),
+            Emission::Every(duration) => write!(f, "every {}", format_duration(*duration)),
+            Emission::OnChange => f.write_str("on change"),
+        }
+    }
+}
+
+impl Display for UpdatingScope {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        match self {
+            UpdatingScope::All(keep) => write!(f, "all rows {keep}"),
+            UpdatingScope::Window { lateness: 0, .. } => f.write_str("window"),
+            UpdatingScope::Window { lateness, .. } => {
+                write!(f, "window lateness {}", format_duration(*lateness))
+            }
         }
     }
 }

@@ -4,6 +4,7 @@
 //! a row's window, or the rows themselves leave, must there be a row per window.
 
 use crate::check::{calls_aggregate, direct_parts};
+use crate::clauses::emit;
 use crate::scope::Scope;
 use millstream_syntax::ast;
 
@@ -11,6 +12,8 @@ use millstream_syntax::ast;
 pub(super) struct Ahead {
     /// Whether an aggregating select closes the scope.
     pub aggregates: bool,
+    /// Whether the results of that are replaced as rows come.
+    pub is_updating: bool,
     /// Whether `window.start` or `window.end` of a row is looked at.
     pub looks_at_bounds: bool,
 }
@@ -18,9 +21,9 @@ pub(super) struct Ahead {
 impl Ahead {
     /// Of the clauses below a `window`, in whose place this scope holds.
     pub fn of(below: &[&ast::Clause], scope: &Scope) -> Ahead {
-        let mut ahead = Ahead { aggregates: false, looks_at_bounds: false };
+        let mut ahead = Ahead { aggregates: false, is_updating: false, looks_at_bounds: false };
         let mut is_grouped = false;
-        for clause in below {
+        for (number, clause) in below.iter().enumerate() {
             use ast::ClauseKind::*;
             ahead.looks_at_bounds |= match &clause.kind {
                 Where(condition) => mentions_bounds(condition),
@@ -38,6 +41,7 @@ impl Ahead {
                 }
                 Select(items) if is_grouped || values(items).any(|v| calls_aggregate(v, scope)) => {
                     ahead.aggregates = true;
+                    ahead.is_updating = emit::is_updating(&below[number + 1..]);
                     ahead.looks_at_bounds |= values(items).any(looks_at_bounds_inside);
                     return ahead;
                 }

@@ -7,7 +7,8 @@ use millstream_syntax::ast;
 
 impl QueryChecker<'_> {
     /// Reports options that do not belong to the kind of window, or that are not carried out yet.
-    pub(super) fn check_window_options(&mut self, window: &ast::Window) {
+    /// How long after its end a late row still corrects a window, if the window says so.
+    pub(super) fn check_window_options(&mut self, window: &ast::Window) -> Option<i64> {
         use ast::WindowKind::*;
         let is_duration = |size: &ast::Size| matches!(size, ast::Size::Duration(_));
         let is_calendar = matches!(window.kind, Tumbling(ast::Size::Calendar(_)));
@@ -57,22 +58,17 @@ impl QueryChecker<'_> {
             counts_rows,
             "windows without an end in time: `running`, and those that count rows",
         );
-        if all_belong {
-            self.check_option_values(window);
-        }
+        if all_belong { self.check_option_values(window) } else { None }
     }
 
-    fn check_option_values(&mut self, window: &ast::Window) {
-        if let Some(lateness) = &window.lateness {
-            self.checker().check_positive_duration(lateness);
-            self.diagnostics.push(not_yet::window_option(lateness.span, "lateness"));
-        }
+    fn check_option_values(&mut self, window: &ast::Window) -> Option<i64> {
+        let lateness = window.lateness.as_ref().and_then(|l| self.checker().check_positive_duration(l));
         if let Some(fill) = &window.fill {
             self.checker().check_positive_duration(&fill.duration);
             self.diagnostics.push(not_yet::window_option(fill.span, "fill"));
         }
         if !matches!(window.kind, ast::WindowKind::Sliding(_) | ast::WindowKind::Running) {
-            return;
+            return lateness;
         }
         for key in &window.by {
             self.expr(key, None);
@@ -84,5 +80,6 @@ impl QueryChecker<'_> {
             let option = if matches!(keep.kind, ast::KeepKind::Forever) { "forever" } else { "expire" };
             self.diagnostics.push(not_yet::window_option(keep.span, option));
         }
+        lateness
     }
 }

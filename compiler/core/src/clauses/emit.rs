@@ -1,0 +1,71 @@
+//! `emit final | every D | on change`: when the results of the aggregating select above appear.
+
+use super::QueryChecker;
+use super::window::{Bounds, OpenWindow};
+use crate::errors::{clauses as errors, not_yet};
+use millstream_base::Span;
+use millstream_ir::flow::Emission;
+use millstream_syntax::ast;
+
+impl QueryChecker<'_> {
+    /// What it says has been taken into account by the clause that it belongs to.
+    pub(super) fn check_emit(&mut self, emit: &ast::Emit, may_emit: bool, span: Span) {
+        if may_emit {
+            return;
+        }
+        self.diagnostics.push(errors::misplaced_emit(span));
+        if let ast::Emit::Every(duration) = emit {
+            self.checker().check_positive_duration(duration);
+        }
+    }
+
+    /// Reports results that are to be replaced where that cannot be, or cannot be yet.
+    pub(super) fn check_emission(
+        &mut self,
+        window: Option<&OpenWindow>,
+        until: bool,
+        below: &[&ast::Clause],
+    ) {
+        let Some(span) = emit_span(below).filter(|_| is_updating(below)) else { return };
+        match window {
+            _ if until => self.diagnostics.push(errors::emit_of_final_results(span, "group by … until")),
+            Some(window) if window.per_row => {
+                self.diagnostics.push(errors::emit_of_final_results(span, "a window per row"));
+            }
+            Some(window) if window.bounds == Bounds::AtEnd => {
+                self.diagnostics.push(not_yet::emit(span));
+            }
+            _ => {}
+        }
+    }
+
+    /// What an `emit` directly below says.
+    pub(super) fn emission(&mut self, below: &[&ast::Clause]) -> Option<Emission> {
+        let (emit, _) = emit_of(below)?;
+        Some(match emit {
+            ast::Emit::Final => Emission::Final,
+            ast::Emit::OnChange => Emission::OnChange,
+            ast::Emit::Every(duration) => {
+                let every = self.checker().check_positive_duration(duration);
+                every.map_or(Emission::OnChange, Emission::Every)
+            }
+        })
+    }
+}
+
+/// Whether the results of an aggregating select are replaced, as far as an `emit` directly below says.
+pub(super) fn is_updating(below: &[&ast::Clause]) -> bool {
+    emit_of(below).is_some_and(|(emit, _)| !matches!(emit, ast::Emit::Final))
+}
+
+pub(super) fn emit_span(below: &[&ast::Clause]) -> Option<Span> {
+    emit_of(below).map(|(_, span)| span)
+}
+
+fn emit_of<'c>(below: &[&'c ast::Clause]) -> Option<(&'c ast::Emit, Span)> {
+    let mut clauses = below.iter().skip_while(|c| matches!(c.kind, ast::ClauseKind::OnError(_)));
+    match clauses.next() {
+        Some(ast::Clause { kind: ast::ClauseKind::Emit(emit), span }) => Some((emit, *span)),
+        _ => None,
+    }
+}
