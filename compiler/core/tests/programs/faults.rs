@@ -65,7 +65,6 @@ E0201 `crd` `b` has no column `crd`
         faults("stream s = from payments window session 30m max 1h by card lateness 5m group by card select card, count() as n emit on change"),
         @r#"
 E0101 `lateness` expected `,`, `expire`, an operator, the next clause or the next item, found `lateness`
-E0606 `emit on change` `emit on change` is not carried out yet
 "#
     );
     assert_snapshot!(
