@@ -3,7 +3,6 @@
 use super::{
     Emission, Flow, Keep, MatchSpec, Node, NodeKind, OnError, Schema, UpdatingScope, WindowAssigner,
 };
-use crate::expr::literal_text;
 use crate::segment::{Segment, Step};
 use crate::text::format_duration;
 use std::fmt::{self, Display, Formatter};
