@@ -59,6 +59,27 @@ fn pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// `2GB`, `512MiB`, `65536`
+fn size(text: &str) -> Result<u64, String> {
+    let expected = "expected a size such as 500MB, 2GB or 4GiB";
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor: f64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "kb" => 1e3,
+        "mb" => 1e6,
+        "gb" => 1e9,
+        "tb" => 1e12,
+        "kib" => 1024.0,
+        "mib" => 1024.0 * 1024.0,
+        "gib" => 1024.0 * 1024.0 * 1024.0,
+        "tib" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+        _ => return Err(expected.into()),
+    };
+    let number: f64 = number.parse().map_err(|_| expected)?;
+    Ok((number * factor) as u64)
+}
+
 #[derive(Args)]
 #[command(after_help = "Examples:
   millstream run fraud.stream
@@ -79,6 +100,9 @@ pub struct Run {
     /// Read only rows before this time, such as 2024-05-01T12:00:00Z
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
+    /// Stop when the state of the program takes more than this, such as 500MB or 2GB
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub memory: Option<u64>,
     /// While live input is read, say every so often (10s unless told) which source and partition holds
     /// results back, since when, and what waits for it
     #[arg(long, value_name = "EVERY", num_args = 0..=1, default_missing_value = "10s", require_equals = true)]

@@ -6,7 +6,8 @@ mod support;
 use millstream_base::codes::{self, Code};
 use serde_json::Value;
 use std::fmt::Write;
-use support::page::{Example, found_by_run};
+use support::Ran;
+use support::page::{Example, command_that_finds, found_by_run};
 
 /// A harmless item of characters of one to four bytes, one or two columns wide.
 const WIDE: &str = "type `größe 価格 🦀` = int ";
@@ -30,12 +31,26 @@ fn show(code: Code, wrong: &Example, out: &mut String) {
     };
     let found = check("json", "program.stream");
     if found.is_empty() && found_by_run(code) {
+        let command = |name: &str| format!("{} {name}{}", command_that_finds(code), wrong.arguments);
+        // A test tells its time, and stands in what it says on standard output.
+        let said = |ran: &Ran| match code.name() {
+            "E0810" => {
+                ran.stdout
+                    .split_once("\n\n")
+                    .map_or("", |(_, rest)| rest)
+                    .rsplit_once("\n\n")
+                    .map_or("", |(said, _)| said)
+                    .to_string()
+                    + "\n"
+            }
+            _ => ran.stderr.clone(),
+        };
         folder.write(
             "wide/program.stream",
-            widened(wrong.program, line_in_text(&folder.run("run -q program.stream").stderr)),
+            widened(wrong.program, line_in_text(&said(&folder.run(&command("program.stream"))))),
         );
         for name in ["program.stream", "wide/program.stream"] {
-            out.push_str(&hidden(&folder, &folder.run(&format!("run -q {name}")).stderr));
+            out.push_str(&hidden(&folder, &said(&folder.run(&command(name)))));
         }
         return;
     }

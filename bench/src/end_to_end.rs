@@ -93,6 +93,7 @@ fn run_program(folder: &Path) {
         progress: Arc::new(Progress::default()),
         clock: Box::new(WallClock),
         why: None,
+        memory: None,
     };
     let inside = runtime.enter();
     let ended = job::run(&flow, &*compiled, &files, options);

@@ -3,10 +3,12 @@
 use crate::connector::{is_standard_output, text_option};
 use crate::format::FormatError;
 use crate::operator::{Failure, Place};
+use crate::report::bytes;
 use millstream_base::Span;
 use millstream_base::codes;
 use millstream_base::diagnostic::Diagnostic;
-use millstream_ir::flow::ConnectorSpec;
+use millstream_ir::flow::{ConnectorSpec, Node};
+use std::cmp::Reverse;
 use std::io;
 use std::path::Path;
 
@@ -106,6 +108,22 @@ pub fn row_failed(node: Span, name: &str, failure: &Failure) -> Diagnostic {
         }
     };
     fault.note("the program says `on error fail`")
+}
+
+/// The operators hold more than the run may take. `parts`: what each holds.
+pub fn state_too_large(mut parts: Vec<(&Node, usize)>, limit: u64) -> Diagnostic {
+    parts.retain(|(_, held)| *held > 0);
+    parts.sort_by_key(|(_, held)| Reverse(*held));
+    let total: usize = parts.iter().map(|(_, held)| *held).sum();
+    let headline = format!("the state takes {}, and the run may take {}", bytes(total as u64), bytes(limit));
+    let (span, name, most) =
+        parts.first().map_or((Span::default(), "", 0), |(n, held)| (n.span, &*n.name, *held));
+    let label = format!("{} in `{name}`", bytes(most as u64));
+    let others = parts.iter().skip(1).take(5);
+    let others = others.map(|(node, held)| format!("`{}` holds {}", node.name, bytes(*held as u64)));
+    others
+        .fold(Diagnostic::new(codes::E0820, span, headline).label(label), Diagnostic::note)
+        .help("fewer keys, shorter windows or `expire` hold less; `--memory` says how much the run may take")
 }
 
 /// An operating system's message without its number.

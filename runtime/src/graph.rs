@@ -235,6 +235,16 @@ impl<'a, O: Outlet> Graph<'a, O> {
         self.flow.ids().zip(&self.stations).filter_map(waiting).collect()
     }
 
+    /// About how many bytes each operator and sink holds.
+    pub fn state_bytes(&self) -> Vec<(NodeId, usize)> {
+        let bytes = |station: &Station| match &station.task {
+            Task::Operator(operator) => operator.state_bytes(),
+            Task::OrderedSink(order) => order.state_bytes(),
+            Task::Source | Task::Sink => 0,
+        };
+        self.flow.ids().zip(self.stations.iter().map(bytes)).collect()
+    }
+
     /// The state of every operator; taken between two messages of sources.
     pub fn snapshot(&self) -> Vec<u8> {
         let mut writer = SnapshotWriter::default();

@@ -33,6 +33,8 @@ pub struct Options {
     pub progress: Arc<Progress>,
     pub clock: Box<dyn Clock>,
     pub why: Option<Why>,
+    /// Bytes that the state of all operators may take.
+    pub memory: Option<u64>,
 }
 
 /// Whoever wants to know, while live input is read, what is waited for.
@@ -87,6 +89,8 @@ struct Job<'a> {
     ticked: i64,
     /// When it was last told what is waited for.
     told: i64,
+    /// When the state is to be measured again.
+    measured: i64,
     options: Options,
 }
 
@@ -123,7 +127,10 @@ impl<'a> Job<'a> {
         let told = options.clock.now();
         let is_live = partitions.iter().any(|(_, live, _)| *live);
         let intake = Intake::start(partitions, options.around.stop.clone());
-        Ok((Job { flow, graph, sources, is_live, ticked: i64::MIN, told, options }, intake))
+        Ok((
+            Job { flow, graph, sources, is_live, ticked: i64::MIN, told, measured: i64::MIN, options },
+            intake,
+        ))
     }
 
     fn work(&mut self, intake: &mut Intake) -> Result<(), Stop> {
@@ -142,6 +149,7 @@ impl<'a> Job<'a> {
                     let node = self.sources[at.source].node;
                     self.options.progress.add(self.sources[at.source].report.rows - before, n_bytes);
                     self.graph.take(node, arrived)?;
+                    self.check_memory()?;
                 }
                 Next::End(at) => {
                     let node = self.sources[at.source].node;
@@ -177,6 +185,26 @@ impl<'a> Job<'a> {
         }
         self.tell_why();
         Ok(())
+    }
+
+    /// Stops the run when its state has outgrown what it may take.
+    fn check_memory(&mut self) -> Result<(), Stop> {
+        let Some(limit) = self.options.memory else { return Ok(()) };
+        let now = self.options.clock.now();
+        if now < self.measured {
+            return Ok(());
+        }
+        let state = self.graph.state_bytes();
+        // Measuring takes at most a twentieth of the time.
+        let after = self.options.clock.now();
+        self.measured = after.saturating_add(after.saturating_sub(now).saturating_mul(20));
+        let total: usize = state.iter().map(|(_, bytes)| *bytes).sum();
+        if total as u64 <= limit {
+            return Ok(());
+        }
+        let parts: Vec<(&Node, usize)> =
+            state.into_iter().map(|(id, bytes)| (self.flow.node(id), bytes)).collect();
+        Err(Stop::Broken(Box::new(errors::state_too_large(parts, limit))))
     }
 
     fn held_back(&self) -> Vec<HeldBack> {

@@ -104,6 +104,7 @@ impl Running<'_> {
             terminal_width: terminal::stdout_width(),
             progress,
             clock: Box::new(WallClock),
+            memory: self.arguments.memory,
             why: self.why.map(|every| Why { every, tell: Box::new(|lines| terminal::err(lines)) }),
         };
         let started = Instant::now();

@@ -159,3 +159,26 @@ fn a_header_is_not_appended_to_rows() {
         assert_eq!(folder.run("run -q back.stream").code(0).stdout, "id\n1\n1\n", "{name}");
     }
 }
+
+#[test]
+fn a_run_that_outgrows_its_memory_stops_and_says_what_takes_it() {
+    let folder = Folder::new();
+    let rows: String = (0..20_000).map(|id| format!("{{\"id\":{id}}}\n")).collect();
+    folder.write("in.ndjson", rows);
+    folder.write(
+        "p.stream",
+        "source rows: { id: int } from file(\"in.ndjson\")\nstream n = from rows window tumbling 1h group by id select id, count() as n\nsink n from n to file(\"n.json\")\n",
+    );
+    let ran = folder.run("run p.stream --memory 100kB").code(1);
+    assert!(
+        ran.stderr.contains("error[E0820]: the state takes ") && ran.stderr.contains("may take 100.0 kB"),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stderr.contains("in `n`") && ran.stderr.contains("rows  from rows"), "{}", ran.stderr);
+    folder.run("run p.stream --memory 0.5GiB").code(0);
+    folder
+        .run("run p.stream --memory much")
+        .code(64)
+        .stderr_has("expected a size such as 500MB, 2GB or 4GiB");
+}

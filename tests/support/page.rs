@@ -37,9 +37,11 @@ impl<'a> Example<'a> {
     pub fn raised(&self, code: Code) -> Vec<String> {
         let checked = self.check();
         if found_by_run(code) && checked.stdout.is_empty() {
-            return codes_in_text(
-                &self.folder().run(&format!("{} program.stream", command_that_finds(code))),
-            );
+            return codes_in_text(&self.folder().run(&format!(
+                "{} program.stream{}",
+                command_that_finds(code),
+                self.arguments
+            )));
         }
         codes_in(&checked.stdout)
     }

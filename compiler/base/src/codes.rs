@@ -249,6 +249,7 @@ codes! {
     E0656 "relative-time";
     E0801 "row-failed";
     E0810 "other-rows-than-expected";
+    E0820 "state-too-large";
     E0901 "connector-not-in-this-build";
     E0902 "cannot-open";
     E0903 "no-file-matches";
