@@ -5,6 +5,7 @@ pub mod assign_windows;
 mod changes;
 pub mod errors;
 mod expiry;
+pub mod fill_windows;
 pub mod history;
 mod interleave;
 pub mod keyed_windows;
@@ -48,6 +49,9 @@ pub fn build(flow: &Flow, id: NodeId, compiled: &dyn Compiled) -> Option<Box<dyn
                         seed,
                     )),
                 }
+            }
+            Breaker::FillWindows(spec) => {
+                Box::new(fill_windows::FillWindowsOperator::new(spec, &node.schema)?)
             }
             Breaker::AssignWindows(window) => {
                 let windows = millstream_ir::window::TimeWindows::new(window)?;

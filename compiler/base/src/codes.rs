@@ -199,6 +199,9 @@ codes! {
     E0434 "ungrouped-window-key";
     E0435 "unbounded-rows";
     E0436 "until-in-window";
+    E0437 "nothing-to-fill";
+    E0438 "fill-does-not-fit";
+    E0439 "fill-of-updating";
     E0451 "unbounded-history";
     E0452 "misplaced-function-over-rows";
     E0453 "expire-and-forever";
@@ -218,7 +221,6 @@ codes! {
     E0601 "join-not-yet";
     E0602 "table-not-yet";
     E0604 "window-kind-not-yet";
-    E0605 "window-option-not-yet";
     E0606 "emit-not-yet";
     E0608 "ordering-not-yet";
     E0610 "updating-source-not-yet";

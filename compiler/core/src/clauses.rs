@@ -4,6 +4,7 @@
 mod aggregate;
 mod bindings;
 mod emit;
+mod fill;
 mod filter;
 mod group;
 mod head;

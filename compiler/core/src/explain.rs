@@ -147,7 +147,9 @@ fn state_of(query: &Query, sources: &BTreeSet<Arc<str>>) -> Vec<String> {
         }
     });
     let of_histories = history::state_of(query, &watermark);
-    pattern::state_of(query, &watermark).into_iter().chain(of_histories).chain(of_aggregates).collect()
+    let of_fills = query.clauses.iter().filter_map(window::fill_text);
+    let state = pattern::state_of(query, &watermark).into_iter().chain(of_histories);
+    state.chain(of_aggregates).chain(of_fills).collect()
 }
 
 /// What an aggregate of all rows so far keeps.
@@ -357,6 +359,7 @@ fn what_it_does(node: &Node) -> String {
 fn breaker_text(name: &str, breaker: &Breaker) -> String {
     match breaker {
         Breaker::WindowAggregate(aggregate) => window::how_it_runs(name, aggregate),
+        Breaker::FillWindows(fill) => format!("rows of {name} for windows of {} without any", fill.window),
         Breaker::AssignWindows(window) => format!("gives each row of {name} once per window of {window}"),
         Breaker::Top(top) => match top.among_equals {
             AmongEquals::Earliest => format!("the best {} rows of {name} so far", top.limit),

@@ -203,6 +203,9 @@ pub struct Aggregate {
     /// Those of `group by`, then what windows are kept by but groups are not, which is hidden.
     pub keys: Vec<Expr>,
     pub calls: Vec<AggregateCall>,
+    /// The last call is then that of the time of a group's last row. The groups have columns more: the bounds
+    /// of the window whose results a row repeats, and whether it does.
+    pub fill: Option<Fill>,
     /// One per column of the clause's schema. They number the columns of `grouped`: the keys, then the
     /// calls, then of a window `window.start` and `window.end`, then the time of the result, then of an
     /// updating one the sign.
@@ -210,6 +213,14 @@ pub struct Aggregate {
     /// The columns of which `select` speaks.
     pub grouped: Schema,
     pub group_span: Span,
+}
+
+/// Rows for windows without any.
+#[derive(Clone, Debug)]
+pub struct Fill {
+    pub window: WindowAssigner,
+    /// For how long after a key's last row, in microseconds.
+    pub duration: i64,
 }
 
 /// Which rows come together, beside those of one key.

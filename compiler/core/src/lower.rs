@@ -6,8 +6,8 @@ use millstream_base::Span;
 use millstream_ir::aggregate::AggregateCall;
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::flow::{
-    Breaker, Column, HistoryKind, KeyHistory, MatchInput, MatchSpec, OnError, Schema, SortKey, Top,
-    UpdatingAggregate, WindowAggregate,
+    Breaker, Column, FillWindows, HistoryKind, KeyHistory, MatchInput, MatchSpec, OnError, Schema, SortKey,
+    Top, UpdatingAggregate, WindowAggregate,
 };
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
@@ -439,7 +439,23 @@ impl Lowering<'_> {
             }
         };
         let operator = Operator::Breaker(Box::new(breaker));
-        let grouped = self.add(owner, aggregate.group_span, vec![input], aggregate.grouped.clone(), operator);
+        let n_keys = aggregate.keys.len();
+        let mut of_groups = aggregate.grouped.clone();
+        if aggregate.fill.is_some() {
+            of_groups.columns.truncate(of_groups.columns.len().saturating_sub(FillWindows::N_ADDED));
+        }
+        let mut grouped = self.add(owner, aggregate.group_span, vec![input], of_groups, operator);
+        if let Some(fill) = &aggregate.fill {
+            let spec = FillWindows {
+                window: fill.window.clone(),
+                keys: (0..n_keys).collect(),
+                results: (n_keys..n_keys + aggregate.calls.len()).collect(),
+                duration: fill.duration,
+            };
+            let operator = Operator::Breaker(Box::new(Breaker::FillWindows(spec)));
+            let schema = aggregate.grouped.clone();
+            grouped = self.add(owner, aggregate.group_span, vec![grouped], schema, operator);
+        }
         let select = Operator::Project(aggregate.select.clone());
         self.add(owner, clause.span, vec![grouped], clause.schema.clone(), select)
     }

@@ -200,6 +200,25 @@ pub struct WindowAggregate {
     pub aggregates: Vec<AggregateCall>,
 }
 
+/// A row for each key and window without rows, from the key's first row until `duration` after its last. Its
+/// input has the rows of a [`WindowAggregate`], the last aggregate being the time of a group's last row; output
+/// columns: those, then `window.start` and `window.end` of the row whose results a filled one repeats (of the
+/// others their own), and whether the row is filled.
+#[derive(Clone, PartialEq, Debug)]
+pub struct FillWindows {
+    pub window: WindowAssigner,
+    /// Columns of the input, from the first on.
+    pub keys: Vec<usize>,
+    pub results: Vec<usize>,
+    /// Microseconds.
+    pub duration: i64,
+}
+
+impl FillWindows {
+    /// How many columns its rows have more than those of its input.
+    pub const N_ADDED: usize = 3;
+}
+
 /// Aggregates of each group whose results are replaced as rows come: the old row of the group is withdrawn
 /// and the new one added. Output columns: keys, aggregates, of a window the hidden `window.start` and
 /// `window.end`, then the hidden event time of the change and the hidden sign.

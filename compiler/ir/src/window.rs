@@ -138,6 +138,21 @@ impl TimeWindows {
         (window.end > after).then_some(window)
     }
 
+    /// The window that ends next after another; none at the end of time.
+    pub fn next(&self, window: Window) -> Option<Window> {
+        let (start, end) = (window.start as i128, window.end as i128);
+        let next = match self {
+            TimeWindows::Even { every, .. } => Window::of(start + *every as i128, end + *every as i128),
+            TimeWindows::Cumulative { size, every, .. } => {
+                let (size, every) = (*size as i128, *every as i128);
+                let start = if end - start < size { start } else { end };
+                Window::of(start, (end + every).min(start + size))
+            }
+            TimeWindows::Calendar(calendar) => calendar.window(window.end),
+        };
+        (next.end > window.end).then_some(next)
+    }
+
     /// All windows that hold a time, by their ends.
     pub fn of_time(&self, time: i64) -> impl Iterator<Item = Window> + '_ {
         let first = self.first_ending_after(time, i64::MIN);

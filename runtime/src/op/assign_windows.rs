@@ -117,13 +117,20 @@ mod tests {
     fn a_row_leaves_once_per_window_and_at_once() {
         let hopping = WindowAssigner::Hopping { size: 10, every: 5, offset: 0 };
         let answers = script(&mut operator(hopping), "0: 1@4 2@7!9\n0: ~6\n0: 3@10");
-        insta::assert_snapshot!(answers, @"");
+        insta::assert_snapshot!(answers, @r"
+        0: 1@4 2@7!9 | 1@4@-5@5 1@4@0@10 2@7@0@10!9 2@7@5@15!9
+        0: ~6 | ~6
+        0: 3@10 | 3@10@5@15 3@10@10@20
+        ");
         let apart = WindowAssigner::Hopping { size: 2, every: 5, offset: 0 };
         let answers = script(&mut operator(apart), "0: 1@1 2@3 3@5 4@2\n0: 5@4");
-        insta::assert_snapshot!(answers, @"");
+        insta::assert_snapshot!(answers, @r"
+        0: 1@1 2@3 3@5 4@2 | 1@1@0@2 3@5@5@7
+        0: 5@4 | (nothing)
+        ");
         let tumbling = WindowAssigner::Tumbling { size: 5, offset: 1 };
         let answers = script(&mut operator(tumbling), "0: 1@0 2@1 3@5 4@6");
-        insta::assert_snapshot!(answers, @"");
+        insta::assert_snapshot!(answers, @"0: 1@0 2@1 3@5 4@6 | 1@0@-4@1 2@1@1@6 3@5@1@6 4@6@6@11");
     }
 
     #[test]
@@ -132,7 +139,8 @@ mod tests {
         let mut operator = operator(hopping);
         let answer = script(&mut operator, "0: 7@0 8@1");
         let batches: Vec<&str> = answer.split(" ; ").collect();
-        assert!(batches.iter().all(|batch| batch.matches('@').count() <= 3 * BATCH_ROWS));
+        // The first has what was fed in front of it.
+        assert!(batches.iter().all(|batch| batch.matches('@').count() <= 3 * BATCH_ROWS + 2));
         assert_eq!(answer.matches("7@0@").count(), 100_000);
         assert!(answer.contains("7@0@-99999@1 ") && answer.trim_end().ends_with("8@1@1@100001"));
     }

@@ -5,16 +5,18 @@
 
 use super::QueryChecker;
 use super::emit::emit_span;
+use super::fill::Filled;
 use super::group::{Key, PendingGroup};
 use super::rows::Updating;
 use super::window::{Bounds, OpenWindow, WINDOW_END, WINDOW_START, add_bounds};
-use crate::check::{Aggregates, Checker};
+use crate::check::{AggregateUse, Aggregates, Checker};
 use crate::errors::clauses as errors;
 use crate::errors::names as names_errors;
 use crate::errors::windows;
 use crate::hir::{self, ClauseKind, Grouping};
 use crate::scope::{Lookup, Scope, ScopeColumn};
 use millstream_base::{Diagnostics, Span};
+use millstream_ir::aggregate::AggregateFunction;
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::flow::{Column, Emission, Keep, Schema, UpdatingScope, WindowAssigner};
 use millstream_ir::types::Type;
@@ -50,6 +52,10 @@ impl QueryChecker<'_> {
             }
         }
         let mut uses = self.aggregates.take().map(|a| a.uses).unwrap_or_default();
+        let fill = window.as_ref().and_then(|w| w.fill.clone());
+        if fill.is_some() {
+            uses.push(self.last_time(span));
+        }
         for found in &mut uses {
             found.arguments.iter_mut().for_each(|a| self.place_window(a));
             found.filter.iter_mut().for_each(|f| self.place_window(f));
@@ -72,6 +78,17 @@ impl QueryChecker<'_> {
                 self.diagnostics.push(names_errors::not_grouped(span, name));
             }
         }
+        if let Some((fill, _)) = &fill {
+            // Behind the bounds stands the time.
+            let (start, repeated) = (places.start, places.start + 3);
+            let filled = Filled {
+                calls: places.first_call..start,
+                bounds: start..start + 2,
+                repeated: repeated..repeated + 2,
+                is_filled: repeated + 2,
+            };
+            self.fill_columns(fill, &mut selected, &filled);
+        }
         let mut grouped: Vec<Column> = vec![];
         for key in group.keys.iter().filter(|k| k.bound.is_none()) {
             let name = key.name.clone().unwrap_or_else(|| "key".into());
@@ -87,6 +104,10 @@ impl QueryChecker<'_> {
         self.check_emission(window.as_ref(), group.until.is_some(), below);
         let window_kind = window.as_ref().map(|w| w.assigner.clone());
         let lateness_span = window.as_ref().filter(|w| w.lateness.is_some()).map(|w| w.span);
+        let fill_span = fill.as_ref().map(|(fill, _)| fill.span);
+        let fill = fill
+            .zip(window.as_ref())
+            .map(|((_, duration), window)| hir::Fill { window: window.assigner.clone(), duration });
         let grouping = match window {
             Some(window) if window.bounds == Bounds::Carried => {
                 let bound = |number: usize| self.rows.carried.get(number).copied().unwrap_or_default();
@@ -147,6 +168,13 @@ impl QueryChecker<'_> {
             };
             Updating { sign: grouped.len() - 1, key, because }
         });
+        if let (Some(_), Some(span), Grouping::Updating(..)) = (&fill, fill_span, &grouping) {
+            self.diagnostics.push(windows::fill_of_updating(span, emit_span(below).or(lateness_span)));
+        }
+        if fill.is_some() {
+            grouped.extend(["repeated.start", "repeated.end"].map(|name| hidden(name, Type::TIMESTAMP)));
+            grouped.push(hidden("filled", Type::BOOL));
+        }
         self.rows.columns = grouped
             .iter()
             .map(|c| super::rows::RowColumn {
@@ -171,8 +199,21 @@ impl QueryChecker<'_> {
         let group_span = group.span;
         let grouped = Schema { columns: grouped, ..self.rows.schema() };
         self.finish_select(selected, span, |select| {
-            ClauseKind::Aggregate(hir::Aggregate { grouping, keys, calls, select, grouped, group_span })
+            ClauseKind::Aggregate(hir::Aggregate { grouping, keys, calls, fill, select, grouped, group_span })
         });
+    }
+
+    /// The time of the last row of a window: what `fill` is counted from.
+    fn last_time(&self, span: Span) -> AggregateUse {
+        AggregateUse {
+            function: AggregateFunction::Maximum,
+            arguments: vec![self.rows.column_expr(self.rows.time, span)],
+            parameter: None,
+            filter: None,
+            ignore_null: false,
+            result: Type::TIMESTAMP,
+            span,
+        }
     }
 
     /// What a window is kept by: the positions among the keys of the groups, and what must be added to these.

@@ -38,6 +38,8 @@ pub(super) struct OpenWindow {
     pub by: Vec<ast::Expr>,
     /// How long the window of a key is kept, and where that is said.
     pub keep: Option<(Keep, Span)>,
+    /// What windows without rows give, and for how long after a key's last row.
+    pub fill: Option<(ast::Fill, i64)>,
 }
 
 /// Where the clauses of the scope find the start and the end of a row's window.
@@ -107,8 +109,14 @@ impl QueryChecker<'_> {
         if bounds == Bounds::AtEnd {
             self.carry_keys(&window.by);
         }
+        let fill = window.fill.as_ref().and_then(|fill| {
+            if !ahead.aggregates {
+                self.diagnostics.push(errors::nothing_to_fill(fill.span));
+            }
+            Some((fill.clone(), self.checker().check_positive_duration(&fill.duration)?))
+        });
         let (kind, by) = (window.kind_span, window.by.clone());
-        self.window = Some(OpenWindow { assigner, span: kind, per_row, bounds, lateness, by, keep });
+        self.window = Some(OpenWindow { assigner, span: kind, per_row, bounds, lateness, by, keep, fill });
     }
 
     /// Makes the keys of a window columns that the rows carry through its scope.

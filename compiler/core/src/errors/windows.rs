@@ -3,6 +3,7 @@
 use millstream_base::codes::*;
 use millstream_base::{Diagnostic, Span};
 use millstream_ir::text::format_duration;
+use millstream_ir::types::Type;
 use millstream_ir::window::CalendarUnit;
 
 pub fn foreign_option(span: Span, option: &str, kind: Span, owners: &str) -> Diagnostic {
@@ -72,4 +73,51 @@ pub fn until_in_window(span: Span, window: Span) -> Diagnostic {
         .label("another end")
         .also(window, "the window")
         .help("leave the `window` away, or the `until`")
+}
+
+/// `fill` where no aggregating select closes the window.
+pub fn nothing_to_fill(span: Span) -> Diagnostic {
+    Diagnostic::new(E0437, span, "`fill` gives rows of an aggregating select, and none closes this window")
+        .label("fills nothing")
+        .help("aggregate the rows of the window: `group by … select …`")
+}
+
+pub fn fill_of_nothing(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
+    let fault = Diagnostic::new(E0437, span, format!("the select below has no aggregate column `{name}`"))
+        .label("no such column");
+    match nearest {
+        Some(nearest) => fault.fix(format!("use `{nearest}`"), span, nearest),
+        None => fault.note("keys and the window's bounds are known for a window without rows"),
+    }
+}
+
+pub fn filled_twice(span: Span, first: Span) -> Diagnostic {
+    Diagnostic::new(E0437, span, "this column is filled twice").label("again").also(first, "first here")
+}
+
+pub fn not_filled(span: Span, name: &str) -> Diagnostic {
+    Diagnostic::new(E0437, span, format!("the aggregate column `{name}` is not filled"))
+        .label(format!("`{name}` is missing"))
+        .help(format!("add `{name}: null` or `{name}: previous` to it"))
+}
+
+/// `names` are those of all aggregate columns.
+pub fn fill_does_not_fit(span: Span, name: &str, ty: &Type, is_named: bool, names: &[String]) -> Diagnostic {
+    let fault = Diagnostic::new(E0438, span, format!("this cannot fill the column `{name}`, a `{ty}`"))
+        .label(format!("no `{ty}`"));
+    if is_named {
+        return fault.help(format!("give it a `{ty}`, `null` or `previous`"));
+    }
+    let fields: Vec<String> =
+        names.iter().map(|n| format!("{n}: {}", if n == name { "null" } else { "…" })).collect();
+    fault.help(format!("name the columns: `fill ({}) for …`", fields.join(", ")))
+}
+
+/// `because`: what makes the results ones that are replaced.
+pub fn fill_of_updating(span: Span, because: Option<Span>) -> Diagnostic {
+    let fault =
+        Diagnostic::new(E0439, span, "`fill` gives rows once, and these results are replaced as rows come")
+            .label("cannot be told yet");
+    let fault = because.into_iter().fold(fault, |fault, span| fault.also(span, "replaces results"));
+    fault.help("leave the `fill` away, or `lateness` and `emit`")
 }

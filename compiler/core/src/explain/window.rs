@@ -1,6 +1,6 @@
 //! What windows keep, and for how long, in plain words.
 
-use crate::hir::{Aggregate, ClauseKind, Grouping, Query};
+use crate::hir::{Aggregate, Clause, ClauseKind, Grouping, Query};
 use millstream_ir::flow::{Keep, WindowAggregate, WindowAssigner};
 use millstream_ir::text::format_duration;
 
@@ -120,6 +120,19 @@ pub fn updating_state(
     format!(
         "one slot of {slot} bytes per {keys}open window{beside}; {size} stays open until {watermark} passes its end{behind}"
     )
+}
+
+/// What is kept to fill windows without rows.
+pub fn fill_text(clause: &Clause) -> Option<String> {
+    let ClauseKind::Aggregate(aggregate) = &clause.kind else { return None };
+    let fill = aggregate.fill.as_ref()?;
+    let keys: Vec<&str> =
+        aggregate.grouped.columns.iter().take(aggregate.keys.len()).map(|c| &*c.name).collect();
+    let per = if keys.is_empty() { String::new() } else { format!(" per {}", keys.join(", ")) };
+    Some(format!(
+        "the last results{per}, to fill windows, until {} after the last row",
+        format_duration(fill.duration)
+    ))
 }
 
 pub fn how_it_runs(name: &str, aggregate: &WindowAggregate) -> String {

@@ -3,10 +3,11 @@
 
 use super::verify::fits;
 use super::{
-    AmongEquals, Emission, KeyHistory, SortKey, Top, UpdatingAggregate, UpdatingScope, WindowAggregate,
-    WindowAssigner,
+    AmongEquals, Emission, FillWindows, KeyHistory, SortKey, Top, UpdatingAggregate, UpdatingScope,
+    WindowAggregate, WindowAssigner,
 };
 use crate::aggregate::AggregateCall;
+use crate::text::format_duration;
 use crate::types::{Type, TypeKind};
 
 /// An operator over the columns of its one input.
@@ -16,6 +17,7 @@ pub enum Breaker {
     /// Each row once for each window that holds it, by the windows' ends; `window.start` and `window.end`
     /// become its last columns.
     AssignWindows(WindowAssigner),
+    FillWindows(FillWindows),
     UpdatingAggregate(UpdatingAggregate),
     Top(Top),
     History(KeyHistory),
@@ -38,7 +40,7 @@ impl Breaker {
     /// Whether its rows are rows of the input, with columns added behind them; otherwise they are its own.
     pub fn passes_rows(&self) -> bool {
         match self {
-            Breaker::WindowAggregate(_) | Breaker::UpdatingAggregate(_) => false,
+            Breaker::WindowAggregate(_) | Breaker::FillWindows(_) | Breaker::UpdatingAggregate(_) => false,
             Breaker::AssignWindows(_) | Breaker::Top(_) | Breaker::History(_) => true,
         }
     }
@@ -48,7 +50,7 @@ impl Breaker {
         match self {
             Breaker::AssignWindows(_) | Breaker::Top(_) => true,
             Breaker::UpdatingAggregate(spec) => spec.emission == Emission::OnChange,
-            Breaker::WindowAggregate(_) | Breaker::History(_) => false,
+            Breaker::WindowAggregate(_) | Breaker::FillWindows(_) | Breaker::History(_) => false,
         }
     }
 
@@ -70,6 +72,7 @@ impl Breaker {
         match self {
             Breaker::WindowAggregate(spec) => &spec.keys,
             Breaker::AssignWindows(_) => &[],
+            Breaker::FillWindows(spec) => &spec.keys,
             Breaker::UpdatingAggregate(spec) => &spec.keys,
             Breaker::Top(spec) => &spec.per,
             Breaker::History(spec) => &spec.keys,
@@ -79,7 +82,7 @@ impl Breaker {
     pub fn aggregates(&self) -> &[AggregateCall] {
         match self {
             Breaker::WindowAggregate(spec) => &spec.aggregates,
-            Breaker::AssignWindows(_) => &[],
+            Breaker::AssignWindows(_) | Breaker::FillWindows(_) => &[],
             Breaker::UpdatingAggregate(spec) => &spec.aggregates,
             Breaker::Top(_) => &[],
             Breaker::History(_) => &[],
@@ -103,6 +106,7 @@ impl Breaker {
                 columns
             }
             Breaker::AssignWindows(_) => vec![],
+            Breaker::FillWindows(spec) => spec.keys.iter_mut().chain(&mut spec.results).collect(),
             Breaker::UpdatingAggregate(spec) => {
                 let mut columns = of_groups(&mut spec.keys, &mut spec.aggregates);
                 if let UpdatingScope::Window { start, end, .. } = &mut spec.scope {
@@ -132,6 +136,12 @@ impl Breaker {
                 ("window_agg", [vec![window], describe_groups(&spec.keys, &spec.aggregates, column)].concat())
             }
             Breaker::AssignWindows(window) => ("assign_windows", vec![("window", window.to_string())]),
+            Breaker::FillWindows(spec) => {
+                let keys: Vec<String> = spec.keys.iter().map(|k| column(*k)).collect();
+                let window = ("window", spec.window.to_string());
+                let duration = ("for", format_duration(spec.duration));
+                ("fill_windows", vec![window, ("key", format!("[{}]", keys.join(", "))), duration])
+            }
             Breaker::UpdatingAggregate(spec) => {
                 let scope = vec![("over", spec.scope.to_string())];
                 let emission = vec![("emit", spec.emission.to_string())];
@@ -177,6 +187,7 @@ impl Breaker {
                 Ok([types_of_groups(&spec.keys, &spec.aggregates, input)?, times.to_vec()].concat())
             }
             Breaker::AssignWindows(_) => Ok([input, &[Type::TIMESTAMP, Type::TIMESTAMP]].concat()),
+            Breaker::FillWindows(_) => Ok([input, &[Type::TIMESTAMP, Type::TIMESTAMP, Type::BOOL]].concat()),
             Breaker::UpdatingAggregate(spec) => {
                 let groups = types_of_groups(&spec.keys, &spec.aggregates, input)?;
                 let bounds = match spec.scope {

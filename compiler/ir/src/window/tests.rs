@@ -122,6 +122,11 @@ proptest! {
             false => even(size, every, offset, time),
         };
         prop_assert_eq!(windows.of_time(time).collect::<Vec<_>>(), expected.clone());
+        let all: Vec<Window> = (time - 60..time + 60).flat_map(|t| windows.of_time(t).collect::<Vec<_>>()).collect();
+        for window in &expected {
+            let after = all.iter().filter(|w| w.end > window.end).min_by_key(|w| w.end);
+            prop_assert_eq!(windows.next(*window), after.copied());
+        }
         let slice = windows.slice(time);
         prop_assert!(slice.bounds.contains(time));
         prop_assert_eq!(slice.in_window, !expected.is_empty());

@@ -1,13 +1,13 @@
-//! The options of a window: which belong to which kind, and what is not carried out yet.
+//! The options of a window: which belong to which kind.
 
 use crate::clauses::QueryChecker;
-use crate::errors::{not_yet, windows as errors};
+use crate::errors::windows as errors;
 use millstream_base::Span;
 use millstream_syntax::ast;
 
 impl QueryChecker<'_> {
-    /// Reports options that do not belong to the kind of window, or that are not carried out yet.
-    /// How long after its end a late row still corrects a window, if the window says so.
+    /// Reports options that do not belong to the kind of window. The answer is how long after its end a late row
+    /// still corrects a window, if the window says so.
     pub(super) fn check_window_options(&mut self, window: &ast::Window) -> Option<i64> {
         use ast::WindowKind::*;
         let is_duration = |size: &ast::Size| matches!(size, ast::Size::Duration(_));
@@ -62,24 +62,11 @@ impl QueryChecker<'_> {
     }
 
     fn check_option_values(&mut self, window: &ast::Window) -> Option<i64> {
-        let lateness = window.lateness.as_ref().and_then(|l| self.checker().check_positive_duration(l));
-        if let Some(fill) = &window.fill {
-            self.checker().check_positive_duration(&fill.duration);
-            self.diagnostics.push(not_yet::window_option(fill.span, "fill"));
+        if matches!(window.kind, ast::WindowKind::Sliding(_) | ast::WindowKind::Running) {
+            for key in &window.by {
+                self.expr(key, None);
+            }
         }
-        if !matches!(window.kind, ast::WindowKind::Sliding(_) | ast::WindowKind::Running) {
-            return lateness;
-        }
-        for key in &window.by {
-            self.expr(key, None);
-        }
-        if let Some(first) = window.by.first() {
-            self.diagnostics.push(not_yet::window_option(first.span, "by"));
-        }
-        if let Some(keep) = &window.keep {
-            let option = if matches!(keep.kind, ast::KeepKind::Forever) { "forever" } else { "expire" };
-            self.diagnostics.push(not_yet::window_option(keep.span, option));
-        }
-        lateness
+        window.lateness.as_ref().and_then(|l| self.checker().check_positive_duration(l))
     }
 }
