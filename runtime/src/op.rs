@@ -14,6 +14,7 @@ pub mod match_pattern;
 pub mod order;
 mod reorder;
 pub mod segment;
+pub mod sort_window;
 #[cfg(test)]
 mod testing;
 pub mod top;
@@ -60,6 +61,7 @@ pub fn build(flow: &Flow, id: NodeId, compiled: &dyn Compiled) -> Option<Box<dyn
             Breaker::UpdatingAggregate(spec) => {
                 Box::new(updating_aggregate::UpdatingAggregateOperator::new(node, spec, input(0)))
             }
+            Breaker::SortWindow(spec) => Box::new(sort_window::SortWindowOperator::new(spec, input(0))),
             Breaker::Top(spec) => Box::new(top::TopOperator::new(spec, input(0))),
             Breaker::History(spec) => {
                 Box::new(history::History::new(spec, input(0), RandomState::new().hash_one(id)))

@@ -192,6 +192,7 @@ codes! {
     E0412 "needs-append-only";
     E0414 "changes-in-plain-format";
     E0415 "never-final";
+    E0417 "order-of-what";
     E0430 "foreign-window-option";
     E0431 "bad-window-size";
     E0432 "union-of-windows";

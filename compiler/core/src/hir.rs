@@ -156,7 +156,20 @@ pub enum ClauseKind {
     },
     Aggregate(Aggregate),
     Top(Top),
+    SortWindow(SortWindow),
     History(History),
+}
+
+/// `top N by …` and `order by …` of the rows of a window. The last column is their new time.
+#[derive(Clone, Debug)]
+pub struct SortWindow {
+    /// The columns of the window's bounds, then of the keys that have windows of their own.
+    pub window: Vec<usize>,
+    pub is_timed_by_window: bool,
+    /// With whether it is descending.
+    pub by: Vec<(Expr, bool)>,
+    pub per: Vec<Expr>,
+    pub limit: Option<usize>,
 }
 
 /// `top N by …` without a window, and `dedupe by … keep last`, which is the latest one per key.

@@ -7,7 +7,7 @@ use millstream_ir::aggregate::AggregateCall;
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::flow::{
     Breaker, Column, FillWindows, HistoryKind, KeyHistory, MatchInput, MatchSpec, OnError, Schema, SortKey,
-    Top, UpdatingAggregate, WindowAggregate,
+    SortWindow, Top, UpdatingAggregate, WindowAggregate,
 };
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
@@ -234,6 +234,7 @@ impl Lowering<'_> {
                 let with_time = self.add(owner, span, vec![input], with_old_time, operator);
                 self.add(owner, span, vec![with_time], schema, assign)
             }
+            ClauseKind::SortWindow(sort) => self.sort_window(owner, input, sort, clause),
             ClauseKind::Top(top) => self.top(owner, input, top, clause),
             ClauseKind::Aggregate(aggregate) => self.aggregate(owner, input, aggregate, clause),
             ClauseKind::History(history) => self.history(owner, input, history, clause),
@@ -257,6 +258,50 @@ impl Lowering<'_> {
         let kept = (0..n_before).chain([element]);
         let kept = kept.map(|c| column_expr(&schema, c, clause.span)).collect();
         self.add(owner, clause.span, vec![unnest], clause.schema.clone(), Operator::Project(kept))
+    }
+
+    /// What it sorts and parts by as columns, then the rows in order, then without what was added.
+    fn sort_window(
+        &mut self,
+        owner: &Owner,
+        input: PlanId,
+        sort: &hir::SortWindow,
+        clause: &hir::Clause,
+    ) -> PlanId {
+        let n_before = self.plan.node(input).schema.columns.len();
+        let mut input = input;
+        let mut column = |expr: &Expr, name: &str| {
+            let (with_column, number) = self.column_of(owner, clause.span, input, expr, name);
+            input = with_column;
+            number
+        };
+        let per = sort.per.iter().map(|key| column(key, "per")).collect();
+        let by = sort
+            .by
+            .iter()
+            .map(|(value, descending)| SortKey { column: column(value, "rank"), descending: *descending });
+        let by = by.collect();
+        let bound = |number: usize| sort.window.get(number).copied().unwrap_or_default();
+        let spec = SortWindow {
+            start: bound(0),
+            end: bound(1),
+            of: sort.window.iter().skip(2).copied().collect(),
+            is_timed_by_window: sort.is_timed_by_window,
+            per,
+            by,
+            limit: sort.limit,
+        };
+        let mut schema = self.plan.node(input).schema.clone();
+        let time = schema.columns.len();
+        schema.columns.push(Column { name: "time".into(), ty: Type::TIMESTAMP, hidden: true });
+        schema.time = time;
+        let operator = Operator::Breaker(Box::new(Breaker::SortWindow(spec)));
+        let sorted = self.add(owner, clause.span, vec![input], schema.clone(), operator);
+        if time == n_before {
+            return sorted;
+        }
+        let kept = (0..n_before).chain([time]).map(|c| column_expr(&schema, c, clause.span)).collect();
+        self.add(owner, clause.span, vec![sorted], clause.schema.clone(), Operator::Project(kept))
     }
 
     /// What it ranks and parts by as columns, then the best rows, then without what was added.

@@ -277,6 +277,23 @@ pub enum AmongEquals {
     Latest,
 }
 
+/// The rows of each window in an order, perhaps only the first of them. They leave when the window is over;
+/// output columns are those of the input and the hidden event time, a microsecond before that.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SortWindow {
+    /// The columns of the window's bounds.
+    pub start: usize,
+    pub end: usize,
+    /// What a window belongs to, where each key has windows of its own.
+    pub of: Vec<usize>,
+    /// Of rows that an aggregation made of a window: their time is the window's.
+    pub is_timed_by_window: bool,
+    /// What the rows are parted by, before `limit` counts them.
+    pub per: Vec<usize>,
+    pub by: Vec<SortKey>,
+    pub limit: Option<usize>,
+}
+
 /// A column to sort by; nulls come first, or last where it is descending.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SortKey {

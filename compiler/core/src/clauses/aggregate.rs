@@ -183,7 +183,18 @@ impl QueryChecker<'_> {
             })
             .collect();
         self.rows.time = time;
-        self.rows.carried.clear();
+        self.rows.carried = match &grouping {
+            Grouping::Updating(..) => vec![],
+            // A window that closes leaves its bounds to a `top` or `order by` below.
+            Grouping::Window(window) => {
+                let by = match window {
+                    WindowAssigner::Session { by, .. } | WindowAssigner::Rows { by, .. } => by.clone(),
+                    WindowAssigner::Until { .. } => (0..group.keys.len()).collect(),
+                    _ => vec![],
+                };
+                [vec![time.saturating_sub(2), time.saturating_sub(1)], by].concat()
+            }
+        };
         let keys = group.keys.into_iter().filter(|k| k.bound.is_none()).map(|k| k.value);
         let keys = keys.chain(carried).collect();
         let call = |found: crate::check::AggregateUse| hir::AggregateCall {

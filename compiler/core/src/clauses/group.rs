@@ -65,7 +65,7 @@ impl QueryChecker<'_> {
             Some(ast::GroupBound::Keep(bound)) => {
                 keep = self.check_keep(bound);
                 if let Some(window) = &self.window {
-                    self.diagnostics.push(errors::keep_in_window(bound.span, window.span));
+                    self.diagnostics.push(errors::keep_in_window(bound.span, Some(window.span)));
                 }
             }
             None if self.window.is_none() && self.rows.known => {

@@ -70,14 +70,6 @@ impl QueryChecker<'_> {
         }
     }
 
-    pub(super) fn check_order_by(&mut self, keys: &[ast::OrderKey], span: Span) {
-        self.diagnostics.push(not_yet::ordering(span, "order by"));
-        keys.iter().for_each(|key| {
-            self.expr(&key.value, None);
-        });
-        self.window = None;
-    }
-
     /// How long state is kept, if that could be found out.
     pub(super) fn check_keep(&mut self, keep: &ast::Keep) -> Option<Keep> {
         match &keep.kind {

@@ -1,10 +1,11 @@
-//! `top N by …`: the best rows, of each window or of all rows so far; and `dedupe by … keep last`, which is
-//! the latest row of each key.
+//! `top N by …`: the best rows, of each window or of all rows so far; `order by …`, of each window; and
+//! `dedupe by … keep last`, which is the latest row of each key.
 
 use super::QueryChecker;
 use super::rows::{RowColumn, Updating};
+use super::window::Bounds;
 use crate::errors::{clauses as errors, not_yet};
-use crate::hir::{ClauseKind, Top};
+use crate::hir::{ClauseKind, SortWindow, Top};
 use millstream_base::Span;
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::flow::{AmongEquals, Keep};
@@ -14,17 +15,15 @@ use millstream_syntax::ast;
 impl QueryChecker<'_> {
     pub(super) fn check_top(&mut self, top: &ast::Top, span: Span) {
         let limit = self.checker().check_count(&top.count);
-        let by = top.by.iter().map(|key| {
-            let descending = matches!(key.direction, Some(ast::Direction::Descending));
-            (self.expr(&key.value, None), descending)
-        });
-        let by = by.collect();
+        let limit = limit.map_or(1, |n| usize::try_from(n).unwrap_or(usize::MAX));
+        let by = self.order(&top.by);
         let per = self.exprs(&top.per);
         let keep = top.keep.as_ref().map(|keep| (self.check_keep(keep), keep.span));
-        if self.take_window().is_some() {
-            self.diagnostics.push(not_yet::ordering(span, "top"));
-            self.may_emit = true;
-            return;
+        if self.window.is_some() || !self.rows.carried.is_empty() {
+            if let Some((_, span)) = keep {
+                self.diagnostics.push(errors::keep_in_window(span, None));
+            }
+            return self.sort_window(by, per, Some(limit), span);
         }
         let keep = match keep {
             Some((keep, _)) => keep,
@@ -38,14 +37,57 @@ impl QueryChecker<'_> {
         }
         let key = self.rows.updating.as_ref().and_then(|u| u.key.clone());
         self.becomes_updating(key, span);
-        let top = Top {
-            limit: limit.map_or(1, |n| usize::try_from(n).unwrap_or(usize::MAX)),
-            by,
-            among_equals: AmongEquals::Earliest,
-            per,
-            keep: keep.unwrap_or(Keep::Forever),
-        };
+        let top =
+            Top { limit, by, among_equals: AmongEquals::Earliest, per, keep: keep.unwrap_or(Keep::Forever) };
         self.push(ClauseKind::Top(top), span);
+    }
+
+    /// `order by …`: the rows of one window, in order.
+    pub(super) fn check_order_by(&mut self, keys: &[ast::OrderKey], span: Span) {
+        let by = self.order(keys);
+        if self.window.is_none() && self.rows.carried.is_empty() {
+            if self.rows.known {
+                self.diagnostics.push(errors::order_of_what(span));
+            }
+            return;
+        }
+        self.sort_window(by, vec![], None, span);
+    }
+
+    /// With whether each is descending.
+    fn order(&mut self, keys: &[ast::OrderKey]) -> Vec<(Expr, bool)> {
+        let key = |key: &ast::OrderKey| {
+            let descending = matches!(key.direction, Some(ast::Direction::Descending));
+            (self.expr(&key.value, None), descending)
+        };
+        keys.iter().map(key).collect()
+    }
+
+    /// Closes the scope of a window, or sorts the rows that an aggregating select made of one.
+    fn sort_window(&mut self, by: Vec<(Expr, bool)>, per: Vec<Expr>, limit: Option<usize>, span: Span) {
+        let window = self.take_window();
+        if let Some(open) = window.as_ref().filter(|w| w.bounds == Bounds::AtEnd || w.per_row) {
+            self.diagnostics.push(not_yet::sort_of_rows(span, open.span));
+            return;
+        }
+        if !self.rows.known {
+            return;
+        }
+        let columns = self.rows.carried.clone();
+        // Below, `window.start` and `window.end` are nothing or those of another window.
+        for carried in &columns {
+            if let Some(column) = self.rows.columns.get_mut(*carried)
+                && std::mem::take(&mut column.qualified_only)
+            {
+                column.qualifier = None;
+            }
+        }
+        let is_timed_by_window = window.is_none();
+        let time = RowColumn { hidden: true, ..RowColumn::new("time", Type::TIMESTAMP, span) };
+        self.rows.columns.push(time);
+        self.rows.time = self.rows.columns.len() - 1;
+        let sort = SortWindow { window: columns, is_timed_by_window, by, per, limit };
+        self.push(ClauseKind::SortWindow(sort), span);
     }
 
     pub(super) fn check_dedupe_last(&mut self, by: &[ast::Expr], keep: Option<&ast::Keep>, span: Span) {

@@ -41,6 +41,7 @@ impl QueryChecker<'_> {
         self.rows.facts = Facts::default();
         self.rows.columns.retain(|c| !c.hidden);
         let updating = self.rows.updating.take();
+        self.rows.carried.clear();
         let time = RowColumn { hidden: true, ..RowColumn::new("time", Type::TIMESTAMP, span) };
         self.rows.columns.push(time);
         self.rows.time = self.rows.columns.len() - 1;

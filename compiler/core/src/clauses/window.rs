@@ -86,7 +86,7 @@ impl QueryChecker<'_> {
         let ahead = Ahead::of(below, &self.scope());
         let bounds = match assigner {
             WindowAssigner::Session { .. } | WindowAssigner::Rows { .. } => Bounds::AtEnd,
-            _ if ahead.is_updating || lateness.is_some() => Bounds::Carried,
+            _ if ahead.is_updating || ahead.sorts || lateness.is_some() => Bounds::Carried,
             // By its time alone a row's tumbling window is found by arithmetic.
             WindowAssigner::Tumbling { .. } => Bounds::OfTime,
             _ if ahead.looks_at_bounds || overlaps(&assigner) && !ahead.aggregates => Bounds::Carried,

@@ -163,11 +163,15 @@ pub fn unbounded_dedupe(span: Span) -> Diagnostic {
         .fix("keep every key for ever", span.at_end(), " forever")
 }
 
-pub fn keep_in_window(span: Span, window: Span) -> Diagnostic {
-    Diagnostic::new(E0411, span, "the window says how long these groups are kept")
+/// `window`: where it is opened, if that stands in this query's scope.
+pub fn keep_in_window(span: Span, window: Option<Span>) -> Diagnostic {
+    let fault = Diagnostic::new(E0411, span, "the window says how long this is kept")
         .label("one bound too many")
-        .also(window, "the window")
-        .fix("remove it", span, "")
+        .fix("remove it", span, "");
+    match window {
+        Some(window) => fault.also(window, "the window"),
+        None => fault,
+    }
 }
 
 /// A clause that orders or closes by time, over rows that can be withdrawn.
@@ -203,6 +207,14 @@ pub fn emit_of_final_results(span: Span, of: &str) -> Diagnostic {
     Diagnostic::new(E0407, span, format!("each result of {of} comes once, when it is final"))
         .label("nothing to replace")
         .fix("remove it", span, "")
+}
+
+/// `order by` of rows that belong to no window.
+pub fn order_of_what(span: Span) -> Diagnostic {
+    Diagnostic::new(E0417, span, "an endless stream has no order but that of time")
+        .label("no window above")
+        .help("open a window above it, such as `window tumbling 1m`: the rows of each window leave in order")
+        .help("or keep the best so far: `top 10 by … forever`")
 }
 
 /// `emit final` of groups without a window, which have no end.

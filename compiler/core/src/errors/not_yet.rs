@@ -25,8 +25,12 @@ pub fn emit(span: Span) -> Diagnostic {
     Diagnostic::new(E0606, span, what).label("not yet").help("`emit final`, the default, is carried out")
 }
 
-pub fn ordering(span: Span, clause: &str) -> Diagnostic {
-    not_yet(E0608, span, clause)
+/// Rows of windows that each key has of its own, in an order.
+pub fn sort_of_rows(span: Span, window: Span) -> Diagnostic {
+    Diagnostic::new(E0608, span, "sorting the rows themselves of such a window is not carried out yet")
+        .label("not yet")
+        .also(window, "each key has windows of its own")
+        .help("the results of an aggregating `select` are sorted, and the rows of a window of time")
 }
 
 pub fn updating_source(span: Span, what: &str) -> Diagnostic {

@@ -3,7 +3,7 @@
 
 use super::{
     Aggregate, ClauseKind, Grouping, Head, History, HistoryKind, Input, Match, Program, Query, Rows, Side,
-    Top,
+    SortWindow, Top,
 };
 use crate::check::OverRowsFunction;
 use millstream_ir::expr::{Expr, literal_text};
@@ -96,6 +96,7 @@ impl Program {
                     format!("time {} disorder {}", typed(time, schema), format_duration(*disorder))
                 }
                 ClauseKind::Top(top) => self::top(top, schema),
+                ClauseKind::SortWindow(sort) => sort_window(sort, schema),
                 ClauseKind::History(history) => self::history(history, schema, &clause.schema),
                 ClauseKind::Aggregate(aggregate) => self::aggregate(aggregate, schema, &clause.schema),
             };
@@ -104,6 +105,16 @@ impl Program {
         }
         text
     }
+}
+
+fn sort_window(sort: &SortWindow, input: &Schema) -> String {
+    let by = sort.by.iter().map(|(value, descending)| {
+        let direction = if *descending { " desc" } else { "" };
+        format!("{}{direction}", typed(value, input))
+    });
+    let limit = sort.limit.map_or(String::new(), |limit| format!(" limit {limit}"));
+    let per: Vec<_> = sort.per.iter().map(|k| typed(k, input)).collect();
+    format!("sort window by [{}]{limit} per [{}]", by.collect::<Vec<_>>().join(", "), per.join(", "))
 }
 
 fn top(top: &Top, input: &Schema) -> String {

@@ -3,8 +3,8 @@
 
 use super::verify::fits;
 use super::{
-    AmongEquals, Emission, FillWindows, KeyHistory, SortKey, Top, UpdatingAggregate, UpdatingScope,
-    WindowAggregate, WindowAssigner,
+    AmongEquals, Emission, FillWindows, KeyHistory, SortKey, SortWindow, Top, UpdatingAggregate,
+    UpdatingScope, WindowAggregate, WindowAssigner,
 };
 use crate::aggregate::AggregateCall;
 use crate::text::format_duration;
@@ -20,6 +20,7 @@ pub enum Breaker {
     FillWindows(FillWindows),
     UpdatingAggregate(UpdatingAggregate),
     Top(Top),
+    SortWindow(SortWindow),
     History(KeyHistory),
 }
 
@@ -41,7 +42,9 @@ impl Breaker {
     pub fn passes_rows(&self) -> bool {
         match self {
             Breaker::WindowAggregate(_) | Breaker::FillWindows(_) | Breaker::UpdatingAggregate(_) => false,
-            Breaker::AssignWindows(_) | Breaker::Top(_) | Breaker::History(_) => true,
+            Breaker::AssignWindows(_) | Breaker::Top(_) | Breaker::SortWindow(_) | Breaker::History(_) => {
+                true
+            }
         }
     }
 
@@ -50,7 +53,10 @@ impl Breaker {
         match self {
             Breaker::AssignWindows(_) | Breaker::Top(_) => true,
             Breaker::UpdatingAggregate(spec) => spec.emission == Emission::OnChange,
-            Breaker::WindowAggregate(_) | Breaker::FillWindows(_) | Breaker::History(_) => false,
+            Breaker::WindowAggregate(_)
+            | Breaker::FillWindows(_)
+            | Breaker::SortWindow(_)
+            | Breaker::History(_) => false,
         }
     }
 
@@ -75,6 +81,7 @@ impl Breaker {
             Breaker::FillWindows(spec) => &spec.keys,
             Breaker::UpdatingAggregate(spec) => &spec.keys,
             Breaker::Top(spec) => &spec.per,
+            Breaker::SortWindow(spec) => &spec.of,
             Breaker::History(spec) => &spec.keys,
         }
     }
@@ -84,7 +91,7 @@ impl Breaker {
             Breaker::WindowAggregate(spec) => &spec.aggregates,
             Breaker::AssignWindows(_) | Breaker::FillWindows(_) => &[],
             Breaker::UpdatingAggregate(spec) => &spec.aggregates,
-            Breaker::Top(_) => &[],
+            Breaker::Top(_) | Breaker::SortWindow(_) => &[],
             Breaker::History(_) => &[],
         }
     }
@@ -114,6 +121,11 @@ impl Breaker {
                 }
                 columns.extend(&mut spec.sign);
                 columns
+            }
+            Breaker::SortWindow(spec) => {
+                let by = spec.by.iter_mut().map(|key| &mut key.column);
+                let bounds = [&mut spec.start, &mut spec.end];
+                bounds.into_iter().chain(&mut spec.of).chain(&mut spec.per).chain(by).collect()
             }
             Breaker::Top(spec) => {
                 let by = spec.by.iter_mut().map(|key| &mut key.column);
@@ -147,6 +159,13 @@ impl Breaker {
                 let emission = vec![("emit", spec.emission.to_string())];
                 let groups = describe_groups(&spec.keys, &spec.aggregates, column);
                 ("updating_agg", [scope, groups, emission].concat())
+            }
+            Breaker::SortWindow(spec) => {
+                let per: Vec<String> = spec.per.iter().map(|k| column(*k)).collect();
+                let mut fields = vec![("by", describe_order(&spec.by, column))];
+                fields.extend(spec.limit.map(|limit| ("limit", limit.to_string())));
+                fields.extend((!per.is_empty()).then(|| ("per", format!("[{}]", per.join(", ")))));
+                ("sort_window", fields)
             }
             Breaker::Top(spec) => {
                 let by = match spec.among_equals {
@@ -196,6 +215,7 @@ impl Breaker {
                 };
                 Ok([groups, bounds, vec![Type::TIMESTAMP, Type::INT]].concat())
             }
+            Breaker::SortWindow(_) => Ok([input, &[Type::TIMESTAMP]].concat()),
             Breaker::Top(spec) => {
                 let added = if spec.sign.is_none() { vec![Type::TIMESTAMP, Type::INT] } else { vec![] };
                 Ok([input.to_vec(), added].concat())

@@ -14,6 +14,8 @@ pub(super) struct Ahead {
     pub aggregates: bool,
     /// Whether the results of that are replaced as rows come.
     pub is_updating: bool,
+    /// Whether `top` or `order by` closes the scope.
+    pub sorts: bool,
     /// Whether `window.start` or `window.end` of a row is looked at.
     pub looks_at_bounds: bool,
 }
@@ -21,7 +23,7 @@ pub(super) struct Ahead {
 impl Ahead {
     /// Of the clauses below a `window`, in whose place this scope holds.
     pub fn of(below: &[&ast::Clause], scope: &Scope) -> Ahead {
-        let mut ahead = Ahead { aggregates: false, is_updating: false, looks_at_bounds: false };
+        let mut ahead = Ahead { aggregates: false, is_updating: false, sorts: false, looks_at_bounds: false };
         let mut is_grouped = false;
         for (number, clause) in below.iter().enumerate() {
             use ast::ClauseKind::*;
@@ -46,7 +48,10 @@ impl Ahead {
                     return ahead;
                 }
                 Select(items) => any(values(items)),
-                Top(_) | OrderBy(_) => true,
+                Top(_) | OrderBy(_) => {
+                    ahead.sorts = true;
+                    true
+                }
                 Dedupe(dedupe) => any(dedupe.by.iter()),
                 Changes { of, by, .. } => any(of.iter().chain(by)),
                 Throttle { by, .. } => any(by.iter()),
