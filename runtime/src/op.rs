@@ -6,6 +6,7 @@ mod changes;
 pub mod errors;
 mod expiry;
 pub mod fill_windows;
+pub mod frame;
 pub mod history;
 mod interleave;
 pub mod keyed_windows;
@@ -15,6 +16,7 @@ pub mod order;
 mod reorder;
 pub mod segment;
 pub mod sort_window;
+mod sweep;
 #[cfg(test)]
 mod testing;
 pub mod top;
@@ -63,6 +65,9 @@ pub fn build(flow: &Flow, id: NodeId, compiled: &dyn Compiled) -> Option<Box<dyn
             }
             Breaker::SortWindow(spec) => Box::new(sort_window::SortWindowOperator::new(spec, input(0))),
             Breaker::Top(spec) => Box::new(top::TopOperator::new(spec, input(0))),
+            Breaker::Frame(spec) => {
+                Box::new(frame::FrameOperator::new(node, spec, input(0), RandomState::new().hash_one(id)))
+            }
             Breaker::History(spec) => {
                 Box::new(history::History::new(spec, input(0), RandomState::new().hash_one(id)))
             }

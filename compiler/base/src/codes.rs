@@ -207,6 +207,8 @@ codes! {
     E0452 "misplaced-function-over-rows";
     E0453 "expire-and-forever";
     E0454 "history-inside-window";
+    E0455 "cannot-forget";
+    E0456 "group-in-frame";
     E0501 "unbounded-pattern";
     E0502 "variable-twice";
     E0503 "variable-not-bound-yet";
@@ -221,7 +223,6 @@ codes! {
     E0512 "needless-limit";
     E0601 "join-not-yet";
     E0602 "table-not-yet";
-    E0604 "window-kind-not-yet";
     E0606 "emit-not-yet";
     E0608 "ordering-not-yet";
     E0610 "updating-source-not-yet";

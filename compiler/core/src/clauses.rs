@@ -6,6 +6,7 @@ mod bindings;
 mod emit;
 mod fill;
 mod filter;
+mod frame;
 mod group;
 mod head;
 mod history;

@@ -1,6 +1,7 @@
 //! A program in plain words: what each stream yields and when, what it keeps, how it runs, and what of
 //! it cannot be repeated.
 
+mod frame;
 mod history;
 mod pattern;
 mod window;
@@ -128,11 +129,7 @@ fn state_of(query: &Query, sources: &BTreeSet<Arc<str>>) -> Vec<String> {
         sources => format!("the watermark of {}", sources.join(" and ")),
     };
     let of_aggregates = window::aggregates(query).map(|(aggregate, assigner)| {
-        let beside = match &beside_slot(aggregate)[..] {
-            [] => String::new(),
-            names => format!(", and beside it what {} keeps", names.join(" and ")),
-        };
-        let beside = &beside;
+        let beside = &beside_slot(&calls_of(&aggregate.calls));
         let names = key_names(aggregate).join(", ");
         match (&aggregate.grouping, assigner) {
             (Grouping::Updating(UpdatingScope::All(keep), _), _) => running_state(aggregate, *keep, beside),
@@ -146,7 +143,7 @@ fn state_of(query: &Query, sources: &BTreeSet<Arc<str>>) -> Vec<String> {
             }
         }
     });
-    let of_histories = history::state_of(query, &watermark);
+    let of_histories = history::state_of(query, &watermark).into_iter().chain(frame::state_of(query));
     let of_fills = query.clauses.iter().filter_map(window::fill_text);
     let state = pattern::state_of(query, &watermark).into_iter().chain(of_histories);
     state.chain(of_aggregates).chain(of_fills).collect()
@@ -169,7 +166,7 @@ fn key_names(aggregate: &Aggregate) -> Vec<String> {
     aggregate.grouped.columns.iter().take(aggregate.keys.len()).map(|c| c.name.to_string()).collect()
 }
 
-fn calls_of(aggregate: &Aggregate) -> Vec<AggregateCall> {
+fn calls_of(calls: &[crate::hir::AggregateCall]) -> Vec<AggregateCall> {
     let call = |call: &crate::hir::AggregateCall| AggregateCall {
         function: call.function,
         arguments: call.arguments.iter().map(|a| (0, a.ty.clone())).collect(),
@@ -179,19 +176,18 @@ fn calls_of(aggregate: &Aggregate) -> Vec<AggregateCall> {
         result: call.result.clone(),
         removable: false,
     };
-    aggregate.calls.iter().map(call).collect()
+    calls.iter().map(call).collect()
 }
 
 fn slot_bytes(aggregate: &Aggregate) -> usize {
     let keys: Vec<Type> = aggregate.keys.iter().map(|k| k.ty.clone()).collect();
-    SlotLayout::wide(&keys, &calls_of(aggregate)).size
+    SlotLayout::wide(&keys, &calls_of(&aggregate.calls)).size
 }
 
 /// The aggregates whose state lies beside the slot, each once.
-fn beside_slot(aggregate: &Aggregate) -> Vec<String> {
-    let calls = calls_of(aggregate);
-    let layout = SlotLayout::wide(&[], &calls);
-    let mut names = vec![];
+fn beside_slot(calls: &[AggregateCall]) -> String {
+    let layout = SlotLayout::wide(&[], calls);
+    let mut names: Vec<String> = vec![];
     for (call, field) in calls.iter().zip(&layout.accumulators) {
         let distinct = if call.function.is_distinct() { " distinct" } else { "" };
         let name = format!("`{}{distinct}`", call.function.name());
@@ -199,7 +195,10 @@ fn beside_slot(aggregate: &Aggregate) -> Vec<String> {
             names.push(name);
         }
     }
-    names
+    match &names[..] {
+        [] => String::new(),
+        names => format!(", and beside it what {} keeps", names.join(" and ")),
+    }
 }
 
 /// What streams inherit from those that they read.
@@ -377,6 +376,7 @@ fn breaker_text(name: &str, breaker: &Breaker) -> String {
             };
             format!("aggregates of {over}, {state}; results emit {}", aggregate.emission)
         }
+        Breaker::Frame(frame) => format!("aggregates for each row of {name}, {}", frame.frame),
         Breaker::History(history) => match &history.kind {
             HistoryKind::Throttle { .. } => format!("lets rows of {name} through, a time per key"),
             HistoryKind::Changes { .. } => format!("compares rows of {name} with those before, one per key"),

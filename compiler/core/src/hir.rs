@@ -7,6 +7,7 @@ use crate::check::OverRowsFunction;
 use millstream_base::{FileId, Span};
 use millstream_ir::aggregate::AggregateFunction;
 use millstream_ir::expr::Expr;
+use millstream_ir::flow;
 use millstream_ir::flow::{
     AmongEquals, ConnectorSpec, Emission, FieldSpec, FormatSpec, Keep, MatchStep, OnError, Schema, SinkSpec,
     TimeSpec, UpdatingScope, WindowAssigner,
@@ -158,6 +159,18 @@ pub enum ClauseKind {
     Top(Top),
     SortWindow(SortWindow),
     History(History),
+    /// Adds hidden columns.
+    Frame(Frame),
+}
+
+/// The aggregates of `window sliding` and `window running`: a column each, then if there are bounds
+/// `window.start` and `window.end`.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    pub frame: flow::Frame,
+    pub keys: Vec<Expr>,
+    pub calls: Vec<AggregateCall>,
+    pub has_bounds: bool,
 }
 
 /// `top N by …` and `order by …` of the rows of a window. The last column is their new time.

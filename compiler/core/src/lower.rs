@@ -6,8 +6,8 @@ use millstream_base::Span;
 use millstream_ir::aggregate::AggregateCall;
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::flow::{
-    Breaker, Column, FillWindows, HistoryKind, KeyHistory, MatchInput, MatchSpec, OnError, Schema, SortKey,
-    SortWindow, Top, UpdatingAggregate, WindowAggregate,
+    Breaker, Column, FillWindows, Frame, FrameAggregate, HistoryKind, KeyHistory, MatchInput, MatchSpec,
+    OnError, Schema, SortKey, SortWindow, Top, UpdatingAggregate, WindowAggregate,
 };
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
@@ -238,6 +238,7 @@ impl Lowering<'_> {
             ClauseKind::Top(top) => self.top(owner, input, top, clause),
             ClauseKind::Aggregate(aggregate) => self.aggregate(owner, input, aggregate, clause),
             ClauseKind::History(history) => self.history(owner, input, history, clause),
+            ClauseKind::Frame(frame) => self.frame(owner, input, frame, clause),
         })
     }
 
@@ -384,20 +385,52 @@ impl Lowering<'_> {
                 HistoryKind::Functions { functions, expire: *expire }
             }
         };
+        let breaker = Breaker::History(KeyHistory { keys, kind });
+        self.adding_columns(owner, input, columns, breaker, clause)
+    }
+
+    /// Keys, arguments and filters as columns; the aggregates of each row; then without those columns again.
+    fn frame(&mut self, owner: &Owner, input: PlanId, frame: &hir::Frame, clause: &hir::Clause) -> PlanId {
+        let mut columns = Columns::of(&self.plan.node(input).schema);
+        let keys = frame.keys.iter().map(|key| columns.column(key, "key")).collect();
+        let is_removable = !matches!(frame.frame, Frame::Running(_));
+        let calls = frame.calls.iter().map(|call| AggregateCall {
+            function: call.function,
+            arguments: call.arguments.iter().map(|a| (columns.column(a, "argument"), a.ty.clone())).collect(),
+            parameter: call.parameter.clone(),
+            filter: call.filter.as_ref().map(|f| columns.column(f, "filter")),
+            ignore_null: call.ignore_null,
+            result: call.result.clone(),
+            removable: is_removable,
+        });
+        let aggregates = calls.collect();
+        let (frame, has_bounds) = (frame.frame, frame.has_bounds);
+        let breaker = Breaker::Frame(FrameAggregate { frame, keys, aggregates, has_bounds });
+        self.adding_columns(owner, input, columns, breaker, clause)
+    }
+
+    /// A breaker that adds the clause's columns to its rows, over an input with further columns.
+    fn adding_columns(
+        &mut self,
+        owner: &Owner,
+        input: PlanId,
+        columns: Columns,
+        breaker: Breaker,
+        clause: &hir::Clause,
+    ) -> PlanId {
         let (n_before, n_added) = (columns.n_before, columns.added.len());
         let input = self.with_columns(owner, clause.span, input, columns);
         let mut schema = self.plan.node(input).schema.clone();
         schema.columns.extend(clause.schema.columns.iter().skip(n_before).cloned());
-        let spec = KeyHistory { keys, kind };
-        let operator = Operator::Breaker(Box::new(Breaker::History(spec)));
         let n_columns = schema.columns.len();
-        let history = self.add(owner, clause.span, vec![input], schema.clone(), operator);
+        let operator = Operator::Breaker(Box::new(breaker));
+        let added = self.add(owner, clause.span, vec![input], schema.clone(), operator);
         if n_added == 0 {
-            return history;
+            return added;
         }
         let kept = (0..n_before).chain(n_before + n_added..n_columns);
         let kept = kept.map(|c| column_expr(&schema, c, clause.span)).collect();
-        self.add(owner, clause.span, vec![history], clause.schema.clone(), Operator::Project(kept))
+        self.add(owner, clause.span, vec![added], clause.schema.clone(), Operator::Project(kept))
     }
 
     /// The rows with these columns added.

@@ -2,6 +2,7 @@
 
 mod breaker;
 mod display;
+mod frame;
 mod history;
 mod pattern;
 mod verify;
@@ -13,6 +14,7 @@ use crate::types::Type;
 use crate::value::Value;
 use crate::window::CalendarUnit;
 pub use breaker::Breaker;
+pub use frame::{Frame, FrameAggregate};
 pub use history::{HistoryFunction, HistoryKind, KeyHistory};
 use millstream_base::Span;
 pub use pattern::{keeping_apart, ways_of_run};

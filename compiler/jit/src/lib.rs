@@ -18,7 +18,7 @@ mod segment;
 use call::{AccumulateRunner, Code};
 use millstream_ir::aggregate::SlotLayout;
 use millstream_ir::engine::{AccumulateKernel, CompileError, Compiled, Engine, SegmentKernel};
-use millstream_ir::flow::{Flow, NodeId, NodeKind};
+use millstream_ir::flow::{Breaker, Flow, NodeId, NodeKind};
 use millstream_ir::segment::Segment;
 use module::CodeBuilder;
 use plan::{Plan, Stage};
@@ -54,7 +54,10 @@ fn compile(flow: &Flow, with_text: bool) -> Result<(CompiledFlow, String), Compi
             NodeKind::Segment(segment) => {
                 segments.push((id, UnfinishedSegment::compile(&mut code, id, segment)?));
             }
-            NodeKind::Breaker(breaker) if !breaker.aggregates().is_empty() => {
+            // What looks at one row after the other updates its accumulators itself.
+            NodeKind::Breaker(breaker)
+                if !breaker.aggregates().is_empty() && !matches!(**breaker, Breaker::Frame(_)) =>
+            {
                 let input = node.inputs.first().ok_or_else(|| gone("the input of an aggregate"))?;
                 let types = flow.node(*input).schema.types();
                 let keys: Vec<_> = breaker.keys().iter().filter_map(|k| types.get(*k).cloned()).collect();

@@ -13,6 +13,7 @@ mod throttle;
 
 use crate::kernel::key_index::KeyIndex;
 use crate::message::{EventTime, Message, Watermark};
+use crate::op::sweep::Sweep;
 use crate::operator::{Operator, Output};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::batch::Batch;
@@ -93,7 +94,7 @@ impl History {
             index: KeyIndex::new(&key_types, seed),
             states: States { times: vec![], expire: spec.expire() },
             kind,
-            sweep: Sweep { at: Watermark::START.0, next: 0 },
+            sweep: Sweep::default(),
             rows: vec![],
             numbers: vec![],
         }
@@ -173,35 +174,6 @@ impl Operator for History {
 
     fn state_bytes(&self) -> usize {
         self.index.bytes() + self.states.times.capacity() * 8 + self.kind.bytes()
-    }
-}
-
-/// Whose turn it is to be looked at.
-struct Sweep {
-    /// The watermark of the last look.
-    at: EventTime,
-    next: u32,
-}
-
-impl Sweep {
-    /// The numbers of the states to look at now, of `n`, and whether the last of all is among them.
-    fn advance(
-        &mut self,
-        watermark: Watermark,
-        expire: i64,
-        n: usize,
-    ) -> (impl Iterator<Item = u32> + use<>, bool) {
-        let turn = (expire / 4).max(1);
-        let advanced = watermark.0.saturating_sub(self.at);
-        let due = (n as u128 * advanced.max(0) as u128 / turn as u128).min(n as u128) as u32;
-        let first = if self.next as usize >= n { 0 } else { self.next };
-        let ends = due > 0 && first as usize + due as usize >= n;
-        if due > 0 {
-            self.at = watermark.0;
-            self.next = if ends { (first + due) - n as u32 } else { first + due };
-        }
-        let n = n as u32;
-        ((first..first + due).map(move |number| if number >= n { number - n } else { number }), ends)
     }
 }
 

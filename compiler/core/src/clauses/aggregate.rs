@@ -33,7 +33,6 @@ impl QueryChecker<'_> {
         let group =
             group.unwrap_or(PendingGroup { keys: vec![], span, keep: None, until: None, reported: false });
         let window = self.take_window();
-        let per_row = window.as_ref().is_some_and(|w| w.per_row);
         let n_inputs = self.rows.columns.len();
         let first_call = n_inputs + group.keys.len();
         let bounds = window.as_ref().map(|w| (w.span, w.bounds));
@@ -45,7 +44,7 @@ impl QueryChecker<'_> {
         let mut selected = vec![];
         for item in items {
             match &item.kind {
-                ast::SelectItemKind::Star(star) if star.of.is_none() && !per_row && self.rows.known => {
+                ast::SelectItemKind::Star(star) if star.of.is_none() && self.rows.known => {
                     self.diagnostics.push(errors::star_of_group(item.span));
                 }
                 _ => self.select_item(item, items, &scope, &mut selected),
@@ -70,7 +69,7 @@ impl QueryChecker<'_> {
         for column in &mut selected {
             let mut outside = vec![];
             places.place(&mut column.value, &mut outside);
-            if per_row || column.value.ty.is_error() {
+            if column.value.ty.is_error() {
                 continue;
             }
             for (number, span) in outside {

@@ -29,7 +29,7 @@ impl QueryChecker<'_> {
         let Some(span) = emit_span(below).filter(|_| is_updating(below)) else { return };
         match window {
             _ if until => self.diagnostics.push(errors::emit_of_final_results(span, "group by … until")),
-            Some(window) if window.per_row => {
+            Some(window) if window.frame.is_some() => {
                 self.diagnostics.push(errors::emit_of_final_results(span, "a window per row"));
             }
             Some(window) if window.bounds == Bounds::AtEnd => {

@@ -48,6 +48,9 @@ impl QueryChecker<'_> {
             }
             keys.push(Key { value, name: name.map(Arc::from), bound, span: name_span });
         }
+        if let Some(window) = self.window.as_ref().filter(|window| window.frame.is_some()) {
+            self.diagnostics.push(crate::errors::over_rows::group_in_frame(span, window.span));
+        }
         let (mut keep, mut until) = (None, None);
         match &group.bound {
             Some(ast::GroupBound::Until(end)) => {

@@ -31,7 +31,10 @@ impl QueryChecker<'_> {
             if group.is_none() && self.window.is_none() {
                 self.diagnostics.push(errors::aggregate_of_what(span));
             }
-            self.check_aggregating_select(items, group, span, below);
+            match self.window.as_ref().and_then(|window| window.frame.clone()) {
+                Some(frame) => self.check_frame_select(frame, items, span, below),
+                None => self.check_aggregating_select(items, group, span, below),
+            }
             return;
         }
         let mut selected = vec![];

@@ -66,7 +66,7 @@ impl QueryChecker<'_> {
     /// Closes the scope of a window, or sorts the rows that an aggregating select made of one.
     fn sort_window(&mut self, by: Vec<(Expr, bool)>, per: Vec<Expr>, limit: Option<usize>, span: Span) {
         let window = self.take_window();
-        if let Some(open) = window.as_ref().filter(|w| w.bounds == Bounds::AtEnd || w.per_row) {
+        if let Some(open) = window.as_ref().filter(|w| w.bounds == Bounds::AtEnd || w.frame.is_some()) {
             self.diagnostics.push(not_yet::sort_of_rows(span, open.span));
             return;
         }

@@ -4,8 +4,9 @@ mod ahead;
 mod options;
 
 use super::QueryChecker;
+use super::frame::OpenFrame;
 use super::rows::RowColumn;
-use crate::errors::{not_yet, types, windows as errors};
+use crate::errors::{types, windows as errors};
 use crate::hir::ClauseKind;
 use crate::scope::{Scope, ScopeColumn};
 use ahead::Ahead;
@@ -28,9 +29,8 @@ pub(super) const WINDOW_END: usize = usize::MAX;
 pub(super) struct OpenWindow {
     pub assigner: WindowAssigner,
     pub span: Span,
-    /// Whether each row gets a result of its own (`sliding`, `running`), so that an aggregating select
-    /// sees the row's columns.
-    pub per_row: bool,
+    /// Where each row gets a result of its own (`sliding`, `running`): over which rows.
+    pub frame: Option<OpenFrame>,
     pub bounds: Bounds,
     /// How long after its end a late row still corrects it.
     pub lateness: Option<i64>,
@@ -56,7 +56,7 @@ pub(super) enum Bounds {
 impl OpenWindow {
     /// The names of the bounds; where rows carry them, these have the names.
     pub fn add_columns(&self, scope: &mut Scope) {
-        if self.bounds != Bounds::Carried {
+        if self.bounds != Bounds::Carried && self.frame.is_none() {
             add_bounds(scope, self.span);
         }
     }
@@ -81,8 +81,10 @@ impl QueryChecker<'_> {
             self.diagnostics.push(crate::errors::clauses::needs_append_only(span, "window", because));
         }
         let lateness = self.check_window_options(window);
+        if matches!(window.kind, ast::WindowKind::Sliding(_) | ast::WindowKind::Running) {
+            return self.open_frame(window, span);
+        }
         let assigner = self.assigner(window);
-        let per_row = matches!(window.kind, ast::WindowKind::Sliding(_) | ast::WindowKind::Running);
         let ahead = Ahead::of(below, &self.scope());
         let bounds = match assigner {
             WindowAssigner::Session { .. } | WindowAssigner::Rows { .. } => Bounds::AtEnd,
@@ -116,7 +118,8 @@ impl QueryChecker<'_> {
             Some((fill.clone(), self.checker().check_positive_duration(&fill.duration)?))
         });
         let (kind, by) = (window.kind_span, window.by.clone());
-        self.window = Some(OpenWindow { assigner, span: kind, per_row, bounds, lateness, by, keep, fill });
+        self.window =
+            Some(OpenWindow { assigner, span: kind, frame: None, bounds, lateness, by, keep, fill });
     }
 
     /// Makes the keys of a window columns that the rows carry through its scope.
@@ -185,11 +188,8 @@ impl QueryChecker<'_> {
                 let max = window.max.as_ref().and_then(|max| self.checker().check_positive_duration(max));
                 return WindowAssigner::Session { gap, max, by: vec![] };
             }
-            Sliding(size) => {
-                self.diagnostics.push(not_yet::window_kind(window.kind_span, "window sliding"));
-                self.check_size(size);
-            }
-            Running => self.diagnostics.push(not_yet::window_kind(window.kind_span, "window running")),
+            // Each row has its own: see `open_frame`.
+            Sliding(_) | Running => {}
         }
         // Where something is wrong, which has been reported, any will do.
         WindowAssigner::Tumbling { size: 1, offset: 0 }

@@ -16,10 +16,6 @@ pub fn table(span: Span, name: &str) -> Diagnostic {
         .label("a table")
 }
 
-pub fn window_kind(span: Span, what: &str) -> Diagnostic {
-    not_yet(E0604, span, what).help("all kinds but `sliding` and `running` are carried out")
-}
-
 pub fn emit(span: Span) -> Diagnostic {
     let what = "replacing the results of a window that each key has of its own is not carried out yet";
     Diagnostic::new(E0606, span, what).label("not yet").help("`emit final`, the default, is carried out")

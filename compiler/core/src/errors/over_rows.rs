@@ -53,3 +53,18 @@ pub fn inside_window(span: Span, clause: &str, window: Span) -> Diagnostic {
         .also(window, "the window")
         .help(format!("put `{clause}` above the window"))
 }
+
+/// `group by` below `window sliding` or `running`.
+pub fn group_in_frame(span: Span, window: Span) -> Diagnostic {
+    Diagnostic::new(E0456, span, "there is no `group by` below a window of each row")
+        .label("each row gets a result")
+        .also(window, "a window of each row")
+        .help("put the key into the window: `window sliding 10m by key`")
+}
+
+/// An aggregate that a sliding window cannot take rows out of.
+pub fn cannot_forget(span: Span, name: &str) -> Diagnostic {
+    Diagnostic::new(E0455, span, format!("`{name}` cannot forget the rows that leave a sliding window"))
+        .label("cannot forget")
+        .help("take an exact aggregate, or a `window hopping`, of which each window is counted anew")
+}

@@ -9,7 +9,8 @@ use millstream_ir::types::Type;
 
 /// Whether the query has a clause for which rows wait until the watermark has passed them.
 pub fn depends_on_order(query: &Query) -> bool {
-    histories(query).next().is_some()
+    let depends = |kind: &ClauseKind| matches!(kind, ClauseKind::History(_) | ClauseKind::Frame(_));
+    query.clauses.iter().any(|clause| depends(&clause.kind))
 }
 
 /// What a stream keeps for them, with its bound.

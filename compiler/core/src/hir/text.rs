@@ -2,8 +2,8 @@
 //! its type.
 
 use super::{
-    Aggregate, ClauseKind, Grouping, Head, History, HistoryKind, Input, Match, Program, Query, Rows, Side,
-    SortWindow, Top,
+    Aggregate, AggregateCall, ClauseKind, Frame, Grouping, Head, History, HistoryKind, Input, Match, Program,
+    Query, Rows, Side, SortWindow, Top,
 };
 use crate::check::OverRowsFunction;
 use millstream_ir::expr::{Expr, literal_text};
@@ -97,6 +97,7 @@ impl Program {
                 }
                 ClauseKind::Top(top) => self::top(top, schema),
                 ClauseKind::SortWindow(sort) => sort_window(sort, schema),
+                ClauseKind::Frame(frame) => self::frame(frame, schema),
                 ClauseKind::History(history) => self::history(history, schema, &clause.schema),
                 ClauseKind::Aggregate(aggregate) => self::aggregate(aggregate, schema, &clause.schema),
             };
@@ -130,6 +131,12 @@ fn top(top: &Top, input: &Schema) -> String {
     format!("top {} by [{by}] per [{}] {}", top.limit, per.join(", "), top.keep)
 }
 
+fn frame(frame: &Frame, input: &Schema) -> String {
+    let keys: Vec<_> = frame.keys.iter().map(|k| typed(k, input)).collect();
+    let calls = calls(&frame.calls, input);
+    format!("frame {} by [{}] calls [{calls}]", frame.frame, keys.join(", "))
+}
+
 fn history(history: &History, input: &Schema, output: &Schema) -> String {
     let list = |exprs: &[Expr]| exprs.iter().map(|e| typed(e, input)).collect::<Vec<_>>().join(", ");
     let expire = |expire: &Option<i64>| match expire {
@@ -159,7 +166,21 @@ fn history(history: &History, input: &Schema, output: &Schema) -> String {
 
 fn aggregate(aggregate: &Aggregate, input: &Schema, output: &Schema) -> String {
     let keys: Vec<_> = aggregate.keys.iter().map(|k| typed(k, input)).collect();
-    let calls = aggregate.calls.iter().map(|call| {
+    let grouping = match &aggregate.grouping {
+        Grouping::Window(window) => window.to_string(),
+        Grouping::Updating(scope, emission) => format!("{scope} emit {emission}"),
+    };
+    format!(
+        "aggregate {} key [{}] calls [{}]\n  select {}",
+        grouping,
+        keys.join(", "),
+        calls(&aggregate.calls, input),
+        selected(&aggregate.select, &aggregate.grouped, output)
+    )
+}
+
+fn calls(calls: &[AggregateCall], input: &Schema) -> String {
+    let calls = calls.iter().map(|call| {
         let (name, distinct) =
             (call.function.name(), if call.function.is_distinct() { "distinct " } else { "" });
         let mut arguments: Vec<String> = call.arguments.iter().map(|a| untyped(a, input)).collect();
@@ -169,17 +190,7 @@ fn aggregate(aggregate: &Aggregate, input: &Schema, output: &Schema) -> String {
             call.filter.as_ref().map_or(String::new(), |c| format!(" filter (where {})", untyped(c, input)));
         format!("{name}({distinct}{arguments}){filter} : {}", call.result)
     });
-    let grouping = match &aggregate.grouping {
-        Grouping::Window(window) => window.to_string(),
-        Grouping::Updating(scope, emission) => format!("{scope} emit {emission}"),
-    };
-    format!(
-        "aggregate {} key [{}] calls [{}]\n  select {}",
-        grouping,
-        keys.join(", "),
-        calls.collect::<Vec<_>>().join(", "),
-        selected(&aggregate.select, &aggregate.grouped, output)
-    )
+    calls.collect::<Vec<_>>().join(", ")
 }
 
 fn selected(values: &[Expr], input: &Schema, output: &Schema) -> String {

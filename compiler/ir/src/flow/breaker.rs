@@ -3,8 +3,8 @@
 
 use super::verify::fits;
 use super::{
-    AmongEquals, Emission, FillWindows, KeyHistory, SortKey, SortWindow, Top, UpdatingAggregate,
-    UpdatingScope, WindowAggregate, WindowAssigner,
+    AmongEquals, Emission, FillWindows, FrameAggregate, KeyHistory, SortKey, SortWindow, Top,
+    UpdatingAggregate, UpdatingScope, WindowAggregate, WindowAssigner,
 };
 use crate::aggregate::AggregateCall;
 use crate::text::format_duration;
@@ -22,6 +22,7 @@ pub enum Breaker {
     Top(Top),
     SortWindow(SortWindow),
     History(KeyHistory),
+    Frame(FrameAggregate),
 }
 
 impl Breaker {
@@ -42,9 +43,11 @@ impl Breaker {
     pub fn passes_rows(&self) -> bool {
         match self {
             Breaker::WindowAggregate(_) | Breaker::FillWindows(_) | Breaker::UpdatingAggregate(_) => false,
-            Breaker::AssignWindows(_) | Breaker::Top(_) | Breaker::SortWindow(_) | Breaker::History(_) => {
-                true
-            }
+            Breaker::AssignWindows(_)
+            | Breaker::Top(_)
+            | Breaker::SortWindow(_)
+            | Breaker::History(_)
+            | Breaker::Frame(_) => true,
         }
     }
 
@@ -56,7 +59,8 @@ impl Breaker {
             Breaker::WindowAggregate(_)
             | Breaker::FillWindows(_)
             | Breaker::SortWindow(_)
-            | Breaker::History(_) => false,
+            | Breaker::History(_)
+            | Breaker::Frame(_) => false,
         }
     }
 
@@ -66,7 +70,7 @@ impl Breaker {
     /// [`NodeKind::Order`]: super::NodeKind::Order
     pub fn depends_on_order(&self) -> bool {
         let of_rows = match self {
-            Breaker::History(_) => true,
+            Breaker::History(_) | Breaker::Frame(_) => true,
             Breaker::WindowAggregate(spec) => spec.window.needs_order(),
             _ => false,
         };
@@ -83,6 +87,7 @@ impl Breaker {
             Breaker::Top(spec) => &spec.per,
             Breaker::SortWindow(spec) => &spec.of,
             Breaker::History(spec) => &spec.keys,
+            Breaker::Frame(spec) => &spec.keys,
         }
     }
 
@@ -93,6 +98,7 @@ impl Breaker {
             Breaker::UpdatingAggregate(spec) => &spec.aggregates,
             Breaker::Top(_) | Breaker::SortWindow(_) => &[],
             Breaker::History(_) => &[],
+            Breaker::Frame(spec) => &spec.aggregates,
         }
     }
 
@@ -132,6 +138,7 @@ impl Breaker {
                 spec.per.iter_mut().chain(by).chain(&mut spec.sign).collect()
             }
             Breaker::History(spec) => spec.columns_mut(),
+            Breaker::Frame(spec) => of_groups(&mut spec.keys, &mut spec.aggregates),
         }
     }
 
@@ -185,6 +192,10 @@ impl Breaker {
                 )
             }
             Breaker::History(spec) => spec.describe(column),
+            Breaker::Frame(spec) => {
+                let frame = ("frame", spec.frame.to_string());
+                ("frame_agg", [vec![frame], describe_groups(&spec.keys, &spec.aggregates, column)].concat())
+            }
         }
     }
 
@@ -221,6 +232,13 @@ impl Breaker {
                 Ok([input.to_vec(), added].concat())
             }
             Breaker::History(spec) => spec.types(input),
+            Breaker::Frame(spec) => {
+                let groups = types_of_groups(&spec.keys, &spec.aggregates, input)?;
+                let results = groups.into_iter().skip(spec.keys.len());
+                let bounds =
+                    [Type::TIMESTAMP, Type::TIMESTAMP].into_iter().take(if spec.has_bounds { 2 } else { 0 });
+                Ok(input.iter().cloned().chain(results).chain(bounds).collect())
+            }
         }
     }
 }

@@ -1,0 +1,246 @@
+//! Windows of which each row has its own, `window sliding` and `window running`: behind each row stand the
+//! aggregates of the rows of its key up to it. Its input comes in the total order.
+//!
+//! A key has one group, to which each of its rows is added as it comes, and from which rows are taken again
+//! as they leave the frame. Of time: all rows stand in one log in the order of time, each with its key's
+//! group, so that those that leave are found at its start ([`sliding`]). Of a number of rows: each key keeps
+//! its last ones ([`rows`]).
+
+#[cfg(test)]
+mod properties;
+mod rows;
+mod running;
+mod sliding;
+
+use crate::accumulate::arena::{Arena, Results, Slot};
+use crate::accumulate::result::Misfit;
+use crate::kernel::key_index::KeyIndex;
+use crate::message::{EventTime, Message, Watermark};
+use crate::op::segment::json_row;
+use crate::operator::{Failure, Operator, Output, Place};
+use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use millstream_base::Span;
+use millstream_ir::aggregate::AggregateCall;
+use millstream_ir::batch::Batch;
+use millstream_ir::column::{Column, ColumnData, ColumnRef};
+use millstream_ir::flow::{Frame, FrameAggregate, Node, Schema};
+use millstream_ir::types::Type;
+use millstream_ir::value::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub struct FrameOperator {
+    input: Schema,
+    place: Span,
+    /// Columns of the input.
+    keys: Vec<usize>,
+    /// The columns of the input that aggregates look at, and the time behind them.
+    looked_at: Vec<usize>,
+    has_bounds: bool,
+    groups: Groups,
+    frames: Box<dyn Frames>,
+    rows: Vec<u32>,
+    numbers: Vec<u32>,
+}
+
+/// The groups of keys, by the numbers of these.
+struct Groups {
+    index: KeyIndex,
+    arena: Arena,
+    /// None for numbers that no key has.
+    slots: Vec<Option<Slot>>,
+    /// The number of the time among the columns that are looked at.
+    time: usize,
+    /// The types of the columns that are looked at.
+    types: Vec<Type>,
+}
+
+/// Which rows are in the frame.
+trait Frames: Send {
+    /// Takes rows, each with the number of its key, and records the results of each, and if `bounds` the
+    /// times of the first row of its frame.
+    fn take(
+        &mut self,
+        groups: &mut Groups,
+        batch: Batch,
+        numbers: &[u32],
+        results: &mut Results,
+        bounds: Option<&mut Vec<EventTime>>,
+    );
+
+    /// Forgets what no row to come looks at.
+    fn advance(&mut self, groups: &mut Groups, watermark: Watermark);
+
+    fn bytes(&self) -> usize;
+
+    fn snapshot(&self, groups: &Groups, writer: &mut SnapshotWriter);
+
+    /// Takes over what [`Frames::snapshot`] wrote.
+    fn restore(&mut self, groups: &mut Groups, reader: &mut SnapshotReader) -> Result<(), Corrupt>;
+}
+
+impl Groups {
+    fn slot(&mut self, number: u32) -> Slot {
+        let arena = &mut self.arena;
+        *self.slots[number as usize].get_or_insert_with(|| arena.make())
+    }
+
+    /// Makes room for the keys that the index knows.
+    fn resize(&mut self) {
+        let n = self.index.n_numbers().max(self.slots.len());
+        self.slots.resize(n, None);
+    }
+
+    /// Forgets a key and its group.
+    fn forget(&mut self, number: u32) {
+        if let Some(slot) = self.slots[number as usize].take() {
+            self.arena.free(slot);
+        }
+        self.index.remove(number);
+    }
+
+    /// Gives memory back that has been forgotten; for each new number of a key the old one.
+    fn shrink(&mut self) -> Option<Vec<u32>> {
+        let kept = self.index.shrink()?;
+        self.slots = kept.iter().map(|number| self.slots[*number as usize]).collect();
+        Some(kept)
+    }
+
+    fn live(&self) -> Vec<u32> {
+        (0..self.index.n_numbers() as u32).filter(|number| self.index.is_live(*number)).collect()
+    }
+}
+
+impl FrameOperator {
+    /// `input` is the schema of the rows; `seed` is that of the hash table, and changes nothing that can be seen.
+    pub fn new(node: &Node, spec: &FrameAggregate, input: &Schema, seed: u64) -> FrameOperator {
+        let mut looked_at: Vec<usize> = vec![];
+        let mut place = |column: usize| {
+            looked_at.iter().position(|known| *known == column).unwrap_or_else(|| {
+                looked_at.push(column);
+                looked_at.len() - 1
+            })
+        };
+        let mut calls: Vec<AggregateCall> = spec.aggregates.clone();
+        calls.iter_mut().flat_map(AggregateCall::columns_mut).for_each(|column| *column = place(*column));
+        let time = place(input.time);
+        let ty = |column: &usize| input.columns[*column].ty.clone();
+        let key_types: Vec<Type> = spec.keys.iter().map(ty).collect();
+        let groups = Groups {
+            index: KeyIndex::new(&key_types, seed),
+            arena: Arena::new(&calls),
+            slots: vec![],
+            time,
+            types: looked_at.iter().map(ty).collect(),
+        };
+        let frames: Box<dyn Frames> = match spec.frame {
+            Frame::Sliding { size } => Box::new(sliding::Sliding::new(size)),
+            Frame::Rows { n_rows, keep } => Box::new(rows::Rows::new(n_rows, keep)),
+            Frame::Running(keep) => Box::new(running::Running::new(keep)),
+        };
+        FrameOperator {
+            input: input.clone(),
+            place: node.span,
+            keys: spec.keys.clone(),
+            looked_at,
+            has_bounds: spec.has_bounds,
+            groups,
+            frames,
+            rows: vec![],
+            numbers: vec![],
+        }
+    }
+
+    fn take(&mut self, mut batch: Batch, output: &mut Output) -> Batch {
+        self.rows.clear();
+        self.rows.extend(0..batch.n_rows as u32);
+        let keys: Vec<&ColumnRef> = self.keys.iter().map(|key| &batch.columns[*key]).collect();
+        self.groups.index.find(&keys, &self.rows, &mut self.numbers);
+        self.groups.resize();
+        let looked_at = Batch {
+            columns: self.looked_at.iter().map(|column| batch.columns[*column].clone()).collect(),
+            ..batch.clone()
+        };
+        let mut results = self.groups.arena.results();
+        let mut firsts = vec![];
+        let bounds = self.has_bounds.then_some(&mut firsts);
+        self.frames.take(&mut self.groups, looked_at, &self.numbers, &mut results, bounds);
+        let mut misfits = vec![];
+        let columns = self.groups.arena.columns(results, &mut misfits);
+        batch.columns.extend(columns.into_iter().map(Arc::new));
+        if self.has_bounds {
+            let last = batch.columns[self.input.time].clone();
+            let first = Column { data: ColumnData::I64(firsts.into_iter().collect()), validity: None };
+            batch.columns.extend([Arc::new(first), last]);
+        }
+        self.without_misfits(batch, misfits, output)
+    }
+
+    /// Takes out the rows of which a result does not fit.
+    fn without_misfits(&self, batch: Batch, misfits: Vec<Misfit>, output: &mut Output) -> Batch {
+        if misfits.is_empty() {
+            return batch;
+        }
+        // One report a row: that of its first aggregate that does not fit.
+        let mut reasons = BTreeMap::new();
+        for misfit in misfits {
+            reasons.entry(misfit.group).or_insert(misfit.reason);
+        }
+        let fitting: Vec<u32> =
+            (0..batch.n_rows as u32).filter(|row| !reasons.contains_key(&(*row as usize))).collect();
+        let times = times_of(&batch, self.input.time);
+        for (row, reason) in reasons {
+            let shown: Vec<(&str, Value, &Type)> = self
+                .input
+                .visible()
+                .map(|(number, c)| (&*c.name, batch.columns[number].value(row, &c.ty), &c.ty))
+                .collect();
+            let text = json_row(shown.iter().map(|(name, value, ty)| (*name, value, *ty)));
+            let time = times[row];
+            output.failures.push(Failure {
+                row: text,
+                reason,
+                place: Place::Program(self.place),
+                at: time,
+                time,
+            });
+        }
+        batch.gather(&fitting)
+    }
+}
+
+impl Operator for FrameOperator {
+    fn step(&mut self, _input: usize, message: Message, output: &mut Output) {
+        match message {
+            Message::Batch(batch) => {
+                let batch = self.take(batch, output);
+                output.messages.extend((batch.n_rows > 0).then_some(Message::Batch(batch)));
+            }
+            Message::Watermark(watermark) => {
+                self.frames.advance(&mut self.groups, watermark);
+                output.messages.push(message);
+            }
+        }
+    }
+
+    fn snapshot(&self, writer: &mut SnapshotWriter) {
+        self.frames.snapshot(&self.groups, writer);
+    }
+
+    fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
+        self.frames.restore(&mut self.groups, reader)
+    }
+
+    fn state_bytes(&self) -> usize {
+        let slots = self.groups.slots.capacity() * size_of::<Option<Slot>>();
+        self.groups.index.bytes() + slots + self.groups.arena.bytes() + self.frames.bytes()
+    }
+}
+
+/// The times of a batch.
+fn times_of(batch: &Batch, column: usize) -> &[EventTime] {
+    match &batch.columns[column].data {
+        ColumnData::I64(times) => times,
+        _ => &[],
+    }
+}

@@ -1,0 +1,153 @@
+//! `window running`: all rows of the key, until it is forgotten.
+
+use super::{Frames, Groups, times_of};
+use crate::accumulate::arena::Results;
+use crate::accumulate::side::Row;
+use crate::message::{EventTime, Watermark};
+use crate::op::sweep::Sweep;
+use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use millstream_ir::batch::Batch;
+use millstream_ir::flow::Keep;
+
+pub struct Running {
+    times: Times,
+}
+
+/// When keys had rows, and when they are forgotten.
+pub struct Times {
+    keep: Keep,
+    /// Of each key, by number: the times of its first and its last row.
+    of_keys: Vec<(EventTime, EventTime)>,
+    sweep: Sweep,
+}
+
+/// The times of a key that has no row.
+const NEVER: (EventTime, EventTime) = (EventTime::MAX, EventTime::MIN);
+
+impl Times {
+    pub fn new(keep: Keep) -> Times {
+        Times { keep, of_keys: vec![], sweep: Sweep::default() }
+    }
+
+    pub fn resize(&mut self, n: usize) {
+        self.of_keys.resize(n.max(self.of_keys.len()), NEVER);
+    }
+
+    fn is_due(&self, number: u32, now: EventTime) -> bool {
+        let (_, last) = self.of_keys[number as usize];
+        matches!(self.keep, Keep::Expire(after) if now.saturating_sub(last) >= after)
+    }
+
+    /// A key has a row: whether its earlier ones are forgotten.
+    pub fn touch(&mut self, number: u32, now: EventTime) -> bool {
+        let is_due = self.is_due(number, now);
+        let (first, last) = &mut self.of_keys[number as usize];
+        *first = if is_due || *last == NEVER.1 { now } else { *first };
+        *last = now;
+        is_due
+    }
+
+    /// The time of the first row of a key.
+    pub fn first(&self, number: u32) -> EventTime {
+        self.of_keys[number as usize].0
+    }
+
+    /// Forgets keys that are due; if that has moved others, their old numbers.
+    pub fn advance(
+        &mut self,
+        groups: &mut Groups,
+        watermark: Watermark,
+        mut forget: impl FnMut(u32),
+    ) -> Option<Vec<u32>> {
+        let Keep::Expire(after) = self.keep else { return None };
+        let (turn, ends) = self.sweep.advance(watermark, after, groups.index.n_numbers());
+        for number in turn {
+            if groups.index.is_live(number) && self.is_due(number, watermark.0) {
+                groups.forget(number);
+                self.of_keys[number as usize] = NEVER;
+                forget(number);
+            }
+        }
+        if !ends {
+            return None;
+        }
+        let kept = groups.shrink()?;
+        self.of_keys = kept.iter().map(|number| self.of_keys[*number as usize]).collect();
+        Some(kept)
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.of_keys.capacity() * size_of::<(EventTime, EventTime)>()
+    }
+
+    pub fn snapshot(&self, number: u32, writer: &mut SnapshotWriter) {
+        let (first, last) = self.of_keys[number as usize];
+        writer.i64(first);
+        writer.i64(last);
+    }
+
+    pub fn restore(&mut self, number: u32, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
+        self.of_keys[number as usize] = (reader.i64()?, reader.i64()?);
+        Ok(())
+    }
+}
+
+impl Running {
+    pub fn new(keep: Keep) -> Running {
+        Running { times: Times::new(keep) }
+    }
+}
+
+impl Frames for Running {
+    fn take(
+        &mut self,
+        groups: &mut Groups,
+        batch: Batch,
+        numbers: &[u32],
+        results: &mut Results,
+        mut bounds: Option<&mut Vec<EventTime>>,
+    ) {
+        self.times.resize(groups.slots.len());
+        let times = times_of(&batch, groups.time);
+        for (row, number) in numbers.iter().enumerate() {
+            let slot = groups.slot(*number);
+            if self.times.touch(*number, times[row]) {
+                groups.arena.clear(slot);
+            }
+            groups.arena.add(slot, Row { batch: &batch, times, number: row });
+            groups.arena.record(slot, results);
+            if let Some(firsts) = &mut bounds {
+                firsts.push(self.times.first(*number));
+            }
+        }
+    }
+
+    fn advance(&mut self, groups: &mut Groups, watermark: Watermark) {
+        self.times.advance(groups, watermark, |_| ());
+    }
+
+    fn bytes(&self) -> usize {
+        self.times.bytes()
+    }
+
+    fn snapshot(&self, groups: &Groups, writer: &mut SnapshotWriter) {
+        writer.sequence(groups.live().into_iter(), |writer, number| {
+            groups.index.snapshot(number, writer);
+            self.times.snapshot(number, writer);
+            if let Some(slot) = groups.slots[number as usize] {
+                groups.arena.write(slot, writer);
+            }
+        });
+    }
+
+    fn restore(&mut self, groups: &mut Groups, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
+        for _ in 0..reader.len()? {
+            let number = groups.index.restore(reader)?;
+            groups.resize();
+            self.times.resize(groups.slots.len());
+            self.times.restore(number, reader)?;
+            groups.slots[number as usize] = Some(groups.arena.restore(reader)?);
+        }
+        Ok(())
+    }
+}
