@@ -213,7 +213,7 @@ impl Operator for MatchPattern {
                     return;
                 };
                 let watermark = self.tracker.watermark();
-                let at_watermark = self.in_order && times.iter().all(|time| *time <= watermark.0);
+                let at_watermark = self.in_order && times.iter().any(|time| *time <= watermark.0);
                 self.waiting.push(input, batch);
                 // No watermark need follow a batch that does not raise it.
                 if at_watermark {

@@ -44,7 +44,7 @@ impl Order {
             LateRows::Kept => batch.late.clear(),
         }
         let ColumnData::I64(times) = &batch.columns[self.time].data else { return };
-        let at_watermark = self.in_order && times.iter().all(|time| *time <= self.watermark.0);
+        let at_watermark = self.in_order && times.iter().any(|time| *time <= self.watermark.0);
         self.buffer.push(0, batch);
         // No watermark need follow a batch that does not raise it.
         if at_watermark {
@@ -239,8 +239,8 @@ mod tests {
         0: 1@10 2@12 | (nothing)
         0: ~12 | 1@10 2@12 ; ~12
         0: 3@12 | 3@12
-        0: 4@12 5@13 | (nothing)
-        0: ~13 | 4@12 5@13 ; ~13
+        0: 4@12 5@13 | 4@12
+        0: ~13 | 5@13 ; ~13
         0: ~end | ~end
         ");
     }

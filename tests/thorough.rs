@@ -1,0 +1,211 @@
+//! No answer depends on how a program runs: random rows with nulls, ties, disorder, late ones and times
+//! before 1970 go through every clause, in batches of several sizes, in orders of arrival that `disorder`
+//! allows, and through snapshots (`millstream test --thorough`). A case that fails is made smaller and
+//! shown as a test of the program.
+//!
+//! To put a clause under test, add a stream to [`STREAMS`].
+
+mod support;
+
+use std::fmt::Write;
+use support::Folder;
+
+const SOURCES: &str = "\
+type Row = { id: int, k: string?, v: int?, x: float, d: decimal(2), tags: list<int>, at: timestamp }
+
+source a: Row from file(\"a.ndjson\") format json time at disorder 3s
+source b: Row from file(\"b.ndjson\") format json time at
+";
+
+const STREAMS: &str = "\
+tumbling = from a window tumbling 5s group by k select k, window.start as w, count() as n, sum(v) as s, sum(x) as x, avg(d) as d
+hopping = from a window hopping 10s every 3s group by k select k, window.start as w, count(v) as n, min(v) as lo, max(x) as hi
+cumulative = from a window cumulative 12s every 4s group by k select k, window.end as w, count(distinct v) as n, median(x) as m
+session = from a window session 2s max 9s group by k select k, window.start as w, window.end as e, first(v) as f, last(v) as l
+by_rows = from a window tumbling 3 rows by k forever group by k select k, window.start as w, collect(v) as vs
+calendar = from a window tumbling hour in \"Europe/Paris\" group by k select k, window.start as w, count() as n
+until = from a group by k until at + 4s select k, count() as n, max(at) as last
+running = from a group by k forever select k, count() as n, sum(v) as s
+forgets = from a group by k forever select k, min(v) as lo, max(v) as hi, arg_max(id, x) as best
+on_change = from a window tumbling 5s group by k select k, window.start as w, count() as n, sum(d) as d emit on change
+every = from a window tumbling 6s group by k select k, window.start as w, count() as n emit every 2s
+lenient = from a window tumbling 5s lateness 4s group by k select k, window.start as w, count() as n, sum(v) as s
+filled = from a window tumbling 2s fill (n: 0, s: previous) for 6s group by k select k, window.start as w, count() as n, sum(v) as s
+best = from a top 2 by v desc, id per k forever
+deduped = from a dedupe by k within 4s
+latest = from a dedupe by k keep last forever
+changed = from a changes of v by k expire 10s
+throttled = from a throttle 2 per 5s by k
+before = from a select id, k, prev(v, by: k, expire: 12s) as p, lag(v, 2, by: k, forever: true) as l
+numbered = from a select id, k, row_number(by: k, forever: true) as n
+elements = from a unnest tags as tag where tag > 1 select id, k, tag
+both = from a select id, k, v, at union small
+small = from b where v > 2 select id, k, v, at
+of_both = from both window tumbling 5s group by k select k, window.start as w, count() as n
+pattern = match by k one: a[v < 3]+ then two: b[v > 3] within 6s select k, count(one) as n, two.id
+rising = match by k first: a[v < 2] then rise: a[v > (last(rise).v ?? 0)]{2,} within 8s select k, first.id as id, count(rise) as n
+of_windows = from tumbling window tumbling 15s group by k select k, sum(n) as n
+of_running = from running where n > 1 group by n forever select n, count() as keys
+failing = from a select id, div(10, v ?? 0) as q
+";
+
+/// Side streams that are compared too, each beside a stream.
+const SIDES: [(&str, &str); 2] = [("tumbling", "late(a)"), ("failing", "errors(failing)")];
+
+#[derive(Clone, Debug)]
+enum Step {
+    Row { source: char, row: String },
+    Advance(i64),
+    Expect,
+}
+
+/// A program and what its test does.
+#[derive(Clone)]
+struct Case {
+    streams: Vec<&'static str>,
+    steps: Vec<Step>,
+    /// Of the orders of arrival.
+    seed: u64,
+}
+
+#[test]
+fn no_answer_depends_on_how_a_program_runs() {
+    let folder = Folder::new();
+    for number in 0..support::cases(200) as u64 {
+        let seed = support::seed().wrapping_add(number);
+        let case = Case { streams: STREAMS.lines().collect(), steps: steps(&mut Random(seed)), seed };
+        let Err(mut said) = case.run(&folder) else { continue };
+        let mut smallest = case;
+        // A stream that others read cannot go before these.
+        for at in (0..smallest.streams.len()).rev() {
+            let mut fewer = smallest.clone();
+            fewer.streams.remove(at);
+            if let Err(still) = fewer.run(&folder) {
+                (smallest, said) = (fewer, still);
+            }
+        }
+        // Without half of the steps, without a quarter …, as long as it still fails.
+        let mut size = smallest.steps.len();
+        while size > 1 {
+            size = size.div_ceil(2);
+            let mut from = 0;
+            while from < smallest.steps.len() {
+                let mut fewer = smallest.clone();
+                fewer.steps.drain(from..(from + size).min(smallest.steps.len()));
+                match fewer.run(&folder) {
+                    Err(still) => (smallest, said) = (fewer, still),
+                    Ok(()) => from += size,
+                }
+            }
+        }
+        panic!("MILLSTREAM_SEED={seed}\n{said}\n{}", smallest.program());
+    }
+}
+
+impl Case {
+    /// What is said of a test that fails.
+    fn run(&self, folder: &Folder) -> Result<(), String> {
+        folder.write("p.stream", self.program());
+        let is_whole = self.streams.len() == STREAMS.lines().count();
+        // A smaller case may need other orders of arrival to fail.
+        for seed in 0..if is_whole { 1 } else { 8 } {
+            let ran =
+                folder.run(&format!("test p.stream --thorough --seed {}", self.seed.wrapping_add(3 * seed)));
+            match ran.code {
+                0 => {}
+                // Another stream reads the one that is left out.
+                2 if !is_whole => return Ok(()),
+                _ => return Err(format!("{}{}", ran.stdout, ran.stderr)),
+            }
+        }
+        Ok(())
+    }
+
+    fn program(&self) -> String {
+        let mut text = SOURCES.to_string();
+        self.streams.iter().for_each(|stream| text += &format!("\nstream {stream}"));
+        text += "\n\ntest \"rows\" {\n";
+        let mut steps = self.steps.iter().chain([&Step::Expect]).peekable();
+        while let Some(step) = steps.next() {
+            match step {
+                Step::Row { source, row } => {
+                    let _ = writeln!(text, "  given {source} [\n    {row},");
+                    let same =
+                        |next: &&Step| matches!(next, Step::Row { source: other, .. } if other == source);
+                    while let Some(Step::Row { row, .. }) = steps.next_if(same) {
+                        let _ = writeln!(text, "    {row},");
+                    }
+                    text += "  ]\n";
+                }
+                Step::Advance(to) => {
+                    let _ = writeln!(text, "  advance to @1970-01-01T00:00:00Z + {to}s");
+                }
+                Step::Expect => {
+                    let names = self.streams.iter().filter_map(|stream| stream.split(" =").next());
+                    let sides = SIDES.iter().filter(|(of, _)| self.streams.iter().any(|s| s.starts_with(of)));
+                    let names = names.chain(sides.map(|(_, side)| *side));
+                    names.for_each(|name| text += &format!("  expect {name} contains []\n"));
+                }
+            }
+        }
+        text + "}\n"
+    }
+}
+
+/// Rows of two sources around 1970 that mostly go on, sometimes stand, and sometimes come late.
+fn steps(random: &mut Random) -> Vec<Step> {
+    let mut now = -20;
+    let mut steps = vec![];
+    let n = random.below(60);
+    for id in 0..n {
+        match random.below(40) {
+            0 => steps.push(Step::Expect),
+            1 => {
+                now += random.below(8) as i64;
+                steps.push(Step::Advance(now));
+            }
+            _ => {
+                if random.below(3) > 0 {
+                    now += random.below(4) as i64;
+                }
+                let behind = match random.below(10) {
+                    0 => random.below(12) as i64,
+                    1..4 => random.below(4) as i64,
+                    _ => 0,
+                };
+                let source = if random.below(4) == 0 { 'b' } else { 'a' };
+                steps.push(Step::Row { source, row: row(random, id, now - behind) });
+            }
+        }
+    }
+    steps
+}
+
+fn row(random: &mut Random, id: u64, at: i64) -> String {
+    let k = ["null", "\"a\"", "\"b\"", "\"a key that is longer than others\""][random.below(4) as usize];
+    let v = match random.below(6) {
+        0 => "null".to_string(),
+        v => v.to_string(),
+    };
+    let x = random.below(1000) as f64 / 8.0;
+    let tags: Vec<String> = (0..random.below(3)).map(|_| random.below(4).to_string()).collect();
+    format!(
+        "{{ id: {id}, k: {k}, v: {v}, x: {x:?}, d: {}.{:02}, tags: [{}], at: @1970-01-01T00:00:00Z + {at}s }}",
+        random.below(100),
+        random.below(100),
+        tags.join(", ")
+    )
+}
+
+/// Sebastiano Vigna's splitmix64.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut x = self.0;
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (x ^ (x >> 31)) % n
+    }
+}
