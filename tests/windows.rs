@@ -17,7 +17,7 @@ use millstream_ir::window::CalendarUnit;
 use millstream_jit::Jit;
 use millstream_runtime::interp::{ReferenceEngine, reference_keyed_windows, reference_windows};
 use millstream_runtime::message::{Message, Watermark};
-use millstream_runtime::op;
+use millstream_runtime::op::{self, Crewing};
 use millstream_runtime::operator::{Operator, Output};
 use millstream_runtime::snapshot::{SnapshotReader, SnapshotWriter};
 use millstream_runtime::watermark::WatermarkGenerator;
@@ -64,6 +64,14 @@ struct Answer {
     n_late: u64,
 }
 
+/// Mostly one worker: threads cost more than these few rows.
+fn crewing() -> impl Strategy<Value = Crewing> {
+    prop_oneof![
+        9 => Just(Crewing::ALONE),
+        1 => (2usize..4, 0usize..12).prop_map(|(workers, sample)| Crewing { workers, sample }),
+    ]
+}
+
 /// How rows are fed.
 #[derive(Debug)]
 struct Feed<'a> {
@@ -72,28 +80,30 @@ struct Feed<'a> {
     sizes: &'a [usize],
     /// Whether a new operator takes over after each.
     restores: bool,
+    crewing: Crewing,
 }
 
 /// The operators behind the source, one after the other.
 struct Chain<'a> {
     flow: &'a Flow,
     compiled: Box<dyn Compiled>,
+    crewing: Crewing,
     operators: Vec<Box<dyn Operator>>,
     /// What the last gives, and what all leave out.
     output: Output,
 }
 
 impl<'a> Chain<'a> {
-    fn new(engine: &dyn Engine, flow: &'a Flow) -> Chain<'a> {
+    fn new(engine: &dyn Engine, flow: &'a Flow, crewing: Crewing) -> Chain<'a> {
         let compiled = engine.compile(flow).expect("a window aggregate compiles");
-        let mut chain = Chain { flow, compiled, operators: vec![], output: Output::default() };
+        let mut chain = Chain { flow, compiled, crewing, operators: vec![], output: Output::default() };
         chain.operators = chain.built();
         chain
     }
 
     fn built(&self) -> Vec<Box<dyn Operator>> {
         let ids = self.flow.ids().skip(1);
-        ids.map(|id| op::build(self.flow, id, &*self.compiled).expect("an operator")).collect()
+        ids.map(|id| op::build(self.flow, id, &*self.compiled, self.crewing).expect("an operator")).collect()
     }
 
     fn step(&mut self, message: Message) {
@@ -124,7 +134,7 @@ impl<'a> Chain<'a> {
 
 fn run(engine: &dyn Engine, flow: &Flow, rows: &[Vec<Value>], feed: &Feed) -> Answer {
     let types = flow.nodes[0].schema.types();
-    let mut chain = Chain::new(engine, flow);
+    let mut chain = Chain::new(engine, flow, feed.crewing);
     let mut generator = WatermarkGenerator::new(feed.disorder);
     let (mut first, mut sizes) = (0, feed.sizes.iter().cycle());
     while first < rows.len() {
@@ -302,6 +312,7 @@ proptest! {
         sizes in prop::collection::vec(1usize..20, 1..4),
         (size, every, offset, disorder) in (1i64..50, 1i64..60, -60i64..60, 0i64..40),
         (kind, restores) in (prop::sample::select(Kind::ALL.to_vec()), any::<bool>()),
+        crewing in crewing(),
     ) {
         for (i, row) in rows.iter_mut().enumerate() {
             if let Some(Value::Timestamp(t)) = row.last_mut() {
@@ -325,7 +336,7 @@ proptest! {
         let (expected, n_failed) = reference_windows(&spec, &in_time);
         let flow = flow(&types, &spec);
         for engine in [&Jit as &dyn Engine, &ReferenceEngine] {
-            let answer = run(engine, &flow, &rows, &Feed { disorder, sizes: &sizes, restores });
+            let answer = run(engine, &flow, &rows, &Feed { disorder, sizes: &sizes, restores, crewing });
             prop_assert_eq!(&answer.rows, &expected);
             prop_assert_eq!(answer.n_failed, n_failed);
             prop_assert_eq!(answer.n_late as usize, late.len());
@@ -340,6 +351,7 @@ proptest! {
         sizes in prop::collection::vec(1usize..20, 1..4),
         (gap, max, disorder) in (1i64..20, prop::option::of(1i64..60), 0i64..40),
         (which, restores, n_by) in (0..3, any::<bool>(), 0usize..4),
+        crewing in crewing(),
     ) {
         for (i, row) in rows.iter_mut().enumerate() {
             if let Some(Value::Timestamp(t)) = row.last_mut() {
@@ -377,10 +389,10 @@ proptest! {
         let in_time: Vec<Vec<Value>> = in_time.map(|(_, row)| row.clone()).collect();
         let (expected, n_failed, n_late) = reference_keyed_windows(&spec, &in_time);
         let flow = flow(&types, &spec);
-        let mut answer = run(&Jit, &flow, &rows, &Feed { disorder, sizes: &sizes, restores });
+        let mut answer = run(&Jit, &flow, &rows, &Feed { disorder, sizes: &sizes, restores, crewing });
         if which == 1 {
             // Windows of rows leave with their last row, those that are not full at the end.
-            let again = run(&Jit, &flow, &rows, &Feed { disorder, sizes: &[1000], restores: false });
+            let again = run(&Jit, &flow, &rows, &Feed { disorder, sizes: &[1000], restores: false, crewing: Crewing::ALONE });
             prop_assert_eq!(&answer.rows, &again.rows);
             let n = spec.keys.len() + spec.aggregates.len();
             answer.rows.sort_by(|a, b| {

@@ -93,6 +93,7 @@ fn run_program(folder: &Path) {
         progress: Arc::new(Progress::default()),
         clock: Box::new(WallClock),
         why: None,
+        workers: 1,
         memory: None,
     };
     let inside = runtime.enter();

@@ -147,5 +147,5 @@ fn compile() -> Box<dyn Operator> {
         ],
     };
     let compiled = Jit.compile(&flow).expect("it compiles");
-    op::build(&flow, NodeId(1), &*compiled).expect("a window aggregate is an operator")
+    op::build(&flow, NodeId(1), &*compiled, op::Crewing::ALONE).expect("a window aggregate is an operator")
 }

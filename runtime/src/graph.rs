@@ -5,6 +5,7 @@
 use crate::errors;
 use crate::message::Message;
 use crate::op;
+use crate::op::Crewing;
 use crate::op::order::{self, LateRows, Order};
 use crate::operator::{Failure, Operator, Output, Place};
 use crate::report::StreamReport;
@@ -64,7 +65,13 @@ enum Task {
 }
 
 impl<'a, O: Outlet> Graph<'a, O> {
-    pub fn new(flow: &'a Flow, compiled: &dyn Compiled, files: &'a SourceMap, outlet: O) -> Graph<'a, O> {
+    pub fn new(
+        flow: &'a Flow,
+        compiled: &dyn Compiled,
+        files: &'a SourceMap,
+        crewing: Crewing,
+        outlet: O,
+    ) -> Graph<'a, O> {
         let station = |id| {
             let node = flow.node(id);
             let task = match &node.kind {
@@ -72,7 +79,7 @@ impl<'a, O: Outlet> Graph<'a, O> {
                     Task::OrderedSink(Order::new(node.schema.types(), node.schema.time, LateRows::Kept))
                 }
                 NodeKind::Sink(_) => Task::Sink,
-                _ => op::build(flow, id, compiled).map_or(Task::Source, Task::Operator),
+                _ => op::build(flow, id, compiled, crewing).map_or(Task::Source, Task::Operator),
             };
             let report = StreamReport { name: node.name.clone(), ..StreamReport::default() };
             Station { task, readers: vec![], error_streams: vec![], n_failed: 0, report }

@@ -7,6 +7,7 @@ use crate::format;
 use crate::graph::{Graph, Stop};
 use crate::intake::{Address, Intake, Next};
 use crate::message::EventTime;
+use crate::op::Crewing;
 use crate::reader::PartitionReader;
 use crate::report::{Progress, Report};
 use crate::source::{Pace, Source};
@@ -33,6 +34,8 @@ pub struct Options {
     pub progress: Arc<Progress>,
     pub clock: Box<dyn Clock>,
     pub why: Option<Why>,
+    /// Workers that share the rows of keyed windows.
+    pub workers: usize,
     /// Bytes that the state of all operators may take.
     pub memory: Option<u64>,
 }
@@ -120,7 +123,7 @@ impl<'a> Job<'a> {
             }
         }
         let writers = Writers::open(flow, &options.around, options.limit, options.terminal_width)?;
-        let mut graph = Graph::new(flow, compiled, files, writers);
+        let mut graph = Graph::new(flow, compiled, files, Crewing::of(options.workers), writers);
         graph.tell_partitions(&|id| {
             sources.iter().find(|source: &&Source| source.node == id).map_or(0, Source::n_partitions)
         });

@@ -24,6 +24,7 @@ pub mod union;
 pub mod unnest;
 pub mod updating_aggregate;
 pub mod window_aggregate;
+pub use window_aggregate::Crewing;
 
 use crate::operator::Operator;
 use millstream_ir::engine::Compiled;
@@ -31,7 +32,12 @@ use millstream_ir::flow::{Breaker, Flow, NodeId, NodeKind};
 use std::hash::{BuildHasher, RandomState};
 
 /// The operator of a node. None for sources and sinks, which the job drives itself.
-pub fn build(flow: &Flow, id: NodeId, compiled: &dyn Compiled) -> Option<Box<dyn Operator>> {
+pub fn build(
+    flow: &Flow,
+    id: NodeId,
+    compiled: &dyn Compiled,
+    crewing: Crewing,
+) -> Option<Box<dyn Operator>> {
     let node = flow.node(id);
     let input = |i: usize| &flow.node(node.inputs[i]).schema;
     Some(match &node.kind {
@@ -48,8 +54,8 @@ pub fn build(flow: &Flow, id: NodeId, compiled: &dyn Compiled) -> Option<Box<dyn
                         node,
                         spec,
                         input(0),
-                        compiled.accumulate(id),
-                        seed,
+                        &|| compiled.accumulate(id),
+                        (seed, crewing),
                     )),
                 }
             }

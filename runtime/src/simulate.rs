@@ -7,6 +7,7 @@
 use crate::format::{Decoded, DecodedRows, Unreadable};
 use crate::graph::{Graph, Outlet, Stop};
 use crate::message::{EventTime, Watermark};
+use crate::op::Crewing;
 use crate::reader::Block;
 use crate::report::SourceReport;
 use crate::snapshot::Corrupt;
@@ -40,6 +41,7 @@ pub struct Simulation<'a> {
     flow: &'a Flow,
     compiled: &'a dyn Compiled,
     files: &'a SourceMap,
+    crewing: Crewing,
     graph: Graph<'a, Collected>,
     sources: Vec<SimulatedSource>,
     clock: ManualClock,
@@ -69,6 +71,7 @@ impl<'a> Simulation<'a> {
         compiled: &'a dyn Compiled,
         files: &'a SourceMap,
         now: EventTime,
+        crewing: Crewing,
         partitions: impl Fn(&str, &SourceSpec) -> Vec<(String, Pace)>,
     ) -> Simulation<'a> {
         let sources = flow.ids().filter_map(|id| {
@@ -92,9 +95,10 @@ impl<'a> Simulation<'a> {
         let sinks = flow.ids().filter(|id| matches!(flow.node(*id).kind, NodeKind::Sink(_)));
         let types = sinks.map(|id| (id, flow.node(id).schema.types())).collect();
         let sources: Vec<SimulatedSource> = sources.collect();
-        let mut graph = Graph::new(flow, compiled, files, Collected { types, rows: BTreeMap::new() });
+        let mut graph =
+            Graph::new(flow, compiled, files, crewing, Collected { types, rows: BTreeMap::new() });
         tell_partitions(&mut graph, &sources);
-        Simulation { flow, compiled, files, graph, sources, clock: ManualClock::at(now) }
+        Simulation { flow, compiled, files, crewing, graph, sources, clock: ManualClock::at(now) }
     }
 
     /// The number of the source with this name; none if the flow does not read it.
@@ -173,7 +177,7 @@ impl<'a> Simulation<'a> {
             types: std::mem::take(&mut self.graph.outlet.types),
             rows: std::mem::take(&mut self.graph.outlet.rows),
         };
-        self.graph = Graph::new(self.flow, self.compiled, self.files, collected);
+        self.graph = Graph::new(self.flow, self.compiled, self.files, self.crewing, collected);
         tell_partitions(&mut self.graph, &self.sources);
         self.graph.restore(&snapshots)
     }

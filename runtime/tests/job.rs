@@ -73,6 +73,7 @@ fn run_in(folder: &Path, flow: &Flow, limit: Option<u64>, until: Option<i64>) ->
         progress: Arc::new(Progress::default()),
         clock: Box::new(StoppedClock),
         why: None,
+        workers: 1,
         memory: None,
     };
     run(flow, &*compiled, &files, options).map_err(|b| b.diagnostic.headline.clone())

@@ -7,6 +7,7 @@ use millstream_base::{Diagnostic, SourceMap};
 use millstream_core::hir::TEST_START;
 use millstream_ir::flow::SourceSpec;
 use millstream_ir::value::Value;
+use millstream_runtime::op::Crewing;
 use millstream_runtime::simulate::{Record, Row, Simulation};
 use millstream_runtime::source::Pace;
 use std::collections::BTreeMap;
@@ -18,6 +19,8 @@ pub struct Manner {
     pub batch: Option<usize>,
     /// Rows arrive in another order, as far as `disorder` allows.
     pub shuffle: Option<u64>,
+    /// Workers that share the rows; one if none are named.
+    pub workers: Option<usize>,
     /// Every so many rows, the run goes on from a snapshot of its state.
     pub restore_every: Option<usize>,
 }
@@ -30,8 +33,9 @@ pub fn execute(
 ) -> Result<Vec<Vec<Row>>, Box<Diagnostic>> {
     // Virtual time says nothing about silence and future.
     let one = |source: &str, _: &SourceSpec| vec![(source.to_string(), Pace::default())];
+    let crewing = Crewing { workers: manner.workers.unwrap_or(1), sample: 0 };
     let mut run = Run {
-        simulation: Simulation::new(&prepared.flow, &*prepared.compiled, files, TEST_START, one),
+        simulation: Simulation::new(&prepared.flow, &*prepared.compiled, files, TEST_START, crewing, one),
         manner,
         span: prepared.test.span,
         n_arrived: 0,

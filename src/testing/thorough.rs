@@ -1,5 +1,5 @@
-//! A test in other manners: rows arrive in other orders, in other batches, the state goes through
-//! snapshots. The answer must not change.
+//! A test in other manners: rows arrive in other orders, in other batches, several workers share them, the
+//! state goes through snapshots. The answer must not change.
 
 use super::execute::{Manner, execute};
 use super::prepare::{Prepared, Step};
@@ -46,6 +46,10 @@ fn manners(prepared: &Prepared, seed: u64) -> Vec<(Manner, String)> {
     let mut manners = vec![];
     for size in [1, 7, 2048] {
         manners.push((Manner { batch: Some(size), ..Manner::default() }, format!("in batches of {size}")));
+    }
+    for workers in [2, 3, 8] {
+        let name = format!("with {workers} workers");
+        manners.push((Manner { workers: Some(workers), ..Manner::default() }, name));
     }
     for number in 0..SHUFFLES {
         let seed = seed.wrapping_add(number);

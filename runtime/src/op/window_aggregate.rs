@@ -8,6 +8,7 @@
 //! watermark that releases it minus one, and no open window ends at or before the watermark, so the
 //! input's watermark is passed on behind the rows.
 
+mod crew;
 mod panes;
 
 use crate::accumulate::order::{KeyReader, Order};
@@ -19,6 +20,8 @@ use crate::op::segment::json_row;
 use crate::operator::{Failure, Operator, Output, Place};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::waiting::Waiting;
+use crew::Crew;
+pub use crew::Crewing;
 use millstream_base::Span;
 use millstream_ir::aggregate::AggregateCall;
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
@@ -30,6 +33,7 @@ use millstream_ir::value::Value;
 use millstream_ir::window::{TimeWindows, Window};
 use panes::Panes;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 /// Batches that leave at once when windows close.
@@ -45,6 +49,7 @@ pub struct WindowAggregateOperator {
     time: usize,
     accumulation: Accumulation,
     panes: Panes,
+    crew: Crew,
     closing: Option<Closing>,
     /// Of the window that closed last: memory for the next.
     order: Order,
@@ -64,21 +69,22 @@ impl WindowAggregateOperator {
         node: &Node,
         spec: &WindowAggregate,
         input: &Schema,
-        compiled: Option<Box<dyn AccumulateKernel>>,
-        seed: u64,
+        compiled: &dyn Fn() -> Option<Box<dyn AccumulateKernel>>,
+        (seed, crewing): (u64, Crewing),
     ) -> WindowAggregateOperator {
         let key_types: Vec<Type> = spec.keys.iter().map(|k| input.columns[*k].ty.clone()).collect();
         let assignment = Assignment::new(&spec.window);
         let panes = Panes::new(assignment.windows());
+        let accumulation = || {
+            let keys = (spec.keys.clone(), &key_types[..]);
+            Accumulation::new(keys, spec.aggregates.clone(), input.time, compiled(), seed)
+        };
+        let n_workers = if crewing.workers > 1 { crewing.workers } else { 0 };
+        let crew = Crew::new((0..n_workers).map(|_| accumulation()).collect(), crewing.sample);
         WindowAggregateOperator {
             assignment,
-            accumulation: Accumulation::new(
-                (spec.keys.clone(), &key_types),
-                spec.aggregates.clone(),
-                input.time,
-                compiled,
-                seed,
-            ),
+            accumulation: accumulation(),
+            crew,
             key_names: node.schema.columns.iter().take(key_types.len()).map(|c| c.name.clone()).collect(),
             key_types,
             aggregates: spec.aggregates.clone(),
@@ -163,9 +169,32 @@ impl WindowAggregateOperator {
 
     /// Adds rows to a slice.
     fn add(&mut self, slice: Window, batch: &Batch, rows: &[u32]) {
-        let groups = self.panes.slices.entry((slice.end, slice.start));
-        let groups = groups.or_insert_with(|| self.accumulation.open());
+        let key = (slice.end, slice.start);
+        let n_groups = self.panes.slices.get(&key).map_or(0, |groups| groups.table.n_groups());
+        if self.crew.takes(rows.len(), n_groups) {
+            return self.crew.add(slice, batch, rows, &mut self.accumulation);
+        }
+        let groups = self.panes.slices.entry(key).or_insert_with(|| self.accumulation.open());
         self.accumulation.add(groups, batch, rows);
+    }
+
+    /// Takes over what the crew has of slices that the watermark has passed.
+    fn gather(&mut self) {
+        for (slice, groups) in self.crew.give(self.watermark.0) {
+            self.take_over(slice, groups);
+        }
+    }
+
+    fn take_over(&mut self, slice: crew::Slice, groups: Groups) {
+        match self.panes.slices.entry(slice) {
+            Entry::Vacant(free) => {
+                free.insert(groups);
+            }
+            Entry::Occupied(mut known) => {
+                self.accumulation.merge(known.get_mut(), &groups);
+                self.accumulation.close(groups);
+            }
+        }
     }
 
     /// Puts some rows of the windows that the watermark closes into the output, and the watermark
@@ -278,6 +307,7 @@ impl Operator for WindowAggregateOperator {
             Message::Batch(batch) => self.take_rows(&batch, output),
             Message::Watermark(watermark) => {
                 self.watermark = watermark;
+                self.gather();
                 self.close(output);
             }
         }
@@ -292,21 +322,33 @@ impl Operator for WindowAggregateOperator {
         writer.sequence(self.source.iter(), |writer, source| writer.u32(*source));
         writer.u64(self.n_rows_out);
         self.panes.snapshot(&self.accumulation, writer);
+        self.crew.snapshot(writer);
     }
 
     fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
         self.watermark = Watermark(reader.i64()?);
         self.source = reader.sequence(SnapshotReader::u32)?.pop();
         self.n_rows_out = reader.u64()?;
-        self.panes.restore(&mut self.accumulation, reader)
+        self.panes.restore(&mut self.accumulation, reader)?;
+        for _ in 0..reader.len()? {
+            let slice = (reader.i64()?, reader.i64()?);
+            let mut written = SnapshotReader::new(reader.bytes()?);
+            let groups = self.accumulation.restore(&mut written)?;
+            written.finish()?;
+            self.take_over(slice, groups);
+        }
+        Ok(())
     }
 
     fn waiting(&self) -> Option<Waiting> {
-        self.panes.waiting()
+        self.panes.waiting().or_else(|| {
+            let (until, n) = self.crew.open()?;
+            Some(Waiting { what: "windows", n: Some(n), until })
+        })
     }
 
     fn state_bytes(&self) -> usize {
-        self.panes.bytes()
+        self.panes.bytes() + self.crew.bytes()
     }
 }
 
