@@ -168,7 +168,7 @@ fn wide_result(
 }
 
 /// The quotient of two whole numbers, rounded once.
-fn divide_exactly(dividend: i128, divisor: u64) -> f64 {
+pub fn divide_exactly(dividend: i128, divisor: u64) -> f64 {
     if dividend.unsigned_abs() <= 1 << 53 && divisor <= 1 << 53 {
         // Both are doubles, whose division rounds once.
         return dividend as f64 / divisor as f64;

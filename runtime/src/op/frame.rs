@@ -6,13 +6,14 @@
 //! group, so that those that leave are found at its start ([`sliding`]). Of a number of rows: each key keeps
 //! its last ones ([`rows`]).
 
+mod columns;
 #[cfg(test)]
 mod properties;
 mod rows;
 mod running;
 mod sliding;
 
-use crate::accumulate::arena::{Arena, Results, Slot};
+use crate::accumulate::arena::{Arena, Slot};
 use crate::accumulate::result::Misfit;
 use crate::kernel::key_index::KeyIndex;
 use crate::message::{EventTime, Message, Watermark};
@@ -57,16 +58,16 @@ struct Groups {
 
 /// Which rows are in the frame.
 trait Frames: Send {
-    /// Takes rows, each with the number of its key, and records the results of each, and if `bounds` the
-    /// times of the first row of its frame.
+    /// Takes rows, each with the number of its key; a column of results per aggregate, and into `misfits` what
+    /// does not fit. Into `bounds` go the times of the first row of each row's frame.
     fn take(
         &mut self,
         groups: &mut Groups,
         batch: Batch,
         numbers: &[u32],
-        results: &mut Results,
+        misfits: &mut Vec<Misfit>,
         bounds: Option<&mut Vec<EventTime>>,
-    );
+    ) -> Vec<Column>;
 
     /// Forgets what no row to come looks at.
     fn advance(&mut self, groups: &mut Groups, watermark: Watermark);
@@ -134,7 +135,9 @@ impl FrameOperator {
             types: looked_at.iter().map(ty).collect(),
         };
         let frames: Box<dyn Frames> = match spec.frame {
-            Frame::Sliding { size } => Box::new(sliding::Sliding::new(size)),
+            Frame::Sliding { size } => {
+                Box::new(sliding::Sliding::new(size, columns::Columns::new(&calls, !spec.keys.is_empty())))
+            }
             Frame::Rows { n_rows, keep } => Box::new(rows::Rows::new(n_rows, keep)),
             Frame::Running(keep) => Box::new(running::Running::new(keep)),
         };
@@ -161,12 +164,9 @@ impl FrameOperator {
             columns: self.looked_at.iter().map(|column| batch.columns[*column].clone()).collect(),
             ..batch.clone()
         };
-        let mut results = self.groups.arena.results();
-        let mut firsts = vec![];
+        let (mut firsts, mut misfits) = (vec![], vec![]);
         let bounds = self.has_bounds.then_some(&mut firsts);
-        self.frames.take(&mut self.groups, looked_at, &self.numbers, &mut results, bounds);
-        let mut misfits = vec![];
-        let columns = self.groups.arena.columns(results, &mut misfits);
+        let columns = self.frames.take(&mut self.groups, looked_at, &self.numbers, &mut misfits, bounds);
         batch.columns.extend(columns.into_iter().map(Arc::new));
         if self.has_bounds {
             let last = batch.columns[self.input.time].clone();

@@ -259,6 +259,61 @@ proptest! {
     }
 }
 
+/// Aggregates that are computed by columns where values allow it.
+fn plain_calls() -> Vec<AggregateCall> {
+    use AggregateFunction::*;
+    vec![
+        call(Count, None, Type::INT),
+        call(Sum, Some(1), Type::INT.nullable()),
+        call(Average, Some(1), Type::FLOAT.nullable()),
+        call(Minimum, Some(1), Type::INT.nullable()),
+        call(Maximum, Some(1), Type::INT.nullable()),
+        call(Minimum, Some(2), Type::FLOAT),
+        call(Maximum, Some(2), Type::FLOAT),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn results_by_columns_are_those_of_the_definition(
+        mut rows in rows(),
+        with_nulls_from in 0usize..100,
+        size in 1i64..25,
+        keys in proptest::sample::subsequence(vec![0, 3], 0..=2),
+        calls in proptest::sample::subsequence(plain_calls(), 1..=4),
+        batch_size in 1usize..20,
+        restore_every in 1usize..6,
+    ) {
+        // Nulls and large numbers, with which columns give up, come late if at all.
+        for row in rows.iter_mut().take(with_nulls_from) {
+            row[1] = match row[1] {
+                Value::Int(i) if i < 100 => Value::Int(i),
+                _ => Value::Int(3),
+            };
+        }
+        let spec = spec(Frame::Sliding { size }, keys, calls);
+        let mut frames = operator(&spec, 1);
+        let mut output = Output::default();
+        let mut first = 0;
+        for (number, part) in rows.chunks(batch_size).enumerate() {
+            frames.step(0, Message::Batch(batch(part, first)), &mut output);
+            first += part.len() as u64;
+            frames.step(0, Message::Watermark(Watermark(part.last().map_or(0, time))), &mut output);
+            if number % restore_every == 0 {
+                frames = restored(&frames, &spec);
+            }
+        }
+        let (expected, n_failed) = expected(&spec, &rows);
+        prop_assert_eq!(values(&spec, &output), expected);
+        prop_assert_eq!(output.failures.len(), n_failed);
+        frames.step(0, Message::Watermark(Watermark::END), &mut output);
+        let n_left = if spec.keys.is_empty() { 1 } else { 0 };
+        prop_assert!(frames.groups.index.n_live() <= n_left);
+    }
+}
+
 #[test]
 fn what_has_left_gives_its_memory_back() {
     let per_second = |second: i64| -> Vec<Row> {

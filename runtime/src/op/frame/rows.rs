@@ -2,12 +2,13 @@
 
 use super::running::Times;
 use super::{Frames, Groups, times_of};
-use crate::accumulate::arena::{Results, Slot};
+use crate::accumulate::arena::Slot;
+use crate::accumulate::result::Misfit;
 use crate::accumulate::side::Row;
 use crate::message::{EventTime, Watermark};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::batch::{Batch, Origin, RowPlace};
-use millstream_ir::column::ColumnBuilder;
+use millstream_ir::column::{Column, ColumnBuilder};
 use millstream_ir::flow::Keep;
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
@@ -82,9 +83,10 @@ impl Frames for Rows {
         groups: &mut Groups,
         batch: Batch,
         numbers: &[u32],
-        results: &mut Results,
+        misfits: &mut Vec<Misfit>,
         mut bounds: Option<&mut Vec<EventTime>>,
-    ) {
+    ) -> Vec<Column> {
+        let mut results = groups.arena.results();
         self.resize(groups.slots.len());
         let times = times_of(&batch, groups.time);
         let mut leaving = Leaving::new(&groups.types);
@@ -116,11 +118,12 @@ impl Frames for Rows {
                 groups.arena.remove(step.slot, Row { batch: &left, times: left_times, number });
             }
             groups.arena.add(step.slot, Row { batch: &batch, times, number: row });
-            groups.arena.record(step.slot, results);
+            groups.arena.record(step.slot, &mut results);
             if let Some(firsts) = &mut bounds {
                 firsts.push(step.first);
             }
         }
+        groups.arena.columns(results, misfits)
     }
 
     fn advance(&mut self, groups: &mut Groups, watermark: Watermark) {

@@ -1,12 +1,13 @@
 //! `window running`: all rows of the key, until it is forgotten.
 
 use super::{Frames, Groups, times_of};
-use crate::accumulate::arena::Results;
+use crate::accumulate::result::Misfit;
 use crate::accumulate::side::Row;
 use crate::message::{EventTime, Watermark};
 use crate::op::sweep::Sweep;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::batch::Batch;
+use millstream_ir::column::Column;
 use millstream_ir::flow::Keep;
 
 pub struct Running {
@@ -104,9 +105,10 @@ impl Frames for Running {
         groups: &mut Groups,
         batch: Batch,
         numbers: &[u32],
-        results: &mut Results,
+        misfits: &mut Vec<Misfit>,
         mut bounds: Option<&mut Vec<EventTime>>,
-    ) {
+    ) -> Vec<Column> {
+        let mut results = groups.arena.results();
         self.times.resize(groups.slots.len());
         let times = times_of(&batch, groups.time);
         for (row, number) in numbers.iter().enumerate() {
@@ -115,11 +117,12 @@ impl Frames for Running {
                 groups.arena.clear(slot);
             }
             groups.arena.add(slot, Row { batch: &batch, times, number: row });
-            groups.arena.record(slot, results);
+            groups.arena.record(slot, &mut results);
             if let Some(firsts) = &mut bounds {
                 firsts.push(self.times.first(*number));
             }
         }
+        groups.arena.columns(results, misfits)
     }
 
     fn advance(&mut self, groups: &mut Groups, watermark: Watermark) {
