@@ -20,6 +20,7 @@ use crate::message::{EventTime, Message, Watermark};
 use crate::op::segment::json_row;
 use crate::operator::{Failure, Operator, Output, Place};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use crate::waiting::Waiting;
 use millstream_base::Span;
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
 use millstream_ir::column::{Column, ColumnBuilder, ColumnData, ColumnRef};
@@ -426,6 +427,14 @@ impl Operator for KeyedWindows {
             self.due.extend(state.due.map(|due| Reverse((due, number))));
         }
         Ok(())
+    }
+
+    fn waiting(&self) -> Option<Waiting> {
+        // Windows of rows wait for rows.
+        let ended_by_time = || self.keys.iter().filter(|key| key.due.is_some());
+        let until = ended_by_time().filter_map(|key| key.due).min()?;
+        let n = ended_by_time().map(|key| key.older.len() + key.last.iter().len()).sum();
+        Some(Waiting { what: "windows", n: Some(n), until })
     }
 
     fn state_bytes(&self) -> usize {

@@ -10,6 +10,7 @@ use crate::op::changes::plain;
 use crate::op::interleave::interleave;
 use crate::operator::{Operator, Output};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use crate::waiting::Waiting;
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
 use millstream_ir::column::ColumnData;
 use millstream_ir::flow::{Schema, SortKey, SortWindow};
@@ -208,6 +209,11 @@ impl Operator for SortWindowOperator {
             self.windows.entry(window).or_default().push(batch);
         }
         Ok(())
+    }
+
+    fn waiting(&self) -> Option<Waiting> {
+        let (next, _) = self.windows.first_key_value()?;
+        Some(Waiting { what: "windows", n: Some(self.windows.len()), until: next.over_at })
     }
 
     fn state_bytes(&self) -> usize {
