@@ -107,7 +107,7 @@ impl AggregateCall {
 
     /// Whether a row can be taken out again: directly, or because the state keeps what it has seen.
     pub fn can_forget(&self) -> bool {
-        !matches!(self.function, AggregateFunction::ApproxDistinct | AggregateFunction::ApproxTop)
+        self.function.can_forget()
     }
 
     /// Whether the result can depend on the order in which rows are added, or on how they were split. Then
@@ -159,6 +159,11 @@ impl AggregateFunction {
 
     pub fn names() -> impl Iterator<Item = &'static str> {
         NAMES.iter().map(|(name, _)| *name)
+    }
+
+    /// Whether a row can be taken out again.
+    pub fn can_forget(self) -> bool {
+        !matches!(self, AggregateFunction::ApproxDistinct | AggregateFunction::ApproxTop)
     }
 
     /// As the language calls it.

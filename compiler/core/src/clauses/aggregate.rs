@@ -100,6 +100,12 @@ impl QueryChecker<'_> {
             let name = found.function.name();
             grouped.push(Column { name: name.into(), ty: found.result.clone(), hidden: false });
         }
+        if let Some(updating) = &self.rows.updating {
+            for found in uses.iter().filter(|found| !found.function.can_forget()) {
+                let name = found.function.name();
+                self.diagnostics.push(errors::cannot_forget(found.span, name, updating.because));
+            }
+        }
         self.check_emission(window.as_ref(), group.until.is_some(), below);
         let window_kind = window.as_ref().map(|w| w.assigner.clone());
         let lateness_span = window.as_ref().filter(|w| w.lateness.is_some()).map(|w| w.span);

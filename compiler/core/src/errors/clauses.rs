@@ -163,6 +163,14 @@ pub fn unbounded_dedupe(span: Span) -> Diagnostic {
         .fix("keep every key for ever", span.at_end(), " forever")
 }
 
+/// An aggregate over rows that can be withdrawn, out of which none can be taken.
+pub fn cannot_forget(span: Span, aggregate: &str, because: Span) -> Diagnostic {
+    Diagnostic::new(E0413, span, format!("`{aggregate}` cannot take out a row that is withdrawn"))
+        .label("needs rows that are final")
+        .also(because, "this makes rows updating")
+        .help("make them final upstream: group in a window, such as `window tumbling 1m`, with `emit final`")
+}
+
 /// `window`: where it is opened, if that stands in this query's scope.
 pub fn keep_in_window(span: Span, window: Option<Span>) -> Diagnostic {
     let fault = Diagnostic::new(E0411, span, "the window says how long this is kept")
