@@ -1,0 +1,230 @@
+//! The table that the changes of an updating stream add up to, and the rows of windows in order, for any
+//! rows: against a reference that looks at all of them at once.
+
+mod support;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use std::collections::BTreeMap;
+use support::{Folder, Ran, cases};
+
+const PROGRAM: &str = r#"
+source a: { id: int, k: string?, v: int?, at: timestamp as epoch_s } from file("a.ndjson") time at disorder 3s
+
+stream running = from a group by k forever select k, count() as n, sum(v) as s, max(v) as hi
+stream sizes = from running group by n forever select n, count() as keys, sum(s) as s
+stream fullest = from running top 2 by n desc, k forever select k, n
+stream best = from a top 2 by v desc per k forever select k, id
+stream latest = from a dedupe by k keep last forever select k, id
+stream on_change = from a window tumbling 5s group by k select k, int(window.start) as w, count() as n, sum(v) as s emit on change
+stream every = from a window hopping 6s every 4s group by k select k, int(window.start) as w, count() as n, sum(v) as s emit every 3s
+stream lenient = from a window tumbling 5s lateness 4s group by k select k, int(window.start) as w, count() as n, sum(v) as s
+stream sorted = from a window tumbling 5s order by v desc select id
+stream first = from a window tumbling 5s group by k select k, count() as n top 1 by n desc select k, n
+"#;
+
+const UPDATING: [&str; 8] =
+    ["running", "sizes", "fullest", "best", "latest", "on_change", "every", "lenient"];
+
+#[derive(Clone, Debug)]
+struct Row {
+    k: Option<&'static str>,
+    v: Option<i64>,
+    /// Seconds.
+    at: i64,
+}
+
+fn row() -> impl Strategy<Value = Row> {
+    let k = prop::option::weighted(0.8, prop::sample::select(vec!["a", "b", "a longer key than fits"]));
+    let v = prop::option::weighted(0.8, -3i64..4);
+    // Mostly forward: some steps back are within the disorder, some rows are late.
+    (k, v, prop_oneof![6 => 0i64..3, 2 => -3i64..1, 1 => -9i64..0]).prop_map(|(k, v, at)| Row { k, v, at })
+}
+
+#[test]
+fn changes_add_up_to_the_answer() {
+    let config = Config { cases: cases(300) as u32, failure_persistence: None, ..Config::default() };
+    TestRunner::new(config)
+        .run(&prop::collection::vec(row(), 0..25), |mut rows| {
+            let mut at = -6;
+            for row in &mut rows {
+                (row.at, at) = (at + row.at, at.max(at + row.at));
+            }
+            let found = run(&rows);
+            let expected = Reference::new(&rows);
+            for stream in UPDATING {
+                prop_assert_eq!(table(&found[stream]), expected.table(stream), "{} of {:#?}", stream, rows);
+            }
+            prop_assert_eq!(&found["sorted"], &expected.sorted(), "sorted of {:#?}", rows);
+            prop_assert_eq!(&found["first"], &expected.first(), "first of {:#?}", rows);
+            Ok(())
+        })
+        .unwrap_or_else(|fault| panic!("{fault}"));
+}
+
+/// The lines that each stream wrote.
+fn run(rows: &[Row]) -> BTreeMap<&'static str, Vec<String>> {
+    let folder = Folder::new();
+    let line = |(id, row): (usize, &Row)| {
+        format!("{{\"id\":{id},\"k\":{},\"v\":{},\"at\":{}}}\n", text(row.k), number(row.v), row.at)
+    };
+    folder.write("a.ndjson", rows.iter().enumerate().map(line).collect::<String>());
+    let appended = ["sorted", "first"].map(|stream| (stream, ""));
+    let updating = UPDATING.map(|stream| (stream, "(changes: retract)"));
+    let streams: Vec<_> = appended.into_iter().chain(updating).collect();
+    let sink = |(stream, changes): &(&str, &str)| {
+        format!("sink {stream} from {stream} to file(\"{stream}.ndjson\") format json{changes}\n")
+    };
+    folder.write("p.stream", format!("{PROGRAM}{}", streams.iter().map(sink).collect::<String>()));
+    let _: Ran = folder.run("run p.stream -q").code(0);
+    let lines = |stream: &str| folder.read(&format!("{stream}.ndjson")).lines().map(str::to_string).collect();
+    streams.into_iter().map(|(stream, _)| (stream, lines(stream))).collect()
+}
+
+/// The rows that stand after all changes, each with how often.
+///
+/// # Panics
+/// If a row is withdrawn that does not stand.
+fn table(changes: &[String]) -> BTreeMap<String, i64> {
+    let mut table: BTreeMap<String, i64> = BTreeMap::new();
+    for change in changes {
+        let (sign, row) = match change.strip_prefix("{\"change\":\"+\",\"row\":") {
+            Some(row) => (1, row),
+            None => (-1, change.strip_prefix("{\"change\":\"-\",\"row\":").expect("a change")),
+        };
+        let n = table.entry(row.strip_suffix('}').expect("a row").to_string()).or_default();
+        *n += sign;
+        assert!(*n >= 0, "what does not stand is withdrawn: {changes:#?}");
+    }
+    table.retain(|_, n| *n > 0);
+    table
+}
+
+fn text(text: Option<&str>) -> String {
+    text.map_or("null".to_string(), |text| format!("\"{text}\""))
+}
+
+fn number(number: Option<i64>) -> String {
+    number.map_or("null".to_string(), |number| number.to_string())
+}
+
+/// All rows, each with its number and the watermark that it came behind, in seconds.
+struct Reference<'r> {
+    rows: Vec<(usize, &'r Row, i64)>,
+}
+
+type Group<'r> = Vec<(usize, &'r Row, i64)>;
+
+impl<'r> Reference<'r> {
+    fn new(rows: &'r [Row]) -> Reference<'r> {
+        let mut watermark = i64::MIN;
+        let mut numbered = vec![];
+        for (id, row) in rows.iter().enumerate() {
+            numbered.push((id, row, watermark));
+            watermark = watermark.max(row.at - 3);
+        }
+        Reference { rows: numbered }
+    }
+
+    fn in_time(&self) -> impl Iterator<Item = &(usize, &'r Row, i64)> {
+        self.rows.iter().filter(|(_, row, watermark)| row.at >= *watermark)
+    }
+
+    fn by_key(&self) -> BTreeMap<Option<&'static str>, Group<'r>> {
+        let mut groups: BTreeMap<_, Group> = BTreeMap::new();
+        self.rows.iter().for_each(|row| groups.entry(row.1.k).or_default().push(*row));
+        groups
+    }
+
+    fn table(&self, stream: &str) -> BTreeMap<String, i64> {
+        let mut table = BTreeMap::new();
+        let mut add = |row: String| *table.entry(row).or_default() += 1;
+        match stream {
+            "running" => {
+                for (k, rows) in self.by_key() {
+                    let (n, hi) = (rows.len(), rows.iter().filter_map(|r| r.1.v).max());
+                    let (k, s, hi) = (text(k), number(sum(&rows)), number(hi));
+                    add(format!("{{\"k\":{k},\"n\":{n},\"s\":{s},\"hi\":{hi}}}"));
+                }
+            }
+            "sizes" => {
+                let mut sizes: BTreeMap<usize, (usize, Option<i64>)> = BTreeMap::new();
+                for rows in self.by_key().values() {
+                    let size = sizes.entry(rows.len()).or_default();
+                    size.0 += 1;
+                    size.1 = sum(rows).map(|s| size.1.unwrap_or(0) + s).or(size.1);
+                }
+                for (n, (keys, s)) in sizes {
+                    add(format!("{{\"n\":{n},\"keys\":{keys},\"s\":{}}}", number(s)));
+                }
+            }
+            "fullest" => {
+                let mut groups: Vec<_> = self.by_key().into_iter().map(|(k, rows)| (k, rows.len())).collect();
+                groups.sort_by_key(|(k, n)| (std::cmp::Reverse(*n), *k));
+                groups.iter().take(2).for_each(|(k, n)| add(format!("{{\"k\":{},\"n\":{n}}}", text(*k))));
+            }
+            "best" => {
+                for (k, mut rows) in self.by_key() {
+                    rows.sort_by_key(|(id, row, _)| (std::cmp::Reverse(row.v), row.at, *id));
+                    rows.iter().take(2).for_each(|r| add(format!("{{\"k\":{},\"id\":{}}}", text(k), r.0)));
+                }
+            }
+            "latest" => {
+                let mut last: BTreeMap<_, (i64, usize)> = BTreeMap::new();
+                for (id, row, _) in self.in_time() {
+                    let known = last.entry(row.k).or_insert((row.at, *id));
+                    *known = (*known).max((row.at, *id));
+                }
+                last.iter().for_each(|(k, (_, id))| add(format!("{{\"k\":{},\"id\":{id}}}", text(*k))));
+            }
+            "on_change" => self.windows(5, 5, 0).iter().for_each(|row| add(row.clone())),
+            "every" => self.windows(6, 4, 0).iter().for_each(|row| add(row.clone())),
+            "lenient" => self.windows(5, 5, 4).iter().for_each(|row| add(row.clone())),
+            other => panic!("no reference for {other}"),
+        }
+        table
+    }
+
+    /// Each key's count and sum in each window of a size that begins at a multiple of a step.
+    fn windows(&self, size: i64, step: i64, lateness: i64) -> Vec<String> {
+        let mut groups: BTreeMap<_, Group> = BTreeMap::new();
+        for row in &self.rows {
+            let last = row.1.at.div_euclid(step) * step;
+            for start in (0..).map(|n| last - n * step).take_while(|start| row.1.at < start + size) {
+                if row.1.at >= row.2 || lateness > 0 && start + size + lateness > row.2 {
+                    groups.entry((start, row.1.k)).or_default().push(*row);
+                }
+            }
+        }
+        let row = |((start, k), rows): (&(i64, Option<&str>), &Group)| {
+            let (k, w, s) = (text(*k), start * 1_000_000, number(sum(rows)));
+            format!("{{\"k\":{k},\"w\":{w},\"n\":{},\"s\":{s}}}", rows.len())
+        };
+        groups.iter().map(row).collect()
+    }
+
+    /// Of each window of 5 s, the rows in order.
+    fn sorted(&self) -> Vec<String> {
+        let mut rows: Vec<_> = self.in_time().collect();
+        rows.sort_by_key(|(id, row, _)| (row.at.div_euclid(5), std::cmp::Reverse(row.v), row.at, *id));
+        rows.iter().map(|(id, ..)| format!("{{\"id\":{id}}}")).collect()
+    }
+
+    /// Of each window of 5 s, the largest group, of equal ones the first key.
+    fn first(&self) -> Vec<String> {
+        let mut windows: BTreeMap<i64, BTreeMap<Option<&str>, usize>> = BTreeMap::new();
+        for (_, row, _) in self.in_time() {
+            *windows.entry(row.at.div_euclid(5)).or_default().entry(row.k).or_default() += 1;
+        }
+        let first = windows
+            .values()
+            .filter_map(|groups| groups.iter().min_by_key(|(k, n)| (std::cmp::Reverse(**n), **k)));
+        first.map(|(k, n)| format!("{{\"k\":{},\"n\":{n}}}", text(*k))).collect()
+    }
+}
+
+/// Null for no value at all.
+fn sum(rows: &[(usize, &Row, i64)]) -> Option<i64> {
+    let values: Vec<i64> = rows.iter().filter_map(|(_, row, _)| row.v).collect();
+    (!values.is_empty()).then(|| values.iter().sum())
+}
