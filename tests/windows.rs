@@ -189,6 +189,7 @@ fn call(function: AggregateFunction, argument: Option<(usize, Type)>, result: Ty
         ignore_null: false,
         result,
         removable: false,
+        user: None,
     }
 }
 

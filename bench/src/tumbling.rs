@@ -121,6 +121,7 @@ fn compile() -> Box<dyn Operator> {
         ignore_null: false,
         result: Type::INT,
         removable: false,
+        user: None,
     };
     let aggregates = vec![
         AggregateCall { arguments: vec![], ..of_price(AggregateFunction::Count) },

@@ -5,6 +5,7 @@ pub mod assign_windows;
 mod changes;
 pub mod errors;
 mod expiry;
+mod failed_rows;
 pub mod fill_windows;
 pub mod frame;
 pub mod history;

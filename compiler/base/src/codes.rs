@@ -178,6 +178,10 @@ codes! {
     E0337 "bad-time-pattern";
     E0338 "type-too-large";
     E0350 "percentile-range";
+    E0351 "aggregate-member-missing";
+    E0352 "aggregate-member-twice";
+    E0353 "no-such-state";
+    E0354 "merge-incomplete";
     E0401 "window-inside-window";
     E0402 "group-without-select";
     E0403 "time-inside-window";
@@ -248,7 +252,6 @@ codes! {
     E0650 "in-table-not-yet";
     E0651 "aggregate-not-yet";
     E0652 "function-over-rows-not-yet";
-    E0653 "user-aggregate-not-yet";
     E0654 "nested-input-data";
     E0655 "computed-pattern";
     E0656 "relative-time";

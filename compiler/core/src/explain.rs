@@ -169,6 +169,7 @@ fn key_names(aggregate: &Aggregate) -> Vec<String> {
 fn calls_of(calls: &[crate::hir::AggregateCall]) -> Vec<AggregateCall> {
     let call = |call: &crate::hir::AggregateCall| AggregateCall {
         function: call.function,
+        user: call.user.clone(),
         arguments: call.arguments.iter().map(|a| (0, a.ty.clone())).collect(),
         parameter: call.parameter.clone(),
         filter: call.filter.as_ref().map(|_| 0),
@@ -190,7 +191,8 @@ fn beside_slot(calls: &[AggregateCall]) -> String {
     let mut names: Vec<String> = vec![];
     for (call, field) in calls.iter().zip(&layout.accumulators) {
         let distinct = if call.function.is_distinct() { " distinct" } else { "" };
-        let name = format!("`{}{distinct}`", call.function.name());
+        let of_program = call.user.as_ref().map(|user| &*user.name);
+        let name = format!("`{}{distinct}`", of_program.unwrap_or(call.function.name()));
         if field.kind == AccumulatorKind::Side && !names.contains(&name) {
             names.push(name);
         }

@@ -5,7 +5,7 @@ mod text;
 
 use crate::check::OverRowsFunction;
 use millstream_base::{FileId, Span};
-use millstream_ir::aggregate::AggregateFunction;
+use millstream_ir::aggregate::{AggregateFunction, UserAggregate};
 use millstream_ir::expr::Expr;
 use millstream_ir::flow;
 use millstream_ir::flow::{
@@ -261,6 +261,8 @@ pub enum Grouping {
 #[derive(Clone, Debug)]
 pub struct AggregateCall {
     pub function: AggregateFunction,
+    /// The definition of one that is written in the language.
+    pub user: Option<Arc<UserAggregate>>,
     pub arguments: Vec<Expr>,
     /// What must be known before the program runs.
     pub parameter: Option<(Value, Type)>,
@@ -268,6 +270,13 @@ pub struct AggregateCall {
     pub ignore_null: bool,
     pub result: Type,
     pub span: Span,
+}
+
+impl AggregateCall {
+    /// As the language calls it.
+    pub fn name(&self) -> &str {
+        self.user.as_ref().map_or(self.function.name(), |user| &user.name)
+    }
 }
 
 #[derive(Debug)]

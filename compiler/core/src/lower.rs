@@ -396,6 +396,7 @@ impl Lowering<'_> {
         let is_removable = !matches!(frame.frame, Frame::Running(_));
         let calls = frame.calls.iter().map(|call| AggregateCall {
             function: call.function,
+            user: call.user.clone(),
             arguments: call.arguments.iter().map(|a| (columns.column(a, "argument"), a.ty.clone())).collect(),
             parameter: call.parameter.clone(),
             filter: call.filter.as_ref().map(|f| columns.column(f, "filter")),
@@ -492,6 +493,7 @@ impl Lowering<'_> {
         let keys = aggregate.keys.iter().zip(key_names).map(|(key, name)| column(key, &name)).collect();
         let calls = aggregate.calls.iter().map(|call| AggregateCall {
             function: call.function,
+            user: call.user.clone(),
             arguments: call.arguments.iter().map(|a| (column(a, "argument"), a.ty.clone())).collect(),
             parameter: call.parameter.clone(),
             filter: call.filter.as_ref().map(|f| column(f, "filter")),

@@ -6,6 +6,7 @@
 
 use crate::resolve::signature::Signature;
 use millstream_base::{FileId, Span, did_you_mean};
+use millstream_ir::aggregate;
 use millstream_ir::catalog::ScalarFunction;
 use millstream_ir::expr::Expr;
 use millstream_ir::flow::FieldSpec;
@@ -25,7 +26,7 @@ pub struct Names<'a> {
     pub types: Vec<NamedType<'a>>,
     /// Those of the program first, then the standard library's. Several may share a name.
     pub functions: Vec<Function<'a>>,
-    /// Aggregates that the program defines.
+    /// Aggregates that are written in the language: those of the program, then the standard library's.
     pub aggregates: Vec<UserAggregate<'a>>,
     pub tests: Vec<(FileId, &'a ast::Test)>,
     /// Streams and tables kept by queries, each after those that it reads; without those in a cycle.
@@ -146,6 +147,11 @@ pub struct UserAggregate<'a> {
     pub aggregate: &'a ast::Aggregate,
     pub file: FileId,
     pub span: Span,
+    /// The module of the standard library that it comes from.
+    pub module: Option<&'a str>,
+    pub signature: Signature<'a>,
+    /// None if it is wrong, which has been reported.
+    pub definition: Option<Arc<aggregate::UserAggregate>>,
 }
 
 impl<'a> Names<'a> {
@@ -175,7 +181,10 @@ impl<'a> Names<'a> {
     }
 
     pub fn user_aggregate(&self, file: FileId, name: &str) -> Option<&UserAggregate<'a>> {
-        self.aggregates.iter().find(|a| a.aggregate.name.text == name && self.sees(file, a.file, name))
+        let is_called = |a: &&UserAggregate| {
+            a.aggregate.name.text == name && (a.module.is_some() || self.sees(file, a.file, name))
+        };
+        self.aggregates.iter().find(is_called)
     }
 
     /// The functions of this name; one of the program hides the standard library's.

@@ -1,6 +1,7 @@
 //! From syntax trees to [`Names`]: which names there are, that each is defined once, that nothing goes
 //! round in a circle, and what the declared types, parameters and functions are.
 
+pub(crate) mod aggregates;
 pub(crate) mod collect;
 pub(crate) mod cycles;
 pub mod files;
@@ -37,6 +38,7 @@ pub fn resolve<'a>(
     let bodies = functions::declare_functions(&found.functions, library, &mut names, &mut faults);
     params::resolve_params(&found.params, given, &mut names, &mut faults);
     functions::check_bodies(&bodies, &mut names, &mut faults);
+    aggregates::resolve_aggregates(&found.aggregates, library, &mut names, &mut faults);
     rows::resolve_rows(&mut names, &mut faults);
     cycles::order_queries(&mut names, &mut faults);
     let start = files.parsed.first().map(|p| p.program.span.at_start()).unwrap_or_default();

@@ -1,13 +1,17 @@
 //! Aggregates: which there are, and calls of them.
 
 mod slot;
+mod user;
 
 pub use slot::{AccumulatorField, AccumulatorKind, FLOAT_SUM_BYTES, KeyField, KeyKind, SlotLayout};
+
+pub use user::{Update, UserAggregate, UserState};
 
 use crate::expr::literal_text;
 use crate::types::{Layout, Type, TypeKind};
 use crate::value::Value;
 use std::fmt;
+use std::sync::Arc;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum AggregateFunction {
@@ -46,6 +50,8 @@ pub enum AggregateFunction {
     TopKDistinct,
     StringAgg,
     StringAggDistinct,
+    /// One that the program defines.
+    User,
 }
 
 /// What the language calls them, without `distinct`.
@@ -81,9 +87,11 @@ const NAMES: &[(&str, AggregateFunction)] = {
 };
 
 /// One aggregate of an aggregating select. Arguments and filters have been computed into columns.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, Debug)]
 pub struct AggregateCall {
     pub function: AggregateFunction,
+    /// The definition of a [`AggregateFunction::User`].
+    pub user: Option<Arc<UserAggregate>>,
     /// The columns of the arguments and their types; none for `count()`.
     pub arguments: Vec<(usize, Type)>,
     /// What must be known before the program runs: the p of `percentile(x, p)`, the k of `top_k(x, k)`,
@@ -107,19 +115,32 @@ impl AggregateCall {
 
     /// Whether a row can be taken out again: directly, or because the state keeps what it has seen.
     pub fn can_forget(&self) -> bool {
-        self.function.can_forget()
+        self.user.as_ref().map_or(self.function.can_forget(), |user| user.remove.is_some())
     }
 
     /// Whether the result can depend on the order in which rows are added, or on how they were split. Then
     /// they must come in the total order, all to one state.
     pub fn needs_order(&self) -> bool {
-        self.function == AggregateFunction::ApproxTop
+        self.function == AggregateFunction::ApproxTop || !self.can_merge()
     }
 
-    /// Whether rows take part that have null for an argument.
-    pub fn keeps_nulls(&self) -> bool {
+    /// Whether the states of two parts of the rows can become that of all.
+    pub fn can_merge(&self) -> bool {
+        self.user.as_ref().is_none_or(|user| user.merge.is_some())
+    }
+
+    /// Whether rows take part that have null for this argument.
+    pub fn takes_null(&self, argument: usize) -> bool {
         use AggregateFunction::*;
-        matches!(self.function, First | Last | Collect | CollectDistinct) && !self.ignore_null
+        match &self.user {
+            Some(user) => user.params.get(argument).is_some_and(|ty| ty.nullable),
+            None => matches!(self.function, First | Last | Collect | CollectDistinct) && !self.ignore_null,
+        }
+    }
+
+    /// Whether adding a row can fail, which fails the row.
+    pub fn can_fail(&self) -> bool {
+        self.user.is_some()
     }
 
     /// The numbers of the columns that it looks at.
@@ -133,14 +154,14 @@ impl AggregateCall {
         match self.function {
             Sum | Average => self.result.kind != TypeKind::Float,
             Median | Percentile => self.result.layout() == Layout::Decimal,
-            StringAgg | StringAggDistinct => true,
+            StringAgg | StringAggDistinct | User => true,
             _ => false,
         }
     }
 
     /// `sum(amount) filter (where large)`
     pub fn text(&self, column: &dyn Fn(usize) -> String) -> String {
-        let name = self.function.name();
+        let name = self.user.as_ref().map_or(self.function.name(), |user| &user.name);
         let distinct = if self.function.is_distinct() { "distinct " } else { "" };
         let mut arguments: Vec<String> = self.arguments.iter().map(|(c, _)| column(*c)).collect();
         arguments.extend(self.parameter.as_ref().map(|(value, ty)| literal_text(value, ty)));
@@ -194,6 +215,21 @@ impl AggregateFunction {
     pub fn is_distinct(self) -> bool {
         use AggregateFunction::*;
         matches!(self, CountDistinct | CollectDistinct | TopKDistinct | StringAggDistinct)
+    }
+}
+
+/// Two calls of an aggregate of the program are of the same one if they share its definition.
+impl PartialEq for AggregateCall {
+    fn eq(&self, other: &AggregateCall) -> bool {
+        let definition = |call: &AggregateCall| call.user.as_ref().map(Arc::as_ptr);
+        self.function == other.function
+            && definition(self) == definition(other)
+            && self.arguments == other.arguments
+            && self.parameter == other.parameter
+            && self.filter == other.filter
+            && self.ignore_null == other.ignore_null
+            && self.result == other.result
+            && self.removable == other.removable
     }
 }
 

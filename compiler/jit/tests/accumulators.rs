@@ -64,6 +64,7 @@ fn random_call(random: &mut Generator, types: &[Type]) -> AggregateCall {
         ignore_null: false,
         result: Type::INT,
         removable: false,
+        user: None,
     }
 }
 

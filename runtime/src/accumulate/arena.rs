@@ -16,12 +16,14 @@
 //! freed is used again.
 
 use super::result::{Misfit, result_column};
-use super::side::{Row, SideStates, side_states};
+use super::side::{FailedRow, Position, Row, SideStates, side_states};
 use crate::kernel::accumulate::{add, merge_slots, remove, takes_part};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::aggregate::{AccumulatorKind, AggregateCall, SlotLayout};
 use millstream_ir::column::{Column, ColumnBuilder};
+use millstream_ir::eval::RowError;
 use millstream_ir::value::Value;
+use std::collections::HashMap;
 
 /// The number of a group's slot.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -37,6 +39,12 @@ pub struct Arena {
     /// One per aggregate; none for those whose state stands in the slot.
     sides: Vec<Option<Box<dyn SideStates>>>,
     free: Vec<Slot>,
+    /// Whether adding a row can fail, and whether rows are taken out.
+    can_fail: bool,
+    is_removable: bool,
+    failed: Vec<FailedRow>,
+    /// Where rows stand that failed and so can't be taken out.
+    outside: HashMap<Slot, Vec<Position>>,
 }
 
 /// The results of groups at some moments, a row each.
@@ -73,7 +81,16 @@ impl Arena {
             layout,
             words: vec![],
             free: vec![],
+            can_fail: aggregates.iter().any(AggregateCall::can_fail),
+            is_removable: aggregates.iter().any(|call| call.removable),
+            failed: vec![],
+            outside: HashMap::new(),
         }
+    }
+
+    /// The rows that failed since this was asked last, by their numbers in their batches.
+    pub fn take_failed(&mut self) -> Vec<FailedRow> {
+        std::mem::take(&mut self.failed)
     }
 
     /// Makes a group of no rows.
@@ -96,6 +113,7 @@ impl Arena {
 
     /// Makes it a group of no rows.
     pub fn clear(&mut self, slot: Slot) {
+        self.outside.remove(&slot);
         let words = slot_of(&mut self.words, self.fresh.len(), slot);
         for (field, states) in self.layout.accumulators.iter().zip(&mut self.sides) {
             if let Some(states) = states {
@@ -110,11 +128,19 @@ impl Arena {
         self.words[slot.0 as usize * self.fresh.len()]
     }
 
-    /// Adds a row.
+    /// Adds a row; or, where an aggregate of the program fails it, keeps it for [`Arena::take_failed`].
     ///
     /// # Panics
     /// If the batch is not of the node's input, or has no such row.
     pub fn add(&mut self, slot: Slot, row: Row) {
+        if self.can_fail
+            && let Err(error) = self.prepare(slot, row)
+        {
+            if self.is_removable {
+                self.outside.entry(slot).or_default().push(row.position());
+            }
+            return self.failed.push(FailedRow { number: row.number, error });
+        }
         let words = slot_of(&mut self.words, self.fresh.len(), slot);
         words[0] += 1;
         let sides = self.sides.iter_mut();
@@ -137,11 +163,30 @@ impl Arena {
         }
     }
 
+    fn prepare(&mut self, slot: Slot, row: Row) -> Result<(), RowError> {
+        let words = slot_of(&mut self.words, self.fresh.len(), slot);
+        let sides = self.sides.iter_mut();
+        for ((field, call), states) in self.layout.accumulators.iter().zip(&self.aggregates).zip(sides) {
+            let Some(states) = states.as_mut().filter(|_| call.can_fail()) else { continue };
+            if takes_part(call, &row.batch.columns, row.number) {
+                let word = &mut words[field.offset / 8];
+                if *word == 0 {
+                    *word = states.make();
+                }
+                states.prepare(*word, row)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Takes out a row that was added. For calls that are `removable`.
     ///
     /// # Panics
     /// As [`Arena::add`].
     pub fn remove(&mut self, slot: Slot, row: Row) {
+        if self.can_fail && self.was_outside(slot, row.position()) {
+            return;
+        }
         let words = slot_of(&mut self.words, self.fresh.len(), slot);
         words[0] = words[0].saturating_sub(1);
         let sides = self.sides.iter_mut();
@@ -159,6 +204,13 @@ impl Arena {
                 remove(field.kind, accumulator, row.column(*column), row.number);
             }
         }
+    }
+
+    /// Whether a row that leaves was never in the group; then it is forgotten.
+    fn was_outside(&mut self, slot: Slot, position: Position) -> bool {
+        let Some(outside) = self.outside.get_mut(&slot) else { return false };
+        let found = outside.iter().position(|known| *known == position);
+        found.map(|place| outside.swap_remove(place)).is_some()
     }
 
     /// Adds the rows of a group to another; the group itself stays as it is.
@@ -231,6 +283,8 @@ impl Arena {
 
     /// Writes all of a group. Its number is the caller's to write, if it needs one.
     pub fn write(&self, slot: Slot, out: &mut SnapshotWriter) {
+        let outside = self.outside.get(&slot).map_or(&[][..], |outside| &outside[..]);
+        out.sequence(outside.iter(), |out, position| position.write(out));
         let n_words = self.fresh.len();
         let words = &self.words[slot.0 as usize * n_words..][..n_words];
         out.words(words);
@@ -245,6 +299,7 @@ impl Arena {
 
     /// Makes a group of what [`Arena::write`] wrote.
     pub fn restore(&mut self, from: &mut SnapshotReader) -> Result<Slot, Corrupt> {
+        let outside = from.sequence(Position::restore)?;
         let mut restored = from.words()?;
         if restored.len() != self.fresh.len() {
             return Err(Corrupt);
@@ -258,6 +313,9 @@ impl Arena {
         }
         let slot = self.make();
         slot_of(&mut self.words, self.fresh.len(), slot).copy_from_slice(&restored);
+        if !outside.is_empty() {
+            self.outside.insert(slot, outside);
+        }
         Ok(slot)
     }
 }

@@ -5,12 +5,13 @@
 use super::element::{Element, Float};
 use super::state::{
     cardinality, collect, distinct, edge, extreme, float_sum, frequent, histogram, joined, moments,
-    percentile, ranked, top,
+    percentile, ranked, top, user,
 };
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::aggregate::{AggregateCall, AggregateFunction};
 use millstream_ir::batch::{Batch, RowPlace};
 use millstream_ir::column::Column;
+use millstream_ir::eval::RowError;
 use millstream_ir::types::{Layout, Type};
 use millstream_ir::value::Value;
 use std::any::Any;
@@ -62,6 +63,13 @@ impl<'a> Row<'a> {
     }
 }
 
+/// A row that an aggregate of the program could not add: it is in none of its group's aggregates.
+pub struct FailedRow {
+    /// Its number in its batch.
+    pub number: usize,
+    pub error: RowError,
+}
+
 /// What an aggregate keeps of a group.
 pub trait State: Clone + Send + 'static {
     /// What it knows of its call.
@@ -69,6 +77,10 @@ pub trait State: Clone + Send + 'static {
 
     /// Of no rows.
     fn new(spec: &Self::Spec) -> Self;
+    /// Looks whether a row can be added. If so, and if no other aggregate fails it, it is added next.
+    fn prepare(&mut self, _spec: &Self::Spec, _row: Row) -> Result<(), RowError> {
+        Ok(())
+    }
     fn add(&mut self, spec: &Self::Spec, row: Row);
     /// Takes a row out that was added. Not called for states of calls whose rows are never taken out.
     fn remove(&mut self, spec: &Self::Spec, row: Row);
@@ -88,6 +100,8 @@ pub trait SideStates: Send {
     fn make(&mut self) -> u64;
     /// Forgets a state.
     fn free(&mut self, word: u64);
+    /// Looks whether a row can be added, as [`State::prepare`] says.
+    fn prepare(&mut self, word: u64, row: Row) -> Result<(), RowError>;
     fn add(&mut self, word: u64, row: Row);
     fn remove(&mut self, word: u64, row: Row);
     /// Adds the rows of a state to another.
@@ -151,6 +165,10 @@ impl<S: State> SideStates for Pool<S> {
             *state = fresh;
             self.free.push(word);
         }
+    }
+
+    fn prepare(&mut self, word: u64, row: Row) -> Result<(), RowError> {
+        self.get_mut(word).map_or(Ok(()), |(state, spec)| state.prepare(spec, row))
     }
 
     fn add(&mut self, word: u64, row: Row) {
@@ -219,6 +237,10 @@ impl<S: State> SideStates for Pool<S> {
 /// The states of an aggregate; none for one whose state stands in the slot.
 pub fn side_states(call: &AggregateCall) -> Option<Box<dyn SideStates>> {
     use AggregateFunction::*;
+    if let Some(definition) = &call.user {
+        let arguments = call.arguments.clone();
+        return Some(pool::<user::Defined>(user::Spec { definition: definition.clone(), arguments }));
+    }
     let (argument, removable) = (call.argument()?.clone(), call.removable);
     let layout = argument.1.layout();
     Some(match call.function {
@@ -264,13 +286,10 @@ pub fn side_states(call: &AggregateCall) -> Option<Box<dyn SideStates>> {
         Median | Percentile => {
             let p = if call.function == Median { 0.5 } else { fraction(call) };
             let spec = percentile::Spec { argument, p, result: call.result.clone() };
-            match (layout, removable) {
-                (Layout::F64, false) => pool::<percentile::Values<Float>>(spec),
-                (Layout::F64, true) => pool::<percentile::Kept<Float>>(spec),
-                (Layout::Decimal, false) => pool::<percentile::Values<i128>>(spec),
-                (Layout::Decimal, true) => pool::<percentile::Kept<i128>>(spec),
-                (_, false) => pool::<percentile::Values<i64>>(spec),
-                (_, true) => pool::<percentile::Kept<i64>>(spec),
+            match layout {
+                Layout::F64 => pool::<percentile::Ordered<Float>>(spec),
+                Layout::Decimal => pool::<percentile::Ordered<i128>>(spec),
+                _ => pool::<percentile::Ordered<i64>>(spec),
             }
         }
         ApproxPercentile => {
@@ -291,7 +310,7 @@ pub fn side_states(call: &AggregateCall) -> Option<Box<dyn SideStates>> {
                 (_, false) => pool::<joined::Joined<collect::Distinct>>(spec),
             }
         }
-        Count | Sum | Average | Any | All => return None,
+        Count | Sum | Average | Any | All | User => return None,
     })
 }
 

@@ -14,3 +14,4 @@ pub mod percentile;
 pub mod placed;
 pub mod ranked;
 pub mod top;
+pub mod user;

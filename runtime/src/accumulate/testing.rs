@@ -177,14 +177,14 @@ fn with(parameter: Value, function: AggregateFunction, column: usize, result: Ty
 fn call(function: AggregateFunction, columns: Vec<usize>, result: Type) -> AggregateCall {
     let arguments = columns.into_iter().map(|column| (column, types()[column].clone())).collect();
     let (parameter, filter, ignore_null, removable) = (None, None, false, false);
-    AggregateCall { function, arguments, parameter, filter, ignore_null, result, removable }
+    AggregateCall { function, user: None, arguments, parameter, filter, ignore_null, result, removable }
 }
 
 /// Some of them, with and without a filter.
 pub fn some_calls() -> impl Strategy<Value = Vec<AggregateCall>> {
     let pick = (prop::sample::select(calls()), any::<bool>(), any::<bool>());
     let pick = pick.prop_map(|(call, filter, ignore_null)| {
-        let takes_nulls = call.keeps_nulls();
+        let takes_nulls = call.takes_null(0);
         AggregateCall { filter: filter.then_some(FILTER), ignore_null: takes_nulls && ignore_null, ..call }
     });
     prop::collection::vec(pick, 1..6)

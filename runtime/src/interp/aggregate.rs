@@ -1,7 +1,7 @@
 //! Each aggregate from its definition, over the values of all rows of a group.
 
 use crate::kernel::float_sum;
-use millstream_ir::aggregate::{AggregateCall, AggregateFunction};
+use millstream_ir::aggregate::{AggregateCall, AggregateFunction, UserAggregate};
 use millstream_ir::types::{Type, TypeKind};
 use millstream_ir::value::Value;
 use std::collections::BTreeSet;
@@ -10,6 +10,9 @@ use std::collections::BTreeSet;
 pub fn reference_aggregate(call: &AggregateCall, rows: &[&[Value]]) -> Option<Value> {
     let counts = |row: &&&[Value]| call.filter.is_none_or(|f| row[f] == Value::Bool(true));
     let rows = rows.iter().filter(counts);
+    if let Some(user) = &call.user {
+        return of_program(call, user, rows);
+    }
     let Some((argument, ty)) = call.argument() else { return Some(Value::Int(rows.count() as i64)) };
     if let Some((second, _)) = call.arguments.get(1) {
         let is_there = |row: &&&[Value]| !row[*argument].is_null() && !row[*second].is_null();
@@ -63,8 +66,25 @@ pub fn reference_aggregate(call: &AggregateCall, rows: &[&[Value]]) -> Option<Va
         AggregateFunction::ArgMin
         | AggregateFunction::ArgMax
         | AggregateFunction::Covariance
-        | AggregateFunction::Correlation => None,
+        | AggregateFunction::Correlation
+        | AggregateFunction::User => None,
     }
+}
+
+/// An aggregate that the program defines. None where something in it fails.
+fn of_program<'a>(
+    call: &AggregateCall,
+    user: &UserAggregate,
+    rows: impl Iterator<Item = &'a &'a [Value]>,
+) -> Option<Value> {
+    let mut states = user.initial();
+    for row in rows {
+        let arguments: Vec<Value> = call.arguments.iter().map(|(column, _)| row[*column].clone()).collect();
+        if arguments.iter().enumerate().all(|(i, value)| !value.is_null() || call.takes_null(i)) {
+            states = user.add(&states, &arguments).ok()?;
+        }
+    }
+    user.result(&states).ok()
 }
 
 /// Of two arguments, neither null.

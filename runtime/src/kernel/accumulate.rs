@@ -2,7 +2,7 @@
 //! It stands in for machine code where there is none, and for wide sums and decimals everywhere.
 
 use super::float_sum;
-use crate::accumulate::side::{Row, SideStates};
+use crate::accumulate::side::{FailedRow, Row, SideStates};
 use millstream_ir::aggregate::{AccumulatorField, AccumulatorKind, AggregateCall, SlotLayout};
 use millstream_ir::batch::Batch;
 use millstream_ir::column::{Column, ColumnData, ColumnRef};
@@ -83,7 +83,11 @@ pub fn takes_part(call: &AggregateCall, columns: &[ColumnRef], row: usize) -> bo
     let is_true =
         |column: &Column| column.is_valid(row) && matches!(&column.data, ColumnData::Bool(b) if b[row] != 0);
     call.filter.is_none_or(|f| is_true(&columns[f]))
-        && (call.keeps_nulls() || call.arguments.iter().all(|(a, _)| columns[*a].is_valid(row)))
+        && call
+            .arguments
+            .iter()
+            .enumerate()
+            .all(|(i, (a, _))| columns[*a].is_valid(row) || call.takes_null(i))
 }
 
 fn update_field(pairs: &mut Pairs, field: &AccumulatorField, call: &AggregateCall, columns: &[ColumnRef]) {
@@ -266,6 +270,64 @@ pub(super) fn update_primitive(
         update_field(pairs, field, call, columns);
     }
 }
+
+/// Looks for each row, in order, whether aggregates of the program can add it, and adds it there. Rows that
+/// fail are no longer counted in their slots; a group that is left without rows is marked by [`ABSENT`].
+/// The number of pairs that are left, which come first.
+pub(super) fn add_fallible(
+    (slots, rows): (&mut [*mut u8], &mut [u32]),
+    layout: &SlotLayout,
+    calls: &[AggregateCall],
+    sides: &mut [Option<Box<dyn SideStates>>],
+    (batch, times): (&Batch, &[i64]),
+    failed: &mut Vec<FailedRow>,
+) -> usize {
+    let fallible =
+        || calls.iter().zip(&layout.accumulators).enumerate().filter(|(_, (call, _))| call.can_fail());
+    let mut left = 0;
+    for i in 0..slots.len() {
+        let row = Row { batch, times, number: rows[i] as usize };
+        // SAFETY: the caller of `Pairs::new` promises as much of these slots, of which no pair is alive.
+        let words = unsafe { std::slice::from_raw_parts_mut(slots[i] as *mut u64, layout.size / 8) };
+        let mut error = None;
+        for (n, (call, field)) in fallible() {
+            let Some(states) = &mut sides[n] else { continue };
+            let word = &mut words[field.offset / 8];
+            if *word == 0 {
+                *word = states.make();
+            }
+            if error.is_none() && takes_part(call, &batch.columns, row.number) {
+                error = states.prepare(*word, row).err();
+            }
+        }
+        match error {
+            Some(error) => {
+                words[0] -= 1;
+                if words[0] & !ABSENT == 0 {
+                    words[0] = ABSENT;
+                }
+                failed.push(FailedRow { number: row.number, error });
+            }
+            None => {
+                words[0] &= !ABSENT;
+                for (n, (call, field)) in fallible() {
+                    if let Some(states) = &mut sides[n]
+                        && takes_part(call, &batch.columns, row.number)
+                    {
+                        states.add(words[field.offset / 8], row);
+                    }
+                }
+                slots.swap(left, i);
+                rows.swap(left, i);
+                left += 1;
+            }
+        }
+    }
+    left
+}
+
+/// The first word of a slot whose group has lost all its rows: neither free nor a group.
+pub const ABSENT: u64 = 1 << 63;
 
 /// Updates the states outside the slots of an aggregate.
 pub(super) fn update_side(

@@ -4,17 +4,20 @@
 //! argument does. That is known before a batch is added, for one look at each argument; where it could
 //! be too much, the slots become wide ones, and nothing has overflowed.
 
-use super::accumulate::{Pairs, PortableKernel, merge_slots, update_primitive, update_side};
+use super::accumulate::{
+    ABSENT, Pairs, PortableKernel, add_fallible, merge_slots, update_primitive, update_side,
+};
 use super::extent::magnitude_bits;
 use super::key::Keys;
 use super::table::{CHUNK, Slots, Table, widen_accumulators};
-use crate::accumulate::side::{SideStates, side_states};
+use crate::accumulate::side::{FailedRow, SideStates, side_states};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::aggregate::{AccumulatorKind, AggregateCall, SlotLayout};
 use millstream_ir::batch::Batch;
 use millstream_ir::column::{ColumnData, ColumnRef};
 use millstream_ir::engine::AccumulateKernel;
 use millstream_ir::types::Type;
+use std::borrow::Cow;
 
 /// How many cleared groups are kept for later windows.
 const SPARE: usize = 2;
@@ -98,6 +101,9 @@ pub struct Accumulation {
     seed: u64,
     key_rows: Keys,
     slots: Slots,
+    /// Whether adding a row can fail.
+    can_fail: bool,
+    failed: Vec<FailedRow>,
 }
 
 // SAFETY: the addresses in `key_rows` and `slots` are left over from the last call and never used again.
@@ -113,6 +119,7 @@ impl Accumulation {
         compiled: Option<Box<dyn AccumulateKernel>>,
         seed: u64,
     ) -> Accumulation {
+        let can_fail = aggregates.iter().any(AggregateCall::can_fail);
         let kernel = |layout| PortableKernel::new(layout, aggregates.clone());
         Accumulation {
             narrow: kernel(SlotLayout::narrow(key_types, &aggregates)),
@@ -126,7 +133,14 @@ impl Accumulation {
             seed,
             key_rows: Keys::default(),
             slots: vec![],
+            can_fail,
+            failed: vec![],
         }
+    }
+
+    /// The rows that failed since this was asked last, of the batches that were added.
+    pub fn take_failed(&mut self) -> Vec<FailedRow> {
+        std::mem::take(&mut self.failed)
     }
 
     /// Of the slots of these groups.
@@ -252,7 +266,7 @@ impl Accumulation {
             let words = unsafe { std::slice::from_raw_parts_mut(*slot as *mut u64, layout.size / 8) };
             let mut other = from.table.slot(*group as usize);
             // One row has been counted by the lookup.
-            words[0] += other[0] - 1;
+            words[0] = (words[0] & !ABSENT) + other[0] - 1;
             if widen {
                 widened = layout.fresh();
                 widen_accumulators((other, &self.narrow.layout), (&mut widened, layout));
@@ -277,7 +291,7 @@ impl Accumulation {
         out.bool(groups.has_wide_argument);
         groups.bounds.iter().for_each(|bound| out.i128(*bound as i128));
         let layout = self.layout(groups);
-        out.len(groups.table.n_groups());
+        out.len(groups.table.groups().count());
         for group in groups.table.groups() {
             groups.table.write_key(group, out);
             let slot = groups.table.slot(group as usize);
@@ -341,6 +355,18 @@ impl Accumulation {
 
     /// Updates the accumulators in `self.slots` by these rows.
     fn update(&mut self, groups: &mut Groups, batch: &Batch, rows: &[u32]) {
+        let mut rows = Cow::Borrowed(rows);
+        if let ColumnData::I64(times) = &batch.columns[self.time].data
+            && self.can_fail
+        {
+            let layout = if groups.is_wide { &self.wide.layout } else { &self.narrow.layout };
+            let pairs = (&mut self.slots[..], &mut rows.to_mut()[..]);
+            let (calls, sides) = (&self.aggregates, &mut groups.sides);
+            let left = add_fallible(pairs, layout, calls, sides, (batch, times), &mut self.failed);
+            self.slots.truncate(left);
+            rows.to_mut().truncate(left);
+        }
+        let rows = &rows[..];
         let kernel: &mut dyn AccumulateKernel = match &mut self.compiled {
             _ if groups.is_wide => &mut self.wide,
             Some(compiled) => &mut **compiled,
@@ -355,7 +381,9 @@ impl Accumulation {
         let sides = groups.sides.iter_mut();
         for ((field, call), side) in layout.accumulators.iter().zip(&self.aggregates).zip(sides) {
             update_primitive(&mut pairs, field, call, &batch.columns);
+            // Those that can fail have been.
             if let Some(states) = side
+                && !call.can_fail()
                 && let ColumnData::I64(times) = &batch.columns[self.time].data
             {
                 update_side(&mut pairs, &mut **states, field, call, batch, times);

@@ -366,7 +366,8 @@ impl Table {
 
     /// The slots that are taken, by number.
     pub fn groups(&self) -> impl Iterator<Item = u32> + '_ {
-        (0..self.capacity).filter(|at| self.slot(*at)[0] != 0).map(|at| at as u32)
+        // As a signed number, the first word of an absent group is negative.
+        (0..self.capacity).filter(|at| self.slot(*at)[0] as i64 > 0).map(|at| at as u32)
     }
 
     /// Appends a word of each taken slot, and the slot's number. Faster than [`Table::groups`]: which
@@ -384,7 +385,7 @@ impl Table {
                 let slot = start.add(at * (self.stride / 8));
                 words.as_mut_ptr().add(words_start + n).write(*slot.add(word));
                 groups.as_mut_ptr().add(groups_start + n).write(at as u32);
-                n += (*slot != 0) as usize;
+                n += (*slot as i64 > 0) as usize;
             }
         }
         // SAFETY: as many have been written.

@@ -17,6 +17,7 @@ use crate::accumulate::arena::{Arena, Slot};
 use crate::accumulate::result::Misfit;
 use crate::kernel::key_index::KeyIndex;
 use crate::message::{EventTime, Message, Watermark};
+use crate::op::failed_rows::FailedRows;
 use crate::op::segment::json_row;
 use crate::operator::{Failure, Operator, Output, Place};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
@@ -38,6 +39,7 @@ pub struct FrameOperator {
     /// The columns of the input that aggregates look at, and the time behind them.
     looked_at: Vec<usize>,
     has_bounds: bool,
+    failed_rows: FailedRows,
     groups: Groups,
     frames: Box<dyn Frames>,
     rows: Vec<u32>,
@@ -143,6 +145,7 @@ impl FrameOperator {
         };
         FrameOperator {
             input: input.clone(),
+            failed_rows: FailedRows::of(input),
             place: node.span,
             keys: spec.keys.clone(),
             looked_at,
@@ -167,18 +170,30 @@ impl FrameOperator {
         let (mut firsts, mut misfits) = (vec![], vec![]);
         let bounds = self.has_bounds.then_some(&mut firsts);
         let columns = self.frames.take(&mut self.groups, looked_at, &self.numbers, &mut misfits, bounds);
+        let failed = self.groups.arena.take_failed();
+        // A row that failed has no result.
+        misfits.retain(|misfit| failed.iter().all(|failed| failed.number != misfit.group));
+        let mut fails: Vec<bool> = vec![false; batch.n_rows];
+        failed.iter().for_each(|failed| fails[failed.number] = true);
+        self.failed_rows.report(&batch, failed, Watermark::START, output);
         batch.columns.extend(columns.into_iter().map(Arc::new));
         if self.has_bounds {
             let last = batch.columns[self.input.time].clone();
             let first = Column { data: ColumnData::I64(firsts.into_iter().collect()), validity: None };
             batch.columns.extend([Arc::new(first), last]);
         }
-        self.without_misfits(batch, misfits, output)
+        self.without_misfits(batch, misfits, fails, output)
     }
 
-    /// Takes out the rows of which a result does not fit.
-    fn without_misfits(&self, batch: Batch, misfits: Vec<Misfit>, output: &mut Output) -> Batch {
-        if misfits.is_empty() {
+    /// Takes out the rows that failed, and those of which a result does not fit.
+    fn without_misfits(
+        &self,
+        batch: Batch,
+        misfits: Vec<Misfit>,
+        fails: Vec<bool>,
+        output: &mut Output,
+    ) -> Batch {
+        if misfits.is_empty() && !fails.contains(&true) {
             return batch;
         }
         // One report a row: that of its first aggregate that does not fit.
@@ -186,8 +201,8 @@ impl FrameOperator {
         for misfit in misfits {
             reasons.entry(misfit.group).or_insert(misfit.reason);
         }
-        let fitting: Vec<u32> =
-            (0..batch.n_rows as u32).filter(|row| !reasons.contains_key(&(*row as usize))).collect();
+        let is_left = |row: &u32| !reasons.contains_key(&(*row as usize)) && !fails[*row as usize];
+        let fitting: Vec<u32> = (0..batch.n_rows as u32).filter(is_left).collect();
         let times = times_of(&batch, self.input.time);
         for (row, reason) in reasons {
             let shown: Vec<(&str, Value, &Type)> = self
@@ -228,7 +243,10 @@ impl Operator for FrameOperator {
     }
 
     fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
-        self.frames.restore(&mut self.groups, reader)
+        let restored = self.frames.restore(&mut self.groups, reader);
+        // Rows that are added again fail again; that has been told.
+        self.groups.arena.take_failed();
+        restored
     }
 
     fn state_bytes(&self) -> usize {

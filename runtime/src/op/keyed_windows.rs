@@ -17,6 +17,7 @@ use crate::accumulate::arena::Arena;
 use crate::accumulate::side::Row;
 use crate::kernel::key_index::KeyIndex;
 use crate::message::{EventTime, Message, Watermark};
+use crate::op::failed_rows::FailedRows;
 use crate::op::segment::json_row;
 use crate::operator::{Failure, Operator, Output, Place};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
@@ -51,6 +52,7 @@ pub struct KeyedWindows {
     /// By the number of the key.
     keys: Vec<KeyState>,
     arena: Arena,
+    failed_rows: FailedRows,
     /// The keys with a window that has an end, by when to look at them; of each key those that its state
     /// does not name are out of date.
     due: BinaryHeap<Reverse<(EventTime, u32)>>,
@@ -91,6 +93,7 @@ impl KeyedWindows {
             index: KeyIndex::new(&by_types, seed),
             keys: vec![],
             arena: Arena::new(&spec.aggregates),
+            failed_rows: FailedRows::of(input),
             due: BinaryHeap::new(),
             oldest: Oldest::default(),
             leaving: VecDeque::new(),
@@ -127,6 +130,7 @@ impl KeyedWindows {
             }
         }
         self.found = found;
+        self.failed_rows.report(batch, self.arena.take_failed(), self.passed, output);
         self.forget_idle();
     }
 
@@ -280,6 +284,11 @@ impl KeyedWindows {
         {
             let end = if let Kind::Rows { .. } = self.kind { window.last } else { window.end };
             for (others, slot) in window.groups.slots() {
+                // All its rows have failed.
+                if self.arena.n_rows(slot) == 0 {
+                    self.arena.free(slot);
+                    continue;
+                }
                 let of_by = self.by.iter().zip(&by);
                 for (key, value) in of_by.chain(self.others.iter().zip(others)) {
                     keys[*key].push(value);

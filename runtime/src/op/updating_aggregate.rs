@@ -12,6 +12,7 @@ use crate::accumulate::arena::{Arena, Slot};
 use crate::accumulate::side::Row;
 use crate::message::{EventTime, Message, Watermark};
 use crate::op::expiry::Expiry;
+use crate::op::failed_rows::FailedRows;
 use crate::operator::{Operator, Output};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use changes::{Changes, Describe};
@@ -33,6 +34,7 @@ pub struct UpdatingAggregateOperator {
     group_columns: Vec<usize>,
     groups: HashMap<Key, Group>,
     arena: Arena,
+    failed_rows: FailedRows,
     /// Of groups over all rows.
     expiry: Expiry<Key>,
     /// Groups by the watermark at which their first result appears.
@@ -67,6 +69,7 @@ impl UpdatingAggregateOperator {
             group_columns,
             groups: HashMap::new(),
             arena: Arena::new(&spec.aggregates),
+            failed_rows: FailedRows::of(input),
             expiry: Expiry::new(keep),
             to_release: BTreeMap::new(),
             to_forget: BTreeMap::new(),
@@ -125,6 +128,7 @@ impl UpdatingAggregateOperator {
             }
         }
         changes.give(&self.arena, &self.describe, batch, times, output);
+        self.failed_rows.report(batch, self.arena.take_failed(), self.watermark, output);
     }
 
     fn key(&self, batch: &Batch, row: usize) -> Key {
@@ -243,6 +247,7 @@ impl UpdatingAggregateOperator {
                 }
                 self.count(slot, row);
             }
+            self.failed_rows.report(batch, self.arena.take_failed(), self.watermark, output);
         }
         let mut after = Changes::new(&self.arena);
         let mut pairs = vec![];

@@ -16,6 +16,7 @@ use crate::accumulate::result::{Misfit, key_column, result_column};
 use crate::kernel::extent::range;
 use crate::kernel::groups::{Accumulation, Groups};
 use crate::message::{EventTime, Message, Watermark};
+use crate::op::failed_rows::FailedRows;
 use crate::op::segment::json_row;
 use crate::operator::{Failure, Operator, Output, Place};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
@@ -55,6 +56,7 @@ pub struct WindowAggregateOperator {
     order: Order,
     /// The slots of a batch that leaves.
     rows: Vec<u64>,
+    failed_rows: FailedRows,
     watermark: Watermark,
     all_rows: AllRows,
     /// The first source behind the rows.
@@ -79,7 +81,10 @@ impl WindowAggregateOperator {
             let keys = (spec.keys.clone(), &key_types[..]);
             Accumulation::new(keys, spec.aggregates.clone(), input.time, compiled(), seed)
         };
-        let n_workers = if crewing.workers > 1 { crewing.workers } else { 0 };
+        // One worker where rows must come in their order, or can fail, which is told as they come.
+        let is_alone = |call: &AggregateCall| call.needs_order() || call.can_fail();
+        let shares = crewing.workers > 1 && !spec.aggregates.iter().any(is_alone);
+        let n_workers = if shares { crewing.workers } else { 0 };
         let crew = Crew::new((0..n_workers).map(|_| accumulation()).collect(), crewing.sample);
         WindowAggregateOperator {
             assignment,
@@ -94,6 +99,7 @@ impl WindowAggregateOperator {
             closing: None,
             order: Order::default(),
             rows: vec![],
+            failed_rows: FailedRows::of(input),
             watermark: Watermark::START,
             all_rows: AllRows::default(),
             source: None,
@@ -304,7 +310,11 @@ impl WindowAggregateOperator {
 impl Operator for WindowAggregateOperator {
     fn step(&mut self, _input: usize, message: Message, output: &mut Output) {
         match message {
-            Message::Batch(batch) => self.take_rows(&batch, output),
+            Message::Batch(batch) => {
+                self.take_rows(&batch, output);
+                let failed = self.accumulation.take_failed();
+                self.failed_rows.report(&batch, failed, self.watermark, output);
+            }
             Message::Watermark(watermark) => {
                 self.watermark = watermark;
                 self.gather();

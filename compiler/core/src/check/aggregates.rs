@@ -5,15 +5,18 @@ mod signature;
 use super::Checker;
 use super::events::is_of_events;
 use super::expr::error;
+use super::overloads::Argument;
 use crate::errors::types as errors;
+use crate::names::{self, Names};
 use crate::scope::Scope;
-use millstream_base::Span;
-use millstream_ir::aggregate::AggregateFunction;
+use millstream_base::{FileId, Span};
+use millstream_ir::aggregate::{AggregateFunction, UserAggregate};
 use millstream_ir::expr::Expr;
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use millstream_syntax::ast;
 use signature::Signature;
+use std::sync::Arc;
 
 /// What an aggregating select gathers while its expressions are checked.
 #[derive(Clone, Debug)]
@@ -29,6 +32,8 @@ pub struct Aggregates {
 #[derive(Clone, Debug)]
 pub struct AggregateUse {
     pub function: AggregateFunction,
+    /// The definition of one that is written in the language.
+    pub user: Option<Arc<UserAggregate>>,
     /// Over the rows of the group; none for `count()`.
     pub arguments: Vec<Expr>,
     /// What must be known before the program runs.
@@ -38,6 +43,23 @@ pub struct AggregateUse {
     pub ignore_null: bool,
     pub result: Type,
     pub span: Span,
+}
+
+impl AggregateUse {
+    /// As the language calls it.
+    pub fn name(&self) -> &str {
+        self.user.as_ref().map_or(self.function.name(), |user| &user.name)
+    }
+
+    /// Whether rows can be taken out again.
+    pub fn can_forget(&self) -> bool {
+        self.user.as_ref().map_or(self.function.can_forget(), |user| user.remove.is_some())
+    }
+
+    /// Whether it takes the rows of an updating stream, which come in the order of their changes.
+    pub fn takes_changes(&self) -> bool {
+        self.can_forget() && self.user.as_ref().is_none_or(|user| user.merge.is_some())
+    }
 }
 
 impl Aggregates {
@@ -65,14 +87,18 @@ pub(crate) fn aggregate_name(name: &str) -> AggregateName {
 }
 
 /// Whether an expression calls an aggregate of rows: what makes a `select` an aggregating one.
-pub fn calls_aggregate(expr: &ast::Expr, scope: &Scope) -> bool {
-    let is_aggregate = |name: &str| matches!(aggregate_name(name), AggregateName::Function(_));
+pub fn calls_aggregate(expr: &ast::Expr, scope: &Scope, names: &Names, file: FileId) -> bool {
+    let is_aggregate = |name: &str| {
+        matches!(aggregate_name(name), AggregateName::Function(_))
+            || names.user_aggregate(file, name).is_some()
+    };
+    let inside = |part: &ast::Expr| calls_aggregate(part, scope, names, file);
     match &expr.kind {
         ast::ExprKind::Call(call) if is_of_events(call, scope) => false,
         ast::ExprKind::Call(call) => {
-            is_aggregate(&call.function.text) || call.args.iter().any(|a| calls_aggregate(&a.value, scope))
+            is_aggregate(&call.function.text) || call.args.iter().any(|a| inside(&a.value))
         }
-        _ => direct_parts(expr).into_iter().any(|part| calls_aggregate(part, scope)),
+        _ => direct_parts(expr).into_iter().any(inside),
     }
 }
 
@@ -109,6 +135,26 @@ pub(crate) fn direct_parts(expr: &ast::Expr) -> Vec<&ast::Expr> {
 
 impl Checker<'_> {
     pub(super) fn aggregate(&mut self, function: AggregateFunction, call: &ast::Call, span: Span) -> Expr {
+        self.collect_use(call, span, |checker, rows| checker.aggregate_use(function, call, rows, span))
+    }
+
+    /// A call of an aggregate that is written in the language.
+    pub(super) fn user_aggregate(
+        &mut self,
+        aggregate: &names::UserAggregate,
+        call: &ast::Call,
+        span: Span,
+    ) -> Expr {
+        self.collect_use(call, span, |checker, rows| checker.user_aggregate_use(aggregate, call, rows, span))
+    }
+
+    /// Notes an aggregate among those of the select; the column of its result.
+    fn collect_use(
+        &mut self,
+        call: &ast::Call,
+        span: Span,
+        check: impl FnOnce(&mut Self, &Scope) -> Option<AggregateUse>,
+    ) -> Expr {
         let name = call.function.text.as_str();
         if self.inside_aggregate {
             self.diagnostics.push(errors::nested_aggregate(span, name));
@@ -119,7 +165,7 @@ impl Checker<'_> {
             return error(span);
         };
         self.inside_aggregate = true;
-        let found = self.aggregate_use(function, call, &rows, span);
+        let found = check(self, &rows);
         self.inside_aggregate = false;
         let (Some(found), Some(aggregates)) = (found, &mut self.aggregates) else { return error(span) };
         let same = |a: &AggregateUse| {
@@ -127,6 +173,7 @@ impl Checker<'_> {
                 of.arguments.iter().chain(&of.filter).map(Expr::to_string).collect()
             };
             a.function == found.function
+                && a.user.as_ref().map(Arc::as_ptr) == found.user.as_ref().map(Arc::as_ptr)
                 && a.filter.is_some() == found.filter.is_some()
                 && texts(a) == texts(&found)
                 && a.parameter == found.parameter
@@ -138,6 +185,45 @@ impl Checker<'_> {
             aggregates.uses.push(found);
         }
         Expr::column(aggregates.first_column + position, ty, span)
+    }
+
+    fn user_aggregate_use(
+        &mut self,
+        aggregate: &names::UserAggregate,
+        call: &ast::Call,
+        rows: &Scope,
+        span: Span,
+    ) -> Option<AggregateUse> {
+        let name = call.function.text.as_str();
+        if let Some(word) = call.distinct {
+            self.diagnostics.push(errors::no_distinct(word, name));
+            return None;
+        }
+        let given: Vec<Argument> = call
+            .args
+            .iter()
+            .map(|arg| Argument {
+                name: arg.name.as_ref(),
+                value: self.infer(rows, &arg.value, None),
+                span: arg.span,
+            })
+            .collect();
+        let filter = call.filter.as_ref().map(|f| self.condition(rows, f));
+        let is_wrong = given.iter().any(|a| a.value.expr.ty.is_error());
+        if is_wrong || filter.as_ref().is_some_and(|f| f.ty.is_error()) {
+            return None;
+        }
+        let arguments = self.fitting_arguments(name, &aggregate.signature, given, span)?;
+        Some(AggregateUse {
+            function: AggregateFunction::User,
+            user: Some(aggregate.definition.clone()?),
+            arguments,
+            parameter: None,
+            filter,
+            ignore_null: false,
+            result: aggregate.signature.result.as_type()?,
+            span,
+        })
     }
 
     fn aggregate_use(
@@ -177,7 +263,7 @@ impl Checker<'_> {
         // A group has a row; of nothing is left only what the arguments or the filter leave out.
         let maybe_nothing = filter.is_some() || arguments.iter().any(|a| a.ty.nullable);
         let result = self.result_of(function, &arguments, ignore_null, maybe_nothing, span)?;
-        Some(AggregateUse { function, arguments, parameter, filter, ignore_null, result, span })
+        Some(AggregateUse { function, user: None, arguments, parameter, filter, ignore_null, result, span })
     }
 
     /// Reports `distinct` and `filter` where no aggregate is called.

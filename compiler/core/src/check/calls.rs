@@ -6,7 +6,7 @@ use super::conversions::{CONVERSIONS, Conversion};
 use super::expr::error;
 use super::numbers::Typed;
 use super::overloads::Argument;
-use crate::errors::{names as errors, unsupported};
+use crate::errors::names as errors;
 use crate::scope::Scope;
 use millstream_base::{Span, did_you_mean};
 use millstream_ir::aggregate::AggregateFunction;
@@ -31,9 +31,8 @@ impl Checker<'_> {
             AggregateName::OverRows => return self.over_rows_call(call, span),
             AggregateName::Function(_) | AggregateName::No => {}
         }
-        if self.names.user_aggregate(self.file, name).is_some() {
-            self.diagnostics.push(unsupported::user_aggregate(span, name));
-            return error(span);
+        if let Some(aggregate) = self.names.user_aggregate(self.file, name) {
+            return self.user_aggregate(aggregate, call, span);
         }
         self.no_aggregate_words(call);
         let candidates = self.names.functions(self.file, name);

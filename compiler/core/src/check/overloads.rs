@@ -76,12 +76,43 @@ impl Checker<'_> {
             return error(span);
         };
         let function = candidates[chosen];
+        match self.values(&function.signature, &found, arguments, span) {
+            Some(values) => self.call_function(function, values, &found.bindings, span),
+            None => error(span),
+        }
+    }
+
+    /// The values that a call gives to the parameters of the only declaration there is.
+    pub(super) fn fitting_arguments(
+        &mut self,
+        name: &str,
+        signature: &Signature,
+        arguments: Vec<Argument>,
+        span: Span,
+    ) -> Option<Vec<Expr>> {
+        match fit(signature, &arguments) {
+            Ok(found) => self.values(signature, &found, arguments, span),
+            Err(misfit) => {
+                self.diagnostics.push(misfit.diagnostic(name, signature, &arguments, span));
+                None
+            }
+        }
+    }
+
+    /// The values of the parameters, in their order.
+    fn values(
+        &mut self,
+        signature: &Signature,
+        found: &Fit,
+        arguments: Vec<Argument>,
+        span: Span,
+    ) -> Option<Vec<Expr>> {
         let mut arguments: Vec<Option<Argument>> = arguments.into_iter().map(Some).collect();
         let mut values = vec![];
-        for (param, slot) in function.signature.params.iter().zip(&found.slots) {
+        for (param, slot) in signature.params.iter().zip(&found.slots) {
             let ty = param.ty.instantiate(&found.bindings);
             if slot.is_empty() && !param.rest {
-                let Some(default) = param.default else { return error(span) };
+                let default = param.default?;
                 let mut value = self.expr(&Scope::default(), default, Some(&ty));
                 // The declaration may be in no file of the program.
                 value.rewrite(&mut |e| e.span = span);
@@ -89,8 +120,8 @@ impl Checker<'_> {
                 continue;
             }
             for &i in slot {
-                let Some(argument) = arguments.get_mut(i).and_then(Option::take) else { return error(span) };
-                if function.signature.collects_anything(param) {
+                let argument = arguments.get_mut(i).and_then(Option::take)?;
+                if signature.collects_anything(param) {
                     values.push(argument.value.close());
                     continue;
                 }
@@ -99,10 +130,7 @@ impl Checker<'_> {
                 values.push(self.coerce_typed(argument.value, &ty));
             }
         }
-        if values.iter().any(|v| v.ty.is_error()) {
-            return error(span);
-        }
-        self.call_function(function, values, &found.bindings, span)
+        if values.iter().any(|v| v.ty.is_error()) { None } else { Some(values) }
     }
 }
 

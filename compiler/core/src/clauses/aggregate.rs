@@ -97,12 +97,12 @@ impl QueryChecker<'_> {
             grouped.push(Column { name: "key".into(), ty: key.ty.clone(), hidden: true });
         }
         for found in &uses {
-            let name = found.function.name();
+            let name = found.name();
             grouped.push(Column { name: name.into(), ty: found.result.clone(), hidden: false });
         }
         if let Some(updating) = &self.rows.updating {
-            for found in uses.iter().filter(|found| !found.function.can_forget()) {
-                let name = found.function.name();
+            for found in uses.iter().filter(|found| !found.takes_changes()) {
+                let name = found.name();
                 self.diagnostics.push(errors::cannot_forget(found.span, name, updating.because));
             }
         }
@@ -204,6 +204,7 @@ impl QueryChecker<'_> {
         let keys = keys.chain(carried).collect();
         let call = |found: crate::check::AggregateUse| hir::AggregateCall {
             function: found.function,
+            user: found.user,
             arguments: found.arguments,
             parameter: found.parameter,
             filter: found.filter,
@@ -222,6 +223,7 @@ impl QueryChecker<'_> {
     /// The time of the last row of a window: what `fill` is counted from.
     fn last_time(&self, span: Span) -> AggregateUse {
         AggregateUse {
+            user: None,
             function: AggregateFunction::Maximum,
             arguments: vec![self.rows.column_expr(self.rows.time, span)],
             parameter: None,

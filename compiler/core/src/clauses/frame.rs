@@ -8,7 +8,6 @@ use crate::check::{AggregateUse, Aggregates};
 use crate::errors::over_rows as errors;
 use crate::hir::{self, ClauseKind};
 use millstream_base::Span;
-use millstream_ir::aggregate::AggregateCall;
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::flow::{Frame, Keep, WindowAssigner};
 use millstream_ir::types::Type;
@@ -84,8 +83,8 @@ impl QueryChecker<'_> {
         }
         let uses = self.aggregates.take().map(|aggregates| aggregates.uses).unwrap_or_default();
         if !matches!(open.frame, Some(Frame::Running(_))) {
-            for found in uses.iter().filter(|found| !can_forget(found)) {
-                self.diagnostics.push(errors::cannot_forget(found.span, found.function.name()));
+            for found in uses.iter().filter(|found| !found.can_forget()) {
+                self.diagnostics.push(errors::cannot_forget(found.span, found.name()));
             }
         }
         let (start, end) = (first_call + uses.len(), first_call + uses.len() + 1);
@@ -99,9 +98,7 @@ impl QueryChecker<'_> {
             });
         }
         let hidden = |name: &str, ty: Type| RowColumn { hidden: true, ..RowColumn::new(name, ty, span) };
-        self.rows
-            .columns
-            .extend(uses.iter().map(|found| hidden(found.function.name(), found.result.clone())));
+        self.rows.columns.extend(uses.iter().map(|found| hidden(found.name(), found.result.clone())));
         if has_bounds {
             self.rows
                 .columns
@@ -117,23 +114,10 @@ impl QueryChecker<'_> {
     }
 }
 
-/// Whether rows that leave the frame can be taken out of the aggregate.
-fn can_forget(found: &AggregateUse) -> bool {
-    let call = AggregateCall {
-        function: found.function,
-        arguments: vec![],
-        parameter: None,
-        filter: None,
-        ignore_null: found.ignore_null,
-        result: found.result.clone(),
-        removable: false,
-    };
-    call.can_forget()
-}
-
 fn call(found: AggregateUse) -> hir::AggregateCall {
     hir::AggregateCall {
         function: found.function,
+        user: found.user,
         arguments: found.arguments,
         parameter: found.parameter,
         filter: found.filter,

@@ -22,9 +22,12 @@ pub(super) struct Selected {
 impl QueryChecker<'_> {
     pub(super) fn check_select(&mut self, items: &[ast::SelectItem], span: Span, below: &[&ast::Clause]) {
         let scope = self.scope();
+        let (names, file) = (self.around.names, self.around.file);
         let has_aggregate = items.iter().any(|item| match &item.kind {
-            ast::SelectItemKind::Column { value, .. } => calls_aggregate(value, &scope),
-            ast::SelectItemKind::Star(star) => star.replace.iter().any(|r| calls_aggregate(&r.value, &scope)),
+            ast::SelectItemKind::Column { value, .. } => calls_aggregate(value, &scope, names, file),
+            ast::SelectItemKind::Star(star) => {
+                star.replace.iter().any(|r| calls_aggregate(&r.value, &scope, names, file))
+            }
         });
         let group = self.group.take();
         if group.is_some() || (has_aggregate && self.rows.known) {

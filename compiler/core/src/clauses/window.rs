@@ -85,7 +85,7 @@ impl QueryChecker<'_> {
             return self.open_frame(window, span);
         }
         let assigner = self.assigner(window);
-        let ahead = Ahead::of(below, &self.scope());
+        let ahead = Ahead::of(below, &self.scope(), self.around.names, self.around.file);
         let bounds = match assigner {
             WindowAssigner::Session { .. } | WindowAssigner::Rows { .. } => Bounds::AtEnd,
             _ if ahead.is_updating || ahead.sorts || lateness.is_some() => Bounds::Carried,

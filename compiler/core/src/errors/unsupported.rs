@@ -20,15 +20,6 @@ pub fn function_over_rows(span: Span, name: &str) -> Diagnostic {
         .label("not yet")
 }
 
-pub fn user_aggregate(span: Span, name: &str) -> Diagnostic {
-    Diagnostic::new(
-        E0653,
-        span,
-        format!("`{name}` is an aggregate of this program; these are not carried out yet"),
-    )
-    .label("not yet")
-}
-
 pub fn nested_input_data(span: Span, field: Span) -> Diagnostic {
     Diagnostic::new(E0654, span, "`from`, `as` and `=` apply to the columns of a row only, not inside them")
         .label("would be ignored")

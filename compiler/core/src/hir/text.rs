@@ -181,8 +181,7 @@ fn aggregate(aggregate: &Aggregate, input: &Schema, output: &Schema) -> String {
 
 fn calls(calls: &[AggregateCall], input: &Schema) -> String {
     let calls = calls.iter().map(|call| {
-        let (name, distinct) =
-            (call.function.name(), if call.function.is_distinct() { "distinct " } else { "" });
+        let (name, distinct) = (call.name(), if call.function.is_distinct() { "distinct " } else { "" });
         let mut arguments: Vec<String> = call.arguments.iter().map(|a| untyped(a, input)).collect();
         arguments.extend(call.parameter.as_ref().map(|(value, ty)| literal_text(value, ty)));
         let arguments = arguments.join(", ");

@@ -3,7 +3,7 @@
 use super::files::Files;
 use crate::check::{AggregateName, CONVERSIONS, aggregate_name};
 use crate::errors::names as errors;
-use crate::names::{Input, InputKind, Names, RowType, Sink, UserAggregate};
+use crate::names::{Input, InputKind, Names, RowType, Sink};
 use millstream_base::{Diagnostics, FileId, Span};
 use millstream_ir::types::Type;
 use millstream_syntax::ast;
@@ -24,6 +24,7 @@ pub(crate) struct Found<'a, T> {
 pub(crate) struct FoundItems<'a> {
     pub types: Vec<Found<'a, ast::TypeDefinition>>,
     pub functions: Vec<Found<'a, ast::Function>>,
+    pub aggregates: Vec<Found<'a, ast::Aggregate>>,
     pub params: Vec<Found<'a, ast::Param>>,
 }
 
@@ -119,7 +120,7 @@ fn collect_item<'a>(
         }
         ast::ItemKind::Stream(stream) => input(&stream.name, InputKind::Stream(stream)),
         ast::ItemKind::Sink(sink) => names.sinks.push(Sink { sink, doc, file, span }),
-        ast::ItemKind::Aggregate(aggregate) => names.aggregates.push(UserAggregate { aggregate, file, span }),
+        ast::ItemKind::Aggregate(item) => found.aggregates.push(Found { item, doc, file, span }),
         ast::ItemKind::Type(item) => found.types.push(Found { item, doc, file, span }),
         ast::ItemKind::Function(item) => found.functions.push(Found { item, doc, file, span }),
         ast::ItemKind::Param(item) => found.params.push(Found { item, doc, file, span }),

@@ -53,10 +53,12 @@ impl Library {
                 diagnostics.push(errors::unknown_module(span, &name, nearest));
                 continue;
             }
-            let defined: Vec<&str> = self
-                .functions()
-                .filter(|(module, ..)| *module == name)
-                .map(|(_, function, _)| function.name.text.as_str())
+            let functions = self.functions().map(|(module, function, _)| (module, &function.name));
+            let aggregates = self.aggregates().map(|(module, aggregate)| (module, &aggregate.name));
+            let defined: Vec<&str> = functions
+                .chain(aggregates)
+                .filter(|(module, _)| *module == name)
+                .map(|(_, name)| name.text.as_str())
                 .collect();
             for wanted in names.iter().flatten().filter(|n| !defined.contains(&n.text.as_str())) {
                 let nearest = did_you_mean(&wanted.text, defined.iter().copied());
@@ -67,6 +69,16 @@ impl Library {
 
     pub(crate) fn native(&self, name: &str) -> Option<&'static ScalarFunction> {
         self.natives.iter().find(|f| f.name == name).copied()
+    }
+
+    /// The aggregates that each module defines.
+    pub fn aggregates(&self) -> impl Iterator<Item = (&'static str, &ast::Aggregate)> {
+        self.modules.iter().flat_map(|module| {
+            module.program.items.iter().filter_map(|item| match &item.kind {
+                ast::ItemKind::Aggregate(aggregate) => Some((module.name, aggregate)),
+                _ => None,
+            })
+        })
     }
 
     /// The functions that each module declares, with their documentation: module, function, doc.

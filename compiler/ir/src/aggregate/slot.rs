@@ -120,6 +120,9 @@ impl AccumulatorKind {
 
     fn of(call: &AggregateCall) -> AccumulatorKind {
         use super::AggregateFunction::*;
+        if call.function == User {
+            return AccumulatorKind::Side;
+        }
         let Some((_, ty)) = call.argument() else { return AccumulatorKind::Count };
         match (call.function, ty.layout()) {
             (Count, _) => AccumulatorKind::Count,

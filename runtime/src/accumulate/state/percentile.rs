@@ -88,62 +88,15 @@ fn place(n: usize, p: f64) -> (usize, f64) {
     (before, if before + 1 < n { place - before as f64 } else { 0.0 })
 }
 
-/// The values as they came.
-#[derive(Clone)]
-pub struct Values<E>(Vec<E>);
-
-impl<E: Between> State for Values<E> {
-    type Spec = Spec;
-
-    fn new(_: &Spec) -> Values<E> {
-        Values(vec![])
-    }
-
-    fn add(&mut self, spec: &Spec, row: Row) {
-        self.0.push(row.element(&spec.argument));
-    }
-
-    fn remove(&mut self, _: &Spec, _: Row) {
-        debug_assert!(false, "rows are taken out of `Kept`");
-    }
-
-    fn merge(&mut self, _: &Spec, from: &Values<E>) {
-        self.0.extend_from_slice(&from.0);
-    }
-
-    fn result(&self, spec: &Spec) -> Result<Value, String> {
-        if self.0.is_empty() {
-            return Ok(Value::Null);
-        }
-        let mut values = self.0.clone();
-        let (before, part) = place(values.len(), spec.p);
-        let (_, low, above) = values.select_nth_unstable(before);
-        let high = above.iter().min().unwrap_or(low);
-        E::between(low, high, part, spec)
-    }
-
-    fn owned_bytes(&self, _: &Spec) -> usize {
-        self.0.capacity() * size_of::<E>()
-    }
-
-    fn write(&self, _: &Spec, out: &mut SnapshotWriter) {
-        out.sequence(self.0.iter(), |out, value| value.write(out));
-    }
-
-    fn restore(_: &Spec, from: &mut SnapshotReader) -> Result<Values<E>, Corrupt> {
-        from.sequence(E::restore).map(Values)
-    }
-}
-
 /// The values in their order.
 #[derive(Clone)]
-pub struct Kept<E>(Sorted<E>);
+pub struct Ordered<E>(Sorted<E>);
 
-impl<E: Between> State for Kept<E> {
+impl<E: Between> State for Ordered<E> {
     type Spec = Spec;
 
-    fn new(_: &Spec) -> Kept<E> {
-        Kept(Sorted::default())
+    fn new(_: &Spec) -> Ordered<E> {
+        Ordered(Sorted::default())
     }
 
     fn add(&mut self, spec: &Spec, row: Row) {
@@ -155,7 +108,7 @@ impl<E: Between> State for Kept<E> {
         self.0.remove(|other| other.cmp(&value), |_| true);
     }
 
-    fn merge(&mut self, _: &Spec, from: &Kept<E>) {
+    fn merge(&mut self, _: &Spec, from: &Ordered<E>) {
         from.0.iter().for_each(|value| self.0.insert(value.clone()));
     }
 
@@ -177,7 +130,7 @@ impl<E: Between> State for Kept<E> {
         self.0.iter().for_each(|value| value.write(out));
     }
 
-    fn restore(_: &Spec, from: &mut SnapshotReader) -> Result<Kept<E>, Corrupt> {
-        Ok(Kept(from.sequence(E::restore)?.into_iter().collect()))
+    fn restore(_: &Spec, from: &mut SnapshotReader) -> Result<Ordered<E>, Corrupt> {
+        Ok(Ordered(from.sequence(E::restore)?.into_iter().collect()))
     }
 }

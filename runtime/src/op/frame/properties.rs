@@ -71,6 +71,7 @@ fn call(function: AggregateFunction, column: Option<usize>, result: Type) -> Agg
         ignore_null: false,
         result,
         removable: true,
+        user: None,
     }
 }
 

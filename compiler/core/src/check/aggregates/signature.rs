@@ -240,7 +240,7 @@ impl Checker<'_> {
             ApproxTop => Type::list(Type::record([("value", ty), ("count", Type::INT)])),
             TopK | TopKDistinct => Type::list(ty),
             StringAgg | StringAggDistinct => Type::STRING,
-            First | Last | ArgMin | ArgMax | Sum | Minimum | Maximum | Any | All => ty,
+            First | Last | ArgMin | ArgMax | Sum | Minimum | Maximum | Any | All | User => ty,
         };
         // `first` and `last` take nulls; of no row that has one they are null as well.
         Some(result.or_null(maybe_nothing))

@@ -5,7 +5,9 @@
 
 use crate::check::{calls_aggregate, direct_parts};
 use crate::clauses::emit;
+use crate::names::Names;
 use crate::scope::Scope;
+use millstream_base::FileId;
 use millstream_syntax::ast;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,7 +24,7 @@ pub(super) struct Ahead {
 
 impl Ahead {
     /// Of the clauses below a `window`, in whose place this scope holds.
-    pub fn of(below: &[&ast::Clause], scope: &Scope) -> Ahead {
+    pub fn of(below: &[&ast::Clause], scope: &Scope, names: &Names, file: FileId) -> Ahead {
         let mut ahead = Ahead { aggregates: false, is_updating: false, sorts: false, looks_at_bounds: false };
         let mut is_grouped = false;
         for (number, clause) in below.iter().enumerate() {
@@ -41,10 +43,13 @@ impl Ahead {
                     let keys = group.keys.iter().map(|k| &k.value).filter(|key| !is_bound(key));
                     any(keys.chain(until))
                 }
-                Select(items) if is_grouped || values(items).any(|v| calls_aggregate(v, scope)) => {
+                Select(items)
+                    if is_grouped || values(items).any(|v| calls_aggregate(v, scope, names, file)) =>
+                {
                     ahead.aggregates = true;
                     ahead.is_updating = emit::is_updating(&below[number + 1..]);
-                    ahead.looks_at_bounds |= values(items).any(looks_at_bounds_inside);
+                    ahead.looks_at_bounds |= values(items)
+                        .any(|v| looks_at_bounds_inside(v) || is_taken_row_by_row(v, names, file));
                     return ahead;
                 }
                 Select(items) => any(values(items)),
@@ -63,6 +68,16 @@ impl Ahead {
         }
         ahead
     }
+}
+
+/// Whether it calls an aggregate that cannot be put together of parts of a window.
+fn is_taken_row_by_row(expr: &ast::Expr, names: &Names, file: FileId) -> bool {
+    let cannot_merge = |name: &str| {
+        let definition = names.user_aggregate(file, name).and_then(|found| found.definition.as_ref());
+        definition.is_some_and(|definition| definition.merge.is_none())
+    };
+    matches!(&expr.kind, ast::ExprKind::Call(call) if cannot_merge(&call.function.text))
+        || direct_parts(expr).into_iter().any(|part| is_taken_row_by_row(part, names, file))
 }
 
 /// Whether one of them mentions a bound.
