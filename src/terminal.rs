@@ -71,6 +71,11 @@ pub async fn show_progress(progress: Arc<Progress>) {
     }
 }
 
+/// Writes lines in the place of the line of progress, which then comes below them.
+pub fn err_above_progress(lines: &str) {
+    err(format_args!("\r\x1b[2K{lines}"));
+}
+
 /// Removes the line of progress.
 pub fn clear_progress(started: Instant) {
     if started.elapsed() > SILENT {

@@ -59,9 +59,9 @@ pub fn run(
     compiled: &dyn Compiled,
     files: &SourceMap,
     options: Options,
-) -> Result<Report, Broken> {
+) -> Result<Report, Box<Broken>> {
     let started = options.clock.now();
-    let broken = |diagnostic| Broken { diagnostic, report: Report::default() };
+    let broken = |diagnostic| Box::new(Broken { diagnostic, report: Report::default() });
     let (mut job, mut intake) = Job::open(flow, compiled, files, options).map_err(broken)?;
     let ended = job.work(&mut intake);
     // However the run ends: what was read has been worked on and is to be seen.
@@ -69,7 +69,7 @@ pub fn run(
     let stopped = match (ended, finished) {
         (Err(Stop::Broken(diagnostic)), _) | (_, Err(Stop::Broken(diagnostic))) => {
             let report = job.report(started);
-            return Err(Broken { diagnostic, report });
+            return Err(Box::new(Broken { diagnostic, report }));
         }
         (Err(Stop::OutputClosed), _) | (_, Err(Stop::OutputClosed)) => Some("the output was closed"),
         (Err(Stop::Asked), _) => Some("interrupted; windows still open are not reported"),

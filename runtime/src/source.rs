@@ -1,6 +1,9 @@
 //! The worker's side of a source: blocks become batches with a place in the order of rows, times,
 //! lateness and a watermark.
 
+#[cfg(test)]
+mod properties;
+
 use crate::format::DecodedRows;
 use crate::message::{EventTime, Message, Watermark};
 use crate::operator::{Failure, Place};

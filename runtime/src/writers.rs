@@ -59,10 +59,11 @@ impl Writers {
     /// Ends every output, whatever becomes of the others; the first fault.
     pub fn finish(&mut self) -> Result<(), Stop> {
         let all = self.sinks.values_mut().chain(self.sidelines.values_mut());
-        all.fold(Ok(()), |ended, writer| {
-            let finished = writer.sink.finish();
-            ended.and(finished.map_err(|e| writer.stop(&e)))
-        })
+        let mut ended = Ok(());
+        for writer in all {
+            ended = ended.and(writer.sink.finish().map_err(|e| writer.stop(&e)));
+        }
+        ended
     }
 
     pub fn reports(&self) -> Vec<SinkReport> {

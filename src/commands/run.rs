@@ -106,7 +106,13 @@ impl Running<'_> {
             clock: Box::new(WallClock),
             workers: self.arguments.workers.map_or_else(cores, usize::from),
             memory: self.arguments.memory,
-            why: self.why.map(|every| Why { every, tell: Box::new(|lines| terminal::err(lines)) }),
+            why: self.why.map(|every| Why {
+                every,
+                tell: Box::new(move |lines| match shows_progress {
+                    true => terminal::err_above_progress(lines),
+                    false => terminal::err(lines),
+                }),
+            }),
         };
         let started = Instant::now();
         let inside = runtime.enter();
@@ -119,7 +125,8 @@ impl Running<'_> {
         }
         let (report, code) = match ended {
             Ok(report) => (report, FINE),
-            Err(Broken { diagnostic, report }) => {
+            Err(broken) => {
+                let Broken { diagnostic, report } = *broken;
                 show(self.files, &[*diagnostic]);
                 (report, FAILED)
             }
