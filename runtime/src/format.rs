@@ -134,7 +134,10 @@ pub struct FormatError {
 pub fn decoder(spec: &SourceSpec, max_line: usize) -> Result<Box<dyn Decoder>, FormatError> {
     let fields = fields(spec)?;
     match format_name(&spec.format) {
-        "json" => Ok(Box::new(json::JsonDecoder::new(fields, max_line))),
+        "json" => {
+            let is_change_log = spec.format.as_ref().is_some_and(|f| f.options.contains_key("changes"));
+            Ok(Box::new(json::JsonDecoder::new(fields, max_line, is_change_log)))
+        }
         "csv" | "tsv" => {
             let options = csv_options(&spec.format)?;
             let decoder = csv::CsvDecoder::new(&options, fields, &spec.fields, &spec.columns, max_line);

@@ -12,6 +12,7 @@ pub mod history;
 mod interleave;
 pub mod keyed_windows;
 pub mod late;
+pub mod latest_of_key;
 pub mod match_pattern;
 pub mod order;
 mod reorder;
@@ -70,6 +71,7 @@ pub fn build(
             Breaker::UpdatingAggregate(spec) => {
                 Box::new(updating_aggregate::UpdatingAggregateOperator::new(node, spec, input(0)))
             }
+            Breaker::LatestOfKey(spec) => Box::new(latest_of_key::LatestOfKeyOperator::new(spec, input(0))),
             Breaker::SortWindow(spec) => Box::new(sort_window::SortWindowOperator::new(spec, input(0))),
             Breaker::Top(spec) => Box::new(top::TopOperator::new(spec, input(0))),
             Breaker::Frame(spec) => {

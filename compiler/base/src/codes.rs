@@ -198,6 +198,7 @@ codes! {
     E0414 "changes-in-plain-format";
     E0415 "never-final";
     E0417 "order-of-what";
+    E0418 "bad-source-key";
     E0430 "foreign-window-option";
     E0431 "bad-window-size";
     E0432 "union-of-windows";
@@ -230,7 +231,6 @@ codes! {
     E0602 "table-not-yet";
     E0606 "emit-not-yet";
     E0608 "ordering-not-yet";
-    E0610 "updating-source-not-yet";
     E0612 "retry-not-yet";
     E0614 "sideline-not-yet";
     E0615 "refresh-not-yet";

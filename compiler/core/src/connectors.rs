@@ -104,9 +104,6 @@ impl<'e> Options<'e> {
         if options.get("changes") == Some(&Value::string("none")) {
             options.remove("changes");
         }
-        if let (Role::Source, Some(Value::String(changes))) = (role, options.get("changes")) {
-            diagnostics.push(not_yet::updating_source(format.span, &format!("changes: {changes}")));
-        }
         Some(FormatSpec { name: format.name.text.as_str().into(), options, span: format.span })
     }
 

@@ -362,6 +362,7 @@ fn breaker_text(name: &str, breaker: &Breaker) -> String {
         Breaker::WindowAggregate(aggregate) => window::how_it_runs(name, aggregate),
         Breaker::FillWindows(fill) => format!("rows of {name} for windows of {} without any", fill.window),
         Breaker::AssignWindows(window) => format!("gives each row of {name} once per window of {window}"),
+        Breaker::LatestOfKey(_) => format!("the row of each key of {name} as it stands, one kept per key"),
         Breaker::SortWindow(sort) => match sort.limit {
             Some(limit) => format!("the best {limit} rows of {name} in each window"),
             None => format!("the rows of {name} in each window, in order"),

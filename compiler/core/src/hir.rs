@@ -52,7 +52,20 @@ pub struct Source {
     pub time: Option<TimeSpec>,
     pub on_error: OnError,
     /// All fields, and for an arrival-timed source the hidden time behind them.
+    pub read: Schema,
+    /// What a row is named by, where a row replaces the one before of the same key.
+    pub key: Option<SourceKey>,
+    /// The rows that others see: those that are read, or the changes of what stands.
     pub schema: Schema,
+}
+
+/// `key a, b`
+#[derive(Clone, Debug)]
+pub struct SourceKey {
+    pub fields: Vec<usize>,
+    /// The hidden field that tells a row from the deletion of one.
+    pub change: Option<usize>,
+    pub span: Span,
 }
 
 #[derive(Debug)]
@@ -391,7 +404,7 @@ impl Input {
     /// What made its rows updating, if they are.
     pub fn updating_because(&self) -> Option<Span> {
         match self {
-            Input::Source(_) => None,
+            Input::Source(source) => source.key.as_ref().map(|key| key.span),
             Input::Stream(stream) => stream.updating_because,
         }
     }

@@ -6,8 +6,8 @@ use millstream_base::Span;
 use millstream_ir::aggregate::AggregateCall;
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::flow::{
-    Breaker, Column, FillWindows, Frame, FrameAggregate, HistoryKind, KeyHistory, MatchInput, MatchSpec,
-    OnError, Schema, SortKey, SortWindow, Top, UpdatingAggregate, WindowAggregate,
+    Breaker, Column, FillWindows, Frame, FrameAggregate, HistoryKind, KeyHistory, LatestOfKey, MatchInput,
+    MatchSpec, OnError, Schema, SortKey, SortWindow, Top, UpdatingAggregate, WindowAggregate,
 };
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
@@ -103,13 +103,19 @@ impl Lowering<'_> {
         let owner = Owner { name: source.name.clone(), on_error: source.on_error.clone() };
         let columns = (0..source.fields.len()).collect();
         let operator = Operator::Scan { source: source.clone(), columns };
-        self.add(&owner, source.span, vec![], source.schema.clone(), operator)
+        let scan = self.add(&owner, source.span, vec![], source.read.clone(), operator);
+        let Some(key) = &source.key else { return scan };
+        let spec = LatestOfKey { keys: key.fields.clone(), change: key.change };
+        let latest = Operator::Breaker(Box::new(Breaker::LatestOfKey(spec)));
+        self.add(&owner, key.span, vec![scan], source.schema.clone(), latest)
     }
 
     /// The late rows of a source, or of the `time` clauses of a stream.
     fn late(&mut self, rows: Rows, input: &Input) -> Option<PlanId> {
         let tail = self.rows(Rows { side: Side::Main, ..rows })?;
         let from = match input {
+            // Where rows replace each other, what is read stands one further up.
+            Input::Source(source) if source.key.is_some() => *self.plan.node(tail).inputs.first()?,
             Input::Source(_) => tail,
             Input::Stream(stream) => self.assign_time_of(tail, &stream.name)?,
         };

@@ -256,6 +256,16 @@ pub enum Emission {
     OnChange,
 }
 
+/// The row of each key as its source says that it stands, as changes. Output columns: those of the input, then
+/// the hidden time of the change and the hidden sign.
+#[derive(Clone, PartialEq, Debug)]
+pub struct LatestOfKey {
+    /// Columns of the input.
+    pub keys: Vec<usize>,
+    /// The column that tells whether the row is there (1) or has been deleted (-1); none if it always is.
+    pub change: Option<usize>,
+}
+
 /// The best rows of each partition so far, updating. Output columns: those of the input, and behind them,
 /// unless the input is updating and has them, the hidden time of the change and the hidden sign.
 #[derive(Clone, PartialEq, Debug)]

@@ -28,6 +28,8 @@ pub struct JsonDecoder {
     fields: Vec<Field>,
     fast: FastPath,
     max_line: usize,
+    /// Whether each object tells a change of a row.
+    is_change_log: bool,
     /// No byte of the input has been decoded.
     at_start: bool,
     breaks: Vec<u32>,
@@ -36,9 +38,9 @@ pub struct JsonDecoder {
 }
 
 impl JsonDecoder {
-    pub fn new(fields: Vec<Field>, max_line: usize) -> JsonDecoder {
+    pub fn new(fields: Vec<Field>, max_line: usize, is_change_log: bool) -> JsonDecoder {
         let fast = FastPath::new(&fields);
-        JsonDecoder { fields, fast, max_line, at_start: true, breaks: vec![], lines: vec![] }
+        JsonDecoder { fields, fast, max_line, is_change_log, at_start: true, breaks: vec![], lines: vec![] }
     }
 
     fn find_lines(&mut self, block: &[u8], range: Range<usize>) {
@@ -85,7 +87,7 @@ impl Decoder for JsonDecoder {
         }
         self.find_lines(block, range.clone());
         let all_utf8 = simdutf8::basic::from_utf8(&block[range.clone()]).is_ok();
-        let padded = block.len() >= range.end + PADDING;
+        let padded = block.len() >= range.end + PADDING && !self.is_change_log;
         for batch in self.lines.chunks(BATCH_ROWS) {
             let first = decoded.n_records;
             let mut columns = Columns::new(&self.fields, batch.len());
@@ -101,13 +103,17 @@ impl Decoder for JsonDecoder {
                     let line = &block[line.start as usize..line.end as usize];
                     let values = if line.len() > self.max_line {
                         Err(too_long(self.max_line))
+                    } else if self.is_change_log {
+                        general::changed_row(line, &self.fields)
                     } else {
                         general::row(line, &self.fields)
                     };
                     match values {
                         Ok(values) => {
                             columns.set_row(row, &values);
-                            self.fast.learn(line, &self.fields);
+                            if !self.is_change_log {
+                                self.fast.learn(line, &self.fields);
+                            }
                         }
                         Err(reason) => {
                             columns.reject(row);

@@ -225,6 +225,23 @@ pub fn order_of_what(span: Span) -> Diagnostic {
         .help("or keep the best so far: `top 10 by … forever`")
 }
 
+/// A change log whose rows nothing names.
+pub fn change_log_without_key(span: Span, source: Span) -> Diagnostic {
+    Diagnostic::new(E0418, span, "a change log needs a key: which row does a change replace?")
+        .label("changes of rows")
+        .also(source, "its rows have no key")
+        .help("write the key behind the type: `source orders: Order key id`")
+}
+
+pub fn unknown_key_field(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
+    let fault = Diagnostic::new(E0418, span, format!("the rows have no field `{name}` to be named by"))
+        .label("no such field");
+    match nearest {
+        Some(nearest) => fault.fix(format!("use `{nearest}`"), span, nearest),
+        None => fault,
+    }
+}
+
 /// `emit final` of groups without a window, which have no end.
 pub fn never_final(span: Option<Span>, group: Span) -> Diagnostic {
     let at = span.unwrap_or(group);

@@ -29,11 +29,6 @@ pub fn sort_of_rows(span: Span, window: Span) -> Diagnostic {
         .help("the results of an aggregating `select` are sorted, and the rows of a window of time")
 }
 
-pub fn updating_source(span: Span, what: &str) -> Diagnostic {
-    Diagnostic::new(E0610, span, format!("`{what}` makes the rows updating, which is not carried out yet"))
-        .label("makes it updating")
-}
-
 pub fn retry(span: Span) -> Diagnostic {
     not_yet(E0612, span, "on error retry").help("`fail` and `sideline to file(…)` are carried out")
 }

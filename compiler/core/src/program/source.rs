@@ -4,11 +4,14 @@ use crate::check::Checker;
 use crate::clauses::{Surroundings, check_query};
 use crate::connectors::Role;
 use crate::errors::{clauses as clause_errors, connectors as errors, not_yet};
-use crate::hir::Source;
+use crate::hir::{Source, SourceKey};
 use crate::names::{Input, RowType};
 use millstream_base::{Diagnostics, Span, did_you_mean};
-use millstream_ir::flow::{Column, ConnectorSpec, FormatSpec, OnError, Schema, TimeSpec};
+use millstream_ir::flow::{
+    Column, ConnectorSpec, Encoding, FieldSpec, FormatSpec, OnError, Schema, TimeSpec,
+};
 use millstream_ir::types::{Type, TypeKind};
+use millstream_ir::value::Value;
 use millstream_syntax::ast;
 use std::sync::Arc;
 
@@ -21,9 +24,6 @@ pub(super) fn check_source(
     ordinal: u32,
     diagnostics: &mut Diagnostics,
 ) -> Option<Arc<Source>> {
-    if let Some(key) = source.key.first() {
-        diagnostics.push(not_yet::updating_source(key.span, &format!("key {}", key.text)));
-    }
     let options = check_options(around, &source.options, row, diagnostics);
     let name = &source.name;
     if options.from.is_none() && path.is_none() && !options.wrong {
@@ -37,12 +37,20 @@ pub(super) fn check_source(
     if row.ty.is_error() {
         return None;
     }
-    let mut columns: Vec<Column> =
-        row.fields.iter().map(|f| Column { name: f.name.clone(), ty: f.ty.clone(), hidden: false }).collect();
+    let key = check_key(source, row, format.as_ref(), diagnostics);
+    let mut fields: Vec<FieldSpec> = row.fields.to_vec();
+    let change = key.as_ref().and_then(|key| key.change);
+    fields.extend(change.map(|_| change_field()));
+    let mut columns: Vec<Column> = fields
+        .iter()
+        .enumerate()
+        .map(|(i, f)| Column { name: f.name.clone(), ty: f.ty.clone(), hidden: Some(i) == change })
+        .collect();
     let time = options.time.as_ref().map_or(columns.len(), |t| t.field);
     if options.time.is_none() {
         columns.push(Column { name: "time".into(), ty: Type::TIMESTAMP, hidden: true });
     }
+    let read = Schema::append_only(columns, time);
     // Where the connector is wrong, the program does not run, but the rows are known.
     let none = || ConnectorSpec { name: "?".into(), options: Default::default(), span: name.span };
     Some(Arc::new(Source {
@@ -52,11 +60,61 @@ pub(super) fn check_source(
         ordinal,
         connector: connector.unwrap_or_else(none),
         format,
-        fields: row.fields.clone(),
+        fields: fields.into(),
         time: options.time,
         on_error: options.on_error,
-        schema: Schema::append_only(columns, time),
+        schema: key.as_ref().map_or_else(|| read.clone(), |key| changes_of(&read, key)),
+        read,
+        key,
     }))
+}
+
+/// `key a, b`: what rows are named by that replace each other.
+fn check_key(
+    source: &ast::Source,
+    row: &RowType,
+    format: Option<&FormatSpec>,
+    diagnostics: &mut Diagnostics,
+) -> Option<SourceKey> {
+    let log = format.filter(|format| format.options.contains_key("changes"));
+    let (Some(first), Some(last)) = (source.key.first(), source.key.last()) else {
+        if let Some(format) = log {
+            diagnostics.push(clause_errors::change_log_without_key(format.span, source.name.span));
+        }
+        return None;
+    };
+    let mut fields = vec![];
+    for key in &source.key {
+        match row.fields.iter().position(|f| *f.name == *key.text) {
+            Some(field) => fields.push(field),
+            None => {
+                let nearest = did_you_mean(&key.text, row.fields.iter().map(|f| &*f.name));
+                diagnostics.push(clause_errors::unknown_key_field(key.span, &key.text, nearest));
+            }
+        }
+    }
+    Some(SourceKey { fields, change: log.map(|_| row.fields.len()), span: first.span.to(last.span) })
+}
+
+/// What a change log says of a row besides its fields: 1 where it stands, -1 where it has been deleted. No
+/// input has a field without a name.
+fn change_field() -> FieldSpec {
+    FieldSpec {
+        name: "change".into(),
+        input: "".into(),
+        ty: Type::INT,
+        encoding: Encoding::Plain,
+        default: Some(Value::Int(1)),
+    }
+}
+
+/// The rows as they stand, as changes of them.
+fn changes_of(read: &Schema, key: &SourceKey) -> Schema {
+    let mut columns = read.columns.clone();
+    let hidden = |name: &str, ty| Column { name: name.into(), ty, hidden: true };
+    columns.extend([hidden("time", Type::TIMESTAMP), hidden("sign", Type::INT)]);
+    let time = columns.len() - 2;
+    Schema { columns, time, sign: Some(time + 1), key: Some(key.fields.clone()) }
 }
 
 /// The format of a file that stands in for another input: that of its name, else the declared one.

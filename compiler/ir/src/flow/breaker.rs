@@ -3,7 +3,7 @@
 
 use super::verify::fits;
 use super::{
-    AmongEquals, Emission, FillWindows, FrameAggregate, KeyHistory, SortKey, SortWindow, Top,
+    AmongEquals, Emission, FillWindows, FrameAggregate, KeyHistory, LatestOfKey, SortKey, SortWindow, Top,
     UpdatingAggregate, UpdatingScope, WindowAggregate, WindowAssigner,
 };
 use crate::aggregate::AggregateCall;
@@ -20,6 +20,7 @@ pub enum Breaker {
     FillWindows(FillWindows),
     UpdatingAggregate(UpdatingAggregate),
     Top(Top),
+    LatestOfKey(LatestOfKey),
     SortWindow(SortWindow),
     History(KeyHistory),
     Frame(FrameAggregate),
@@ -45,6 +46,7 @@ impl Breaker {
             Breaker::WindowAggregate(_) | Breaker::FillWindows(_) | Breaker::UpdatingAggregate(_) => false,
             Breaker::AssignWindows(_)
             | Breaker::Top(_)
+            | Breaker::LatestOfKey(_)
             | Breaker::SortWindow(_)
             | Breaker::History(_)
             | Breaker::Frame(_) => true,
@@ -54,7 +56,7 @@ impl Breaker {
     /// Whether each of its rows answers one row of the input, and leaves when that comes.
     pub fn answers_at_once(&self) -> bool {
         match self {
-            Breaker::AssignWindows(_) | Breaker::Top(_) => true,
+            Breaker::AssignWindows(_) | Breaker::Top(_) | Breaker::LatestOfKey(_) => true,
             Breaker::UpdatingAggregate(spec) => spec.emission == Emission::OnChange,
             Breaker::WindowAggregate(_)
             | Breaker::FillWindows(_)
@@ -85,6 +87,7 @@ impl Breaker {
             Breaker::FillWindows(spec) => &spec.keys,
             Breaker::UpdatingAggregate(spec) => &spec.keys,
             Breaker::Top(spec) => &spec.per,
+            Breaker::LatestOfKey(spec) => &spec.keys,
             Breaker::SortWindow(spec) => &spec.of,
             Breaker::History(spec) => &spec.keys,
             Breaker::Frame(spec) => &spec.keys,
@@ -96,7 +99,7 @@ impl Breaker {
             Breaker::WindowAggregate(spec) => &spec.aggregates,
             Breaker::AssignWindows(_) | Breaker::FillWindows(_) => &[],
             Breaker::UpdatingAggregate(spec) => &spec.aggregates,
-            Breaker::Top(_) | Breaker::SortWindow(_) => &[],
+            Breaker::Top(_) | Breaker::SortWindow(_) | Breaker::LatestOfKey(_) => &[],
             Breaker::History(_) => &[],
             Breaker::Frame(spec) => &spec.aggregates,
         }
@@ -128,6 +131,7 @@ impl Breaker {
                 columns.extend(&mut spec.sign);
                 columns
             }
+            Breaker::LatestOfKey(spec) => spec.keys.iter_mut().chain(&mut spec.change).collect(),
             Breaker::SortWindow(spec) => {
                 let by = spec.by.iter_mut().map(|key| &mut key.column);
                 let bounds = [&mut spec.start, &mut spec.end];
@@ -166,6 +170,10 @@ impl Breaker {
                 let emission = vec![("emit", spec.emission.to_string())];
                 let groups = describe_groups(&spec.keys, &spec.aggregates, column);
                 ("updating_agg", [scope, groups, emission].concat())
+            }
+            Breaker::LatestOfKey(spec) => {
+                let keys: Vec<String> = spec.keys.iter().map(|k| column(*k)).collect();
+                ("latest_of_key", vec![("key", format!("[{}]", keys.join(", ")))])
             }
             Breaker::SortWindow(spec) => {
                 let per: Vec<String> = spec.per.iter().map(|k| column(*k)).collect();
@@ -226,6 +234,7 @@ impl Breaker {
                 };
                 Ok([groups, bounds, vec![Type::TIMESTAMP, Type::INT]].concat())
             }
+            Breaker::LatestOfKey(_) => Ok([input, &[Type::TIMESTAMP, Type::INT]].concat()),
             Breaker::SortWindow(_) => Ok([input, &[Type::TIMESTAMP]].concat()),
             Breaker::Top(spec) => {
                 let added = if spec.sign.is_none() { vec![Type::TIMESTAMP, Type::INT] } else { vec![] };

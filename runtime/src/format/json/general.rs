@@ -2,21 +2,65 @@
 //! the fast path leaves over; the reasons for which a row cannot be read come from here.
 
 use crate::format::field::Field;
+use millstream_ir::types::{Layout, Type, TypeKind};
 use millstream_ir::value::Value;
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 /// The values of `fields` in the object that `line` holds. Of several entries with one key the last counts.
 pub fn row(line: &[u8], fields: &[Field]) -> Result<Vec<Value>, String> {
+    values(&object(line)?, fields)
+}
+
+/// The row that a record of a change log is about, as Debezium writes it, with or without an envelope around
+/// it: as it stands after the change, or, deleted, as it was. The field without a name tells which.
+pub fn changed_row(line: &[u8], fields: &[Field]) -> Result<Vec<Value>, String> {
+    let mut record = object(line)?;
+    if let Some(Json::Object(payload)) = record.remove("payload") {
+        record = payload;
+    }
+    match (record.get("after"), record.get("before")) {
+        (Some(Json::Object(after)), _) => values(after, fields),
+        (_, Some(Json::Object(before))) => {
+            // Databases often send no more of a deleted row than its key.
+            let value = |field: &Field| match before.get(&*field.spec.input) {
+                _ if field.spec.input.is_empty() => Ok(Value::Int(-1)),
+                None | Some(Json::Null) => Ok(field.absent().unwrap_or_else(|_| nothing(&field.spec.ty))),
+                Some(json) => field.value_of_json(json),
+            };
+            fields.iter().map(value).collect()
+        }
+        _ => Err("expected a change with a row `after` or `before` it".to_string()),
+    }
+}
+
+/// What stands for a value that is not known of a row that is gone.
+fn nothing(ty: &Type) -> Value {
+    match ty.layout() {
+        Layout::Bool => Value::Bool(false),
+        Layout::F64 => Value::Float(0.0),
+        Layout::Decimal => Value::Decimal(0),
+        Layout::View => Value::string(""),
+        Layout::I64 if ty.kind == TypeKind::Int => Value::Int(0),
+        Layout::I64 if ty.kind == TypeKind::Duration => Value::Duration(0),
+        Layout::I64 => Value::Timestamp(0),
+        Layout::Boxed => Value::Null,
+    }
+}
+
+fn object(line: &[u8]) -> Result<Map<String, Json>, String> {
     let text = std::str::from_utf8(line)
         .map_err(|e| format!("invalid UTF-8 at byte {} of the line", e.valid_up_to() + 1))?;
-    let entries = match serde_json::from_str::<Json>(text) {
-        Ok(Json::Object(entries)) => entries,
-        Ok(_) => return Err("expected a JSON object".to_string()),
-        Err(error) => return Err(format!("broken JSON: {}", described(&error))),
-    };
+    match serde_json::from_str::<Json>(text) {
+        Ok(Json::Object(entries)) => Ok(entries),
+        Ok(_) => Err("expected a JSON object".to_string()),
+        Err(error) => Err(format!("broken JSON: {}", described(&error))),
+    }
+}
+
+fn values(entries: &Map<String, Json>, fields: &[Field]) -> Result<Vec<Value>, String> {
     let value = |field: &Field| match entries.get(&*field.spec.input) {
-        Some(json) => field.value_of_json(json),
-        None => field.absent(),
+        Some(json) if !field.spec.input.is_empty() => field.value_of_json(json),
+        _ => field.absent(),
     };
     fields.iter().map(value).collect()
 }

@@ -1,8 +1,9 @@
 //! The steps of a pattern: what is between `match … by` and `within`.
 
-use super::super::head::check_reference;
+use super::super::head::{check_reference, updating_because};
 use super::super::{Rows, select};
 use super::{Input, PatternChecker, reads, shape};
+use crate::errors::clauses::needs_append_only;
 use crate::errors::{patterns as errors, patterns_not_yet as not_yet};
 use crate::hir::Side;
 use crate::scope::{Events, Lookup, Scope, ScopeColumn};
@@ -91,6 +92,11 @@ impl PatternChecker<'_> {
             self.is_right = false;
             return;
         };
+        if schema.sign.is_some() {
+            let because = updating_because(self.around, rows);
+            self.diagnostics.push(needs_append_only(event.stream.name().span, "match", because));
+            self.is_right = false;
+        }
         let known = self.inputs.iter().position(|i| i.rows.of == rows.of && i.rows.side == rows.side);
         let input = known.unwrap_or(self.inputs.len());
         if known.is_none() {
