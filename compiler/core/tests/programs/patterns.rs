@@ -244,7 +244,7 @@ E0301 `amount` expected `bool?`, found `decimal(2)`
 E0203 `paymnts` there is no source, table or stream called `paymnts`
 E0319 `0s` this duration must be more than zero
 match by card a: payments{2} within 5m select sum(a.card) as n, count(a, 1) as m, sum(a.amunt) as k, a.amount
-E0328 `a.card` `sum` is of numbers, not of `string`
+E0328 `a.card` `sum` is of numbers and durations, not of `string`
 E0311 `count(a, 1)` `count` takes 1 argument
 E0321 `amunt` the record has no field `amunt`
 E0504 `a` `a` is repeated, so it is a list of events

@@ -161,7 +161,7 @@ source payments
 stream spend
   columns: card: string, n: int, c: string?
   append-only: each row is final
-  keeps one slot of 32 bytes per card and open window, and beside it what `first`, `last`, `min`, `max`, `collect` and `distinct` keep; a window of 5m stays open until the watermark of payments passes its end
+  keeps one slot of 32 bytes per card and open window, and beside it what `max` keeps; a window of 5m stays open until the watermark of payments passes its end
   delay: at most 5m5s of event time between an event and its result (windows 5m, disorder 5s)
   rows that fail: counted, readable as errors(spend)
 

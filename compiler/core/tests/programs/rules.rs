@@ -83,9 +83,9 @@ fn filters_on_keys_move_below_the_window() {
     assert_snapshot!(
         plans("stream s = from payments window tumbling 1m group by card select card, count() as n where card == \"x\""),
         @r#"
-Emit s [card: string, n: int, (time): timestamp]
+Emit s [card: string, n: int, (time): timestamp, (window.start): timestamp, (window.end): timestamp]
 └─ Filter { card == "x" }
-   └─ Project [card: string, n: int = count, (time): timestamp]
+   └─ Project [card: string, n: int = count, (time): timestamp, (window.start): timestamp, (window.end): timestamp]
       └─ WindowAgg { window: tumbling(1m), key: [card], aggs: [count()] }
          └─ Watermark { on: at, disorder: 5s }
             └─ Scan payments [card: string, amount: decimal(2), country: string?, tags: list<string>, at: timestamp]
