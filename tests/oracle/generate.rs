@@ -212,7 +212,9 @@ impl Window {
 fn aggregate(random: &mut Random, columns: &[(String, Type, bool)]) -> String {
     let (name, ty, _) = &columns[random.below(columns.len())];
     let is_number = matches!(ty, Type::Int | Type::Float | Type::Decimal);
-    let call = match random.below(9) {
+    let (other, other_ty, _) = &columns[random.below(columns.len())];
+    let is_time = matches!(ty, Type::Timestamp | Type::Duration);
+    let call = match random.below(18) {
         0 => "count()".to_string(),
         1 => format!("count({name})"),
         2 if is_number => format!("sum({name})"),
@@ -222,6 +224,20 @@ fn aggregate(random: &mut Random, columns: &[(String, Type, bool)]) -> String {
         6 => format!("first({name})"),
         7 if *ty == Type::Bool => format!("any({name})"),
         7 => format!("count(distinct {name})"),
+        8 if is_number || is_time => format!("{}({name})", random.of(&["median", "max"])),
+        9 if is_number || is_time => format!("percentile({name}, {})", random.of(&["0.1", "0.5", "1"])),
+        10 if is_number => {
+            format!("{}({name})", random.of(&["variance", "stddev", "variance_pop", "stddev_pop"]))
+        }
+        11 if *other_ty != Type::Bool => {
+            format!("{}({name}, {other})", random.of(&["arg_min", "arg_max"]))
+        }
+        12 if *ty != Type::Bool => format!("top_k({}{name}, 3)", random.of(&["", "distinct "])),
+        13 if *ty == Type::String => format!("string_agg({name}, \"-\")"),
+        14 if is_number => format!("approx_percentile({name}, 0.9)"),
+        15 => format!("approx_distinct({name})"),
+        16 => format!("approx_top({name}, 2)"),
+        17 if is_number && ty == other_ty => format!("covariance({name}, {other})"),
         _ => format!("collect({name})"),
     };
     if random.chance(25) {

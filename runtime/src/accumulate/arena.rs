@@ -237,10 +237,8 @@ impl Arena {
 
     /// An empty list of results.
     pub fn results(&self) -> Results {
-        let builder = |(states, call): (&Option<_>, &AggregateCall)| {
-            states.as_ref().map(|_: &Box<dyn SideStates>| ColumnBuilder::new(&call.result))
-        };
-        let sides = self.sides.iter().zip(&self.aggregates).map(builder);
+        let sides = self.sides.iter().zip(&self.aggregates);
+        let sides = sides.map(|(states, call)| states.is_some().then(|| ColumnBuilder::new(&call.result)));
         Results { words: vec![], sides: sides.collect(), n_rows: 0, misfits: vec![] }
     }
 

@@ -271,6 +271,7 @@ pub fn side_states(call: &AggregateCall) -> Option<Box<dyn SideStates>> {
             (Layout::I64, false) => pool::<distinct::Seen<i64>>(argument),
             (Layout::F64, false) => pool::<distinct::Seen<Float>>(argument),
             (Layout::Decimal, false) => pool::<distinct::Seen<i128>>(argument),
+            (Layout::View, false) => pool::<distinct::SeenTexts>(argument),
             (_, false) => pool::<distinct::Seen<Value>>(argument),
             (Layout::I64, true) => pool::<distinct::Counted<i64>>(argument),
             (Layout::F64, true) => pool::<distinct::Counted<Float>>(argument),

@@ -1,9 +1,11 @@
 //! Rows of all types and all aggregates over them, for tests.
 
 use super::side::Row;
-use millstream_ir::aggregate::{AggregateCall, AggregateFunction};
+use millstream_base::Span;
+use millstream_ir::aggregate::{AggregateCall, AggregateFunction, Update, UserAggregate, UserState};
 use millstream_ir::batch::{Batch, Origin};
 use millstream_ir::column::{ColumnBuilder, ColumnData};
+use millstream_ir::expr::{BinaryOp, Expr, ExprKind};
 use millstream_ir::types::{Type, TypeKind};
 use millstream_ir::value::Value;
 use proptest::prelude::*;
@@ -140,6 +142,8 @@ pub fn calls() -> Vec<AggregateCall> {
         let about = if column == 3 { number.clone() } else { result };
         calls.extend([0.0, 0.3, 1.0].map(|p| with(Value::Float(p), ApproxPercentile, column, about.clone())));
     }
+    let (of_program, small) = (Some(Arc::new(sum_of_program())), Type::INT.nullable());
+    calls.push(AggregateCall { user: of_program, ..call(User, vec![9], small) });
     for function in [StringAgg, StringAggDistinct] {
         calls.push(with(Value::string(", "), function, 1, Type::STRING.nullable()));
     }
@@ -163,6 +167,38 @@ pub fn calls() -> Vec<AggregateCall> {
         }
     }
     calls
+}
+
+/// `state n = 0 state sum = 0 add n = n + 1, sum = sum + x …`; null of no rows.
+fn sum_of_program() -> UserAggregate {
+    let span = Span::default();
+    let column = |number| Expr::column(number, Type::INT, span);
+    let one = || Expr::literal(Value::Int(1), Type::INT, span);
+    let binary =
+        |op, a: Expr, b: Expr| Expr::new(ExprKind::Binary(op, Box::new(a), Box::new(b)), Type::INT, span);
+    let updates = |op, of_n: [Expr; 2], of_sum: [Expr; 2]| {
+        let [n, other_n] = of_n;
+        let [sum, other_sum] = of_sum;
+        let (n, sum) = (binary(op, n, other_n), binary(op, sum, other_sum));
+        vec![Update { state: 0, value: n }, Update { state: 1, value: sum }]
+    };
+    let state = |name: &str| UserState { name: name.into(), ty: Type::INT, initial: Value::Int(0) };
+    let rows = |op| updates(op, [column(1), one()], [column(2), column(0)]);
+    let none = binary(BinaryOp::Less, column(1), one());
+    let result = ExprKind::If {
+        condition: Box::new(Expr { ty: Type::BOOL, ..none }),
+        then: Box::new(Expr::literal(Value::Null, Type::INT.nullable(), span)),
+        otherwise: Box::new(column(2)),
+    };
+    UserAggregate {
+        name: "total".into(),
+        params: vec![Type::INT],
+        states: vec![state("n"), state("sum")],
+        add: rows(BinaryOp::Add),
+        remove: Some(rows(BinaryOp::Subtract)),
+        merge: Some(updates(BinaryOp::Add, [column(0), column(2)], [column(1), column(3)])),
+        result: Expr::new(result, Type::INT.nullable(), span),
+    }
 }
 
 fn with(parameter: Value, function: AggregateFunction, column: usize, result: Type) -> AggregateCall {

@@ -116,6 +116,13 @@ impl Checker<'_> {
         let Some(element) = self.arguments_of(function, vec![element], name).and_then(|mut e| e.pop()) else {
             return Some(error(span));
         };
+        // The library adds up numbers only.
+        if matches!(function, AggregateFunction::Sum | AggregateFunction::Average) && !element.ty.is_numeric()
+        {
+            let fault = types_errors::aggregate_argument(argument.span, name, &element.ty);
+            self.diagnostics.push(fault.help("divide it by `1s`, which gives a number"));
+            return Some(error(span));
+        }
         let ty = Type::list(element.ty.clone());
         let kind = ExprKind::Comprehension {
             list: Box::new(list),

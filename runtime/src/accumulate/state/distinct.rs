@@ -3,6 +3,7 @@
 use crate::accumulate::element::{Element, FoldHash};
 use crate::accumulate::side::{Row, State};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use millstream_ir::column::ColumnData;
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use std::collections::{HashMap, HashSet};
@@ -44,6 +45,55 @@ impl<E: Element> State for Seen<E> {
 
     fn restore(_: &Self::Spec, from: &mut SnapshotReader) -> Result<Seen<E>, Corrupt> {
         Ok(Seen(from.sequence(E::restore)?.into_iter().collect()))
+    }
+}
+
+/// The distinct texts. Those that are known are looked up without copying them.
+#[derive(Clone)]
+pub struct SeenTexts(HashSet<Box<[u8]>, FoldHash>);
+
+impl State for SeenTexts {
+    type Spec = (usize, Type);
+
+    fn new(_: &Self::Spec) -> SeenTexts {
+        SeenTexts(HashSet::default())
+    }
+
+    fn add(&mut self, (column, _): &Self::Spec, row: Row) {
+        let ColumnData::Text(texts) = &row.column(*column).data else { return };
+        let text = texts.bytes(row.number);
+        if !self.0.contains(text) {
+            self.0.insert(text.into());
+        }
+    }
+
+    fn remove(&mut self, _: &Self::Spec, _: Row) {
+        debug_assert!(false, "rows are taken out of `Counted`");
+    }
+
+    fn merge(&mut self, _: &Self::Spec, from: &SeenTexts) {
+        for text in &from.0 {
+            if !self.0.contains(text) {
+                self.0.insert(text.clone());
+            }
+        }
+    }
+
+    fn result(&self, _: &Self::Spec) -> Result<Value, String> {
+        Ok(Value::Int(self.0.len() as i64))
+    }
+
+    fn owned_bytes(&self, _: &Self::Spec) -> usize {
+        let texts: usize = self.0.iter().map(|text| text.len()).sum();
+        texts + self.0.capacity() * (size_of::<Box<[u8]>>() + 1)
+    }
+
+    fn write(&self, _: &Self::Spec, out: &mut SnapshotWriter) {
+        out.sequence(self.0.iter(), |out, text| out.bytes(text));
+    }
+
+    fn restore(_: &Self::Spec, from: &mut SnapshotReader) -> Result<SeenTexts, Corrupt> {
+        Ok(SeenTexts(from.sequence(|from| from.bytes().map(Box::from))?.into_iter().collect()))
     }
 }
 
