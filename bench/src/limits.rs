@@ -4,3 +4,4 @@ pub mod decode;
 pub mod end_to_end;
 pub mod filter;
 pub mod tumbling;
+pub mod windows;

@@ -13,6 +13,7 @@ mod measure;
 mod memory;
 mod startup;
 mod tumbling;
+mod windows;
 
 use measure::Effort;
 
@@ -22,6 +23,7 @@ type Subject = (&'static str, fn(&Effort));
 const SUBJECTS: &[Subject] = &[
     ("filter", filter::measure),
     ("tumbling", tumbling::measure),
+    ("windows", windows::measure),
     ("decode", decode::measure),
     ("end_to_end", end_to_end::measure),
     ("compile", compile::measure),

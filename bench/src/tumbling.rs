@@ -59,7 +59,7 @@ fn run(effort: &Effort, name: &str, keys: u64, span: i64, capacity: usize) {
         .map(|round| parts().map(|part| column(&bids.time[part], round * span)).collect::<Vec<_>>())
         .collect::<Vec<_>>()
         .into_iter();
-    let mut operator = compile();
+    let mut operator = compile(WindowAssigner::Tumbling { size: WINDOW, offset: 0 }, true);
     let engine = || {
         let mut sum = 0u64;
         let mut step = |message| {
@@ -68,7 +68,7 @@ fn run(effort: &Effort, name: &str, keys: u64, span: i64, capacity: usize) {
             loop {
                 for message in output.messages.drain(..) {
                     if let Message::Batch(batch) = message {
-                        sum = sum.wrapping_add(checksum_of(&batch));
+                        sum = sum.wrapping_add(checksum_of(&batch, true));
                     }
                 }
                 if !std::mem::take(&mut output.more) {
@@ -98,18 +98,22 @@ fn run(effort: &Effort, name: &str, keys: u64, span: i64, capacity: usize) {
     compare(effort, job, limit, engine);
 }
 
-fn checksum_of(batch: &Batch) -> u64 {
+/// Of the rows of a window; without a key, as of key 0.
+pub fn checksum_of(batch: &Batch, is_keyed: bool) -> u64 {
     let values = |column: usize| match &batch.columns[column].data {
         ColumnData::I64(values) => &**values,
         _ => &[],
     };
-    let [keys, counts, sums, maxima] = [0, 1, 2, 3].map(values);
+    let first = is_keyed as usize;
+    let [counts, sums, maxima] = [first, first + 1, first + 2].map(values);
+    let keys = if is_keyed { values(0) } else { &[] };
+    let key = |row: usize| keys.get(row).copied().unwrap_or(0);
     (0..batch.n_rows)
-        .fold(0, |sum: u64, row| sum.wrapping_add(checksum(keys[row], counts[row], sums[row], maxima[row])))
+        .fold(0, |sum: u64, row| sum.wrapping_add(checksum(key(row), counts[row], sums[row], maxima[row])))
 }
 
-/// `window tumbling 10s group by auction select auction, count(), sum(price), max(price)`.
-fn compile() -> Box<dyn Operator> {
+/// `window … [group by auction] select auction, count(), sum(price), max(price)`.
+pub fn compile(window: WindowAssigner, is_keyed: bool) -> Box<dyn Operator> {
     let column = |name: &str, ty| flow::Column { name: name.into(), ty, hidden: false };
     let bids =
         vec![column("auction", Type::INT), column("price", Type::INT), column("time", Type::TIMESTAMP)];
@@ -128,8 +132,7 @@ fn compile() -> Box<dyn Operator> {
         of_price(AggregateFunction::Sum),
         of_price(AggregateFunction::Maximum),
     ];
-    let window = WindowAssigner::Tumbling { size: WINDOW, offset: 0 };
-    let mut columns = vec![column("auction", Type::INT)];
+    let mut columns: Vec<flow::Column> = is_keyed.then(|| column("auction", Type::INT)).into_iter().collect();
     columns.extend(["count", "sum", "max"].map(|name| column(name, Type::INT)));
     columns.extend(["start", "end", "time"].map(|name| column(name, Type::TIMESTAMP)));
     let node = |inputs, columns: Vec<flow::Column>, kind| Node {
@@ -140,7 +143,11 @@ fn compile() -> Box<dyn Operator> {
         kind,
         on_error: OnError::Keep,
     };
-    let spec = Breaker::WindowAggregate(WindowAggregate { window, keys: vec![0], aggregates });
+    let spec = Breaker::WindowAggregate(WindowAggregate {
+        window,
+        keys: if is_keyed { vec![0] } else { vec![] },
+        aggregates,
+    });
     let flow = Flow {
         nodes: vec![
             node(vec![], bids, NodeKind::Union),

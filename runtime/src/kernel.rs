@@ -11,6 +11,6 @@ mod huge_pages;
 pub mod kept_keys;
 pub mod key;
 pub mod key_index;
-mod prefetch;
+pub(crate) mod prefetch;
 pub(crate) mod simd;
 pub mod table;

@@ -10,7 +10,7 @@ use crate::hir::{Aggregate, ClauseKind, Grouping, Head, Input, InputId, Program,
 use millstream_ir::aggregate::{AccumulatorKind, AggregateCall, SlotLayout};
 use millstream_ir::flow::{
     AmongEquals, Breaker, ConnectorSpec, Flow, HistoryKind, Keep, Node, NodeId, NodeKind, OnError, Schema,
-    TimeSpec, UpdatingScope,
+    TimeSpec, UpdatingScope, WindowAssigner,
 };
 use millstream_ir::text::format_duration;
 use millstream_ir::types::Type;
@@ -138,7 +138,12 @@ fn state_of(query: &Query, sources: &BTreeSet<Arc<str>>) -> Vec<String> {
             }
             (Grouping::Window(own), open) => {
                 let per_key = if names.is_empty() { names } else { names + " and " };
-                let (slot, assigner) = (slot_bytes(aggregate), open.unwrap_or(own));
+                // Where each row says its window, the clause that opened them knows more.
+                let assigner = match own {
+                    WindowAssigner::Assigned { .. } => open.unwrap_or(own),
+                    own => own,
+                };
+                let slot = slot_bytes(aggregate);
                 window::state_text(aggregate, assigner, slot, &per_key, beside, &watermark)
             }
         }

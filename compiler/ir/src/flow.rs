@@ -469,6 +469,7 @@ impl Flow {
         let node = self.node(id);
         match &node.kind {
             NodeKind::Order | NodeKind::Match(_) => true,
+            NodeKind::Breaker(breaker) if breaker.gives_rows_of_the_past() => false,
             // What watermarks release comes in the order of its times, late rows left out.
             NodeKind::Breaker(breaker) => {
                 breaker.depends_on_order() || !breaker.passes_rows() && !breaker.answers_at_once()

@@ -18,6 +18,7 @@
 use super::result::{Misfit, result_column};
 use super::side::{FailedRow, Position, Row, SideStates, side_states};
 use crate::kernel::accumulate::{add, merge_slots, remove, takes_part};
+use crate::kernel::prefetch::prefetch;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::aggregate::{AccumulatorKind, AggregateCall, SlotLayout};
 use millstream_ir::column::{Column, ColumnBuilder};
@@ -121,6 +122,11 @@ impl Arena {
             }
         }
         words.copy_from_slice(&self.fresh);
+    }
+
+    /// Asks the processor for a group that will be looked at soon.
+    pub fn request(&self, slot: Slot) {
+        prefetch(self.words.as_ptr().wrapping_add(slot.0 as usize * self.fresh.len()) as *const u8);
     }
 
     /// How many rows are in it.

@@ -234,6 +234,7 @@ impl Accumulation {
             into.table.widen(&self.narrow.layout, &self.wide.layout);
             into.is_wide = true;
         }
+        into.table.grow_to(&from.table);
         let groups: Vec<u32> = from.table.groups().collect();
         for groups in groups.chunks(CHUNK) {
             if self.keys.is_empty() {

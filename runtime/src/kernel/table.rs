@@ -255,7 +255,18 @@ impl Table {
     /// Doubles the capacity (or more, while the table is small). Slots move.
     #[cold]
     pub(super) fn grow(&mut self) {
-        let capacity = self.capacity * if self.memory.len() < PREFETCH_FROM / 4 { 4 } else { 2 };
+        self.rehash(self.capacity * if self.memory.len() < PREFETCH_FROM / 4 { 4 } else { 2 });
+    }
+
+    /// Makes the table as large as another whose groups will be added. These come in the order of their hashes,
+    /// and would crowd the beginning of a smaller table.
+    pub(super) fn grow_to(&mut self, other: &Table) {
+        if self.capacity < other.capacity {
+            self.rehash(other.capacity);
+        }
+    }
+
+    fn rehash(&mut self, capacity: usize) {
         let old = std::mem::replace(&mut self.memory, Memory::zeroed(self.stride * capacity));
         let old_capacity = std::mem::replace(&mut self.capacity, capacity);
         self.shift = 64 - capacity.trailing_zeros();

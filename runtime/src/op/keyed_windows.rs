@@ -10,18 +10,21 @@
 //! its last row, with that row's time; one that is not full yet leaves at the end of the input, or when its
 //! key expires, with a time that is long gone: so the watermark that is passed on waits for the oldest.
 
+mod due;
 mod oldest;
 mod state;
 
 use crate::accumulate::arena::Arena;
 use crate::accumulate::side::Row;
 use crate::kernel::key_index::KeyIndex;
+use crate::kernel::prefetch::prefetch;
 use crate::message::{EventTime, Message, Watermark};
 use crate::op::failed_rows::FailedRows;
 use crate::op::segment::json_row;
 use crate::operator::{Failure, Operator, Output, Place};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::waiting::Waiting;
+use due::Due;
 use millstream_base::Span;
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
 use millstream_ir::column::{Column, ColumnBuilder, ColumnData, ColumnRef};
@@ -30,12 +33,15 @@ use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use oldest::Oldest;
 use state::{Groups, KeyState, Kind, Open};
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// Batches that leave at once when windows close.
 const BATCHES_AT_ONCE: usize = 8;
+
+/// How many rows ahead the states of keys are requested, and, when these have come, their slots.
+const STATES_AHEAD: usize = 16;
+const SLOTS_AHEAD: usize = 8;
 
 pub struct KeyedWindows {
     kind: Kind,
@@ -55,7 +61,7 @@ pub struct KeyedWindows {
     failed_rows: FailedRows,
     /// The keys with a window that has an end, by when to look at them; of each key those that its state
     /// does not name are out of date.
-    due: BinaryHeap<Reverse<(EventTime, u32)>>,
+    due: Due,
     /// The keys with a window of rows.
     oldest: Oldest,
     /// Windows that leave, each with what it is kept by.
@@ -80,9 +86,10 @@ impl KeyedWindows {
             WindowAssigner::Session { by, .. } | WindowAssigner::Rows { by, .. } => by.clone(),
             _ => (0..key_types.len()).collect(),
         };
+        let kind = Kind::new(&spec.window)?;
         let by_types: Vec<Type> = by.iter().map(|key| key_types[*key].clone()).collect();
         Some(KeyedWindows {
-            kind: Kind::new(&spec.window)?,
+            kind,
             key_names: node.schema.columns.iter().take(key_types.len()).map(|c| c.name.clone()).collect(),
             others: (0..key_types.len()).filter(|key| !by.contains(key)).collect(),
             by,
@@ -94,7 +101,7 @@ impl KeyedWindows {
             keys: vec![],
             arena: Arena::new(&spec.aggregates),
             failed_rows: FailedRows::of(input),
-            due: BinaryHeap::new(),
+            due: Due::new(kind.granule()),
             oldest: Oldest::default(),
             leaving: VecDeque::new(),
             watermark: Watermark::START,
@@ -119,7 +126,8 @@ impl KeyedWindows {
         let mut found = std::mem::take(&mut self.found);
         self.index.find(&columns, &rows, &mut found);
         self.keys.resize_with(self.index.n_numbers(), KeyState::default);
-        for (row, number) in rows.iter().zip(&found) {
+        for (i, (row, number)) in rows.iter().zip(&found).enumerate() {
+            self.request(&found, i);
             let row = Row { batch, times, number: *row as usize };
             match self.kind {
                 Kind::Rows { count, keep } => {
@@ -132,6 +140,20 @@ impl KeyedWindows {
         self.found = found;
         self.failed_rows.report(batch, self.arena.take_failed(), self.passed, output);
         self.forget_idle();
+    }
+
+    /// Asks for what later rows will need.
+    fn request(&self, found: &[u32], row: usize) {
+        if let Some(later) = found.get(row + STATES_AHEAD) {
+            let state = (&raw const self.keys[*later as usize]) as *const u8;
+            prefetch(state);
+            prefetch(state.wrapping_add(64));
+        }
+        if let Some(later) = found.get(row + SLOTS_AHEAD)
+            && let Some(Open { groups: Groups::One(slot), .. }) = &self.keys[*later as usize].last
+        {
+            self.arena.request(*slot);
+        }
     }
 
     /// Adds a row to the window of its key that it lies in.
@@ -160,7 +182,7 @@ impl KeyedWindows {
         add(window, row, &self.others, (&self.key_columns, &self.key_types), &mut self.arena);
         if state.due.is_none_or(|due| end < due) {
             state.due = Some(end);
-            self.due.push(Reverse((end, number)));
+            self.due.push(end, number);
         }
     }
 
@@ -231,10 +253,7 @@ impl KeyedWindows {
             return self.forget_idle();
         }
         let mut ended = vec![];
-        while let Some(Reverse((due, number))) = self.due.peek().copied()
-            && due <= until
-        {
-            self.due.pop();
+        while let Some((due, number)) = self.due.pop(until) {
             let state = &mut self.keys[number as usize];
             if state.due != Some(due) {
                 continue;
@@ -243,7 +262,7 @@ impl KeyedWindows {
             ended.extend(taken.into_iter().map(|window| (state.key.clone(), window)));
             state.due = state.first_end();
             match state.due {
-                Some(next) => self.due.push(Reverse((next, number))),
+                Some(next) => self.due.push(next, number),
                 None => self.idle.push(number),
             }
         }
@@ -433,7 +452,7 @@ impl Operator for KeyedWindows {
                 continue;
             }
             state.due = state.first_end();
-            self.due.extend(state.due.map(|due| Reverse((due, number))));
+            state.due.into_iter().for_each(|due| self.due.push(due, number));
         }
         Ok(())
     }
@@ -448,6 +467,6 @@ impl Operator for KeyedWindows {
 
     fn state_bytes(&self) -> usize {
         let of_keys = self.keys.capacity() * size_of::<KeyState>() + self.oldest.bytes();
-        self.arena.bytes() + self.index.bytes() + of_keys + self.due.capacity() * 16
+        self.arena.bytes() + self.index.bytes() + of_keys + self.due.bytes()
     }
 }

@@ -3,7 +3,6 @@
 use super::QueryChecker;
 use super::head::{check_reference, updating_because};
 use super::rows::{RowColumn, Updating};
-use super::window::Bounds;
 use crate::check::Facts;
 use crate::errors::{clauses as errors, windows};
 use crate::hir::ClauseKind;
@@ -15,7 +14,7 @@ use millstream_syntax::ast;
 impl QueryChecker<'_> {
     pub(super) fn check_union(&mut self, streams: &[ast::StreamRef], span: Span) {
         let mut others = vec![];
-        if let Some(window) = self.window.as_ref().filter(|w| w.bounds == Bounds::Carried) {
+        if let Some(window) = self.window.as_ref().filter(|_| !self.rows.carried.is_empty()) {
             self.diagnostics.push(windows::union_of_windows(span, window.span));
             self.rows.known = false;
         }

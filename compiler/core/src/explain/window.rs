@@ -31,7 +31,7 @@ pub fn longest(assigner: &WindowAssigner) -> i64 {
         | WindowAssigner::Cumulative { size, .. } => *size,
         WindowAssigner::Calendar { unit, .. } => unit.longest(),
         // How long a window lasts is for its rows to say; without a bound, for ever.
-        WindowAssigner::Session { gap, max, .. } => max.map_or(i64::MAX, |max| max.max(*gap)),
+        WindowAssigner::Session { max, .. } => max.unwrap_or(i64::MAX),
         WindowAssigner::Rows { .. } | WindowAssigner::Until { .. } => i64::MAX,
         WindowAssigner::Assigned { .. } => 0,
     }
@@ -86,8 +86,15 @@ pub fn state_text(
                 0 => length / every,
                 _ => length / every * 2 + 1,
             };
+            // The sums of a window's slices hold a key's slot for as many of them as it has rows behind.
+            let per = if keys.is_empty() {
+                String::new()
+            } else {
+                format!(" per {}", keys.trim_end_matches(" and "))
+            };
             format!(
-                "one slot of {slot} bytes per {keys}slice of time with rows of it{beside}, {n_slices} slices to a window, and as many as three sums of slices; {size} stays open {until}"
+                "at most {} slots of {slot} bytes{per}{beside}: one for each of the {n_slices} slices of a window, three for their sums; {size} stays open {until}",
+                n_slices + 3
             )
         }
         WindowAssigner::Cumulative { every, .. } => format!(

@@ -6,3 +6,4 @@ mod limits;
 mod patterns;
 mod plans;
 mod rules;
+mod windows;

@@ -66,6 +66,15 @@ impl Breaker {
         }
     }
 
+    /// Whether it can give a row whose time is long before that of rows that have left: windows of rows that
+    /// are not full at the end of the input.
+    pub fn gives_rows_of_the_past(&self) -> bool {
+        match self {
+            Breaker::WindowAggregate(spec) => matches!(spec.window, WindowAssigner::Rows { .. }),
+            _ => false,
+        }
+    }
+
     /// Whether its input has to come in the total order, without late rows: from [`NodeKind::Order`], or from
     /// what [gives its rows](super::Flow::gives_in_order) like that.
     ///

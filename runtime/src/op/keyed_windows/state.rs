@@ -66,6 +66,14 @@ impl Kind {
         })
     }
 
+    /// How finely the ends of windows are told apart at first.
+    pub fn granule(&self) -> i64 {
+        match self {
+            Kind::Session { gap, .. } => gap / 16,
+            Kind::Rows { .. } | Kind::Until { .. } => 1_000_000,
+        }
+    }
+
     /// The end of a window that a row opens; none if the row is too late to open one.
     pub fn end(&self, row: Row) -> Option<EventTime> {
         let time = row.times[row.number];
