@@ -4,6 +4,7 @@
 mod frame;
 mod history;
 mod pattern;
+mod updating;
 mod window;
 
 use crate::hir::{Aggregate, ClauseKind, Grouping, Head, Input, InputId, Program, Query, Source, Stream};
@@ -86,6 +87,13 @@ fn explain_source(source: &Source, flow: &Flow) -> String {
             }
         }
     }
+    if let Some(key) = &source.key {
+        let name = |field: &usize| source.fields.get(*field).map_or("?", |f| &f.name).to_string();
+        let names: Vec<String> = key.fields.iter().map(name).collect();
+        let names = names.join(", ");
+        line(format!("updating: one row per {names}, which the next one of its key replaces"));
+        line(format!("keeps the row of each {names}, as long as it stands"));
+    }
     line(format!("rows that cannot be read: {}", on_error_text(&source.on_error, &source.name)));
     for reason in unrepeatable(source) {
         line(format!("not repeatable: {reason}"));
@@ -151,7 +159,8 @@ fn state_of(query: &Query, sources: &BTreeSet<Arc<str>>) -> Vec<String> {
     let of_histories = history::state_of(query, &watermark).into_iter().chain(frame::state_of(query));
     let of_fills = query.clauses.iter().filter_map(window::fill_text);
     let state = pattern::state_of(query, &watermark).into_iter().chain(of_histories);
-    state.chain(of_aggregates).chain(of_fills).collect()
+    let of_updating = updating::state_of(query, &watermark);
+    state.chain(of_aggregates).chain(of_updating).chain(of_fills).collect()
 }
 
 /// What an aggregate of all rows so far keeps.
@@ -246,9 +255,10 @@ fn facts_of(program: &Program, query: &Query, known: &BTreeMap<InputId, Facts>) 
         facts.has_pattern = true;
     }
     facts.waits |= history::depends_on_order(query);
-    for assigner in window::aggregates(query).filter_map(|(_, assigner)| assigner) {
-        facts.windows = facts.windows.saturating_add(window::longest(assigner));
+    for (aggregate, assigner) in window::aggregates(query) {
+        facts.windows = facts.windows.saturating_add(updating::delay(aggregate, assigner));
     }
+    facts.windows = facts.windows.saturating_add(updating::delay_of_order(query));
     for clause in &query.clauses {
         match &clause.kind {
             ClauseKind::Time { disorder, .. } => facts.disorder = facts.disorder.saturating_add(*disorder),

@@ -163,6 +163,7 @@ impl QueryChecker<'_> {
             };
             let (start, end) = (time.wrapping_sub(2), time.wrapping_sub(1));
             let bound = match window_kind {
+                _ if !is_windowed => None,
                 Some(WindowAssigner::Cumulative { .. }) => Some(end),
                 _ => [end, start].into_iter().find(|bound| is_selected(*bound)),
             };

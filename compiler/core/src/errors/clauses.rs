@@ -200,7 +200,7 @@ pub fn changes_in_plain_format(
 ) -> Diagnostic {
     let headline = format!("this sink gets rows that are withdrawn again; plain `{format}` cannot say so");
     let (at, replacement) = match written {
-        Some(span) => (span, "format json(changes: retract)"),
+        Some(span) => (span, "json(changes: retract)"),
         None => (to.at_end(), " format json(changes: retract)"),
     };
     Diagnostic::new(E0414, written.unwrap_or(sink), headline)

@@ -213,3 +213,26 @@ fn a_query_has_an_end() {
 E0617 `where amount > 1.00` this query has 251 clauses; at most 250 are carried out
 "#);
 }
+
+/// What updating streams keep, how they are keyed and how late their results can be.
+#[test]
+fn updating_streams_are_explained() {
+    let done = payments(
+        "stream spend = from payments group by card expire 1d select card, sum(amount) as total
+         stream best = from spend top 3 by total desc forever
+         stream latest = from payments dedupe by card keep last expire 1h
+         stream early = from payments window tumbling 5m group by card select card, count() as n, window.end as end emit every 10s
+         stream sorted = from payments window tumbling 5m order by amount desc",
+    );
+    let text = explain(&done.program, &done.flow.unwrap_or_default());
+    for words in [
+        "updating: one row per card, which is replaced when it changes\n  keeps one slot of 48 bytes per card, until 1d after its last event",
+        "keeps all rows that stand, for ever\n  delay: none",
+        "keeps one row per card, until 1h after the last event",
+        "updating: one row per card, end, which is replaced when it changes",
+        "keeps the rows that have come since the last multiple of 10s\n  delay: at most 15s of event time",
+        "append-only: each row is final\n  keeps the rows of each open window, with 5 columns; they leave when the watermark of payments passes its end\n  delay: at most 5m5s",
+    ] {
+        assert!(text.contains(words), "{words:?} is not in\n{text}");
+    }
+}

@@ -1,0 +1,78 @@
+//! What `top`, `order by` and `dedupe … keep last` keep, and how long results of updating aggregates wait.
+
+use super::window;
+use crate::hir::{Aggregate, ClauseKind, Grouping, Query, SortWindow, Top};
+use millstream_ir::expr::Expr;
+use millstream_ir::flow::{AmongEquals, Emission, Keep, Schema, WindowAssigner};
+use millstream_ir::text::format_duration;
+
+/// One sentence per clause.
+pub fn state_of(query: &Query, watermark: &str) -> Vec<String> {
+    let mut input = &query.schema;
+    let mut state = vec![];
+    for clause in &query.clauses {
+        match &clause.kind {
+            ClauseKind::Top(top) => state.push(of_top(top, input)),
+            ClauseKind::SortWindow(sort) => state.push(format!(
+                "the rows of each open window, with {} columns; they leave when {watermark} passes its end{}",
+                input.visible().count(),
+                if sort.limit.is_some() { ", the best of them" } else { "" }
+            )),
+            ClauseKind::Aggregate(Aggregate {
+                grouping: Grouping::Updating(_, Emission::Every(every)),
+                ..
+            }) => {
+                state.push(format!(
+                    "the rows that have come since the last multiple of {}",
+                    format_duration(*every)
+                ));
+            }
+            _ => {}
+        }
+        input = &clause.schema;
+    }
+    state
+}
+
+fn of_top(top: &Top, input: &Schema) -> String {
+    let name = |number: usize| input.columns.get(number).map_or("?".to_string(), |c| c.name.to_string());
+    let keys: Vec<String> = top.per.iter().map(|key: &Expr| key.text(&name).to_string()).collect();
+    let rows = match (top.among_equals, input.sign, top.limit) {
+        (AmongEquals::Latest, ..) => "one row".to_string(),
+        (_, Some(_), _) => "all rows that stand".to_string(),
+        (_, None, 1) => "one row".to_string(),
+        (_, None, limit) => format!("{limit} rows"),
+    };
+    let per = if keys.is_empty() { String::new() } else { format!(" per {}", keys.join(", ")) };
+    let until = match top.keep {
+        Keep::Expire(duration) => format!("until {} after the last event", format_duration(duration)),
+        Keep::Forever => "for ever".to_string(),
+    };
+    format!("{rows}{per}, {until}")
+}
+
+/// How long a result waits behind the event that it comes from, in microseconds: of an aggregating select of
+/// these windows.
+pub fn delay(aggregate: &Aggregate, window: Option<&WindowAssigner>) -> i64 {
+    match aggregate.grouping {
+        Grouping::Updating(_, Emission::OnChange) => 0,
+        Grouping::Updating(_, Emission::Every(every)) => every,
+        _ => window.map_or(0, window::longest),
+    }
+}
+
+/// Of the rows of a window that are put in order.
+pub fn delay_of_order(query: &Query) -> i64 {
+    let mut open = None;
+    let delays = query.clauses.iter().map(|clause| match &clause.kind {
+        ClauseKind::Window { assigner, .. } => {
+            open = Some(assigner);
+            0
+        }
+        ClauseKind::SortWindow(SortWindow { is_timed_by_window: false, .. }) => {
+            open.take().map_or(0, window::longest)
+        }
+        _ => 0,
+    });
+    delays.fold(0, i64::saturating_add)
+}
