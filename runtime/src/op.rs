@@ -68,9 +68,12 @@ pub fn build(
                 let windows = millstream_ir::window::TimeWindows::new(window)?;
                 Box::new(assign_windows::AssignWindows::new(windows, input(0).time))
             }
-            Breaker::UpdatingAggregate(spec) => {
-                Box::new(updating_aggregate::UpdatingAggregateOperator::new(node, spec, input(0)))
-            }
+            Breaker::UpdatingAggregate(spec) => Box::new(updating_aggregate::UpdatingAggregateOperator::new(
+                node,
+                spec,
+                input(0),
+                RandomState::new().hash_one(id),
+            )),
             Breaker::LatestOfKey(spec) => Box::new(latest_of_key::LatestOfKeyOperator::new(spec, input(0))),
             Breaker::SortWindow(spec) => Box::new(sort_window::SortWindowOperator::new(spec, input(0))),
             Breaker::Top(spec) => Box::new(top::TopOperator::new(spec, input(0))),

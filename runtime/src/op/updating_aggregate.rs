@@ -10,6 +10,7 @@ mod changes;
 
 use crate::accumulate::arena::{Arena, Slot};
 use crate::accumulate::side::Row;
+use crate::kernel::key_index::KeyIndex;
 use crate::message::{EventTime, Message, Watermark};
 use crate::op::expiry::Expiry;
 use crate::op::failed_rows::FailedRows;
@@ -17,12 +18,11 @@ use crate::operator::{Operator, Output};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use changes::{Changes, Describe};
 use millstream_ir::batch::Batch;
-use millstream_ir::column::ColumnData;
+use millstream_ir::column::{ColumnData, ColumnRef};
 use millstream_ir::flow::{Emission, Keep, Node, Schema, UpdatingAggregate, UpdatingScope};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 pub struct UpdatingAggregateOperator {
     spec: UpdatingAggregate,
@@ -32,15 +32,18 @@ pub struct UpdatingAggregateOperator {
     time: usize,
     /// The input columns that tell groups apart: the keys, of a window its bounds too.
     group_columns: Vec<usize>,
-    groups: HashMap<Key, Group>,
+    /// From the group columns to the numbers of groups.
+    index: KeyIndex,
+    /// By number; none where no key has the number.
+    groups: Vec<Option<Group>>,
     arena: Arena,
     failed_rows: FailedRows,
     /// Of groups over all rows.
-    expiry: Expiry<Key>,
+    expiry: Expiry<u32>,
     /// Groups by the watermark at which their first result appears.
-    to_release: BTreeMap<EventTime, Vec<Key>>,
+    to_release: BTreeMap<EventTime, Vec<u32>>,
     /// Groups of windows by the watermark at which nothing can alter them any more.
-    to_forget: BTreeMap<EventTime, Vec<Key>>,
+    to_forget: BTreeMap<EventTime, Vec<u32>>,
     /// Rows by the watermark at which they are to be counted.
     pending: BTreeMap<EventTime, Vec<Batch>>,
     watermark: Watermark,
@@ -53,21 +56,32 @@ struct Group {
     slot: Slot,
     /// The greatest event time.
     last: EventTime,
+    /// Of a window its end; of all rows the end of time.
+    end: EventTime,
+    /// Nothing where results appear at the rows, which have it.
+    key: Key,
 }
 
 impl UpdatingAggregateOperator {
-    pub fn new(node: &Node, spec: &UpdatingAggregate, input: &Schema) -> UpdatingAggregateOperator {
+    pub fn new(
+        node: &Node,
+        spec: &UpdatingAggregate,
+        input: &Schema,
+        seed: u64,
+    ) -> UpdatingAggregateOperator {
         let (bounds, keep) = match spec.scope {
             UpdatingScope::All(keep) => (vec![], keep),
             UpdatingScope::Window { start, end, .. } => (vec![start, end], Keep::Forever),
         };
         let group_columns = [spec.keys.clone(), bounds].concat();
+        let group_types: Vec<Type> = group_columns.iter().map(|c| input.columns[*c].ty.clone()).collect();
         UpdatingAggregateOperator {
             describe: Describe::new(node, spec, &group_columns, input),
             input_types: input.types(),
             time: input.time,
             group_columns,
-            groups: HashMap::new(),
+            index: KeyIndex::new(&group_types, seed),
+            groups: vec![],
             arena: Arena::new(&spec.aggregates),
             failed_rows: FailedRows::of(input),
             expiry: Expiry::new(keep),
@@ -108,11 +122,11 @@ impl UpdatingAggregateOperator {
     fn change_at_each_row(&mut self, batch: &Batch, output: &mut Output) {
         let ColumnData::I64(times) = &batch.columns[self.time].data else { return };
         let mut changes = Changes::new(&self.arena);
-        for number in 0..batch.n_rows {
+        let numbers = self.numbers(batch);
+        for (number, group) in numbers.iter().copied().enumerate() {
             let row = Row { batch, times, number };
-            let key = self.key(batch, number);
-            let is_shown = self.spec.emission == Emission::OnChange || self.window_has_ended(&key);
-            let slot = self.group(&key, row);
+            let (slot, end) = self.group(group, row);
+            let is_shown = self.spec.emission == Emission::OnChange || end <= self.watermark.0;
             if is_shown && self.arena.n_rows(slot) > 0 {
                 changes.record(&self.arena, slot, -1, number);
             }
@@ -120,7 +134,6 @@ impl UpdatingAggregateOperator {
             if is_shown && self.arena.n_rows(slot) > 0 {
                 changes.record(&self.arena, slot, 1, number);
             }
-            self.forget_if_empty(&key, slot);
             // A row that is withdrawn and the one in its place stay together.
             if changes.are_many() {
                 let full = std::mem::replace(&mut changes, Changes::new(&self.arena));
@@ -129,6 +142,17 @@ impl UpdatingAggregateOperator {
         }
         changes.give(&self.arena, &self.describe, batch, times, output);
         self.failed_rows.report(batch, self.arena.take_failed(), self.watermark, output);
+        self.forget_empty(numbers);
+    }
+
+    /// The groups of a batch's rows.
+    fn numbers(&mut self, batch: &Batch) -> Vec<u32> {
+        let columns: Vec<&ColumnRef> = self.group_columns.iter().map(|c| &batch.columns[*c]).collect();
+        let rows: Vec<u32> = (0..batch.n_rows as u32).collect();
+        let mut numbers = vec![];
+        self.index.find(&columns, &rows, &mut numbers);
+        self.groups.resize_with(self.index.n_numbers(), || None);
+        numbers
     }
 
     fn key(&self, batch: &Batch, row: usize) -> Key {
@@ -136,44 +160,42 @@ impl UpdatingAggregateOperator {
         self.group_columns.iter().map(value).collect()
     }
 
-    /// Whether the results of this window have appeared.
-    fn window_has_ended(&self, key: &Key) -> bool {
-        matches!(key.last(), Some(Value::Timestamp(end)) if *end <= self.watermark.0)
-    }
-
-    /// The slot of a key's group, for an event.
-    fn group(&mut self, key: &Key, row: Row) -> Slot {
+    /// The slot of a group and the end of its window, for an event.
+    fn group(&mut self, number: u32, row: Row) -> (Slot, EventTime) {
         let time = row.times[row.number];
-        let now = row.batch.late(row.number).map_or(time, |late| late.watermark);
-        let group = match self.groups.entry(key.clone()) {
-            Entry::Occupied(known) => {
-                let known = known.into_mut();
-                if self.expiry.is_over(known.last, now) {
-                    self.arena.clear(known.slot);
-                    known.last = time;
-                }
-                known
+        if let Some(group) = &mut self.groups[number as usize] {
+            let now = row.batch.late(row.number).map_or(time, |late| late.watermark);
+            if self.expiry.is_over(group.last, now) {
+                self.arena.clear(group.slot);
+                group.last = time;
             }
-            Entry::Vacant(new) => {
-                let group = new.insert(Group { slot: self.arena.make(), last: time });
-                let slot = group.slot;
-                self.watch(key, time);
-                return slot;
-            }
+            group.last = group.last.max(time);
+            return (group.slot, group.end);
+        }
+        let end = match self.spec.scope {
+            UpdatingScope::All(_) => EventTime::MAX,
+            UpdatingScope::Window { end, .. } => match &row.column(end).data {
+                ColumnData::I64(ends) => ends[row.number],
+                _ => EventTime::MAX,
+            },
         };
-        group.last = group.last.max(time);
-        group.slot
+        let key = match self.spec.emission {
+            Emission::OnChange => vec![],
+            Emission::Final | Emission::Every(_) => self.key(row.batch, row.number),
+        };
+        let slot = self.arena.make();
+        self.watch(number, end, time);
+        self.groups[number as usize] = Some(Group { slot, last: time, end, key });
+        (slot, end)
     }
 
     /// Notes when a new group is to be shown and forgotten.
-    fn watch(&mut self, key: &Key, time: EventTime) {
-        let (UpdatingScope::Window { lateness, .. }, Some(Value::Timestamp(end))) =
-            (self.spec.scope, key.last())
-        else {
-            return self.expiry.watch(key.clone(), time);
+    fn watch(&mut self, number: u32, end: EventTime, time: EventTime) {
+        let UpdatingScope::Window { lateness, .. } = self.spec.scope else {
+            return self.expiry.watch(number, time);
         };
-        if self.spec.emission == Emission::Final && *end > self.watermark.0 {
-            self.to_release.entry(*end).or_default().push(key.clone());
+        if self.spec.emission == Emission::Final && end > self.watermark.0 {
+            self.to_release.entry(end).or_default().push(number);
         }
         let last = end.saturating_add(lateness);
         let last = match self.spec.emission {
@@ -181,7 +203,7 @@ impl UpdatingAggregateOperator {
             Emission::Every(every) => next_multiple(last.saturating_sub(1), every),
             Emission::Final | Emission::OnChange => last,
         };
-        self.to_forget.entry(last).or_default().push(key.clone());
+        self.to_forget.entry(last).or_default().push(number);
     }
 
     fn count(&mut self, slot: Slot, row: Row) {
@@ -192,10 +214,24 @@ impl UpdatingAggregateOperator {
         }
     }
 
-    fn forget_if_empty(&mut self, key: &Key, slot: Slot) {
-        if self.spec.sign.is_some() && self.arena.n_rows(slot) == 0 {
-            self.groups.remove(key);
-            self.arena.free(slot);
+    /// Forgets those of the groups whose rows have all been withdrawn.
+    fn forget_empty(&mut self, numbers: Vec<u32>) {
+        if self.spec.sign.is_none() {
+            return;
+        }
+        for number in numbers {
+            if let Some(group) = &self.groups[number as usize]
+                && self.arena.n_rows(group.slot) == 0
+            {
+                self.remove(number);
+            }
+        }
+    }
+
+    fn remove(&mut self, number: u32) {
+        if let Some(group) = self.groups.get_mut(number as usize).and_then(Option::take) {
+            self.arena.free(group.slot);
+            self.index.remove(number);
         }
     }
 
@@ -233,44 +269,46 @@ impl UpdatingAggregateOperator {
 
     /// The changes that rows together cause at a multiple of the time between results.
     fn change_at(&mut self, multiple: EventTime, batches: &[Batch], output: &mut Output) {
-        let (mut before, mut changed) = (Changes::new(&self.arena), BTreeSet::new());
-        let mut shown: BTreeMap<Key, usize> = BTreeMap::new();
+        let mut before = Changes::new(&self.arena);
+        // Of each changed group the number of its result before, if it had one.
+        let mut shown: BTreeMap<u32, Option<usize>> = BTreeMap::new();
         for batch in batches {
             let ColumnData::I64(times) = &batch.columns[self.time].data else { continue };
-            for number in 0..batch.n_rows {
+            for (number, group) in self.numbers(batch).into_iter().enumerate() {
                 let row = Row { batch, times, number };
-                let key = self.key(batch, number);
-                let slot = self.group(&key, row);
-                if changed.insert(self.in_order(&key)) && self.arena.n_rows(slot) > 0 {
-                    shown.insert(key.clone(), before.len());
-                    before.record(&self.arena, slot, -1, number);
-                }
+                let (slot, _) = self.group(group, row);
+                shown.entry(group).or_insert_with(|| {
+                    (self.arena.n_rows(slot) > 0).then(|| {
+                        before.record(&self.arena, slot, -1, number);
+                        before.len() - 1
+                    })
+                });
                 self.count(slot, row);
             }
             self.failed_rows.report(batch, self.arena.take_failed(), self.watermark, output);
         }
         let mut after = Changes::new(&self.arena);
         let mut pairs = vec![];
-        for key in changed {
-            let key = self.out_of_order(key);
-            let Some(slot) = self.groups.get(&key).map(|group| group.slot) else { continue };
-            let new = (self.arena.n_rows(slot) > 0).then(|| {
-                after.record(&self.arena, slot, 1, 0);
+        for (number, key) in self.in_order(shown.keys().copied()) {
+            let Some(group) = &self.groups[number as usize] else { continue };
+            let new = (self.arena.n_rows(group.slot) > 0).then(|| {
+                after.record(&self.arena, group.slot, 1, 0);
                 after.len() - 1
             });
-            self.forget_if_empty(&key, slot);
-            pairs.push((shown.get(&key).copied(), new, key));
+            pairs.push((shown.get(&number).copied().flatten(), new, key));
         }
         changes::give_pairs(&self.arena, &self.describe, before, after, &pairs, multiple - 1, output);
+        self.forget_empty(shown.into_keys().collect());
     }
 
     /// The first results of windows that end.
-    fn release(&mut self, end: EventTime, keys: Vec<Key>, output: &mut Output) {
-        let mut keys: Vec<Key> = keys.iter().map(|key| self.in_order(key)).collect();
-        keys.sort();
+    fn release(&mut self, end: EventTime, numbers: Vec<u32>, output: &mut Output) {
         let (mut results, mut pairs) = (Changes::new(&self.arena), vec![]);
-        for key in keys.into_iter().map(|key| self.out_of_order(key)) {
-            let Some(group) = self.groups.get(&key) else { continue };
+        // A number can have come to another window since.
+        let of_end = |number: &u32| self.groups[*number as usize].as_ref().is_some_and(|g| g.end == end);
+        let numbers: BTreeSet<u32> = numbers.into_iter().filter(of_end).collect();
+        for (number, key) in self.in_order(numbers) {
+            let Some(group) = &self.groups[number as usize] else { continue };
             if self.arena.n_rows(group.slot) > 0 {
                 results.record(&self.arena, group.slot, 1, 0);
                 pairs.push((None, Some(results.len() - 1), key));
@@ -280,35 +318,38 @@ impl UpdatingAggregateOperator {
         changes::give_pairs(&self.arena, &self.describe, none, results, &pairs, end - 1, output);
     }
 
-    /// Results that appear together come by window, then by key: the bounds in front.
-    fn in_order(&self, key: &Key) -> Key {
-        let mut key = key.clone();
-        key.rotate_right(self.group_columns.len() - self.spec.keys.len());
-        key
-    }
-
-    fn out_of_order(&self, mut key: Key) -> Key {
-        key.rotate_left(self.group_columns.len() - self.spec.keys.len());
-        key
+    /// Groups and their keys; those whose results appear together come by window, then by key.
+    fn in_order(&self, numbers: impl IntoIterator<Item = u32>) -> Vec<(u32, Key)> {
+        let n_bounds = self.group_columns.len() - self.spec.keys.len();
+        let known = numbers.into_iter().filter_map(|number| {
+            let mut key = self.groups[number as usize].as_ref()?.key.clone();
+            key.rotate_right(n_bounds);
+            Some((key, number))
+        });
+        let mut known: Vec<(Key, u32)> = known.collect();
+        known.sort();
+        known.iter_mut().for_each(|(key, _)| key.rotate_left(n_bounds));
+        known.into_iter().map(|(key, number)| (number, key)).collect()
     }
 
     fn forget(&mut self, watermark: Watermark) {
         let (groups, mut over) = (&self.groups, vec![]);
         self.expiry.advance(
             watermark,
-            |key| groups.get(key).map(|group| group.last),
-            |key| over.push(key.clone()),
+            |number| groups.get(*number as usize)?.as_ref().map(|group| group.last),
+            |number| over.push(*number),
         );
         while let Some(entry) = self.to_forget.first_entry()
             && *entry.key() <= watermark.0
         {
-            over.extend(entry.remove());
+            // A number can have come to another, later window since.
+            let UpdatingScope::Window { lateness, .. } = self.spec.scope else { break };
+            over.extend(entry.remove().into_iter().filter(|number| {
+                let group = self.groups[*number as usize].as_ref();
+                group.is_some_and(|group| group.end.saturating_add(lateness) <= watermark.0)
+            }));
         }
-        for key in over {
-            if let Some(group) = self.groups.remove(&key) {
-                self.arena.free(group.slot);
-            }
-        }
+        over.into_iter().for_each(|number| self.remove(number));
     }
 }
 
@@ -330,9 +371,13 @@ impl Operator for UpdatingAggregateOperator {
 
     fn snapshot(&self, writer: &mut SnapshotWriter) {
         writer.i64(self.watermark.0);
-        writer.sequence(self.groups.iter(), |writer, (key, group)| {
-            key.iter().for_each(|value| writer.value(value));
+        let known: Vec<(u32, &Group)> =
+            (0..).zip(&self.groups).filter_map(|(number, group)| Some((number, group.as_ref()?))).collect();
+        writer.sequence(known.into_iter(), |writer, (number, group)| {
+            self.index.snapshot(number, writer);
+            writer.sequence(group.key.iter(), |writer, value| writer.value(value));
             writer.i64(group.last);
+            writer.i64(group.end);
             self.arena.write(group.slot, writer);
         });
         writer.sequence(self.pending.iter(), |writer, (multiple, batches)| {
@@ -344,11 +389,13 @@ impl Operator for UpdatingAggregateOperator {
     fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
         self.watermark = Watermark(reader.i64()?);
         for _ in 0..reader.len()? {
-            let key: Key = self.group_columns.iter().map(|_| reader.value()).collect::<Result<_, _>>()?;
-            let last = reader.i64()?;
+            let number = self.index.restore(reader)?;
+            let key = reader.sequence(SnapshotReader::value)?;
+            let (last, end) = (reader.i64()?, reader.i64()?);
             let slot = self.arena.restore(reader)?;
-            self.watch(&key, last);
-            self.groups.insert(key, Group { slot, last });
+            self.watch(number, end, last);
+            self.groups.resize_with(self.index.n_numbers(), || None);
+            self.groups[number as usize] = Some(Group { slot, last, end, key });
         }
         for _ in 0..reader.len()? {
             let multiple = reader.i64()?;
@@ -360,9 +407,13 @@ impl Operator for UpdatingAggregateOperator {
 
     fn state_bytes(&self) -> usize {
         let n_pending: usize = self.pending.values().flatten().map(|batch| batch.n_rows).sum();
-        let key = size_of::<Value>() * self.group_columns.len();
+        let key = match self.spec.emission {
+            Emission::OnChange => 0,
+            Emission::Final | Emission::Every(_) => size_of::<Value>() * self.group_columns.len(),
+        };
         self.arena.bytes()
-            + self.groups.capacity() * (size_of::<Group>() + key)
+            + self.index.bytes()
+            + self.groups.capacity() * (size_of::<Option<Group>>() + key)
             + n_pending * 16 * self.input_types.len()
     }
 }
