@@ -194,7 +194,7 @@ codes! {
     E0410 "unbounded-group";
     E0411 "keep-in-window";
     E0412 "needs-append-only";
-    E0413 "cannot-forget";
+    E0413 "cannot-take-back";
     E0414 "changes-in-plain-format";
     E0415 "never-final";
     E0417 "order-of-what";
