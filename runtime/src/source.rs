@@ -228,17 +228,24 @@ impl Source {
 
     /// Time has passed: partitions may have become idle; the source's new watermark, if that lets it rise.
     pub fn tick(&mut self, now: ProcessingTime) -> Option<Message> {
-        let is_arrival_timed = self.spec.time.is_none();
-        let live = self.partitions.iter_mut().filter(|p| p.pace.live && p.standing == Standing::Active);
-        for partition in live {
-            if is_arrival_timed {
-                partition.generator.promise(Watermark(now));
-            }
-            if partition.pace.idle.is_some_and(|idle| now.saturating_sub(partition.last_record) >= idle) {
-                partition.standing = Standing::Idle;
-            }
+        if self.spec.time.is_none() {
+            let live = self.partitions.iter_mut().filter(|p| p.pace.live && p.standing == Standing::Active);
+            live.for_each(|partition| partition.generator.promise(Watermark(now)));
         }
-        self.rise(now)
+        let mut risen = None;
+        // One after the other as they fell silent, however long ago that was looked at last: a partition
+        // whose turn comes later still counts until then.
+        while let Some((idle_at, partition)) = self.next_idle().filter(|(idle_at, _)| *idle_at <= now) {
+            self.partitions[partition].standing = Standing::Idle;
+            risen = self.rise(idle_at).or(risen);
+        }
+        self.rise(now).or(risen)
+    }
+
+    /// The active partition that becomes idle first, and when.
+    fn next_idle(&self) -> Option<(ProcessingTime, usize)> {
+        let active = self.partitions.iter().enumerate().filter(|(_, p)| p.standing == Standing::Active);
+        active.filter_map(|(number, p)| Some((p.last_record.saturating_add(p.pace.idle?), number))).min()
     }
 
     /// Nothing earlier will come of a partition, it has been said; the source's new watermark, if that lets

@@ -102,6 +102,7 @@ proptest! {
         let mut records = [0u64; PARTITIONS];
         let (mut now, mut expected) = (0, None);
         for event in &events {
+            let mut risen = None;
             let messages: Vec<Message> = match event {
                 Event::Rows(p, _) | Event::End(p) if known[*p].ended => continue,
                 Event::Rows(p, behind) => {
@@ -132,8 +133,13 @@ proptest! {
                 }
                 Event::Clock(by) => {
                     now += by;
-                    for partition in known.iter_mut().filter(|p| !p.ended) {
-                        partition.idle |= now - partition.last >= IDLE;
+                    // In the order in which they fell silent.
+                    let mut silent: Vec<usize> = (0..PARTITIONS).collect();
+                    silent.retain(|p| !known[*p].ended && !known[*p].idle && now - known[*p].last >= IDLE);
+                    silent.sort_by_key(|p| known[*p].last);
+                    for p in silent {
+                        known[p].idle = true;
+                        risen = risen.max(watermark_of(&known, known[p].last + IDLE));
                     }
                     source.tick(now).into_iter().collect()
                 }
@@ -144,7 +150,7 @@ proptest! {
             };
             // It never falls, and rises as soon as it can.
             let before = expected;
-            expected = expected.max(watermark_of(&known, now));
+            expected = expected.max(risen).max(watermark_of(&known, now));
             let told = messages.iter().filter_map(|message| match message {
                 Message::Watermark(watermark) => Some(watermark.0),
                 Message::Batch(_) => None,
