@@ -260,9 +260,8 @@ fn facts_of(program: &Program, query: &Query, known: &BTreeMap<InputId, Facts>) 
     }
     facts.windows = facts.windows.saturating_add(updating::delay_of_order(query));
     for clause in &query.clauses {
-        match &clause.kind {
-            ClauseKind::Time { disorder, .. } => facts.disorder = facts.disorder.saturating_add(*disorder),
-            _ => {}
+        if let ClauseKind::Time { disorder, .. } = &clause.kind {
+            facts.disorder = facts.disorder.saturating_add(*disorder);
         }
     }
     facts

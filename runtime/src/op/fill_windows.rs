@@ -302,8 +302,8 @@ mod tests {
                 let of_key = rows.iter().filter(|(k, time)| *k == key && *time < window.end);
                 let Some(last) = of_key.map(|(_, time)| *time).max() else { continue };
                 if window.start < last + duration {
-                    let known = groups.iter().filter(|((end, _, k), _)| *k == key && *end <= window.end);
-                    let Some((_, (n, _))) = known.last() else { continue };
+                    let mut known = groups.iter().filter(|((end, _, k), _)| *k == key && *end <= window.end);
+                    let Some((_, (n, _))) = known.next_back() else { continue };
                     filled.push((key, (window.start, window.end), *n, true));
                 }
             }

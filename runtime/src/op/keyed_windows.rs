@@ -356,7 +356,7 @@ impl KeyedWindows {
 
 /// The groups of a window without rows.
 fn empty(others: &[usize], arena: &mut Arena) -> Groups {
-    if others.is_empty() { Groups::One(arena.make()) } else { Groups::Split(Box::default()) }
+    if others.is_empty() { Groups::One(arena.make()) } else { Groups::Split(BTreeMap::new()) }
 }
 
 /// Some of a row's keys.
