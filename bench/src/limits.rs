@@ -3,5 +3,6 @@
 pub mod decode;
 pub mod end_to_end;
 pub mod filter;
+pub mod sliding;
 pub mod tumbling;
 pub mod windows;

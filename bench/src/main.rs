@@ -11,6 +11,7 @@ mod filter;
 mod limits;
 mod measure;
 mod memory;
+mod sliding;
 mod startup;
 mod tumbling;
 mod windows;
@@ -24,6 +25,7 @@ const SUBJECTS: &[Subject] = &[
     ("filter", filter::measure),
     ("tumbling", tumbling::measure),
     ("windows", windows::measure),
+    ("sliding", sliding::measure),
     ("decode", decode::measure),
     ("end_to_end", end_to_end::measure),
     ("compile", compile::measure),
