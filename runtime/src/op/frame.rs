@@ -48,6 +48,7 @@ pub struct FrameOperator {
 
 /// The groups of keys, by the numbers of these.
 struct Groups {
+    calls: Vec<AggregateCall>,
     index: KeyIndex,
     arena: Arena,
     /// None for numbers that no key has.
@@ -106,7 +107,25 @@ impl Groups {
     fn shrink(&mut self) -> Option<Vec<u32>> {
         let kept = self.index.shrink()?;
         self.slots = kept.iter().map(|number| self.slots[*number as usize]).collect();
+        if let Ok((arena, slots)) = self.moved() {
+            (self.arena, self.slots) = (arena, slots);
+        }
         Some(kept)
+    }
+
+    /// The groups in an arena that has room for these alone.
+    fn moved(&self) -> Result<(Arena, Vec<Option<Slot>>), Corrupt> {
+        let mut arena = Arena::new(&self.calls);
+        let mut slots = vec![];
+        for slot in &self.slots {
+            let moved = slot.map(|slot| {
+                let mut writer = SnapshotWriter::default();
+                self.arena.write(slot, &mut writer);
+                arena.restore(&mut SnapshotReader::new(&writer.finish()))
+            });
+            slots.push(moved.transpose()?);
+        }
+        Ok((arena, slots))
     }
 
     fn live(&self) -> Vec<u32> {
@@ -132,14 +151,16 @@ impl FrameOperator {
         let groups = Groups {
             index: KeyIndex::new(&key_types, seed),
             arena: Arena::new(&calls),
+            calls,
             slots: vec![],
             time,
             types: looked_at.iter().map(ty).collect(),
         };
         let frames: Box<dyn Frames> = match spec.frame {
-            Frame::Sliding { size } => {
-                Box::new(sliding::Sliding::new(size, columns::Columns::new(&calls, !spec.keys.is_empty())))
-            }
+            Frame::Sliding { size } => Box::new(sliding::Sliding::new(
+                size,
+                columns::Columns::new(&groups.calls, !spec.keys.is_empty()),
+            )),
             Frame::Rows { n_rows, keep } => Box::new(rows::Rows::new(n_rows, keep)),
             Frame::Running(keep) => Box::new(running::Running::new(keep)),
         };
