@@ -106,6 +106,7 @@ fn compile(function: AggregateFunction, keys: Vec<usize>, size: i64) -> Box<dyn 
         ignore_null: false,
         result: Type::INT,
         removable: true,
+        user: None,
     };
     let node = |inputs, columns: Vec<flow::Column>, kind| Node {
         name: "bids".into(),
