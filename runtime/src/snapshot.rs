@@ -46,7 +46,7 @@ impl SnapshotWriter {
     }
 
     /// A count or an index.
-    pub fn len(&mut self, value: usize) {
+    pub fn count(&mut self, value: usize) {
         self.u64(value as u64);
     }
 
@@ -59,12 +59,12 @@ impl SnapshotWriter {
     }
 
     pub fn bytes(&mut self, value: &[u8]) {
-        self.len(value.len());
+        self.count(value.len());
         self.bytes.extend_from_slice(value);
     }
 
     pub fn words(&mut self, values: &[u64]) {
-        self.len(values.len());
+        self.count(values.len());
         values.iter().for_each(|word| self.u64(*word));
     }
 
@@ -74,7 +74,7 @@ impl SnapshotWriter {
         items: impl ExactSizeIterator<Item = T>,
         mut write: impl FnMut(&mut SnapshotWriter, T),
     ) {
-        self.len(items.len());
+        self.count(items.len());
         items.for_each(|item| write(self, item));
     }
 
@@ -145,7 +145,7 @@ impl SnapshotWriter {
 
     /// The rows of a batch whose columns have these types.
     pub fn batch(&mut self, batch: &Batch, types: &[Type]) {
-        self.len(batch.n_rows);
+        self.count(batch.n_rows);
         for (column, ty) in batch.columns.iter().zip(types) {
             (0..batch.n_rows).for_each(|row| self.value(&column.value(row, ty)));
         }
@@ -205,7 +205,7 @@ impl<'a> SnapshotReader<'a> {
     }
 
     /// A count of things of which each takes at least a byte of what is left, or an index.
-    pub fn len(&mut self) -> Result<usize, Corrupt> {
+    pub fn count(&mut self) -> Result<usize, Corrupt> {
         usize::try_from(self.u64()?).map_err(|_| Corrupt)
     }
 
@@ -218,7 +218,7 @@ impl<'a> SnapshotReader<'a> {
     }
 
     pub fn bytes(&mut self) -> Result<&'a [u8], Corrupt> {
-        let len = self.len()?;
+        let len = self.count()?;
         let (taken, rest) = self.bytes.split_at_checked(len).ok_or(Corrupt)?;
         self.bytes = rest;
         Ok(taken)
@@ -237,7 +237,7 @@ impl<'a> SnapshotReader<'a> {
         &mut self,
         mut read: impl FnMut(&mut SnapshotReader<'a>) -> Result<T, Corrupt>,
     ) -> Result<Vec<T>, Corrupt> {
-        let n = self.len()?;
+        let n = self.count()?;
         // Grown item by item: a damaged count must not ask for all memory.
         let mut items = Vec::with_capacity(n.min(self.bytes.len()));
         for _ in 0..n {
@@ -271,7 +271,7 @@ impl<'a> SnapshotReader<'a> {
 
     /// A batch whose columns have these types.
     pub fn batch(&mut self, types: &[Type]) -> Result<Batch, Corrupt> {
-        let n_rows = self.len()?;
+        let n_rows = self.count()?;
         let mut columns = vec![];
         for ty in types {
             let mut column = ColumnBuilder::new(ty);

@@ -292,7 +292,7 @@ impl Accumulation {
         out.bool(groups.has_wide_argument);
         groups.bounds.iter().for_each(|bound| out.i128(*bound as i128));
         let layout = self.layout(groups);
-        out.len(groups.table.groups().count());
+        out.count(groups.table.groups().count());
         for group in groups.table.groups() {
             groups.table.write_key(group, out);
             let slot = groups.table.slot(group as usize);
@@ -317,7 +317,7 @@ impl Accumulation {
         for bound in &mut groups.bounds {
             *bound = from.i128()? as u128;
         }
-        let n_groups = from.len()?;
+        let n_groups = from.count()?;
         for _ in 0..n_groups {
             if self.keys.is_empty() {
                 groups.table.find_only(1, &mut self.slots);

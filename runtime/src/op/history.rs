@@ -163,7 +163,7 @@ impl Operator for History {
     }
 
     fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
-        for _ in 0..reader.len()? {
+        for _ in 0..reader.count()? {
             let number = self.index.restore(reader)?;
             self.resize();
             self.states.times[number as usize] = reader.i64()?;

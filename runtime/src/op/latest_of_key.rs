@@ -94,7 +94,7 @@ impl Operator for LatestOfKeyOperator {
     }
 
     fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
-        for _ in 0..reader.len()? {
+        for _ in 0..reader.count()? {
             let row: Row = self.types.iter().map(|_| reader.value()).collect::<Result<_, _>>()?;
             let key = self.spec.keys.iter().map(|column| row[*column].clone()).collect();
             self.rows.insert(key, row);

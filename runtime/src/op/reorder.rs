@@ -210,7 +210,7 @@ impl ReorderBuffer {
             let mut rows: Vec<u32> =
                 (waiting.n_left..waiting.batch.n_rows).map(|at| waiting.row(at) as u32).collect();
             rows.sort_unstable();
-            writer.len(waiting.input);
+            writer.count(waiting.input);
             writer.batch(&waiting.batch.gather(&rows), types[waiting.input]);
         });
     }
@@ -218,7 +218,7 @@ impl ReorderBuffer {
     /// Takes over what [`ReorderBuffer::snapshot`] wrote.
     pub fn restore(&mut self, types: &[&[Type]], reader: &mut SnapshotReader) -> Result<(), Corrupt> {
         let batches = reader.sequence(|reader| {
-            let input = reader.len()?;
+            let input = reader.count()?;
             Ok((input, reader.batch(types.get(input).ok_or(Corrupt)?)?))
         })?;
         batches.into_iter().for_each(|(input, batch)| self.push(input, batch));

@@ -296,7 +296,7 @@ impl Operator for TopOperator {
     }
 
     fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
-        for _ in 0..reader.len()? {
+        for _ in 0..reader.count()? {
             let key: Key = self.spec.per.iter().map(|_| reader.value()).collect::<Result<_, _>>()?;
             let last = reader.i64()?;
             let mut ranked = || {

@@ -388,7 +388,7 @@ impl Operator for UpdatingAggregateOperator {
 
     fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
         self.watermark = Watermark(reader.i64()?);
-        for _ in 0..reader.len()? {
+        for _ in 0..reader.count()? {
             let number = self.index.restore(reader)?;
             let key = reader.sequence(SnapshotReader::value)?;
             let (last, end) = (reader.i64()?, reader.i64()?);
@@ -397,7 +397,7 @@ impl Operator for UpdatingAggregateOperator {
             self.groups.resize_with(self.index.n_numbers(), || None);
             self.groups[number as usize] = Some(Group { slot, last, end, key });
         }
-        for _ in 0..reader.len()? {
+        for _ in 0..reader.count()? {
             let multiple = reader.i64()?;
             let batches = reader.sequence(|reader| reader.batch(&self.input_types))?;
             self.pending.insert(multiple, batches);

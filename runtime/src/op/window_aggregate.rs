@@ -340,7 +340,7 @@ impl Operator for WindowAggregateOperator {
         self.source = reader.sequence(SnapshotReader::u32)?.pop();
         self.n_rows_out = reader.u64()?;
         self.panes.restore(&mut self.accumulation, reader)?;
-        for _ in 0..reader.len()? {
+        for _ in 0..reader.count()? {
             let slice = (reader.i64()?, reader.i64()?);
             let mut written = SnapshotReader::new(reader.bytes()?);
             let groups = self.accumulation.restore(&mut written)?;

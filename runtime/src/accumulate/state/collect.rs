@@ -182,7 +182,7 @@ impl State for DistinctKept {
         out.u64(self.n_rows);
         out.sequence(self.places.iter(), |out, (value, places)| {
             out.value(value);
-            out.len(places.len());
+            out.count(places.len());
             places.iter().for_each(|place| write_place(place, out));
         });
     }

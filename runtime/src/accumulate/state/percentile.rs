@@ -126,7 +126,7 @@ impl<E: Between> State for Ordered<E> {
     }
 
     fn write(&self, _: &Spec, out: &mut SnapshotWriter) {
-        out.len(self.0.len());
+        out.count(self.0.len());
         self.0.iter().for_each(|value| value.write(out));
     }
 

@@ -64,7 +64,7 @@ pub fn bytes(all: &Sorted<Placed>) -> usize {
 }
 
 pub fn write(all: &Sorted<Placed>, out: &mut SnapshotWriter) {
-    out.len(all.len());
+    out.count(all.len());
     all.iter().for_each(|placed| placed.write(out));
 }
 

@@ -168,7 +168,7 @@ impl State for Kept {
     }
 
     fn write(&self, _: &Spec, out: &mut SnapshotWriter) {
-        out.len(self.0.len());
+        out.count(self.0.len());
         self.0.iter().for_each(|row| row.write(out));
     }
 

@@ -79,7 +79,7 @@ impl State for Top {
     }
 
     fn write(&self, _: &Spec, out: &mut SnapshotWriter) {
-        out.len(self.0.len());
+        out.count(self.0.len());
         self.0.iter().for_each(|value| out.value(value));
     }
 

@@ -161,7 +161,7 @@ impl Frames for Rows {
     }
 
     fn restore(&mut self, groups: &mut Groups, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
-        for _ in 0..reader.len()? {
+        for _ in 0..reader.count()? {
             let number = groups.index.restore(reader)?;
             groups.resize();
             self.resize(groups.slots.len());

@@ -144,7 +144,7 @@ impl Frames for Running {
     }
 
     fn restore(&mut self, groups: &mut Groups, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
-        for _ in 0..reader.len()? {
+        for _ in 0..reader.count()? {
             let number = groups.index.restore(reader)?;
             groups.resize();
             self.times.resize(groups.slots.len());

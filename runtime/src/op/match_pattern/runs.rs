@@ -177,7 +177,7 @@ impl Runs {
         writer.u64(self.first);
         writer.sequence(self.events.iter(), |writer, kept| {
             writer.i64(kept.event.time);
-            writer.len(kept.event.input);
+            writer.count(kept.event.input);
             writer.value(&Value::Record(kept.event.row.clone()));
             writer.value(&Value::Record(kept.event.record.clone()));
             writer.sequence(kept.fits.iter(), |writer, fits| writer.bool(*fits));
@@ -198,14 +198,14 @@ impl Runs {
             link.as_ref().and_then(|taken| numbers.get(&Arc::as_ptr(taken))).copied().unwrap_or(0)
         };
         writer.sequence(links.iter(), |writer, taken| {
-            writer.len(taken.step);
+            writer.count(taken.step);
             writer.u64(taken.event);
             writer.u64(number(&taken.before));
         });
         writer.sequence(self.runs.iter(), |writer, run| {
             writer.u64(run.start);
             writer.sequence(run.ways.iter(), |writer, way| {
-                writer.len(way.step);
+                writer.count(way.step);
                 writer.u32(way.count);
                 writer.u64(number(&way.taken));
             });
@@ -218,7 +218,7 @@ impl Runs {
         let first = reader.u64()?;
         let events: VecDeque<Kept> = reader
             .sequence(|reader| {
-                let (time, input) = (reader.i64()?, reader.len()?);
+                let (time, input) = (reader.i64()?, reader.count()?);
                 let (Value::Record(row), Value::Record(record)) = (reader.value()?, reader.value()?) else {
                     return Err(Corrupt);
                 };
@@ -235,14 +235,14 @@ impl Runs {
             if is_known { Ok(event) } else { Err(Corrupt) }
         };
         let step = |reader: &mut SnapshotReader| {
-            reader.len().and_then(|n| if n < n_steps { Ok(n) } else { Err(Corrupt) })
+            reader.count().and_then(|n| if n < n_steps { Ok(n) } else { Err(Corrupt) })
         };
         let mut links: Vec<Arc<Taken>> = vec![];
         let find = |links: &[Arc<Taken>], number: u64| match number.checked_sub(1) {
             None => Ok(None),
             Some(at) => links.get(at as usize).cloned().map(Some).ok_or(Corrupt),
         };
-        for _ in 0..reader.len()? {
+        for _ in 0..reader.count()? {
             let (step, event, before) = (step(reader)?, known(reader.u64()?)?, reader.u64()?);
             let before = find(&links, before)?;
             links.push(Arc::new(Taken { step, event, before }));
