@@ -1,7 +1,7 @@
 //! `test` items: a program runs on what its test gives, without its sources and sinks, in virtual time.
 //!
 //! [`prepare`] makes a flow with a sink for each stream that is expected; [`execute`] runs it once, in a
-//! [`Manner`](execute::Manner); [`compare`] holds what came against what is expected, [`difference`] draws
+//! [`Manner`]; [`compare`] holds what came against what is expected, [`difference`] draws
 //! it; [`thorough`] runs it in other manners, which must change nothing.
 
 pub mod compare;
