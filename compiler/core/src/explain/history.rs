@@ -1,16 +1,25 @@
 //! What clauses about a row and those of its key before keep.
 
 use crate::check::OverRowsFunction;
-use crate::hir::{ClauseKind, History, HistoryKind, Query};
+use crate::hir::{ClauseKind, Grouping, History, HistoryKind, Query};
 use millstream_ir::expr::Expr;
-use millstream_ir::flow::{self, KeyHistory};
+use millstream_ir::flow::{self, Keep, KeyHistory, UpdatingScope};
 use millstream_ir::text::format_duration;
 use millstream_ir::types::Type;
 
 /// Whether the query has a clause for which rows wait until the watermark has passed them.
 pub fn depends_on_order(query: &Query) -> bool {
-    let depends = |kind: &ClauseKind| matches!(kind, ClauseKind::History(_) | ClauseKind::Frame(_));
-    query.clauses.iter().any(|clause| depends(&clause.kind))
+    let inputs = [&query.schema].into_iter().chain(query.clauses.iter().map(|clause| &clause.schema));
+    query.clauses.iter().zip(inputs).any(|(clause, input)| match &clause.kind {
+        ClauseKind::History(_) | ClauseKind::Frame(_) => true,
+        ClauseKind::Top(top) => input.sign.is_none() && matches!(top.keep, Keep::Expire(_)),
+        ClauseKind::Aggregate(aggregate) => {
+            let expires =
+                matches!(aggregate.grouping, Grouping::Updating(UpdatingScope::All(Keep::Expire(_)), _));
+            input.sign.is_none() && expires
+        }
+        _ => false,
+    })
 }
 
 /// What a stream keeps for them, with its bound.

@@ -218,7 +218,7 @@ E0617 `where amount > 1.00` this query has 251 clauses; at most 250 are carried 
 #[test]
 fn updating_streams_are_explained() {
     let done = payments(
-        "stream spend = from payments group by card expire 1d select card, sum(amount) as total
+        "stream spend = from payments group by card forever select card, sum(amount) as total
          stream best = from spend top 3 by total desc forever
          stream latest = from payments dedupe by card keep last expire 1h
          stream early = from payments window tumbling 5m group by card select card, count() as n, window.end as end emit every 10s
@@ -226,9 +226,9 @@ fn updating_streams_are_explained() {
     );
     let text = explain(&done.program, &done.flow.unwrap_or_default());
     for words in [
-        "updating: one row per card, which is replaced when it changes\n  keeps one slot of 48 bytes per card, until 1d after its last event",
+        "updating: one row per card, which is replaced when it changes\n  keeps one slot of 48 bytes per card, for ever\n  delay: none",
         "keeps all rows that stand, for ever\n  delay: none",
-        "keeps one row per card, until 1h after the last event",
+        "to bring them into the order of their times\n  keeps one row per card, until 1h after the last event\n  delay: at most 5s",
         "updating: one row per card, end, which is replaced when it changes",
         "keeps the rows that have come since the last multiple of 10s\n  delay: at most 15s of event time",
         "append-only: each row is final\n  keeps the rows of each open window, with 5 columns; they leave when the watermark of payments passes its end\n  delay: at most 5m5s",

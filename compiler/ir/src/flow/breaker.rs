@@ -3,8 +3,8 @@
 
 use super::verify::fits;
 use super::{
-    AmongEquals, Emission, FillWindows, FrameAggregate, KeyHistory, LatestOfKey, SortKey, SortWindow, Top,
-    UpdatingAggregate, UpdatingScope, WindowAggregate, WindowAssigner,
+    AmongEquals, Emission, FillWindows, FrameAggregate, Keep, KeyHistory, LatestOfKey, SortKey, SortWindow,
+    Top, UpdatingAggregate, UpdatingScope, WindowAggregate, WindowAssigner,
 };
 use crate::aggregate::AggregateCall;
 use crate::text::format_duration;
@@ -83,6 +83,12 @@ impl Breaker {
         let of_rows = match self {
             Breaker::History(_) | Breaker::Frame(_) => true,
             Breaker::WindowAggregate(spec) => spec.window.needs_order(),
+            // Which events lie so far apart that a key is forgotten in between shows in their order alone.
+            // The changes of an updating input stay in the order in which they were made.
+            Breaker::Top(spec) => spec.sign.is_none() && matches!(spec.keep, Keep::Expire(_)),
+            Breaker::UpdatingAggregate(spec) => {
+                spec.sign.is_none() && matches!(spec.scope, UpdatingScope::All(Keep::Expire(_)))
+            }
             _ => false,
         };
         of_rows || self.aggregates().iter().any(AggregateCall::needs_order)
