@@ -12,7 +12,7 @@ use super::key::Keys;
 use super::table::{CHUNK, Slots, Table, widen_accumulators};
 use crate::accumulate::side::{FailedRow, SideStates, side_states};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
-use millstream_ir::aggregate::{AccumulatorKind, AggregateCall, SlotLayout};
+use millstream_ir::aggregate::{AccumulatorKind, AggregateCall, KeyKind, SlotLayout};
 use millstream_ir::batch::Batch;
 use millstream_ir::column::{ColumnData, ColumnRef};
 use millstream_ir::engine::AccumulateKernel;
@@ -187,7 +187,9 @@ impl Accumulation {
                 self.update(groups, batch, rows);
                 continue;
             }
-            let plain = plain_keys(&key_columns, rows).filter(|_| self.narrow.layout.key_nulls.is_none());
+            let is_word = self.narrow.layout.keys.iter().all(|key| key.kind == KeyKind::Word);
+            let plain =
+                plain_keys(&key_columns, rows).filter(|_| is_word && self.narrow.layout.key_nulls.is_none());
             if plain.is_none() {
                 self.key_rows.fill(&self.narrow.layout, &key_columns, rows);
             }
@@ -393,8 +395,8 @@ impl Accumulation {
     }
 }
 
-/// The keys of these rows as they stand in their column, if there is one column of plain ints and the
-/// rows are next to each other.
+/// The keys of these rows as they stand in their column, if there is one column of 64-bit numbers and the
+/// rows are next to each other. (Of decimals they are half of a key.)
 fn plain_keys<'a>(key_columns: &[&'a ColumnRef], rows: &[u32]) -> Option<&'a [i64]> {
     let ([column], [first, .., last]) = (key_columns, rows) else { return None };
     match &column.data {

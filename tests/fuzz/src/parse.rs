@@ -14,7 +14,8 @@ pub fn property(data: &[u8]) {
     cutting(text);
     let (program, found) = parsed(text);
     findings::check(text, &found);
-    assert!(found.len() <= 2 * lexer::MAX_FINDINGS, "{} findings", found.len());
+    // Of the lexer, of the parser, which says when it stops, and of stray doc comments.
+    assert!(found.len() <= 3 * lexer::MAX_FINDINGS + 1, "{} findings", found.len());
     assert_eq!(parsed(text).1, found, "a second look finds something else");
     tree(text, &program, &found);
     parse_declarations(FILE, text, &mut Diagnostics::default());
