@@ -15,6 +15,7 @@ mod sliding;
 mod startup;
 mod tumbling;
 mod windows;
+mod workers;
 
 use measure::Effort;
 
@@ -24,6 +25,7 @@ type Subject = (&'static str, fn(&Effort));
 const SUBJECTS: &[Subject] = &[
     ("filter", filter::measure),
     ("tumbling", tumbling::measure),
+    ("workers", workers::measure),
     ("windows", windows::measure),
     ("sliding", sliding::measure),
     ("decode", decode::measure),

@@ -59,7 +59,8 @@ fn run(effort: &Effort, name: &str, keys: u64, span: i64, capacity: usize) {
         .map(|round| parts().map(|part| column(&bids.time[part], round * span)).collect::<Vec<_>>())
         .collect::<Vec<_>>()
         .into_iter();
-    let mut operator = compile(WindowAssigner::Tumbling { size: WINDOW, offset: 0 }, true);
+    let mut operator =
+        compile(WindowAssigner::Tumbling { size: WINDOW, offset: 0 }, true, op::Crewing::ALONE);
     let engine = || {
         let mut sum = 0u64;
         let mut step = |message| {
@@ -113,7 +114,7 @@ pub fn checksum_of(batch: &Batch, is_keyed: bool) -> u64 {
 }
 
 /// `window … [group by auction] select auction, count(), sum(price), max(price)`.
-pub fn compile(window: WindowAssigner, is_keyed: bool) -> Box<dyn Operator> {
+pub fn compile(window: WindowAssigner, is_keyed: bool, crewing: op::Crewing) -> Box<dyn Operator> {
     let column = |name: &str, ty| flow::Column { name: name.into(), ty, hidden: false };
     let bids =
         vec![column("auction", Type::INT), column("price", Type::INT), column("time", Type::TIMESTAMP)];
@@ -155,5 +156,5 @@ pub fn compile(window: WindowAssigner, is_keyed: bool) -> Box<dyn Operator> {
         ],
     };
     let compiled = Jit.compile(&flow).expect("it compiles");
-    op::build(&flow, NodeId(1), &*compiled, op::Crewing::ALONE).expect("a window aggregate is an operator")
+    op::build(&flow, NodeId(1), &*compiled, crewing).expect("a window aggregate is an operator")
 }

@@ -95,7 +95,7 @@ fn run(
         .map(|number| parts.iter().map(|p| column(&bids.time[p.clone()], number * round)).collect::<Vec<_>>())
         .collect::<Vec<_>>()
         .into_iter();
-    let mut operator = compile(window, is_keyed);
+    let mut operator = compile(window, is_keyed, millstream_runtime::op::Crewing::ALONE);
     let mut number = 0;
     let engine = || {
         let mut sum = 0u64;
