@@ -68,7 +68,7 @@ struct Answer {
 fn crewing() -> impl Strategy<Value = Crewing> {
     prop_oneof![
         9 => Just(Crewing::ALONE),
-        1 => (2usize..4, 0usize..12).prop_map(|(workers, sample)| Crewing { workers, sample }),
+        1 => (2usize..4, 0usize..12).prop_map(|(workers, sample)| Crewing { workers, sample, rows_per_group: 0 }),
     ]
 }
 

@@ -27,8 +27,8 @@ fn run(effort: &Effort, name: &str, keys: u64) {
     let n_rows = effort.of(ROWS);
     let bids = Bids::new(n_rows, keys, WINDOW);
     let window = WindowAssigner::Tumbling { size: WINDOW, offset: 0 };
-    let mut operators = [Crewing::ALONE, Crewing { workers: 2, sample: 1 << 16 }]
-        .map(|crewing| compile(window.clone(), true, crewing));
+    let mut operators =
+        [Crewing::ALONE, Crewing::of(2)].map(|crewing| compile(window.clone(), true, crewing));
     let mut times = vec![];
     for round in 0..=effort.rounds as i64 {
         let batches = batches(&bids, round * WINDOW);

@@ -104,7 +104,7 @@ impl Running<'_> {
             terminal_width: terminal::stdout_width(),
             progress,
             clock: Box::new(WallClock),
-            workers: self.arguments.workers.map_or_else(cores, usize::from),
+            workers: self.arguments.workers.map_or(1, usize::from),
             memory: self.arguments.memory,
             why: self.why.map(|every| Why {
                 every,
@@ -162,8 +162,4 @@ async fn stop_on_interrupt(stop: Arc<AtomicBool>) {
     if tokio::signal::ctrl_c().await.is_ok() {
         std::process::exit(130);
     }
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }

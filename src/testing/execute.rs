@@ -33,7 +33,7 @@ pub fn execute(
 ) -> Result<Vec<Vec<Row>>, Box<Diagnostic>> {
     // Virtual time says nothing about silence and future.
     let one = |source: &str, _: &SourceSpec| vec![(source.to_string(), Pace::default())];
-    let crewing = Crewing { workers: manner.workers.unwrap_or(1), sample: 0 };
+    let crewing = Crewing { workers: manner.workers.unwrap_or(1), sample: 0, rows_per_group: 0 };
     let mut run = Run {
         simulation: Simulation::new(&prepared.flow, &*prepared.compiled, files, TEST_START, crewing, one),
         manner,

@@ -209,22 +209,6 @@ impl Accumulation {
         }
     }
 
-    /// Parts these rows by their keys: rows of one key go to the same share. (By other bits of another hash
-    /// than the table's, or its slots would fill in clusters.)
-    pub fn share(&mut self, batch: &Batch, rows: &[u32], shares: &mut [Vec<u32>]) {
-        let key_columns: Vec<&ColumnRef> = self.keys.iter().map(|k| &batch.columns[*k]).collect();
-        let n_shares = shares.len();
-        if key_columns.is_empty() || n_shares == 0 {
-            shares.iter_mut().take(1).for_each(|share| share.extend_from_slice(rows));
-            return;
-        }
-        self.key_rows.fill(&self.narrow.layout, &key_columns, rows);
-        for (key, row) in self.key_rows.hashed_words(&self.narrow.layout).zip(rows) {
-            let share = ((key >> 32) as usize * n_shares) >> 32;
-            shares[share].push(*row);
-        }
-    }
-
     /// Adds all rows of other groups, key by key, to those of the same keys, of which there may be none yet.
     /// Both are groups of this accumulation, or of another of the same node.
     pub fn merge(&mut self, into: &mut Groups, from: &Groups) {

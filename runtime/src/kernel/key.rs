@@ -24,27 +24,6 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// A hash of each key, the same wherever the bytes of a long text stand: of those only the length and the
-    /// beginning count.
-    pub fn hashed_words(&self, layout: &SlotLayout) -> impl Iterator<Item = u64> + '_ {
-        let start = key_words(layout).start;
-        let texts: Vec<usize> = layout
-            .keys
-            .iter()
-            .filter(|field| field.kind == KeyKind::Text)
-            .map(|field| field.offset / 8 - start)
-            .collect();
-        self.words.chunks_exact(self.words_per_key).map(move |key| {
-            let is_address = |word: usize| {
-                word > 0 && texts.contains(&(word - 1)) && View(key[word - 1] as u128).len() > View::INLINE
-            };
-            let words = key.iter().enumerate().filter(|(word, _)| !is_address(*word));
-            words.fold(0, |hash: u64, (_, word)| {
-                (hash ^ word).wrapping_mul(0xD6E8_FEB8_6659_FD93).rotate_left(32)
-            })
-        })
-    }
-
     /// Takes the key columns of these rows.
     pub fn fill(&mut self, layout: &SlotLayout, columns: &[&ColumnRef], rows: &[u32]) {
         let words = key_words(layout);

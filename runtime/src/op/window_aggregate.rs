@@ -85,7 +85,7 @@ impl WindowAggregateOperator {
         let is_alone = |call: &AggregateCall| call.needs_order() || call.can_fail();
         let shares = crewing.workers > 1 && !spec.aggregates.iter().any(is_alone);
         let n_workers = if shares { crewing.workers } else { 0 };
-        let crew = Crew::new((0..n_workers).map(|_| accumulation()).collect(), crewing.sample);
+        let crew = Crew::new((0..n_workers).map(|_| accumulation()).collect(), crewing);
         WindowAggregateOperator {
             assignment,
             accumulation: accumulation(),
@@ -177,8 +177,8 @@ impl WindowAggregateOperator {
     fn add(&mut self, slice: Window, batch: &Batch, rows: &[u32]) {
         let key = (slice.end, slice.start);
         let n_groups = self.panes.slices.get(&key).map_or(0, |groups| groups.table.n_groups());
-        if self.crew.takes(rows.len(), n_groups) {
-            return self.crew.add(slice, batch, rows, &mut self.accumulation);
+        if self.crew.takes(key, rows.len(), n_groups) {
+            return self.crew.add(key, batch, rows);
         }
         let groups = self.panes.slices.entry(key).or_insert_with(|| self.accumulation.open());
         self.accumulation.add(groups, batch, rows);

@@ -1,15 +1,14 @@
 //! Workers that share the rows of a window: each adds its share to groups of its own, and what they have
 //! is merged when a window closes, so results are those of one worker.
 //!
-//! Where rows are many to a group, whole batches go to one worker after the other: nothing is done for a
-//! row but to add it. Where they are few, the groups of all workers together would be far more than those
-//! of one; then each worker has keys of its own. A sample of the first rows decides.
+//! Whole batches go to one worker after the other: nothing is done for a row but to add it. That pays where
+//! rows are many to a group; where they are few, the groups of all workers together are far more than those
+//! of one, and merging them costs what was saved. So the others begin once a slice has shown it.
 
 use crate::kernel::groups::{Accumulation, Groups};
 use crate::message::EventTime;
 use crate::snapshot::SnapshotWriter;
 use millstream_ir::batch::Batch;
-use millstream_ir::window::Window;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,9 +18,6 @@ use std::thread::JoinHandle;
 /// Tasks that wait for a worker before the one who gives them waits too.
 const TASKS: usize = 16;
 
-/// Rows to a group from which on whole batches are shared.
-const MANY: usize = 4;
-
 /// A slice of time: its end and its start.
 pub type Slice = (EventTime, EventTime);
 
@@ -29,17 +25,19 @@ pub type Slice = (EventTime, EventTime);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Crewing {
     pub workers: usize,
-    /// Rows that one worker takes before the others begin: little work is not worth a thread.
+    /// Rows of a slice that one worker takes before the others begin: little work is not worth a thread.
     pub sample: usize,
+    /// How many of them there must be to a group.
+    pub rows_per_group: usize,
 }
 
 impl Crewing {
     /// One worker.
-    pub const ALONE: Crewing = Crewing { workers: 1, sample: 0 };
+    pub const ALONE: Crewing = Crewing { workers: 1, sample: 0, rows_per_group: 0 };
 
     /// So many workers, where there is work for them.
     pub fn of(workers: usize) -> Crewing {
-        Crewing { workers, sample: 1 << 16 }
+        Crewing { workers, sample: 1 << 16, rows_per_group: 4 }
     }
 }
 
@@ -47,14 +45,13 @@ pub struct Crew {
     /// Of workers that have not begun.
     waiting: Vec<Accumulation>,
     workers: Vec<Worker>,
-    sample: usize,
-    n_sampled: usize,
-    by_key: bool,
+    crewing: Crewing,
+    /// The slice of the last row, and how many rows it has had.
+    sampled: (Slice, usize),
     /// Who gets the next batch.
     next: usize,
     /// What the workers may hold.
     slices: BTreeSet<Slice>,
-    shares: Vec<Vec<u32>>,
 }
 
 struct Worker {
@@ -74,52 +71,38 @@ enum Task {
 
 impl Crew {
     /// One accumulation per worker; none for a crew that never begins.
-    pub fn new(accumulations: Vec<Accumulation>, sample: usize) -> Crew {
+    pub fn new(accumulations: Vec<Accumulation>, crewing: Crewing) -> Crew {
         Crew {
             waiting: accumulations,
             workers: vec![],
-            sample,
-            n_sampled: 0,
-            by_key: false,
+            crewing,
+            sampled: ((EventTime::MIN, EventTime::MIN), 0),
             next: 0,
             slices: BTreeSet::new(),
-            shares: vec![],
         }
     }
 
-    /// Whether the workers take rows; otherwise whoever asks adds them to groups of its own, of which there
-    /// are `n_groups` in the slice.
-    pub fn takes(&mut self, n_rows: usize, n_groups: usize) -> bool {
+    /// Whether the workers take rows of a slice; otherwise whoever asks adds them to groups of its own, of
+    /// which there are `n_groups`.
+    pub fn takes(&mut self, slice: Slice, n_rows: usize, n_groups: usize) -> bool {
         if !self.workers.is_empty() {
             return true;
         }
         if self.waiting.is_empty() {
             return false;
         }
-        if self.n_sampled < self.sample {
-            self.n_sampled += n_rows;
+        let before = if self.sampled.0 == slice { self.sampled.1 } else { 0 };
+        if before < self.crewing.sample || before < n_groups * self.crewing.rows_per_group {
+            self.sampled = (slice, before + n_rows);
             return false;
         }
-        self.by_key = self.n_sampled < n_groups * MANY;
-        self.shares = self.waiting.iter().map(|_| vec![]).collect();
         self.workers = self.waiting.drain(..).filter_map(Worker::start).collect();
         !self.workers.is_empty()
     }
 
-    /// Adds rows of a batch to a slice. `keys` finds out who has which keys.
-    pub fn add(&mut self, slice: Window, batch: &Batch, rows: &[u32], keys: &mut Accumulation) {
-        let slice = (slice.end, slice.start);
+    /// Adds rows of a batch to a slice.
+    pub fn add(&mut self, slice: Slice, batch: &Batch, rows: &[u32]) {
         self.slices.insert(slice);
-        if self.by_key {
-            self.shares.iter_mut().for_each(Vec::clear);
-            keys.share(batch, rows, &mut self.shares);
-            for (worker, share) in self.workers.iter_mut().zip(&self.shares) {
-                if !share.is_empty() {
-                    worker.send(Task::Add(slice, batch.clone(), Some(share.clone())));
-                }
-            }
-            return;
-        }
         let rows = (rows.len() < batch.n_rows).then(|| rows.to_vec());
         let n_workers = self.workers.len();
         if let Some(worker) = self.workers.get_mut(self.next % n_workers) {
