@@ -180,17 +180,7 @@ fn time_of(row: &[Value]) -> i64 {
 }
 
 fn call(function: AggregateFunction, argument: Option<(usize, Type)>, result: Type) -> AggregateCall {
-    let arguments = argument.into_iter().collect();
-    AggregateCall {
-        function,
-        arguments,
-        parameter: None,
-        filter: None,
-        ignore_null: false,
-        result,
-        removable: false,
-        user: None,
-    }
+    AggregateCall::new(function, argument.into_iter().collect(), result)
 }
 
 /// Every type of key and argument, with nulls; the last column is the event time.

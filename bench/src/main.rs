@@ -11,6 +11,7 @@ mod filter;
 mod limits;
 mod measure;
 mod memory;
+mod single;
 mod sliding;
 mod startup;
 mod tumbling;

@@ -3,19 +3,13 @@
 use crate::data::Bids;
 use crate::limits::sliding::{Keyed, maxima, sums};
 use crate::measure::{Cpu, Effort, Job, compare};
+use crate::single::{Single, batches, bids as bid_columns, ints, named, step};
 use millstream_ir::aggregate::{AggregateCall, AggregateFunction};
-use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
-use millstream_ir::column::{Column, ColumnData, ColumnRef};
-use millstream_ir::engine::Engine;
-use millstream_ir::flow::{
-    self, Breaker, Flow, Frame, FrameAggregate, Node, NodeId, NodeKind, OnError, Schema,
-};
+use millstream_ir::flow::{Breaker, Frame, FrameAggregate, NodeKind};
 use millstream_ir::types::Type;
-use millstream_jit::Jit;
 use millstream_runtime::message::{Message, Watermark};
-use millstream_runtime::op;
-use millstream_runtime::operator::{Operator, Output};
-use std::sync::Arc;
+use millstream_runtime::op::Crewing;
+use millstream_runtime::operator::Operator;
 
 const HOUR: i64 = 3_600_000_000;
 const ROWS: usize = 4_000_000;
@@ -50,22 +44,7 @@ fn run(
     (function, keys, size): (AggregateFunction, Vec<usize>, i64),
     limit: &mut dyn FnMut() -> u64,
 ) {
-    let n_rows = bids.time.len();
-    let column = |values: &[i64]| -> ColumnRef {
-        let data = ColumnData::I64(values.iter().copied().collect());
-        Arc::new(Column { data, validity: None })
-    };
-    let parts = (0..n_rows).step_by(BATCH_ROWS).map(|first| first..(first + BATCH_ROWS).min(n_rows));
-    let batches: Vec<Batch> = parts
-        .map(|part| Batch {
-            n_rows: part.len(),
-            origin: Origin { first: part.start as u64, ..Origin::default() },
-            columns: [&bids.auction, &bids.price, &bids.time]
-                .map(|values| column(&values[part.clone()]))
-                .into(),
-            late: vec![],
-        })
-        .collect();
+    let batches = batches(bids);
     // Each round has its own, so that none begins with rows of the one before.
     let mut operators: Vec<Box<dyn Operator>> =
         (0..=effort.rounds).map(|_| compile(function, keys.clone(), size)).collect();
@@ -73,59 +52,29 @@ fn run(
     let engine = || {
         let mut operator = operators.pop().expect("one per round");
         let mut sum = 0u64;
-        let mut output = Output::default();
+        let mut step = |message| {
+            step(&mut *operator, message, |batch| {
+                sum = ints(batch, 3).iter().fold(sum, |sum, result| sum.wrapping_add(*result as u64));
+            })
+        };
         for batch in &batches {
-            let ColumnData::I64(times) = &batch.columns[2].data else { continue };
-            let last = times.last().copied().unwrap_or_default();
-            operator.step(0, Message::Batch(batch.clone()), &mut output);
-            operator.step(0, Message::Watermark(Watermark(last)), &mut output);
-            for message in output.messages.drain(..) {
-                if let Message::Batch(batch) = message
-                    && let ColumnData::I64(results) = &batch.columns[3].data
-                {
-                    sum = results.iter().fold(sum, |sum, result| sum.wrapping_add(*result as u64));
-                }
-            }
+            let last = ints(batch, 2).last().copied().unwrap_or_default();
+            step(Message::Batch(batch.clone()));
+            step(Message::Watermark(Watermark(last)));
         }
         done.push(operator);
         sum
     };
-    compare(effort, Job { name, n_events: n_rows, cpu: Cpu::Thread, target: 2.0 }, limit, engine);
+    compare(effort, Job { name, n_events: bids.time.len(), cpu: Cpu::Thread, target: 2.0 }, limit, engine);
 }
 
 /// `window sliding SIZE [by auction] select *, sum(price)`.
 fn compile(function: AggregateFunction, keys: Vec<usize>, size: i64) -> Box<dyn Operator> {
-    let column = |name: &str, ty| flow::Column { name: name.into(), ty, hidden: false };
-    let bids =
-        vec![column("auction", Type::INT), column("price", Type::INT), column("time", Type::TIMESTAMP)];
-    let call = AggregateCall {
-        function,
-        arguments: vec![(1, Type::INT)],
-        parameter: None,
-        filter: None,
-        ignore_null: false,
-        result: Type::INT,
-        removable: true,
-        user: None,
-    };
-    let node = |inputs, columns: Vec<flow::Column>, kind| Node {
-        name: "bids".into(),
-        span: Default::default(),
-        inputs,
-        schema: Schema::append_only(columns, 2),
-        kind,
-        on_error: OnError::Keep,
-    };
+    let call = AggregateCall::new(function, vec![(1, Type::INT)], Type::INT);
+    let aggregates = vec![AggregateCall { removable: true, ..call }];
     let frame = Frame::Sliding { size };
-    let spec = FrameAggregate { frame, keys, aggregates: vec![call], has_bounds: false };
-    let with_result = [bids.clone(), vec![column("result", Type::INT)]].concat();
-    let flow = Flow {
-        nodes: vec![
-            node(vec![], bids.clone(), NodeKind::Union),
-            node(vec![NodeId(0)], bids, NodeKind::Order),
-            node(vec![NodeId(1)], with_result, NodeKind::Breaker(Arc::new(Breaker::Frame(spec)))),
-        ],
-    };
-    let compiled = Jit.compile(&flow).expect("it compiles");
-    op::build(&flow, NodeId(2), &*compiled, op::Crewing::ALONE).expect("a frame is an operator")
+    let breaker = Breaker::Frame(FrameAggregate { frame, keys, aggregates, has_bounds: false });
+    let columns = [bid_columns(), vec![named("result", Type::INT)]].concat();
+    let before = &[NodeKind::Order];
+    Single { breaker, columns, time: 2, crewing: Crewing::ALONE, before }.build()
 }

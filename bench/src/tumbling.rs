@@ -6,19 +6,14 @@
 use crate::data::Bids;
 use crate::limits::tumbling::{Table, checksum};
 use crate::measure::{Cpu, Effort, Job, compare};
+use crate::single::{Single, ints, named, rounds, step};
 use millstream_ir::aggregate::{AggregateCall, AggregateFunction};
-use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
-use millstream_ir::column::{Column, ColumnData, ColumnRef};
-use millstream_ir::engine::Engine;
-use millstream_ir::flow::{
-    self, Breaker, Flow, Node, NodeId, NodeKind, OnError, Schema, WindowAggregate, WindowAssigner,
-};
+use millstream_ir::batch::{BATCH_ROWS, Batch};
+use millstream_ir::flow::{self, Breaker, WindowAggregate, WindowAssigner};
 use millstream_ir::types::Type;
-use millstream_jit::Jit;
 use millstream_runtime::message::{Message, Watermark};
-use millstream_runtime::op;
-use millstream_runtime::operator::{Operator, Output};
-use std::sync::Arc;
+use millstream_runtime::op::Crewing;
+use millstream_runtime::operator::Operator;
 
 const WINDOW: i64 = 10_000_000;
 const ROWS: usize = 4_000_000;
@@ -47,52 +42,21 @@ fn run(effort: &Effort, name: &str, keys: u64, span: i64, capacity: usize) {
         }
         sum
     };
-    // Watermarks never return, so each round has later times.
-    let column = |values: &[i64], add: i64| -> ColumnRef {
-        let data = ColumnData::I64(values.iter().map(|value| value + add).collect());
-        Arc::new(Column { data, validity: None })
-    };
-    let parts = || (0..n_rows).step_by(BATCH_ROWS).map(|first| first..(first + BATCH_ROWS).min(n_rows));
-    let shared: Vec<[ColumnRef; 2]> =
-        parts().map(|part| [column(&bids.auction[part.clone()], 0), column(&bids.price[part], 0)]).collect();
-    let mut times = (0..=effort.rounds as i64)
-        .map(|round| parts().map(|part| column(&bids.time[part], round * span)).collect::<Vec<_>>())
-        .collect::<Vec<_>>()
-        .into_iter();
-    let mut operator =
-        compile(WindowAssigner::Tumbling { size: WINDOW, offset: 0 }, true, op::Crewing::ALONE);
+    let mut rounds = rounds(&bids, effort.rounds + 1, span).into_iter();
+    let mut operator = compile(WindowAssigner::Tumbling { size: WINDOW, offset: 0 }, true, Crewing::ALONE);
+    let mut end = bids.time[0];
     let engine = || {
         let mut sum = 0u64;
-        let mut step = |message| {
-            let mut output = Output::default();
-            operator.step(0, message, &mut output);
-            loop {
-                for message in output.messages.drain(..) {
-                    if let Message::Batch(batch) = message {
-                        sum = sum.wrapping_add(checksum_of(&batch, true));
-                    }
-                }
-                if !std::mem::take(&mut output.more) {
-                    return;
-                }
-                operator.resume(&mut output);
-            }
-        };
-        for ([auction, price], time) in shared.iter().zip(times.next().expect("a round's times")) {
-            let ColumnData::I64(known) = &time.data else { continue };
-            let (n_in_batch, last) = (known.len(), known.last().copied());
-            let columns = vec![auction.clone(), price.clone(), time];
-            step(Message::Batch(Batch {
-                columns,
-                n_rows: n_in_batch,
-                origin: Origin::default(),
-                late: vec![],
-            }));
-            step(Message::Watermark(Watermark(last.unwrap_or_default())));
+        let mut step =
+            |message| step(&mut *operator, message, |batch| sum = sum.wrapping_add(checksum_of(batch, true)));
+        for batch in rounds.next().expect("a round's batches") {
+            let last = ints(&batch, 2).last().copied().unwrap_or_default();
+            step(Message::Batch(batch));
+            step(Message::Watermark(Watermark(last)));
         }
         // Closes the last window of the round.
-        let round = effort.rounds as i64 - times.len() as i64;
-        step(Message::Watermark(Watermark(bids.time[0] + (round + 1) * span)));
+        end += span;
+        step(Message::Watermark(Watermark(end)));
         sum
     };
     let job = Job { name, n_events: n_rows, cpu: Cpu::Thread, target: 2.0 };
@@ -101,60 +65,26 @@ fn run(effort: &Effort, name: &str, keys: u64, span: i64, capacity: usize) {
 
 /// Of the rows of a window; without a key, as of key 0.
 pub fn checksum_of(batch: &Batch, is_keyed: bool) -> u64 {
-    let values = |column: usize| match &batch.columns[column].data {
-        ColumnData::I64(values) => &**values,
-        _ => &[],
-    };
     let first = is_keyed as usize;
-    let [counts, sums, maxima] = [first, first + 1, first + 2].map(values);
-    let keys = if is_keyed { values(0) } else { &[] };
+    let [counts, sums, maxima] = [first, first + 1, first + 2].map(|column| ints(batch, column));
+    let keys = if is_keyed { ints(batch, 0) } else { &[] };
     let key = |row: usize| keys.get(row).copied().unwrap_or(0);
     (0..batch.n_rows)
         .fold(0, |sum: u64, row| sum.wrapping_add(checksum(key(row), counts[row], sums[row], maxima[row])))
 }
 
 /// `window … [group by auction] select auction, count(), sum(price), max(price)`.
-pub fn compile(window: WindowAssigner, is_keyed: bool, crewing: op::Crewing) -> Box<dyn Operator> {
-    let column = |name: &str, ty| flow::Column { name: name.into(), ty, hidden: false };
-    let bids =
-        vec![column("auction", Type::INT), column("price", Type::INT), column("time", Type::TIMESTAMP)];
-    let of_price = |function| AggregateCall {
-        function,
-        arguments: vec![(1, Type::INT)],
-        parameter: None,
-        filter: None,
-        ignore_null: false,
-        result: Type::INT,
-        removable: false,
-        user: None,
-    };
+pub fn compile(window: WindowAssigner, is_keyed: bool, crewing: Crewing) -> Box<dyn Operator> {
+    let of_price = |function| AggregateCall::new(function, vec![(1, Type::INT)], Type::INT);
     let aggregates = vec![
-        AggregateCall { arguments: vec![], ..of_price(AggregateFunction::Count) },
+        AggregateCall::new(AggregateFunction::Count, vec![], Type::INT),
         of_price(AggregateFunction::Sum),
         of_price(AggregateFunction::Maximum),
     ];
-    let mut columns: Vec<flow::Column> = is_keyed.then(|| column("auction", Type::INT)).into_iter().collect();
-    columns.extend(["count", "sum", "max"].map(|name| column(name, Type::INT)));
-    columns.extend(["start", "end", "time"].map(|name| column(name, Type::TIMESTAMP)));
-    let node = |inputs, columns: Vec<flow::Column>, kind| Node {
-        name: "bids".into(),
-        span: Default::default(),
-        inputs,
-        schema: Schema::append_only(columns.clone(), columns.len() - 1),
-        kind,
-        on_error: OnError::Keep,
-    };
-    let spec = Breaker::WindowAggregate(WindowAggregate {
-        window,
-        keys: if is_keyed { vec![0] } else { vec![] },
-        aggregates,
-    });
-    let flow = Flow {
-        nodes: vec![
-            node(vec![], bids, NodeKind::Union),
-            node(vec![NodeId(0)], columns, NodeKind::Breaker(Arc::new(spec))),
-        ],
-    };
-    let compiled = Jit.compile(&flow).expect("it compiles");
-    op::build(&flow, NodeId(1), &*compiled, crewing).expect("a window aggregate is an operator")
+    let mut columns: Vec<flow::Column> = is_keyed.then(|| named("auction", Type::INT)).into_iter().collect();
+    columns.extend(["count", "sum", "max"].map(|name| named(name, Type::INT)));
+    columns.extend(["start", "end", "time"].map(|name| named(name, Type::TIMESTAMP)));
+    let keys = if is_keyed { vec![0] } else { vec![] };
+    let breaker = Breaker::WindowAggregate(WindowAggregate { window, keys, aggregates });
+    Single { breaker, time: columns.len() - 1, columns, crewing, before: &[] }.build()
 }

@@ -6,14 +6,12 @@
 use crate::data::Bids;
 use crate::limits::windows::{Hopping, Sessions};
 use crate::measure::{Cpu, Effort, Job, compare};
+use crate::single::{ints, rounds, step};
 use crate::tumbling::{checksum_of, compile};
-use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
-use millstream_ir::column::{Column, ColumnData, ColumnRef};
+use millstream_ir::batch::BATCH_ROWS;
 use millstream_ir::flow::WindowAssigner;
 use millstream_runtime::message::{Message, Watermark};
-use millstream_runtime::operator::{Operator, Output};
-use std::ops::Range;
-use std::sync::Arc;
+use millstream_runtime::op::Crewing;
 
 const SECOND: i64 = 1_000_000;
 const HOUR: i64 = 3600 * SECOND;
@@ -80,53 +78,22 @@ fn run(
 ) {
     // Rounds are whole hours, so that windows lie in all as in the first.
     let round = round.div_euclid(HOUR) * HOUR + HOUR;
-    let n_rows = bids.time.len();
-    let column = |values: &[i64], add: i64| -> ColumnRef {
-        let data = ColumnData::I64(values.iter().map(|value| value + add).collect());
-        Arc::new(Column { data, validity: None })
-    };
-    let parts: Vec<Range<usize>> =
-        (0..n_rows).step_by(BATCH_ROWS).map(|first| first..(first + BATCH_ROWS).min(n_rows)).collect();
-    let shared: Vec<[ColumnRef; 2]> = parts
-        .iter()
-        .map(|part| [column(&bids.auction[part.clone()], 0), column(&bids.price[part.clone()], 0)])
-        .collect();
-    let mut times = (0..=effort.rounds as i64)
-        .map(|number| parts.iter().map(|p| column(&bids.time[p.clone()], number * round)).collect::<Vec<_>>())
-        .collect::<Vec<_>>()
-        .into_iter();
-    let mut operator = compile(window, is_keyed, millstream_runtime::op::Crewing::ALONE);
-    let mut number = 0;
+    let mut rounds = rounds(bids, effort.rounds + 1, round).into_iter();
+    let mut operator = compile(window, is_keyed, Crewing::ALONE);
+    let mut end = bids.time[0];
     let engine = || {
         let mut sum = 0u64;
-        let times = times.next().expect("a round's times");
-        for (([auction, price], part), time) in shared.iter().zip(&parts).zip(times) {
-            let last = bids.time[part.end - 1] + number * round;
-            let columns = vec![auction.clone(), price.clone(), time];
-            let batch = Batch { columns, n_rows: part.len(), origin: Origin::default(), late: vec![] };
-            step(&mut *operator, Message::Batch(batch), is_keyed, &mut sum);
-            step(&mut *operator, Message::Watermark(Watermark(last)), is_keyed, &mut sum);
+        let mut step = |message| {
+            step(&mut *operator, message, |batch| sum = sum.wrapping_add(checksum_of(batch, is_keyed)))
+        };
+        for batch in rounds.next().expect("a round's batches") {
+            let last = ints(&batch, 2).last().copied().unwrap_or_default();
+            step(Message::Batch(batch));
+            step(Message::Watermark(Watermark(last)));
         }
-        number += 1;
-        let end = Message::Watermark(Watermark(bids.time[0] + number * round));
-        step(&mut *operator, end, is_keyed, &mut sum);
+        end += round;
+        step(Message::Watermark(Watermark(end)));
         sum
     };
-    compare(effort, Job { name, n_events: n_rows, cpu: Cpu::Thread, target: 2.0 }, limit, engine);
-}
-
-fn step(operator: &mut dyn Operator, message: Message, is_keyed: bool, sum: &mut u64) {
-    let mut output = Output::default();
-    operator.step(0, message, &mut output);
-    loop {
-        for message in output.messages.drain(..) {
-            if let Message::Batch(batch) = message {
-                *sum = sum.wrapping_add(checksum_of(&batch, is_keyed));
-            }
-        }
-        if !std::mem::take(&mut output.more) {
-            return;
-        }
-        operator.resume(&mut output);
-    }
+    compare(effort, Job { name, n_events: bids.time.len(), cpu: Cpu::Thread, target: 2.0 }, limit, engine);
 }

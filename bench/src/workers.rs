@@ -4,14 +4,13 @@
 
 use crate::data::Bids;
 use crate::measure::{Effort, spread};
+use crate::single::{rounds, step};
 use crate::tumbling::{checksum_of, compile};
-use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
-use millstream_ir::column::{Column, ColumnData, ColumnRef};
+use millstream_ir::batch::Batch;
 use millstream_ir::flow::WindowAssigner;
 use millstream_runtime::message::{Message, Watermark};
 use millstream_runtime::op::Crewing;
-use millstream_runtime::operator::{Operator, Output};
-use std::sync::Arc;
+use millstream_runtime::operator::Operator;
 use std::time::Instant;
 
 const WINDOW: i64 = 10_000_000;
@@ -30,11 +29,10 @@ fn run(effort: &Effort, name: &str, keys: u64) {
     let mut operators =
         [Crewing::ALONE, Crewing::of(2)].map(|crewing| compile(window.clone(), true, crewing));
     let mut times = vec![];
-    for round in 0..=effort.rounds as i64 {
-        let batches = batches(&bids, round * WINDOW);
-        let [(one, first), (two, second)] = operators
-            .each_mut()
-            .map(|operator| timed(&mut **operator, &batches, bids.time[0] + (round + 1) * WINDOW));
+    for (round, batches) in rounds(&bids, effort.rounds + 1, WINDOW).iter().enumerate() {
+        let end = bids.time[0] + (round as i64 + 1) * WINDOW;
+        let [(one, first), (two, second)] =
+            operators.each_mut().map(|operator| timed(&mut **operator, batches, end));
         assert_eq!(first, second, "{name}: the answers differ");
         if round > 0 {
             times.push([one / n_rows as f64, two / n_rows as f64]);
@@ -48,42 +46,13 @@ fn run(effort: &Effort, name: &str, keys: u64) {
     );
 }
 
-fn batches(bids: &Bids, later: i64) -> Vec<Batch> {
-    let column = |values: &[i64], add: i64| -> ColumnRef {
-        let data = ColumnData::I64(values.iter().map(|value| value + add).collect());
-        Arc::new(Column { data, validity: None })
-    };
-    let part = |first: usize| {
-        let rows = first..(first + BATCH_ROWS).min(bids.time.len());
-        let columns = vec![
-            column(&bids.auction[rows.clone()], 0),
-            column(&bids.price[rows.clone()], 0),
-            column(&bids.time[rows.clone()], later),
-        ];
-        Batch { columns, n_rows: rows.len(), origin: Origin::default(), late: vec![] }
-    };
-    (0..bids.time.len()).step_by(BATCH_ROWS).map(part).collect()
-}
-
 /// Nanoseconds, and a checksum of the answer.
 fn timed(operator: &mut dyn Operator, batches: &[Batch], end: i64) -> (f64, u64) {
     let started = Instant::now();
     let mut sum = 0u64;
     let messages = batches.iter().map(|batch| Message::Batch(batch.clone()));
     for message in messages.chain([Message::Watermark(Watermark(end))]) {
-        let mut output = Output::default();
-        operator.step(0, message, &mut output);
-        loop {
-            for message in output.messages.drain(..) {
-                if let Message::Batch(batch) = message {
-                    sum = sum.wrapping_add(checksum_of(&batch, true));
-                }
-            }
-            if !std::mem::take(&mut output.more) {
-                break;
-            }
-            operator.resume(&mut output);
-        }
+        step(operator, message, |batch| sum = sum.wrapping_add(checksum_of(batch, true)));
     }
     (started.elapsed().as_nanos() as f64, sum)
 }

@@ -108,6 +108,12 @@ pub struct AggregateCall {
 }
 
 impl AggregateCall {
+    /// Of columns of these types; without a filter or anything else that a call may have.
+    pub fn new(function: AggregateFunction, arguments: Vec<(usize, Type)>, result: Type) -> AggregateCall {
+        let (user, parameter, filter, ignore_null, removable) = (None, None, None, false, false);
+        AggregateCall { function, user, arguments, parameter, filter, ignore_null, result, removable }
+    }
+
     /// Its first argument.
     pub fn argument(&self) -> Option<&(usize, Type)> {
         self.arguments.first()

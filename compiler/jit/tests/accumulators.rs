@@ -53,19 +53,8 @@ fn random_call(random: &mut Generator, types: &[Type]) -> AggregateCall {
     let booleans: Vec<usize> = (0..types.len()).filter(|c| types[*c].kind == TypeKind::Bool).collect();
     let filter =
         (random.below(3) == 0 && !booleans.is_empty()).then(|| booleans[random.below(booleans.len())]);
-    let argument = Some((column, ty));
     let function = functions[random.below(functions.len())];
-    let arguments = argument.into_iter().collect();
-    AggregateCall {
-        function,
-        arguments,
-        parameter: None,
-        filter,
-        ignore_null: false,
-        result: Type::INT,
-        removable: false,
-        user: None,
-    }
+    AggregateCall { filter, ..AggregateCall::new(function, vec![(column, ty)], Type::INT) }
 }
 
 /// What stands in a slot, in a form to be compared.

@@ -212,8 +212,7 @@ fn with(parameter: Value, function: AggregateFunction, column: usize, result: Ty
 
 fn call(function: AggregateFunction, columns: Vec<usize>, result: Type) -> AggregateCall {
     let arguments = columns.into_iter().map(|column| (column, types()[column].clone())).collect();
-    let (parameter, filter, ignore_null, removable) = (None, None, false, false);
-    AggregateCall { function, user: None, arguments, parameter, filter, ignore_null, result, removable }
+    AggregateCall::new(function, arguments, result)
 }
 
 /// Some of them, with and without a filter.

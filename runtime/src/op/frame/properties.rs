@@ -63,16 +63,8 @@ fn frame() -> impl Strategy<Value = Frame> {
 }
 
 fn call(function: AggregateFunction, column: Option<usize>, result: Type) -> AggregateCall {
-    AggregateCall {
-        function,
-        arguments: column.into_iter().map(|column| (column, types()[column].clone())).collect(),
-        parameter: None,
-        filter: None,
-        ignore_null: false,
-        result,
-        removable: true,
-        user: None,
-    }
+    let arguments = column.into_iter().map(|column| (column, types()[column].clone())).collect();
+    AggregateCall { removable: true, ..AggregateCall::new(function, arguments, result) }
 }
 
 fn calls() -> Vec<AggregateCall> {

@@ -43,17 +43,7 @@ fn batch(types: &[Type], rows: &[Vec<Value>], first: u64, late: Vec<LateRow>) ->
 }
 
 fn call(function: AggregateFunction, argument: Option<(usize, Type)>, result: Type) -> AggregateCall {
-    let arguments = argument.into_iter().collect();
-    AggregateCall {
-        function,
-        arguments,
-        parameter: None,
-        filter: None,
-        ignore_null: false,
-        result,
-        removable: false,
-        user: None,
-    }
+    AggregateCall::new(function, argument.into_iter().collect(), result)
 }
 
 fn tumbling(size: i64, offset: i64, keys: Vec<usize>, aggregates: Vec<AggregateCall>) -> WindowAggregate {
