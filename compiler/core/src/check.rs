@@ -22,7 +22,7 @@ mod overloads;
 mod patterns;
 
 pub(crate) use aggregates::{AggregateName, aggregate_name, direct_parts};
-pub use aggregates::{AggregateUse, Aggregates, calls_aggregate};
+pub use aggregates::{Aggregates, calls_aggregate};
 pub(crate) use conversions::CONVERSIONS;
 pub use narrowing::Facts;
 pub use over_rows::{Function as OverRowsFunction, OverRows, OverRowsUse};

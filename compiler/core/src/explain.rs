@@ -181,17 +181,7 @@ fn key_names(aggregate: &Aggregate) -> Vec<String> {
 }
 
 fn calls_of(calls: &[crate::hir::AggregateCall]) -> Vec<AggregateCall> {
-    let call = |call: &crate::hir::AggregateCall| AggregateCall {
-        function: call.function,
-        user: call.user.clone(),
-        arguments: call.arguments.iter().map(|a| (0, a.ty.clone())).collect(),
-        parameter: call.parameter.clone(),
-        filter: call.filter.as_ref().map(|_| 0),
-        ignore_null: call.ignore_null,
-        result: call.result.clone(),
-        removable: false,
-    };
-    calls.iter().map(call).collect()
+    calls.iter().map(|call| call.of_columns(|_, _| 0, false)).collect()
 }
 
 fn slot_bytes(aggregate: &Aggregate) -> usize {

@@ -5,7 +5,7 @@ mod text;
 
 use crate::check::OverRowsFunction;
 use millstream_base::{FileId, Span};
-use millstream_ir::aggregate::{AggregateFunction, UserAggregate};
+use millstream_ir::aggregate::{self, AggregateFunction, UserAggregate};
 use millstream_ir::expr::Expr;
 use millstream_ir::flow;
 use millstream_ir::flow::{
@@ -271,14 +271,17 @@ pub enum Grouping {
     Updating(UpdatingScope, Emission),
 }
 
+/// One aggregate of an aggregating select.
 #[derive(Clone, Debug)]
 pub struct AggregateCall {
     pub function: AggregateFunction,
     /// The definition of one that is written in the language.
     pub user: Option<Arc<UserAggregate>>,
+    /// Over the rows of the group; none for `count()`.
     pub arguments: Vec<Expr>,
     /// What must be known before the program runs.
     pub parameter: Option<(Value, Type)>,
+    /// Only rows where it is true take part.
     pub filter: Option<Expr>,
     pub ignore_null: bool,
     pub result: Type,
@@ -289,6 +292,35 @@ impl AggregateCall {
     /// As the language calls it.
     pub fn name(&self) -> &str {
         self.user.as_ref().map_or(self.function.name(), |user| &user.name)
+    }
+
+    /// Whether rows can be taken out again.
+    pub fn can_forget(&self) -> bool {
+        self.user.as_ref().map_or(self.function.can_forget(), |user| user.remove.is_some())
+    }
+
+    /// Whether it takes the rows of an updating stream, which come in the order of their changes.
+    pub fn takes_changes(&self) -> bool {
+        self.can_forget() && self.user.as_ref().is_none_or(|user| user.merge.is_some())
+    }
+
+    /// The call over columns; `column` gives the number of the one that holds an expression, which is to
+    /// be called so.
+    pub fn of_columns(
+        &self,
+        mut column: impl FnMut(&Expr, &str) -> usize,
+        removable: bool,
+    ) -> aggregate::AggregateCall {
+        aggregate::AggregateCall {
+            function: self.function,
+            user: self.user.clone(),
+            arguments: self.arguments.iter().map(|a| (column(a, "argument"), a.ty.clone())).collect(),
+            parameter: self.parameter.clone(),
+            filter: self.filter.as_ref().map(|filter| column(filter, "filter")),
+            ignore_null: self.ignore_null,
+            result: self.result.clone(),
+            removable,
+        }
     }
 }
 

@@ -7,10 +7,11 @@ use super::events::is_of_events;
 use super::expr::error;
 use super::overloads::Argument;
 use crate::errors::types as errors;
+use crate::hir::AggregateCall;
 use crate::names::{self, Names};
 use crate::scope::Scope;
 use millstream_base::{FileId, Span};
-use millstream_ir::aggregate::{AggregateFunction, UserAggregate};
+use millstream_ir::aggregate::AggregateFunction;
 use millstream_ir::expr::Expr;
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
@@ -25,41 +26,7 @@ pub struct Aggregates {
     pub rows: Scope,
     /// The column of the first aggregate's result; the others follow.
     pub first_column: usize,
-    pub uses: Vec<AggregateUse>,
-}
-
-/// One aggregate of an aggregating select.
-#[derive(Clone, Debug)]
-pub struct AggregateUse {
-    pub function: AggregateFunction,
-    /// The definition of one that is written in the language.
-    pub user: Option<Arc<UserAggregate>>,
-    /// Over the rows of the group; none for `count()`.
-    pub arguments: Vec<Expr>,
-    /// What must be known before the program runs.
-    pub parameter: Option<(Value, Type)>,
-    /// Only rows where it is true take part.
-    pub filter: Option<Expr>,
-    pub ignore_null: bool,
-    pub result: Type,
-    pub span: Span,
-}
-
-impl AggregateUse {
-    /// As the language calls it.
-    pub fn name(&self) -> &str {
-        self.user.as_ref().map_or(self.function.name(), |user| &user.name)
-    }
-
-    /// Whether rows can be taken out again.
-    pub fn can_forget(&self) -> bool {
-        self.user.as_ref().map_or(self.function.can_forget(), |user| user.remove.is_some())
-    }
-
-    /// Whether it takes the rows of an updating stream, which come in the order of their changes.
-    pub fn takes_changes(&self) -> bool {
-        self.can_forget() && self.user.as_ref().is_none_or(|user| user.merge.is_some())
-    }
+    pub uses: Vec<AggregateCall>,
 }
 
 impl Aggregates {
@@ -153,7 +120,7 @@ impl Checker<'_> {
         &mut self,
         call: &ast::Call,
         span: Span,
-        check: impl FnOnce(&mut Self, &Scope) -> Option<AggregateUse>,
+        check: impl FnOnce(&mut Self, &Scope) -> Option<AggregateCall>,
     ) -> Expr {
         let name = call.function.text.as_str();
         if self.inside_aggregate {
@@ -168,8 +135,8 @@ impl Checker<'_> {
         let found = check(self, &rows);
         self.inside_aggregate = false;
         let (Some(found), Some(aggregates)) = (found, &mut self.aggregates) else { return error(span) };
-        let same = |a: &AggregateUse| {
-            let texts = |of: &AggregateUse| -> Vec<String> {
+        let same = |a: &AggregateCall| {
+            let texts = |of: &AggregateCall| -> Vec<String> {
                 of.arguments.iter().chain(&of.filter).map(Expr::to_string).collect()
             };
             a.function == found.function
@@ -193,7 +160,7 @@ impl Checker<'_> {
         call: &ast::Call,
         rows: &Scope,
         span: Span,
-    ) -> Option<AggregateUse> {
+    ) -> Option<AggregateCall> {
         let name = call.function.text.as_str();
         if let Some(word) = call.distinct {
             self.diagnostics.push(errors::no_distinct(word, name));
@@ -214,7 +181,7 @@ impl Checker<'_> {
             return None;
         }
         let arguments = self.fitting_arguments(name, &aggregate.signature, given, span)?;
-        Some(AggregateUse {
+        Some(AggregateCall {
             function: AggregateFunction::User,
             user: Some(aggregate.definition.clone()?),
             arguments,
@@ -232,7 +199,7 @@ impl Checker<'_> {
         call: &ast::Call,
         rows: &Scope,
         span: Span,
-    ) -> Option<AggregateUse> {
+    ) -> Option<AggregateCall> {
         let name = call.function.text.as_str();
         let signature = Signature::of(function);
         let given = self.given_arguments(&signature, call, span)?;
@@ -263,7 +230,7 @@ impl Checker<'_> {
         // A group has a row; of nothing is left only what the arguments or the filter leave out.
         let maybe_nothing = filter.is_some() || arguments.iter().any(|a| a.ty.nullable);
         let result = self.result_of(function, &arguments, ignore_null, maybe_nothing, span)?;
-        Some(AggregateUse { function, user: None, arguments, parameter, filter, ignore_null, result, span })
+        Some(AggregateCall { function, user: None, arguments, parameter, filter, ignore_null, result, span })
     }
 
     /// Reports `distinct` and `filter` where no aggregate is called.

@@ -9,7 +9,7 @@ use super::fill::Filled;
 use super::group::{Key, PendingGroup};
 use super::rows::Updating;
 use super::window::{Bounds, OpenWindow, WINDOW_END, WINDOW_START, add_bounds};
-use crate::check::{AggregateUse, Aggregates, Checker};
+use crate::check::{Aggregates, Checker};
 use crate::errors::clauses as errors;
 use crate::errors::names as names_errors;
 use crate::errors::windows;
@@ -203,27 +203,24 @@ impl QueryChecker<'_> {
         };
         let keys = group.keys.into_iter().filter(|k| k.bound.is_none()).map(|k| k.value);
         let keys = keys.chain(carried).collect();
-        let call = |found: crate::check::AggregateUse| hir::AggregateCall {
-            function: found.function,
-            user: found.user,
-            arguments: found.arguments,
-            parameter: found.parameter,
-            filter: found.filter,
-            ignore_null: found.ignore_null,
-            result: found.result,
-            span: found.span,
-        };
-        let calls = uses.into_iter().map(call).collect();
         let group_span = group.span;
         let grouped = Schema { columns: grouped, ..self.rows.schema() };
         self.finish_select(selected, span, |select| {
-            ClauseKind::Aggregate(hir::Aggregate { grouping, keys, calls, fill, select, grouped, group_span })
+            ClauseKind::Aggregate(hir::Aggregate {
+                grouping,
+                keys,
+                calls: uses,
+                fill,
+                select,
+                grouped,
+                group_span,
+            })
         });
     }
 
     /// The time of the last row of a window: what `fill` is counted from.
-    fn last_time(&self, span: Span) -> AggregateUse {
-        AggregateUse {
+    fn last_time(&self, span: Span) -> hir::AggregateCall {
+        hir::AggregateCall {
             user: None,
             function: AggregateFunction::Maximum,
             arguments: vec![self.rows.column_expr(self.rows.time, span)],

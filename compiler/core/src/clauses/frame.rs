@@ -4,7 +4,7 @@
 use super::QueryChecker;
 use super::rows::RowColumn;
 use super::window::{Bounds, OpenWindow, WINDOW_END, WINDOW_START, add_bounds};
-use crate::check::{AggregateUse, Aggregates};
+use crate::check::Aggregates;
 use crate::errors::over_rows as errors;
 use crate::hir::{self, ClauseKind};
 use millstream_base::Span;
@@ -107,22 +107,11 @@ impl QueryChecker<'_> {
         if let Some(frame) = open.frame
             && self.rows.known
         {
-            let calls = uses.into_iter().map(call).collect();
-            self.push(ClauseKind::Frame(hir::Frame { frame, keys: open.keys, calls, has_bounds }), span);
+            self.push(
+                ClauseKind::Frame(hir::Frame { frame, keys: open.keys, calls: uses, has_bounds }),
+                span,
+            );
         }
         self.finish_select(selected, span, ClauseKind::Select);
-    }
-}
-
-fn call(found: AggregateUse) -> hir::AggregateCall {
-    hir::AggregateCall {
-        function: found.function,
-        user: found.user,
-        arguments: found.arguments,
-        parameter: found.parameter,
-        filter: found.filter,
-        ignore_null: found.ignore_null,
-        result: found.result,
-        span: found.span,
     }
 }
