@@ -7,6 +7,7 @@ pub(crate) mod decode;
 pub mod extent;
 pub mod float_sum;
 pub mod groups;
+mod hash;
 mod huge_pages;
 pub mod kept_keys;
 pub mod key;

@@ -1,8 +1,8 @@
 //! Keys kept by number, as the rows of words that [`Keys`] makes of them; long texts in boxes of their own,
 //! so that a key that is forgotten leaves nothing behind.
 
+use super::hash::{address_of, hash_key, is_long, text_len};
 use super::key::{Keys, key_words};
-use super::table::{address_of, hash_bytes, hash_word, is_long, text_len};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::aggregate::{KeyKind, SlotLayout};
 use millstream_ir::column::ColumnRef;
@@ -170,23 +170,6 @@ impl KeptKeys {
         }
         Ok(())
     }
-}
-
-/// The hash of a key; `text` gives the bytes of a long text from its two words.
-fn hash_key<'a>(key: &[u64], is_text: &[bool], seed: u64, text: impl Fn(u64, u64) -> &'a [u8]) -> u64 {
-    let mut hash = seed;
-    let mut hashed_as_text = false;
-    for (i, word) in key.iter().enumerate() {
-        if std::mem::take(&mut hashed_as_text) {
-            continue;
-        }
-        hash = hash_word(*word, hash);
-        if is_text[i] && is_long(*word) {
-            hash = hash_bytes(text(*word, key[i + 1]), hash);
-            hashed_as_text = true;
-        }
-    }
-    hash
 }
 
 /// Some columns of a row, one row per number, to compare others with. Values are equal as keys are.

@@ -9,6 +9,7 @@
 //! choose the slot. (An exchange between workers must use other bits.) Nothing that leaves
 //! the table depends on seed, capacity or history: groups are handed out by key.
 
+use super::hash::{address_of, hash_key, hash_word, is_long, text_len};
 use super::huge_pages::Memory;
 use super::key::{Keys, bytes_of, key_words};
 use super::prefetch::prefetch;
@@ -168,7 +169,10 @@ impl Table {
     fn find_words<const AHEAD: usize>(&mut self, keys: &Keys, from: usize, slots: &mut Slots) {
         slots.clear();
         let words = &keys.words[from * self.key_len..];
-        let hashes: Vec<u64> = words.chunks_exact(self.key_len).map(|k| self.hash(k, address_of)).collect();
+        let hashes: Vec<u64> = words
+            .chunks_exact(self.key_len)
+            .map(|k| hash_key(k, &self.is_text, self.seed, address_of))
+            .collect();
         hashes.iter().take(AHEAD).for_each(|hash| self.prefetch((*hash >> self.shift) as u32));
         for (i, key) in words.chunks_exact(self.key_len).enumerate() {
             if AHEAD > 0
@@ -235,23 +239,6 @@ impl Table {
         self.slot_mut(at).as_mut_ptr()
     }
 
-    /// The hash of a key; `text` gives the bytes of a long text from its two words.
-    fn hash<'a>(&'a self, key: &[u64], text: impl Fn(u64, u64) -> &'a [u8]) -> u64 {
-        let mut hash = self.seed;
-        let mut hashed_as_text = false;
-        for (i, word) in key.iter().enumerate() {
-            if std::mem::take(&mut hashed_as_text) {
-                continue;
-            }
-            hash = hash_word(*word, hash);
-            if self.is_text[i] && is_long(*word) {
-                hash = hash_bytes(text(*word, key[i + 1]), hash);
-                hashed_as_text = true;
-            }
-        }
-        hash
-    }
-
     /// Doubles the capacity (or more, while the table is small). Slots move.
     #[cold]
     pub(super) fn grow(&mut self) {
@@ -280,7 +267,8 @@ impl Table {
                 continue;
             }
             let key = &slot[self.key_start..][..self.key_len];
-            let hash = self.hash(key, |view, place| self.heap.get(place, text_len(view)));
+            let hash =
+                hash_key(key, &self.is_text, self.seed, |view, place| self.heap.get(place, text_len(view)));
             let mut to = (hash >> self.shift) as usize;
             while self.slot(to)[0] != 0 {
                 to = (to + 1) & (capacity - 1);
@@ -547,36 +535,6 @@ impl Word for i64 {
     fn word(self) -> u64 {
         self as u64
     }
-}
-
-/// Multiplies and folds. A chosen set of keys that collide under one seed does not under another.
-#[inline(always)]
-pub(super) fn hash_word(word: u64, seed: u64) -> u64 {
-    let product = (word ^ seed) as u128 * 0x9E37_79B9_7F4A_7C15;
-    product as u64 ^ (product >> 64) as u64
-}
-
-pub(super) fn hash_bytes(bytes: &[u8], seed: u64) -> u64 {
-    let (words, rest) = bytes.as_chunks::<8>();
-    let hash = words.iter().fold(seed, |hash, word| hash_word(u64::from_le_bytes(*word), hash));
-    let mut last = [0; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    hash_word(u64::from_le_bytes(last), hash)
-}
-
-/// The length of a text, of the first word of its view.
-pub(super) fn text_len(view: u64) -> usize {
-    View(view as u128).len()
-}
-
-pub(super) fn is_long(view: u64) -> bool {
-    text_len(view) > View::INLINE
-}
-
-/// The bytes of a long text in [`Keys`].
-pub(super) fn address_of<'a>(view: u64, address: u64) -> &'a [u8] {
-    // SAFETY: `Keys` took the address and the length from a slice that is borrowed while it is used.
-    unsafe { std::slice::from_raw_parts(std::ptr::with_exposed_provenance(address as usize), text_len(view)) }
 }
 
 /// Texts of keys that are too long for their view.
