@@ -135,6 +135,11 @@ impl<'a> Simulation<'a> {
         Ok(())
     }
 
+    /// About how many bytes the operators hold.
+    pub fn state_bytes(&self) -> usize {
+        self.graph.state_bytes().iter().map(|(_, bytes)| bytes).sum()
+    }
+
     /// A partition ends.
     pub fn end_partition(&mut self, source: usize, partition: usize) -> Result<(), Failed> {
         let now = self.clock.now();

@@ -92,7 +92,8 @@ fn explain_source(source: &Source, flow: &Flow) -> String {
         let names: Vec<String> = key.fields.iter().map(name).collect();
         let names = names.join(", ");
         line(format!("updating: one row per {names}, which the next one of its key replaces"));
-        line(format!("keeps the row of each {names}, as long as it stands"));
+        let bytes = source.schema.bytes_of_row();
+        line(format!("keeps the row of each {names}, {bytes} bytes, as long as it stands"));
     }
     line(format!("rows that cannot be read: {}", on_error_text(&source.on_error, &source.name)));
     for reason in unrepeatable(source) {
@@ -244,7 +245,7 @@ fn facts_of(program: &Program, query: &Query, known: &BTreeMap<InputId, Facts>) 
         facts.patterns = facts.patterns.saturating_add(pattern.within);
         facts.has_pattern = true;
     }
-    facts.waits |= history::depends_on_order(query);
+    facts.waits |= history::waiting_rows(query).is_some();
     for (aggregate, assigner) in window::aggregates(query) {
         facts.windows = facts.windows.saturating_add(updating::delay(aggregate, assigner));
     }

@@ -518,6 +518,11 @@ impl Schema {
         self.columns.iter().map(|c| c.ty.clone()).collect()
     }
 
+    /// How many bytes a row takes in columns, as [`Type::bytes`] counts.
+    pub fn bytes_of_row(&self) -> usize {
+        self.columns.iter().map(|column| column.ty.bytes()).sum()
+    }
+
     /// The columns that the program sees, with their numbers.
     pub fn visible(&self) -> impl Iterator<Item = (usize, &Column)> {
         self.columns.iter().enumerate().filter(|(_, c)| !c.hidden)

@@ -1,5 +1,6 @@
 //! Types of the language and the layout in which columns of each hold their values.
 
+use crate::value::Value;
 use std::fmt;
 use std::sync::Arc;
 
@@ -142,6 +143,16 @@ impl Type {
             TypeKind::Bytes | TypeKind::Json | TypeKind::List(_) | TypeKind::Map(_) | TypeKind::Record(_) => {
                 Layout::Boxed
             }
+        }
+    }
+
+    /// How many bytes a value takes in a column, beside the text or the value in a box that it points to.
+    pub fn bytes(&self) -> usize {
+        match self.layout() {
+            Layout::Bool => 1,
+            Layout::I64 | Layout::F64 => 8,
+            Layout::Decimal | Layout::View => 16,
+            Layout::Boxed => size_of::<Value>(),
         }
     }
 }

@@ -5,7 +5,6 @@ use crate::hir::{ClauseKind, Frame, Query};
 use millstream_ir::aggregate::SlotLayout;
 use millstream_ir::flow::{self, Keep};
 use millstream_ir::text::format_duration;
-use millstream_ir::types::{Layout, Type};
 
 /// What a stream keeps for them, with its bound.
 pub fn state_of(query: &Query) -> Vec<String> {
@@ -46,11 +45,5 @@ fn until(frame: &Frame, keep: Keep) -> String {
 /// What is kept of a row: what aggregates look at, its time and its key's number.
 fn bytes_of_row(frame: &Frame) -> usize {
     let looked_at = frame.calls.iter().flat_map(|call| call.arguments.iter().chain(&call.filter));
-    let bytes = |ty: &Type| match ty.layout() {
-        Layout::Bool => 1,
-        Layout::I64 | Layout::F64 => 8,
-        Layout::Decimal | Layout::View => 16,
-        Layout::Boxed => 32,
-    };
-    12 + looked_at.map(|expr| bytes(&expr.ty)).sum::<usize>()
+    12 + looked_at.map(|expr| expr.ty.bytes()).sum::<usize>()
 }

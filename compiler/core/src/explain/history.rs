@@ -7,10 +7,10 @@ use millstream_ir::flow::{self, Keep, KeyHistory, UpdatingScope};
 use millstream_ir::text::format_duration;
 use millstream_ir::types::Type;
 
-/// Whether the query has a clause for which rows wait until the watermark has passed them.
-pub fn depends_on_order(query: &Query) -> bool {
+/// How many bytes a row has that waits until the watermark has passed it, because a clause depends on the order.
+pub fn waiting_rows(query: &Query) -> Option<usize> {
     let inputs = [&query.schema].into_iter().chain(query.clauses.iter().map(|clause| &clause.schema));
-    query.clauses.iter().zip(inputs).any(|(clause, input)| match &clause.kind {
+    let mut waits = query.clauses.iter().zip(inputs).filter(|(clause, input)| match &clause.kind {
         ClauseKind::History(_) | ClauseKind::Frame(_) => true,
         ClauseKind::Top(top) => input.sign.is_none() && matches!(top.keep, Keep::Expire(_)),
         ClauseKind::Aggregate(aggregate) => {
@@ -19,13 +19,16 @@ pub fn depends_on_order(query: &Query) -> bool {
             input.sign.is_none() && expires
         }
         _ => false,
-    })
+    });
+    waits.next().map(|(_, input)| input.bytes_of_row())
 }
 
 /// What a stream keeps for them, with its bound.
 pub fn state_of(query: &Query, watermark: &str) -> Vec<String> {
-    let waiting = depends_on_order(query).then(|| {
-        format!("the rows that {watermark} has not passed, to bring them into the order of their times")
+    let waiting = waiting_rows(query).map(|bytes| {
+        format!(
+            "the rows that {watermark} has not passed, {bytes} bytes each, to bring them into the order of their times"
+        )
     });
     waiting.into_iter().chain(histories(query).map(state_text)).collect()
 }

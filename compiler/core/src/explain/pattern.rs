@@ -10,7 +10,8 @@ pub fn state_of(query: &Query, watermark: &str) -> Vec<String> {
     let n_keys = pattern.inputs.first().map_or(0, |i| i.keys.len());
     let keys: Vec<&str> = query.schema.columns.iter().take(n_keys).map(|c| &*c.name).collect();
     let of_key = if keys.is_empty() { String::new() } else { format!(" of each {}", keys.join(", ")) };
-    let mut state = vec![format!("events until {watermark} passes them")];
+    let widest = pattern.inputs.iter().map(|input| input.schema.bytes_of_row()).max().unwrap_or_default();
+    let mut state = vec![format!("events until {watermark} passes them, at most {widest} bytes each")];
     let n_ways = ways_of_run(&pattern.steps);
     if n_ways == 0 {
         return state;

@@ -14,8 +14,8 @@ pub fn state_of(query: &Query, watermark: &str) -> Vec<String> {
         match &clause.kind {
             ClauseKind::Top(top) => state.push(of_top(top, input)),
             ClauseKind::SortWindow(sort) => state.push(format!(
-                "the rows of each open window, with {} columns; they leave when {watermark} passes its end{}",
-                input.visible().count(),
+                "the rows of each open window, {} bytes each; they leave when {watermark} passes its end{}",
+                input.bytes_of_row(),
                 if sort.limit.is_some() { ", the best of them" } else { "" }
             )),
             ClauseKind::Aggregate(Aggregate {
@@ -23,8 +23,9 @@ pub fn state_of(query: &Query, watermark: &str) -> Vec<String> {
                 ..
             }) => {
                 state.push(format!(
-                    "the rows that have come since the last multiple of {}",
-                    format_duration(*every)
+                    "the rows that have come since the last multiple of {}, {} bytes each",
+                    format_duration(*every),
+                    input.bytes_of_row()
                 ));
             }
             _ => {}
@@ -48,7 +49,9 @@ fn of_top(top: &Top, input: &Schema) -> String {
         Keep::Expire(duration) => format!("until {} after the last event", format_duration(duration)),
         Keep::Forever => "for ever".to_string(),
     };
-    format!("{rows}{per}, {until}")
+    let bytes = input.bytes_of_row();
+    let each = if rows == "one row" { "" } else { " each" };
+    format!("{rows}{per}, {bytes} bytes{each}, {until}")
 }
 
 /// How long a result waits behind the event that it comes from, in microseconds: of an aggregating select of

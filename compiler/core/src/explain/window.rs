@@ -137,7 +137,8 @@ pub fn fill_text(clause: &Clause) -> Option<String> {
         aggregate.grouped.columns.iter().take(aggregate.keys.len()).map(|c| &*c.name).collect();
     let per = if keys.is_empty() { String::new() } else { format!(" per {}", keys.join(", ")) };
     Some(format!(
-        "the last results{per}, to fill windows, until {} after the last row",
+        "the last results{per}, {} bytes, to fill windows, until {} after the last row",
+        aggregate.grouped.bytes_of_row(),
         format_duration(fill.duration)
     ))
 }

@@ -129,7 +129,7 @@ fn explanations_say_the_bound_of_the_state() {
 stream s
   columns: card: string
   append-only: each row is final
-  keeps events until the watermark of payments passes them
+  keeps events until the watermark of payments passes them, at most 88 bytes each
   keeps the events of each card since the first of a match in progress, at most those of 10m
   keeps at most 5 ways per event that begins a match
   delay: at most 10m5s of event time between an event and its result (patterns 10m, disorder 5s)
@@ -148,7 +148,7 @@ stream s
 stream s
   columns: card: string
   append-only: each row is final
-  keeps events until the watermark of payments passes them
+  keeps events until the watermark of payments passes them, at most 88 bytes each
   keeps the events since the first of a match in progress, at most those of 10m
   keeps at most 50 ways, kept apart by the last of `a`, which the conditions of `a` and `b` look at; what is over fails its event
   delay: at most 10m5s of event time between an event and its result (patterns 10m, disorder 5s)
@@ -165,7 +165,7 @@ stream s
 stream s
   columns: card: string
   append-only: each row is final
-  keeps events until the watermark of payments passes them
+  keeps events until the watermark of payments passes them, at most 88 bytes each
   delay: at most 5s of event time between an event and its result (disorder 5s)
   rows that fail: counted, readable as errors(s)
 "#

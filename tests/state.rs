@@ -1,0 +1,137 @@
+//! What operators hold is what `explain` says: each is driven until it holds what is known, and its bytes
+//! are compared with the formula, within a factor of two.
+
+use millstream_base::{Diagnostics, SourceMap};
+use millstream_core::{CompileOptions, Library, compile, explain::explain};
+use millstream_ir::engine::Engine;
+use millstream_ir::flow::{Flow, NodeKind, SourceSpec};
+use millstream_ir::value::Value;
+use millstream_jit::Jit;
+use millstream_runtime::op::Crewing;
+use millstream_runtime::simulate::{Record, Simulation};
+use millstream_runtime::source::Pace;
+use std::fmt::Write;
+
+const SECOND: i64 = 1_000_000;
+/// 2023-11-14T22:00:00Z, a whole hour.
+const START: i64 = 1_699_999_200 * SECOND;
+
+/// How many rows come, of how many keys in turn, within how long; the stream; and how many there are then of
+/// the things that a line of what it keeps is about, which is found by some of its words. The sources are in
+/// order and `a` has a disorder of 10 s, so where order counts, the rows of the last 10 s wait.
+const CASES: &str = "\
+40000 rows, 1000 keys, 3000 s: from a window tumbling 1h group by k select k, count() as n emit every 1h | open window: 1000, last multiple: 40000
+40000 rows, 10 keys, 3000 s: from a window sliding 1h by k select k, sum(v) as s | rows of the last: 40000
+40000 rows, 1000 keys, 3000 s: from a window tumbling 1h order by v desc | rows of each open window: 40000
+40000 rows, 10000 keys, 3000 s: from a dedupe by k within 1h | bytes per key: 10000, has not passed: 133
+40000 rows, 10000 keys, 3000 s: from a changes of v by k forever | bytes per key: 10000, has not passed: 133
+40000 rows, 10000 keys, 3000 s: from a select k, v, prev(v, by: k, forever: true) as p | bytes per key: 10000, has not passed: 133
+40000 rows, 10000 keys, 3000 s: from a throttle 2 per 1h by k | bytes per key: 10000, has not passed: 133
+40000 rows, 10000 keys, 3000 s: from a select k, row_number(by: k, forever: true) as n | bytes per key: 10000, has not passed: 133
+40000 rows, 10000 keys, 3 s: from a dedupe by k within 1ms | has not passed: 40000
+";
+
+struct Case<'a> {
+    stream: &'a str,
+    n_rows: i64,
+    n_keys: i64,
+    seconds: i64,
+    kept: Vec<(&'a str, i64)>,
+}
+
+impl Case<'_> {
+    fn of(line: &str) -> Case<'_> {
+        let (of_rows, rest) = line.split_once(": ").expect("rows: stream");
+        let (stream, kept) = rest.split_once(" | ").expect("stream | what is kept");
+        let mut numbers = of_rows.split([' ', ',']).filter_map(|word| word.parse().ok());
+        let mut number = || numbers.next().expect("rows, keys and seconds");
+        fn part(part: &str) -> (&str, i64) {
+            let (words, n) = part.split_once(": ").expect("words: number");
+            (words, n.parse().expect("a number"))
+        }
+        let kept = kept.split(", ").map(part).collect();
+        Case { stream, n_rows: number(), n_keys: number(), seconds: number(), kept }
+    }
+}
+
+#[test]
+fn operators_hold_what_explain_says() {
+    let mut wrong = String::new();
+    for case in CASES.lines().map(Case::of) {
+        let (said, held, lines) = said_and_held(&case);
+        let ratio = held as f64 / said as f64;
+        if !(0.5..=2.0).contains(&ratio) {
+            let _ = writeln!(wrong, "{ratio:.2} = {held} of {said} bytes: {}\n{lines}", case.stream);
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+/// The bytes that the formula gives, those that are held, and the formula.
+fn said_and_held(case: &Case) -> (i64, i64, String) {
+    let program = format!(
+        "source a: {{ k: int, v: int, x: float, at: timestamp }} from file(\"-\") format json time at disorder 10s\n\
+         source s: {{ id: int, v: int, at: timestamp }} key id from file(\"s\") format json time at\n\
+         stream held = {}\n\
+         sink out from held to stdout",
+        case.stream
+    );
+    let mut files = SourceMap::default();
+    let root = files.add("held.stream", program);
+    let mut diagnostics = Diagnostics::default();
+    let library = Library::new(millstream_stdlib::catalog(), &mut diagnostics);
+    let options = CompileOptions { folder: "/".into(), ..CompileOptions::default() };
+    let mut load = |_: &str, _: &str| Err("no other files".to_string());
+    let compilation = compile(&mut files, root, &mut load, &library, &options);
+    let messages: Vec<&str> = compilation.diagnostics.iter().map(|d| &*d.headline).collect();
+    let flow = compilation.flow.as_ref().unwrap_or_else(|| panic!("{}: {messages:?}", case.stream));
+    let lines = explain(&compilation.program, flow);
+    let lines: Vec<&str> = lines.lines().filter(|line| line.starts_with("  keeps ")).collect();
+    let said = |(words, n): &(&str, i64)| {
+        let line = lines.iter().find(|line| line.contains(words));
+        let line = line.unwrap_or_else(|| panic!("{}: `{words}` is not in {lines:?}", case.stream));
+        n * bytes_in(line) * slots_in(line)
+    };
+    let said = case.kept.iter().map(said).sum();
+    (said, held(case, flow, &files), lines.join("\n"))
+}
+
+/// The number in front of `bytes`.
+fn bytes_in(line: &str) -> i64 {
+    let before = line.split(" bytes").next().unwrap_or_default();
+    before.rsplit(' ').next().and_then(|word| word.parse().ok()).unwrap_or_else(|| panic!("no bytes: {line}"))
+}
+
+/// `at most 63 slots`, or one.
+fn slots_in(line: &str) -> i64 {
+    let before = line.split(" slots of ").next().filter(|before| before.len() < line.len());
+    before.and_then(|before| before.rsplit(' ').next()?.parse().ok()).unwrap_or(1)
+}
+
+fn held(case: &Case, flow: &Flow, files: &SourceMap) -> i64 {
+    let compiled = Jit.compile(flow).expect("it compiles");
+    let one = |name: &str, _: &SourceSpec| vec![(name.to_string(), Pace::default())];
+    let mut simulation = Simulation::new(flow, &*compiled, files, START, Crewing::ALONE, one);
+    let source = flow.nodes.iter().find_map(|node| match &node.kind {
+        NodeKind::Source(spec) => Some((&*node.name, spec)),
+        _ => None,
+    });
+    let (name, spec) = source.expect("the stream reads a source");
+    let number = simulation.source(name).expect("the source is read");
+    let sinks: Vec<_> = flow.ids().filter(|id| matches!(flow.node(*id).kind, NodeKind::Sink(_))).collect();
+    let record = |row: i64| {
+        let value = |column: &usize| match &*spec.fields[*column].name {
+            "k" | "id" => Value::Int(row % case.n_keys),
+            "v" => Value::Int(row * 7919 % 10_007),
+            "x" => Value::Float(row as f64),
+            _ => Value::Timestamp(START + row * case.seconds * SECOND / case.n_rows),
+        };
+        Record::Row(spec.columns.iter().map(value).collect())
+    };
+    for first in (0..case.n_rows).step_by(1000) {
+        let records: Vec<Record> = (first..case.n_rows.min(first + 1000)).map(record).collect();
+        simulation.arrive(number, 0, &records).expect("no row fails");
+        sinks.iter().for_each(|sink| drop(simulation.take_rows(*sink)));
+    }
+    simulation.state_bytes() as i64
+}
