@@ -8,6 +8,7 @@ mod expiry;
 mod failed_rows;
 pub mod fill_windows;
 pub mod frame;
+pub mod gather_windows;
 pub mod history;
 mod interleave;
 pub mod keyed_windows;
@@ -16,6 +17,7 @@ pub mod latest_of_key;
 pub mod match_pattern;
 pub mod order;
 mod reorder;
+mod scope;
 pub mod segment;
 pub mod sort_window;
 mod sweep;
@@ -68,6 +70,11 @@ pub fn build(
                 let windows = millstream_ir::window::TimeWindows::new(window)?;
                 Box::new(assign_windows::AssignWindows::new(windows, input(0).time))
             }
+            Breaker::GatherWindows(spec) => Box::new(gather_windows::GatherWindowsOperator::new(
+                spec,
+                input(0),
+                RandomState::new().hash_one(id),
+            )?),
             Breaker::UpdatingAggregate(spec) => Box::new(updating_aggregate::UpdatingAggregateOperator::new(
                 node,
                 spec,
@@ -79,6 +86,9 @@ pub fn build(
             Breaker::Top(spec) => Box::new(top::TopOperator::new(spec, input(0))),
             Breaker::Frame(spec) => {
                 Box::new(frame::FrameOperator::new(node, spec, input(0), RandomState::new().hash_one(id)))
+            }
+            Breaker::History(spec) if spec.looks_ahead() => {
+                Box::new(history::lead::LeadOperator::new(spec, input(0), RandomState::new().hash_one(id))?)
             }
             Breaker::History(spec) => {
                 Box::new(history::History::new(spec, input(0), RandomState::new().hash_one(id)))

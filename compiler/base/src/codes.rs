@@ -209,10 +209,13 @@ codes! {
     E0437 "nothing-to-fill";
     E0438 "fill-does-not-fit";
     E0439 "fill-of-updating";
+    E0440 "window-key-not-known";
+    E0441 "nothing-to-correct";
+    E0442 "lead-outside-window";
     E0451 "unbounded-history";
     E0452 "misplaced-function-over-rows";
     E0453 "expire-and-forever";
-    E0454 "history-inside-window";
+    E0454 "other-rows-in-frame";
     E0455 "cannot-forget";
     E0456 "group-in-frame";
     E0501 "unbounded-pattern";
@@ -230,7 +233,6 @@ codes! {
     E0601 "join-not-yet";
     E0602 "table-not-yet";
     E0606 "emit-not-yet";
-    E0608 "ordering-not-yet";
     E0612 "retry-not-yet";
     E0614 "sideline-not-yet";
     E0615 "refresh-not-yet";
@@ -251,7 +253,6 @@ codes! {
     E0633 "absence-not-yet";
     E0650 "in-table-not-yet";
     E0651 "aggregate-not-yet";
-    E0652 "function-over-rows-not-yet";
     E0654 "nested-input-data";
     E0655 "computed-pattern";
     E0656 "relative-time";

@@ -25,7 +25,7 @@ pub(crate) use aggregates::{AggregateName, aggregate_name, direct_parts};
 pub use aggregates::{Aggregates, calls_aggregate};
 pub(crate) use conversions::CONVERSIONS;
 pub use narrowing::Facts;
-pub use over_rows::{Function as OverRowsFunction, OverRows, OverRowsUse};
+pub use over_rows::{Function as OverRowsFunction, OverRows, OverRowsUse, Place};
 
 use crate::names::Names;
 use millstream_base::{Diagnostics, FileId};

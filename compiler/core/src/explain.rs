@@ -367,6 +367,7 @@ fn breaker_text(name: &str, breaker: &Breaker) -> String {
         Breaker::WindowAggregate(aggregate) => window::how_it_runs(name, aggregate),
         Breaker::FillWindows(fill) => format!("rows of {name} for windows of {} without any", fill.window),
         Breaker::AssignWindows(window) => format!("gives each row of {name} once per window of {window}"),
+        Breaker::GatherWindows(gather) => format!("the rows of {name} in {}, when it is over", gather.window),
         Breaker::LatestOfKey(_) => format!("the row of each key of {name} as it stands, one kept per key"),
         Breaker::SortWindow(sort) => match sort.limit {
             Some(limit) => format!("the best {limit} rows of {name} in each window"),
@@ -388,6 +389,9 @@ fn breaker_text(name: &str, breaker: &Breaker) -> String {
         Breaker::History(history) => match &history.kind {
             HistoryKind::Throttle { .. } => format!("lets rows of {name} through, a time per key"),
             HistoryKind::Changes { .. } => format!("compares rows of {name} with those before, one per key"),
+            HistoryKind::Functions { .. } if history.looks_ahead() => {
+                format!("looks at rows of {name} behind each, a few per key and window")
+            }
             HistoryKind::Functions { .. } => {
                 format!("looks at rows of {name} before each, a few per key")
             }

@@ -170,6 +170,12 @@ pub enum ClauseKind {
     },
     Aggregate(Aggregate),
     Top(Top),
+    /// The rows of each window that a key has of its own, when it is over. Adds the hidden `window.start` and
+    /// `window.end`, the window's number and the time.
+    GatherWindows {
+        window: WindowAssigner,
+        keys: Vec<Expr>,
+    },
     SortWindow(SortWindow),
     History(History),
     /// Adds hidden columns.
@@ -189,7 +195,8 @@ pub struct Frame {
 /// `top N by …` and `order by …` of the rows of a window. The last column is their new time.
 #[derive(Clone, Debug)]
 pub struct SortWindow {
-    /// The columns of the window's bounds, then of the keys that have windows of their own.
+    /// The columns of the window's bounds, then of the keys that have windows of their own, and of what else
+    /// tells these apart.
     pub window: Vec<usize>,
     pub is_timed_by_window: bool,
     /// With whether it is descending.
@@ -212,8 +219,19 @@ pub struct Top {
 /// A clause that looks at a row and those of its key before.
 #[derive(Clone, Debug)]
 pub struct History {
+    /// Where each key has windows of its own, those that they are kept by come first.
     pub keys: Vec<Expr>,
+    /// The windows whose rows it looks at, those of one at a time.
+    pub window: Option<WindowAssigner>,
     pub kind: HistoryKind,
+}
+
+impl History {
+    /// Whether rows wait for those that come behind them.
+    pub fn looks_ahead(&self) -> bool {
+        let HistoryKind::Functions { functions, .. } = &self.kind else { return false };
+        functions.iter().any(|function| matches!(function, OverRowsFunction::Lead { .. }))
+    }
 }
 
 /// Durations in microseconds; `expire` is none for `forever`.

@@ -202,6 +202,16 @@ pub struct WindowAggregate {
     pub aggregates: Vec<AggregateCall>,
 }
 
+/// The rows of each session or window of rows, in the total order, when it is over. Output columns: those of the
+/// input, then the hidden `window.start` and `window.end`, the window's number, which no other window of the node
+/// has, and the event time, that of what is made of the window.
+#[derive(Clone, PartialEq, Debug)]
+pub struct GatherWindows {
+    pub window: WindowAssigner,
+    /// Columns of the input: the keys that have windows of their own.
+    pub keys: Vec<usize>,
+}
+
 /// A row for each key and window without rows, from the key's first row until `duration` after its last. Its
 /// input has the rows of a [`WindowAggregate`], the last aggregate being the time of a group's last row; output
 /// columns: those, then `window.start` and `window.end` of the row whose results a filled one repeats (of the

@@ -4,18 +4,23 @@
 //! Each key has a state with a number. A state that is due is as good as none, whether or not it has been
 //! dropped: rows see that by their own time. Watermarks drop states in turns: while one advances by a quarter
 //! of the time that a state lives, all states are looked at once, a few per watermark.
+//! Inside of windows each window has states of its own, which are dropped when it is over.
 
 mod changes;
 mod functions;
+mod inside;
+pub mod lead;
 #[cfg(test)]
 mod properties;
 mod throttle;
 
 use crate::kernel::key_index::KeyIndex;
 use crate::message::{EventTime, Message, Watermark};
+use crate::op::scope::Windows;
 use crate::op::sweep::Sweep;
 use crate::operator::{Operator, Output};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use inside::Inside;
 use millstream_ir::batch::Batch;
 use millstream_ir::column::{ColumnData, ColumnRef};
 use millstream_ir::flow::{HistoryKind, KeyHistory, Schema};
@@ -25,10 +30,11 @@ use millstream_ir::types::Type;
 const FRESH: EventTime = EventTime::MIN;
 
 pub struct History {
-    /// Columns of the input.
+    /// Columns of the input; inside of windows stands in front of them the number of the window.
     keys: Vec<usize>,
     /// The column of the event time.
     time: usize,
+    inside: Option<Inside>,
     index: KeyIndex,
     states: States,
     kind: Box<dyn Kind>,
@@ -87,10 +93,16 @@ impl History {
                 Box::new(functions::Functions::new(input.time, functions))
             }
         };
-        let key_types: Vec<Type> = spec.keys.iter().map(ty).collect();
+        let of_windows = spec.keys_of_windows();
+        let windows = spec.window.as_ref().and_then(|window| Windows::new(window, of_windows, input, seed));
+        // The number of a window says its keys.
+        let keys = spec.keys[of_windows.len()..].to_vec();
+        let number = windows.iter().map(|_| Type::INT);
+        let key_types: Vec<Type> = number.chain(keys.iter().map(ty)).collect();
         History {
-            keys: spec.keys.clone(),
+            keys,
             time: input.time,
+            inside: windows.map(Inside::new),
             index: KeyIndex::new(&key_types, seed),
             states: States { times: vec![], expire: spec.expire() },
             kind,
@@ -103,10 +115,37 @@ impl History {
     fn take(&mut self, batch: Batch) -> Batch {
         self.rows.clear();
         self.rows.extend(0..batch.n_rows as u32);
-        let keys: Vec<&ColumnRef> = self.keys.iter().map(|key| &batch.columns[*key]).collect();
+        let window = self.inside.as_mut().map(|inside| inside.find(&batch));
+        let keys = self.keys.iter().map(|key| &batch.columns[*key]);
+        let keys: Vec<&ColumnRef> = window.iter().chain(keys).collect();
         self.index.find(&keys, &self.rows, &mut self.numbers);
         self.resize();
-        self.kind.take(&mut self.states, batch, &self.numbers)
+        if let Some(inside) = &mut self.inside {
+            inside.keep(&self.numbers);
+        }
+        let batch = self.kind.take(&mut self.states, batch, &self.numbers);
+        self.drop_ended();
+        batch
+    }
+
+    /// Drops the states of windows that are over.
+    fn drop_ended(&mut self) {
+        let Some(inside) = &mut self.inside else { return };
+        for number in inside.take_ended() {
+            self.index.remove(number);
+            self.states.times[number as usize] = FRESH;
+            self.kind.clear(number);
+        }
+        if let Some(kept) = self.index.shrink() {
+            inside.renumber(&kept);
+            self.renumber(&kept);
+        }
+    }
+
+    /// Keeps the states with these numbers, under new ones from 0 on.
+    fn renumber(&mut self, kept: &[u32]) {
+        self.states.times = kept.iter().map(|number| self.states.times[*number as usize]).collect();
+        self.kind.renumber(kept);
     }
 
     /// Makes room for the states that the index knows.
@@ -120,6 +159,10 @@ impl History {
 
     /// Drops states that are due.
     fn sweep(&mut self, watermark: Watermark) {
+        if let Some(inside) = &mut self.inside {
+            inside.windows.advance(watermark, false, &mut inside.ended);
+            return self.drop_ended();
+        }
         let Some(expire) = self.states.expire else { return };
         let n = self.index.n_numbers();
         let (turn, ends) = self.sweep.advance(watermark, expire, n);
@@ -131,8 +174,7 @@ impl History {
             }
         }
         if ends && let Some(kept) = self.index.shrink() {
-            self.states.times = kept.iter().map(|number| self.states.times[*number as usize]).collect();
-            self.kind.renumber(&kept);
+            self.renumber(&kept);
         }
     }
 }
@@ -153,27 +195,40 @@ impl Operator for History {
     }
 
     fn snapshot(&self, writer: &mut SnapshotWriter) {
+        if let Some(inside) = &self.inside {
+            inside.windows.snapshot(writer);
+        }
         let live: Vec<u32> =
             (0..self.index.n_numbers() as u32).filter(|number| self.index.is_live(*number)).collect();
         writer.sequence(live.into_iter(), |writer, number| {
             self.index.snapshot(number, writer);
             writer.i64(self.states.times[number as usize]);
+            if let Some(inside) = &self.inside {
+                writer.u64(inside.window_of(number));
+            }
             self.kind.snapshot(number, writer);
         });
     }
 
     fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
+        if let Some(inside) = &mut self.inside {
+            inside.windows.restore(reader)?;
+        }
         for _ in 0..reader.count()? {
             let number = self.index.restore(reader)?;
             self.resize();
             self.states.times[number as usize] = reader.i64()?;
+            if let Some(inside) = &mut self.inside {
+                inside.keep_one(number, reader.u64()?);
+            }
             self.kind.restore(number, reader)?;
         }
         Ok(())
     }
 
     fn state_bytes(&self) -> usize {
-        self.index.bytes() + self.states.times.capacity() * 8 + self.kind.bytes()
+        let inside = self.inside.as_ref().map_or(0, Inside::bytes);
+        self.index.bytes() + self.states.times.capacity() * 8 + self.kind.bytes() + inside
     }
 }
 

@@ -11,7 +11,7 @@
 //! key expires, with a time that is long gone: so the watermark that is passed on waits for the oldest.
 
 mod due;
-mod oldest;
+pub(super) mod oldest;
 mod state;
 
 use crate::accumulate::arena::Arena;

@@ -1,9 +1,9 @@
-//! `prev`, `lag`, `row_number`: functions that look at the rows of a partition key before. In a `let` or a
+//! `prev`, `lag`, `lead`, `row_number`: functions that look at other rows of a partition key. In a `let` or a
 //! `select` they are collected; each becomes a column that is computed before the clause.
 
 use super::Checker;
 use super::expr::error;
-use crate::errors::{over_rows as errors, types as types_errors, unsupported};
+use crate::errors::{over_rows as errors, types as types_errors};
 use crate::scope::Scope;
 use millstream_base::Span;
 use millstream_ir::expr::Expr;
@@ -20,8 +20,20 @@ pub struct OverRows {
     /// The column of the first function's result; the others follow.
     pub first_column: usize,
     pub uses: Vec<OverRowsUse>,
-    /// Whether the rows are those of a window, where these functions are not carried out.
-    pub in_window: bool,
+    pub place: Place,
+}
+
+/// Where the clause stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// Over all rows.
+    Open,
+    /// Over the rows of the window that is opened here.
+    Window(Span),
+    /// Below what an aggregating select made of windows: of these functions `row_number` works per window.
+    Results,
+    /// Where each row has a window of its own.
+    Frame(Span),
 }
 
 /// One function over rows.
@@ -31,6 +43,8 @@ pub struct OverRowsUse {
     pub keys: Vec<Expr>,
     /// How long after its last row a key is forgotten, in microseconds; none: never.
     pub expire: Option<i64>,
+    /// Whether it looks at the rows of one window.
+    pub in_window: bool,
     pub function: Function,
     pub span: Span,
 }
@@ -38,6 +52,7 @@ pub struct OverRowsUse {
 #[derive(Clone, Debug)]
 pub enum Function {
     Lag { argument: Expr, n_rows: usize },
+    Lead { argument: Expr, n_rows: usize },
     RowNumber,
 }
 
@@ -48,6 +63,9 @@ impl Function {
             Function::Lag { argument, n_rows } => {
                 HistoryFunction::Lag { column: column(argument), n_rows: *n_rows, ty: argument.ty.clone() }
             }
+            Function::Lead { argument, n_rows } => {
+                HistoryFunction::Lead { column: column(argument), n_rows: *n_rows, ty: argument.ty.clone() }
+            }
             Function::RowNumber => HistoryFunction::RowNumber,
         }
     }
@@ -56,14 +74,17 @@ impl Function {
 impl OverRowsUse {
     /// Whether it is computed from the same states.
     pub fn goes_with(&self, other: &OverRowsUse) -> bool {
-        self.expire == other.expire
+        let looks_ahead = |found: &OverRowsUse| matches!(found.function, Function::Lead { .. });
+        (self.expire, self.in_window, looks_ahead(self))
+            == (other.expire, other.in_window, looks_ahead(other))
             && self.keys.len() == other.keys.len()
             && self.keys.iter().zip(&other.keys).all(|(a, b)| a.same(b))
     }
 
     fn same(&self, other: &OverRowsUse) -> bool {
         let same_function = match (&self.function, &other.function) {
-            (Function::Lag { argument: a, n_rows: n }, Function::Lag { argument: b, n_rows: m }) => {
+            (Function::Lag { argument: a, n_rows: n }, Function::Lag { argument: b, n_rows: m })
+            | (Function::Lead { argument: a, n_rows: n }, Function::Lead { argument: b, n_rows: m }) => {
                 n == m && a.same(b)
             }
             (Function::RowNumber, Function::RowNumber) => true,
@@ -88,23 +109,31 @@ impl Checker<'_> {
     pub(super) fn over_rows_call(&mut self, call: &ast::Call, span: Span) -> Expr {
         let name = call.function.text.as_str();
         self.no_aggregate_words(call);
-        if name == "lead" || self.over_rows.as_ref().is_some_and(|over_rows| over_rows.in_window) {
-            self.diagnostics.push(unsupported::function_over_rows(span, name));
-            return error(span);
-        }
         // Taken while the arguments are checked: in them there is no place for another.
         let Some(mut over_rows) = self.over_rows.take() else {
             self.diagnostics.push(errors::misplaced(span, name, self.inside_over_rows));
             return error(span);
         };
+        let fault = match over_rows.place {
+            Place::Frame(window) => Some(errors::inside_frame(span, name, window)),
+            Place::Open | Place::Results if name == "lead" => Some(errors::lead_outside_window(span)),
+            _ => None,
+        };
+        if let Some(fault) = fault {
+            self.diagnostics.push(fault);
+            self.over_rows = Some(over_rows);
+            return error(span);
+        }
         self.inside_over_rows = true;
-        let found = self.over_rows_use(call, &over_rows.rows, span);
+        let found = self.over_rows_use(call, &over_rows.rows, over_rows.place, span);
         self.inside_over_rows = false;
         let value = match found {
             None => error(span),
             Some(found) => {
                 let result = match &found.function {
-                    Function::Lag { argument, .. } => argument.ty.clone().nullable(),
+                    Function::Lag { argument, .. } | Function::Lead { argument, .. } => {
+                        argument.ty.clone().nullable()
+                    }
                     Function::RowNumber => Type::INT,
                 };
                 let known = over_rows.uses.iter().position(|other| other.same(&found));
@@ -119,7 +148,13 @@ impl Checker<'_> {
         value
     }
 
-    fn over_rows_use(&mut self, call: &ast::Call, rows: &Scope, span: Span) -> Option<OverRowsUse> {
+    fn over_rows_use(
+        &mut self,
+        call: &ast::Call,
+        rows: &Scope,
+        place: Place,
+        span: Span,
+    ) -> Option<OverRowsUse> {
         let name = call.function.text.as_str();
         let arguments = self.over_rows_arguments(call)?;
         let function = match name {
@@ -130,7 +165,7 @@ impl Checker<'_> {
                     return None;
                 };
                 let n_rows = match (name, arguments.n) {
-                    ("lag", None) => {
+                    ("lag" | "lead", None) => {
                         self.diagnostics.push(types_errors::missing_argument(span, name, "n"));
                         None
                     }
@@ -138,7 +173,11 @@ impl Checker<'_> {
                     (_, None) => Some(1),
                 };
                 let argument = self.expr(rows, x, None);
-                Function::Lag { argument, n_rows: n_rows? }
+                let n_rows = n_rows?;
+                match name {
+                    "lead" => Function::Lead { argument, n_rows },
+                    _ => Function::Lag { argument, n_rows },
+                }
             }
         };
         let keys: Vec<Expr> = match arguments.by.map(|by| (&by.kind, by)) {
@@ -154,22 +193,34 @@ impl Checker<'_> {
             Some(word) => self.constant_part(rows, word, &Type::BOOL)? == Value::Bool(true),
             None => false,
         };
+        let in_window = match place {
+            Place::Window(_) => true,
+            Place::Results => matches!(function, Function::RowNumber),
+            Place::Open | Place::Frame(_) => false,
+        };
+        if let Some(bound) = arguments.expire.or(arguments.forever)
+            && in_window
+        {
+            let window = if let Place::Window(window) = place { Some(window) } else { None };
+            self.diagnostics.push(errors::bound_in_window(bound.span, name, window));
+            return None;
+        }
         if let (Some(_), true, Some(word)) = (expire, is_forever, arguments.forever) {
             self.diagnostics.push(errors::both_bounds(word.span, name));
             return None;
         }
-        if expire.is_none() && !is_forever && !keys.is_empty() {
+        if expire.is_none() && !is_forever && !in_window && !keys.is_empty() {
             self.diagnostics.push(errors::unbounded_function(span, name));
             return None;
         }
         let mut parts = keys.iter().collect::<Vec<_>>();
-        if let Function::Lag { argument, .. } = &function {
+        if let Function::Lag { argument, .. } | Function::Lead { argument, .. } = &function {
             parts.push(argument);
         }
         if parts.iter().any(|part| part.ty.is_error()) {
             return None;
         }
-        Some(OverRowsUse { keys, expire, function, span })
+        Some(OverRowsUse { keys, expire, in_window, function, span })
     }
 
     /// Tells arguments apart; reports what is unknown, too much or given twice.
@@ -177,7 +228,7 @@ impl Checker<'_> {
         let name = call.function.text.as_str();
         let positional: &[&str] = match name {
             "row_number" => &[],
-            "lag" => &["x", "n"],
+            "lag" | "lead" => &["x", "n"],
             _ => &["x"],
         };
         let known = [positional, &["by", "expire", "forever"]].concat();

@@ -240,12 +240,9 @@ impl QueryChecker<'_> {
         scope: &Scope,
     ) -> (Vec<usize>, Vec<Expr>) {
         let keys: Vec<&Expr> = group.keys.iter().filter(|k| k.bound.is_none()).map(|k| &k.value).collect();
-        let is_rows = matches!(window.assigner, WindowAssigner::Rows { .. });
-        match (window.keep, keys.is_empty() && window.by.is_empty()) {
-            (None, false) if is_rows => self.diagnostics.push(windows::unbounded_rows(window.span)),
-            (Some((_, keep)), true) if is_rows => self.diagnostics.push(windows::keep_of_no_key(keep)),
-            _ => {}
-        }
+        self.window = Some(window.clone());
+        self.check_rows_bound(!keys.is_empty() || !window.by.is_empty());
+        self.window = None;
         if window.by.is_empty() {
             return ((0..keys.len()).collect(), vec![]);
         }

@@ -56,6 +56,7 @@ impl QueryChecker<'_> {
             by: vec![],
             keep: None,
             fill: None,
+            is_bounded: false,
         });
         self.rows.carried.clear();
     }

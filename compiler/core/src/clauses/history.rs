@@ -1,15 +1,15 @@
 //! Clauses about a row and those of its key before: `dedupe … within`, `throttle`, `changes`; and the columns of
-//! `prev`, `lag` and `row_number` that a `let` or `select` asks for.
+//! `prev`, `lag`, `lead` and `row_number` that a `let` or `select` asks for.
 
 use super::QueryChecker;
 use super::rows::RowColumn;
-use crate::check::{OverRows, OverRowsFunction, OverRowsUse};
-use crate::errors::clauses::needs_append_only;
+use crate::check::{OverRows, OverRowsFunction, OverRowsUse, Place};
+use crate::errors::clauses::{keep_in_window, needs_append_only};
 use crate::errors::over_rows as errors;
 use crate::hir::{ClauseKind, History, HistoryKind};
 use millstream_base::Span;
 use millstream_ir::expr::Expr;
-use millstream_ir::flow::Keep;
+use millstream_ir::flow::{Keep, WindowAssigner};
 use millstream_ir::types::Type;
 use millstream_syntax::ast;
 
@@ -17,7 +17,7 @@ impl QueryChecker<'_> {
     pub(super) fn check_dedupe(&mut self, dedupe: &ast::Dedupe, span: Span) {
         match &dedupe.keep {
             ast::DedupeKeep::FirstWithin(duration) => {
-                self.over_final_rows("dedupe … within", span);
+                self.over_rows_in_order("dedupe", span);
                 let keys = self.exprs(&dedupe.by);
                 let per = self.checker().check_positive_duration(duration);
                 self.push_history(keys, per.map(|per| HistoryKind::Throttle { count: 1, per }), span);
@@ -33,7 +33,7 @@ impl QueryChecker<'_> {
         by: &[ast::Expr],
         span: Span,
     ) {
-        self.over_final_rows("throttle", span);
+        self.over_rows_in_order("throttle", span);
         let count = self.checker().check_count(count);
         let per = self.checker().check_positive_duration(per);
         let keys = self.exprs(by);
@@ -48,7 +48,7 @@ impl QueryChecker<'_> {
         keep: Option<&ast::Keep>,
         span: Span,
     ) {
-        self.over_final_rows("changes", span);
+        self.over_rows_in_order("changes", span);
         let mut compared = self.exprs(of);
         if of.is_empty() {
             // Of anything but the time, which tells every row from the one before.
@@ -56,8 +56,15 @@ impl QueryChecker<'_> {
             compared = columns.map(|(number, _)| self.rows.column_expr(number, span)).collect();
         }
         let keys = self.exprs(by);
+        let window = self.window.as_ref().map(|window| window.span);
         let keep = match keep {
-            Some(keep) => self.check_keep(keep),
+            Some(keep) => {
+                if window.is_some() {
+                    self.diagnostics.push(keep_in_window(keep.span, window));
+                }
+                self.check_keep(keep)
+            }
+            None if window.is_some() => None,
             None => {
                 self.diagnostics.push(errors::unbounded_clause(span, "changes"));
                 None
@@ -75,15 +82,39 @@ impl QueryChecker<'_> {
         if let Some(kind) = kind
             && self.rows.known
         {
-            self.push(ClauseKind::History(History { keys, kind }), span);
+            let windows = self.window.is_some().then(|| self.windows_of_rows()).flatten();
+            self.push_history_of(windows, keys, kind, span);
         }
     }
 
-    /// Reports a clause about a row and those before it in a window, or over rows that can be withdrawn.
-    fn over_final_rows(&mut self, clause: &str, span: Span) {
+    fn push_history_of(
+        &mut self,
+        windows: Option<(WindowAssigner, Vec<Expr>)>,
+        keys: Vec<Expr>,
+        kind: HistoryKind,
+        span: Span,
+    ) {
+        let (window, of_windows) = match windows {
+            Some((window, keys)) => (Some(window), keys),
+            None => (None, vec![]),
+        };
+        let keys = of_windows.into_iter().chain(keys).collect();
+        self.push(ClauseKind::History(History { keys, window, kind }), span);
+    }
+
+    /// Reports a clause about a row and others of its key over rows that can be withdrawn or have windows of
+    /// their own.
+    fn over_rows_in_order(&mut self, clause: &str, span: Span) {
         self.check_append_only(clause, span);
-        if let Some(window) = &self.window {
-            self.diagnostics.push(errors::inside_window(span, clause, window.span));
+        self.check_order_in_window(clause, span);
+    }
+
+    fn check_order_in_window(&mut self, clause: &str, span: Span) {
+        let Some(window) = &self.window else { return };
+        if window.frame.is_some() {
+            self.diagnostics.push(errors::inside_frame(span, clause, window.span));
+        } else if window.lateness.is_some() {
+            self.diagnostics.push(errors::order_with_lateness(span, window.span));
         }
     }
 
@@ -115,7 +146,12 @@ impl QueryChecker<'_> {
             rows: self.rows.scope(),
             first_column: self.rows.columns.len(),
             uses: vec![],
-            in_window: self.window.is_some(),
+            place: match &self.window {
+                Some(window) if window.frame.is_some() => Place::Frame(window.span),
+                Some(window) => Place::Window(window.span),
+                None if self.rows.carried.is_empty() => Place::Open,
+                None => Place::Results,
+            },
         }
     }
 
@@ -123,6 +159,7 @@ impl QueryChecker<'_> {
     pub(super) fn push_over_rows(&mut self, uses: Vec<OverRowsUse>) {
         if let Some(first) = uses.first() {
             self.check_append_only("a function over rows", first.span);
+            self.check_order_in_window("a function over rows", first.span);
         }
         for group in uses.chunk_by(|a, b| a.goes_with(b)) {
             let [first, others @ ..] = group else { continue };
@@ -130,6 +167,7 @@ impl QueryChecker<'_> {
             for found in group {
                 let (name, ty) = match &found.function {
                     OverRowsFunction::Lag { argument, .. } => ("before", argument.ty.clone().nullable()),
+                    OverRowsFunction::Lead { argument, .. } => ("behind", argument.ty.clone().nullable()),
                     OverRowsFunction::RowNumber => ("row_number", Type::INT),
                 };
                 let column = RowColumn::new(name, ty, found.span);
@@ -137,7 +175,8 @@ impl QueryChecker<'_> {
             }
             let functions = group.iter().map(|found| found.function.clone()).collect();
             let kind = HistoryKind::Functions { functions, expire: first.expire };
-            self.push(ClauseKind::History(History { keys: first.keys.clone(), kind }), span);
+            let windows = if first.in_window { self.windows_of_rows() } else { None };
+            self.push_history_of(windows, first.keys.clone(), kind, span);
         }
     }
 

@@ -4,7 +4,7 @@
 use super::QueryChecker;
 use super::rows::{RowColumn, Updating};
 use super::window::Bounds;
-use crate::errors::{clauses as errors, not_yet};
+use crate::errors::{clauses as errors, over_rows};
 use crate::hir::{ClauseKind, SortWindow, Top};
 use millstream_base::Span;
 use millstream_ir::expr::{Expr, ExprKind};
@@ -16,6 +16,7 @@ impl QueryChecker<'_> {
     pub(super) fn check_top(&mut self, top: &ast::Top, span: Span) {
         let limit = self.checker().check_count(&top.count);
         let limit = limit.map_or(1, |n| usize::try_from(n).unwrap_or(usize::MAX));
+        self.open_rows_of_window("top", span);
         let by = self.order(&top.by);
         let per = self.exprs(&top.per);
         let keep = top.keep.as_ref().map(|keep| (self.check_keep(keep), keep.span));
@@ -44,6 +45,7 @@ impl QueryChecker<'_> {
 
     /// `order by …`: the rows of one window, in order.
     pub(super) fn check_order_by(&mut self, keys: &[ast::OrderKey], span: Span) {
+        self.open_rows_of_window("order by", span);
         let by = self.order(keys);
         if self.window.is_none() && self.rows.carried.is_empty() {
             if self.rows.known {
@@ -52,6 +54,17 @@ impl QueryChecker<'_> {
             return;
         }
         self.sort_window(by, vec![], None, span);
+    }
+
+    /// Sees to it that rows come with their window, where that is not known before it is over.
+    fn open_rows_of_window(&mut self, clause: &str, span: Span) {
+        match &self.window {
+            Some(window) if window.frame.is_some() => {
+                self.diagnostics.push(over_rows::inside_frame(span, clause, window.span));
+            }
+            Some(window) if window.bounds == Bounds::AtEnd => self.gather_window(span),
+            _ => {}
+        }
     }
 
     /// With whether each is descending.
@@ -66,8 +79,8 @@ impl QueryChecker<'_> {
     /// Closes the scope of a window, or sorts the rows that an aggregating select made of one.
     fn sort_window(&mut self, by: Vec<(Expr, bool)>, per: Vec<Expr>, limit: Option<usize>, span: Span) {
         let window = self.take_window();
-        if let Some(open) = window.as_ref().filter(|w| w.bounds == Bounds::AtEnd || w.frame.is_some()) {
-            self.diagnostics.push(not_yet::sort_of_rows(span, open.span));
+        if window.as_ref().is_some_and(|window| window.bounds == Bounds::AtEnd) {
+            // What is wrong with it has been said.
             return;
         }
         if !self.rows.known {
@@ -93,6 +106,11 @@ impl QueryChecker<'_> {
     pub(super) fn check_dedupe_last(&mut self, by: &[ast::Expr], keep: Option<&ast::Keep>, span: Span) {
         if let Some(updating) = &self.rows.updating {
             self.diagnostics.push(errors::needs_append_only(span, "dedupe", updating.because));
+        }
+        if let Some(window) = self.window.take() {
+            self.diagnostics.push(over_rows::keep_last_in_window(span, window.span));
+            self.window = Some(window);
+            return;
         }
         let per = self.exprs(by);
         let keep = match keep {

@@ -6,12 +6,13 @@ mod options;
 use super::QueryChecker;
 use super::frame::OpenFrame;
 use super::rows::RowColumn;
+use crate::check::Checker;
 use crate::errors::{types, windows as errors};
 use crate::hir::ClauseKind;
 use crate::scope::{Scope, ScopeColumn};
 use ahead::Ahead;
 pub(super) use ahead::is_bound;
-use millstream_base::{Span, did_you_mean};
+use millstream_base::{Diagnostics, Span, did_you_mean};
 use millstream_ir::expr::{BinaryOp, Expr, ExprKind};
 use millstream_ir::flow::{Keep, WindowAssigner};
 use millstream_ir::text::pattern::{time_zone, time_zone_names};
@@ -40,6 +41,8 @@ pub(super) struct OpenWindow {
     pub keep: Option<(Keep, Span)>,
     /// What windows without rows give, and for how long after a key's last row.
     pub fill: Option<(ast::Fill, i64)>,
+    /// Whether it has been seen to that its rows have a bound.
+    pub is_bounded: bool,
 }
 
 /// Where the clauses of the scope find the start and the end of a row's window.
@@ -88,7 +91,9 @@ impl QueryChecker<'_> {
         let ahead = Ahead::of(below, &self.scope(), self.around.names, self.around.file);
         let bounds = match assigner {
             WindowAssigner::Session { .. } | WindowAssigner::Rows { .. } => Bounds::AtEnd,
-            _ if ahead.is_updating || ahead.sorts || lateness.is_some() => Bounds::Carried,
+            _ if ahead.is_updating || ahead.sorts || ahead.looks_at_others || lateness.is_some() => {
+                Bounds::Carried
+            }
             // By its time alone a row's tumbling window is found by arithmetic.
             WindowAssigner::Tumbling { .. } => Bounds::OfTime,
             _ if ahead.looks_at_bounds || overlaps(&assigner) && !ahead.aggregates => Bounds::Carried,
@@ -108,8 +113,15 @@ impl QueryChecker<'_> {
         if self.rows.known {
             self.push(ClauseKind::Window { assigner: assigner.clone(), assigns }, span);
         }
+        let by = match bounds {
+            Bounds::AtEnd => self.keys_of_own(window, &ahead),
+            _ => window.by.clone(),
+        };
         if bounds == Bounds::AtEnd {
-            self.carry_keys(&window.by);
+            self.carry_keys(&by);
+        }
+        if let Some(lateness) = window.lateness.as_ref().filter(|_| !ahead.aggregates && self.rows.known) {
+            self.diagnostics.push(errors::nothing_to_correct(lateness.span));
         }
         let fill = window.fill.as_ref().and_then(|fill| {
             if !ahead.aggregates {
@@ -117,9 +129,102 @@ impl QueryChecker<'_> {
             }
             Some((fill.clone(), self.checker().check_positive_duration(&fill.duration)?))
         });
-        let (kind, by) = (window.kind_span, window.by.clone());
-        self.window =
-            Some(OpenWindow { assigner, span: kind, frame: None, bounds, lateness, by, keep, fill });
+        let span = window.kind_span;
+        self.window = Some(OpenWindow {
+            assigner,
+            span,
+            frame: None,
+            bounds,
+            lateness,
+            by,
+            keep,
+            fill,
+            is_bounded: false,
+        });
+    }
+
+    /// What windows that each key has of its own are kept by: the keys of their `by`, else those of the
+    /// `group by` below. The latter are found out by the aggregating select, unless a clause above it already
+    /// looks at the rows of one window.
+    fn keys_of_own(&mut self, window: &ast::Window, ahead: &Ahead) -> Vec<ast::Expr> {
+        if !window.by.is_empty() || !ahead.looks_at_others {
+            return window.by.clone();
+        }
+        for key in &ahead.keys {
+            let mut said = Diagnostics::default();
+            let scope = self.scope();
+            Checker::new(self.around.names, self.around.file, &mut said).check_expr(&scope, key, None);
+            if !said.is_empty() && self.rows.known {
+                self.diagnostics.push(errors::keys_not_known_yet(key.span, window.kind_span));
+                return vec![];
+            }
+        }
+        ahead.keys.clone()
+    }
+
+    /// The windows that the rows of a clause are in, and the keys that have windows of their own: of a window
+    /// that is open, or of one whose results the rows are.
+    pub(super) fn windows_of_rows(&mut self) -> Option<(WindowAssigner, Vec<Expr>)> {
+        let carried = self.rows.carried.clone();
+        let span = self.window.as_ref().map_or(Span::default(), |window| window.span);
+        let keys = |columns: &[usize], rows: &super::Rows| -> Vec<Expr> {
+            columns.iter().map(|column| rows.column_expr(*column, span)).collect()
+        };
+        if let Some(window) = &self.window
+            && window.bounds == Bounds::AtEnd
+        {
+            if window.frame.is_some() {
+                return None;
+            }
+            let by = (0..carried.len()).collect();
+            let assigner = match window.assigner.clone() {
+                WindowAssigner::Session { gap, max, .. } => WindowAssigner::Session { gap, max, by },
+                WindowAssigner::Rows { count, .. } => {
+                    let keep = window.keep.map_or(Keep::Forever, |(keep, _)| keep);
+                    WindowAssigner::Rows { count, keep, by }
+                }
+                assigner => assigner,
+            };
+            self.check_rows_bound(!carried.is_empty());
+            return Some((assigner, keys(&carried, &self.rows)));
+        }
+        let [start, end, of @ ..] = &carried[..] else { return None };
+        Some((WindowAssigner::Assigned { start: *start, end: *end }, keys(of, &self.rows)))
+    }
+
+    /// Reports, once, that unfinished windows of rows would be kept for ever, or are said to need a bound.
+    pub(super) fn check_rows_bound(&mut self, has_keys: bool) {
+        let Some(window) = &mut self.window else { return };
+        if std::mem::replace(&mut window.is_bounded, true)
+            || !matches!(window.assigner, WindowAssigner::Rows { .. })
+        {
+            return;
+        }
+        match (window.keep, has_keys) {
+            (None, true) => self.diagnostics.push(errors::unbounded_rows(window.span)),
+            (Some((_, keep)), false) => self.diagnostics.push(errors::keep_of_no_key(keep)),
+            _ => {}
+        }
+    }
+
+    /// Of windows that are told when they are over: from here on rows come then, and know their window.
+    pub(super) fn gather_window(&mut self, span: Span) {
+        let of_keys = self.rows.carried.clone();
+        let Some((window, keys)) = self.windows_of_rows() else { return };
+        let first = self.rows.columns.len();
+        let hidden = |name: &str, ty: Type| RowColumn { hidden: true, ..RowColumn::new(name, ty, span) };
+        for name in ["start", "end"] {
+            let qualifier = Some("window".into());
+            let column = hidden(name, Type::TIMESTAMP);
+            self.rows.columns.push(RowColumn { qualified_only: true, qualifier, ..column });
+        }
+        self.rows.columns.extend([hidden("number", Type::INT), hidden("time", Type::TIMESTAMP)]);
+        self.rows.time = first + 3;
+        self.rows.carried = [vec![first, first + 1], of_keys, vec![first + 2]].concat();
+        self.window = None;
+        if self.rows.known {
+            self.push(ClauseKind::GatherWindows { window, keys }, span);
+        }
     }
 
     /// Makes the keys of a window columns that the rows carry through its scope.

@@ -21,14 +21,6 @@ pub fn emit(span: Span) -> Diagnostic {
     Diagnostic::new(E0606, span, what).label("not yet").help("`emit final`, the default, is carried out")
 }
 
-/// Rows of windows that each key has of its own, in an order.
-pub fn sort_of_rows(span: Span, window: Span) -> Diagnostic {
-    Diagnostic::new(E0608, span, "sorting the rows themselves of such a window is not carried out yet")
-        .label("not yet")
-        .also(window, "each key has windows of its own")
-        .help("the results of an aggregating `select` are sorted, and the rows of a window of time")
-}
-
 pub fn retry(span: Span) -> Diagnostic {
     not_yet(E0612, span, "on error retry").help("`fail` and `sideline to file(…)` are carried out")
 }

@@ -46,12 +46,52 @@ pub fn both_bounds(span: Span, name: &str) -> Diagnostic {
         .help("give one of `expire` and `forever`")
 }
 
-/// A clause about rows of several windows in the scope of one.
-pub fn inside_window(span: Span, clause: &str, window: Span) -> Diagnostic {
-    Diagnostic::new(E0454, span, format!("`{clause}` looks beyond the rows of a window"))
-        .label("inside a window")
+/// A clause or function about other rows where each row has a window of its own.
+pub fn inside_frame(span: Span, what: &str, window: Span) -> Diagnostic {
+    Diagnostic::new(
+        E0454,
+        span,
+        format!("`{what}` looks at other rows, and here each row has a window of its own"),
+    )
+    .label("whose window?")
+    .also(window, "a window of each row")
+    .help(format!("put `{what}` above the window"))
+}
+
+/// `dedupe … keep last`, whose rows replace each other, in a window.
+pub fn keep_last_in_window(span: Span, window: Span) -> Diagnostic {
+    Diagnostic::new(E0454, span, "`dedupe … keep last` replaces rows, and those of a window are final")
+        .label("in a window")
         .also(window, "the window")
-        .help(format!("put `{clause}` above the window"))
+        .help("take the latest row of each key of the window: `top 1 by TIME desc per KEY`")
+}
+
+/// `lead`, where nothing says how long a row waits for those to come.
+pub fn lead_outside_window(span: Span) -> Diagnostic {
+    Diagnostic::new(E0442, span, "nothing says how long `lead` waits for the rows to come")
+        .label("not inside a window")
+        .help("open a window above it, such as `window tumbling 1h`: it looks no further than its end")
+        .help("or turn it round: `lag` gives the later row the value of the earlier one")
+}
+
+/// `expire` or `forever` of a function in a window.
+pub fn bound_in_window(span: Span, name: &str, window: Option<Span>) -> Diagnostic {
+    let fault = Diagnostic::new(E0411, span, format!("the window says how long `{name}` remembers rows"))
+        .label("one bound too many");
+    match window {
+        Some(window) => fault.also(window, "the window").help("leave it away"),
+        None => fault
+            .help("leave it away: it numbers the rows of each window")
+            .help("to number the rows of all windows, do so in a stream that reads this one"),
+    }
+}
+
+/// Late rows that are to correct a window, and a clause that needs rows in order.
+pub fn order_with_lateness(span: Span, window: Span) -> Diagnostic {
+    Diagnostic::new(E0441, span, "this looks at rows in their order, in which late rows have no place")
+        .label("needs rows in order")
+        .also(window, "late rows correct this window")
+        .help("leave `lateness` away, and give the source as much `disorder` as rows are late")
 }
 
 /// `group by` below `window sliding` or `running`.

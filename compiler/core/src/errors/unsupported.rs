@@ -15,11 +15,6 @@ pub fn aggregate(span: Span, name: &str) -> Diagnostic {
         .note("`count sum avg min max first last any all collect` of events are")
 }
 
-pub fn function_over_rows(span: Span, name: &str) -> Diagnostic {
-    Diagnostic::new(E0652, span, format!("`{name}`, which looks at other rows, is not carried out yet here"))
-        .label("not yet")
-}
-
 pub fn nested_input_data(span: Span, field: Span) -> Diagnostic {
     Diagnostic::new(E0654, span, "`from`, `as` and `=` apply to the columns of a row only, not inside them")
         .label("would be ignored")

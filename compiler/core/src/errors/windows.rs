@@ -121,3 +121,23 @@ pub fn fill_of_updating(span: Span, because: Option<Span>) -> Diagnostic {
     let fault = because.into_iter().fold(fault, |fault, span| fault.also(span, "replaces results"));
     fault.help("leave the `fill` away, or `lateness` and `emit`")
 }
+
+/// `lateness` where no aggregating select closes the window.
+pub fn nothing_to_correct(span: Span) -> Diagnostic {
+    Diagnostic::new(
+        E0441,
+        span,
+        "`lateness` corrects the rows of an aggregating select, and none closes this window",
+    )
+    .label("corrects nothing")
+    .help("aggregate the rows of the window: `group by … select …`")
+    .help("or give the source as much `disorder` as rows are late")
+}
+
+/// The keys of the `group by` that a window belongs to, where a clause above needs them first.
+pub fn keys_not_known_yet(span: Span, window: Span) -> Diagnostic {
+    Diagnostic::new(E0440, span, "the rows of these windows are looked at before their key is known")
+        .label("not known at the window")
+        .also(window, "each key has windows of its own")
+        .help("write the key behind the window, as in `window session 30m by user`")
+}

@@ -11,7 +11,7 @@ use millstream_ir::types::Type;
 pub fn waiting_rows(query: &Query) -> Option<usize> {
     let inputs = [&query.schema].into_iter().chain(query.clauses.iter().map(|clause| &clause.schema));
     let mut waits = query.clauses.iter().zip(inputs).filter(|(clause, input)| match &clause.kind {
-        ClauseKind::History(_) | ClauseKind::Frame(_) => true,
+        ClauseKind::History(_) | ClauseKind::Frame(_) | ClauseKind::GatherWindows { .. } => true,
         ClauseKind::Top(top) => input.sign.is_none() && matches!(top.keep, Keep::Expire(_)),
         ClauseKind::Aggregate(aggregate) => {
             let expires =
@@ -46,8 +46,15 @@ fn state_text(history: &History) -> String {
     let (what, since) = match &history.kind {
         HistoryKind::Throttle { .. } => ("the time of the first row let through", "that row"),
         HistoryKind::Changes { .. } => ("the row before", "its last row"),
+        HistoryKind::Functions { .. } if spec.looks_ahead() => {
+            ("the rows that wait for those behind them, in the order in which they came, and of these", "")
+        }
         HistoryKind::Functions { .. } => ("the rows before that functions look at", "its last row"),
     };
+    if spec.window.is_some() {
+        let per = if history.keys.len() > spec.keys_of_windows().len() { "key and " } else { "" };
+        return format!("{what}, {bytes} bytes per {per}open window");
+    }
     if history.keys.is_empty() {
         return format!("{what}, {bytes} bytes");
     }
@@ -79,5 +86,5 @@ fn described(history: &History) -> (KeyHistory, Vec<Type>) {
             }
         }
     };
-    (KeyHistory { keys, kind }, types)
+    (KeyHistory { keys, window: history.window.clone(), kind }, types)
 }

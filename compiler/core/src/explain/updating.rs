@@ -18,6 +18,10 @@ pub fn state_of(query: &Query, watermark: &str) -> Vec<String> {
                 input.bytes_of_row(),
                 if sort.limit.is_some() { ", the best of them" } else { "" }
             )),
+            ClauseKind::GatherWindows { .. } => state.push(format!(
+                "the rows of each open window, with {} columns, until it is over",
+                input.visible().count()
+            )),
             ClauseKind::Aggregate(Aggregate {
                 grouping: Grouping::Updating(_, Emission::Every(every)),
                 ..
@@ -64,7 +68,7 @@ pub fn delay(aggregate: &Aggregate, window: Option<&WindowAssigner>) -> i64 {
     }
 }
 
-/// Of the rows of a window that are put in order.
+/// Of the rows of a window that are put in order, or that wait for others of it.
 pub fn delay_of_order(query: &Query) -> i64 {
     let mut open = None;
     let delays = query.clauses.iter().map(|clause| match &clause.kind {
@@ -72,9 +76,9 @@ pub fn delay_of_order(query: &Query) -> i64 {
             open = Some(assigner);
             0
         }
-        ClauseKind::SortWindow(SortWindow { is_timed_by_window: false, .. }) => {
-            open.take().map_or(0, window::longest)
-        }
+        ClauseKind::SortWindow(SortWindow { is_timed_by_window: false, .. })
+        | ClauseKind::GatherWindows { .. } => open.take().map_or(0, window::longest),
+        ClauseKind::History(history) if history.looks_ahead() => open.map_or(0, window::longest),
         _ => 0,
     });
     delays.fold(0, i64::saturating_add)

@@ -96,6 +96,10 @@ impl Program {
                     format!("time {} disorder {}", typed(time, schema), format_duration(*disorder))
                 }
                 ClauseKind::Top(top) => self::top(top, schema),
+                ClauseKind::GatherWindows { window, keys } => {
+                    let keys: Vec<_> = keys.iter().map(|k| typed(k, schema)).collect();
+                    format!("gather window {window} by [{}]", keys.join(", "))
+                }
                 ClauseKind::SortWindow(sort) => sort_window(sort, schema),
                 ClauseKind::Frame(frame) => self::frame(frame, schema),
                 ClauseKind::History(history) => self::history(history, schema, &clause.schema),
@@ -143,7 +147,10 @@ fn history(history: &History, input: &Schema, output: &Schema) -> String {
         Some(after) => format!("expire {}", format_duration(*after)),
         None => "forever".to_string(),
     };
-    let by = format!("by [{}]", list(&history.keys));
+    let by = match &history.window {
+        Some(window) => format!("in {window} by [{}]", list(&history.keys)),
+        None => format!("by [{}]", list(&history.keys)),
+    };
     match &history.kind {
         HistoryKind::Throttle { count, per } => {
             format!("throttle {count} per {} {by}", format_duration(*per))
@@ -156,6 +163,9 @@ fn history(history: &History, input: &Schema, output: &Schema) -> String {
             let functions = numbers.zip(functions).map(|(number, function)| match function {
                 OverRowsFunction::Lag { argument, n_rows } => {
                     format!("#{number} = lag({}, {n_rows})", typed(argument, input))
+                }
+                OverRowsFunction::Lead { argument, n_rows } => {
+                    format!("#{number} = lead({}, {n_rows})", typed(argument, input))
                 }
                 OverRowsFunction::RowNumber => format!("#{number} = row_number()"),
             });

@@ -7,7 +7,7 @@ use crate::plan::{Operator, PlanId};
 use millstream_base::Span;
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::flow::{
-    Breaker, Column, FillWindows, Frame, FrameAggregate, HistoryKind, KeyHistory, Schema, SortWindow, Top,
+    Breaker, Column, FillWindows, Frame, FrameAggregate, GatherWindows, HistoryKind, KeyHistory, Schema, SortWindow, Top,
     UpdatingAggregate, WindowAggregate,
 };
 use millstream_ir::types::Type;
@@ -50,6 +50,12 @@ impl Lowering<'_> {
                 let with_old_time = Schema { time: before, ..schema.clone() };
                 let with_time = self.add(owner, span, vec![input], with_old_time, operator);
                 self.add(owner, span, vec![with_time], schema, assign)
+            }
+            ClauseKind::GatherWindows { window, keys } => {
+                let mut columns = Columns::of(&self.plan.node(input).schema);
+                let keys = keys.iter().map(|key| columns.column(key, "key")).collect();
+                let gather = breaker(Breaker::GatherWindows(GatherWindows { window: window.clone(), keys }));
+                self.over_columns(owner, input, columns, gather, clause)
             }
             ClauseKind::SortWindow(sort) => self.sort_window(owner, input, sort, clause),
             ClauseKind::Top(top) => self.top(owner, input, top, clause),
@@ -127,7 +133,7 @@ impl Lowering<'_> {
                 HistoryKind::Functions { functions, expire: *expire }
             }
         };
-        let history = breaker(Breaker::History(KeyHistory { keys, kind }));
+        let history = breaker(Breaker::History(KeyHistory { keys, window: history.window.clone(), kind }));
         self.over_columns(owner, input, columns, history, clause)
     }
 

@@ -3,8 +3,8 @@
 
 use super::verify::fits;
 use super::{
-    AmongEquals, Emission, FillWindows, FrameAggregate, Keep, KeyHistory, LatestOfKey, SortKey, SortWindow,
-    Top, UpdatingAggregate, UpdatingScope, WindowAggregate, WindowAssigner,
+    AmongEquals, Emission, FillWindows, FrameAggregate, GatherWindows, Keep, KeyHistory, LatestOfKey,
+    SortKey, SortWindow, Top, UpdatingAggregate, UpdatingScope, WindowAggregate, WindowAssigner,
 };
 use crate::aggregate::AggregateCall;
 use crate::text::format_duration;
@@ -17,6 +17,7 @@ pub enum Breaker {
     /// Each row once for each window that holds it, by the windows' ends; `window.start` and `window.end`
     /// become its last columns.
     AssignWindows(WindowAssigner),
+    GatherWindows(GatherWindows),
     FillWindows(FillWindows),
     UpdatingAggregate(UpdatingAggregate),
     Top(Top),
@@ -45,6 +46,7 @@ impl Breaker {
         match self {
             Breaker::WindowAggregate(_) | Breaker::FillWindows(_) | Breaker::UpdatingAggregate(_) => false,
             Breaker::AssignWindows(_)
+            | Breaker::GatherWindows(_)
             | Breaker::Top(_)
             | Breaker::LatestOfKey(_)
             | Breaker::SortWindow(_)
@@ -59,6 +61,7 @@ impl Breaker {
             Breaker::AssignWindows(_) | Breaker::Top(_) | Breaker::LatestOfKey(_) => true,
             Breaker::UpdatingAggregate(spec) => spec.emission == Emission::OnChange,
             Breaker::WindowAggregate(_)
+            | Breaker::GatherWindows(_)
             | Breaker::FillWindows(_)
             | Breaker::SortWindow(_)
             | Breaker::History(_)
@@ -70,7 +73,10 @@ impl Breaker {
     /// are not full at the end of the input.
     pub fn gives_rows_of_the_past(&self) -> bool {
         match self {
-            Breaker::WindowAggregate(spec) => matches!(spec.window, WindowAssigner::Rows { .. }),
+            Breaker::WindowAggregate(WindowAggregate { window, .. })
+            | Breaker::GatherWindows(GatherWindows { window, .. }) => {
+                matches!(window, WindowAssigner::Rows { .. })
+            }
             _ => false,
         }
     }
@@ -81,7 +87,7 @@ impl Breaker {
     /// [`NodeKind::Order`]: super::NodeKind::Order
     pub fn depends_on_order(&self) -> bool {
         let of_rows = match self {
-            Breaker::History(_) | Breaker::Frame(_) => true,
+            Breaker::History(_) | Breaker::Frame(_) | Breaker::GatherWindows(_) => true,
             Breaker::WindowAggregate(spec) => spec.window.needs_order(),
             // Which events lie so far apart that a key is forgotten in between shows in their order alone.
             // The changes of an updating input stay in the order in which they were made.
@@ -99,11 +105,14 @@ impl Breaker {
         match self {
             Breaker::WindowAggregate(spec) => &spec.keys,
             Breaker::AssignWindows(_) => &[],
+            Breaker::GatherWindows(spec) => &spec.keys,
             Breaker::FillWindows(spec) => &spec.keys,
             Breaker::UpdatingAggregate(spec) => &spec.keys,
             Breaker::Top(spec) => &spec.per,
             Breaker::LatestOfKey(spec) => &spec.keys,
             Breaker::SortWindow(spec) => &spec.of,
+            // Other keys split the rows of a window: it matters for their numbers who else is in it.
+            Breaker::History(spec) if spec.has_windows_of_keys() => spec.keys_of_windows(),
             Breaker::History(spec) => &spec.keys,
             Breaker::Frame(spec) => &spec.keys,
         }
@@ -112,7 +121,7 @@ impl Breaker {
     pub fn aggregates(&self) -> &[AggregateCall] {
         match self {
             Breaker::WindowAggregate(spec) => &spec.aggregates,
-            Breaker::AssignWindows(_) | Breaker::FillWindows(_) => &[],
+            Breaker::AssignWindows(_) | Breaker::GatherWindows(_) | Breaker::FillWindows(_) => &[],
             Breaker::UpdatingAggregate(spec) => &spec.aggregates,
             Breaker::Top(_) | Breaker::SortWindow(_) | Breaker::LatestOfKey(_) => &[],
             Breaker::History(_) => &[],
@@ -137,6 +146,7 @@ impl Breaker {
                 columns
             }
             Breaker::AssignWindows(_) => vec![],
+            Breaker::GatherWindows(spec) => spec.keys.iter_mut().collect(),
             Breaker::FillWindows(spec) => spec.keys.iter_mut().chain(&mut spec.results).collect(),
             Breaker::UpdatingAggregate(spec) => {
                 let mut columns = of_groups(&mut spec.keys, &mut spec.aggregates);
@@ -174,6 +184,11 @@ impl Breaker {
                 ("window_agg", [vec![window], describe_groups(&spec.keys, &spec.aggregates, column)].concat())
             }
             Breaker::AssignWindows(window) => ("assign_windows", vec![("window", window.to_string())]),
+            Breaker::GatherWindows(spec) => {
+                let keys: Vec<String> = spec.keys.iter().map(|k| column(*k)).collect();
+                let window = ("window", spec.window.to_string());
+                ("gather_windows", vec![window, ("key", format!("[{}]", keys.join(", ")))])
+            }
             Breaker::FillWindows(spec) => {
                 let keys: Vec<String> = spec.keys.iter().map(|k| column(*k)).collect();
                 let window = ("window", spec.window.to_string());
@@ -240,6 +255,13 @@ impl Breaker {
                 Ok([types_of_groups(&spec.keys, &spec.aggregates, input)?, times.to_vec()].concat())
             }
             Breaker::AssignWindows(_) => Ok([input, &[Type::TIMESTAMP, Type::TIMESTAMP]].concat()),
+            Breaker::GatherWindows(spec) => {
+                if let Some(missing) = spec.keys.iter().find(|key| **key >= input.len()) {
+                    return Err(format!("its key #{missing} does not exist"));
+                }
+                let added = [Type::TIMESTAMP, Type::TIMESTAMP, Type::INT, Type::TIMESTAMP];
+                Ok([input, &added].concat())
+            }
             Breaker::FillWindows(_) => Ok([input, &[Type::TIMESTAMP, Type::TIMESTAMP, Type::BOOL]].concat()),
             Breaker::UpdatingAggregate(spec) => {
                 let groups = types_of_groups(&spec.keys, &spec.aggregates, input)?;

@@ -1,5 +1,6 @@
 //! What looks at a row together with the rows of its partition key before it, in the total order.
 
+use super::WindowAssigner;
 use crate::aggregate::SlotLayout;
 use crate::text::format_duration;
 use crate::types::{Layout, Type};
@@ -8,8 +9,11 @@ use crate::value::Value;
 /// Keeps something of each key's rows. Its input comes in the total order, without late rows.
 #[derive(Clone, PartialEq, Debug)]
 pub struct KeyHistory {
-    /// Columns of the input.
+    /// Columns of the input. Where each key has windows of its own, those that they are kept by come first.
     pub keys: Vec<usize>,
+    /// The windows whose rows it looks at, those of one at a time: windows whose bounds are columns of the
+    /// rows, sessions, or windows of rows.
+    pub window: Option<WindowAssigner>,
     pub kind: HistoryKind,
 }
 
@@ -29,6 +33,9 @@ pub enum HistoryKind {
 pub enum HistoryFunction {
     /// The value that a column had so many rows of the key before; null if there are not as many.
     Lag { column: usize, n_rows: usize, ty: Type },
+    /// The value that a column has so many rows of the key further on in the window; null if there are not as
+    /// many. Stands with no others but its like: their rows wait for those to come.
+    Lead { column: usize, n_rows: usize, ty: Type },
     /// 1 for the first row of the key, and on.
     RowNumber,
 }
@@ -36,14 +43,14 @@ pub enum HistoryFunction {
 impl HistoryFunction {
     pub fn result(&self) -> Type {
         match self {
-            HistoryFunction::Lag { ty, .. } => ty.clone().nullable(),
+            HistoryFunction::Lag { ty, .. } | HistoryFunction::Lead { ty, .. } => ty.clone().nullable(),
             HistoryFunction::RowNumber => Type::INT,
         }
     }
 
     fn column_mut(&mut self) -> Option<&mut usize> {
         match self {
-            HistoryFunction::Lag { column, .. } => Some(column),
+            HistoryFunction::Lag { column, .. } | HistoryFunction::Lead { column, .. } => Some(column),
             HistoryFunction::RowNumber => None,
         }
     }
@@ -58,6 +65,25 @@ impl KeyHistory {
         }
     }
 
+    pub fn has_windows_of_keys(&self) -> bool {
+        matches!(self.window, Some(WindowAssigner::Session { .. } | WindowAssigner::Rows { .. }))
+    }
+
+    /// The keys that have windows of their own.
+    pub fn keys_of_windows(&self) -> &[usize] {
+        match &self.window {
+            Some(WindowAssigner::Session { by, .. } | WindowAssigner::Rows { by, .. }) => {
+                self.keys.get(..by.len()).unwrap_or(&[])
+            }
+            _ => &[],
+        }
+    }
+
+    /// Whether rows wait for those that come behind them.
+    pub fn looks_ahead(&self) -> bool {
+        self.functions().iter().any(|function| matches!(function, HistoryFunction::Lead { .. }))
+    }
+
     pub fn functions(&self) -> &[HistoryFunction] {
         match &self.kind {
             HistoryKind::Functions { functions, .. } => functions,
@@ -70,6 +96,8 @@ impl KeyHistory {
     pub fn bytes_per_key(&self, input: &[Type]) -> usize {
         const PLACE: usize = 16;
         const TIME: usize = 8;
+        /// The number of its window, in the key and beside the state.
+        const WINDOW: usize = 24;
         let words = |columns: &[usize]| {
             let types: Vec<Type> = columns.iter().filter_map(|c| input.get(*c).cloned()).collect();
             // The first word of a slot counts rows, which is not done here.
@@ -77,6 +105,8 @@ impl KeyHistory {
         };
         let of_function = |function: &HistoryFunction| match function {
             HistoryFunction::RowNumber => 8,
+            // The rows that wait come to it.
+            HistoryFunction::Lead { n_rows, .. } => n_rows * 8,
             HistoryFunction::Lag { n_rows, ty, .. } => match ty.layout() {
                 Layout::Bool | Layout::I64 | Layout::F64 => n_rows * 9,
                 Layout::Decimal | Layout::View | Layout::Boxed => n_rows * size_of::<Value>(),
@@ -88,7 +118,8 @@ impl KeyHistory {
             HistoryKind::Changes { of, .. } => words(of),
             HistoryKind::Functions { functions, .. } => functions.iter().map(of_function).sum(),
         };
-        PLACE + words(&self.keys) + TIME + kept
+        let window = if self.window.is_some() { WINDOW } else { 0 };
+        PLACE + words(&self.keys) + TIME + window + kept
     }
 
     pub(super) fn columns_mut(&mut self) -> Vec<&mut usize> {
@@ -99,7 +130,11 @@ impl KeyHistory {
                 functions.iter_mut().filter_map(HistoryFunction::column_mut).collect()
             }
         };
-        self.keys.iter_mut().chain(of).collect()
+        let bounds = match &mut self.window {
+            Some(WindowAssigner::Assigned { start, end }) => vec![start, end],
+            _ => vec![],
+        };
+        self.keys.iter_mut().chain(bounds).chain(of).collect()
     }
 
     pub(super) fn describe(
@@ -108,10 +143,15 @@ impl KeyHistory {
     ) -> (&'static str, Vec<(&'static str, String)>) {
         let list = |columns: &[usize]| columns.iter().map(|c| column(*c)).collect::<Vec<_>>().join(", ");
         let key = ("key", format!("[{}]", list(&self.keys)));
-        let expire = |expire: &Option<i64>| ("expire", expire.map_or("never".to_string(), format_duration));
+        let expire = |expire: &Option<i64>| match (&self.window, expire) {
+            (Some(window), None) => ("window", window.to_string()),
+            (_, expire) => ("expire", expire.map_or("never".to_string(), format_duration)),
+        };
         match &self.kind {
             HistoryKind::Throttle { count, per } => {
-                ("throttle", vec![("count", count.to_string()), ("per", format_duration(*per)), key])
+                let mut fields = vec![("count", count.to_string()), ("per", format_duration(*per)), key];
+                fields.extend(self.window.as_ref().map(|window| ("window", window.to_string())));
+                ("throttle", fields)
             }
             HistoryKind::Changes { of, expire: after } => {
                 ("changes", vec![("of", format!("[{}]", list(of))), key, expire(after)])
@@ -121,6 +161,9 @@ impl KeyHistory {
                     HistoryFunction::Lag { column: of, n_rows: 1, .. } => format!("prev({})", column(*of)),
                     HistoryFunction::Lag { column: of, n_rows, .. } => {
                         format!("lag({}, {n_rows})", column(*of))
+                    }
+                    HistoryFunction::Lead { column: of, n_rows, .. } => {
+                        format!("lead({}, {n_rows})", column(*of))
                     }
                     HistoryFunction::RowNumber => "row_number()".to_string(),
                 };
@@ -140,7 +183,8 @@ impl KeyHistory {
             of.iter().try_for_each(|c| column(c).map(|_| ()))?;
         }
         for function in self.functions() {
-            if let HistoryFunction::Lag { column: of, ty, .. } = function
+            if let HistoryFunction::Lag { column: of, ty, .. } | HistoryFunction::Lead { column: of, ty, .. } =
+                function
                 && !super::verify::fits(column(of)?, ty)
             {
                 return Err(format!("#{of} is no {ty}"));

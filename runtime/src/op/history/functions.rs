@@ -43,16 +43,18 @@ enum Values {
 impl Functions {
     pub fn new(time: usize, functions: &[HistoryFunction]) -> Functions {
         let function = |function: &HistoryFunction| match function {
-            HistoryFunction::Lag { column, n_rows, ty } => Function::Lag(Lag {
+            HistoryFunction::Lag { column, n_rows, ty } => Some(Function::Lag(Lag {
                 column: *column,
                 ty: ty.clone(),
                 n_rows: (*n_rows).max(1),
                 values: Values::new(ty),
                 oldest: vec![],
-            }),
-            HistoryFunction::RowNumber => Function::RowNumber(vec![]),
+            })),
+            HistoryFunction::RowNumber => Some(Function::RowNumber(vec![])),
+            // Has an operator of its own.
+            HistoryFunction::Lead { .. } => None,
         };
-        Functions { time, functions: functions.iter().map(function).collect(), is_first: vec![] }
+        Functions { time, functions: functions.iter().filter_map(function).collect(), is_first: vec![] }
     }
 }
 

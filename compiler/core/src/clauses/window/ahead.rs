@@ -3,14 +3,14 @@
 //! Rows are added to the windows that hold them as they come; only where a clause looks at the bounds of
 //! a row's window, or the rows themselves leave, must there be a row per window.
 
-use crate::check::{calls_aggregate, direct_parts};
+use crate::check::{AggregateName, aggregate_name, calls_aggregate, direct_parts};
 use crate::clauses::emit;
 use crate::names::Names;
 use crate::scope::Scope;
 use millstream_base::FileId;
 use millstream_syntax::ast;
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub(super) struct Ahead {
     /// Whether an aggregating select closes the scope.
     pub aggregates: bool,
@@ -20,15 +20,32 @@ pub(super) struct Ahead {
     pub sorts: bool,
     /// Whether `window.start` or `window.end` of a row is looked at.
     pub looks_at_bounds: bool,
+    /// Whether a row is looked at together with others of its window.
+    pub looks_at_others: bool,
+    /// The keys of the groups that split the rows of the window.
+    pub keys: Vec<ast::Expr>,
 }
 
 impl Ahead {
     /// Of the clauses below a `window`, in whose place this scope holds.
     pub fn of(below: &[&ast::Clause], scope: &Scope, names: &Names, file: FileId) -> Ahead {
-        let mut ahead = Ahead { aggregates: false, is_updating: false, sorts: false, looks_at_bounds: false };
+        let mut ahead = Ahead {
+            aggregates: false,
+            is_updating: false,
+            sorts: false,
+            looks_at_bounds: false,
+            looks_at_others: false,
+            keys: vec![],
+        };
         let mut is_grouped = false;
         for (number, clause) in below.iter().enumerate() {
             use ast::ClauseKind::*;
+            ahead.looks_at_others |= match &clause.kind {
+                Let(bindings) => bindings.iter().any(|b| calls_over_rows(&b.value)),
+                Select(items) => values(items).any(calls_over_rows),
+                Dedupe(_) | Changes { .. } | Throttle { .. } => true,
+                _ => false,
+            };
             ahead.looks_at_bounds |= match &clause.kind {
                 Where(condition) => mentions_bounds(condition),
                 Let(bindings) => any(bindings.iter().map(|b| &b.value)),
@@ -41,6 +58,7 @@ impl Ahead {
                     };
                     // A key that is a bound is the same for all rows of a window.
                     let keys = group.keys.iter().map(|k| &k.value).filter(|key| !is_bound(key));
+                    ahead.keys = keys.clone().cloned().collect();
                     any(keys.chain(until))
                 }
                 Select(items)
@@ -68,6 +86,13 @@ impl Ahead {
         }
         ahead
     }
+}
+
+/// Whether it calls a function that looks at other rows.
+fn calls_over_rows(expr: &ast::Expr) -> bool {
+    let is_one = |name: &str| matches!(aggregate_name(name), AggregateName::OverRows);
+    matches!(&expr.kind, ast::ExprKind::Call(call) if is_one(&call.function.text))
+        || direct_parts(expr).into_iter().any(calls_over_rows)
 }
 
 /// Whether it calls an aggregate that cannot be put together of parts of a window.
