@@ -43,6 +43,18 @@ changed = from a changes of v by k expire 10s
 throttled = from a throttle 2 per 5s by k
 before = from a select id, k, prev(v, by: k, expire: 12s) as p, lag(v, 2, by: k, forever: true) as l
 numbered = from a select id, k, row_number(by: k, forever: true) as n
+in_tumbling = from a window tumbling 5s select id, k, prev(v, by: k) as p, row_number(by: k) as n, lead(v, 1, by: k) as f
+in_hopping = from a window hopping 8s every 3s select id, k, window.end as w, lag(v, 2) as l, lead(id, 2) as f
+in_session = from a window session 2s max 9s by k let n = row_number() where n < 4 select id, k, n, prev(v) as p, lead(v, 1) as f
+in_rows = from a window tumbling 3 rows by k expire 6s select id, k, row_number() as n, lead(v, 1) as f
+in_group = from a window session 3s let n = row_number() throttle 2 per 2s group by k select k, sum(n) as s, count() as n
+throttled_in = from a window tumbling 7s throttle 1 per 3s by k select id, k
+changed_in = from a window tumbling 4 rows by k forever changes of v by k select id, k
+deduped_in = from a window hopping 6s every 4s dedupe by k within 3s select id, k, window.start as w
+ranked = from a window tumbling 5s group by k select k, count() as n order by n desc, k let rank = row_number()
+sorted_session = from a window session 2s by k order by v desc, id select id, k, v
+best_of_session = from a window session 3s max 8s top 2 by x desc, window.end per k let n = row_number() select id, k, n
+best_of_rows = from a window tumbling 3 rows by k expire 6s top 1 by v desc select id, k, v
 sliding = from a window sliding 5s by k select id, k, count() as n, sum(v) as s
 sliding_rows = from a window sliding 3 rows by k forever select id, k, avg(v) as m
 so_far = from a window running by k forever select id, k, max(v) as hi

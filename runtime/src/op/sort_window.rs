@@ -26,6 +26,8 @@ pub struct SortWindowOperator {
     time: usize,
     /// By the watermark at which all their rows have come, then by start, then by whose they are.
     windows: BTreeMap<WindowOf, Vec<Batch>>,
+    /// How many rows have left: their places in the total order follow each other.
+    n_rows_out: u64,
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,6 +45,7 @@ impl SortWindowOperator {
             types: input.types(),
             time: input.time,
             windows: BTreeMap::new(),
+            n_rows_out: 0,
         }
     }
 
@@ -86,7 +89,9 @@ impl SortWindowOperator {
             for part in picks.chunks(BATCH_ROWS) {
                 let mut columns = interleave(&batches.iter().collect::<Vec<_>>(), &self.types, part);
                 columns.push(plain(part.iter().map(|_| window.over_at - 1)));
-                let (n_rows, origin) = (part.len(), Origin::default());
+                let n_rows = part.len();
+                let origin = Origin { first: self.n_rows_out, ..Origin::default() };
+                self.n_rows_out += n_rows as u64;
                 output.messages.push(Message::Batch(Batch { columns, n_rows, origin, late: vec![] }));
             }
         }
@@ -197,12 +202,14 @@ impl Operator for SortWindowOperator {
     }
 
     fn snapshot(&self, writer: &mut SnapshotWriter) {
+        writer.u64(self.n_rows_out);
         writer.sequence(self.windows.values().flatten().collect::<Vec<_>>().into_iter(), |writer, batch| {
             writer.batch(batch, &self.types);
         });
     }
 
     fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
+        self.n_rows_out = reader.u64()?;
         for batch in reader.sequence(|reader| reader.batch(&self.types))? {
             // All its rows are of one window.
             let window = self.window_of(&batch, 0).ok_or(Corrupt)?;

@@ -17,7 +17,7 @@ impl QueryChecker<'_> {
     pub(super) fn check_dedupe(&mut self, dedupe: &ast::Dedupe, span: Span) {
         match &dedupe.keep {
             ast::DedupeKeep::FirstWithin(duration) => {
-                self.over_rows_in_order("dedupe", span);
+                self.over_rows_in_order("dedupe … within", span);
                 let keys = self.exprs(&dedupe.by);
                 let per = self.checker().check_positive_duration(duration);
                 self.push_history(keys, per.map(|per| HistoryKind::Throttle { count: 1, per }), span);

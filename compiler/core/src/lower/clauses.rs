@@ -7,8 +7,8 @@ use crate::plan::{Operator, PlanId};
 use millstream_base::Span;
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::flow::{
-    Breaker, Column, FillWindows, Frame, FrameAggregate, GatherWindows, HistoryKind, KeyHistory, Schema, SortWindow, Top,
-    UpdatingAggregate, WindowAggregate,
+    Breaker, Column, FillWindows, Frame, FrameAggregate, GatherWindows, HistoryKind, KeyHistory, Schema,
+    SortWindow, Top, UpdatingAggregate, WindowAggregate,
 };
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;

@@ -4,22 +4,88 @@
 use super::*;
 use millstream_ir::batch::Origin;
 use millstream_ir::column::ColumnBuilder;
-use millstream_ir::flow::{Column, HistoryFunction};
+use millstream_ir::flow::{Column, HistoryFunction, Keep, WindowAssigner};
 use millstream_ir::value::Value;
 use proptest::prelude::*;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Columns: key, value, text, time; in the total order.
+/// Columns: key, value, text, time; in the total order. Behind them stand the bounds of a window of [`SIZE`].
 type Row = [Value; 4];
 
 fn types() -> [Type; 4] {
     [Type::INT.nullable(), Type::FLOAT.nullable(), Type::STRING.nullable(), Type::TIMESTAMP]
 }
 
+const SIZE: i64 = 10;
+
+fn all_types() -> Vec<Type> {
+    types().into_iter().chain([Type::TIMESTAMP, Type::TIMESTAMP]).collect()
+}
+
 fn schema() -> Schema {
     let column = |ty| Column { name: "x".into(), ty, hidden: false };
-    Schema { columns: types().map(column).into(), time: 3, sign: None, key: None }
+    Schema::append_only(all_types().into_iter().map(column).collect(), 3)
+}
+
+fn time(row: &Row) -> i64 {
+    match row[3] {
+        Value::Timestamp(time) => time,
+        _ => unreachable!(),
+    }
+}
+
+fn bounds(row: &Row) -> [Value; 2] {
+    let start = time(row).div_euclid(SIZE) * SIZE;
+    [Value::Timestamp(start), Value::Timestamp(start + SIZE)]
+}
+
+/// What the rows of a clause are in, if anything, and how many keys stand in front because of it.
+fn window() -> impl Strategy<Value = Option<WindowAssigner>> {
+    let keep = proptest::option::of(1i64..25).prop_map(|keep| keep.map_or(Keep::Forever, Keep::Expire));
+    let by = || prop_oneof![Just(vec![]), Just(vec![0])];
+    prop_oneof![
+        2 => Just(None),
+        1 => Just(Some(WindowAssigner::Assigned { start: 4, end: 5 })),
+        1 => (1i64..9, proptest::option::of(1i64..20), by())
+            .prop_map(|(gap, max, by)| Some(WindowAssigner::Session { gap, max, by })),
+        1 => (1u64..5, keep, by())
+            .prop_map(|(count, keep, by)| Some(WindowAssigner::Rows { count, keep, by })),
+    ]
+}
+
+/// Of each row, which window it is in: a number, of all that there are.
+fn windows_of(spec: &KeyHistory, rows: &[Row]) -> Vec<usize> {
+    let mut windows: Vec<(Value, Vec<Row>)> = vec![];
+    let mut numbers = vec![];
+    for row in rows {
+        let of = match (&spec.window, spec.keys_of_windows()) {
+            (Some(WindowAssigner::Assigned { .. }), _) => bounds(row)[0].clone(),
+            (_, [key]) => row[*key].clone(),
+            _ => Value::Null,
+        };
+        let open = windows.iter().rposition(|(key, _)| *key == of).filter(|number| {
+            let rows = &windows[*number].1;
+            let (start, last) = (time(&rows[0]), time(&rows[rows.len() - 1]));
+            match &spec.window {
+                Some(WindowAssigner::Session { gap, max, .. }) => {
+                    time(row) - last < *gap && max.is_none_or(|max| time(row) - start < max)
+                }
+                Some(WindowAssigner::Rows { count, keep, .. }) => {
+                    let lives = |expire: i64| time(row) - last < expire;
+                    (rows.len() as u64) < *count && (!matches!(keep, Keep::Expire(d) if !lives(*d)))
+                }
+                _ => true,
+            }
+        });
+        let number = open.unwrap_or_else(|| {
+            windows.push((of, vec![]));
+            windows.len() - 1
+        });
+        windows[number].1.push(row.clone());
+        numbers.push(number);
+    }
+    numbers
 }
 
 fn rows() -> impl Strategy<Value = Vec<Row>> {
@@ -60,21 +126,27 @@ fn kind() -> impl Strategy<Value = HistoryKind> {
         (proptest::sample::subsequence(vec![1, 2], 0..=2), expire())
             .prop_map(|(of, expire)| HistoryKind::Changes { of, expire }),
         expire().prop_map(move |expire| HistoryKind::Functions { functions: functions.clone(), expire }),
+        Just(HistoryKind::Functions {
+            functions: vec![
+                HistoryFunction::Lead { column: 1, n_rows: 2, ty: types()[1].clone() },
+                HistoryFunction::Lead { column: 2, n_rows: 1, ty: types()[2].clone() },
+            ],
+            expire: None,
+        }),
     ]
 }
 
 /// What the clause says, row by row.
 fn expected(spec: &KeyHistory, rows: &[Row]) -> Vec<Vec<Value>> {
     // Per key: its rows as long as they count, and for a throttle those let through since the first.
-    let mut kept: HashMap<Vec<Value>, Vec<Row>> = HashMap::new();
+    let mut kept: HashMap<(usize, Vec<Value>), Vec<Row>> = HashMap::new();
     let mut left = vec![];
-    let time = |row: &Row| match row[3] {
-        Value::Timestamp(time) => time,
-        _ => unreachable!(),
+    let windows = windows_of(spec, rows);
+    let key_of = |at: usize| -> (usize, Vec<Value>) {
+        (windows[at], spec.keys.iter().map(|key| rows[at][*key].clone()).collect())
     };
-    for row in rows {
-        let key = spec.keys.iter().map(|key| row[*key].clone()).collect();
-        let before = kept.entry(key).or_default();
+    for (at, row) in rows.iter().enumerate() {
+        let before = kept.entry(key_of(at)).or_default();
         let lives_since = match spec.kind {
             HistoryKind::Throttle { .. } => before.first(),
             _ => before.last(),
@@ -84,7 +156,7 @@ fn expected(spec: &KeyHistory, rows: &[Row]) -> Vec<Vec<Value>> {
         {
             before.clear();
         }
-        let mut leaves = row.to_vec();
+        let mut leaves = [row.to_vec(), bounds(row).to_vec()].concat();
         match &spec.kind {
             HistoryKind::Throttle { count, .. } => {
                 if before.len() as u64 == *count {
@@ -105,6 +177,10 @@ fn expected(spec: &KeyHistory, rows: &[Row]) -> Vec<Vec<Value>> {
                         let place = before.len().checked_sub(*n_rows);
                         place.map_or(Value::Null, |place| before[place][*column].clone())
                     }
+                    HistoryFunction::Lead { column, n_rows, .. } => {
+                        let mut behind = (at + 1..rows.len()).filter(|other| key_of(*other) == key_of(at));
+                        behind.nth(n_rows - 1).map_or(Value::Null, |other| rows[other][*column].clone())
+                    }
                     HistoryFunction::RowNumber => Value::Int(before.len() as i64 + 1),
                 }));
             }
@@ -116,18 +192,28 @@ fn expected(spec: &KeyHistory, rows: &[Row]) -> Vec<Vec<Value>> {
 }
 
 fn batch(rows: &[Row]) -> Batch {
-    let mut columns: Vec<ColumnBuilder> = types().iter().map(ColumnBuilder::new).collect();
-    rows.iter().for_each(|row| columns.iter_mut().zip(row).for_each(|(column, value)| column.push(value)));
+    let mut columns: Vec<ColumnBuilder> = all_types().iter().map(ColumnBuilder::new).collect();
+    for row in rows {
+        let values = row.iter().cloned().chain(bounds(row));
+        columns.iter_mut().zip(values).for_each(|(column, value)| column.push(&value));
+    }
     let columns = columns.into_iter().map(|c| Arc::new(c.finish())).collect();
     Batch { columns, n_rows: rows.len(), origin: Origin::default(), late: vec![] }
 }
 
-fn restored(operator: &History, spec: &KeyHistory) -> History {
+fn built(spec: &KeyHistory, seed: u64) -> Box<dyn Operator> {
+    match lead::LeadOperator::new(spec, &schema(), seed) {
+        Some(operator) => Box::new(operator),
+        None => Box::new(History::new(spec, &schema(), seed)),
+    }
+}
+
+fn restored(operator: &dyn Operator, spec: &KeyHistory) -> Box<dyn Operator> {
     let mut writer = SnapshotWriter::default();
     operator.snapshot(&mut writer);
     let bytes = writer.finish();
     let mut reader = SnapshotReader::new(&bytes);
-    let mut restored = History::new(spec, &schema(), 2);
+    let mut restored = built(spec, 2);
     assert_eq!(restored.restore(&mut reader), Ok(()));
     assert_eq!(reader.finish(), Ok(()));
     restored
@@ -145,23 +231,41 @@ proptest! {
     fn rows_are_those_of_the_definition(
         rows in rows(),
         kind in kind(),
+        window in window(),
         keys in proptest::sample::subsequence(vec![0, 2], 0..=2),
         size in 1usize..20,
         restore_every in 1usize..6,
     ) {
-        let spec = KeyHistory { keys, kind };
-        let mut operator = History::new(&spec, &schema(), 1);
+        let looks_ahead = |function: &HistoryFunction| matches!(function, HistoryFunction::Lead { .. });
+        let no_end = matches!(&kind, HistoryKind::Functions { functions, .. } if functions.iter().any(looks_ahead));
+        let window = if no_end { window.or(Some(WindowAssigner::Assigned { start: 4, end: 5 })) } else { window };
+        let of_windows = match &window {
+            Some(WindowAssigner::Session { by, .. } | WindowAssigner::Rows { by, .. }) => by.clone(),
+            _ => vec![],
+        };
+        let keys = [of_windows, keys].concat();
+        let kind = match kind {
+            // Windows are the bound of what is in them.
+            HistoryKind::Changes { of, .. } if window.is_some() => HistoryKind::Changes { of, expire: None },
+            HistoryKind::Functions { functions, .. } if window.is_some() => {
+                HistoryKind::Functions { functions, expire: None }
+            }
+            kind => kind,
+        };
+        let spec = KeyHistory { keys, window, kind };
+        let mut operator = built(&spec, 1);
         let mut output = Output::default();
         for (number, part) in rows.chunks(size).enumerate() {
             operator.step(0, Message::Batch(batch(part)), &mut output);
             let Some(Value::Timestamp(last)) = part.last().map(|row| row[3].clone()) else { unreachable!() };
             operator.step(0, Message::Watermark(Watermark(last)), &mut output);
             if number % restore_every == 0 {
-                operator = restored(&operator, &spec);
+                operator = restored(&*operator, &spec);
             }
         }
+        operator.step(0, Message::Watermark(Watermark::END), &mut output);
         let types: Vec<Type> =
-            types().into_iter().chain(spec.functions().iter().map(HistoryFunction::result)).collect();
+            all_types().into_iter().chain(spec.functions().iter().map(HistoryFunction::result)).collect();
         let mut found = vec![];
         for message in &output.messages {
             let Message::Batch(batch) = message else { continue };
@@ -192,7 +296,7 @@ fn a_key_takes_no_more_than_is_said() {
             HistoryKind::Functions { functions: vec![lag(2, 3), HistoryFunction::RowNumber], expire: None },
         ),
     ] {
-        let spec = KeyHistory { keys, kind };
+        let spec = KeyHistory { keys, window: None, kind };
         let said = spec.bytes_per_key(&types());
         for n in [5_000, 11_000, 14_000, 40_000] {
             let mut operator = History::new(&spec, &schema(), 1);
@@ -222,12 +326,16 @@ fn what_is_due_gives_its_memory_back() {
     for kind in [
         HistoryKind::Throttle { count: 2, per: 10 },
         HistoryKind::Changes { of: vec![2], expire: Some(10) },
+        // In windows of ten seconds.
+        HistoryKind::Changes { of: vec![2], expire: None },
         HistoryKind::Functions {
             functions: vec![HistoryFunction::Lag { column: 2, n_rows: 2, ty: types()[2].clone() }],
             expire: Some(10),
         },
     ] {
-        let mut operator = History::new(&KeyHistory { keys: vec![0], kind }, &schema(), 1);
+        let expires = kind != HistoryKind::Changes { of: vec![2], expire: None };
+        let window = (!expires).then_some(WindowAssigner::Assigned { start: 4, end: 5 });
+        let mut operator = History::new(&KeyHistory { keys: vec![0], window, kind }, &schema(), 1);
         let mut output = Output::default();
         let mut most = 0;
         for second in 0..100 {
