@@ -4,6 +4,7 @@
 
 pub mod file;
 pub mod follow;
+mod nexmark;
 
 use crate::errors;
 use millstream_base::Diagnostic;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// The connectors that this build carries out; programs may name others, which `check` accepts.
-pub const SOURCES: &[&str] = &["file"];
+pub const SOURCES: &[&str] = &["file", "nexmark"];
 pub const SINKS: &[&str] = &["file", "stdout"];
 
 /// One ordered part of a source's input.
@@ -71,6 +72,7 @@ pub fn partitions(
 ) -> Result<Vec<Partition>, Box<Diagnostic>> {
     match &*spec.name {
         "file" => file::partitions(spec, around),
+        "nexmark" => Ok(nexmark::partitions(spec)),
         _ => Err(Box::new(errors::connector_not_in_this_build(spec, &format!("--source {name}")))),
     }
 }

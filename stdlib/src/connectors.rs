@@ -7,6 +7,7 @@ pub(crate) const MODULES: &[Module] = &[
     Module { name: "connectors.file", text: include_str!("../decls/connectors/file.stream") },
     Module { name: "connectors.stdout", text: include_str!("../decls/connectors/stdout.stream") },
     Module { name: "connectors.kafka", text: include_str!("../decls/connectors/kafka.stream") },
+    Module { name: "connectors.nexmark", text: include_str!("../decls/connectors/nexmark.stream") },
     Module { name: "connectors.postgres", text: include_str!("../decls/connectors/postgres.stream") },
     Module { name: "connectors.http", text: include_str!("../decls/connectors/http.stream") },
     Module { name: "formats.json", text: include_str!("../decls/formats/json.stream") },

@@ -287,7 +287,11 @@ fn is_live(connector: &ConnectorSpec) -> bool {
     let option = |name: &str| connector.options.get(name);
     let follows = option("follow") == Some(&Value::Bool(true));
     let is_standard_input = matches!(option("path"), Some(Value::String(path)) if &**path == "-");
-    &*connector.name != "file" || follows || is_standard_input
+    match &*connector.name {
+        "file" => follows || is_standard_input,
+        "nexmark" => false,
+        _ => true,
+    }
 }
 
 fn unrepeatable(source: &Source) -> Vec<&'static str> {

@@ -1,0 +1,299 @@
+//! The queries of Nexmark over its events, against a few lines for each that look at all events at once.
+
+mod support;
+
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use support::Folder;
+
+/// Of a small auction house: 30 events a second for three minutes.
+const SETTINGS: &str = "--set events=5400 --set rate=30";
+
+/// What happened, in order.
+struct Events {
+    bids: Vec<Bid>,
+}
+
+struct Bid {
+    auction: i64,
+    bidder: i64,
+    price: i64,
+    channel: String,
+    url: String,
+    /// Milliseconds since the first event.
+    at: i64,
+    extra: String,
+}
+
+/// A row of a result by the names of its columns.
+type Row = Map<String, Value>;
+
+fn row(value: Value) -> Row {
+    match value {
+        Value::Object(row) => row,
+        other => panic!("{other} is no row"),
+    }
+}
+
+/// What a query should give, in any order.
+type Reference = fn(&Events) -> Vec<Value>;
+
+const QUERIES: &[(&str, Reference)] = &[
+    ("q0", q0),
+    ("q1", q1),
+    ("q2", q2),
+    ("q5", q5),
+    ("q7", q7),
+    ("q11", q11),
+    ("q14", q14),
+    ("q15", q15),
+    ("q16", q16),
+    ("q17", q17),
+    ("q18", q18),
+    ("q19", q19),
+    ("q21", q21),
+    ("q22", q22),
+];
+
+#[test]
+fn queries_give_what_looking_at_all_events_gives() {
+    let folder = Folder::new();
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/nexmark");
+    let events = Events::read(&folder, examples);
+    for (name, reference) in QUERIES {
+        let out = folder.path().join(format!("{name}.ndjson"));
+        let arguments = format!("run {examples}/{name}.stream -q {SETTINGS} --sink out={}", out.display());
+        folder.run(&arguments).code(0);
+        let mut found = table(&folder.read(&format!("{name}.ndjson")));
+        let mut expected: Vec<String> = reference(&events).into_iter().map(row).map(text).collect();
+        found.sort();
+        expected.sort();
+        assert!(!found.is_empty(), "{name} has no row");
+        let wrong = found.iter().zip(&expected).find(|(found, expected)| found != expected);
+        assert_eq!(wrong, None, "{name}");
+        assert_eq!(found.len(), expected.len(), "{name}");
+    }
+}
+
+fn text(row: Row) -> String {
+    Value::Object(row).to_string()
+}
+
+/// The rows of a sink, those of an updating stream as they stand at the end.
+fn table(lines: &str) -> Vec<String> {
+    let mut table: BTreeMap<String, i64> = BTreeMap::new();
+    for line in lines.lines() {
+        let row: Value = serde_json::from_str(line).expect("each line is JSON");
+        let (row, n) = match (row.get("change").and_then(Value::as_str), row.get("row")) {
+            (Some(change), Some(row)) => (row.clone(), if change == "+" { 1 } else { -1 }),
+            _ => (row, 1),
+        };
+        *table.entry(row.to_string()).or_default() += n;
+    }
+    table.into_iter().flat_map(|(row, n)| (0..n).map(move |_| row.clone())).collect()
+}
+
+impl Events {
+    fn read(folder: &Folder, examples: &str) -> Events {
+        folder.write(
+            "raw.stream",
+            format!(
+                "use \"{examples}/events.stream\"\n\
+                 sink out from raw to file(\"raw.ndjson\")\n\
+                 stream raw = from bids select auction, bidder, price, channel, url, int(at) as at, extra"
+            ),
+        );
+        folder.run(&format!("run raw.stream -q {SETTINGS}")).code(0);
+        let lines: Vec<Value> =
+            folder.read("raw.ndjson").lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
+        let bid = |line: &Value| Bid {
+            auction: line["auction"].as_i64().expect("a number"),
+            bidder: line["bidder"].as_i64().expect("a number"),
+            price: line["price"].as_i64().expect("a number"),
+            channel: line["channel"].as_str().expect("a text").into(),
+            url: line["url"].as_str().expect("a text").into(),
+            at: line["at"].as_i64().expect("a time") / 1000 - 1_704_067_200_000,
+            extra: line["extra"].as_str().expect("a text").into(),
+        };
+        Events { bids: lines.iter().map(bid).collect() }
+    }
+}
+
+/// A time in the first hour of 2024.
+fn time(ms: i64) -> String {
+    let (minute, second, ms) = (ms / 60_000, ms / 1000 % 60, ms % 1000);
+    let fraction = format!(".{ms:03}");
+    let fraction = fraction.trim_end_matches('0').trim_end_matches('.');
+    format!("2024-01-01T00:{minute:02}:{second:02}{fraction}Z")
+}
+
+/// A decimal of three digits behind the point, as the number that JSON has.
+fn thousandths(n: i64) -> Value {
+    serde_json::from_str(&format!("{}.{:03}", n / 1000, n % 1000)).expect("a number")
+}
+
+fn q0(events: &Events) -> Vec<Value> {
+    let bids = events.bids.iter();
+    bids.map(|b| json!({ "auction": b.auction, "bidder": b.bidder, "price": b.price, "at": time(b.at), "extra": b.extra })).collect()
+}
+
+fn q1(events: &Events) -> Vec<Value> {
+    let bids = events.bids.iter();
+    bids.map(|b| json!({ "auction": b.auction, "bidder": b.bidder, "price": thousandths(908 * b.price), "at": time(b.at), "extra": b.extra })).collect()
+}
+
+fn q2(events: &Events) -> Vec<Value> {
+    let bids = events.bids.iter().filter(|b| b.auction % 123 == 0);
+    bids.map(|b| json!({ "auction": b.auction, "price": b.price })).collect()
+}
+
+fn q5(events: &Events) -> Vec<Value> {
+    let last = events.bids.iter().map(|b| b.at).max().unwrap_or_default();
+    let mut rows = vec![];
+    for end in (2000..last + 12_000).step_by(2000) {
+        let mut counts: BTreeMap<i64, i64> = BTreeMap::new();
+        for bid in events.bids.iter().filter(|b| (end - 10_000..end).contains(&b.at)) {
+            *counts.entry(bid.auction).or_default() += 1;
+        }
+        let most = counts.values().max().copied();
+        let best = counts.iter().filter(|(_, num)| Some(**num) == most);
+        rows.extend(best.map(|(auction, num)| json!({ "auction": auction, "num": num })));
+    }
+    rows
+}
+
+fn q7(events: &Events) -> Vec<Value> {
+    let highest = |window: i64| events.bids.iter().filter(|b| b.at / 10_000 == window).map(|b| b.price).max();
+    let best = events.bids.iter().filter(|b| Some(b.price) == highest(b.at / 10_000));
+    best.map(|b| json!({ "auction": b.auction, "price": b.price, "bidder": b.bidder, "at": time(b.at) }))
+        .collect()
+}
+
+fn q11(events: &Events) -> Vec<Value> {
+    let mut sessions: BTreeMap<i64, Vec<(i64, i64, i64)>> = BTreeMap::new();
+    for bid in &events.bids {
+        let of_bidder = sessions.entry(bid.bidder).or_default();
+        match of_bidder.last_mut() {
+            Some((n, _, last)) if bid.at - *last < 10_000 => (*n, *last) = (*n + 1, bid.at),
+            _ => of_bidder.push((1, bid.at, bid.at)),
+        }
+    }
+    let row = |bidder: i64, (n, first, last): (i64, i64, i64)| json!({ "bidder": bidder, "bid_count": n, "starttime": time(first), "endtime": time(last + 10_000) });
+    sessions.into_iter().flat_map(|(bidder, all)| all.into_iter().map(move |one| row(bidder, one))).collect()
+}
+
+fn q14(events: &Events) -> Vec<Value> {
+    let euros = |b: &Bid| 908 * b.price;
+    let bids = events.bids.iter().filter(|b| euros(b) > 1_000_000_000 && euros(b) < 50_000_000_000);
+    // All of it happens between midnight and one.
+    bids.map(|b| {
+        json!({
+            "auction": b.auction, "bidder": b.bidder, "price": thousandths(euros(b)), "bid_time_type": "nightTime",
+            "at": time(b.at), "extra": b.extra, "c_counts": b.extra.matches('c').count(),
+        })
+    })
+    .collect()
+}
+
+/// The four columns of a statistic: of all bids, of the low, of the middling and of the high ones.
+fn ranked(bids: &[&Bid], n: impl Fn(&[&Bid]) -> usize) -> [usize; 4] {
+    let between = |low: i64, high: i64| -> Vec<&Bid> {
+        bids.iter().copied().filter(|b| (low..high).contains(&b.price)).collect()
+    };
+    [n(bids), n(&between(0, 10_000)), n(&between(10_000, 1_000_000)), n(&between(1_000_000, i64::MAX))]
+}
+
+fn statistics(of: Value, bids: &[&Bid]) -> Value {
+    let distinct =
+        |bids: &[&Bid], of: fn(&Bid) -> i64| bids.iter().map(|b| of(b)).collect::<BTreeSet<_>>().len();
+    let mut all = row(of);
+    for (name, counts) in [
+        ("bids", ranked(bids, |bids| bids.len())),
+        ("bidders", ranked(bids, |bids| distinct(bids, |b| b.bidder))),
+        ("auctions", ranked(bids, |bids| distinct(bids, |b| b.auction))),
+    ] {
+        for (rank, count) in ["total", "rank1", "rank2", "rank3"].iter().zip(counts) {
+            all.insert(format!("{rank}_{name}"), json!(count));
+        }
+    }
+    Value::Object(all)
+}
+
+fn q15(events: &Events) -> Vec<Value> {
+    let all: Vec<&Bid> = events.bids.iter().collect();
+    vec![statistics(json!({ "day": "2024-01-01" }), &all)]
+}
+
+fn q16(events: &Events) -> Vec<Value> {
+    let channels: BTreeSet<&str> = events.bids.iter().map(|b| &*b.channel).collect();
+    let of_channel = |channel: &str| {
+        let bids: Vec<&Bid> = events.bids.iter().filter(|b| b.channel == channel).collect();
+        let minute = bids.iter().map(|b| b.at / 60_000).max().unwrap_or_default();
+        let of = json!({ "channel": channel, "day": "2024-01-01", "minute": format!("00:{minute:02}") });
+        statistics(of, &bids)
+    };
+    channels.into_iter().map(of_channel).collect()
+}
+
+fn q17(events: &Events) -> Vec<Value> {
+    let auctions: BTreeSet<i64> = events.bids.iter().map(|b| b.auction).collect();
+    let of_auction = |auction: i64| {
+        let bids: Vec<&Bid> = events.bids.iter().filter(|b| b.auction == auction).collect();
+        let [total, low, middling, high] = ranked(&bids, |bids| bids.len());
+        let prices = || bids.iter().map(|b| b.price);
+        let sum: i64 = prices().sum();
+        json!({
+            "auction": auction, "day": "2024-01-01",
+            "total_bids": total, "rank1_bids": low, "rank2_bids": middling, "rank3_bids": high,
+            "min_price": prices().min(), "max_price": prices().max(),
+            "avg_price": sum as f64 / bids.len() as f64, "sum_price": sum,
+        })
+    };
+    auctions.into_iter().map(of_auction).collect()
+}
+
+fn whole(b: &Bid) -> Value {
+    json!({
+        "auction": b.auction, "bidder": b.bidder, "price": b.price, "channel": b.channel, "url": b.url,
+        "at": time(b.at), "extra": b.extra,
+    })
+}
+
+fn q18(events: &Events) -> Vec<Value> {
+    let last: BTreeMap<(i64, i64), &Bid> = events.bids.iter().map(|b| ((b.bidder, b.auction), b)).collect();
+    last.into_values().map(whole).collect()
+}
+
+fn q19(events: &Events) -> Vec<Value> {
+    let mut by_auction: BTreeMap<i64, Vec<&Bid>> = BTreeMap::new();
+    events.bids.iter().for_each(|b| by_auction.entry(b.auction).or_default().push(b));
+    // The sort is stable: of equal prices the first bid comes first.
+    by_auction.values_mut().for_each(|bids| bids.sort_by_key(|b| -b.price));
+    by_auction.into_values().flat_map(|bids| bids.into_iter().take(10).map(whole)).collect()
+}
+
+fn q21(events: &Events) -> Vec<Value> {
+    let number = |b: &Bid| match &*b.channel.to_lowercase() {
+        "apple" => Some("0".to_string()),
+        "google" => Some("1".to_string()),
+        "facebook" => Some("2".to_string()),
+        "baidu" => Some("3".to_string()),
+        _ => Some(b.url.split("&channel_id=").nth(1)?.split('&').next()?.to_string()),
+    };
+    let numbered = events.bids.iter().filter_map(|b| Some((b, number(b)?)));
+    numbered
+        .map(|(b, id)| json!({ "auction": b.auction, "bidder": b.bidder, "price": b.price, "channel": b.channel, "channel_id": id }))
+        .collect()
+}
+
+fn q22(events: &Events) -> Vec<Value> {
+    let directory = |b: &Bid, number: usize| b.url.split('/').nth(number).map(str::to_string);
+    let bids = events.bids.iter();
+    bids.map(|b| {
+        json!({
+            "auction": b.auction, "bidder": b.bidder, "price": b.price, "channel": b.channel,
+            "dir1": directory(b, 3), "dir2": directory(b, 4), "dir3": directory(b, 5),
+        })
+    })
+    .collect()
+}
