@@ -5,6 +5,7 @@
 use super::radix;
 use crate::kernel::accumulate::read_wide;
 use crate::kernel::key::{bytes_of, decode};
+use crate::kernel::key_index::KeyIndex;
 use crate::kernel::table::Table;
 use millstream_ir::aggregate::{KeyField, KeyKind, SlotLayout};
 use millstream_ir::column::{Heap, View};
@@ -14,11 +15,28 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 /// Reads keys out of slots.
-pub struct KeyReader<'a> {
+pub struct KeyReader<'a, B = Heap> {
     pub layout: &'a SlotLayout,
     pub types: &'a [Type],
-    /// Of the table.
-    pub heaps: &'a [Heap],
+    /// What the views of long texts are into.
+    pub heaps: &'a [B],
+}
+
+/// Bytes that views are into.
+pub trait TextBytes {
+    fn bytes(&self) -> &[u8];
+}
+
+impl TextBytes for Heap {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+}
+
+impl TextBytes for Box<[u8]> {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
 }
 
 /// The groups of a table by key; its memory is used for one table after the other.
@@ -45,7 +63,7 @@ impl Order {
         let Some((first, ty)) = keys.layout.keys.first().zip(keys.types.first()) else {
             return self.entries.extend(table.groups().map(u64::from));
         };
-        if keys.types.len() == 1 && first.kind == KeyKind::Word && !ty.nullable {
+        if keys.is_sortable() {
             return self.sort_by_word(table, first.offset / 8, |word| sortable(word, ty.layout()));
         }
         let entry = |group: u32| (keys.prefix(table.slot(group as usize), first, ty), group);
@@ -91,6 +109,36 @@ impl Order {
     }
 }
 
+/// Sorts the numbers of keys by their keys.
+pub fn sort_numbers(numbers: &mut [u32], index: &KeyIndex) {
+    let words: Option<Vec<(u64, u32)>> = numbers.iter().map(|n| Some((index.sortable(*n)?, *n))).collect();
+    let Some(mut words) = words else {
+        return numbers.sort_unstable_by(|a, b| index.compare(*a, *b));
+    };
+    let least = words.iter().map(|(word, _)| *word).min().unwrap_or(0);
+    let greatest = words.iter().map(|(word, _)| *word).max().unwrap_or(0);
+    let bits = 64 - (greatest - least).leading_zeros();
+    radix::sort(&mut words, &mut vec![], bits, |(word, _)| word - least);
+    numbers.iter_mut().zip(words).for_each(|(number, (_, sorted))| *number = sorted);
+}
+
+/// Merges sorted numbers of keys into others.
+pub fn merge_numbers(sorted: &mut Vec<u32>, new: &[u32], index: &KeyIndex) {
+    // From the last on, so that they move to where they stay.
+    let (mut old, mut left) = (sorted.len(), new);
+    sorted.resize(old + new.len(), 0);
+    while let Some((last, before)) = left.split_last() {
+        let place = old + before.len();
+        if old > 0 && index.compare(sorted[old - 1], *last).is_gt() {
+            sorted[place] = sorted[old - 1];
+            old -= 1;
+        } else {
+            sorted[place] = *last;
+            left = before;
+        }
+    }
+}
+
 /// A word of a key as a number in the order of keys.
 fn sortable(word: u64, layout: Layout) -> u64 {
     const SIGN: u64 = 1 << 63;
@@ -102,7 +150,7 @@ fn sortable(word: u64, layout: Layout) -> u64 {
     }
 }
 
-impl KeyReader<'_> {
+impl<B: TextBytes> KeyReader<'_, B> {
     pub fn is_null(&self, slot: &[u64], key: usize) -> bool {
         self.layout.key_nulls.is_some_and(|nulls| slot[nulls / 8] >> key & 1 == 1)
     }
@@ -115,7 +163,7 @@ impl KeyReader<'_> {
             return &bytes_of(&slot[at..at + 2])[4..4 + view.len()];
         }
         let (heap, offset) = view.place();
-        &self.heaps[heap as usize][offset as usize..][..view.len()]
+        &self.heaps[heap as usize].bytes()[offset as usize..][..view.len()]
     }
 
     /// A key as a value.
@@ -138,6 +186,16 @@ impl KeyReader<'_> {
         }
     }
 
+    /// Whether a word in the order of keys tells them apart.
+    fn is_sortable(&self) -> bool {
+        matches!(self.types, [ty] if !ty.nullable) && self.layout.keys[0].kind == KeyKind::Word
+    }
+
+    /// Of a key that is such a word: it, in the order of keys.
+    pub fn sortable(&self, slot: &[u64]) -> Option<u64> {
+        self.is_sortable().then(|| sortable(slot[self.layout.keys[0].offset / 8], self.types[0].layout()))
+    }
+
     fn prefix(&self, slot: &[u64], field: &KeyField, ty: &Type) -> u64 {
         const SIGN: u64 = 1 << 63;
         if self.is_null(slot, 0) {
@@ -158,7 +216,8 @@ impl KeyReader<'_> {
         }
     }
 
-    fn compare(&self, a: &[u64], b: &[u64]) -> Ordering {
+    /// Column by column.
+    pub fn compare(&self, a: &[u64], b: &[u64]) -> Ordering {
         let by_key = self.layout.keys.iter().zip(self.types).enumerate().map(|(key, (field, ty))| {
             match (self.is_null(a, key), self.is_null(b, key)) {
                 (false, false) => {}

@@ -186,49 +186,99 @@ pub fn remove(kind: AccumulatorKind, accumulator: &mut [u64], column: &Column, r
     }
 }
 
-/// Adds all that was added to an accumulator of the same kind.
-pub fn merge(kind: AccumulatorKind, into: &mut [u64], from: &[u64]) {
+/// Pairs of slots that are merged, the second into the first.
+pub trait SlotPairs {
+    /// Calls `merge` with the words of each pair from these on.
+    fn for_each(&mut self, into: usize, from: usize, merge: impl FnMut(&mut [u64], &[u64]));
+}
+
+/// One pair.
+struct Pair<'a>(&'a mut [u64], &'a [u64]);
+
+impl SlotPairs for Pair<'_> {
+    fn for_each(&mut self, into: usize, from: usize, mut merge: impl FnMut(&mut [u64], &[u64])) {
+        merge(&mut self.0[into..], &self.1[from..]);
+    }
+}
+
+/// So many pairs out of two lists of slots; the functions say at which word each slot begins.
+pub struct ManyPairs<'a, I, F> {
+    pub n: usize,
+    pub into: &'a mut [u64],
+    pub into_at: I,
+    pub from: &'a [u64],
+    pub from_at: F,
+}
+
+impl<I: Fn(usize) -> usize, F: Fn(usize) -> usize> SlotPairs for ManyPairs<'_, I, F> {
+    #[inline]
+    fn for_each(&mut self, into: usize, from: usize, mut merge: impl FnMut(&mut [u64], &[u64])) {
+        for i in 0..self.n {
+            merge(&mut self.into[(self.into_at)(i) + into..], &self.from[(self.from_at)(i) + from..]);
+        }
+    }
+}
+
+/// Adds all that was added to an accumulator to one of the same kind, in each pair of slots, in which they
+/// begin at these words.
+fn merge_each(kind: AccumulatorKind, pairs: &mut impl SlotPairs, (a, b): (usize, usize)) {
     match kind {
         AccumulatorKind::Count | AccumulatorKind::Side => {}
-        AccumulatorKind::SumNarrow => into[0] = into[0].wrapping_add(from[0]),
-        AccumulatorKind::SumWide => {
+        AccumulatorKind::SumNarrow => {
+            pairs.for_each(a, b, |into, from| into[0] = into[0].wrapping_add(from[0]));
+        }
+        AccumulatorKind::SumWide => pairs.for_each(a, b, |into, from| {
             let sum = read_wide(into).wrapping_add(read_wide(from));
             write_wide(into, sum);
-        }
-        AccumulatorKind::SumDecimal => {
+        }),
+        AccumulatorKind::SumDecimal => pairs.for_each(a, b, |into, from| {
             add_decimal(into, read_wide(from));
             into[2] = into[2].wrapping_add(from[2]);
-        }
-        AccumulatorKind::SumFloat => {
+        }),
+        AccumulatorKind::SumFloat => pairs.for_each(a, b, |into, from| {
             if let (Some(into), Some(from)) = (into.first_chunk_mut(), from.first_chunk()) {
                 float_sum::merge(into, from);
             }
+        }),
+        AccumulatorKind::MinI64 => {
+            pairs.for_each(a, b, |into, from| into[0] = (into[0] as i64).min(from[0] as i64) as u64);
         }
-        AccumulatorKind::MinI64 => into[0] = (into[0] as i64).min(from[0] as i64) as u64,
-        AccumulatorKind::MaxI64 => into[0] = (into[0] as i64).max(from[0] as i64) as u64,
-        AccumulatorKind::MinF64 => keep(into, f64::from_bits(from[0]), Ordering::Less),
-        AccumulatorKind::MaxF64 => keep(into, f64::from_bits(from[0]), Ordering::Greater),
-        AccumulatorKind::MinWide => {
+        AccumulatorKind::MaxI64 => {
+            pairs.for_each(a, b, |into, from| into[0] = (into[0] as i64).max(from[0] as i64) as u64);
+        }
+        AccumulatorKind::MinF64 => {
+            pairs.for_each(a, b, |into, from| keep(into, f64::from_bits(from[0]), Ordering::Less));
+        }
+        AccumulatorKind::MaxF64 => {
+            pairs.for_each(a, b, |into, from| keep(into, f64::from_bits(from[0]), Ordering::Greater));
+        }
+        AccumulatorKind::MinWide => pairs.for_each(a, b, |into, from| {
             let least = read_wide(into).min(read_wide(from));
             write_wide(into, least);
-        }
-        AccumulatorKind::MaxWide => {
+        }),
+        AccumulatorKind::MaxWide => pairs.for_each(a, b, |into, from| {
             let greatest = read_wide(into).max(read_wide(from));
             write_wide(into, greatest);
-        }
-        AccumulatorKind::Any => into[0] |= from[0],
-        AccumulatorKind::All => into[0] &= from[0],
-        AccumulatorKind::Trues => into[0] += from[0],
+        }),
+        AccumulatorKind::Any => pairs.for_each(a, b, |into, from| into[0] |= from[0]),
+        AccumulatorKind::All => pairs.for_each(a, b, |into, from| into[0] &= from[0]),
+        AccumulatorKind::Trues => pairs.for_each(a, b, |into, from| into[0] += from[0]),
     }
 }
 
 /// Merges a slot of a layout into another: all but the first words, the keys, and states outside.
 pub fn merge_slots(layout: &SlotLayout, into: &mut [u64], from: &[u64]) {
-    for field in &layout.accumulators {
-        if let Some(seen) = field.seen {
-            into[seen / 8] += from[seen / 8];
+    merge_pairs((layout, layout), &mut Pair(into, from));
+}
+
+/// Merges slots into others, aggregate by aggregate: all but the first words, the keys, and states outside.
+/// The layouts differ in keys alone.
+pub fn merge_pairs((into, from): (&SlotLayout, &SlotLayout), pairs: &mut impl SlotPairs) {
+    for (into, from) in into.accumulators.iter().zip(&from.accumulators) {
+        if let (Some(into), Some(from)) = (into.seen, from.seen) {
+            pairs.for_each(into / 8, from / 8, |into, from| into[0] += from[0]);
         }
-        merge(field.kind, &mut into[field.offset / 8..], &from[field.offset / 8..]);
+        merge_each(into.kind, pairs, (into.offset / 8, from.offset / 8));
     }
 }
 

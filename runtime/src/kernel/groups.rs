@@ -9,6 +9,7 @@ use super::accumulate::{
 };
 use super::extent::magnitude_bits;
 use super::key::Keys;
+use super::key_index::KeyIndex;
 use super::table::{CHUNK, Slots, Table, widen_accumulators};
 use crate::accumulate::side::{FailedRow, SideStates, side_states};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
@@ -22,11 +23,21 @@ use std::borrow::Cow;
 /// How many cleared groups are kept for later windows.
 const SPARE: usize = 2;
 
+/// One per aggregate; none for those whose state stands in the slot.
+pub type Sides = Vec<Option<Box<dyn SideStates>>>;
+
+/// No states yet, of accumulators of this layout.
+pub fn sides(layout: &SlotLayout, aggregates: &[AggregateCall]) -> Sides {
+    let sides = layout.accumulators.iter().zip(aggregates);
+    sides
+        .map(|(field, call)| if field.kind == AccumulatorKind::Side { side_states(call) } else { None })
+        .collect()
+}
+
 /// The groups of one window.
 pub struct Groups {
     pub table: Table,
-    /// One per aggregate; none for those whose state stands in the slot.
-    pub sides: Vec<Option<Box<dyn SideStates>>>,
+    pub sides: Sides,
     /// Of which layout the slots are.
     is_wide: bool,
     /// Per aggregate: no group's sum is farther from zero.
@@ -37,13 +48,9 @@ pub struct Groups {
 
 impl Groups {
     fn new(layout: &SlotLayout, aggregates: &[AggregateCall], seed: u64, is_wide: bool) -> Groups {
-        let sides =
-            layout.accumulators.iter().zip(aggregates).map(|(field, call)| {
-                if field.kind == AccumulatorKind::Side { side_states(call) } else { None }
-            });
         Groups {
             table: Table::new(layout, seed),
-            sides: sides.collect(),
+            sides: sides(layout, aggregates),
             is_wide,
             bounds: vec![0; aggregates.len()],
             has_wide_argument: false,
@@ -78,8 +85,24 @@ impl Groups {
     }
 
     fn fit_narrow_slots(&self) -> bool {
-        !self.has_wide_argument && self.bounds.iter().all(|bound| *bound <= i64::MAX as u128)
+        !self.has_wide_argument && fit_narrow_sums(&self.bounds)
     }
+}
+
+/// Whether sums that are no farther from zero fit narrow slots.
+pub fn fit_narrow_sums(bounds: &[u128]) -> bool {
+    bounds.iter().all(|bound| *bound <= i64::MAX as u128)
+}
+
+/// Groups whose keys have got numbers.
+pub struct NumberedGroups {
+    pub numbers: Vec<u32>,
+    /// Their slots without keys, one behind the other.
+    pub words: Vec<u64>,
+    pub sides: Sides,
+    pub is_wide: bool,
+    /// As those of [`Groups`].
+    pub bounds: Vec<u128>,
 }
 
 /// Adds rows to groups. One per operator; its buffers are shared by all windows.
@@ -145,7 +168,12 @@ impl Accumulation {
 
     /// Of the slots of these groups.
     pub fn layout(&self, groups: &Groups) -> &SlotLayout {
-        if groups.is_wide { &self.wide.layout } else { &self.narrow.layout }
+        self.layout_of(groups.is_wide)
+    }
+
+    /// Of slots, if they are wide or not.
+    pub fn layout_of(&self, is_wide: bool) -> &SlotLayout {
+        if is_wide { &self.wide.layout } else { &self.narrow.layout }
     }
 
     /// Groups of a new window.
@@ -270,6 +298,33 @@ impl Accumulation {
                 }
             }
         }
+    }
+
+    /// Takes groups out of their table, and gives their keys numbers.
+    pub fn number(&mut self, mut groups: Groups, index: &mut KeyIndex) -> NumberedGroups {
+        let layout = self.layout(&groups);
+        let accumulators = 1 + index.width()..layout.size / 8;
+        let fresh_sides = sides(layout, &self.aggregates);
+        let (mut counts, mut slots) = (vec![], vec![]);
+        groups.table.words(0, &mut counts, &mut slots);
+        let mut numbers = Vec::with_capacity(slots.len());
+        let mut words = Vec::with_capacity(slots.len() * (1 + accumulators.len()));
+        for (slots, counts) in slots.chunks(CHUNK).zip(counts.chunks(CHUNK)) {
+            if self.keys.is_empty() {
+                index.find(&[], slots, &mut numbers);
+            } else {
+                groups.table.keys_of(slots, &mut self.key_rows);
+                index.find_chunk(&self.key_rows, &mut numbers);
+            }
+            for (slot, count) in slots.iter().zip(counts) {
+                words.push(*count);
+                words.extend_from_slice(&groups.table.slot(*slot as usize)[accumulators.clone()]);
+            }
+        }
+        let sides = std::mem::replace(&mut groups.sides, fresh_sides);
+        let (is_wide, bounds) = (groups.is_wide, groups.bounds.clone());
+        self.close(groups);
+        NumberedGroups { numbers, words, sides, is_wide, bounds }
     }
 
     /// Writes all groups.

@@ -27,9 +27,13 @@ impl KeptKeys {
         KeptKeys { is_text: is_text.into(), words: vec![], texts: vec![], free_texts: vec![] }
     }
 
-    /// The layout of keys of these types.
+    /// The layout of keys of these types, without a word in front that counts rows.
     pub fn layout(types: &[Type]) -> SlotLayout {
-        SlotLayout::narrow(types, &[])
+        let mut layout = SlotLayout::narrow(types, &[]);
+        layout.size -= 8;
+        layout.key_nulls.iter_mut().for_each(|nulls| *nulls -= 8);
+        layout.keys.iter_mut().for_each(|key| key.offset -= 8);
+        layout
     }
 
     /// How many words a key has.
@@ -46,8 +50,25 @@ impl KeptKeys {
         self.words.as_ptr().wrapping_add(number as usize * self.width())
     }
 
-    fn key(&self, number: u32) -> &[u64] {
+    /// The words of a key; of a long text the second is its number in [`KeptKeys::texts`].
+    pub fn key(&self, number: u32) -> &[u64] {
         &self.words[number as usize * self.width()..][..self.width()]
+    }
+
+    pub fn texts(&self) -> &[Box<[u8]>] {
+        &self.texts
+    }
+
+    /// Copies a key; its long texts are appended to a heap, the first of those that its views are into.
+    pub fn copy(&self, number: u32, words: &mut [u64], heap: &mut Vec<u8>) {
+        let key = self.key(number);
+        words.copy_from_slice(key);
+        for (i, _) in self.is_text.iter().enumerate().filter(|(_, is_text)| **is_text) {
+            if is_long(key[i]) {
+                words[i + 1] = (heap.len() as u64) << 32;
+                heap.extend_from_slice(&self.texts[key[i + 1] as usize]);
+            }
+        }
     }
 
     /// Whether a kept key equals one whose long texts are given by address.

@@ -9,10 +9,12 @@ use super::kept_keys::KeptKeys;
 use super::key::Keys;
 use super::prefetch::prefetch;
 use super::table::CHUNK;
+use crate::accumulate::order::KeyReader;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::aggregate::SlotLayout;
 use millstream_ir::column::ColumnRef;
 use millstream_ir::types::Type;
+use std::cmp::Ordering;
 
 /// How far ahead slots are requested, and, when these have come, keys.
 const SLOTS_AHEAD: usize = 24;
@@ -24,6 +26,7 @@ const SMALLEST: usize = 64;
 const FREE: u64 = 0;
 
 pub struct KeyIndex {
+    types: Box<[Type]>,
     layout: SlotLayout,
     /// In the high half that of the hash, in the low half the number of the state plus one.
     slots: Vec<u64>,
@@ -46,6 +49,7 @@ impl KeyIndex {
     pub fn new(types: &[Type], seed: u64) -> KeyIndex {
         let layout = KeptKeys::layout(types);
         KeyIndex {
+            types: types.into(),
             keys: KeptKeys::new(&layout),
             layout,
             slots: vec![FREE; SMALLEST],
@@ -90,7 +94,8 @@ impl KeyIndex {
         self.rows = keys;
     }
 
-    fn find_chunk(&mut self, keys: &Keys, numbers: &mut Vec<u32>) {
+    /// As [`KeyIndex::find`], of one key after the other; their numbers are appended.
+    pub(super) fn find_chunk(&mut self, keys: &Keys, numbers: &mut Vec<u32>) {
         let width = keys.words_per_key;
         let mut hashes = std::mem::take(&mut self.hashes);
         hashes.clear();
@@ -205,11 +210,44 @@ impl KeyIndex {
             return None;
         }
         let kept: Vec<u32> = (0..self.is_live.len() as u32).filter(|n| self.is_live[*n as usize]).collect();
-        self.keys.renumber(&kept);
+        self.renumber(&kept);
+        Some(kept)
+    }
+
+    /// Keeps the keys with these numbers, under new ones from 0 on.
+    pub fn renumber(&mut self, kept: &[u32]) {
+        self.keys.renumber(kept);
         self.is_live = vec![true; kept.len()];
         self.free = vec![];
         self.rebuild((kept.len() * 2).next_power_of_two().max(SMALLEST));
-        Some(kept)
+    }
+
+    /// How many words a key has.
+    pub fn width(&self) -> usize {
+        self.keys.width()
+    }
+
+    /// Copies the words of a key, as a slot has them. Its long texts are appended to a heap, the first of
+    /// those that its views are into.
+    pub fn copy(&self, number: u32, words: &mut [u64], heap: &mut Vec<u8>) {
+        self.keys.copy(number, words, heap);
+    }
+
+    /// Asks the processor for a key.
+    pub fn request(&self, number: u32) {
+        prefetch(self.keys.start_of(number) as *const u8);
+    }
+
+    /// The order of two keys: column by column, nulls first.
+    pub fn compare(&self, a: u32, b: u32) -> Ordering {
+        let keys = KeyReader { layout: &self.layout, types: &self.types, heaps: self.keys.texts() };
+        keys.compare(self.keys.key(a), self.keys.key(b))
+    }
+
+    /// A number in the order of keys that tells them apart, if there is one.
+    pub fn sortable(&self, number: u32) -> Option<u64> {
+        let keys = KeyReader { layout: &self.layout, types: &self.types, heaps: self.keys.texts() };
+        keys.sortable(self.keys.key(number))
     }
 
     /// Bytes of memory.

@@ -490,10 +490,7 @@ impl Table {
 }
 
 /// Takes the accumulators of a narrow slot over into a fresh wide one.
-pub(super) fn widen_accumulators(
-    (slot, narrow): (&[u64], &SlotLayout),
-    (widened, wide): (&mut [u64], &SlotLayout),
-) {
+pub fn widen_accumulators((slot, narrow): (&[u64], &SlotLayout), (widened, wide): (&mut [u64], &SlotLayout)) {
     for (from, to) in narrow.accumulators.iter().zip(&wide.accumulators) {
         widen_accumulator(slot, from, widened, to);
     }

@@ -10,6 +10,7 @@
 
 mod crew;
 mod panes;
+mod totals;
 
 use crate::accumulate::order::{KeyReader, Order};
 use crate::accumulate::result::{Misfit, key_column, result_column};
@@ -32,10 +33,11 @@ use millstream_ir::flow::{Node, Schema, WindowAggregate, WindowAssigner};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use millstream_ir::window::{TimeWindows, Window};
-use panes::Panes;
+use panes::{Panes, WindowGroups};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
+use totals::Totals;
 
 /// Batches that leave at once when windows close.
 const BATCHES_AT_ONCE: usize = 8;
@@ -76,7 +78,8 @@ impl WindowAggregateOperator {
     ) -> WindowAggregateOperator {
         let key_types: Vec<Type> = spec.keys.iter().map(|k| input.columns[*k].ty.clone()).collect();
         let assignment = Assignment::new(&spec.window);
-        let panes = Panes::new(assignment.windows());
+        let totals = |drops| Totals::new(&key_types, &spec.aggregates, seed, drops);
+        let panes = Panes::new(assignment.windows(), totals);
         let accumulation = || {
             let keys = (spec.keys.clone(), &key_types[..]);
             Accumulation::new(keys, spec.aggregates.clone(), input.time, compiled(), seed)
@@ -211,46 +214,70 @@ impl WindowAggregateOperator {
                 return output.messages.push(Message::Watermark(self.watermark));
             };
             self.close_part(&mut closing, output);
-            if closing.order.n_groups() > closing.n_closed {
+            let n_groups = match &closing.groups {
+                Leaving::Slice { order, .. } => order.n_groups(),
+                Leaving::Totals => self.panes.totals().map_or(0, |totals| totals.n_groups()),
+            };
+            if n_groups > closing.n_closed {
                 self.closing = Some(closing);
-                continue;
+            } else if let Leaving::Slice { groups, order, .. } = closing.groups {
+                self.accumulation.close(groups);
+                self.order = order;
             }
-            self.accumulation.close(closing.groups);
-            self.order = closing.order;
         }
         output.more = true;
     }
 
     fn next_to_close(&mut self) -> Option<Closing> {
-        let (window, mut groups) = self.panes.close(self.watermark.0, &mut self.accumulation)?;
-        let heaps = groups.table.take_heaps();
-        let layout = self.accumulation.layout(&groups);
-        let keys = KeyReader { layout, types: &self.key_types, heaps: &heaps };
-        let mut order = std::mem::take(&mut self.order);
-        order.sort(&groups.table, &keys);
-        let times = times_of(window, BATCH_ROWS.min(order.n_groups()));
-        Some(Closing { window, groups, heaps, order, n_closed: 0, times })
+        let (window, groups) = self.panes.close(self.watermark.0, &mut self.accumulation)?;
+        let groups = match groups {
+            WindowGroups::Totals => Leaving::Totals,
+            WindowGroups::Slice(mut groups) => {
+                let heaps = groups.table.take_heaps();
+                let layout = self.accumulation.layout(&groups);
+                let keys = KeyReader { layout, types: &self.key_types, heaps: &heaps };
+                let mut order = std::mem::take(&mut self.order);
+                order.sort(&groups.table, &keys);
+                Leaving::Slice { groups, heaps, order }
+            }
+        };
+        Some(Closing { window, groups, n_closed: 0, times: times_of(window, 0) })
     }
 
     /// Puts a batch of a window's rows into the output.
     fn close_part(&mut self, closing: &mut Closing, output: &mut Output) {
-        let Closing { window, groups, heaps, order, n_closed, times } = closing;
-        let places = *n_closed..order.n_groups().min(*n_closed + BATCH_ROWS);
-        let part: Vec<u32> = order.groups(places).collect();
-        *n_closed += part.len();
-        let layout = self.accumulation.layout(groups);
-        let keys = KeyReader { layout, types: &self.key_types, heaps };
-        let n_words = groups.table.take(&part, &mut self.rows);
+        let Closing { window, groups, n_closed, times } = closing;
+        let (mut heap, no_states) = (vec![], vec![]);
+        let (layout, n_words, heaps, sides) = match groups {
+            Leaving::Slice { groups, heaps, order } => {
+                let places = *n_closed..order.n_groups().min(*n_closed + BATCH_ROWS);
+                let part: Vec<u32> = order.groups(places).collect();
+                *n_closed += part.len();
+                let n_words = groups.table.take(&part, &mut self.rows);
+                (self.accumulation.layout(groups), n_words, heaps.clone(), &groups.sides)
+            }
+            Leaving::Totals => {
+                let totals = self.panes.totals();
+                let layout =
+                    self.accumulation.layout_of(totals.as_ref().is_some_and(|totals| totals.is_wide()));
+                let states = totals.map_or(&no_states, |totals| {
+                    totals.give((layout, BATCH_ROWS), n_closed, &mut self.rows, &mut heap);
+                    totals.states()
+                });
+                (layout, layout.size / 8, vec![Arc::new(heap)], states)
+            }
+        };
+        let keys = KeyReader { layout, types: &self.key_types, heaps: &heaps };
         let slots: Vec<&[u64]> = self.rows.chunks_exact(n_words).collect();
         let mut misfits = vec![];
         let mut columns: Vec<Column> =
             (0..self.key_types.len()).map(|key| key_column(&keys, key, &slots)).collect();
-        let calls = self.aggregates.iter().zip(&layout.accumulators).zip(&groups.sides);
+        let calls = self.aggregates.iter().zip(&layout.accumulators).zip(sides);
         for ((call, field), states) in calls {
             columns.push(result_column(call, field, states.as_deref(), &slots, &mut misfits));
         }
-        if part.len() != times[0].len() {
-            *times = times_of(*window, part.len());
+        if slots.len() != times[0].len() {
+            *times = times_of(*window, slots.len());
         }
         let columns = columns.into_iter().map(Arc::new).chain(times.iter().cloned());
         let source = self.source.unwrap_or(0);
@@ -365,14 +392,23 @@ impl Operator for WindowAggregateOperator {
 /// A window whose rows are leaving.
 struct Closing {
     window: Window,
-    groups: Groups,
-    /// Of the table of groups.
-    heaps: Vec<Heap>,
-    /// In which the groups leave.
-    order: Order,
+    groups: Leaving,
+    /// How many of the groups have left.
     n_closed: usize,
     /// The columns of the window's times; nearly all batches are full and share them.
     times: [ColumnRef; 3],
+}
+
+/// The groups that leave.
+enum Leaving {
+    Slice {
+        groups: Groups,
+        /// Of the table of groups.
+        heaps: Vec<Heap>,
+        order: Order,
+    },
+    /// What the slices add up to.
+    Totals,
 }
 
 /// The numbers 0, 1, 2 …, for batches all of whose rows take part.
