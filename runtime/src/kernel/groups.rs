@@ -8,7 +8,7 @@ use super::accumulate::{
     ABSENT, Pairs, PortableKernel, add_fallible, merge_slots, update_primitive, update_side,
 };
 use super::extent::magnitude_bits;
-use super::key::Keys;
+use super::key::{Keys, copy_words};
 use super::key_index::KeyIndex;
 use super::table::{CHUNK, Slots, Table, widen_accumulators};
 use crate::accumulate::side::{FailedRow, SideStates, side_states};
@@ -95,6 +95,7 @@ pub fn fit_narrow_sums(bounds: &[u128]) -> bool {
 }
 
 /// Groups whose keys have got numbers.
+#[derive(Default)]
 pub struct NumberedGroups {
     pub numbers: Vec<u32>,
     /// Their slots without keys, one behind the other.
@@ -300,15 +301,23 @@ impl Accumulation {
         }
     }
 
-    /// Takes groups out of their table, and gives their keys numbers.
-    pub fn number(&mut self, mut groups: Groups, index: &mut KeyIndex) -> NumberedGroups {
+    /// Takes groups out of their table, and gives their keys numbers. `memory` is used for them.
+    pub fn number(
+        &mut self,
+        mut groups: Groups,
+        index: &mut KeyIndex,
+        memory: NumberedGroups,
+    ) -> NumberedGroups {
         let layout = self.layout(&groups);
         let accumulators = 1 + index.width()..layout.size / 8;
         let fresh_sides = sides(layout, &self.aggregates);
         let (mut counts, mut slots) = (vec![], vec![]);
         groups.table.words(0, &mut counts, &mut slots);
-        let mut numbers = Vec::with_capacity(slots.len());
-        let mut words = Vec::with_capacity(slots.len() * (1 + accumulators.len()));
+        let NumberedGroups { mut numbers, mut words, mut bounds, .. } = memory;
+        numbers.clear();
+        words.clear();
+        words.resize(slots.len() * (1 + accumulators.len()), 0);
+        let mut rows = words.chunks_exact_mut(1 + accumulators.len());
         for (slots, counts) in slots.chunks(CHUNK).zip(counts.chunks(CHUNK)) {
             if self.keys.is_empty() {
                 index.find(&[], slots, &mut numbers);
@@ -316,13 +325,14 @@ impl Accumulation {
                 groups.table.keys_of(slots, &mut self.key_rows);
                 index.find_chunk(&self.key_rows, &mut numbers);
             }
-            for (slot, count) in slots.iter().zip(counts) {
-                words.push(*count);
-                words.extend_from_slice(&groups.table.slot(*slot as usize)[accumulators.clone()]);
+            for ((slot, count), row) in slots.iter().zip(counts).zip(&mut rows) {
+                row[0] = *count;
+                copy_words(&groups.table.slot(*slot as usize)[accumulators.clone()], &mut row[1..]);
             }
         }
         let sides = std::mem::replace(&mut groups.sides, fresh_sides);
-        let (is_wide, bounds) = (groups.is_wide, groups.bounds.clone());
+        let is_wide = groups.is_wide;
+        bounds.clone_from(&groups.bounds);
         self.close(groups);
         NumberedGroups { numbers, words, sides, is_wide, bounds }
     }

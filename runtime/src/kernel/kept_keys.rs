@@ -2,7 +2,7 @@
 //! so that a key that is forgotten leaves nothing behind.
 
 use super::hash::{address_of, hash_key, is_long, text_len};
-use super::key::{Keys, key_words};
+use super::key::{Keys, copy_words, key_words};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::aggregate::{KeyKind, SlotLayout};
 use millstream_ir::column::ColumnRef;
@@ -62,7 +62,7 @@ impl KeptKeys {
     /// Copies a key; its long texts are appended to a heap, the first of those that its views are into.
     pub fn copy(&self, number: u32, words: &mut [u64], heap: &mut Vec<u8>) {
         let key = self.key(number);
-        words.copy_from_slice(key);
+        copy_words(key, words);
         for (i, _) in self.is_text.iter().enumerate().filter(|(_, is_text)| **is_text) {
             if is_long(key[i]) {
                 words[i + 1] = (heap.len() as u64) << 32;
@@ -72,9 +72,10 @@ impl KeptKeys {
     }
 
     /// Whether a kept key equals one whose long texts are given by address.
+    #[inline]
     pub fn is(&self, number: u32, key: &[u64], has_long_text: bool) -> bool {
         let kept = self.key(number);
-        kept == key || has_long_text && self.is_same_text(kept, key)
+        kept.iter().zip(key).all(|(a, b)| a == b) || has_long_text && self.is_same_text(kept, key)
     }
 
     #[cold]

@@ -103,6 +103,23 @@ pub(super) fn key_words(layout: &SlotLayout) -> Range<usize> {
     start..layout.keys.last().map_or(start, |k| (k.offset + k.kind.bytes()) / 8)
 }
 
+/// Copies words, as many as there are places; where there are few, without a call.
+#[inline(always)]
+pub fn copy_words(from: &[u64], to: &mut [u64]) {
+    fn few<const N: usize>(from: &[u64], to: &mut [u64]) {
+        if let (Some(from), Some(to)) = (from.first_chunk::<N>(), to.first_chunk_mut::<N>()) {
+            *to = *from;
+        }
+    }
+    match to.len() {
+        1 => few::<1>(from, to),
+        2 => few::<2>(from, to),
+        3 => few::<3>(from, to),
+        4 => few::<4>(from, to),
+        _ => to.copy_from_slice(from),
+    }
+}
+
 /// The bytes of words, as they stand in memory.
 pub fn bytes_of(words: &[u64]) -> &[u8] {
     // SAFETY: words have no padding, and bytes no alignment.

@@ -241,7 +241,7 @@ impl WindowAggregateOperator {
                 Leaving::Slice { groups, heaps, order }
             }
         };
-        Some(Closing { window, groups, n_closed: 0, times: times_of(window, 0) })
+        Some(Closing { window, groups, n_closed: 0, times: None })
     }
 
     /// Puts a batch of a window's rows into the output.
@@ -276,9 +276,10 @@ impl WindowAggregateOperator {
         for ((call, field), states) in calls {
             columns.push(result_column(call, field, states.as_deref(), &slots, &mut misfits));
         }
-        if slots.len() != times[0].len() {
-            *times = times_of(*window, slots.len());
-        }
+        let times = match times {
+            Some(times) if times[0].len() == slots.len() => times,
+            times => times.insert(times_of(*window, slots.len())),
+        };
         let columns = columns.into_iter().map(Arc::new).chain(times.iter().cloned());
         let source = self.source.unwrap_or(0);
         let batch = Batch {
@@ -396,7 +397,7 @@ struct Closing {
     /// How many of the groups have left.
     n_closed: usize,
     /// The columns of the window's times; nearly all batches are full and share them.
-    times: [ColumnRef; 3],
+    times: Option<[ColumnRef; 3]>,
 }
 
 /// The groups that leave.

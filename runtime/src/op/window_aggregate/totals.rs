@@ -24,6 +24,7 @@ mod sums;
 use crate::accumulate::order::{merge_numbers, sort_numbers};
 use crate::kernel::accumulate::{ManyPairs, merge_pairs};
 use crate::kernel::groups::{Accumulation, Groups, NumberedGroups, Sides, fit_narrow_sums, sides};
+use crate::kernel::key::copy_words;
 use crate::kernel::key_index::KeyIndex;
 use crate::message::EventTime;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
@@ -41,6 +42,8 @@ pub struct Totals {
     narrow: SlotLayout,
     wide: SlotLayout,
     is_wide: bool,
+    /// Per aggregate: the bounds of all slices added up.
+    bounds: Vec<u128>,
     /// Whether slices are dropped one by one, or only all at once.
     drops: bool,
     index: KeyIndex,
@@ -53,6 +56,8 @@ pub struct Totals {
     /// Of the front, the oldest last; of the back, the oldest first.
     older: Vec<Slice>,
     newer: VecDeque<Slice>,
+    /// Memory of a slice that was dropped, for the next.
+    spare: NumberedGroups,
     /// Of the rows that were given last.
     given: Sides,
 }
@@ -76,6 +81,8 @@ impl Totals {
             narrow,
             aggregates: aggregates.to_vec(),
             is_wide: false,
+            spare: NumberedGroups::default(),
+            bounds: vec![0; aggregates.len()],
             drops,
             index: KeyIndex::new(key_types, seed),
             order: vec![],
@@ -107,14 +114,18 @@ impl Totals {
 
     /// Adds a slice, which is newer than all others.
     pub fn push(&mut self, start: EventTime, groups: Groups, accumulation: &mut Accumulation) {
-        let groups = accumulation.number(groups, &mut self.index);
+        let memory = std::mem::take(&mut self.spare);
+        let groups = accumulation.number(groups, &mut self.index, memory);
         self.add(Slice { start, groups });
         self.order_new_keys();
     }
 
     fn add(&mut self, mut slice: Slice) {
         let groups = &mut slice.groups;
-        if !self.is_wide && (groups.is_wide || !self.would_fit(&groups.bounds)) {
+        for (sum, bound) in self.bounds.iter_mut().zip(&groups.bounds) {
+            *sum = sum.saturating_add(*bound);
+        }
+        if !self.is_wide && (groups.is_wide || !fit_narrow_sums(&self.bounds)) {
             self.widen();
         }
         if self.is_wide && !groups.is_wide {
@@ -128,16 +139,6 @@ impl Totals {
             groups.sides = sides(layout, &self.aggregates);
         }
         self.newer.push_back(slice);
-    }
-
-    /// Whether narrow sums would hold all slices and one more.
-    fn would_fit(&self, more: &[u128]) -> bool {
-        let mut bounds = more.to_vec();
-        for slice in self.older.iter().chain(&self.newer) {
-            let sums = bounds.iter_mut().zip(&slice.groups.bounds);
-            sums.for_each(|(sum, bound)| *sum = sum.saturating_add(*bound));
-        }
-        fit_narrow_sums(&bounds)
     }
 
     fn widen(&mut self) {
@@ -167,7 +168,11 @@ impl Totals {
         }
         if let Some(slice) = self.older.pop() {
             let layout = if self.is_wide { &self.wide } else { &self.narrow };
-            self.front.put_back(slice.groups, layout);
+            for (sum, bound) in self.bounds.iter_mut().zip(&slice.groups.bounds) {
+                *sum = sum.saturating_sub(*bound);
+            }
+            self.front.put_back(&slice.groups, layout);
+            self.spare = slice.groups;
         }
     }
 
@@ -176,10 +181,12 @@ impl Totals {
         self.index.renumber(&[]);
         (self.order, self.n_in_order) = (vec![], 0);
         (self.older, self.newer) = (vec![], VecDeque::new());
+        self.spare = NumberedGroups::default();
         for sums in [&mut self.front, &mut self.back] {
             *sums = Sums { words: vec![], sides: sides(&self.narrow, &self.aggregates) };
         }
         self.is_wide = false;
+        self.bounds.fill(0);
     }
 
     /// Makes the back the front.
@@ -262,7 +269,7 @@ impl Totals {
                 let row = &mut rows[start + n_given * row_words..][..row_words];
                 let (key, accumulators) = row[1..].split_at_mut(self.index.width());
                 self.index.copy(*number, key, heap);
-                accumulators.copy_from_slice(&front[1..]);
+                copy_words(&front[1..], accumulators);
                 row[0] = count;
                 given[n_given] = *number;
                 n_given += 1;
@@ -346,6 +353,9 @@ impl Totals {
         self.older = reader.sequence(|reader| {
             let mut slice = Slice::read(n_keys, &mut front.sides, (layout, self.is_wide), reader)?;
             slice.groups.sides = no_states();
+            for (sum, bound) in self.bounds.iter_mut().zip(&slice.groups.bounds) {
+                *sum = sum.saturating_add(*bound);
+            }
             Ok(slice)
         })?;
         let newer = reader.sequence(|reader| {

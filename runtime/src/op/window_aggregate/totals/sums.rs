@@ -4,6 +4,7 @@ use super::{CHUNK, Slice};
 use crate::accumulate::side::SideStates;
 use crate::kernel::accumulate::{ManyPairs, merge_pairs};
 use crate::kernel::groups::{NumberedGroups, Sides};
+use crate::kernel::key::copy_words;
 use crate::kernel::prefetch::prefetch;
 use crate::kernel::table::widen_accumulators;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
@@ -71,16 +72,21 @@ impl Sums {
     }
 
     /// Puts back what was there before [`Sums::put_under`].
-    pub fn put_back(&mut self, before: NumberedGroups, layout: &SlotLayout) {
+    pub fn put_back(&mut self, before: &NumberedGroups, layout: &SlotLayout) {
         let n_words = layout.size / 8;
-        for (number, before) in before.numbers.iter().zip(before.words.chunks_exact(n_words)) {
-            let slot = &mut self.words[*number as usize * n_words..][..n_words];
-            for (field, states) in layout.accumulators.iter().zip(&mut self.sides) {
-                if let Some(states) = states {
-                    states.free(slot[field.offset / 8]);
-                }
+        for (field, states) in layout.accumulators.iter().zip(&mut self.sides) {
+            if let Some(states) = states {
+                let words =
+                    before.numbers.iter().map(|n| self.words[*n as usize * n_words + field.offset / 8]);
+                words.for_each(|word| states.free(word));
             }
-            slot.copy_from_slice(before);
+        }
+        let chunks = before.numbers.chunks(CHUNK).zip(before.words.chunks(CHUNK * n_words));
+        for (numbers, words) in chunks {
+            numbers.iter().for_each(|number| self.request(*number, n_words));
+            for (number, before) in numbers.iter().zip(words.chunks_exact(n_words)) {
+                copy_words(before, &mut self.words[*number as usize * n_words..][..n_words]);
+            }
         }
     }
 
