@@ -311,23 +311,31 @@ impl Accumulation {
         let layout = self.layout(&groups);
         let accumulators = 1 + index.width()..layout.size / 8;
         let fresh_sides = sides(layout, &self.aggregates);
-        let (mut counts, mut slots) = (vec![], vec![]);
-        groups.table.words(0, &mut counts, &mut slots);
         let NumberedGroups { mut numbers, mut words, mut bounds, .. } = memory;
+        // A key of one word is read with the slots, without another look at them.
+        let (mut firsts, mut slots) = (vec![], vec![]);
+        let first = if index.width() == 1 { 1 } else { 0 };
+        groups.table.words(first, &mut firsts, &mut slots);
         numbers.clear();
         words.clear();
         words.resize(slots.len() * (1 + accumulators.len()), 0);
         let mut rows = words.chunks_exact_mut(1 + accumulators.len());
-        for (slots, counts) in slots.chunks(CHUNK).zip(counts.chunks(CHUNK)) {
-            if self.keys.is_empty() {
-                index.find(&[], slots, &mut numbers);
-            } else {
-                groups.table.keys_of(slots, &mut self.key_rows);
-                index.find_chunk(&self.key_rows, &mut numbers);
+        for (slots, firsts) in slots.chunks(CHUNK).zip(firsts.chunks(CHUNK)) {
+            match index.width() {
+                0 => index.find(&[], slots, &mut numbers),
+                1 => {
+                    self.key_rows.fill_words(firsts);
+                    index.find_chunk(&self.key_rows, &mut numbers);
+                }
+                _ => {
+                    groups.table.keys_of(slots, &mut self.key_rows);
+                    index.find_chunk(&self.key_rows, &mut numbers);
+                }
             }
-            for ((slot, count), row) in slots.iter().zip(counts).zip(&mut rows) {
-                row[0] = *count;
-                copy_words(&groups.table.slot(*slot as usize)[accumulators.clone()], &mut row[1..]);
+            for (slot, row) in slots.iter().zip(&mut rows) {
+                let slot = groups.table.slot(*slot as usize);
+                row[0] = slot[0];
+                copy_words(&slot[accumulators.clone()], &mut row[1..]);
             }
         }
         let sides = std::mem::replace(&mut groups.sides, fresh_sides);

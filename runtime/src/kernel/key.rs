@@ -50,6 +50,14 @@ impl Keys {
         }
     }
 
+    /// Takes keys of one word.
+    pub fn fill_words(&mut self, words: &[u64]) {
+        self.words_per_key = 1;
+        self.has_long_text = false;
+        self.words.clear();
+        self.words.extend_from_slice(words);
+    }
+
     fn fill_column(&mut self, at: usize, kind: KeyKind, column: &Column, rows: &[u32]) {
         let keys = self.words.chunks_exact_mut(self.words_per_key).zip(rows.iter().map(|r| *r as usize));
         match (&column.data, kind) {

@@ -5,6 +5,7 @@
 //! looks at a key that is not the one, and a forgotten key is closed up without another look at keys.
 //! States have small numbers, which are used again: whatever is kept of them stands in plain arrays.
 
+use super::hash::hash_word;
 use super::kept_keys::KeptKeys;
 use super::key::Keys;
 use super::prefetch::prefetch;
@@ -96,10 +97,25 @@ impl KeyIndex {
 
     /// As [`KeyIndex::find`], of one key after the other; their numbers are appended.
     pub(super) fn find_chunk(&mut self, keys: &Keys, numbers: &mut Vec<u32>) {
-        let width = keys.words_per_key;
         let mut hashes = std::mem::take(&mut self.hashes);
         hashes.clear();
-        hashes.extend(keys.words.chunks_exact(width).map(|key| self.keys.hash_of(key, self.seed)));
+        match keys.words_per_key {
+            // No text has one word.
+            1 => {
+                hashes.extend(keys.words.iter().map(|word| hash_word(*word, self.seed)));
+                self.find_hashed(keys, 1, &hashes, numbers);
+            }
+            width => {
+                hashes.extend(keys.words.chunks_exact(width).map(|key| self.keys.hash_of(key, self.seed)));
+                self.find_hashed(keys, width, &hashes, numbers);
+            }
+        }
+        self.hashes = hashes;
+    }
+
+    /// `width` is the number of words of a key; where it is known, this is compiled for it.
+    #[inline(always)]
+    fn find_hashed(&mut self, keys: &Keys, width: usize, hashes: &[u64], numbers: &mut Vec<u32>) {
         self.reserve(hashes.len());
         let ahead = size_of_val(&self.slots[..]) > PREFETCH_FROM;
         for (i, key) in keys.words.chunks_exact(width).enumerate() {
@@ -114,13 +130,13 @@ impl KeyIndex {
             }
             numbers.push(self.find_one(key, hashes[i], keys.has_long_text));
         }
-        self.hashes = hashes;
     }
 
     fn home(&self, hash: u64) -> usize {
         (hash >> self.shift) as usize
     }
 
+    #[inline(always)]
     fn find_one(&mut self, key: &[u64], hash: u64, has_long_text: bool) -> u32 {
         let mut at = self.home(hash);
         loop {
@@ -134,6 +150,12 @@ impl KeyIndex {
             }
             at = (at + 1) & (self.slots.len() - 1);
         }
+        self.number_key(at, key, hash)
+    }
+
+    /// Gives a key a number, and a slot that is free.
+    #[inline(never)]
+    fn number_key(&mut self, at: usize, key: &[u64], hash: u64) -> u32 {
         let number = self.new_number();
         self.keys.set(number, key);
         self.slots[at] = hash >> 32 << 32 | (number as u64 + 1);
