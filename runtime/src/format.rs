@@ -31,6 +31,10 @@ pub trait Decoder: Send {
     /// Decodes `block[range]`, which holds whole records. The block is readable for at least
     /// [`PADDING`] bytes past the range; string columns may point into it.
     fn decode(&mut self, block: &Heap, range: Range<usize>, decoded: &mut Decoded);
+
+    /// A decoder for blocks further on, which need not come in their order; none while the start of the
+    /// input, of which it must know, has not been decoded.
+    fn copy(&self) -> Option<Box<dyn Decoder>>;
 }
 
 /// Turns rows into bytes, appended to `out`. Hidden columns are left out.

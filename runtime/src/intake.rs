@@ -3,8 +3,10 @@
 //! Replay reads in event time: always from the partition that is furthest behind, over all sources,
 //! so that a file gives what the live stream gave. Live partitions are taken as they arrive.
 
-use crate::reader::{Arrival, Block, PartitionReader, Prefetched, spawn};
+use crate::read_ahead::{Arrival, ReadAhead, read_live};
+use crate::reader::{Block, Numbering, PartitionReader};
 use crate::source::Source;
+use crate::workers::{Pending, Workers};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,14 +27,21 @@ pub struct Address {
 }
 
 pub struct Intake {
-    feeds: Vec<(Address, Feed)>,
+    feeds: Vec<Feed>,
     arrivals: Receiver<Arrival>,
     n_live: usize,
     stop: Arc<AtomicBool>,
 }
 
-enum Feed {
-    Ahead(Prefetched),
+/// What a partition yields.
+struct Feed {
+    address: Address,
+    input: Input,
+    numbering: Numbering,
+}
+
+enum Input {
+    Ahead(ReadAhead),
     /// Boxed: readers are large, and most partitions are read ahead.
     Inline(Box<PartitionReader>),
     Live,
@@ -52,23 +61,26 @@ pub enum Next {
 }
 
 impl Intake {
-    /// `partitions`: address, whether it is live, reader.
-    pub fn start(partitions: Vec<(Address, bool, PartitionReader)>, stop: Arc<AtomicBool>) -> Intake {
-        let (sender, arrivals): (SyncSender<Arrival>, _) = sync_channel(4);
-        let read_ahead = partitions.len() <= MAX_READ_AHEAD;
+    pub fn start(
+        partitions: Vec<(Address, PartitionReader)>,
+        workers: &Workers,
+        stop: Arc<AtomicBool>,
+    ) -> Intake {
+        let (sender, arrivals): (SyncSender<Arrival>, _) = sync_channel(2 + workers.n());
+        let n_live = partitions.iter().filter(|(_, reader)| reader.is_live()).count();
+        let n_replayed = partitions.len() - n_live;
         let mut feeds = vec![];
-        let mut n_live = 0;
-        for (address, live, reader) in partitions {
-            let feed = if live {
-                n_live += 1;
-                spawn(feeds.len(), reader, sender.clone());
-                Feed::Live
-            } else if read_ahead {
-                Feed::Ahead(Prefetched::start(reader))
+        for (address, reader) in partitions {
+            let input = if reader.is_live() {
+                read_live(feeds.len(), reader, workers.clone(), sender.clone());
+                Input::Live
+            } else if n_replayed <= MAX_READ_AHEAD {
+                let ahead = 1 + workers.n().div_ceil(n_replayed);
+                Input::Ahead(ReadAhead::start(reader, workers.clone(), ahead))
             } else {
-                Feed::Inline(Box::new(reader))
+                Input::Inline(Box::new(reader))
             };
-            feeds.push((address, feed));
+            feeds.push(Feed { address, input, numbering: Numbering::default() });
         }
         Intake { feeds, arrivals, n_live, stop }
     }
@@ -80,25 +92,25 @@ impl Intake {
         }
         if self.n_live > 0 {
             match self.arrivals.try_recv() {
-                Ok((feed, arrived)) => return self.answer(self.feeds[feed].0, true, arrived),
+                Ok(arrival) => return self.arrive(arrival),
                 Err(TryRecvError::Disconnected) => self.n_live = 0,
                 Err(TryRecvError::Empty) => {}
             }
         }
-        let replayed = self
-            .feeds
-            .iter_mut()
-            .filter(|(a, f)| !matches!(f, Feed::Live) && !sources[a.source].has_ended(a.partition));
-        let behind = replayed.min_by_key(|(a, _)| sources[a.source].position(a.partition));
-        if let Some((address, feed)) = behind {
-            let address = *address;
-            let arrived = match feed {
-                _ if sources[address.source].is_past_until(address.partition) => Ok(None),
-                Feed::Ahead(reader) => reader.next_block(),
-                Feed::Inline(reader) => reader.next_block(),
-                Feed::Live => Ok(None),
+        let has_rows = |feed: &&mut Feed| {
+            let Address { source, partition } = feed.address;
+            !matches!(feed.input, Input::Live) && !sources[source].has_ended(partition)
+        };
+        let position = |feed: &&mut Feed| sources[feed.address.source].position(feed.address.partition);
+        if let Some(feed) = self.feeds.iter_mut().filter(has_rows).min_by_key(position) {
+            let Address { source, partition } = feed.address;
+            let next = match &mut feed.input {
+                _ if sources[source].is_past_until(partition) => Ok(None),
+                Input::Ahead(reader) => reader.next_block(),
+                Input::Inline(reader) => reader.next_block(),
+                Input::Live => Ok(None),
             };
-            return self.answer(address, false, arrived);
+            return feed.answer(next, &self.stop);
         }
         if self.n_live == 0 {
             return Next::Done;
@@ -107,22 +119,32 @@ impl Intake {
             return Next::Waiting;
         }
         match self.arrivals.recv_timeout(STOP_POLL) {
-            Ok((feed, arrived)) => self.answer(self.feeds[feed].0, true, arrived),
+            Ok(arrival) => self.arrive(arrival),
             Err(RecvTimeoutError::Timeout) => Next::Waiting,
             Err(RecvTimeoutError::Disconnected) => Next::Done,
         }
     }
 
-    fn answer(&mut self, address: Address, live: bool, arrived: io::Result<Option<Block>>) -> Next {
-        if live && !matches!(arrived, Ok(Some(_))) {
+    fn arrive(&mut self, (feed, next): Arrival) -> Next {
+        let next = next.map(|block| block.map(Pending::wait));
+        if !matches!(next, Ok(Some(_))) {
             self.n_live -= 1;
         }
-        match arrived {
+        self.feeds[feed].answer(next, &self.stop)
+    }
+}
+
+impl Feed {
+    fn answer(&mut self, next: io::Result<Option<Block>>, stop: &AtomicBool) -> Next {
+        match next {
             // A reader that was told to stop has not reached its end.
-            Ok(None) if self.stop.load(Ordering::Relaxed) => Next::Stopped,
-            Ok(None) => Next::End(address),
-            Ok(Some(block)) => Next::Rows(address, block),
-            Err(error) => Next::Failed(address, error),
+            Ok(None) if stop.load(Ordering::Relaxed) => Next::Stopped,
+            Ok(None) => Next::End(self.address),
+            Ok(Some(mut block)) => {
+                self.numbering.number(&mut block);
+                Next::Rows(self.address, block)
+            }
+            Err(error) => Next::Failed(self.address, error),
         }
     }
 }

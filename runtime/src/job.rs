@@ -13,6 +13,7 @@ use crate::report::{Progress, Report};
 use crate::source::{Pace, Source};
 use crate::time::Clock;
 use crate::waiting::{HeldBack, held_back};
+use crate::workers::{WorkerThreads, Workers};
 use crate::writers::Writers;
 use millstream_base::{Diagnostic, SourceMap};
 use millstream_ir::engine::Compiled;
@@ -34,7 +35,7 @@ pub struct Options {
     pub progress: Arc<Progress>,
     pub clock: Box<dyn Clock>,
     pub why: Option<Why>,
-    /// Workers that share the rows of keyed windows.
+    /// Threads that share the work.
     pub workers: usize,
     /// Bytes that the state of all operators may take.
     pub memory: Option<u64>,
@@ -62,7 +63,9 @@ pub fn run(
 ) -> Result<Report, Box<Broken>> {
     let started = options.clock.now();
     let broken = |diagnostic| Box::new(Broken { diagnostic, report: Report::default() });
-    let (mut job, mut intake) = Job::open(flow, compiled, files, options).map_err(broken)?;
+    let threads = WorkerThreads::start(options.workers);
+    let (mut job, mut intake) =
+        Job::open(flow, compiled, files, options, threads.workers()).map_err(broken)?;
     let ended = job.work(&mut intake);
     // However the run ends: what was read has been worked on and is to be seen.
     let finished = job.graph.outlet.finish();
@@ -103,6 +106,7 @@ impl<'a> Job<'a> {
         compiled: &dyn Compiled,
         files: &'a SourceMap,
         mut options: Options,
+        workers: &Workers,
     ) -> Result<(Job<'a>, Intake), Box<Diagnostic>> {
         let mut partitions = vec![];
         let mut sources = vec![];
@@ -122,14 +126,14 @@ impl<'a> Job<'a> {
                 sources.push(if is_cut { source.with_late_rows_apart() } else { source });
             }
         }
-        let writers = Writers::open(flow, &options.around, options.limit, options.terminal_width)?;
+        let writers = Writers::open(flow, &options.around, options.limit, options.terminal_width, workers)?;
         let mut graph = Graph::new(flow, compiled, files, Crewing::of(options.workers), writers);
         graph.tell_partitions(&|id| {
             sources.iter().find(|source: &&Source| source.node == id).map_or(0, Source::n_partitions)
         });
         let told = options.clock.now();
-        let is_live = partitions.iter().any(|(_, live, _)| *live);
-        let intake = Intake::start(partitions, options.around.stop.clone());
+        let is_live = partitions.iter().any(|(_, reader)| reader.is_live());
+        let intake = Intake::start(partitions, workers, options.around.stop.clone());
         Ok((
             Job { flow, graph, sources, is_live, ticked: i64::MIN, told, measured: i64::MIN, options },
             intake,
@@ -246,7 +250,7 @@ fn open_source(
     node: &Node,
     spec: &Arc<SourceSpec>,
     options: &Options,
-    readers: &mut Vec<(Address, bool, PartitionReader)>,
+    readers: &mut Vec<(Address, PartitionReader)>,
 ) -> Result<Source, Box<Diagnostic>> {
     let partitions = connector::partitions(&spec.connector, &node.name, &options.around)?;
     let effective = SourceSpec {
@@ -261,9 +265,8 @@ fn open_source(
     for (in_source, partition) in partitions.into_iter().enumerate() {
         let decoder = format::decoder(&effective, max_line).map_err(errors::format)?;
         options.progress.bytes_total.fetch_add(partition.size.unwrap_or(0), Ordering::Relaxed);
-        let live = partition.live;
         let reader = PartitionReader::new(partition, decoder, max_line, options.around.stop.clone());
-        readers.push((Address { source: number, partition: in_source }, live, reader));
+        readers.push((Address { source: number, partition: in_source }, reader));
     }
     Ok(Source::new(id, node, spec, paces, options.until, options.clock.now()))
 }

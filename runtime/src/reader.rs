@@ -1,20 +1,18 @@
 //! Reads one partition: bytes into blocks of whole records, blocks into rows.
 //!
-//! Runs beside the worker (see [`Prefetched`]), so that reading and decoding of the next block
-//! overlap with the work on this one.
+//! Blocks are read one after the other, since each begins where the one before it ended. Then they are
+//! decoded, which takes most of the time, each on its own: workers do several at once.
 
 use crate::connector::{Open, Partition, file};
 use crate::format::{Decoded, Decoder, PADDING, Unreadable, too_long};
+use crate::workers::unpoisoned;
 use std::io::{self, Read};
-use std::sync::Arc;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
 
 /// Bytes read at once. A block and the columns made of it fit a core's second-level cache.
 const BLOCK: usize = 256 << 10;
-
-/// Blocks that wait decoded while the worker is busy.
-const AHEAD: usize = 2;
 
 /// The rows of one block.
 pub struct Block {
@@ -24,10 +22,68 @@ pub struct Block {
     pub n_bytes: usize,
 }
 
+/// A block whose records have been found, but not looked at yet.
+pub struct Chunk {
+    records: Records,
+    /// A record behind the others that is too long to be read.
+    too_long: Option<Unreadable>,
+    n_bytes: usize,
+}
+
+enum Records {
+    /// Those that told the decoder what it needs to know of the input.
+    Decoded(Decoded),
+    Bytes {
+        block: Arc<Vec<u8>>,
+        range: Range<usize>,
+        decoder: Box<dyn Decoder>,
+        /// Where the decoder goes when it is free again.
+        free: Decoders,
+    },
+}
+
+type Decoders = Arc<Mutex<Vec<Box<dyn Decoder>>>>;
+
+impl Chunk {
+    /// The rows. The number of the first is not known here.
+    pub fn decode(self) -> Block {
+        let mut decoded = match self.records {
+            Records::Decoded(decoded) => decoded,
+            Records::Bytes { block, range, mut decoder, free } => {
+                let mut decoded = Decoded::default();
+                decoder.decode(&block, range, &mut decoded);
+                unpoisoned(&free).push(decoder);
+                decoded
+            }
+        };
+        if let Some(unreadable) = self.too_long {
+            decoded.unreadable.push(Unreadable { record: decoded.n_records, ..unreadable });
+            decoded.n_records += 1;
+        }
+        Block { decoded, first_record: 0, n_bytes: self.n_bytes }
+    }
+}
+
+/// Gives blocks, which must come in their order, the numbers of their first records.
+#[derive(Default)]
+pub struct Numbering {
+    n_records: u64,
+}
+
+impl Numbering {
+    pub fn number(&mut self, block: &mut Block) {
+        block.first_record = self.n_records;
+        self.n_records += block.decoded.n_records;
+    }
+}
+
 pub struct PartitionReader {
     input: Input,
     live: bool,
+    /// Finds where records end, and decodes those at the start of the input.
     decoder: Box<dyn Decoder>,
+    /// Copies of it for the others.
+    copies: Decoders,
     max_line: usize,
     /// Earlier blocks; one that no column points into any more is used again.
     pool: Vec<Arc<Vec<u8>>>,
@@ -36,7 +92,6 @@ pub struct PartitionReader {
     /// Whether bytes up to the next line break belong to a record that was too long.
     skipping: bool,
     ended: bool,
-    n_records: u64,
     stop: Arc<AtomicBool>,
 }
 
@@ -56,24 +111,29 @@ impl PartitionReader {
             input: Input::Closed(Some(partition.open)),
             live: partition.live,
             decoder,
+            copies: Decoders::default(),
             max_line,
             pool: vec![],
             rest: vec![],
             skipping: false,
             ended: false,
-            n_records: 0,
             stop,
         }
     }
 
-    /// The next rows, or bytes without a whole record; none at the end of the input, or when reading is to
-    /// stop.
-    pub fn next_block(&mut self) -> io::Result<Option<Block>> {
+    /// Whether more may come at any time.
+    pub fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// The next records, or bytes without a whole record; none at the end of the input, or when reading is
+    /// to stop.
+    pub fn next_chunk(&mut self) -> io::Result<Option<Chunk>> {
         while !self.ended && !self.stop.load(Ordering::Relaxed) {
             let mut block = self.free_block();
             let Some(bytes) = Arc::get_mut(&mut block) else { continue };
-            let n_read = self.read(bytes)?;
-            let n = self.rest.len() + n_read;
+            let n_bytes = self.read(bytes)?;
+            let n = self.rest.len() + n_bytes;
             let mut from = 0;
             if self.skipping {
                 from = skip_line(&bytes[..n]).inspect(|_| self.skipping = false).unwrap_or(n);
@@ -82,19 +142,33 @@ impl PartitionReader {
             self.rest.clear();
             self.rest.extend_from_slice(&bytes[whole..n]);
             bytes[n..n + PADDING].fill(0);
-            let mut decoded = Decoded::default();
-            self.decoder.decode(&block, from..whole, &mut decoded);
-            if self.rest.len() > self.max_line {
-                self.drop_long_record(&mut decoded);
-            }
-            let first_record = self.n_records;
-            self.n_records += decoded.n_records;
-            self.pool.push(block);
-            if decoded.n_records > 0 || n_read > 0 {
-                return Ok(Some(Block { decoded, first_record, n_bytes: n_read }));
+            let too_long = if self.rest.len() > self.max_line { Some(self.drop_long_record()) } else { None };
+            if n_bytes > 0 || from < whole || too_long.is_some() {
+                let records = self.records(&block, from..whole);
+                self.pool.push(block);
+                return Ok(Some(Chunk { records, too_long, n_bytes }));
             }
         }
         Ok(None)
+    }
+
+    /// The next rows, as [`PartitionReader::next_chunk`] gives their bytes.
+    pub fn next_block(&mut self) -> io::Result<Option<Block>> {
+        Ok(self.next_chunk()?.map(Chunk::decode))
+    }
+
+    fn records(&mut self, block: &Arc<Vec<u8>>, range: Range<usize>) -> Records {
+        let free = unpoisoned(&self.copies).pop();
+        match free.or_else(|| self.decoder.copy()) {
+            Some(decoder) => {
+                Records::Bytes { block: block.clone(), range, decoder, free: self.copies.clone() }
+            }
+            None => {
+                let mut decoded = Decoded::default();
+                self.decoder.decode(block, range, &mut decoded);
+                Records::Decoded(decoded)
+            }
+        }
     }
 
     /// Puts the rest of the last block and then new bytes into the block; how many are new.
@@ -123,51 +197,15 @@ impl PartitionReader {
         }
     }
 
-    fn drop_long_record(&mut self, decoded: &mut Decoded) {
+    fn drop_long_record(&mut self) -> Unreadable {
         let text = format!("{}…", String::from_utf8_lossy(&self.rest[..self.rest.len().min(1000)]));
-        let reason = too_long(self.max_line);
-        decoded.unreadable.push(Unreadable { record: decoded.n_records, text, reason });
-        decoded.n_records += 1;
         self.rest.clear();
         self.skipping = true;
+        Unreadable { record: 0, text, reason: too_long(self.max_line) }
     }
 }
 
 /// The position behind the first line break.
 fn skip_line(bytes: &[u8]) -> Option<usize> {
     memchr::memchr(b'\n', bytes).map(|i| i + 1)
-}
-
-/// What a partition's thread sends: the partition's number, and its next rows or its end.
-pub type Arrival = (usize, io::Result<Option<Block>>);
-
-/// A reader that works on a thread of its own, at most [`AHEAD`] blocks ahead of its reader.
-pub struct Prefetched {
-    blocks: Receiver<Arrival>,
-}
-
-impl Prefetched {
-    pub fn start(reader: PartitionReader) -> Prefetched {
-        let (sender, blocks) = sync_channel(AHEAD);
-        spawn(0, reader, sender);
-        Prefetched { blocks }
-    }
-
-    pub fn next_block(&mut self) -> io::Result<Option<Block>> {
-        // A reader that is gone has sent its end before.
-        self.blocks.recv().map_or(Ok(None), |(_, next)| next)
-    }
-}
-
-/// Starts reading partition number `number`; its rows arrive at `sender`.
-pub fn spawn(number: usize, mut reader: PartitionReader, sender: SyncSender<Arrival>) {
-    tokio::task::spawn_blocking(move || {
-        loop {
-            let next = reader.next_block();
-            let last = !matches!(next, Ok(Some(_)));
-            if sender.send((number, next)).is_err() || last {
-                return;
-            }
-        }
-    });
 }

@@ -7,6 +7,8 @@ use crate::graph::{Outlet, Stop};
 use crate::op;
 use crate::report::SinkReport;
 use crate::sink::Sink;
+use crate::workers::Workers;
+use crate::write_behind::WriteBehind;
 use millstream_base::Diagnostic;
 use millstream_ir::batch::Batch;
 use millstream_ir::flow::{ConnectorSpec, Flow, Node, NodeId, NodeKind, OnError, SinkSpec};
@@ -25,7 +27,7 @@ pub struct Writers {
 
 struct Writer {
     connector: ConnectorSpec,
-    sink: Sink,
+    sink: WriteBehind,
 }
 
 impl Writers {
@@ -35,16 +37,17 @@ impl Writers {
         around: &Surroundings,
         limit: Option<u64>,
         terminal_width: Option<usize>,
+        workers: &Workers,
     ) -> Result<Writers, Box<Diagnostic>> {
         let limit = limit.unwrap_or(u64::MAX);
         let mut writers = Writers { sinks: BTreeMap::new(), sidelines: BTreeMap::new(), n_written: 0, limit };
         for id in flow.ids() {
             let node = flow.node(id);
             if let NodeKind::Sink(spec) = &node.kind {
-                writers.sinks.insert(id, open_sink(node, spec, around, terminal_width)?);
+                writers.sinks.insert(id, open_sink(node, spec, around, (terminal_width, workers))?);
             }
             if let OnError::Sideline(connector) = &node.on_error {
-                writers.sidelines.insert(id, open_sideline(connector, around)?);
+                writers.sidelines.insert(id, open_sideline(connector, around, workers)?);
             }
         }
         Ok(writers)
@@ -67,7 +70,7 @@ impl Writers {
     }
 
     pub fn reports(&self) -> Vec<SinkReport> {
-        self.sinks.values().map(|writer| writer.sink.report.clone()).collect()
+        self.sinks.values().map(|writer| writer.sink.report()).collect()
     }
 }
 
@@ -105,7 +108,7 @@ fn open_sink(
     node: &Node,
     spec: &SinkSpec,
     around: &Surroundings,
-    terminal_width: Option<usize>,
+    (terminal_width, workers): (Option<usize>, &Workers),
 ) -> Result<Writer, Box<Diagnostic>> {
     let format = spec.format.clone().or_else(|| format::of_connector(&spec.connector));
     let effective = SinkSpec { format, ..spec.clone() };
@@ -113,14 +116,18 @@ fn open_sink(
     let encoder = format::encoder(&node.schema, &effective, width).map_err(errors::format)?;
     let output = connector::writer(&spec.connector, &node.name, around)?;
     let sink = Sink::new(encoder, output, SinkReport { name: node.name.clone(), rows: 0 });
-    Ok(Writer { connector: spec.connector.clone(), sink })
+    Ok(Writer { connector: spec.connector.clone(), sink: WriteBehind::new(sink, workers.clone()) })
 }
 
-fn open_sideline(connector: &ConnectorSpec, around: &Surroundings) -> Result<Writer, Box<Diagnostic>> {
+fn open_sideline(
+    connector: &ConnectorSpec,
+    around: &Surroundings,
+    workers: &Workers,
+) -> Result<Writer, Box<Diagnostic>> {
     let schema = op::errors::error_schema();
     let spec = SinkSpec { connector: connector.clone(), format: None, ordered: false };
     let encoder = format::encoder(&schema, &spec, None).map_err(errors::format)?;
     let output = connector::writer(connector, "", around)?;
     let sink = Sink::new(encoder, output, SinkReport::default());
-    Ok(Writer { connector: connector.clone(), sink })
+    Ok(Writer { connector: connector.clone(), sink: WriteBehind::new(sink, workers.clone()) })
 }

@@ -27,6 +27,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+#[derive(Clone)]
 pub struct CsvDecoder {
     syntax: Syntax,
     /// The fields to decode, one per column.
@@ -48,6 +49,7 @@ pub struct CsvDecoder {
 }
 
 /// Where the fields stand in each record.
+#[derive(Clone)]
 struct Header {
     n_cells: usize,
     /// Per field to decode.
@@ -290,5 +292,9 @@ impl Decoder for CsvDecoder {
             decoded.n_records += batch.len() as u64;
             columns.finish(block, first, decoded);
         }
+    }
+
+    fn copy(&self) -> Option<Box<dyn Decoder>> {
+        (!self.at_start && self.header.is_some()).then(|| Box::new(self.clone()) as Box<dyn Decoder>)
     }
 }

@@ -8,6 +8,7 @@ use millstream_ir::value::Value;
 use serde_json::Value as Json;
 use std::sync::Arc;
 
+#[derive(Clone)]
 pub struct Field {
     pub spec: FieldSpec,
     pub fast: Fast,

@@ -23,6 +23,7 @@ use millstream_ir::batch::BATCH_ROWS;
 use millstream_ir::column::Heap;
 use std::ops::Range;
 
+#[derive(Clone)]
 pub struct JsonDecoder {
     /// The fields to decode, one per column.
     fields: Vec<Field>,
@@ -125,5 +126,9 @@ impl Decoder for JsonDecoder {
             decoded.n_records += batch.len() as u64;
             columns.finish(block, first, decoded);
         }
+    }
+
+    fn copy(&self) -> Option<Box<dyn Decoder>> {
+        (!self.at_start).then(|| Box::new(self.clone()) as Box<dyn Decoder>)
     }
 }

@@ -14,6 +14,7 @@ use crate::kernel::simd::Level;
 use millstream_ir::value::Value;
 use std::ops::Range;
 
+#[derive(Clone)]
 pub struct FastPath {
     delimiter: u8,
     steps: Vec<Step>,
@@ -24,12 +25,14 @@ pub struct FastPath {
     places: Vec<[Place; GROUP]>,
 }
 
+#[derive(Clone)]
 struct Step {
     /// The delimiter; nothing before the first cell.
     literal: Literal,
     action: Action,
 }
 
+#[derive(Clone)]
 enum Action {
     Read(usize),
     /// So many cells.

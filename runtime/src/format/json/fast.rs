@@ -20,6 +20,7 @@ const TEMPLATES: usize = 4;
 /// Lines left to the general path before a template is learned from one, when all have been.
 const PATIENCE: u32 = 64;
 
+#[derive(Clone)]
 pub struct FastPath {
     level: Level,
     /// The most useful first.

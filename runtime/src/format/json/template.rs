@@ -7,7 +7,7 @@ use crate::kernel::decode::skip::value_len;
 use millstream_ir::value::Value;
 use std::collections::HashSet;
 
-#[derive(PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Template {
     pub steps: Vec<Step>,
     /// What stands behind the last value.
@@ -16,7 +16,7 @@ pub struct Template {
     pub absent: Vec<(usize, Value)>,
 }
 
-#[derive(PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Step {
     /// All that stands between two values: comma, key, colon, blanks.
     pub literal: Literal,
