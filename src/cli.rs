@@ -103,7 +103,7 @@ pub struct Run {
     /// Stop when the state of the program takes more than this, such as 500MB or 2GB
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub memory: Option<u64>,
-    /// Threads that share the rows of windows of time; 1 unless told
+    /// Threads that share the work; as many as the machine has cores unless told
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub workers: Option<u16>,
     /// While live input is read, say every so often (10s unless told) which source and partition holds

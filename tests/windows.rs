@@ -17,10 +17,11 @@ use millstream_ir::window::CalendarUnit;
 use millstream_jit::Jit;
 use millstream_runtime::interp::{ReferenceEngine, reference_keyed_windows, reference_windows};
 use millstream_runtime::message::{Message, Watermark};
-use millstream_runtime::op::{self, Crewing};
+use millstream_runtime::op;
 use millstream_runtime::operator::{Operator, Output};
 use millstream_runtime::snapshot::{SnapshotReader, SnapshotWriter};
 use millstream_runtime::watermark::WatermarkGenerator;
+use millstream_runtime::workers::WorkerThreads;
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -65,11 +66,8 @@ struct Answer {
 }
 
 /// Mostly one worker: threads cost more than these few rows.
-fn crewing() -> impl Strategy<Value = Crewing> {
-    prop_oneof![
-        9 => Just(Crewing::ALONE),
-        1 => (2usize..4, 0usize..12).prop_map(|(workers, sample)| Crewing { workers, sample, rows_per_group: 0 }),
-    ]
+fn workers() -> impl Strategy<Value = usize> {
+    prop_oneof![9 => Just(1), 1 => 2usize..4]
 }
 
 /// How rows are fed.
@@ -80,30 +78,32 @@ struct Feed<'a> {
     sizes: &'a [usize],
     /// Whether a new operator takes over after each.
     restores: bool,
-    crewing: Crewing,
+    workers: usize,
 }
 
 /// The operators behind the source, one after the other.
 struct Chain<'a> {
     flow: &'a Flow,
     compiled: Box<dyn Compiled>,
-    crewing: Crewing,
+    threads: WorkerThreads,
     operators: Vec<Box<dyn Operator>>,
     /// What the last gives, and what all leave out.
     output: Output,
 }
 
 impl<'a> Chain<'a> {
-    fn new(engine: &dyn Engine, flow: &'a Flow, crewing: Crewing) -> Chain<'a> {
+    fn new(engine: &dyn Engine, flow: &'a Flow, workers: usize) -> Chain<'a> {
         let compiled = engine.compile(flow).expect("a window aggregate compiles");
-        let mut chain = Chain { flow, compiled, crewing, operators: vec![], output: Output::default() };
+        let threads = WorkerThreads::start_eager(workers);
+        let mut chain = Chain { flow, compiled, threads, operators: vec![], output: Output::default() };
         chain.operators = chain.built();
         chain
     }
 
     fn built(&self) -> Vec<Box<dyn Operator>> {
         let ids = self.flow.ids().skip(1);
-        ids.map(|id| op::build(self.flow, id, &*self.compiled, self.crewing).expect("an operator")).collect()
+        ids.map(|id| op::build(self.flow, id, &*self.compiled, self.threads.workers()).expect("an operator"))
+            .collect()
     }
 
     fn step(&mut self, message: Message) {
@@ -134,7 +134,7 @@ impl<'a> Chain<'a> {
 
 fn run(engine: &dyn Engine, flow: &Flow, rows: &[Vec<Value>], feed: &Feed) -> Answer {
     let types = flow.nodes[0].schema.types();
-    let mut chain = Chain::new(engine, flow, feed.crewing);
+    let mut chain = Chain::new(engine, flow, feed.workers);
     let mut generator = WatermarkGenerator::new(feed.disorder);
     let (mut first, mut sizes) = (0, feed.sizes.iter().cycle());
     while first < rows.len() {
@@ -303,7 +303,7 @@ proptest! {
         sizes in prop::collection::vec(1usize..20, 1..4),
         (size, every, offset, disorder) in (1i64..50, 1i64..60, -60i64..60, 0i64..40),
         (kind, restores) in (prop::sample::select(Kind::ALL.to_vec()), any::<bool>()),
-        crewing in crewing(),
+        workers in workers(),
     ) {
         for (i, row) in rows.iter_mut().enumerate() {
             if let Some(Value::Timestamp(t)) = row.last_mut() {
@@ -327,7 +327,7 @@ proptest! {
         let (expected, n_failed) = reference_windows(&spec, &in_time);
         let flow = flow(&types, &spec);
         for engine in [&Jit as &dyn Engine, &ReferenceEngine] {
-            let answer = run(engine, &flow, &rows, &Feed { disorder, sizes: &sizes, restores, crewing });
+            let answer = run(engine, &flow, &rows, &Feed { disorder, sizes: &sizes, restores, workers });
             prop_assert_eq!(&answer.rows, &expected);
             prop_assert_eq!(answer.n_failed, n_failed);
             prop_assert_eq!(answer.n_late as usize, late.len());
@@ -342,7 +342,7 @@ proptest! {
         sizes in prop::collection::vec(1usize..20, 1..4),
         (gap, max, disorder) in (1i64..20, prop::option::of(1i64..60), 0i64..40),
         (which, restores, n_by) in (0..3, any::<bool>(), 0usize..4),
-        crewing in crewing(),
+        workers in workers(),
     ) {
         for (i, row) in rows.iter_mut().enumerate() {
             if let Some(Value::Timestamp(t)) = row.last_mut() {
@@ -380,10 +380,10 @@ proptest! {
         let in_time: Vec<Vec<Value>> = in_time.map(|(_, row)| row.clone()).collect();
         let (expected, n_failed, n_late) = reference_keyed_windows(&spec, &in_time);
         let flow = flow(&types, &spec);
-        let mut answer = run(&Jit, &flow, &rows, &Feed { disorder, sizes: &sizes, restores, crewing });
+        let mut answer = run(&Jit, &flow, &rows, &Feed { disorder, sizes: &sizes, restores, workers });
         if which == 1 {
             // Windows of rows leave with their last row, those that are not full at the end.
-            let again = run(&Jit, &flow, &rows, &Feed { disorder, sizes: &[1000], restores: false, crewing: Crewing::ALONE });
+            let again = run(&Jit, &flow, &rows, &Feed { disorder, sizes: &[1000], restores: false, workers: 1 });
             prop_assert_eq!(&answer.rows, &again.rows);
             let n = spec.keys.len() + spec.aggregates.len();
             answer.rows.sort_by(|a, b| {

@@ -42,7 +42,7 @@ fn run(effort: &Effort, name: &str, keys: u64) {
         n_lines_and_bytes(&output)
     };
     let engine = || {
-        run_program(folder.path());
+        run_program(folder.path(), TOTALS, 1);
         n_lines_and_bytes(&folder.path().join("totals.ndjson"))
     };
     let job = Job { name, n_events: n_rows, cpu: Cpu::Process, target: 2.0 };
@@ -52,7 +52,8 @@ fn run(effort: &Effort, name: &str, keys: u64) {
     assert_eq!(sorted_lines(&output), sorted_lines(&folder.path().join("totals.ndjson")));
 }
 
-const PROGRAM: &str = r#"
+/// What a program of the bench begins with.
+const SOURCE: &str = r#"
 type Bid = {
   auction: int, bidder: int, price: int, channel: string, url: string,
   at: timestamp from "dateTime" as epoch_ms, extra: string,
@@ -62,20 +63,22 @@ source bids: Bid
   from file("bids.ndjson") format json
   time at disorder 0s
 
+sink out from totals to file("totals.ndjson") format json
+"#;
+
+pub const TOTALS: &str = r#"
 stream totals =
   from bids
   window tumbling 10s
   group by auction
   select auction, count() as n, sum(price) as total, max(price) as highest
-
-sink out from totals to file("totals.ndjson") format json
 "#;
 
-/// Compiles and runs the program, as `millstream run` does.
-fn run_program(folder: &Path) {
+/// Compiles and runs a program that makes `totals` of `bids`, as `millstream run` does.
+pub fn run_program(folder: &Path, program: &str, workers: usize) {
     let library = Library::new(millstream_stdlib::catalog(), &mut Diagnostics::default());
     let mut files = SourceMap::default();
-    let main = files.add("program.stream", PROGRAM);
+    let main = files.add("program.stream", format!("{SOURCE}{program}"));
     let mut load = |_: &str, path: &str| Err(format!("{path}: no file is used"));
     let compilation = compile(&mut files, main, &mut load, &library, &CompileOptions::default());
     let flow = compilation.flow.unwrap_or_else(|| panic!("{:?}", compilation.diagnostics));
@@ -93,7 +96,7 @@ fn run_program(folder: &Path) {
         progress: Arc::new(Progress::default()),
         clock: Box::new(WallClock),
         why: None,
-        workers: 1,
+        workers,
         memory: None,
     };
     let inside = runtime.enter();
@@ -105,7 +108,7 @@ fn run_program(folder: &Path) {
 }
 
 /// A cheap digest, made within the time that is measured; after all rounds, all lines are compared.
-fn n_lines_and_bytes(path: &Path) -> u64 {
+pub fn n_lines_and_bytes(path: &Path) -> u64 {
     std::fs::metadata(path).expect("an output").len()
 }
 

@@ -10,6 +10,7 @@ use millstream_jit::Jit;
 use millstream_runtime::message::Message;
 use millstream_runtime::op;
 use millstream_runtime::operator::{Operator, Output};
+use millstream_runtime::workers::Workers;
 use std::sync::Arc;
 
 /// What reads bids and makes rows of the columns added.
@@ -19,7 +20,7 @@ pub struct Single<'a> {
     pub columns: Vec<flow::Column>,
     /// Which of them is the event time.
     pub time: usize,
-    pub crewing: op::Crewing,
+    pub workers: Workers,
     /// What stands between the bids and it.
     pub before: &'a [NodeKind],
 }
@@ -36,7 +37,7 @@ impl Single<'_> {
         let flow = Flow { nodes };
         let compiled = Jit.compile(&flow).expect("it compiles");
         let last = NodeId(flow.nodes.len() as u32 - 1);
-        op::build(&flow, last, &*compiled, self.crewing).expect("a breaker is an operator")
+        op::build(&flow, last, &*compiled, &self.workers).expect("a breaker is an operator")
     }
 }
 

@@ -8,8 +8,8 @@ use millstream_ir::aggregate::{AggregateCall, AggregateFunction};
 use millstream_ir::flow::{Breaker, Frame, FrameAggregate, NodeKind};
 use millstream_ir::types::Type;
 use millstream_runtime::message::{Message, Watermark};
-use millstream_runtime::op::Crewing;
 use millstream_runtime::operator::Operator;
+use millstream_runtime::workers::Workers;
 
 const HOUR: i64 = 3_600_000_000;
 const ROWS: usize = 4_000_000;
@@ -76,5 +76,5 @@ fn compile(function: AggregateFunction, keys: Vec<usize>, size: i64) -> Box<dyn 
     let breaker = Breaker::Frame(FrameAggregate { frame, keys, aggregates, has_bounds: false });
     let columns = [bid_columns(), vec![named("result", Type::INT)]].concat();
     let before = &[NodeKind::Order];
-    Single { breaker, columns, time: 2, crewing: Crewing::ALONE, before }.build()
+    Single { breaker, columns, time: 2, workers: Workers::alone(), before }.build()
 }

@@ -12,8 +12,8 @@ use millstream_ir::batch::{BATCH_ROWS, Batch};
 use millstream_ir::flow::{self, Breaker, WindowAggregate, WindowAssigner};
 use millstream_ir::types::Type;
 use millstream_runtime::message::{Message, Watermark};
-use millstream_runtime::op::Crewing;
 use millstream_runtime::operator::Operator;
+use millstream_runtime::workers::Workers;
 
 const WINDOW: i64 = 10_000_000;
 const ROWS: usize = 4_000_000;
@@ -43,7 +43,7 @@ fn run(effort: &Effort, name: &str, keys: u64, span: i64, capacity: usize) {
         sum
     };
     let mut rounds = rounds(&bids, effort.rounds + 1, span).into_iter();
-    let mut operator = compile(WindowAssigner::Tumbling { size: WINDOW, offset: 0 }, true, Crewing::ALONE);
+    let mut operator = compile(WindowAssigner::Tumbling { size: WINDOW, offset: 0 }, true, &Workers::alone());
     let mut end = bids.time[0];
     let engine = || {
         let mut sum = 0u64;
@@ -74,7 +74,7 @@ pub fn checksum_of(batch: &Batch, is_keyed: bool) -> u64 {
 }
 
 /// `window … [group by auction] select auction, count(), sum(price), max(price)`.
-pub fn compile(window: WindowAssigner, is_keyed: bool, crewing: Crewing) -> Box<dyn Operator> {
+pub fn compile(window: WindowAssigner, is_keyed: bool, workers: &Workers) -> Box<dyn Operator> {
     let of_price = |function| AggregateCall::new(function, vec![(1, Type::INT)], Type::INT);
     let aggregates = vec![
         AggregateCall::new(AggregateFunction::Count, vec![], Type::INT),
@@ -86,5 +86,5 @@ pub fn compile(window: WindowAssigner, is_keyed: bool, crewing: Crewing) -> Box<
     columns.extend(["start", "end", "time"].map(|name| named(name, Type::TIMESTAMP)));
     let keys = if is_keyed { vec![0] } else { vec![] };
     let breaker = Breaker::WindowAggregate(WindowAggregate { window, keys, aggregates });
-    Single { breaker, time: columns.len() - 1, columns, crewing, before: &[] }.build()
+    Single { breaker, time: columns.len() - 1, columns, workers: workers.clone(), before: &[] }.build()
 }

@@ -11,7 +11,7 @@ use crate::tumbling::{checksum_of, compile};
 use millstream_ir::batch::BATCH_ROWS;
 use millstream_ir::flow::WindowAssigner;
 use millstream_runtime::message::{Message, Watermark};
-use millstream_runtime::op::Crewing;
+use millstream_runtime::workers::Workers;
 
 const SECOND: i64 = 1_000_000;
 const HOUR: i64 = 3600 * SECOND;
@@ -79,7 +79,7 @@ fn run(
     // Rounds are whole hours, so that windows lie in all as in the first.
     let round = round.div_euclid(HOUR) * HOUR + HOUR;
     let mut rounds = rounds(bids, effort.rounds + 1, round).into_iter();
-    let mut operator = compile(window, is_keyed, Crewing::ALONE);
+    let mut operator = compile(window, is_keyed, &Workers::alone());
     let mut end = bids.time[0];
     let engine = || {
         let mut sum = 0u64;

@@ -5,13 +5,13 @@
 use crate::errors;
 use crate::message::Message;
 use crate::op;
-use crate::op::Crewing;
 use crate::op::order::{self, LateRows, Order};
 use crate::operator::{Failure, Operator, Output, Place};
 use crate::report::StreamReport;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::source::Arrived;
 use crate::waiting::Waiting;
+use crate::workers::Workers;
 use millstream_base::{Diagnostic, SourceMap};
 use millstream_ir::batch::Batch;
 use millstream_ir::engine::Compiled;
@@ -69,7 +69,7 @@ impl<'a, O: Outlet> Graph<'a, O> {
         flow: &'a Flow,
         compiled: &dyn Compiled,
         files: &'a SourceMap,
-        crewing: Crewing,
+        workers: &Workers,
         outlet: O,
     ) -> Graph<'a, O> {
         let station = |id| {
@@ -79,7 +79,7 @@ impl<'a, O: Outlet> Graph<'a, O> {
                     Task::OrderedSink(Order::new(node.schema.types(), node.schema.time, LateRows::Kept))
                 }
                 NodeKind::Sink(_) => Task::Sink,
-                _ => op::build(flow, id, compiled, crewing).map_or(Task::Source, Task::Operator),
+                _ => op::build(flow, id, compiled, workers).map_or(Task::Source, Task::Operator),
             };
             let report = StreamReport { name: node.name.clone(), ..StreamReport::default() };
             Station { task, readers: vec![], error_streams: vec![], n_failed: 0, report }

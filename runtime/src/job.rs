@@ -7,7 +7,6 @@ use crate::format;
 use crate::graph::{Graph, Stop};
 use crate::intake::{Address, Intake, Next};
 use crate::message::EventTime;
-use crate::op::Crewing;
 use crate::reader::PartitionReader;
 use crate::report::{Progress, Report};
 use crate::source::{Pace, Source};
@@ -127,7 +126,7 @@ impl<'a> Job<'a> {
             }
         }
         let writers = Writers::open(flow, &options.around, options.limit, options.terminal_width, workers)?;
-        let mut graph = Graph::new(flow, compiled, files, Crewing::of(options.workers), writers);
+        let mut graph = Graph::new(flow, compiled, files, workers, writers);
         graph.tell_partitions(&|id| {
             sources.iter().find(|source: &&Source| source.node == id).map_or(0, Source::n_partitions)
         });

@@ -28,9 +28,9 @@ pub mod union;
 pub mod unnest;
 pub mod updating_aggregate;
 pub mod window_aggregate;
-pub use window_aggregate::Crewing;
 
 use crate::operator::Operator;
+use crate::workers::Workers;
 use millstream_ir::engine::Compiled;
 use millstream_ir::flow::{Breaker, Flow, NodeId, NodeKind};
 use std::hash::{BuildHasher, RandomState};
@@ -40,7 +40,7 @@ pub fn build(
     flow: &Flow,
     id: NodeId,
     compiled: &dyn Compiled,
-    crewing: Crewing,
+    workers: &Workers,
 ) -> Option<Box<dyn Operator>> {
     let node = flow.node(id);
     let input = |i: usize| &flow.node(node.inputs[i]).schema;
@@ -59,7 +59,7 @@ pub fn build(
                         spec,
                         input(0),
                         &|| compiled.accumulate(id),
-                        (seed, crewing),
+                        (seed, workers),
                     )),
                 }
             }

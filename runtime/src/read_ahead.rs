@@ -96,12 +96,7 @@ fn read(mut reader: Box<PartitionReader>, shared: &Arc<Mutex<Line>>, workers: &W
 pub type Arrival = (usize, io::Result<Option<Pending<Block>>>);
 
 /// Starts a thread that reads partition number `number`; its rows arrive at `sender`.
-pub fn read_live(
-    number: usize,
-    mut reader: PartitionReader,
-    workers: Workers,
-    sender: SyncSender<Arrival>,
-) {
+pub fn read_live(number: usize, mut reader: PartitionReader, workers: Workers, sender: SyncSender<Arrival>) {
     tokio::task::spawn_blocking(move || {
         loop {
             let next = reader.next_chunk();

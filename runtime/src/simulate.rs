@@ -7,13 +7,13 @@
 use crate::format::{Decoded, DecodedRows, Unreadable};
 use crate::graph::{Graph, Outlet, Stop};
 use crate::message::{EventTime, Watermark};
-use crate::op::Crewing;
 use crate::reader::Block;
 use crate::report::SourceReport;
 use crate::snapshot::Corrupt;
 use crate::source::{Pace, Source};
 use crate::time::{Clock, ManualClock};
 use crate::waiting::{HeldBack, held_back};
+use crate::workers::Workers;
 use millstream_base::{Diagnostic, SourceMap};
 use millstream_ir::batch::{BATCH_ROWS, Batch};
 use millstream_ir::column::ColumnBuilder;
@@ -41,7 +41,7 @@ pub struct Simulation<'a> {
     flow: &'a Flow,
     compiled: &'a dyn Compiled,
     files: &'a SourceMap,
-    crewing: Crewing,
+    workers: Workers,
     graph: Graph<'a, Collected>,
     sources: Vec<SimulatedSource>,
     clock: ManualClock,
@@ -71,7 +71,7 @@ impl<'a> Simulation<'a> {
         compiled: &'a dyn Compiled,
         files: &'a SourceMap,
         now: EventTime,
-        crewing: Crewing,
+        workers: &Workers,
         partitions: impl Fn(&str, &SourceSpec) -> Vec<(String, Pace)>,
     ) -> Simulation<'a> {
         let sources = flow.ids().filter_map(|id| {
@@ -96,9 +96,17 @@ impl<'a> Simulation<'a> {
         let types = sinks.map(|id| (id, flow.node(id).schema.types())).collect();
         let sources: Vec<SimulatedSource> = sources.collect();
         let mut graph =
-            Graph::new(flow, compiled, files, crewing, Collected { types, rows: BTreeMap::new() });
+            Graph::new(flow, compiled, files, workers, Collected { types, rows: BTreeMap::new() });
         tell_partitions(&mut graph, &sources);
-        Simulation { flow, compiled, files, crewing, graph, sources, clock: ManualClock::at(now) }
+        Simulation {
+            flow,
+            compiled,
+            files,
+            workers: workers.clone(),
+            graph,
+            sources,
+            clock: ManualClock::at(now),
+        }
     }
 
     /// The number of the source with this name; none if the flow does not read it.
@@ -182,7 +190,7 @@ impl<'a> Simulation<'a> {
             types: std::mem::take(&mut self.graph.outlet.types),
             rows: std::mem::take(&mut self.graph.outlet.rows),
         };
-        self.graph = Graph::new(self.flow, self.compiled, self.files, self.crewing, collected);
+        self.graph = Graph::new(self.flow, self.compiled, self.files, &self.workers, collected);
         tell_partitions(&mut self.graph, &self.sources);
         self.graph.restore(&snapshots)
     }

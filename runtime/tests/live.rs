@@ -7,10 +7,10 @@ use millstream_ir::flow::*;
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use millstream_runtime::interp::ReferenceEngine;
-use millstream_runtime::op::Crewing;
 use millstream_runtime::op::errors::error_schema;
 use millstream_runtime::simulate::{Record, Simulation};
 use millstream_runtime::source::Pace;
+use millstream_runtime::workers::Workers;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -84,7 +84,7 @@ fn play(time: Option<TimeSpec>, live: &[bool], script: &str) -> String {
         (name, Pace::of(time.as_ref(), *live))
     };
     let partitions = |_: &str, _: &SourceSpec| live.iter().enumerate().map(partition).collect();
-    let mut simulation = Simulation::new(&flow, &*compiled, &files, START, Crewing::ALONE, partitions);
+    let mut simulation = Simulation::new(&flow, &*compiled, &files, START, &Workers::alone(), partitions);
     let mut out = String::new();
     for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let words: Vec<&str> = line.split(' ').collect();

@@ -47,6 +47,11 @@ pub fn run(arguments: Run) -> u8 {
     running.run()
 }
 
+/// Of the machine, or as many of them as this process may use.
+fn n_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 fn time(text: &str) -> Result<i64, String> {
     let expected = "expected a time such as 2024-05-01 or 2024-05-01T12:00:00Z";
     parse_timestamp(text.as_bytes()).ok_or_else(|| format!("--until {text}: {expected}"))
@@ -104,7 +109,7 @@ impl Running<'_> {
             terminal_width: terminal::stdout_width(),
             progress,
             clock: Box::new(WallClock),
-            workers: self.arguments.workers.map_or(1, usize::from),
+            workers: self.arguments.workers.map_or_else(n_cores, usize::from),
             memory: self.arguments.memory,
             why: self.why.map(|every| Why {
                 every,

@@ -7,9 +7,9 @@ use millstream_base::{Diagnostic, SourceMap};
 use millstream_core::hir::TEST_START;
 use millstream_ir::flow::SourceSpec;
 use millstream_ir::value::Value;
-use millstream_runtime::op::Crewing;
 use millstream_runtime::simulate::{Record, Row, Simulation};
 use millstream_runtime::source::Pace;
+use millstream_runtime::workers::WorkerThreads;
 use std::collections::BTreeMap;
 
 /// How a run goes about it. The answer must not depend on it.
@@ -33,9 +33,16 @@ pub fn execute(
 ) -> Result<Vec<Vec<Row>>, Box<Diagnostic>> {
     // Virtual time says nothing about silence and future.
     let one = |source: &str, _: &SourceSpec| vec![(source.to_string(), Pace::default())];
-    let crewing = Crewing { workers: manner.workers.unwrap_or(1), sample: 0, rows_per_group: 0 };
+    let threads = WorkerThreads::start_eager(manner.workers.unwrap_or(1));
     let mut run = Run {
-        simulation: Simulation::new(&prepared.flow, &*prepared.compiled, files, TEST_START, crewing, one),
+        simulation: Simulation::new(
+            &prepared.flow,
+            &*prepared.compiled,
+            files,
+            TEST_START,
+            threads.workers(),
+            one,
+        ),
         manner,
         span: prepared.test.span,
         n_arrived: 0,

@@ -8,8 +8,8 @@
 //! watermark that releases it minus one, and no open window ends at or before the watermark, so the
 //! input's watermark is passed on behind the rows.
 
-mod crew;
 mod panes;
+mod shares;
 mod totals;
 
 use crate::accumulate::order::{KeyReader, Order};
@@ -22,8 +22,7 @@ use crate::op::segment::json_row;
 use crate::operator::{Failure, Operator, Output, Place};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::waiting::Waiting;
-use crew::Crew;
-pub use crew::Crewing;
+use crate::workers::Workers;
 use millstream_base::Span;
 use millstream_ir::aggregate::AggregateCall;
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
@@ -34,6 +33,7 @@ use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use millstream_ir::window::{TimeWindows, Window};
 use panes::{Panes, WindowGroups};
+use shares::{Shares, Slice};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
@@ -52,7 +52,7 @@ pub struct WindowAggregateOperator {
     time: usize,
     accumulation: Accumulation,
     panes: Panes,
-    crew: Crew,
+    shares: Shares,
     closing: Option<Closing>,
     /// Of the window that closed last: memory for the next.
     order: Order,
@@ -74,7 +74,7 @@ impl WindowAggregateOperator {
         spec: &WindowAggregate,
         input: &Schema,
         compiled: &dyn Fn() -> Option<Box<dyn AccumulateKernel>>,
-        (seed, crewing): (u64, Crewing),
+        (seed, workers): (u64, &Workers),
     ) -> WindowAggregateOperator {
         let key_types: Vec<Type> = spec.keys.iter().map(|k| input.columns[*k].ty.clone()).collect();
         let assignment = Assignment::new(&spec.window);
@@ -86,13 +86,13 @@ impl WindowAggregateOperator {
         };
         // One worker where rows must come in their order, or can fail, which is told as they come.
         let is_alone = |call: &AggregateCall| call.needs_order() || call.can_fail();
-        let shares = crewing.workers > 1 && !spec.aggregates.iter().any(is_alone);
-        let n_workers = if shares { crewing.workers } else { 0 };
-        let crew = Crew::new((0..n_workers).map(|_| accumulation()).collect(), crewing);
+        let make: Option<&dyn Fn() -> Accumulation> =
+            if spec.aggregates.iter().any(is_alone) { None } else { Some(&accumulation) };
+        let shares = Shares::new(workers.clone(), make);
         WindowAggregateOperator {
             assignment,
             accumulation: accumulation(),
-            crew,
+            shares,
             key_names: node.schema.columns.iter().take(key_types.len()).map(|c| c.name.clone()).collect(),
             key_types,
             aggregates: spec.aggregates.clone(),
@@ -180,28 +180,35 @@ impl WindowAggregateOperator {
     fn add(&mut self, slice: Window, batch: &Batch, rows: &[u32]) {
         let key = (slice.end, slice.start);
         let n_groups = self.panes.slices.get(&key).map_or(0, |groups| groups.table.n_groups());
-        if self.crew.takes(key, rows.len(), n_groups) {
-            return self.crew.add(key, batch, rows);
+        if self.shares.take(key, batch, rows, n_groups) {
+            return;
         }
         let groups = self.panes.slices.entry(key).or_insert_with(|| self.accumulation.open());
         self.accumulation.add(groups, batch, rows);
     }
 
-    /// Takes over what the crew has of slices that the watermark has passed.
+    /// Takes over what other workers have of slices that the watermark has passed.
     fn gather(&mut self) {
-        for (slice, groups) in self.crew.give(self.watermark.0) {
-            self.take_over(slice, groups);
+        for (share, slice, groups) in self.shares.give(self.watermark.0) {
+            if let Some(merged) = self.take_over(slice, groups) {
+                self.shares.take_back(share, merged);
+            }
         }
+        let slices = &self.panes.slices;
+        let n_groups = |slice: &Slice| slices.get(slice).map_or(0, |groups| groups.table.n_groups());
+        self.shares.end(self.watermark.0, n_groups);
     }
 
-    fn take_over(&mut self, slice: crew::Slice, groups: Groups) {
+    /// The groups, if they have been merged into others.
+    fn take_over(&mut self, slice: Slice, groups: Groups) -> Option<Groups> {
         match self.panes.slices.entry(slice) {
             Entry::Vacant(free) => {
                 free.insert(groups);
+                None
             }
             Entry::Occupied(mut known) => {
                 self.accumulation.merge(known.get_mut(), &groups);
-                self.accumulation.close(groups);
+                Some(groups)
             }
         }
     }
@@ -360,7 +367,7 @@ impl Operator for WindowAggregateOperator {
         writer.sequence(self.source.iter(), |writer, source| writer.u32(*source));
         writer.u64(self.n_rows_out);
         self.panes.snapshot(&self.accumulation, writer);
-        self.crew.snapshot(writer);
+        self.shares.snapshot(writer);
     }
 
     fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
@@ -373,20 +380,20 @@ impl Operator for WindowAggregateOperator {
             let mut written = SnapshotReader::new(reader.bytes()?);
             let groups = self.accumulation.restore(&mut written)?;
             written.finish()?;
-            self.take_over(slice, groups);
+            drop(self.take_over(slice, groups));
         }
         Ok(())
     }
 
     fn waiting(&self) -> Option<Waiting> {
         self.panes.waiting().or_else(|| {
-            let (until, n) = self.crew.open()?;
+            let (until, n) = self.shares.open()?;
             Some(Waiting { what: "windows", n: Some(n), until })
         })
     }
 
     fn state_bytes(&self) -> usize {
-        self.panes.bytes() + self.crew.bytes()
+        self.panes.bytes() + self.shares.bytes()
     }
 }
 

@@ -98,6 +98,10 @@ impl Decoder for Naive {
             decoded.n_records += 1;
         }
     }
+
+    fn copy(&self) -> Option<Box<dyn Decoder>> {
+        None
+    }
 }
 
 fn types(random: &mut Random) -> FieldSpec {

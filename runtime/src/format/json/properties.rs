@@ -36,6 +36,10 @@ impl Decoder for Slow {
             decoded.n_records += 1;
         }
     }
+
+    fn copy(&self) -> Option<Box<dyn Decoder>> {
+        None
+    }
 }
 
 fn types(random: &mut Random) -> FieldSpec {

@@ -59,7 +59,7 @@ struct Run {
 /// Feeds rows in batches of these sizes, over and over; a watermark follows each batch.
 fn run(types: &[Type], spec: &WindowAggregate, rows: &[Vec<Value>], disorder: i64, sizes: &[usize]) -> Run {
     let (node, input) = node(types, spec);
-    let mut operator = WindowAggregateOperator::new(&node, spec, &input, &|| None, (17, Crewing::ALONE));
+    let mut operator = WindowAggregateOperator::new(&node, spec, &input, &|| None, (17, &Workers::alone()));
     let mut generator = WatermarkGenerator::new(disorder);
     let mut output = Output::default();
     let (mut first, mut sizes) = (0, sizes.iter().cycle());
