@@ -7,9 +7,9 @@ use millstream_ir::engine::Engine;
 use millstream_ir::flow::{Flow, NodeKind, SourceSpec};
 use millstream_ir::value::Value;
 use millstream_jit::Jit;
-use millstream_runtime::op::Crewing;
 use millstream_runtime::simulate::{Record, Simulation};
 use millstream_runtime::source::Pace;
+use millstream_runtime::workers::Workers;
 use std::fmt::Write;
 
 const SECOND: i64 = 1_000_000;
@@ -111,7 +111,7 @@ fn slots_in(line: &str) -> i64 {
 fn held(case: &Case, flow: &Flow, files: &SourceMap) -> i64 {
     let compiled = Jit.compile(flow).expect("it compiles");
     let one = |name: &str, _: &SourceSpec| vec![(name.to_string(), Pace::default())];
-    let mut simulation = Simulation::new(flow, &*compiled, files, START, Crewing::ALONE, one);
+    let mut simulation = Simulation::new(flow, &*compiled, files, START, &Workers::alone(), one);
     let source = flow.nodes.iter().find_map(|node| match &node.kind {
         NodeKind::Source(spec) => Some((&*node.name, spec)),
         _ => None,

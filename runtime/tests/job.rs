@@ -60,6 +60,16 @@ fn copy(path: &str, on_error: OnError) -> Flow {
 }
 
 fn run_in(folder: &Path, flow: &Flow, limit: Option<u64>, until: Option<i64>) -> Result<Report, String> {
+    run_by(1, folder, flow, limit, until)
+}
+
+fn run_by(
+    workers: usize,
+    folder: &Path,
+    flow: &Flow,
+    limit: Option<u64>,
+    until: Option<i64>,
+) -> Result<Report, String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
     let _inside = runtime.enter();
     let compiled = ReferenceEngine.compile(flow).expect("a flow of no code");
@@ -73,7 +83,7 @@ fn run_in(folder: &Path, flow: &Flow, limit: Option<u64>, until: Option<i64>) ->
         progress: Arc::new(Progress::default()),
         clock: Box::new(StoppedClock),
         why: None,
-        workers: 1,
+        workers,
         memory: None,
     };
     run(flow, &*compiled, &files, options).map_err(|b| b.diagnostic.headline.clone())
@@ -133,6 +143,53 @@ fn unreadable_rows_are_counted_kept_aside_or_stop_the_run() {
 
     let failed = run_in(folder.path(), &copy("in.ndjson", OnError::Fail), None, None);
     assert!(failed.is_err_and(|m| m.starts_with("a row of `events` cannot be read")));
+}
+
+/// What a run wrote, what it put aside, and what it counted.
+fn result_of(workers: usize, folder: &Path, flow: &Flow, limit: Option<u64>) -> [String; 3] {
+    let report = run_by(workers, folder, flow, limit, None);
+    let told = report.map(|report| {
+        let (source, sink) = (&report.sources[0], &report.sinks[0]);
+        format!("{:?} {} {} {:?} {}", report.stopped, source.rows, source.bytes, source.failed, sink.rows)
+    });
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+    // With a limit, how much had been read by then depends on nothing but the order of the rows.
+    [format!("{told:?}"), read("out.ndjson"), read("rejected.ndjson")]
+}
+
+#[test]
+fn no_number_of_workers_changes_what_is_read_and_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // Many blocks: of JSON with records that cannot be read; of CSV with a header and records that go over
+    // several lines.
+    let json: String = (0..40_000)
+        .map(|i| match i % 997 {
+            0 => "nonsense\n".to_string(),
+            _ => format!(
+                "{{\"id\":{i},\"at\":\"1970-01-01T00:00:00Z\",\"note\":\"{}\"}}\n",
+                "x".repeat(i % 50)
+            ),
+        })
+        .collect();
+    let csv: String = (0..40_000)
+        .map(|i| match i % 997 {
+            0 => "\"no\n\nid\",1970-01-01T00:00:00Z,\n".to_string(),
+            _ => format!("{i},1970-01-01T00:00:00Z,\"a\n{}\"\n", "x".repeat(i % 50)),
+        })
+        .collect();
+    for (name, input) in [("in.ndjson", json), ("in.csv", format!("id,at,note\n{csv}"))] {
+        std::fs::write(folder.path().join(name), input).expect("written");
+        for on_error in [OnError::Keep, OnError::Sideline(connector("rejected.ndjson")), OnError::Fail] {
+            let flow = copy(name, on_error);
+            for limit in [None, Some(20_011)] {
+                let by_one = result_of(1, folder.path(), &flow, limit);
+                for workers in [2, 3, 8] {
+                    let by_several = result_of(workers, folder.path(), &flow, limit);
+                    assert!(by_one == by_several, "{name}, {workers} workers, limit {limit:?}");
+                }
+            }
+        }
+    }
 }
 
 #[test]
