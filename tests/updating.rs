@@ -19,12 +19,28 @@ stream latest = from a dedupe by k keep last forever select k, id
 stream on_change = from a window tumbling 5s group by k select k, int(window.start) as w, count() as n, sum(v) as s emit on change
 stream every = from a window hopping 6s every 4s group by k select k, int(window.start) as w, count() as n, sum(v) as s emit every 3s
 stream lenient = from a window tumbling 5s lateness 4s group by k select k, int(window.start) as w, count() as n, sum(v) as s
+stream session_changes = from a window session 3s by k group by k select k, int(window.start) as w, int(window.end) as e, count() as n, sum(v) as s emit on change
+stream session_every = from a window session 2s by k group by k select k, int(window.start) as w, int(window.end) as e, count() as n, sum(v) as s emit every 3s
+stream session_late = from a window session 3s lateness 4s by k group by k select k, int(window.start) as w, int(window.end) as e, count() as n, sum(v) as s
+stream rows_every = from a window tumbling 2 rows by k forever group by k select k, int(window.start) as w, int(window.end) as e, count() as n, sum(v) as s emit every 3s
 stream sorted = from a window tumbling 5s order by v desc select id
 stream first = from a window tumbling 5s group by k select k, count() as n top 1 by n desc select k, n
 "#;
 
-const UPDATING: [&str; 8] =
-    ["running", "sizes", "fullest", "best", "latest", "on_change", "every", "lenient"];
+const UPDATING: [&str; 12] = [
+    "running",
+    "sizes",
+    "fullest",
+    "best",
+    "latest",
+    "on_change",
+    "every",
+    "lenient",
+    "session_changes",
+    "session_every",
+    "session_late",
+    "rows_every",
+];
 
 #[derive(Clone, Debug)]
 struct Row {
@@ -180,6 +196,19 @@ impl<'r> Reference<'r> {
             "on_change" => self.windows(5, 5, 0).iter().for_each(|row| add(row.clone())),
             "every" => self.windows(6, 4, 0).iter().for_each(|row| add(row.clone())),
             "lenient" => self.windows(5, 5, 4).iter().for_each(|row| add(row.clone())),
+            "session_changes" => self.sessions(3, None).iter().for_each(|row| add(row.clone())),
+            "session_every" => self.sessions(2, None).iter().for_each(|row| add(row.clone())),
+            "session_late" => self.sessions(3, Some(4)).iter().for_each(|row| add(row.clone())),
+            "rows_every" => {
+                for (k, mut rows) in self.by_key() {
+                    rows.retain(|(_, row, watermark)| row.at >= *watermark);
+                    rows.sort_by_key(|(id, row, _)| (row.at, *id));
+                    for rows in rows.chunks(2) {
+                        let (start, end) = (rows[0].1.at, rows[rows.len() - 1].1.at);
+                        add(bounded(k, start, end, rows));
+                    }
+                }
+            }
             other => panic!("no reference for {other}"),
         }
         table
@@ -203,6 +232,30 @@ impl<'r> Reference<'r> {
         groups.iter().map(row).collect()
     }
 
+    /// Each key's sessions, row by row in the order of arrival: a row joins all sessions of its key that it is
+    /// near to and that are not over for it.
+    fn sessions(&self, gap: i64, lateness: Option<i64>) -> Vec<String> {
+        let mut found = vec![];
+        for (k, rows) in self.by_key() {
+            let mut sessions: Vec<Group> = vec![];
+            let first = |session: &Group| session.iter().map(|(_, row, _)| row.at).min().unwrap_or(0);
+            let end = |session: &Group| session.iter().map(|(_, row, _)| row.at + gap).max().unwrap_or(0);
+            for (id, row, watermark) in rows {
+                let is_late = row.at < watermark;
+                let counts = |end: i64| !is_late || lateness.is_some_and(|late| end + late > watermark);
+                let takes = |s: &mut Group| counts(end(s)) && row.at < end(s) && first(s) < row.at + gap;
+                let mut joined: Group = sessions.extract_if(.., takes).flatten().collect();
+                if joined.is_empty() && !counts(row.at + gap) {
+                    continue;
+                }
+                joined.push((id, row, watermark));
+                sessions.push(joined);
+            }
+            found.extend(sessions.iter().map(|session| bounded(k, first(session), end(session), session)));
+        }
+        found
+    }
+
     /// Of each window of 5 s, the rows in order.
     fn sorted(&self) -> Vec<String> {
         let mut rows: Vec<_> = self.in_time().collect();
@@ -221,6 +274,12 @@ impl<'r> Reference<'r> {
             .filter_map(|groups| groups.iter().min_by_key(|(k, n)| (std::cmp::Reverse(**n), **k)));
         first.map(|(k, n)| format!("{{\"k\":{},\"n\":{n}}}", text(*k))).collect()
     }
+}
+
+/// A row of a window with bounds in seconds.
+fn bounded(k: Option<&str>, start: i64, end: i64, rows: &[(usize, &Row, i64)]) -> String {
+    let (k, w, e, s) = (text(k), start * 1_000_000, end * 1_000_000, number(sum(rows)));
+    format!("{{\"k\":{k},\"w\":{w},\"e\":{e},\"n\":{},\"s\":{s}}}", rows.len())
 }
 
 /// Null for no value at all.

@@ -27,6 +27,7 @@ pub mod top;
 pub mod union;
 pub mod unnest;
 pub mod updating_aggregate;
+pub mod updating_windows;
 pub mod window_aggregate;
 
 use crate::operator::Operator;
@@ -81,6 +82,9 @@ pub fn build(
                 input(0),
                 RandomState::new().hash_one(id),
             )),
+            Breaker::UpdatingWindows(spec) => {
+                Box::new(updating_windows::UpdatingWindowsOperator::new(node, spec, input(0))?)
+            }
             Breaker::LatestOfKey(spec) => Box::new(latest_of_key::LatestOfKeyOperator::new(spec, input(0))),
             Breaker::SortWindow(spec) => Box::new(sort_window::SortWindowOperator::new(spec, input(0))),
             Breaker::Top(spec) => Box::new(top::TopOperator::new(spec, input(0))),

@@ -232,7 +232,6 @@ codes! {
     E0512 "needless-limit";
     E0601 "join-not-yet";
     E0602 "table-not-yet";
-    E0606 "emit-not-yet";
     E0612 "retry-not-yet";
     E0614 "sideline-not-yet";
     E0615 "refresh-not-yet";

@@ -145,6 +145,16 @@ fn state_of(query: &Query, sources: &BTreeSet<Arc<str>>) -> Vec<String> {
             (Grouping::Updating(UpdatingScope::Window { lateness, .. }, _), open) => {
                 window::updating_state(slot_bytes(aggregate), &names, open, *lateness, beside, &watermark)
             }
+            (Grouping::UpdatingWindows { window, lateness, .. }, _) => {
+                let per_key = if names.is_empty() { names } else { names + " and " };
+                let slot = slot_bytes(aggregate);
+                let text = window::state_text(aggregate, window, slot, &per_key, beside, &watermark);
+                let late = match lateness {
+                    0 => String::new(),
+                    lateness => format!("; kept for late rows {} more", format_duration(*lateness)),
+                };
+                format!("{text}{late}; and its rows as they came out")
+            }
             (Grouping::Window(own), open) => {
                 let per_key = if names.is_empty() { names } else { names + " and " };
                 // Where each row says its window, the clause that opened them knows more.
@@ -389,6 +399,10 @@ fn breaker_text(name: &str, breaker: &Breaker) -> String {
             };
             format!("aggregates of {over}, {state}; results emit {}", aggregate.emission)
         }
+        Breaker::UpdatingWindows(windows) => format!(
+            "aggregates of {name} in {}, the open windows per key; results emit {}",
+            windows.window, windows.emission
+        ),
         Breaker::Frame(frame) => format!("aggregates for each row of {name}, {}", frame.frame),
         Breaker::History(history) => match &history.kind {
             HistoryKind::Throttle { .. } => format!("lets rows of {name} through, a time per key"),

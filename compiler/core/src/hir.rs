@@ -280,6 +280,13 @@ pub struct Fill {
     pub duration: i64,
 }
 
+impl Grouping {
+    /// Whether results are withdrawn again.
+    pub fn is_updating(&self) -> bool {
+        matches!(self, Grouping::Updating(..) | Grouping::UpdatingWindows { .. })
+    }
+}
+
 /// Which rows come together, beside those of one key.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Grouping {
@@ -287,6 +294,15 @@ pub enum Grouping {
     Window(WindowAssigner),
     /// Results are replaced as rows come.
     Updating(UpdatingScope, Emission),
+    /// The same of windows that each key has of its own.
+    UpdatingWindows {
+        window: WindowAssigner,
+        /// Microseconds.
+        lateness: i64,
+        emission: Emission,
+        /// Whether the select looks at `window.start` and `window.end`.
+        shows: [bool; 2],
+    },
 }
 
 /// One aggregate of an aggregating select.

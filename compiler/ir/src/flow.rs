@@ -245,6 +245,32 @@ pub struct UpdatingAggregate {
     pub sign: Option<usize>,
 }
 
+/// Aggregates of each group of windows that each key has of its own, whose results are replaced as rows come.
+/// Output columns: keys, aggregates, the hidden `window.start` and `window.end`, then the hidden event time of the
+/// change and the hidden sign.
+#[derive(Clone, PartialEq, Debug)]
+pub struct UpdatingWindows {
+    pub window: WindowAssigner,
+    /// Columns of the input.
+    pub keys: Vec<usize>,
+    pub aggregates: Vec<AggregateCall>,
+    /// How long after its end late rows still correct a window, in microseconds.
+    pub lateness: i64,
+    pub emission: Emission,
+    /// Whether anybody looks at the start and at the end: else a row that differs in these alone is the same.
+    pub shows: [bool; 2],
+}
+
+impl UpdatingWindows {
+    /// The positions among the keys of those that have windows of their own.
+    pub fn keys_of_windows(&self) -> &[usize] {
+        match &self.window {
+            WindowAssigner::Session { by, .. } | WindowAssigner::Rows { by, .. } => by,
+            _ => &[],
+        }
+    }
+}
+
 /// Over which rows of its key an aggregate goes whose results are replaced.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum UpdatingScope {
@@ -468,7 +494,11 @@ impl Flow {
     pub fn corrects_windows(&self) -> bool {
         self.nodes.iter().any(|node| match &node.kind {
             NodeKind::Breaker(breaker) => {
-                matches!(&**breaker, Breaker::UpdatingAggregate(spec) if spec.emission == Emission::Final)
+                matches!(
+                    &**breaker,
+                    Breaker::UpdatingAggregate(UpdatingAggregate { emission: Emission::Final, .. })
+                        | Breaker::UpdatingWindows(UpdatingWindows { emission: Emission::Final, .. })
+                )
             }
             _ => false,
         })

@@ -12,7 +12,7 @@
 
 mod due;
 pub(super) mod oldest;
-mod state;
+pub(super) mod state;
 
 use crate::accumulate::arena::Arena;
 use crate::accumulate::side::Row;

@@ -124,14 +124,27 @@ impl QueryChecker<'_> {
                     emission => Grouping::Updating(UpdatingScope::Window { start, end, lateness }, emission),
                 }
             }
-            Some(window) => Grouping::Window(match window.assigner {
-                WindowAssigner::Session { gap, max, .. } => WindowAssigner::Session { gap, max, by },
-                WindowAssigner::Rows { count, .. } => {
-                    let keep = window.keep.map_or(Keep::Forever, |(keep, _)| keep);
-                    WindowAssigner::Rows { count, keep, by }
+            Some(window) => {
+                let assigner = match window.assigner {
+                    WindowAssigner::Session { gap, max, .. } => WindowAssigner::Session { gap, max, by },
+                    WindowAssigner::Rows { count, .. } => {
+                        let keep = window.keep.map_or(Keep::Forever, |(keep, _)| keep);
+                        WindowAssigner::Rows { count, keep, by }
+                    }
+                    assigner => assigner,
+                };
+                let emission = self.emission(below).unwrap_or(Emission::Final);
+                match (window.bounds, emission, window.lateness) {
+                    (Bounds::OfTime, ..) | (_, Emission::Final, None) => Grouping::Window(assigner),
+                    (_, emission, lateness) => {
+                        let shows = [0, 1].map(|bound| {
+                            selected.iter().any(|s| s.value.columns().contains(&(places.start + bound)))
+                        });
+                        let lateness = lateness.unwrap_or(0);
+                        Grouping::UpdatingWindows { window: assigner, lateness, emission, shows }
+                    }
                 }
-                assigner => assigner,
-            }),
+            }
             None if group.until.is_some() => {
                 Grouping::Window(WindowAssigner::Until { column: group.until.unwrap_or_default() })
             }
@@ -154,7 +167,7 @@ impl QueryChecker<'_> {
         }
         grouped.push(hidden("time", Type::TIMESTAMP));
         let time = grouped.len() - 1;
-        self.rows.updating = matches!(grouping, Grouping::Updating(..)).then(|| {
+        self.rows.updating = grouping.is_updating().then(|| {
             grouped.push(hidden("sign", Type::INT));
             let n_keys = group.keys.iter().filter(|k| k.bound.is_none()).count();
             // Windows of one group differ in their ends, and nearly all kinds in their starts.
@@ -165,6 +178,9 @@ impl QueryChecker<'_> {
             let bound = match window_kind {
                 _ if !is_windowed => None,
                 Some(WindowAssigner::Cumulative { .. }) => Some(end),
+                // Sessions grow at their ends; windows of rows can begin and end at the same times.
+                Some(WindowAssigner::Session { .. }) => Some(start).filter(|start| is_selected(*start)),
+                Some(WindowAssigner::Rows { .. }) => None,
                 _ => [end, start].into_iter().find(|bound| is_selected(*bound)),
             };
             let key = (!is_windowed || bound.is_some()).then(|| (0..n_keys).chain(bound).collect());
@@ -190,7 +206,7 @@ impl QueryChecker<'_> {
             .collect();
         self.rows.time = time;
         self.rows.carried = match &grouping {
-            Grouping::Updating(..) => vec![],
+            Grouping::Updating(..) | Grouping::UpdatingWindows { .. } => vec![],
             // A window that closes leaves its bounds to a `top` or `order by` below.
             Grouping::Window(window) => {
                 let by = match window {

@@ -1,8 +1,8 @@
 //! `emit final | every D | on change`: when the results of the aggregating select above appear.
 
 use super::QueryChecker;
-use super::window::{Bounds, OpenWindow};
-use crate::errors::{clauses as errors, not_yet};
+use super::window::OpenWindow;
+use crate::errors::clauses as errors;
 use millstream_base::Span;
 use millstream_ir::flow::Emission;
 use millstream_syntax::ast;
@@ -31,9 +31,6 @@ impl QueryChecker<'_> {
             _ if until => self.diagnostics.push(errors::emit_of_final_results(span, "group by … until")),
             Some(window) if window.frame.is_some() => {
                 self.diagnostics.push(errors::emit_of_final_results(span, "a window per row"));
-            }
-            Some(window) if window.bounds == Bounds::AtEnd => {
-                self.diagnostics.push(not_yet::emit(span));
             }
             _ => {}
         }

@@ -3,10 +3,11 @@
 use super::QueryChecker;
 use super::head::{check_reference, updating_because};
 use super::rows::{RowColumn, Updating};
-use crate::check::Facts;
+use super::window::Bounds;
+use crate::check::{Checker, Facts};
 use crate::errors::{clauses as errors, windows};
 use crate::hir::ClauseKind;
-use millstream_base::Span;
+use millstream_base::{Diagnostics, Span};
 use millstream_ir::flow::Schema;
 use millstream_ir::types::Type;
 use millstream_syntax::ast;
@@ -14,10 +15,16 @@ use millstream_syntax::ast;
 impl QueryChecker<'_> {
     pub(super) fn check_union(&mut self, streams: &[ast::StreamRef], span: Span) {
         let mut others = vec![];
-        if let Some(window) = self.window.as_ref().filter(|_| !self.rows.carried.is_empty()) {
-            self.diagnostics.push(windows::union_of_windows(span, window.span));
-            self.rows.known = false;
-        }
+        // The keys of windows that each key has of its own are found anew, in the rows of all streams.
+        let keys = match &self.window {
+            Some(window) if window.bounds == Bounds::AtEnd => window.by.clone(),
+            Some(window) if !self.rows.carried.is_empty() => {
+                self.diagnostics.push(windows::union_of_windows(span, window.span));
+                self.rows.known = false;
+                vec![]
+            }
+            _ => vec![],
+        };
         self.own_time_column(span);
         for stream in streams {
             let (rows, schema) = check_reference(self.around, stream, self.diagnostics);
@@ -32,6 +39,24 @@ impl QueryChecker<'_> {
             }
         }
         self.push(ClauseKind::Union(others), span);
+        if let Some(window) = &self.window
+            && !keys.is_empty()
+            && self.rows.known
+        {
+            let (window, scope) = (window.span, self.scope());
+            let mut said = Diagnostics::default();
+            let mut checker = Checker::new(self.around.names, self.around.file, &mut said);
+            keys.iter().for_each(|key| {
+                checker.check_expr(&scope, key, None);
+            });
+            match said.is_empty() {
+                true => self.carry_keys(&keys),
+                false => {
+                    self.diagnostics.push(windows::union_without_keys(span, window));
+                    self.rows.known = false;
+                }
+            }
+        }
     }
 
     /// The visible columns, and the time in a column of its own: what the other streams have under the

@@ -228,7 +228,7 @@ impl QueryChecker<'_> {
     }
 
     /// Makes the keys of a window columns that the rows carry through its scope.
-    fn carry_keys(&mut self, by: &[ast::Expr]) {
+    pub(super) fn carry_keys(&mut self, by: &[ast::Expr]) {
         for key in by {
             let value = self.expr(key, None);
             let column = self.column_of(value, "key");

@@ -16,11 +16,6 @@ pub fn table(span: Span, name: &str) -> Diagnostic {
         .label("a table")
 }
 
-pub fn emit(span: Span) -> Diagnostic {
-    let what = "replacing the results of a window that each key has of its own is not carried out yet";
-    Diagnostic::new(E0606, span, what).label("not yet").help("`emit final`, the default, is carried out")
-}
-
 pub fn retry(span: Span) -> Diagnostic {
     not_yet(E0612, span, "on error retry").help("`fail` and `sideline to file(…)` are carried out")
 }

@@ -41,6 +41,14 @@ pub fn union_of_windows(span: Span, window: Span) -> Diagnostic {
         .help("put `union` above the window")
 }
 
+/// `union` where rows have lost what the key of their windows is made of.
+pub fn union_without_keys(span: Span, window: Span) -> Diagnostic {
+    Diagnostic::new(E0432, span, "the rows of all these streams need the key of the windows")
+        .label("no longer among the columns")
+        .also(window, "each key has windows of its own")
+        .help("put `union` above the window, or keep the columns of its key")
+}
+
 pub fn bounds_at_end(span: Span, window: Span) -> Diagnostic {
     Diagnostic::new(E0433, span, "where such a window begins and ends is known only when it has ended")
         .label("not known yet")
@@ -140,4 +148,22 @@ pub fn keys_not_known_yet(span: Span, window: Span) -> Diagnostic {
         .label("not known at the window")
         .also(window, "each key has windows of its own")
         .help("write the key behind the window, as in `window session 30m by user`")
+}
+
+/// `lateness` of windows that are told by the order of their rows: sessions that are cut, windows of rows.
+pub fn lateness_of_order(span: Span, window: Span, is_cut: bool) -> Diagnostic {
+    let what = if is_cut { "where `max` cuts a session" } else { "which rows such a window holds" };
+    let fault = Diagnostic::new(
+        E0441,
+        span,
+        format!("{what} is told by the order of the rows, in which late ones have no place"),
+    )
+    .label("would move all windows behind it")
+    .also(window, "the window")
+    .help("leave `lateness` away, and give the source as much `disorder` as rows are late");
+    if is_cut {
+        fault.help("or leave `max` away: then late rows make sessions longer, and two of them one")
+    } else {
+        fault
+    }
 }

@@ -23,7 +23,9 @@ pub fn state_of(query: &Query, watermark: &str) -> Vec<String> {
                 input.visible().count()
             )),
             ClauseKind::Aggregate(Aggregate {
-                grouping: Grouping::Updating(_, Emission::Every(every)),
+                grouping:
+                    Grouping::Updating(_, Emission::Every(every))
+                    | Grouping::UpdatingWindows { emission: Emission::Every(every), .. },
                 ..
             }) => {
                 state.push(format!(
@@ -62,8 +64,14 @@ fn of_top(top: &Top, input: &Schema) -> String {
 /// these windows.
 pub fn delay(aggregate: &Aggregate, window: Option<&WindowAssigner>) -> i64 {
     match aggregate.grouping {
-        Grouping::Updating(_, Emission::OnChange) => 0,
-        Grouping::Updating(_, Emission::Every(every)) => every,
+        Grouping::Updating(_, emission) | Grouping::UpdatingWindows { emission, .. }
+            if emission != Emission::Final =>
+        {
+            match emission {
+                Emission::Every(every) => every,
+                Emission::Final | Emission::OnChange => 0,
+            }
+        }
         _ => window.map_or(0, window::longest),
     }
 }

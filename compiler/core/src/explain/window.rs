@@ -15,6 +15,7 @@ pub fn aggregates(query: &Query) -> impl Iterator<Item = (&Aggregate, Option<&Wi
         ClauseKind::Aggregate(aggregate) => {
             let own = match &aggregate.grouping {
                 Grouping::Window(window) => Some(window),
+                Grouping::UpdatingWindows { window, .. } => Some(window),
                 Grouping::Updating(..) => None,
             };
             Some((aggregate, open.take().or(own)))

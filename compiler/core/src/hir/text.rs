@@ -179,6 +179,12 @@ fn aggregate(aggregate: &Aggregate, input: &Schema, output: &Schema) -> String {
     let grouping = match &aggregate.grouping {
         Grouping::Window(window) => window.to_string(),
         Grouping::Updating(scope, emission) => format!("{scope} emit {emission}"),
+        Grouping::UpdatingWindows { window, lateness: 0, emission, .. } => {
+            format!("{window} emit {emission}")
+        }
+        Grouping::UpdatingWindows { window, lateness, emission, .. } => {
+            format!("{window} lateness {} emit {emission}", format_duration(*lateness))
+        }
     };
     format!(
         "aggregate {} key [{}] calls [{}]\n  select {}",

@@ -8,7 +8,7 @@ use millstream_base::Span;
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::flow::{
     Breaker, Column, FillWindows, Frame, FrameAggregate, GatherWindows, HistoryKind, KeyHistory, Schema,
-    SortWindow, Top, UpdatingAggregate, WindowAggregate,
+    SortWindow, Top, UpdatingAggregate, UpdatingWindows, WindowAggregate,
 };
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
@@ -198,6 +198,16 @@ impl Lowering<'_> {
         let operator = breaker(match &aggregate.grouping {
             Grouping::Window(window) => {
                 Breaker::WindowAggregate(WindowAggregate { window: window.clone(), keys, aggregates })
+            }
+            Grouping::UpdatingWindows { window, lateness, emission, shows } => {
+                Breaker::UpdatingWindows(UpdatingWindows {
+                    window: window.clone(),
+                    keys,
+                    aggregates,
+                    lateness: *lateness,
+                    emission: *emission,
+                    shows: *shows,
+                })
             }
             Grouping::Updating(scope, emission) => {
                 let (scope, emission) = (*scope, *emission);

@@ -4,7 +4,8 @@
 use super::verify::fits;
 use super::{
     AmongEquals, Emission, FillWindows, FrameAggregate, GatherWindows, Keep, KeyHistory, LatestOfKey,
-    SortKey, SortWindow, Top, UpdatingAggregate, UpdatingScope, WindowAggregate, WindowAssigner,
+    SortKey, SortWindow, Top, UpdatingAggregate, UpdatingScope, UpdatingWindows, WindowAggregate,
+    WindowAssigner,
 };
 use crate::aggregate::AggregateCall;
 use crate::text::format_duration;
@@ -20,6 +21,7 @@ pub enum Breaker {
     GatherWindows(GatherWindows),
     FillWindows(FillWindows),
     UpdatingAggregate(UpdatingAggregate),
+    UpdatingWindows(UpdatingWindows),
     Top(Top),
     LatestOfKey(LatestOfKey),
     SortWindow(SortWindow),
@@ -37,6 +39,9 @@ impl Breaker {
                 window: WindowAssigner::Session { by, .. } | WindowAssigner::Rows { by, .. },
                 ..
             }) => keys.filter(|(key, _)| by.contains(key)).collect(),
+            Breaker::UpdatingWindows(spec) => {
+                keys.filter(|(key, _)| spec.keys_of_windows().contains(key)).collect()
+            }
             _ => keys.collect(),
         }
     }
@@ -44,7 +49,10 @@ impl Breaker {
     /// Whether its rows are rows of the input, with columns added behind them; otherwise they are its own.
     pub fn passes_rows(&self) -> bool {
         match self {
-            Breaker::WindowAggregate(_) | Breaker::FillWindows(_) | Breaker::UpdatingAggregate(_) => false,
+            Breaker::WindowAggregate(_)
+            | Breaker::FillWindows(_)
+            | Breaker::UpdatingAggregate(_)
+            | Breaker::UpdatingWindows(_) => false,
             Breaker::AssignWindows(_)
             | Breaker::GatherWindows(_)
             | Breaker::Top(_)
@@ -60,6 +68,7 @@ impl Breaker {
         match self {
             Breaker::AssignWindows(_) | Breaker::Top(_) | Breaker::LatestOfKey(_) => true,
             Breaker::UpdatingAggregate(spec) => spec.emission == Emission::OnChange,
+            Breaker::UpdatingWindows(spec) => spec.emission == Emission::OnChange,
             Breaker::WindowAggregate(_)
             | Breaker::GatherWindows(_)
             | Breaker::FillWindows(_)
@@ -89,6 +98,7 @@ impl Breaker {
         let of_rows = match self {
             Breaker::History(_) | Breaker::Frame(_) | Breaker::GatherWindows(_) => true,
             Breaker::WindowAggregate(spec) => spec.window.needs_order(),
+            Breaker::UpdatingWindows(spec) => spec.window.needs_order(),
             // Which events lie so far apart that a key is forgotten in between shows in their order alone.
             // The changes of an updating input stay in the order in which they were made.
             Breaker::Top(spec) => spec.sign.is_none() && matches!(spec.keep, Keep::Expire(_)),
@@ -108,6 +118,7 @@ impl Breaker {
             Breaker::GatherWindows(spec) => &spec.keys,
             Breaker::FillWindows(spec) => &spec.keys,
             Breaker::UpdatingAggregate(spec) => &spec.keys,
+            Breaker::UpdatingWindows(spec) => &spec.keys,
             Breaker::Top(spec) => &spec.per,
             Breaker::LatestOfKey(spec) => &spec.keys,
             Breaker::SortWindow(spec) => &spec.of,
@@ -123,6 +134,7 @@ impl Breaker {
             Breaker::WindowAggregate(spec) => &spec.aggregates,
             Breaker::AssignWindows(_) | Breaker::GatherWindows(_) | Breaker::FillWindows(_) => &[],
             Breaker::UpdatingAggregate(spec) => &spec.aggregates,
+            Breaker::UpdatingWindows(spec) => &spec.aggregates,
             Breaker::Top(_) | Breaker::SortWindow(_) | Breaker::LatestOfKey(_) => &[],
             Breaker::History(_) => &[],
             Breaker::Frame(spec) => &spec.aggregates,
@@ -156,6 +168,7 @@ impl Breaker {
                 columns.extend(&mut spec.sign);
                 columns
             }
+            Breaker::UpdatingWindows(spec) => of_groups(&mut spec.keys, &mut spec.aggregates),
             Breaker::LatestOfKey(spec) => spec.keys.iter_mut().chain(&mut spec.change).collect(),
             Breaker::SortWindow(spec) => {
                 let by = spec.by.iter_mut().map(|key| &mut key.column);
@@ -200,6 +213,13 @@ impl Breaker {
                 let emission = vec![("emit", spec.emission.to_string())];
                 let groups = describe_groups(&spec.keys, &spec.aggregates, column);
                 ("updating_agg", [scope, groups, emission].concat())
+            }
+            Breaker::UpdatingWindows(spec) => {
+                let scope = vec![("window", spec.window.to_string())];
+                let late = (spec.lateness > 0).then(|| ("lateness", format_duration(spec.lateness)));
+                let emission = vec![("emit", spec.emission.to_string())];
+                let groups = describe_groups(&spec.keys, &spec.aggregates, column);
+                ("updating_windows", [scope, late.into_iter().collect(), groups, emission].concat())
             }
             Breaker::LatestOfKey(spec) => {
                 let keys: Vec<String> = spec.keys.iter().map(|k| column(*k)).collect();
@@ -270,6 +290,11 @@ impl Breaker {
                     UpdatingScope::Window { .. } => vec![Type::TIMESTAMP, Type::TIMESTAMP],
                 };
                 Ok([groups, bounds, vec![Type::TIMESTAMP, Type::INT]].concat())
+            }
+            Breaker::UpdatingWindows(spec) => {
+                let groups = types_of_groups(&spec.keys, &spec.aggregates, input)?;
+                let bounds = [Type::TIMESTAMP, Type::TIMESTAMP];
+                Ok([groups, bounds.to_vec(), vec![Type::TIMESTAMP, Type::INT]].concat())
             }
             Breaker::LatestOfKey(_) => Ok([input, &[Type::TIMESTAMP, Type::INT]].concat()),
             Breaker::SortWindow(_) => Ok([input, &[Type::TIMESTAMP]].concat()),

@@ -190,7 +190,7 @@ impl KeyState {
 }
 
 impl Groups {
-    fn merge(&mut self, other: Groups, arena: &mut Arena) {
+    pub fn merge(&mut self, other: Groups, arena: &mut Arena) {
         let mut merge = |into: Slot, from: Slot| {
             arena.merge(into, from);
             arena.free(from);

@@ -38,7 +38,9 @@ impl QueryChecker<'_> {
         let max = window.max.as_ref().map(|m| m.span);
         foreign(max, "max", matches!(window.kind, Session { .. }), "`window session`");
         let lateness = window.lateness.as_ref().map(|l| l.span);
-        foreign(lateness, "lateness", is_of_time, "windows of time: `tumbling`, `hopping`, `cumulative`");
+        let owners = "windows that end by the time: `tumbling`, `hopping`, `cumulative`, `session`";
+        let takes_late = is_of_time || matches!(window.kind, Session { .. } | Tumbling(ast::Size::Rows(_)));
+        foreign(lateness, "lateness", takes_late, owners);
         let fill = window.fill.as_ref().map(|f| f.span);
         foreign(fill, "fill", is_of_time, "windows of time: `tumbling`, `hopping`, `cumulative`");
         let by = window.by.first().map(|b| b.span);
@@ -67,6 +69,11 @@ impl QueryChecker<'_> {
                 self.expr(key, None);
             }
         }
-        window.lateness.as_ref().and_then(|l| self.checker().check_positive_duration(l))
+        let lateness = window.lateness.as_ref()?;
+        let is_cut = window.max.is_some();
+        if is_cut || matches!(window.kind, ast::WindowKind::Tumbling(ast::Size::Rows(_))) {
+            self.diagnostics.push(errors::lateness_of_order(lateness.span, window.kind_span, is_cut));
+        }
+        self.checker().check_positive_duration(lateness)
     }
 }
