@@ -14,6 +14,7 @@ mod memory;
 mod single;
 mod sliding;
 mod startup;
+mod steady;
 mod tumbling;
 mod windows;
 mod workers;

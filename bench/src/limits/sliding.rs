@@ -3,35 +3,63 @@
 //!
 //! Unchecked where that costs, since a limit is what can be had without any check.
 
-/// The sum of each event's window, added up.
-pub fn sums(time: &[i64], price: &[i64], size: i64) -> u64 {
-    let (mut checksum, mut sum, mut oldest) = (0u64, 0i64, 0);
-    for (now, value) in time.iter().zip(price) {
-        while time[oldest] <= now - size {
-            sum -= price[oldest];
-            oldest += 1;
-        }
-        sum += value;
-        checksum = checksum.wrapping_add(sum as u64);
-    }
-    checksum
+use std::ops::Range;
+
+/// Sums over the last `size` of all events; each call goes on with the next ones.
+pub struct Sums {
+    size: i64,
+    sum: i64,
+    oldest: usize,
 }
 
-/// The maximum of each event's window, added up.
-pub fn maxima(time: &[i64], price: &[i64], size: i64, capacity: usize) -> u64 {
-    let mut stacks = TwoStacks::new(capacity);
-    let mut checksum = 0u64;
-    for (now, value) in time.iter().zip(price) {
-        while stacks.head < stacks.tail && time[stacks.head] <= now - size {
-            if stacks.head >= stacks.split {
-                stacks.flip();
-            }
-            stacks.head += 1;
-        }
-        stacks.push(*value);
-        checksum = checksum.wrapping_add(stacks.query() as u64);
+impl Sums {
+    pub fn new(size: i64) -> Sums {
+        Sums { size, sum: 0, oldest: 0 }
     }
-    checksum
+
+    /// The sum of each event's window, added up.
+    pub fn of(&mut self, time: &[i64], price: &[i64], events: Range<usize>) -> u64 {
+        let (mut checksum, mut sum, mut oldest) = (0u64, self.sum, self.oldest);
+        for (now, value) in time[events.clone()].iter().zip(&price[events]) {
+            while time[oldest] <= now - self.size {
+                sum -= price[oldest];
+                oldest += 1;
+            }
+            sum += value;
+            checksum = checksum.wrapping_add(sum as u64);
+        }
+        (self.sum, self.oldest) = (sum, oldest);
+        checksum
+    }
+}
+
+/// Maxima over the last `size` of all events; each call goes on with the next ones.
+pub struct Maxima {
+    size: i64,
+    stacks: TwoStacks,
+}
+
+impl Maxima {
+    pub fn new(size: i64, capacity: usize) -> Maxima {
+        Maxima { size, stacks: TwoStacks::new(capacity) }
+    }
+
+    /// The maximum of each event's window, added up.
+    pub fn of(&mut self, time: &[i64], price: &[i64], events: Range<usize>) -> u64 {
+        let stacks = &mut self.stacks;
+        let mut checksum = 0u64;
+        for (now, value) in time[events.clone()].iter().zip(&price[events]) {
+            while stacks.head < stacks.tail && time[stacks.head] <= now - self.size {
+                if stacks.head >= stacks.split {
+                    stacks.flip();
+                }
+                stacks.head += 1;
+            }
+            stacks.push(*value);
+            checksum = checksum.wrapping_add(stacks.query() as u64);
+        }
+        checksum
+    }
 }
 
 /// A ring of values; those before `split` are the greatest of themselves and what follows up to there.
@@ -83,8 +111,10 @@ struct Slot {
     last: u32,
 }
 
-/// A table of keys, and of each event the number of its key's slot.
+/// A table of keys, and of each event the number of its key's slot; each call goes on with the next events.
 pub struct Keyed {
+    size: i64,
+    oldest: usize,
     slots: Vec<Slot>,
     shift: u32,
     slot_of: Vec<u32>,
@@ -97,8 +127,10 @@ const FREE: Slot = Slot { key: 0, sum: 0, best: NONE, last: NONE };
 
 impl Keyed {
     /// The capacity is a power of two, and twice the number of keys or more.
-    pub fn new(capacity: usize, n_events: usize) -> Keyed {
+    pub fn new(size: i64, capacity: usize, n_events: usize) -> Keyed {
         Keyed {
+            size,
+            oldest: 0,
             slots: vec![FREE; capacity],
             shift: 64 - capacity.trailing_zeros(),
             slot_of: vec![0; n_events],
@@ -133,12 +165,11 @@ impl Keyed {
     }
 
     /// The sum of each event's window of its key, added up.
-    pub fn sums(&mut self, keys: &[i64], time: &[i64], price: &[i64], size: i64) -> u64 {
-        self.slots.fill(FREE);
-        let (mut checksum, mut oldest) = (0u64, 0);
-        for event in 0..keys.len() {
+    pub fn sums(&mut self, keys: &[i64], time: &[i64], price: &[i64], events: Range<usize>) -> u64 {
+        let (mut checksum, mut oldest) = (0u64, self.oldest);
+        for event in events {
             self.request(keys, event);
-            while time[oldest] <= time[event] - size {
+            while time[oldest] <= time[event] - self.size {
                 self.slots[self.slot_of[oldest] as usize].sum -= price[oldest];
                 oldest += 1;
             }
@@ -147,16 +178,16 @@ impl Keyed {
             self.slots[slot].sum += price[event];
             checksum = checksum.wrapping_add(self.slots[slot].sum as u64);
         }
+        self.oldest = oldest;
         checksum
     }
 
     /// The maximum of each event's window of its key, added up.
-    pub fn maxima(&mut self, keys: &[i64], time: &[i64], price: &[i64], size: i64) -> u64 {
-        self.slots.fill(FREE);
-        let (mut checksum, mut oldest) = (0u64, 0);
-        for event in 0..keys.len() {
+    pub fn maxima(&mut self, keys: &[i64], time: &[i64], price: &[i64], events: Range<usize>) -> u64 {
+        let (mut checksum, mut oldest) = (0u64, self.oldest);
+        for event in events {
             self.request(keys, event);
-            while time[oldest] <= time[event] - size {
+            while time[oldest] <= time[event] - self.size {
                 let slot = &mut self.slots[self.slot_of[oldest] as usize];
                 if slot.best == oldest as u32 {
                     let is_only = slot.last == slot.best;
@@ -180,6 +211,7 @@ impl Keyed {
             slot.last = event as u32;
             checksum = checksum.wrapping_add(price[slot.best as usize] as u64);
         }
+        self.oldest = oldest;
         checksum
     }
 }

@@ -7,6 +7,7 @@
 //! its last ones ([`rows`]).
 
 mod columns;
+mod log;
 #[cfg(test)]
 mod properties;
 mod rows;
@@ -28,7 +29,7 @@ use millstream_ir::column::{Column, ColumnData, ColumnRef};
 use millstream_ir::flow::{Frame, FrameAggregate, Node, Schema};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub struct FrameOperator {
@@ -159,6 +160,7 @@ impl FrameOperator {
         let frames: Box<dyn Frames> = match spec.frame {
             Frame::Sliding { size } => Box::new(sliding::Sliding::new(
                 size,
+                time,
                 columns::Columns::new(&groups.calls, !spec.keys.is_empty()),
             )),
             Frame::Rows { n_rows, keep } => Box::new(rows::Rows::new(n_rows, keep)),
@@ -179,14 +181,15 @@ impl FrameOperator {
     }
 
     fn take(&mut self, mut batch: Batch, output: &mut Output) -> Batch {
-        self.rows.clear();
-        self.rows.extend(0..batch.n_rows as u32);
+        self.rows.extend(self.rows.len() as u32..batch.n_rows as u32);
         let keys: Vec<&ColumnRef> = self.keys.iter().map(|key| &batch.columns[*key]).collect();
-        self.groups.index.find(&keys, &self.rows, &mut self.numbers);
+        self.groups.index.find(&keys, &self.rows[..batch.n_rows], &mut self.numbers);
         self.groups.resize();
         let looked_at = Batch {
             columns: self.looked_at.iter().map(|column| batch.columns[*column].clone()).collect(),
-            ..batch.clone()
+            n_rows: batch.n_rows,
+            origin: batch.origin.clone(),
+            late: vec![],
         };
         let (mut firsts, mut misfits) = (vec![], vec![]);
         let bounds = self.has_bounds.then_some(&mut firsts);
@@ -194,8 +197,7 @@ impl FrameOperator {
         let failed = self.groups.arena.take_failed();
         // A row that failed has no result.
         misfits.retain(|misfit| failed.iter().all(|failed| failed.number != misfit.group));
-        let mut fails: Vec<bool> = vec![false; batch.n_rows];
-        failed.iter().for_each(|failed| fails[failed.number] = true);
+        let fails: BTreeSet<usize> = failed.iter().map(|failed| failed.number).collect();
         self.failed_rows.report(&batch, failed, Watermark::START, output);
         batch.columns.extend(columns.into_iter().map(Arc::new));
         if self.has_bounds {
@@ -211,10 +213,10 @@ impl FrameOperator {
         &self,
         batch: Batch,
         misfits: Vec<Misfit>,
-        fails: Vec<bool>,
+        fails: BTreeSet<usize>,
         output: &mut Output,
     ) -> Batch {
-        if misfits.is_empty() && !fails.contains(&true) {
+        if misfits.is_empty() && fails.is_empty() {
             return batch;
         }
         // One report a row: that of its first aggregate that does not fit.
@@ -222,7 +224,8 @@ impl FrameOperator {
         for misfit in misfits {
             reasons.entry(misfit.group).or_insert(misfit.reason);
         }
-        let is_left = |row: &u32| !reasons.contains_key(&(*row as usize)) && !fails[*row as usize];
+        let is_left =
+            |row: &u32| !reasons.contains_key(&(*row as usize)) && !fails.contains(&(*row as usize));
         let fitting: Vec<u32> = (0..batch.n_rows as u32).filter(is_left).collect();
         let times = times_of(&batch, self.input.time);
         for (row, reason) in reasons {
