@@ -3,6 +3,8 @@
 pub mod decode;
 pub mod end_to_end;
 pub mod filter;
+pub mod history;
+pub mod ranked;
 pub mod sliding;
 pub mod tumbling;
 pub mod windows;

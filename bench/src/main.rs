@@ -8,9 +8,11 @@ mod data;
 mod decode;
 mod end_to_end;
 mod filter;
+mod history;
 mod limits;
 mod measure;
 mod memory;
+mod ranked;
 mod single;
 mod sliding;
 mod startup;
@@ -30,6 +32,8 @@ const SUBJECTS: &[Subject] = &[
     ("workers", workers::measure),
     ("windows", windows::measure),
     ("sliding", sliding::measure),
+    ("history", history::measure),
+    ("ranked", ranked::measure),
     ("decode", decode::measure),
     ("end_to_end", end_to_end::measure),
     ("compile", compile::measure),

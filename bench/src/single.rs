@@ -105,3 +105,29 @@ pub fn step(operator: &mut dyn Operator, message: Message, mut take: impl FnMut(
         operator.resume(&mut output);
     }
 }
+
+/// Operators behind each other, each with the schema of its rows; the first reads bids.
+pub fn chain(parts: Vec<(NodeKind, Schema)>) -> Box<dyn Operator> {
+    let mut nodes = vec![node(None, Schema::append_only(bids(), 2), NodeKind::Union)];
+    for (kind, schema) in parts {
+        nodes.push(node(Some(nodes.len() as u32 - 1), schema, kind));
+    }
+    let flow = Flow { nodes };
+    let compiled = Jit.compile(&flow).expect("it compiles");
+    let operator = |id| op::build(&flow, NodeId(id), &*compiled, &Workers::alone()).expect("an operator");
+    Box::new(Chain((1..flow.nodes.len() as u32).map(operator).collect()))
+}
+
+struct Chain(Vec<Box<dyn Operator>>);
+
+impl Operator for Chain {
+    fn step(&mut self, input: usize, message: Message, output: &mut Output) {
+        let mut messages = vec![message];
+        for operator in &mut self.0 {
+            let mut next = Output::default();
+            messages.into_iter().for_each(|message| operator.step_to_end(input, message, &mut next));
+            messages = next.messages;
+        }
+        output.messages.extend(messages);
+    }
+}
