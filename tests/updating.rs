@@ -19,6 +19,9 @@ stream latest = from a dedupe by k keep last forever select k, id
 stream on_change = from a window tumbling 5s group by k select k, int(window.start) as w, count() as n, sum(v) as s emit on change
 stream every = from a window hopping 6s every 4s group by k select k, int(window.start) as w, count() as n, sum(v) as s emit every 3s
 stream lenient = from a window tumbling 5s lateness 4s group by k select k, int(window.start) as w, count() as n, sum(v) as s
+stream filled_late = from a window tumbling 2s lateness 4s fill (n: 0, s: previous) for 5s group by k select k, int(window.start) as w, count() as n, sum(v) as s
+stream filled_every = from a window hopping 4s every 2s fill (n: 0, s: previous) for 5s group by k select k, int(window.start) as w, count() as n, sum(v) as s emit every 3s
+stream filled_changes = from a window tumbling 2s fill (n: 0, s: previous) for 5s group by k select k, int(window.start) as w, count() as n, sum(v) as s emit on change
 stream session_changes = from a window session 3s by k group by k select k, int(window.start) as w, int(window.end) as e, count() as n, sum(v) as s emit on change
 stream session_every = from a window session 2s by k group by k select k, int(window.start) as w, int(window.end) as e, count() as n, sum(v) as s emit every 3s
 stream session_late = from a window session 3s lateness 4s by k group by k select k, int(window.start) as w, int(window.end) as e, count() as n, sum(v) as s
@@ -27,7 +30,7 @@ stream sorted = from a window tumbling 5s order by v desc select id
 stream first = from a window tumbling 5s group by k select k, count() as n top 1 by n desc select k, n
 "#;
 
-const UPDATING: [&str; 12] = [
+const UPDATING: [&str; 15] = [
     "running",
     "sizes",
     "fullest",
@@ -36,6 +39,9 @@ const UPDATING: [&str; 12] = [
     "on_change",
     "every",
     "lenient",
+    "filled_late",
+    "filled_every",
+    "filled_changes",
     "session_changes",
     "session_every",
     "session_late",
@@ -196,6 +202,9 @@ impl<'r> Reference<'r> {
             "on_change" => self.windows(5, 5, 0).iter().for_each(|row| add(row.clone())),
             "every" => self.windows(6, 4, 0).iter().for_each(|row| add(row.clone())),
             "lenient" => self.windows(5, 5, 4).iter().for_each(|row| add(row.clone())),
+            "filled_late" => self.filled(2, 2, 4).iter().for_each(|row| add(row.clone())),
+            "filled_every" => self.filled(4, 2, 0).iter().for_each(|row| add(row.clone())),
+            "filled_changes" => self.filled(2, 2, 0).iter().for_each(|row| add(row.clone())),
             "session_changes" => self.sessions(3, None).iter().for_each(|row| add(row.clone())),
             "session_every" => self.sessions(2, None).iter().for_each(|row| add(row.clone())),
             "session_late" => self.sessions(3, Some(4)).iter().for_each(|row| add(row.clone())),
@@ -214,8 +223,42 @@ impl<'r> Reference<'r> {
         table
     }
 
+    /// The same, with a row for each window without rows that begins less than 5 s behind the last row of its key
+    /// before it.
+    fn filled(&self, size: i64, step: i64, lateness: i64) -> Vec<String> {
+        let groups = self.groups(size, step, lateness);
+        let row = |(start, k): (i64, Option<&str>), n: usize, rows: &Group| {
+            let (k, w, s) = (text(k), start * 1_000_000, number(sum(rows)));
+            format!("{{\"k\":{k},\"w\":{w},\"n\":{n},\"s\":{s}}}")
+        };
+        let mut found = vec![];
+        for (window, rows) in &groups {
+            found.push(row(*window, rows.len(), rows));
+            let last = rows.iter().map(|(_, row, _)| row.at).max().unwrap_or(0);
+            let behind = (1..).map(|n| (window.0 + n * step, window.1));
+            let filled = behind.take_while(|next| next.0 < last + 5 && !groups.contains_key(next));
+            found.extend(filled.map(|next| row(next, 0, rows)));
+        }
+        found
+    }
+
     /// Each key's count and sum in each window of a size that begins at a multiple of a step.
     fn windows(&self, size: i64, step: i64, lateness: i64) -> Vec<String> {
+        let groups = self.groups(size, step, lateness);
+        let row = |((start, k), rows): (&(i64, Option<&str>), &Group)| {
+            let (k, w, s) = (text(*k), start * 1_000_000, number(sum(rows)));
+            format!("{{\"k\":{k},\"w\":{w},\"n\":{},\"s\":{s}}}", rows.len())
+        };
+        groups.iter().map(row).collect()
+    }
+
+    /// The rows of each key in each window.
+    fn groups(
+        &self,
+        size: i64,
+        step: i64,
+        lateness: i64,
+    ) -> BTreeMap<(i64, Option<&'static str>), Group<'r>> {
         let mut groups: BTreeMap<_, Group> = BTreeMap::new();
         for row in &self.rows {
             let last = row.1.at.div_euclid(step) * step;
@@ -225,11 +268,7 @@ impl<'r> Reference<'r> {
                 }
             }
         }
-        let row = |((start, k), rows): (&(i64, Option<&str>), &Group)| {
-            let (k, w, s) = (text(*k), start * 1_000_000, number(sum(rows)));
-            format!("{{\"k\":{k},\"w\":{w},\"n\":{},\"s\":{s}}}", rows.len())
-        };
-        groups.iter().map(row).collect()
+        groups
     }
 
     /// Each key's sessions, row by row in the order of arrival: a row joins all sessions of its key that it is

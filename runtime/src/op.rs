@@ -6,6 +6,7 @@ mod changes;
 pub mod errors;
 mod expiry;
 mod failed_rows;
+pub mod fill_updating;
 pub mod fill_windows;
 pub mod frame;
 pub mod gather_windows;
@@ -63,6 +64,9 @@ pub fn build(
                         (seed, workers),
                     )),
                 }
+            }
+            Breaker::FillWindows(spec) if spec.corrected.is_some() => {
+                Box::new(fill_updating::FillUpdatingOperator::new(spec, &node.schema)?)
             }
             Breaker::FillWindows(spec) => {
                 Box::new(fill_windows::FillWindowsOperator::new(spec, &node.schema)?)

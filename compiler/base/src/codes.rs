@@ -208,7 +208,6 @@ codes! {
     E0436 "until-in-window";
     E0437 "nothing-to-fill";
     E0438 "fill-does-not-fit";
-    E0439 "fill-of-updating";
     E0440 "window-key-not-known";
     E0441 "nothing-to-correct";
     E0442 "lead-outside-window";

@@ -278,6 +278,8 @@ pub struct Fill {
     pub window: WindowAssigner,
     /// For how long after a key's last row, in microseconds.
     pub duration: i64,
+    /// Whether it says `previous`.
+    pub repeats: bool,
 }
 
 impl Grouping {
@@ -330,7 +332,7 @@ impl AggregateCall {
 
     /// Whether rows can be taken out again.
     pub fn can_forget(&self) -> bool {
-        self.user.as_ref().map_or(self.function.can_forget(), |user| user.remove.is_some())
+        self.user.as_ref().is_none_or(|user| user.remove.is_some())
     }
 
     /// Whether it takes the rows of an updating stream, which come in the order of their changes.

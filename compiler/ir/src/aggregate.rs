@@ -121,13 +121,14 @@ impl AggregateCall {
 
     /// Whether a row can be taken out again: directly, or because the state keeps what it has seen.
     pub fn can_forget(&self) -> bool {
-        self.user.as_ref().map_or(self.function.can_forget(), |user| user.remove.is_some())
+        self.user.as_ref().is_none_or(|user| user.remove.is_some())
     }
 
     /// Whether the result can depend on the order in which rows are added, or on how they were split. Then
     /// they must come in the total order, all to one state.
     pub fn needs_order(&self) -> bool {
-        self.function == AggregateFunction::ApproxTop || !self.can_merge()
+        // Where rows can be taken out, it counts all values.
+        self.function == AggregateFunction::ApproxTop && !self.removable || !self.can_merge()
     }
 
     /// Whether the states of two parts of the rows can become that of all.
@@ -186,11 +187,6 @@ impl AggregateFunction {
 
     pub fn names() -> impl Iterator<Item = &'static str> {
         NAMES.iter().map(|(name, _)| *name)
-    }
-
-    /// Whether a row can be taken out again.
-    pub fn can_forget(self) -> bool {
-        !matches!(self, AggregateFunction::ApproxDistinct | AggregateFunction::ApproxTop)
     }
 
     /// As the language calls it.

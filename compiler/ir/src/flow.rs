@@ -224,6 +224,18 @@ pub struct FillWindows {
     pub results: Vec<usize>,
     /// Microseconds.
     pub duration: i64,
+    /// Of results that are replaced: those of an [`UpdatingAggregate`], with the sign behind the time.
+    pub corrected: Option<Corrected>,
+}
+
+/// How results are replaced.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Corrected {
+    pub emission: Emission,
+    /// How long after its end late rows still correct a window, in microseconds.
+    pub lateness: i64,
+    /// Whether filled rows show the results that they repeat.
+    pub repeats: bool,
 }
 
 impl FillWindows {
@@ -498,6 +510,7 @@ impl Flow {
                     &**breaker,
                     Breaker::UpdatingAggregate(UpdatingAggregate { emission: Emission::Final, .. })
                         | Breaker::UpdatingWindows(UpdatingWindows { emission: Emission::Final, .. })
+                        | Breaker::FillWindows(FillWindows { corrected: Some(_), .. })
                 )
             }
             _ => false,

@@ -267,6 +267,8 @@ pub fn side_states(call: &AggregateCall) -> Option<Box<dyn SideStates>> {
         Collect => pool::<collect::Collected>(argument),
         CollectDistinct if removable => pool::<collect::DistinctKept>(argument),
         CollectDistinct => pool::<collect::Distinct>(argument),
+        ApproxDistinct if removable => pool::<cardinality::Exact>(argument),
+        ApproxDistinct => pool::<cardinality::Cardinality>(argument),
         CountDistinct => match (layout, removable) {
             (Layout::I64, false) => pool::<distinct::Seen<i64>>(argument),
             (Layout::F64, false) => pool::<distinct::Seen<Float>>(argument),
@@ -297,8 +299,7 @@ pub fn side_states(call: &AggregateCall) -> Option<Box<dyn SideStates>> {
             let (p, result) = (fraction(call), call.result.clone());
             pool::<histogram::Histogram>(histogram::Spec { argument, p, result })
         }
-        ApproxDistinct => pool::<cardinality::Cardinality>(argument),
-        ApproxTop => pool::<frequent::Frequent>(frequent::Spec { argument, k: count(call) }),
+        ApproxTop => pool::<frequent::Frequent>(frequent::Spec { argument, k: count(call), removable }),
         TopK | TopKDistinct => {
             let (k, distinct) = (count(call), call.function == TopKDistinct);
             pool::<top::Top>(top::Spec { argument, k, distinct, keeps_all: removable })

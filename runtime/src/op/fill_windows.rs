@@ -263,7 +263,13 @@ mod tests {
     }
 
     fn operator(assigner: &WindowAssigner, duration: i64) -> FillWindowsOperator {
-        let spec = FillWindows { window: assigner.clone(), keys: vec![0], results: vec![1, 2], duration };
+        let spec = FillWindows {
+            window: assigner.clone(),
+            keys: vec![0],
+            results: vec![1, 2],
+            duration,
+            corrected: None,
+        };
         let added = [Type::TIMESTAMP, Type::TIMESTAMP, Type::BOOL];
         let column = |ty: Type| millstream_ir::flow::Column { name: "c".into(), ty, hidden: false };
         let columns = types().into_iter().chain(added).map(column).collect();

@@ -4,7 +4,7 @@
 //! neither part of a key nor inside an aggregate differs from row to row and is an error.
 
 use super::QueryChecker;
-use super::emit::emit_span;
+use super::emit::{emit_span, is_updating};
 use super::fill::Filled;
 use super::group::{Key, PendingGroup};
 use super::rows::Updating;
@@ -78,8 +78,9 @@ impl QueryChecker<'_> {
             }
         }
         if let Some((fill, _)) = &fill {
-            // Behind the bounds stands the time.
-            let (start, repeated) = (places.start, places.start + 3);
+            // Behind the bounds stand the time and, of results that are replaced, the sign.
+            let is_replaced = is_updating(below) || window.as_ref().is_some_and(|w| w.lateness.is_some());
+            let (start, repeated) = (places.start, places.start + 3 + is_replaced as usize);
             let filled = Filled {
                 calls: places.first_call..start,
                 bounds: start..start + 2,
@@ -109,10 +110,11 @@ impl QueryChecker<'_> {
         self.check_emission(window.as_ref(), group.until.is_some(), below);
         let window_kind = window.as_ref().map(|w| w.assigner.clone());
         let lateness_span = window.as_ref().filter(|w| w.lateness.is_some()).map(|w| w.span);
-        let fill_span = fill.as_ref().map(|(fill, _)| fill.span);
-        let fill = fill
-            .zip(window.as_ref())
-            .map(|((_, duration), window)| hir::Fill { window: window.assigner.clone(), duration });
+        let fill = fill.zip(window.as_ref()).map(|((fill, duration), window)| hir::Fill {
+            window: window.assigner.clone(),
+            duration,
+            repeats: repeats(&fill.with),
+        });
         let grouping = match window {
             Some(window) if window.bounds == Bounds::Carried => {
                 let bound = |number: usize| self.rows.carried.get(number).copied().unwrap_or_default();
@@ -190,9 +192,6 @@ impl QueryChecker<'_> {
             };
             Updating { sign: grouped.len() - 1, key, because }
         });
-        if let (Some(_), Some(span), Grouping::Updating(..)) = (&fill, fill_span, &grouping) {
-            self.diagnostics.push(windows::fill_of_updating(span, emit_span(below).or(lateness_span)));
-        }
         if fill.is_some() {
             grouped.extend(["repeated.start", "repeated.end"].map(|name| hidden(name, Type::TIMESTAMP)));
             grouped.push(hidden("filled", Type::BOOL));
@@ -380,6 +379,15 @@ impl<'k> Places<'k> {
             return;
         }
         expr.children_mut().into_iter().for_each(|part| self.place(part, outside));
+    }
+}
+
+/// Whether a window without rows repeats something of another.
+fn repeats(with: &ast::FillWith) -> bool {
+    let is_previous = |value: &ast::FillValue| matches!(value, ast::FillValue::Previous);
+    match with {
+        ast::FillWith::Every(value) => is_previous(value),
+        ast::FillWith::Fields(fields) => fields.iter().any(|field| is_previous(&field.value)),
     }
 }
 

@@ -135,15 +135,28 @@ impl QueryChecker<'_> {
         let mut checker = self.checker();
         checker.over_rows = Some(over_rows);
         let mut checked = checker.check_expr(&scope, expr, None);
-        let uses = checker.over_rows.take().map(|over_rows| over_rows.uses).unwrap_or_default();
+        let mut uses = checker.over_rows.take().map(|over_rows| over_rows.uses).unwrap_or_default();
         self.place_window(&mut checked);
+        self.place_window_in(&mut uses);
         (checked, uses)
+    }
+
+    /// Writes out `window.start` and `window.end` in what functions look at.
+    pub(super) fn place_window_in(&mut self, uses: &mut [OverRowsUse]) {
+        for found in uses {
+            found.keys.iter_mut().for_each(|key| self.place_window(key));
+            if let OverRowsFunction::Lag { argument, .. } | OverRowsFunction::Lead { argument, .. } =
+                &mut found.function
+            {
+                self.place_window(argument);
+            }
+        }
     }
 
     /// What gathers the functions over rows of the clause at hand.
     pub(super) fn over_rows(&self) -> OverRows {
         OverRows {
-            rows: self.rows.scope(),
+            rows: self.scope(),
             first_column: self.rows.columns.len(),
             uses: vec![],
             place: match &self.window {

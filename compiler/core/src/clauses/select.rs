@@ -48,7 +48,8 @@ impl QueryChecker<'_> {
         for column in &mut selected {
             self.place_window(&mut column.value);
         }
-        if let Some(over_rows) = self.over_rows.take() {
+        if let Some(mut over_rows) = self.over_rows.take() {
+            self.place_window_in(&mut over_rows.uses);
             self.push_over_rows(over_rows.uses);
         }
         self.finish_select(selected, span, ClauseKind::Select);

@@ -59,7 +59,7 @@ pub(super) enum Bounds {
 impl OpenWindow {
     /// The names of the bounds; where rows carry them, these have the names.
     pub fn add_columns(&self, scope: &mut Scope) {
-        if self.bounds != Bounds::Carried && self.frame.is_none() {
+        if self.bounds != Bounds::Carried {
             add_bounds(scope, self.span);
         }
     }
@@ -343,14 +343,14 @@ impl QueryChecker<'_> {
     pub(super) fn place_window(&mut self, expr: &mut Expr) {
         let Some(window) = &self.window else { return };
         let size_and_offset = match window.assigner {
-            WindowAssigner::Tumbling { size, offset } => Some((size, offset)),
+            WindowAssigner::Tumbling { size, offset } if window.frame.is_none() => Some((size, offset)),
             _ => None,
         };
         expr.rewrite(&mut |part| {
             let ExprKind::Column(number @ (WINDOW_START | WINDOW_END)) = part.kind else { return };
             let span = part.span;
             let Some((size, offset)) = size_and_offset else {
-                self.diagnostics.push(errors::bounds_at_end(span, window.span));
+                self.diagnostics.push(errors::bounds_at_end(span, window.span, window.frame.is_some()));
                 *part = super::unknown(span);
                 return;
             };

@@ -106,5 +106,6 @@ pub fn group_in_frame(span: Span, window: Span) -> Diagnostic {
 pub fn cannot_forget(span: Span, name: &str) -> Diagnostic {
     Diagnostic::new(E0455, span, format!("`{name}` cannot forget the rows that leave a sliding window"))
         .label("cannot forget")
-        .help("take an exact aggregate, or a `window hopping`, of which each window is counted anew")
+        .help(format!("say in `aggregate {name}` with `remove` how a row is taken out"))
+        .help("or take a `window hopping`, of which each window is counted anew")
 }

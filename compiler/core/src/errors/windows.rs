@@ -49,8 +49,13 @@ pub fn union_without_keys(span: Span, window: Span) -> Diagnostic {
         .help("put `union` above the window, or keep the columns of its key")
 }
 
-pub fn bounds_at_end(span: Span, window: Span) -> Diagnostic {
-    Diagnostic::new(E0433, span, "where such a window begins and ends is known only when it has ended")
+/// `is_frame`: each row has a window of its own.
+pub fn bounds_at_end(span: Span, window: Span, is_frame: bool) -> Diagnostic {
+    let headline = match is_frame {
+        true => "the window of each row is made by the aggregating select",
+        false => "where such a window begins and ends is known only when it has ended",
+    };
+    Diagnostic::new(E0433, span, headline)
         .label("not known yet")
         .also(window, "the window")
         .help("use it in the aggregating select, outside of the aggregates")
@@ -119,15 +124,6 @@ pub fn fill_does_not_fit(span: Span, name: &str, ty: &Type, is_named: bool, name
     let fields: Vec<String> =
         names.iter().map(|n| format!("{n}: {}", if n == name { "null" } else { "…" })).collect();
     fault.help(format!("name the columns: `fill ({}) for …`", fields.join(", ")))
-}
-
-/// `because`: what makes the results ones that are replaced.
-pub fn fill_of_updating(span: Span, because: Option<Span>) -> Diagnostic {
-    let fault =
-        Diagnostic::new(E0439, span, "`fill` gives rows once, and these results are replaced as rows come")
-            .label("cannot be told yet");
-    let fault = because.into_iter().fold(fault, |fault, span| fault.also(span, "replaces results"));
-    fault.help("leave the `fill` away, or `lateness` and `emit`")
 }
 
 /// `lateness` where no aggregating select closes the window.

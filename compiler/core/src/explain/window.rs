@@ -137,8 +137,12 @@ pub fn fill_text(clause: &Clause) -> Option<String> {
     let keys: Vec<&str> =
         aggregate.grouped.columns.iter().take(aggregate.keys.len()).map(|c| &*c.name).collect();
     let per = if keys.is_empty() { String::new() } else { format!(" per {}", keys.join(", ")) };
+    let replaced = match aggregate.grouping.is_updating() {
+        true => " and those that rows can still change",
+        false => "",
+    };
     Some(format!(
-        "the last results{per}, {} bytes, to fill windows, until {} after the last row",
+        "the last results{per}{replaced}, {} bytes, to fill windows, until {} after the last row",
         aggregate.grouped.bytes_of_row(),
         format_duration(fill.duration)
     ))

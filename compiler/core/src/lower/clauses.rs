@@ -7,8 +7,8 @@ use crate::plan::{Operator, PlanId};
 use millstream_base::Span;
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::flow::{
-    Breaker, Column, FillWindows, Frame, FrameAggregate, GatherWindows, HistoryKind, KeyHistory, Schema,
-    SortWindow, Top, UpdatingAggregate, UpdatingWindows, WindowAggregate,
+    Breaker, Column, Corrected, FillWindows, Frame, FrameAggregate, GatherWindows, HistoryKind, KeyHistory,
+    Schema, SortWindow, Top, UpdatingAggregate, UpdatingScope, UpdatingWindows, WindowAggregate,
 };
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
@@ -226,6 +226,12 @@ impl Lowering<'_> {
                 keys: (0..n_keys).collect(),
                 results: (n_keys..n_keys + aggregate.calls.len()).collect(),
                 duration: fill.duration,
+                corrected: match aggregate.grouping {
+                    Grouping::Updating(UpdatingScope::Window { lateness, .. }, emission) => {
+                        Some(Corrected { emission, lateness, repeats: fill.repeats })
+                    }
+                    _ => None,
+                },
             };
             let operator = breaker(Breaker::FillWindows(spec));
             let schema = aggregate.grouped.clone();

@@ -69,9 +69,11 @@ impl Breaker {
             Breaker::AssignWindows(_) | Breaker::Top(_) | Breaker::LatestOfKey(_) => true,
             Breaker::UpdatingAggregate(spec) => spec.emission == Emission::OnChange,
             Breaker::UpdatingWindows(spec) => spec.emission == Emission::OnChange,
+            Breaker::FillWindows(spec) => {
+                spec.corrected.is_some_and(|corrected| corrected.emission == Emission::OnChange)
+            }
             Breaker::WindowAggregate(_)
             | Breaker::GatherWindows(_)
-            | Breaker::FillWindows(_)
             | Breaker::SortWindow(_)
             | Breaker::History(_)
             | Breaker::Frame(_) => false,

@@ -4,6 +4,7 @@
 //! order of rows nor on how they were split. Its standard error is 1.6 %.
 
 use crate::accumulate::side::{Row, State};
+use crate::accumulate::state::distinct::Counted;
 use crate::kernel::key::encode;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use datasketches::hash::value::raw_bytes;
@@ -78,5 +79,47 @@ impl State for Cardinality {
     fn restore(_: &Self::Spec, from: &mut SnapshotReader) -> Result<Cardinality, Corrupt> {
         let sketch = |from: &mut SnapshotReader| HllSketch::deserialize(from.bytes()?).map_err(|_| Corrupt);
         Ok(Cardinality(from.sequence(sketch)?.pop().map(Box::new)))
+    }
+}
+
+/// How many distinct values there are, where rows are taken out again: no sketch can do that. Where rows leave one
+/// by one they are kept, and a count of each value is not much beside them.
+#[derive(Clone)]
+pub struct Exact(Counted<Value>);
+
+impl State for Exact {
+    type Spec = (usize, Type);
+
+    fn new(argument: &Self::Spec) -> Exact {
+        Exact(Counted::new(argument))
+    }
+
+    fn add(&mut self, argument: &Self::Spec, row: Row) {
+        self.0.add(argument, row);
+    }
+
+    fn remove(&mut self, argument: &Self::Spec, row: Row) {
+        self.0.remove(argument, row);
+    }
+
+    fn merge(&mut self, argument: &Self::Spec, from: &Exact) {
+        self.0.merge(argument, &from.0);
+    }
+
+    fn result(&self, argument: &Self::Spec) -> Result<Value, String> {
+        let count = self.0.result(argument)?;
+        Ok(if count == Value::Int(0) { Value::Null } else { count })
+    }
+
+    fn owned_bytes(&self, argument: &Self::Spec) -> usize {
+        self.0.owned_bytes(argument)
+    }
+
+    fn write(&self, argument: &Self::Spec, out: &mut SnapshotWriter) {
+        self.0.write(argument, out);
+    }
+
+    fn restore(argument: &Self::Spec, from: &mut SnapshotReader) -> Result<Exact, Corrupt> {
+        Counted::restore(argument, from).map(Exact)
     }
 }

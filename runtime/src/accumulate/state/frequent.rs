@@ -4,7 +4,7 @@
 //! is no room for another value, the median of all counts is taken off each, and those with nothing left go.
 //! A count is then too small by no more than all that was taken off. As long as all values have room, all
 //! counts are exact and do not depend on the order of rows; after that they do, so the rows come in the
-//! total order.
+//! total order. Where rows are taken out again, all values have room.
 
 use crate::accumulate::element::{Element, FoldHash};
 use crate::accumulate::side::{Row, State};
@@ -16,12 +16,13 @@ use std::collections::HashMap;
 pub struct Spec {
     pub argument: (usize, Type),
     pub k: usize,
+    pub removable: bool,
 }
 
 impl Spec {
     /// How many values have room.
     fn capacity(&self) -> usize {
-        self.k.saturating_mul(16).max(1024)
+        if self.removable { usize::MAX } else { self.k.saturating_mul(16).max(1024) }
     }
 }
 
@@ -59,8 +60,14 @@ impl State for Frequent {
         self.count(spec, row.element(&spec.argument), 1);
     }
 
-    fn remove(&mut self, _: &Spec, _: Row) {
-        debug_assert!(false, "the checker refuses `approx_top` where rows leave");
+    fn remove(&mut self, spec: &Spec, row: Row) {
+        let value: Value = row.element(&spec.argument);
+        if let Some(n) = self.counts.get_mut(&value) {
+            *n = n.saturating_sub(1);
+            if *n == 0 {
+                self.counts.remove(&value);
+            }
+        }
     }
 
     fn merge(&mut self, spec: &Spec, from: &Frequent) {

@@ -69,6 +69,7 @@ fn call(function: AggregateFunction, column: Option<usize>, result: Type) -> Agg
 
 fn calls() -> Vec<AggregateCall> {
     use AggregateFunction::*;
+    let counted = Type::record([("value", Type::INT), ("count", Type::INT)]);
     let filtered = AggregateCall { filter: Some(4), ..call(Sum, Some(1), Type::INT.nullable()) };
     vec![
         call(Count, None, Type::INT),
@@ -84,6 +85,11 @@ fn calls() -> Vec<AggregateCall> {
         call(CountDistinct, Some(3), Type::INT),
         call(Collect, Some(1), Type::list(Type::INT.nullable())),
         call(CollectDistinct, Some(3), Type::list(Type::STRING.nullable())),
+        call(ApproxDistinct, Some(3), Type::INT.nullable()),
+        AggregateCall {
+            parameter: Some((Value::Int(2), Type::INT)),
+            ..call(ApproxTop, Some(1), Type::list(counted).nullable())
+        },
     ]
 }
 
