@@ -16,6 +16,7 @@ use millstream_base::{Diagnostic, SourceMap};
 use millstream_ir::batch::Batch;
 use millstream_ir::engine::Compiled;
 use millstream_ir::flow::{Flow, NodeId, NodeKind, OnError};
+use std::sync::Arc;
 
 /// What a graph writes to.
 pub trait Outlet {
@@ -278,6 +279,16 @@ impl<'a, O: Outlet> Graph<'a, O> {
             station.n_failed = reader.u64()?;
         }
         reader.finish()
+    }
+
+    /// The streams of which several workers have shared the rows, and how many.
+    pub fn shared(&self) -> Vec<(Arc<str>, usize)> {
+        let workers = |station: &Station| match &station.task {
+            Task::Operator(operator) => operator.n_workers(),
+            Task::Source | Task::Sink | Task::OrderedSink(_) => 1,
+        };
+        let named = self.stations.iter().map(|station| (station.report.name.clone(), workers(station)));
+        named.filter(|(_, n)| *n > 1).collect()
     }
 
     /// What streams have counted, where there is something to tell.

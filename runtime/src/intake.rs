@@ -6,7 +6,7 @@
 use crate::read_ahead::{Arrival, ReadAhead, read_live};
 use crate::reader::{Block, Numbering, PartitionReader};
 use crate::source::Source;
-use crate::workers::{Pending, Workers};
+use crate::workers::Workers;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -66,13 +66,13 @@ impl Intake {
         workers: &Workers,
         stop: Arc<AtomicBool>,
     ) -> Intake {
-        let (sender, arrivals): (SyncSender<Arrival>, _) = sync_channel(2 + workers.n());
+        let (sender, arrivals): (SyncSender<Arrival>, _) = sync_channel(4);
         let n_live = partitions.iter().filter(|(_, reader)| reader.is_live()).count();
         let n_replayed = partitions.len() - n_live;
         let mut feeds = vec![];
         for (address, reader) in partitions {
             let input = if reader.is_live() {
-                read_live(feeds.len(), reader, workers.clone(), sender.clone());
+                read_live(feeds.len(), reader, sender.clone());
                 Input::Live
             } else if n_replayed <= MAX_READ_AHEAD {
                 let ahead = 1 + workers.n().div_ceil(n_replayed);
@@ -126,7 +126,6 @@ impl Intake {
     }
 
     fn arrive(&mut self, (feed, next): Arrival) -> Next {
-        let next = next.map(|block| block.map(Pending::wait));
         if !matches!(next, Ok(Some(_))) {
             self.n_live -= 1;
         }

@@ -90,6 +90,7 @@ struct Job<'a> {
     sources: Vec<Source>,
     /// Whether a source may have rows at any time.
     is_live: bool,
+    n_workers: usize,
     /// When the sources were last told the time.
     ticked: i64,
     /// When it was last told what is waited for.
@@ -134,7 +135,17 @@ impl<'a> Job<'a> {
         let is_live = partitions.iter().any(|(_, reader)| reader.is_live());
         let intake = Intake::start(partitions, workers, options.around.stop.clone());
         Ok((
-            Job { flow, graph, sources, is_live, ticked: i64::MIN, told, measured: i64::MIN, options },
+            Job {
+                flow,
+                graph,
+                sources,
+                is_live,
+                n_workers: workers.n(),
+                ticked: i64::MIN,
+                told,
+                measured: i64::MIN,
+                options,
+            },
             intake,
         ))
     }
@@ -236,6 +247,8 @@ impl<'a> Job<'a> {
         let elapsed = self.options.clock.now().saturating_sub(started);
         let mut report = Report { wall: Duration::from_micros(elapsed.max(0) as u64), ..Report::default() };
         report.sources = self.sources.iter().map(|s| s.report.clone()).collect();
+        report.workers = self.n_workers;
+        report.shared = self.graph.shared();
         report.streams = self.graph.reports();
         report.sinks = self.graph.outlet.reports();
         report.held_back = self.held_back();

@@ -11,6 +11,7 @@ mod hash;
 mod huge_pages;
 pub mod kept_keys;
 pub mod key;
+pub(crate) mod key_hashes;
 pub mod key_index;
 pub(crate) mod prefetch;
 pub(crate) mod simd;

@@ -4,6 +4,7 @@ pub mod assign_time;
 pub mod assign_windows;
 mod changes;
 pub mod errors;
+pub mod exchange;
 mod expiry;
 mod failed_rows;
 pub mod fill_updating;
@@ -89,9 +90,20 @@ pub fn build(
             Breaker::UpdatingWindows(spec) => {
                 Box::new(updating_windows::UpdatingWindowsOperator::new(node, spec, input(0))?)
             }
-            Breaker::LatestOfKey(spec) => Box::new(latest_of_key::LatestOfKeyOperator::new(spec, input(0))),
+            Breaker::LatestOfKey(spec) => {
+                let share = (spec.clone(), input(0).clone());
+                let make = move || -> Box<dyn Operator> {
+                    Box::new(latest_of_key::LatestOfKeyOperator::new(&share.0, &share.1))
+                };
+                exchange::shared(node, breaker, input(0), Box::new(make), workers)
+            }
             Breaker::SortWindow(spec) => Box::new(sort_window::SortWindowOperator::new(spec, input(0))),
-            Breaker::Top(spec) => Box::new(top::TopOperator::new(spec, input(0))),
+            Breaker::Top(spec) => {
+                let share = (spec.clone(), input(0).clone());
+                let make =
+                    move || -> Box<dyn Operator> { Box::new(top::TopOperator::new(&share.0, &share.1)) };
+                exchange::shared(node, breaker, input(0), Box::new(make), workers)
+            }
             Breaker::Frame(spec) => {
                 Box::new(frame::FrameOperator::new(node, spec, input(0), RandomState::new().hash_one(id)))
             }

@@ -43,6 +43,11 @@ pub trait Operator: Send {
         None
     }
 
+    /// How many workers have shared its rows.
+    fn n_workers(&self) -> usize {
+        1
+    }
+
     /// Takes a message and gathers all that follows from it, however much that is.
     fn step_to_end(&mut self, input: usize, message: Message, output: &mut Output) {
         self.step(input, message, output);

@@ -2,10 +2,10 @@
 //!
 //! A file is read by the workers: a task reads a block, hands out the task that decodes it and the one that
 //! reads the next, as long as not too many blocks wait. A block that has just been read is decoded while it
-//! is in a cache. What may keep its reader waiting (a pipe, a followed file) is read by a thread of its own,
-//! and decoded by the workers too.
+//! is in a cache. What may keep its reader waiting (a pipe, a followed file) is read and decoded by a thread of
+//! its own: a pipe gives 64 KiB at once, and to hand these on costs more than is saved.
 
-use crate::reader::{Block, Chunk, PartitionReader};
+use crate::reader::{Block, PartitionReader};
 use crate::workers::{Pending, Workers, unpoisoned};
 use std::collections::VecDeque;
 use std::io;
@@ -93,16 +93,15 @@ fn read(mut reader: Box<PartitionReader>, shared: &Arc<Mutex<Line>>, workers: &W
 }
 
 /// What the thread of a live partition sends: the partition's number, and its next rows or its end.
-pub type Arrival = (usize, io::Result<Option<Pending<Block>>>);
+pub type Arrival = (usize, io::Result<Option<Block>>);
 
 /// Starts a thread that reads partition number `number`; its rows arrive at `sender`.
-pub fn read_live(number: usize, mut reader: PartitionReader, workers: Workers, sender: SyncSender<Arrival>) {
+pub fn read_live(number: usize, mut reader: PartitionReader, sender: SyncSender<Arrival>) {
     tokio::task::spawn_blocking(move || {
         loop {
-            let next = reader.next_chunk();
+            let next = reader.next_block();
             let last = !matches!(next, Ok(Some(_)));
-            let decode = |chunk: Chunk| workers.submit(move || chunk.decode());
-            if sender.send((number, next.map(|chunk| chunk.map(decode)))).is_err() || last {
+            if sender.send((number, next)).is_err() || last {
                 return;
             }
         }

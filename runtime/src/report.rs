@@ -31,6 +31,10 @@ pub struct Report {
     /// Of a run that ended before its inputs did: what was still waited for.
     pub held_back: Vec<HeldBack>,
     pub wall: Duration,
+    /// How many workers there were.
+    pub workers: usize,
+    /// The streams of which several shared the rows, and how many did.
+    pub shared: Vec<(Arc<str>, usize)>,
     /// Why the run ended before its inputs did, if it did.
     pub stopped: Option<&'static str>,
 }
@@ -152,6 +156,14 @@ impl Report {
                 write!(out, "     {} rows/s, {}/s", thousands(per_second(n_rows)), bytes(per_second(read)));
         }
         out.push('\n');
+        if self.workers > 1 {
+            let _ = write!(out, "{:>14} workers", self.workers);
+            let names: Vec<&str> = self.shared.iter().map(|(name, _)| &**name).collect();
+            let _ = match names.is_empty() {
+                true => writeln!(out),
+                false => writeln!(out, ", which shared the rows of {}", names.join(", ")),
+            };
+        }
         if let Some(why) = self.stopped {
             let _ = writeln!(out, "stopped: {why}");
         }
@@ -182,7 +194,9 @@ impl Report {
             .collect();
         let waiting: Vec<_> = self.held_back.iter().map(HeldBack::json).collect();
         let sinks: Vec<_> = self.sinks.iter().map(|s| json!({ "name": &*s.name, "rows": s.rows })).collect();
-        json!({ "sources": sources, "streams": streams, "sinks": sinks, "wall_seconds": self.wall.as_secs_f64(), "stopped": self.stopped, "waiting": waiting })
+        let shared: Vec<_> =
+            self.shared.iter().map(|(name, n)| json!({ "name": &**name, "workers": n })).collect();
+        json!({ "sources": sources, "streams": streams, "sinks": sinks, "workers": self.workers, "shared": shared, "wall_seconds": self.wall.as_secs_f64(), "stopped": self.stopped, "waiting": waiting })
             .to_string()
     }
 }

@@ -185,6 +185,12 @@ impl<'a> Simulation<'a> {
 
     /// Goes on with new operators that take over the state of the old ones from their snapshots.
     pub fn restore(&mut self) -> Result<(), Corrupt> {
+        self.restore_by(&self.workers.clone())
+    }
+
+    /// The same, with other workers.
+    pub fn restore_by(&mut self, workers: &Workers) -> Result<(), Corrupt> {
+        self.workers = workers.clone();
         let snapshots = self.graph.snapshot();
         let collected = Collected {
             types: std::mem::take(&mut self.graph.outlet.types),

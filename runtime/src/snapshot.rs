@@ -293,7 +293,7 @@ impl<'a> SnapshotReader<'a> {
             }
         };
         let late = self.sequence(|r| Ok(LateRow { row: r.u32()?, watermark: r.i64()? }))?;
-        let origin = Origin { source, partition, branch, first, offsets, mixed };
+        let origin = Origin { source, partition, branch, first, offsets, mixed, marks: None };
         Ok(Batch { columns, n_rows, origin, late })
     }
 

@@ -42,6 +42,8 @@ pub struct Origin {
     pub offsets: Option<Arc<[u32]>>,
     /// Where rows of several partitions have been mixed: the place of each, instead of all the others.
     pub mixed: Option<Arc<[RowPlace]>>,
+    /// Of rows that workers have shared among them: the number that each had in the batch before.
+    pub marks: Option<Arc<[u32]>>,
 }
 
 /// The place of a row among those of its time. Rows that were made of one row share it, and stand in
@@ -64,7 +66,9 @@ impl Origin {
             |p: &RowPlace| u32::try_from(p.offset - first).ok().filter(|_| same(p) == same(&start));
         let RowPlace { source, partition, branch, .. } = start;
         match places.iter().map(relative).collect::<Option<_>>() {
-            Some(offsets) => Origin { source, partition, branch, first, offsets: Some(offsets), mixed: None },
+            Some(offsets) => {
+                Origin { source, partition, branch, first, offsets: Some(offsets), ..Origin::default() }
+            }
             None => Origin {
                 source: places.iter().map(|p| p.source).min().unwrap_or(source),
                 mixed: Some(places.into()),
@@ -91,17 +95,23 @@ impl Origin {
         self.place(row).offset
     }
 
+    /// The number that a row had in the batch before workers shared that.
+    pub fn mark(&self, row: usize) -> u32 {
+        self.marks.as_ref().map_or(row as u32, |marks| marks[row])
+    }
+
     /// The origin of the rows with these numbers.
     pub fn gather(&self, rows: &[u32]) -> Origin {
+        let marks = self.marks.as_ref().map(|marks| rows.iter().map(|r| marks[*r as usize]).collect());
         if let Some(places) = &self.mixed {
             let mixed = rows.iter().map(|r| places[*r as usize]).collect();
-            return Origin { offsets: None, mixed: Some(mixed), ..*self };
+            return Origin { offsets: None, mixed: Some(mixed), marks, ..*self };
         }
         let offsets = match &self.offsets {
             Some(offsets) => rows.iter().map(|r| offsets[*r as usize]).collect(),
             None => rows.into(),
         };
-        Origin { offsets: Some(offsets), mixed: None, ..*self }
+        Origin { offsets: Some(offsets), mixed: None, marks, ..*self }
     }
 
     /// The origin of the same rows behind a union of `n_inputs`, to which they came by `input`: what one row

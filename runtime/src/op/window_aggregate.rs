@@ -392,6 +392,10 @@ impl Operator for WindowAggregateOperator {
         })
     }
 
+    fn n_workers(&self) -> usize {
+        self.shares.n_workers()
+    }
+
     fn state_bytes(&self) -> usize {
         self.panes.bytes() + self.shares.bytes()
     }

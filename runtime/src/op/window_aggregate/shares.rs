@@ -39,6 +39,8 @@ pub struct Shares {
     n_rows: BTreeMap<Slice, u64>,
     /// Whether sharing was worth it, as the last slice that ended shows.
     pays: bool,
+    /// How many shares have ever had rows.
+    n_used: usize,
 }
 
 #[derive(Default)]
@@ -80,7 +82,7 @@ impl Shares {
             accumulation.map_or(vec![], |make| (1..workers.n()).map(|_| share(make())).collect());
         let line = Line { is_active: vec![false; shares.len()], ..Line::default() };
         let line = Arc::new(Mutex::new(line));
-        Shares { pays: workers.are_eager(), workers, shares, line, n_rows: BTreeMap::new() }
+        Shares { pays: workers.are_eager(), workers, shares, line, n_rows: BTreeMap::new(), n_used: 0 }
     }
 
     /// Whether other workers add these rows of a batch to a slice. If not, whoever asks is to add them to
@@ -105,6 +107,7 @@ impl Shares {
         line.batches.push_back((slice, batch.clone(), rows));
         if let Some(free) = line.is_active.iter().position(|is_active| !is_active) {
             line.is_active[free] = true;
+            self.n_used = self.n_used.max(free + 1);
             drop(line);
             let (line, share) = (self.line.clone(), self.shares[free].clone());
             drop(self.workers.submit(move || share.work(free, &line)));
@@ -147,6 +150,11 @@ impl Shares {
     /// The end of the first slice that has rows, and how many slices have.
     pub fn open(&self) -> Option<(EventTime, usize)> {
         self.n_rows.first_key_value().map(|((end, _), _)| (*end, self.n_rows.len()))
+    }
+
+    /// How many workers have added rows.
+    pub fn n_workers(&self) -> usize {
+        1 + self.n_used
     }
 
     pub fn bytes(&self) -> usize {
