@@ -4,6 +4,7 @@
 //! ```text
 //! let slot = arena.make();                      // a group of no rows
 //! arena.add(slot, row);                         // row: &batch, its times, the number of the row
+//! arena.add_rows(&slots, &rows, &batch, times); // many at once, aggregate by aggregate
 //! arena.remove(slot, row);                      // if the calls are `removable`
 //! arena.merge(into, from);                      // as if all rows of `from` had been added
 //! arena.record(slot, &mut results);             // its results now, as one row
@@ -17,10 +18,11 @@
 
 use super::result::{Misfit, result_column};
 use super::side::{FailedRow, Position, Row, SideStates, side_states};
-use crate::kernel::accumulate::{add, merge_slots, remove, takes_part};
+use crate::kernel::accumulate::{SlotRows, add, merge_slots, remove, takes_part, update_field, update_side};
 use crate::kernel::prefetch::prefetch;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::aggregate::{AccumulatorKind, AggregateCall, SlotLayout};
+use millstream_ir::batch::Batch;
 use millstream_ir::column::{Column, ColumnBuilder};
 use millstream_ir::eval::RowError;
 use millstream_ir::value::Value;
@@ -165,6 +167,26 @@ impl Arena {
                 states.add(accumulator[0], row);
             } else if let Some((column, _)) = call.argument() {
                 add(field.kind, accumulator, row.column(*column), row.number);
+            }
+        }
+    }
+
+    /// Adds rows, each to the slot beside it, as [`Arena::add`] does one after the other.
+    ///
+    /// # Panics
+    /// As [`Arena::add`].
+    pub fn add_rows(&mut self, slots: &[Slot], rows: &[u32], batch: &Batch, times: &[i64]) {
+        if self.can_fail {
+            let rows = slots.iter().zip(rows);
+            return rows.for_each(|(slot, row)| self.add(*slot, Row { batch, times, number: *row as usize }));
+        }
+        let mut pairs = Pairs { words: &mut self.words, n_words: self.fresh.len(), slots, rows };
+        pairs.for_each(|words, _| words[0] += 1);
+        let sides = self.sides.iter_mut();
+        for ((field, call), states) in self.layout.accumulators.iter().zip(&self.aggregates).zip(sides) {
+            match states {
+                Some(states) => update_side(&mut pairs, &mut **states, field, call, batch, times),
+                None => update_field(&mut pairs, field, call, &batch.columns),
             }
         }
     }
@@ -321,6 +343,23 @@ impl Arena {
             self.outside.insert(slot, outside);
         }
         Ok(slot)
+    }
+}
+
+/// Slots of an arena, each beside a row.
+struct Pairs<'a> {
+    words: &'a mut [u64],
+    n_words: usize,
+    slots: &'a [Slot],
+    rows: &'a [u32],
+}
+
+impl SlotRows for Pairs<'_> {
+    #[inline]
+    fn for_each(&mut self, mut update: impl FnMut(&mut [u64], usize)) {
+        for (slot, row) in self.slots.iter().zip(self.rows) {
+            update(slot_of(self.words, self.n_words, *slot), *row as usize);
+        }
     }
 }
 

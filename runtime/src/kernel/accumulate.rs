@@ -34,6 +34,12 @@ impl AccumulateKernel for PortableKernel {
     }
 }
 
+/// Slots, each beside a row that is added to it.
+pub trait SlotRows {
+    /// Calls `update` with the words of each slot and its row.
+    fn for_each(&mut self, update: impl FnMut(&mut [u64], usize));
+}
+
 /// The slots of some rows, beside the rows.
 pub(super) struct Pairs<'a> {
     slots: &'a [*mut u8],
@@ -48,32 +54,16 @@ impl<'a> Pairs<'a> {
     pub unsafe fn new(slots: &'a [*mut u8], rows: &'a [u32], size: usize) -> Pairs<'a> {
         Pairs { slots, rows, n_words: size / 8 }
     }
+}
 
-    /// Calls `update` with the words of each slot and its row.
+impl SlotRows for Pairs<'_> {
+    #[inline]
     fn for_each(&mut self, mut update: impl FnMut(&mut [u64], usize)) {
         for (slot, row) in self.slots.iter().zip(self.rows) {
             // SAFETY: see `new`; the slice ends before the next one begins.
             let words = unsafe { std::slice::from_raw_parts_mut(*slot as *mut u64, self.n_words) };
             update(words, *row as usize);
         }
-    }
-
-    /// Only of rows that take part in an aggregate, which are counted in `seen`.
-    fn for_each_part(
-        &mut self,
-        field: &AccumulatorField,
-        call: &AggregateCall,
-        columns: &[ColumnRef],
-        mut update: impl FnMut(&mut [u64], usize),
-    ) {
-        self.for_each(|words, row| {
-            if takes_part(call, columns, row) {
-                if let Some(seen) = field.seen {
-                    words[seen / 8] += 1;
-                }
-                update(words, row);
-            }
-        });
     }
 }
 
@@ -90,13 +80,47 @@ pub fn takes_part(call: &AggregateCall, columns: &[ColumnRef], row: usize) -> bo
             .all(|(i, (a, _))| columns[*a].is_valid(row) || call.takes_null(i))
 }
 
-fn update_field(pairs: &mut Pairs, field: &AccumulatorField, call: &AggregateCall, columns: &[ColumnRef]) {
+/// Adds the arguments of rows to an accumulator that stands in their slots.
+pub fn update_field(
+    pairs: &mut impl SlotRows,
+    field: &AccumulatorField,
+    call: &AggregateCall,
+    columns: &[ColumnRef],
+) {
     let at = field.offset / 8;
-    let Some((argument, _)) = call.argument() else {
-        return pairs.for_each_part(field, call, columns, |_, _| {});
-    };
+    let all_take_part =
+        call.filter.is_none() && call.arguments.iter().all(|(column, _)| columns[*column].validity.is_none());
+    if !all_take_part {
+        return pairs.for_each(|words, row| {
+            if takes_part(call, columns, row) {
+                if let Some(seen) = field.seen {
+                    words[seen / 8] += 1;
+                }
+                if let Some((argument, _)) = call.argument() {
+                    add(field.kind, &mut words[at..], &columns[*argument], row);
+                }
+            }
+        });
+    }
+    if let Some(seen) = field.seen {
+        pairs.for_each(|words, _| words[seen / 8] += 1);
+    }
+    let Some((argument, _)) = call.argument() else { return };
     let column = &*columns[*argument];
-    pairs.for_each_part(field, call, columns, |words, row| add(field.kind, &mut words[at..], column, row));
+    // The loops that most programs spend their time in know what they do.
+    match (field.kind, &column.data) {
+        (AccumulatorKind::SumWide, ColumnData::I64(values)) => pairs.for_each(|words, row| {
+            let sum = read_wide(&words[at..]).wrapping_add(values[row] as i128);
+            write_wide(&mut words[at..], sum);
+        }),
+        (AccumulatorKind::MinI64, ColumnData::I64(values)) => {
+            pairs.for_each(|words, row| words[at] = (words[at] as i64).min(values[row]) as u64);
+        }
+        (AccumulatorKind::MaxI64, ColumnData::I64(values)) => {
+            pairs.for_each(|words, row| words[at] = (words[at] as i64).max(values[row]) as u64);
+        }
+        _ => pairs.for_each(|words, row| add(field.kind, &mut words[at..], column, row)),
+    }
 }
 
 fn wide(column: &Column, row: usize) -> i128 {
@@ -188,16 +212,17 @@ pub fn remove(kind: AccumulatorKind, accumulator: &mut [u64], column: &Column, r
 
 /// Pairs of slots that are merged, the second into the first.
 pub trait SlotPairs {
-    /// Calls `merge` with the words of each pair from these on.
-    fn for_each(&mut self, into: usize, from: usize, merge: impl FnMut(&mut [u64], &[u64]));
+    /// Calls `merge` with the words of each pair from one on.
+    fn for_each(&mut self, at: usize, merge: impl FnMut(&mut [u64], &[u64]));
 }
 
 /// One pair.
 struct Pair<'a>(&'a mut [u64], &'a [u64]);
 
 impl SlotPairs for Pair<'_> {
-    fn for_each(&mut self, into: usize, from: usize, mut merge: impl FnMut(&mut [u64], &[u64])) {
-        merge(&mut self.0[into..], &self.1[from..]);
+    #[inline]
+    fn for_each(&mut self, at: usize, mut merge: impl FnMut(&mut [u64], &[u64])) {
+        merge(&mut self.0[at..], &self.1[at..]);
     }
 }
 
@@ -212,73 +237,72 @@ pub struct ManyPairs<'a, I, F> {
 
 impl<I: Fn(usize) -> usize, F: Fn(usize) -> usize> SlotPairs for ManyPairs<'_, I, F> {
     #[inline]
-    fn for_each(&mut self, into: usize, from: usize, mut merge: impl FnMut(&mut [u64], &[u64])) {
+    fn for_each(&mut self, at: usize, mut merge: impl FnMut(&mut [u64], &[u64])) {
         for i in 0..self.n {
-            merge(&mut self.into[(self.into_at)(i) + into..], &self.from[(self.from_at)(i) + from..]);
+            merge(&mut self.into[(self.into_at)(i) + at..], &self.from[(self.from_at)(i) + at..]);
         }
     }
 }
 
-/// Adds all that was added to an accumulator to one of the same kind, in each pair of slots, in which they
-/// begin at these words.
-fn merge_each(kind: AccumulatorKind, pairs: &mut impl SlotPairs, (a, b): (usize, usize)) {
+/// Adds all that was added to an accumulator to one of the same kind, in each pair of slots, in which it
+/// begins at this word.
+fn merge_each(kind: AccumulatorKind, pairs: &mut impl SlotPairs, at: usize) {
     match kind {
         AccumulatorKind::Count | AccumulatorKind::Side => {}
         AccumulatorKind::SumNarrow => {
-            pairs.for_each(a, b, |into, from| into[0] = into[0].wrapping_add(from[0]));
+            pairs.for_each(at, |into, from| into[0] = into[0].wrapping_add(from[0]));
         }
-        AccumulatorKind::SumWide => pairs.for_each(a, b, |into, from| {
+        AccumulatorKind::SumWide => pairs.for_each(at, |into, from| {
             let sum = read_wide(into).wrapping_add(read_wide(from));
             write_wide(into, sum);
         }),
-        AccumulatorKind::SumDecimal => pairs.for_each(a, b, |into, from| {
+        AccumulatorKind::SumDecimal => pairs.for_each(at, |into, from| {
             add_decimal(into, read_wide(from));
             into[2] = into[2].wrapping_add(from[2]);
         }),
-        AccumulatorKind::SumFloat => pairs.for_each(a, b, |into, from| {
+        AccumulatorKind::SumFloat => pairs.for_each(at, |into, from| {
             if let (Some(into), Some(from)) = (into.first_chunk_mut(), from.first_chunk()) {
                 float_sum::merge(into, from);
             }
         }),
         AccumulatorKind::MinI64 => {
-            pairs.for_each(a, b, |into, from| into[0] = (into[0] as i64).min(from[0] as i64) as u64);
+            pairs.for_each(at, |into, from| into[0] = (into[0] as i64).min(from[0] as i64) as u64);
         }
         AccumulatorKind::MaxI64 => {
-            pairs.for_each(a, b, |into, from| into[0] = (into[0] as i64).max(from[0] as i64) as u64);
+            pairs.for_each(at, |into, from| into[0] = (into[0] as i64).max(from[0] as i64) as u64);
         }
         AccumulatorKind::MinF64 => {
-            pairs.for_each(a, b, |into, from| keep(into, f64::from_bits(from[0]), Ordering::Less));
+            pairs.for_each(at, |into, from| keep(into, f64::from_bits(from[0]), Ordering::Less));
         }
         AccumulatorKind::MaxF64 => {
-            pairs.for_each(a, b, |into, from| keep(into, f64::from_bits(from[0]), Ordering::Greater));
+            pairs.for_each(at, |into, from| keep(into, f64::from_bits(from[0]), Ordering::Greater));
         }
-        AccumulatorKind::MinWide => pairs.for_each(a, b, |into, from| {
+        AccumulatorKind::MinWide => pairs.for_each(at, |into, from| {
             let least = read_wide(into).min(read_wide(from));
             write_wide(into, least);
         }),
-        AccumulatorKind::MaxWide => pairs.for_each(a, b, |into, from| {
+        AccumulatorKind::MaxWide => pairs.for_each(at, |into, from| {
             let greatest = read_wide(into).max(read_wide(from));
             write_wide(into, greatest);
         }),
-        AccumulatorKind::Any => pairs.for_each(a, b, |into, from| into[0] |= from[0]),
-        AccumulatorKind::All => pairs.for_each(a, b, |into, from| into[0] &= from[0]),
-        AccumulatorKind::Trues => pairs.for_each(a, b, |into, from| into[0] += from[0]),
+        AccumulatorKind::Any => pairs.for_each(at, |into, from| into[0] |= from[0]),
+        AccumulatorKind::All => pairs.for_each(at, |into, from| into[0] &= from[0]),
+        AccumulatorKind::Trues => pairs.for_each(at, |into, from| into[0] += from[0]),
     }
 }
 
 /// Merges a slot of a layout into another: all but the first words, the keys, and states outside.
 pub fn merge_slots(layout: &SlotLayout, into: &mut [u64], from: &[u64]) {
-    merge_pairs((layout, layout), &mut Pair(into, from));
+    merge_pairs(layout, &mut Pair(into, from));
 }
 
-/// Merges slots into others, aggregate by aggregate: all but the first words, the keys, and states outside.
-/// The layouts differ in keys alone.
-pub fn merge_pairs((into, from): (&SlotLayout, &SlotLayout), pairs: &mut impl SlotPairs) {
-    for (into, from) in into.accumulators.iter().zip(&from.accumulators) {
-        if let (Some(into), Some(from)) = (into.seen, from.seen) {
-            pairs.for_each(into / 8, from / 8, |into, from| into[0] += from[0]);
+/// The same with many pairs of slots, aggregate by aggregate.
+pub fn merge_pairs(layout: &SlotLayout, pairs: &mut impl SlotPairs) {
+    for field in &layout.accumulators {
+        if let Some(seen) = field.seen {
+            pairs.for_each(seen / 8, |into, from| into[0] += from[0]);
         }
-        merge_each(into.kind, pairs, (into.offset / 8, from.offset / 8));
+        merge_each(field.kind, pairs, field.offset / 8);
     }
 }
 
@@ -311,7 +335,7 @@ fn add_decimal(accumulator: &mut [u64], x: i128) {
 
 /// Updates the accumulators in slots that machine code leaves alone in every layout.
 pub(super) fn update_primitive(
-    pairs: &mut Pairs,
+    pairs: &mut impl SlotRows,
     field: &AccumulatorField,
     call: &AggregateCall,
     columns: &[ColumnRef],
@@ -380,8 +404,8 @@ pub(super) fn add_fallible(
 pub const ABSENT: u64 = 1 << 63;
 
 /// Updates the states outside the slots of an aggregate.
-pub(super) fn update_side(
-    pairs: &mut Pairs,
+pub fn update_side(
+    pairs: &mut impl SlotRows,
     states: &mut dyn SideStates,
     field: &AccumulatorField,
     call: &AggregateCall,

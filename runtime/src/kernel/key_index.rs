@@ -11,11 +11,13 @@ use super::key::Keys;
 use super::prefetch::prefetch;
 use super::table::CHUNK;
 use crate::accumulate::order::KeyReader;
+use crate::accumulate::result::key_column;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::aggregate::SlotLayout;
-use millstream_ir::column::ColumnRef;
+use millstream_ir::column::{Column, ColumnRef};
 use millstream_ir::types::Type;
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 /// How far ahead slots are requested, and, when these have come, keys.
 const SLOTS_AHEAD: usize = 24;
@@ -249,10 +251,18 @@ impl KeyIndex {
         self.keys.width()
     }
 
-    /// Copies the words of a key, as a slot has them. Its long texts are appended to a heap, the first of
-    /// those that its views are into.
-    pub fn copy(&self, number: u32, words: &mut [u64], heap: &mut Vec<u8>) {
-        self.keys.copy(number, words, heap);
+    /// The columns of these keys.
+    pub fn columns(&self, numbers: &[u32]) -> Vec<Column> {
+        let (mut words, mut heap) = (vec![0; numbers.len() * self.width()], vec![]);
+        if self.width() == 0 {
+            return vec![];
+        }
+        for (number, words) in numbers.iter().zip(words.chunks_exact_mut(self.width())) {
+            self.keys.copy(*number, words, &mut heap);
+        }
+        let keys = KeyReader { layout: &self.layout, types: &self.types, heaps: &[Arc::new(heap)] };
+        let slots: Vec<&[u64]> = words.chunks_exact(self.width()).collect();
+        (0..self.types.len()).map(|key| key_column(&keys, key, &slots)).collect()
     }
 
     /// Asks the processor for a key.

@@ -1,6 +1,7 @@
 //! Aggregates of windows that each key has of its own: sessions, a number of rows, `until`.
 //!
-//! A key keeps its open windows by their starts; nearly always there is one. A session takes rows as they
+//! A key keeps its open windows by their starts; nearly always there is one, and then a row looks but at a
+//! small [`Head`] of the key. A session takes rows as they
 //! come, and where a row lies between two sessions it makes them one. All others, and sessions with a
 //! greatest length, stand behind the reorder buffer and see rows in the total order, so that what ends a
 //! window is told by events alone.
@@ -11,11 +12,13 @@
 //! key expires, with a time that is long gone: so the watermark that is passed on waits for the oldest.
 
 mod due;
+mod head;
 pub(super) mod oldest;
 pub(super) mod state;
 
-use crate::accumulate::arena::Arena;
+use crate::accumulate::arena::{Arena, Slot};
 use crate::accumulate::side::Row;
+use crate::kernel::extent::range;
 use crate::kernel::key_index::KeyIndex;
 use crate::kernel::prefetch::prefetch;
 use crate::message::{EventTime, Message, Watermark};
@@ -25,6 +28,7 @@ use crate::operator::{Failure, Operator, Output, Place};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::waiting::Waiting;
 use due::Due;
+use head::{Head, NOT_DUE};
 use millstream_base::Span;
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
 use millstream_ir::column::{Column, ColumnBuilder, ColumnData, ColumnRef};
@@ -39,9 +43,10 @@ use std::sync::Arc;
 /// Batches that leave at once when windows close.
 const BATCHES_AT_ONCE: usize = 8;
 
-/// How many rows ahead the states of keys are requested, and, when these have come, their slots.
-const STATES_AHEAD: usize = 16;
-const SLOTS_AHEAD: usize = 8;
+/// How many rows ahead the states of keys are requested.
+const AHEAD: usize = 16;
+/// Rows are added to accumulators in chunks of this many, which the first-level cache holds.
+const CHUNK: usize = 256;
 
 pub struct KeyedWindows {
     kind: Kind,
@@ -57,6 +62,7 @@ pub struct KeyedWindows {
     index: KeyIndex,
     /// By the number of the key.
     keys: Vec<KeyState>,
+    heads: Vec<Head>,
     arena: Arena,
     failed_rows: FailedRows,
     /// The keys with a window that has an end, by when to look at them; of each key those that its state
@@ -64,17 +70,20 @@ pub struct KeyedWindows {
     due: Due,
     /// The keys with a window of rows.
     oldest: Oldest,
-    /// Windows that leave, each with what it is kept by.
-    leaving: VecDeque<(Vec<Value>, Open)>,
+    /// Windows that leave, each with the number of its key.
+    leaving: VecDeque<(u32, Open)>,
     watermark: Watermark,
     /// The last watermark that was passed on.
     passed: Watermark,
     /// The first source behind the rows.
     source: Option<u32>,
     n_rows_out: u64,
-    /// Of the rows of a batch, the numbers of their keys; and the keys that may have no window any more.
+    /// The rows of a batch that are not late, and the numbers of their keys; and the keys that may have no window any more.
+    rows: Vec<u32>,
     found: Vec<u32>,
     idle: Vec<u32>,
+    /// Rows whose windows have been found, and the slots to add them to.
+    pending: (Vec<Slot>, Vec<u32>),
 }
 
 impl KeyedWindows {
@@ -99,6 +108,7 @@ impl KeyedWindows {
             place: node.span,
             index: KeyIndex::new(&by_types, seed),
             keys: vec![],
+            heads: vec![],
             arena: Arena::new(&spec.aggregates),
             failed_rows: FailedRows::of(input),
             due: Due::new(kind.granule()),
@@ -108,8 +118,10 @@ impl KeyedWindows {
             passed: Watermark::START,
             source: None,
             n_rows_out: 0,
+            rows: vec![],
             found: vec![],
             idle: vec![],
+            pending: (vec![], vec![]),
         })
     }
 
@@ -117,71 +129,102 @@ impl KeyedWindows {
         let ColumnData::I64(times) = &batch.columns[self.time].data else { return };
         let source = batch.origin.source;
         self.source = Some(self.source.map_or(source, |known| known.min(source)));
-        let is_late =
-            |row: &u32| times[*row as usize] < self.watermark.0 || batch.late(*row as usize).is_some();
-        let rows: Vec<u32> = (0..batch.n_rows as u32).filter(|row| !is_late(row)).collect();
+        let all_in_time =
+            batch.late.is_empty() && range(times).is_none_or(|(least, _)| least >= self.watermark.0);
+        let in_time =
+            |row: &u32| times[*row as usize] >= self.watermark.0 && batch.late(*row as usize).is_none();
+        let mut rows = std::mem::take(&mut self.rows);
+        rows.clear();
+        match all_in_time {
+            true => rows.extend(0..batch.n_rows as u32),
+            false => rows.extend((0..batch.n_rows as u32).filter(in_time)),
+        }
         output.n_late_left_out += (batch.n_rows - rows.len()) as u64;
         let columns: Vec<&ColumnRef> =
             self.by.iter().map(|key| &batch.columns[self.key_columns[*key]]).collect();
         let mut found = std::mem::take(&mut self.found);
         self.index.find(&columns, &rows, &mut found);
-        self.keys.resize_with(self.index.n_numbers(), KeyState::default);
+        self.make_room();
+        let gap = self.kind.gap();
         for (i, (row, number)) in rows.iter().zip(&found).enumerate() {
-            self.request(&found, i);
+            if let Some(later) = found.get(i + AHEAD) {
+                prefetch((&raw const self.heads[*later as usize]) as *const u8);
+            }
             let row = Row { batch, times, number: *row as usize };
             match self.kind {
                 Kind::Rows { count, keep } => {
                     self.expire(keep, row.times[row.number]);
                     self.count_row(*number, count, row);
                 }
-                _ => self.take_row(*number, row, output),
+                _ => match self.heads[*number as usize]
+                    .take(times[row.number], gap)
+                    .or_else(|| self.slot_of(*number, row))
+                {
+                    Some(slot) => {
+                        self.arena.request(slot);
+                        self.pending.0.push(slot);
+                        self.pending.1.push(row.number as u32);
+                        if self.pending.0.len() == CHUNK {
+                            self.add_pending(batch, times);
+                        }
+                    }
+                    None => {
+                        output.n_late_left_out += 1;
+                        self.idle.push(*number);
+                    }
+                },
             }
         }
-        self.found = found;
+        self.add_pending(batch, times);
+        (self.rows, self.found) = (rows, found);
         self.failed_rows.report(batch, self.arena.take_failed(), self.passed, output);
-        self.forget_idle();
     }
 
-    /// Asks for what later rows will need.
-    fn request(&self, found: &[u32], row: usize) {
-        if let Some(later) = found.get(row + STATES_AHEAD) {
-            let state = (&raw const self.keys[*later as usize]) as *const u8;
-            prefetch(state);
-            prefetch(state.wrapping_add(64));
-        }
-        if let Some(later) = found.get(row + SLOTS_AHEAD)
-            && let Some(Open { groups: Groups::One(slot), .. }) = &self.keys[*later as usize].last
-        {
-            self.arena.request(*slot);
-        }
+    fn add_pending(&mut self, batch: &Batch, times: &[EventTime]) {
+        let (slots, rows) = &mut self.pending;
+        self.arena.add_rows(slots, rows, batch, times);
+        slots.clear();
+        rows.clear();
     }
 
-    /// Adds a row to the window of its key that it lies in.
-    fn take_row(&mut self, number: u32, row: Row, output: &mut Output) {
+    /// Gives each key a state.
+    fn make_room(&mut self) {
+        self.keys.resize_with(self.index.n_numbers(), KeyState::default);
+        self.heads.resize(self.index.n_numbers(), Head::default());
+    }
+
+    /// The slot of a row in the window of its key that it lies in; none if it is too late for one. It is added
+    /// there after the rows that are pending.
+    fn slot_of(&mut self, number: u32, row: Row) -> Option<Slot> {
         let time = row.times[row.number];
         let end = self.kind.end(row);
-        let state = &mut self.keys[number as usize];
-        if state.is_empty() {
-            state.key = key_of(row, &self.by, (&self.key_columns, &self.key_types));
+        let (kind, state) = (self.kind, &mut self.keys[number as usize]);
+        self.heads[number as usize].cool(&kind, state);
+        if state.windows().filter(|window| kind.takes(window, time)).count() > 1 {
+            // They become one, with all that was added to them.
+            self.add_pending(row.batch, row.times);
         }
+        let state = &mut self.keys[number as usize];
         // Where the row itself has come to its end, it can still be in a window that ends later.
-        let known = state.window_of(&self.kind, (time, end.unwrap_or(time)), &mut self.arena);
-        let window = match (known, end) {
-            (Some(window), _) => Some(window),
-            (None, Some(end)) => {
-                let groups = empty(&self.others, &mut self.arena);
-                state.insert(Open { start: time, last: time, end, n_rows: 0, groups })
-            }
-            (None, None) => None,
+        let known = state.window_of(&kind, (time, end.unwrap_or(time)), &mut self.arena);
+        let place = match (known, end) {
+            (Some(place), _) => place,
+            (None, Some(end)) => state.insert(Open::at(time, end, empty(&self.others, &mut self.arena))),
+            (None, None) => return None,
         };
-        let Some(window) = window else {
-            output.n_late_left_out += 1;
-            return self.idle.push(number);
-        };
+        let window = state.get_mut(place)?;
+        let slot = group_of(window, row, &self.others, (&self.key_columns, &self.key_types), &mut self.arena);
         let end = window.end;
-        add(window, row, &self.others, (&self.key_columns, &self.key_types), &mut self.arena);
-        if state.due.is_none_or(|due| end < due) {
-            state.due = Some(end);
+        self.heads[number as usize].warm(&kind, &self.keys[number as usize]);
+        self.watch(number, end);
+        Some(slot)
+    }
+
+    /// Sees to it that the watermark comes back to a key when a window of it ends.
+    fn watch(&mut self, number: u32, end: EventTime) {
+        let head = &mut self.heads[number as usize];
+        if head.due == NOT_DUE || end < head.due {
+            head.due = end;
             self.due.push(end, number);
         }
     }
@@ -190,15 +233,11 @@ impl KeyedWindows {
     fn count_row(&mut self, number: u32, count: u64, row: Row) {
         let time = row.times[row.number];
         let state = &mut self.keys[number as usize];
-        if state.is_empty() {
-            state.key = key_of(row, &self.by, (&self.key_columns, &self.key_types));
-        }
-        let window = state.last.get_or_insert_with(|| {
-            let groups = empty(&self.others, &mut self.arena);
-            Open { start: time, last: time, end: time, n_rows: 0, groups }
-        });
+        let window = state.last_or(time, || empty(&self.others, &mut self.arena));
         self.kind.extend(window, time, time);
-        add(window, row, &self.others, (&self.key_columns, &self.key_types), &mut self.arena);
+        let slot = group_of(window, row, &self.others, (&self.key_columns, &self.key_types), &mut self.arena);
+        self.arena.add(slot, row);
+        window.n_rows += 1;
         self.oldest.touch(number);
         if window.n_rows >= count {
             self.end_rows(number);
@@ -208,9 +247,7 @@ impl KeyedWindows {
     /// Ends the window of rows of a key.
     fn end_rows(&mut self, number: u32) {
         self.oldest.remove(number);
-        if let Some(window) = self.keys[number as usize].last.take() {
-            self.leaving.push_back((self.keys[number as usize].key.clone(), window));
-        }
+        self.leaving.extend(self.keys[number as usize].take_last().map(|window| (number, window)));
         self.idle.push(number);
     }
 
@@ -218,14 +255,14 @@ impl KeyedWindows {
     fn expire(&mut self, keep: Keep, now: EventTime) {
         let Keep::Expire(duration) = keep else { return };
         while let Some(number) = self.oldest.first()
-            && let Some(window) = &self.keys[number as usize].last
+            && let Some(window) = self.keys[number as usize].last()
             && window.last.saturating_add(duration) <= now
         {
             self.end_rows(number);
         }
     }
 
-    /// Frees the numbers of keys that have no window; only between batches, while nobody knows the numbers.
+    /// Frees the numbers of keys that have no window, once all windows that were to leave have left.
     fn forget_idle(&mut self) {
         let mut idle = std::mem::take(&mut self.idle);
         idle.sort_unstable();
@@ -233,6 +270,7 @@ impl KeyedWindows {
         for number in idle.drain(..) {
             if self.keys[number as usize].is_empty() {
                 self.keys[number as usize] = KeyState::default();
+                self.heads[number as usize] = Head::default();
                 self.index.remove(number);
             }
         }
@@ -250,27 +288,46 @@ impl KeyedWindows {
             } else {
                 self.expire(keep, until);
             }
-            return self.forget_idle();
+            return;
+        }
+        while let Some(bucket) = self.due.open(until) {
+            for (i, (due, number)) in bucket.iter().enumerate() {
+                if let Some((_, later)) = bucket.get(i + AHEAD) {
+                    prefetch((&raw const self.heads[*later as usize]) as *const u8);
+                }
+                if self.heads[*number as usize].due == *due {
+                    self.watch_again(*number);
+                }
+            }
+            self.due.close(bucket);
         }
         let mut ended = vec![];
         while let Some((due, number)) = self.due.pop(until) {
-            let state = &mut self.keys[number as usize];
-            if state.due != Some(due) {
+            let head = &mut self.heads[number as usize];
+            if head.due != due {
                 continue;
             }
-            let taken = state.take_until(until);
-            ended.extend(taken.into_iter().map(|window| (state.key.clone(), window)));
-            state.due = state.first_end();
-            match state.due {
-                Some(next) => self.due.push(next, number),
-                None => self.idle.push(number),
+            let state = &mut self.keys[number as usize];
+            head.cool(&self.kind, state);
+            ended.extend(state.take_until(until).map(|window| (number, window)));
+            head.warm(&self.kind, state);
+            if !self.watch_again(number) {
+                self.idle.push(number);
             }
         }
         ended.sort_by(|(a_key, a), (b_key, b)| {
-            (a.end, a.start).cmp(&(b.end, b.start)).then_with(|| a_key.cmp(b_key))
+            (a.end, a.start).cmp(&(b.end, b.start)).then_with(|| self.index.compare(*a_key, *b_key))
         });
         self.leaving.extend(ended);
-        self.forget_idle();
+    }
+
+    /// Has the watermark come back to a key when its next window ends; whether there is one.
+    fn watch_again(&mut self, number: u32) -> bool {
+        let head = &mut self.heads[number as usize];
+        head.due = NOT_DUE;
+        let end = head.first_end(&self.kind, &self.keys[number as usize]);
+        end.into_iter().for_each(|end| self.watch(number, end));
+        end.is_some()
     }
 
     /// Puts some of the windows that leave into the output, and the watermark behind the last if there is a
@@ -278,6 +335,7 @@ impl KeyedWindows {
     fn give(&mut self, output: &mut Output) {
         for _ in 0..BATCHES_AT_ONCE {
             if self.leaving.is_empty() {
+                self.forget_idle();
                 return self.pass_watermark(output);
             }
             self.give_batch(output);
@@ -286,7 +344,7 @@ impl KeyedWindows {
     }
 
     fn pass_watermark(&mut self, output: &mut Output) {
-        let oldest = self.oldest.first().and_then(|number| self.keys[number as usize].last.as_ref());
+        let oldest = self.oldest.first().and_then(|number| self.keys[number as usize].last());
         let passed = oldest.map_or(self.watermark, |window| self.watermark.min(Watermark(window.last)));
         if passed > self.passed {
             self.passed = passed;
@@ -296,33 +354,31 @@ impl KeyedWindows {
 
     fn give_batch(&mut self, output: &mut Output) {
         let mut results = self.arena.results();
-        let mut keys: Vec<ColumnBuilder> = self.key_types.iter().map(ColumnBuilder::new).collect();
-        let (mut rows, mut windows) = (vec![], vec![]);
+        let mut others: Vec<ColumnBuilder> =
+            self.others.iter().map(|key| ColumnBuilder::new(&self.key_types[*key])).collect();
+        let (mut numbers, mut rows) = (vec![], vec![]);
         while results.len() < BATCH_ROWS
-            && let Some((by, window)) = self.leaving.pop_front()
+            && let Some((number, window)) = self.leaving.pop_front()
         {
             let end = if let Kind::Rows { .. } = self.kind { window.last } else { window.end };
-            for (others, slot) in window.groups.slots() {
+            for (key, slot) in window.groups.slots() {
                 // All its rows have failed.
-                if self.arena.n_rows(slot) == 0 {
-                    self.arena.free(slot);
-                    continue;
+                if self.arena.n_rows(slot) > 0 {
+                    others.iter_mut().zip(key).for_each(|(column, value)| column.push(value));
+                    self.arena.record(slot, &mut results);
+                    numbers.push(number);
+                    rows.push([window.start, end, self.kind.time(&window)]);
                 }
-                let of_by = self.by.iter().zip(&by);
-                for (key, value) in of_by.chain(self.others.iter().zip(others)) {
-                    keys[*key].push(value);
-                }
-                self.arena.record(slot, &mut results);
                 self.arena.free(slot);
-                rows.push([window.start, end, self.kind.time(&window)]);
             }
-            windows.push(window);
         }
+        let by = self.by.iter().zip(self.index.columns(&numbers));
+        let others = self.others.iter().zip(others.into_iter().map(ColumnBuilder::finish));
+        let keys: BTreeMap<&usize, Column> = by.chain(others).collect();
         let mut misfits = vec![];
         let results = self.arena.columns(results, &mut misfits);
         let times = (0..3).map(|i| times_column(rows.iter().map(|times| times[i])));
-        let keys = keys.into_iter().map(ColumnBuilder::finish);
-        let columns: Vec<ColumnRef> = keys.chain(results).map(Arc::new).chain(times).collect();
+        let columns: Vec<ColumnRef> = keys.into_values().chain(results).map(Arc::new).chain(times).collect();
         let source = self.source.unwrap_or(0);
         let origin = Origin { source, first: self.n_rows_out, ..Origin::default() };
         let batch = Batch { columns, n_rows: rows.len(), origin, late: vec![] };
@@ -356,31 +412,24 @@ impl KeyedWindows {
 
 /// The groups of a window without rows.
 fn empty(others: &[usize], arena: &mut Arena) -> Groups {
-    if others.is_empty() { Groups::One(arena.make()) } else { Groups::Split(BTreeMap::new()) }
+    if others.is_empty() { Groups::One(arena.make()) } else { Groups::Split(Box::default()) }
 }
 
-/// Some of a row's keys.
-fn key_of(row: Row, keys: &[usize], (columns, types): (&[usize], &[Type])) -> Vec<Value> {
-    keys.iter().map(|key| row.column(columns[*key]).value(row.number, &types[*key])).collect()
-}
-
-/// Adds a row to its group in a window.
-fn add(
+/// The slot of a row's group in a window.
+fn group_of(
     window: &mut Open,
     row: Row,
     others: &[usize],
     (key_columns, key_types): (&[usize], &[Type]),
     arena: &mut Arena,
-) {
-    let slot = match &mut window.groups {
+) -> Slot {
+    match &mut window.groups {
         Groups::One(slot) => *slot,
         Groups::Split(slots) => {
-            let key = key_of(row, others, (key_columns, key_types));
-            *slots.entry(key).or_insert_with(|| arena.make())
+            let value = |key: &usize| row.column(key_columns[*key]).value(row.number, &key_types[*key]);
+            *slots.entry(others.iter().map(value).collect()).or_insert_with(|| arena.make())
         }
-    };
-    arena.add(slot, row);
-    window.n_rows += 1;
+    }
 }
 
 fn times_column(times: impl Iterator<Item = EventTime>) -> ColumnRef {
@@ -414,10 +463,12 @@ impl Operator for KeyedWindows {
             _ => (0..self.keys.len() as u32).filter(live).collect(),
         };
         writer.sequence(numbers.into_iter(), |writer, number| {
-            let state = &self.keys[number as usize];
-            state.key.iter().for_each(|value| writer.value(value));
-            let windows: Vec<&Open> = state.windows().collect();
-            writer.sequence(windows.into_iter(), |writer, window| window.snapshot(&self.arena, writer));
+            self.index.snapshot(number, writer);
+            let windows: Vec<&Open> = self.keys[number as usize].windows().collect();
+            writer.sequence(windows.into_iter(), |writer, window| {
+                let bounds = self.heads[number as usize].bounds(&self.kind, window);
+                window.snapshot(bounds, &self.arena, writer);
+            });
         });
     }
 
@@ -426,47 +477,35 @@ impl Operator for KeyedWindows {
         self.passed = Watermark(reader.i64()?);
         self.source = reader.sequence(SnapshotReader::u32)?.pop();
         self.n_rows_out = reader.u64()?;
-        let (n_others, n_by) = (self.others.len(), self.by.len());
-        let keys = reader.sequence(|reader| {
-            let key = (0..n_by).map(|_| reader.value()).collect::<Result<Vec<Value>, Corrupt>>()?;
-            let windows = reader.sequence(|reader| Open::restore(n_others, &mut self.arena, reader))?;
-            Ok((key, windows))
-        })?;
-        let column = |(i, key): (usize, &usize)| {
-            let mut column = ColumnBuilder::new(&self.key_types[*key]);
-            keys.iter().for_each(|(values, _)| column.push(&values[i]));
-            Arc::new(column.finish())
-        };
-        let columns: Vec<ColumnRef> = self.by.iter().enumerate().map(column).collect();
-        let rows: Vec<u32> = (0..keys.len() as u32).collect();
-        let mut found = vec![];
-        self.index.find(&columns.iter().collect::<Vec<_>>(), &rows, &mut found);
-        self.keys.resize_with(self.index.n_numbers(), KeyState::default);
-        for ((key, mut windows), number) in keys.into_iter().zip(found) {
-            let state = &mut self.keys[number as usize];
-            state.key = key;
-            state.last = windows.pop();
-            state.older = windows;
-            if let Kind::Rows { .. } = self.kind {
-                self.oldest.touch(number);
-                continue;
+        for _ in 0..reader.count()? {
+            let number = self.index.restore(reader)?;
+            let restore = |reader: &mut _| Open::restore(self.others.len(), &mut self.arena, reader);
+            let state = KeyState::of(reader.sequence(restore)?);
+            self.make_room();
+            self.heads[number as usize].warm(&self.kind, &state);
+            let end = state.first_end();
+            self.keys[number as usize] = state;
+            match (self.kind, end) {
+                (Kind::Rows { .. }, _) => self.oldest.touch(number),
+                (_, Some(end)) => self.watch(number, end),
+                (_, None) => return Err(Corrupt),
             }
-            state.due = state.first_end();
-            state.due.into_iter().for_each(|due| self.due.push(due, number));
         }
         Ok(())
     }
 
     fn waiting(&self) -> Option<Waiting> {
         // Windows of rows wait for rows.
-        let ended_by_time = || self.keys.iter().filter(|key| key.due.is_some());
-        let until = ended_by_time().filter_map(|key| key.due).min()?;
-        let n = ended_by_time().map(|key| key.older.len() + key.last.iter().len()).sum();
+        let ended_by_time = || self.heads.iter().zip(&self.keys).filter(|(head, _)| head.due != NOT_DUE);
+        let until = ended_by_time().map(|(head, _)| head.due).min()?;
+        let n = ended_by_time().map(|(_, key)| key.windows().count()).sum();
         Some(Waiting { what: "windows", n: Some(n), until })
     }
 
     fn state_bytes(&self) -> usize {
-        let of_keys = self.keys.capacity() * size_of::<KeyState>() + self.oldest.bytes();
+        let older: usize = self.keys.iter().map(KeyState::owned_bytes).sum();
+        let of_keys = self.keys.capacity() * size_of::<KeyState>() + older + self.oldest.bytes();
+        let of_keys = of_keys + self.heads.capacity() * size_of::<Head>();
         self.arena.bytes() + self.index.bytes() + of_keys + self.due.bytes()
     }
 }

@@ -254,31 +254,30 @@ impl WindowAggregateOperator {
     /// Puts a batch of a window's rows into the output.
     fn close_part(&mut self, closing: &mut Closing, output: &mut Output) {
         let Closing { window, groups, n_closed, times } = closing;
-        let (mut heap, no_states) = (vec![], vec![]);
-        let (layout, n_words, heaps, sides) = match groups {
+        let (layout, n_words, sides, keys) = match groups {
             Leaving::Slice { groups, heaps, order } => {
                 let places = *n_closed..order.n_groups().min(*n_closed + BATCH_ROWS);
                 let part: Vec<u32> = order.groups(places).collect();
                 *n_closed += part.len();
                 let n_words = groups.table.take(&part, &mut self.rows);
-                (self.accumulation.layout(groups), n_words, heaps.clone(), &groups.sides)
+                let layout = self.accumulation.layout(groups);
+                let slots: Vec<&[u64]> = self.rows.chunks_exact(n_words).collect();
+                let keys = KeyReader { layout, types: &self.key_types, heaps };
+                let columns = (0..self.key_types.len()).map(|key| key_column(&keys, key, &slots));
+                (layout, n_words, &groups.sides, columns.collect())
             }
-            Leaving::Totals => {
-                let totals = self.panes.totals();
-                let layout =
-                    self.accumulation.layout_of(totals.as_ref().is_some_and(|totals| totals.is_wide()));
-                let states = totals.map_or(&no_states, |totals| {
-                    totals.give((layout, BATCH_ROWS), n_closed, &mut self.rows, &mut heap);
-                    totals.states()
-                });
-                (layout, layout.size / 8, vec![Arc::new(heap)], states)
-            }
+            Leaving::Totals => match self.panes.totals() {
+                Some(totals) => {
+                    totals.give(BATCH_ROWS, n_closed, &mut self.rows);
+                    let layout = totals.layout();
+                    (layout, layout.size / 8, totals.states(), totals.keys())
+                }
+                None => return,
+            },
         };
-        let keys = KeyReader { layout, types: &self.key_types, heaps: &heaps };
         let slots: Vec<&[u64]> = self.rows.chunks_exact(n_words).collect();
         let mut misfits = vec![];
-        let mut columns: Vec<Column> =
-            (0..self.key_types.len()).map(|key| key_column(&keys, key, &slots)).collect();
+        let mut columns: Vec<Column> = keys;
         let calls = self.aggregates.iter().zip(&layout.accumulators).zip(sides);
         for ((call, field), states) in calls {
             columns.push(result_column(call, field, states.as_deref(), &slots, &mut misfits));
@@ -296,7 +295,7 @@ impl WindowAggregateOperator {
             late: vec![],
         };
         self.n_rows_out += slots.len() as u64;
-        let batch = self.without_misfits(batch, misfits, &keys, &slots, *window, output);
+        let batch = self.without_misfits(batch, misfits, *window, output);
         if batch.n_rows > 0 {
             output.messages.push(Message::Batch(batch));
         }
@@ -307,8 +306,6 @@ impl WindowAggregateOperator {
         &self,
         batch: Batch,
         misfits: Vec<Misfit>,
-        keys: &KeyReader,
-        slots: &[&[u64]],
         window: Window,
         output: &mut Output,
     ) -> Batch {
@@ -324,7 +321,7 @@ impl WindowAggregateOperator {
             (0..batch.n_rows as u32).filter(|row| !reasons.contains_key(&(*row as usize))).collect();
         for (group, reason) in reasons {
             output.failures.push(Failure {
-                row: self.key_row(keys, slots[group]),
+                row: self.key_row(&batch, group),
                 reason,
                 place: Place::Program(self.place),
                 at: window.time(),
@@ -334,9 +331,10 @@ impl WindowAggregateOperator {
         batch.gather(&fitting)
     }
 
-    /// The keys of a group as a JSON object.
-    fn key_row(&self, keys: &KeyReader, slot: &[u64]) -> String {
-        let values: Vec<Value> = (0..self.key_types.len()).map(|key| keys.value(slot, key)).collect();
+    /// The keys of a row that leaves as a JSON object.
+    fn key_row(&self, batch: &Batch, row: usize) -> String {
+        let keys = batch.columns.iter().zip(&self.key_types);
+        let values: Vec<Value> = keys.map(|(column, ty)| column.value(row, ty)).collect();
         let names = self.key_names.iter().map(|name| &**name);
         json_row(names.zip(&values).zip(&self.key_types).map(|((name, value), ty)| (name, value, ty)))
     }

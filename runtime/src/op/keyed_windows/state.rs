@@ -40,20 +40,19 @@ pub struct Open {
 /// The groups of a window: one, unless keys split its rows.
 pub enum Groups {
     One(Slot),
-    Split(BTreeMap<Vec<Value>, Slot>),
+    Split(Box<BTreeMap<Vec<Value>, Slot>>),
 }
 
 /// The open windows of a key, by their starts.
 #[derive(Default)]
 pub struct KeyState {
-    /// What the windows are kept by.
-    pub key: Vec<Value>,
+    last: Option<Open>,
     /// All but the last, which there nearly never are.
-    pub older: Vec<Open>,
-    pub last: Option<Open>,
-    /// When the watermark is to come back to it.
-    pub due: Option<EventTime>,
+    older: Option<Box<Older>>,
 }
+
+#[derive(Default)]
+struct Older(Vec<Open>);
 
 impl Kind {
     /// None for windows that a time alone decides on.
@@ -72,6 +71,11 @@ impl Kind {
             Kind::Session { gap, .. } => gap / 16,
             Kind::Rows { .. } | Kind::Until { .. } => 1_000_000,
         }
+    }
+
+    /// How long after its last row a session ends.
+    pub fn gap(&self) -> i64 {
+        if let Kind::Session { gap, .. } = self { *gap } else { 0 }
     }
 
     /// The end of a window that a row opens; none if the row is too late to open one.
@@ -119,13 +123,36 @@ fn session_end(start: EventTime, last: EventTime, gap: i64, max: Option<i64>) ->
 }
 
 impl KeyState {
+    /// Of windows that were open, by their starts.
+    pub fn of(mut windows: Vec<Open>) -> KeyState {
+        let last = windows.pop();
+        let older = (!windows.is_empty()).then(|| Box::new(Older(windows)));
+        KeyState { last, older }
+    }
+
     pub fn is_empty(&self) -> bool {
-        self.last.is_none() && self.older.is_empty()
+        self.last.is_none()
     }
 
     /// The open windows, by their starts.
     pub fn windows(&self) -> impl Iterator<Item = &Open> {
-        self.older.iter().chain(&self.last)
+        self.older.iter().flat_map(|older| &older.0).chain(&self.last)
+    }
+
+    /// The window that began last.
+    pub fn last(&self) -> Option<&Open> {
+        self.last.as_ref()
+    }
+
+    /// The same, or a new one of this time.
+    pub fn last_or(&mut self, time: EventTime, groups: impl FnOnce() -> Groups) -> &mut Open {
+        self.last.get_or_insert_with(|| Open::at(time, time, groups()))
+    }
+
+    pub fn take_last(&mut self) -> Option<Open> {
+        let last = self.last.take();
+        self.settle();
+        last
     }
 
     /// The end of the window that ends first.
@@ -133,59 +160,94 @@ impl KeyState {
         self.windows().map(|window| window.end).min()
     }
 
-    /// The window that takes a row of this time, if there is one. Those that the row brings together
-    /// become one.
+    /// The window, if there is but one.
+    pub fn only(&self) -> Option<&Open> {
+        self.last.as_ref().filter(|_| self.older.is_none())
+    }
+
+    /// The place of the window that takes a row of this time, if there is one. Those that the row brings
+    /// together become one.
     pub fn window_of(
         &mut self,
         kind: &Kind,
         (time, end): (EventTime, EventTime),
         arena: &mut Arena,
-    ) -> Option<&mut Open> {
-        let is_last = self.last.as_ref().is_some_and(|last| kind.takes(last, time))
-            && !self.older.last().is_some_and(|older| kind.takes(older, time));
-        if is_last {
-            let last = self.last.as_mut()?;
-            kind.extend(last, time, end);
-            return Some(last);
+    ) -> Option<usize> {
+        if let Some(last) = &mut self.last
+            && self.older.is_none()
+        {
+            let takes = kind.takes(last, time);
+            if takes {
+                kind.extend(last, time, end);
+            }
+            return takes.then_some(0);
         }
-        self.older.extend(self.last.take());
-        let first = self.older.iter().position(|window| kind.takes(window, time));
+        let windows = self.all();
+        let first = windows.iter().position(|window| kind.takes(window, time));
         if let Some(first) = first {
-            while self.older.get(first + 1).is_some_and(|next| kind.takes(next, time)) {
-                let next = self.older.remove(first + 1);
-                let window = &mut self.older[first];
+            while windows.get(first + 1).is_some_and(|next| kind.takes(next, time)) {
+                let next = windows.remove(first + 1);
+                let window = &mut windows[first];
                 kind.extend(window, next.last, next.end);
                 window.n_rows += next.n_rows;
                 window.groups.merge(next.groups, arena);
             }
-            kind.extend(&mut self.older[first], time, end);
+            kind.extend(&mut windows[first], time, end);
         }
-        self.last = self.older.pop();
-        let n_older = self.older.len();
-        match first? {
-            first if first == n_older => self.last.as_mut(),
-            first => self.older.get_mut(first),
-        }
+        self.settle();
+        first
     }
 
-    /// Adds a window, which no other overlaps.
-    pub fn insert(&mut self, window: Open) -> Option<&mut Open> {
-        self.older.extend(self.last.take());
-        let place = self.older.partition_point(|older| older.start < window.start);
-        self.older.insert(place, window);
-        self.last = self.older.pop();
-        if place == self.older.len() { self.last.as_mut() } else { self.older.get_mut(place) }
+    /// Adds a window, which no other overlaps; its place.
+    pub fn insert(&mut self, window: Open) -> usize {
+        if self.last.is_none() {
+            self.last = Some(window);
+            return 0;
+        }
+        let windows = self.all();
+        let place = windows.partition_point(|older| older.start < window.start);
+        windows.insert(place, window);
+        self.settle();
+        place
     }
 
     /// Takes out the windows that end at or before a time.
-    pub fn take_until(&mut self, time: EventTime) -> Vec<Open> {
+    pub fn take_until(&mut self, time: EventTime) -> impl Iterator<Item = Open> + use<> {
         let ended = |window: &mut Open| window.end <= time;
-        let mut taken: Vec<Open> = self.older.extract_if(.., ended).collect();
-        if self.last.as_mut().is_some_and(ended) {
-            taken.extend(self.last.take());
-            self.last = self.older.pop();
+        let mut older = vec![];
+        if self.older.is_some() {
+            older.extend(self.all().extract_if(.., ended));
+            self.settle();
         }
-        taken
+        let last = if self.last.as_mut().is_some_and(ended) { self.last.take() } else { None };
+        older.into_iter().chain(last)
+    }
+
+    /// All windows as the older ones, until they are [settled](KeyState::settle).
+    fn all(&mut self) -> &mut Vec<Open> {
+        let windows = &mut self.older.get_or_insert_default().0;
+        windows.extend(self.last.take());
+        windows
+    }
+
+    fn settle(&mut self) {
+        if let Some(older) = &mut self.older {
+            self.last = older.0.pop();
+        }
+        self.older.take_if(|older| older.0.is_empty());
+    }
+
+    /// The window at a place.
+    pub fn get_mut(&mut self, place: usize) -> Option<&mut Open> {
+        match &mut self.older {
+            Some(older) if place < older.0.len() => older.0.get_mut(place),
+            _ => self.last.as_mut(),
+        }
+    }
+
+    /// Bytes of memory beside it.
+    pub fn owned_bytes(&self) -> usize {
+        self.older.as_ref().map_or(0, |older| older.0.capacity() * size_of::<Open>())
     }
 }
 
@@ -198,7 +260,7 @@ impl Groups {
         match (self, other) {
             (Groups::One(into), Groups::One(from)) => merge(*into, from),
             (Groups::Split(into), Groups::Split(from)) => {
-                for (key, from) in from {
+                for (key, from) in *from {
                     match into.get(&key) {
                         Some(into) => merge(*into, from),
                         None => {
@@ -221,10 +283,16 @@ impl Groups {
 }
 
 impl Open {
-    pub fn snapshot(&self, arena: &Arena, writer: &mut SnapshotWriter) {
+    /// Without rows.
+    pub fn at(time: EventTime, end: EventTime, groups: Groups) -> Open {
+        Open { start: time, last: time, end, n_rows: 0, groups }
+    }
+
+    /// `last` and `end` are those that it is to have.
+    pub fn snapshot(&self, (last, end): (EventTime, EventTime), arena: &Arena, writer: &mut SnapshotWriter) {
         writer.i64(self.start);
-        writer.i64(self.last);
-        writer.i64(self.end);
+        writer.i64(last);
+        writer.i64(end);
         writer.u64(self.n_rows);
         writer.sequence(self.groups.slots().into_iter(), |writer, (key, slot)| {
             key.iter().for_each(|value| writer.value(value));
@@ -242,7 +310,7 @@ impl Open {
         let groups = match (n_others, &slots[..]) {
             (0, [(_, slot)]) => Groups::One(*slot),
             (0, _) => return Err(Corrupt),
-            _ => Groups::Split(slots.into_iter().collect()),
+            _ => Groups::Split(Box::new(slots.into_iter().collect())),
         };
         Ok(Open { start, last, end, n_rows, groups })
     }

@@ -29,6 +29,7 @@ use crate::kernel::key_index::KeyIndex;
 use crate::message::EventTime;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::aggregate::{AggregateCall, SlotLayout};
+use millstream_ir::column::Column;
 use millstream_ir::types::Type;
 use std::collections::VecDeque;
 use sums::{Sums, widened};
@@ -58,8 +59,9 @@ pub struct Totals {
     newer: VecDeque<Slice>,
     /// Memory of a slice that was dropped, for the next.
     spare: NumberedGroups,
-    /// Of the rows that were given last.
-    given: Sides,
+    /// The groups that were given last, and their states.
+    given: Vec<u32>,
+    states: Sides,
 }
 
 /// A slice: of the back, its groups; of the front, what was there before them.
@@ -76,7 +78,8 @@ impl Totals {
         Totals {
             front: sums(),
             back: sums(),
-            given: sides(&narrow, aggregates),
+            given: vec![],
+            states: sides(&narrow, aggregates),
             wide: SlotLayout::wide(&[], aggregates),
             narrow,
             aggregates: aggregates.to_vec(),
@@ -104,11 +107,8 @@ impl Totals {
         self.order.len()
     }
 
-    pub fn is_wide(&self) -> bool {
-        self.is_wide
-    }
-
-    fn layout(&self) -> &SlotLayout {
+    /// Of the slots that are given.
+    pub fn layout(&self) -> &SlotLayout {
         if self.is_wide { &self.wide } else { &self.narrow }
     }
 
@@ -235,86 +235,74 @@ impl Totals {
         merge_numbers(&mut self.order, &new, &self.index);
     }
 
-    /// Puts the next groups of all slices, by their keys, into `rows`: at most `n`, as slots of a layout with
-    /// keys; the texts of keys into `heap`. The states outside are in [`Totals::states`], until the next call.
-    /// `at` says how far the caller has come.
-    pub fn give(
-        &mut self,
-        (layout, n): (&SlotLayout, usize),
-        at: &mut usize,
-        rows: &mut Vec<u64>,
-        heap: &mut Vec<u8>,
-    ) {
+    /// Puts the next groups of all slices, by their keys, into `rows`: at most `n`, as slots without keys. `at`
+    /// says how far the caller has come.
+    pub fn give(&mut self, n: usize, at: &mut usize, rows: &mut Vec<u64>) {
         rows.clear();
-        self.given.iter_mut().flatten().for_each(|states| states.clear());
-        let (n_words, row_words) = (self.layout().size / 8, layout.size / 8);
-        while *at < self.order.len() && rows.len() < n * row_words {
-            let left = n - rows.len() / row_words;
-            let numbers = &self.order[*at..][..left.min(CHUNK).min(self.order.len() - *at)];
+        self.given.clear();
+        self.states.iter_mut().flatten().for_each(|states| states.clear());
+        let n_words = self.layout().size / 8;
+        while *at < self.order.len() && self.given.len() < n {
+            let numbers = &self.order[*at..][..(n - self.given.len()).min(CHUNK).min(self.order.len() - *at)];
             *at += numbers.len();
             for number in numbers {
                 self.front.request(*number, n_words);
                 self.back.request(*number, n_words);
-                self.index.request(*number);
             }
-            let mut given = [0; CHUNK];
-            let (mut n_given, start) = (0, rows.len());
-            rows.resize(start + numbers.len() * row_words, 0);
+            let first = self.given.len();
+            rows.resize((first + numbers.len()) * n_words, 0);
             for number in numbers {
-                let front = &self.front.words[*number as usize * n_words..][..n_words];
-                let count = front[0] + self.back.words[*number as usize * n_words];
-                if count == 0 {
-                    continue;
+                let front = self.front.slot(*number, n_words);
+                let count = front[0] + self.back.slot(*number, n_words)[0];
+                if count > 0 {
+                    let row = &mut rows[self.given.len() * n_words..][..n_words];
+                    copy_words(front, row);
+                    row[0] = count;
+                    self.given.push(*number);
                 }
-                let row = &mut rows[start + n_given * row_words..][..row_words];
-                let (key, accumulators) = row[1..].split_at_mut(self.index.width());
-                self.index.copy(*number, key, heap);
-                copy_words(&front[1..], accumulators);
-                row[0] = count;
-                given[n_given] = *number;
-                n_given += 1;
             }
-            rows.truncate(start + n_given * row_words);
-            self.add_back(layout, &given[..n_given], &mut rows[start..]);
+            rows.truncate(self.given.len() * n_words);
+            self.add_back(first, &mut rows[first * n_words..]);
         }
     }
 
-    /// Adds what the back has of groups to rows that hold what the front has of them.
-    fn add_back(&mut self, layout: &SlotLayout, numbers: &[u32], rows: &mut [u64]) {
-        let bare = if self.is_wide { &self.wide } else { &self.narrow };
-        let (n_words, row_words) = (bare.size / 8, layout.size / 8);
+    /// Adds what the back has of the groups from this one on, of those that are given, to rows that hold what
+    /// the front has of them.
+    fn add_back(&mut self, first: usize, rows: &mut [u64]) {
+        let layout = if self.is_wide { &self.wide } else { &self.narrow };
+        let (n_words, numbers) = (layout.size / 8, &self.given[first..]);
         let mut pairs = ManyPairs {
             n: numbers.len(),
             into: rows,
-            into_at: |i| i * row_words,
+            into_at: |i| i * n_words,
             from: &self.back.words,
             from_at: |i| numbers[i] as usize * n_words,
         };
-        merge_pairs((layout, bare), &mut pairs);
-        let fields = layout.accumulators.iter().zip(&bare.accumulators).enumerate();
-        for (i, (field, bare)) in fields {
-            let (Some(given), Some(front), Some(back)) =
-                (&mut self.given[i], &self.front.sides[i], &self.back.sides[i])
+        merge_pairs(layout, &mut pairs);
+        for (i, field) in layout.accumulators.iter().enumerate() {
+            let (Some(states), Some(front), Some(back)) =
+                (&mut self.states[i], &self.front.sides[i], &self.back.sides[i])
             else {
                 continue;
             };
-            for (row, number) in rows.chunks_exact_mut(row_words).zip(numbers) {
-                let word = &mut row[field.offset / 8];
-                let made = given.make();
-                given.merge_from(made, &**front, *word);
-                given.merge_from(
-                    made,
-                    &**back,
-                    self.back.words[*number as usize * n_words + bare.offset / 8],
-                );
-                *word = made;
+            let at = field.offset / 8;
+            for (row, number) in rows.chunks_exact_mut(n_words).zip(numbers) {
+                let made = states.make();
+                states.merge_from(made, &**front, row[at]);
+                states.merge_from(made, &**back, self.back.slot(*number, n_words)[at]);
+                row[at] = made;
             }
         }
+    }
+
+    /// The key columns of the groups that were given last.
+    pub fn keys(&self) -> Vec<Column> {
+        self.index.columns(&self.given)
     }
 
     /// The states of the groups that were given last.
     pub fn states(&self) -> &Sides {
-        &self.given
+        &self.states
     }
 
     /// Bytes of memory, about; counted anew.

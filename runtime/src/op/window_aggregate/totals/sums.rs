@@ -22,6 +22,10 @@ impl Sums {
         prefetch(self.words.as_ptr().wrapping_add(number as usize * n_words) as *const u8);
     }
 
+    pub fn slot(&self, number: u32, n_words: usize) -> &[u64] {
+        &self.words[number as usize * n_words..][..n_words]
+    }
+
     /// Adds groups to those of the same numbers.
     pub fn add(&mut self, groups: &NumberedGroups, layout: &SlotLayout) {
         let n_words = layout.size / 8;
@@ -99,7 +103,7 @@ impl Sums {
             from: words,
             from_at: |i| i * n_words,
         };
-        merge_pairs((layout, layout), &mut pairs);
+        merge_pairs(layout, &mut pairs);
     }
 
     /// Bytes of memory.
