@@ -18,6 +18,7 @@ impl Random {
 }
 
 /// The numeric part of Nexmark's bids, a vector per column. Times in microseconds.
+#[derive(Default)]
 pub struct Bids {
     pub auction: Vec<i64>,
     pub bidder: Vec<i64>,
@@ -39,6 +40,29 @@ impl Bids {
             bids.time.push(START + (i as i128 * span as i128 / n as i128) as i64);
         }
         bids
+    }
+
+    /// The same, but one in ten comes up to `disorder` late.
+    pub fn with_late_ones(&self, disorder: i64) -> Bids {
+        let mut random = Random(17);
+        let mut arrivals: Vec<(i64, usize)> = self
+            .time
+            .iter()
+            .enumerate()
+            .map(|(row, time)| match random.below(10) {
+                0 => (time + random.below(disorder as u64) as i64, row),
+                _ => (*time, row),
+            })
+            .collect();
+        arrivals.sort_unstable();
+        let mut late = Bids::default();
+        for (_, row) in arrivals {
+            late.auction.push(self.auction[row]);
+            late.bidder.push(self.bidder[row]);
+            late.price.push(self.price[row]);
+            late.time.push(self.time[row]);
+        }
+        late
     }
 
     /// The bids as JSON lines of seven fields, about 208 bytes each.

@@ -6,6 +6,7 @@
 mod compile;
 mod data;
 mod decode;
+mod disorder;
 mod end_to_end;
 mod filter;
 mod history;
@@ -31,6 +32,7 @@ const SUBJECTS: &[Subject] = &[
     ("tumbling", tumbling::measure),
     ("workers", workers::measure),
     ("windows", windows::measure),
+    ("disorder", disorder::measure),
     ("sliding", sliding::measure),
     ("history", history::measure),
     ("ranked", ranked::measure),

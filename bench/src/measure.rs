@@ -62,31 +62,40 @@ pub struct Job<'a> {
 ///
 /// # Panics
 /// If the answers differ: a fast wrong answer is no measurement.
-pub fn compare(
+pub fn compare(effort: &Effort, job: Job, limit: impl FnMut() -> u64, engine: impl FnMut() -> u64) -> bool {
+    compare_two(effort, job, ["limit", "engine"], limit, engine)
+}
+
+/// The same with two jobs that are called so.
+///
+/// # Panics
+/// As [`compare`].
+pub fn compare_two(
     effort: &Effort,
     job: Job,
-    mut limit: impl FnMut() -> u64,
-    mut engine: impl FnMut() -> u64,
+    names: [&str; 2],
+    mut one: impl FnMut() -> u64,
+    mut other: impl FnMut() -> u64,
 ) -> bool {
     if std::env::var("BENCH_ONLY").is_ok_and(|part| !job.name.contains(&part)) {
         return false;
     }
     let mut times: Vec<[f64; 2]> = vec![];
     for round in 0..=effort.rounds {
-        let (a, first) = timed(job.cpu, &mut limit);
-        let (b, second) = timed(job.cpu, &mut engine);
-        assert_eq!(first, second, "{}: the engine's answer differs from the limit's", job.name);
+        let (a, first) = timed(job.cpu, &mut one);
+        let (b, second) = timed(job.cpu, &mut other);
+        assert_eq!(first, second, "{}: the answers of {} and {} differ", job.name, names[0], names[1]);
         if round > 0 {
             times.push([a / job.n_events as f64, b / job.n_events as f64]);
         }
     }
-    let [limit, _, _] = spread(times.iter().map(|t| t[0]));
-    let [engine, _, _] = spread(times.iter().map(|t| t[1]));
+    let [one, _, _] = spread(times.iter().map(|t| t[0]));
+    let [other, _, _] = spread(times.iter().map(|t| t[1]));
     let [median, least, greatest] = spread(times.iter().map(|t| t[1] / t[0]));
     let verdict = if median <= job.target { "" } else { "  over the target" };
     println!(
-        "{:<44} limit {limit:7.2} ns  engine {engine:7.2} ns  ratio {median:5.2} ({least:.2}–{greatest:.2}), target {:.1}{verdict}",
-        job.name, job.target
+        "{:<44} {} {one:7.2} ns  {} {other:7.2} ns  ratio {median:5.2} ({least:.2}–{greatest:.2}), target {:.1}{verdict}",
+        job.name, names[0], names[1], job.target
     );
     true
 }

@@ -44,7 +44,7 @@ use std::sync::Arc;
 const BATCHES_AT_ONCE: usize = 8;
 
 /// How many rows ahead the states of keys are requested.
-const AHEAD: usize = 16;
+const AHEAD: usize = 24;
 /// Rows are added to accumulators in chunks of this many, which the first-level cache holds.
 const CHUNK: usize = 256;
 
@@ -301,18 +301,23 @@ impl KeyedWindows {
             }
             self.due.close(bucket);
         }
+        let due: Vec<(EventTime, u32)> = std::iter::from_fn(|| self.due.pop(until)).collect();
         let mut ended = vec![];
-        while let Some((due, number)) = self.due.pop(until) {
-            let head = &mut self.heads[number as usize];
-            if head.due != due {
+        for (i, (time, number)) in due.iter().enumerate() {
+            if let Some((_, later)) = due.get(i + AHEAD) {
+                prefetch((&raw const self.heads[*later as usize]) as *const u8);
+                prefetch((&raw const self.keys[*later as usize]) as *const u8);
+            }
+            let head = &mut self.heads[*number as usize];
+            if head.due != *time {
                 continue;
             }
-            let state = &mut self.keys[number as usize];
+            let state = &mut self.keys[*number as usize];
             head.cool(&self.kind, state);
-            ended.extend(state.take_until(until).map(|window| (number, window)));
+            ended.extend(state.take_until(until).map(|window| (*number, window)));
             head.warm(&self.kind, state);
-            if !self.watch_again(number) {
-                self.idle.push(number);
+            if !self.watch_again(*number) {
+                self.idle.push(*number);
             }
         }
         ended.sort_by(|(a_key, a), (b_key, b)| {

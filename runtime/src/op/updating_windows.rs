@@ -156,7 +156,7 @@ impl UpdatingWindowsOperator {
             }
             let groups = match self.others.is_empty() {
                 true => Groups::One(self.arena.make()),
-                false => Groups::Split(BTreeMap::new()),
+                false => Groups::Split(Box::default()),
             };
             let open = Open { start: time, last: time, end: own_end, n_rows: 0, groups };
             let place = state.windows.partition_point(|window| window.open.start <= time);
@@ -468,7 +468,7 @@ impl Operator for UpdatingWindowsOperator {
         writer.sequence(self.keys.iter(), |writer, (key, state)| {
             key.iter().for_each(|value| writer.value(value));
             writer.sequence(state.windows.iter(), |writer, window| {
-                window.open.snapshot(&self.arena, writer);
+                window.open.snapshot((window.open.last, window.open.end), &self.arena, writer);
                 writer.bool(window.changed);
                 writer.bool(window.full);
                 writer.sequence(window.shown.iter(), |writer, row| {
