@@ -7,7 +7,7 @@ use crate::single::{ints, rounds, step};
 use crate::tumbling::{checksum_of, compile};
 use millstream_ir::flow::WindowAssigner;
 use millstream_runtime::message::{Message, Watermark};
-use millstream_runtime::op::Crewing;
+use millstream_runtime::workers::Workers;
 
 const SECOND: i64 = 1_000_000;
 const HOUR: i64 = 3600 * SECOND;
@@ -28,10 +28,10 @@ fn run(effort: &Effort, name: &str, (window, span): (WindowAssigner, i64), disor
     let bids = Bids::new(n_rows, KEYS, span);
     let late = bids.with_late_ones(disorder);
     // All windows of a round end in it, and lie in all rounds as in the first.
-    let round = (span + 2 * HOUR).next_multiple_of(HOUR);
+    let round = (span + 3 * HOUR) / HOUR * HOUR;
     let job = |bids: &Bids| {
         let mut rounds = rounds(bids, effort.rounds + 1, round).into_iter();
-        let mut operator = compile(window.clone(), true, Crewing::ALONE);
+        let mut operator = compile(window.clone(), true, &Workers::alone());
         let mut end = bids.time[0];
         move || {
             let (mut sum, mut last) = (0u64, i64::MIN);
