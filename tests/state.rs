@@ -28,6 +28,11 @@ const CASES: &str = "\
 40000 rows, 10000 keys, 3000 s: from a select k, v, prev(v, by: k, forever: true) as p | bytes per key: 10000, has not passed: 133
 40000 rows, 10000 keys, 3000 s: from a throttle 2 per 1h by k | bytes per key: 10000, has not passed: 133
 40000 rows, 10000 keys, 3000 s: from a select k, row_number(by: k, forever: true) as n | bytes per key: 10000, has not passed: 133
+40000 rows, 10000 keys, 3000 s: from a window tumbling 1h select k, v, prev(v, by: k) as p | bytes per key and open window: 10000, has not passed: 133
+40000 rows, 10000 keys, 3000 s: from a window session 1h by k changes of v by k | open window: 10000, has not passed: 133
+40000 rows, 100 keys, 3000 s: from a window tumbling 1h select k, v, lead(v, 50000) as p | wait for those behind: 40000
+40000 rows, 100 keys, 3000 s: from a window session 1h by k order by v desc | rows of each open window: 40000
+40000 rows, 10000 keys, 3000 s: from a window session 1h by k group by k select k, sum(v) as s emit on change | slot of: 10000
 40000 rows, 10000 keys, 3 s: from a dedupe by k within 1ms | has not passed: 40000
 ";
 

@@ -130,6 +130,9 @@ fn explain_stream(stream: &Stream, facts: &Facts) -> String {
     text + "\n"
 }
 
+/// What a window takes beside its slot, in bytes: its times, its place and that of its key.
+const WINDOW_OF_KEY: usize = 128;
+
 /// What a stream itself keeps, with its bound.
 fn state_of(query: &Query, sources: &BTreeSet<Arc<str>>) -> Vec<String> {
     let sources: Vec<&str> = sources.iter().map(|s| &**s).collect();
@@ -147,13 +150,15 @@ fn state_of(query: &Query, sources: &BTreeSet<Arc<str>>) -> Vec<String> {
             }
             (Grouping::UpdatingWindows { window, lateness, .. }, _) => {
                 let per_key = if names.is_empty() { names } else { names + " and " };
-                let slot = slot_bytes(aggregate);
+                // With its row as it came out.
+                let row = aggregate.grouped.columns.len() * size_of::<Value>();
+                let slot = slot_bytes(aggregate) + WINDOW_OF_KEY + row;
                 let text = window::state_text(aggregate, window, slot, &per_key, beside, &watermark);
                 let late = match lateness {
                     0 => String::new(),
                     lateness => format!("; kept for late rows {} more", format_duration(*lateness)),
                 };
-                format!("{text}{late}; and its rows as they came out")
+                format!("{text}{late}")
             }
             (Grouping::Window(own), open) => {
                 let per_key = if names.is_empty() { names } else { names + " and " };

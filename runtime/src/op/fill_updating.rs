@@ -359,6 +359,7 @@ impl Operator for FillUpdatingOperator {
 
     fn state_bytes(&self) -> usize {
         let of_row = (self.spec.keys.len() + self.spec.results.len()) * size_of::<Value>() + 64;
-        self.keys.values().map(|kept| (kept.results.len() + kept.filled.len() + 1) * of_row).sum()
+        let rows: usize = self.keys.values().map(|kept| kept.results.len() + kept.filled.len()).sum();
+        rows * of_row + self.keys.len() * self.spec.keys.len() * size_of::<Value>()
     }
 }

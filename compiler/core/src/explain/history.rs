@@ -3,7 +3,7 @@
 use crate::check::OverRowsFunction;
 use crate::hir::{ClauseKind, Grouping, History, HistoryKind, Query};
 use millstream_ir::expr::Expr;
-use millstream_ir::flow::{self, Keep, KeyHistory, UpdatingScope};
+use millstream_ir::flow::{self, Keep, KeyHistory, Schema, UpdatingScope};
 use millstream_ir::text::format_duration;
 use millstream_ir::types::Type;
 
@@ -33,24 +33,30 @@ pub fn state_of(query: &Query, watermark: &str) -> Vec<String> {
     waiting.into_iter().chain(histories(query).map(state_text)).collect()
 }
 
-fn histories(query: &Query) -> impl Iterator<Item = &History> {
-    query.clauses.iter().filter_map(|clause| match &clause.kind {
-        ClauseKind::History(history) => Some(history),
+/// With the rows that each looks at.
+fn histories(query: &Query) -> impl Iterator<Item = (&History, &Schema)> {
+    let inputs = [&query.schema].into_iter().chain(query.clauses.iter().map(|clause| &clause.schema));
+    query.clauses.iter().zip(inputs).filter_map(|(clause, input)| match &clause.kind {
+        ClauseKind::History(history) => Some((history, input)),
         _ => None,
     })
 }
 
-fn state_text(history: &History) -> String {
+fn state_text((history, input): (&History, &Schema)) -> String {
     let (spec, types) = described(history);
     let bytes = spec.bytes_per_key(&types);
     let (what, since) = match &history.kind {
         HistoryKind::Throttle { .. } => ("the time of the first row let through", "that row"),
         HistoryKind::Changes { .. } => ("the row before", "its last row"),
-        HistoryKind::Functions { .. } if spec.looks_ahead() => {
-            ("the rows that wait for those behind them, in the order in which they came, and of these", "")
-        }
         HistoryKind::Functions { .. } => ("the rows before that functions look at", "its last row"),
     };
+    if spec.looks_ahead() {
+        // Of each row which ones it looks at, whether that is known, and that it waits.
+        let bytes = input.bytes_of_row() + 8 * spec.functions().len() + 9;
+        return format!(
+            "the rows that wait for those behind them, {bytes} bytes each, until their window is over"
+        );
+    }
     if spec.window.is_some() {
         let per = if history.keys.len() > spec.keys_of_windows().len() { "key and " } else { "" };
         return format!("{what}, {bytes} bytes per {per}open window");

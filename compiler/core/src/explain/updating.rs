@@ -6,6 +6,9 @@ use millstream_ir::expr::Expr;
 use millstream_ir::flow::{AmongEquals, Emission, Keep, Schema, WindowAssigner};
 use millstream_ir::text::format_duration;
 
+/// What it takes to find a row among those that are kept.
+const PLACE_OF_ROW: usize = 8;
+
 /// One sentence per clause.
 pub fn state_of(query: &Query, watermark: &str) -> Vec<String> {
     let mut input = &query.schema;
@@ -13,14 +16,19 @@ pub fn state_of(query: &Query, watermark: &str) -> Vec<String> {
     for clause in &query.clauses {
         match &clause.kind {
             ClauseKind::Top(top) => state.push(of_top(top, input)),
+            // Of windows that are over, results or rows that have been gathered.
+            ClauseKind::SortWindow(sort) if sort.is_timed_by_window => state.push(format!(
+                "the rows of windows that are over, {} bytes each, until {watermark} has passed their end",
+                input.bytes_of_row()
+            )),
             ClauseKind::SortWindow(sort) => state.push(format!(
                 "the rows of each open window, {} bytes each; they leave when {watermark} passes its end{}",
                 input.bytes_of_row(),
                 if sort.limit.is_some() { ", the best of them" } else { "" }
             )),
             ClauseKind::GatherWindows { .. } => state.push(format!(
-                "the rows of each open window, with {} columns, until it is over",
-                input.visible().count()
+                "the rows of each open window, {} bytes each, until it is over",
+                input.bytes_of_row() + PLACE_OF_ROW
             )),
             ClauseKind::Aggregate(Aggregate {
                 grouping:

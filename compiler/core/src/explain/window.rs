@@ -3,6 +3,7 @@
 use crate::hir::{Aggregate, Clause, ClauseKind, Grouping, Query};
 use millstream_ir::flow::{Keep, WindowAggregate, WindowAssigner};
 use millstream_ir::text::format_duration;
+use millstream_ir::value::Value;
 
 /// The aggregating selects of a query, each with the windows that it closes, if it closes any.
 pub fn aggregates(query: &Query) -> impl Iterator<Item = (&Aggregate, Option<&WindowAssigner>)> {
@@ -143,7 +144,11 @@ pub fn fill_text(clause: &Clause) -> Option<String> {
     };
     Some(format!(
         "the last results{per}{replaced}, {} bytes, to fill windows, until {} after the last row",
-        aggregate.grouped.bytes_of_row(),
+        match aggregate.grouping.is_updating() {
+            // As values, found by their windows.
+            true => aggregate.grouped.columns.len() * size_of::<Value>() + 64,
+            false => aggregate.grouped.bytes_of_row(),
+        },
         format_duration(fill.duration)
     ))
 }

@@ -98,6 +98,8 @@ impl KeyHistory {
         const TIME: usize = 8;
         /// The number of its window, in the key and beside the state.
         const WINDOW: usize = 24;
+        /// Of a window that a key has of its own: the key, the window, when it is due, and which states it has.
+        const OWN_WINDOW: usize = 160;
         let words = |columns: &[usize]| {
             let types: Vec<Type> = columns.iter().filter_map(|c| input.get(*c).cloned()).collect();
             // The first word of a slot counts rows, which is not done here.
@@ -118,7 +120,11 @@ impl KeyHistory {
             HistoryKind::Changes { of, .. } => words(of),
             HistoryKind::Functions { functions, .. } => functions.iter().map(of_function).sum(),
         };
-        let window = if self.window.is_some() { WINDOW } else { 0 };
+        let window = match (self.window.is_some(), self.has_windows_of_keys()) {
+            (false, _) => 0,
+            (true, false) => WINDOW,
+            (true, true) => WINDOW + OWN_WINDOW,
+        };
         PLACE + words(&self.keys) + TIME + window + kept
     }
 
