@@ -77,6 +77,11 @@ rising = match by k first: a[v < 2] then rise: a[v > (last(rise).v ?? 0)]{2,} wi
 of_windows = from tumbling window tumbling 15s group by k select k, sum(n) as n
 of_running = from running where n > 1 group by n forever select n, count() as keys
 failing = from a select id, div(10, v ?? 0) as q
+joined = from a as x join b as y on x.k == y.k within 5s select x.id, y.id as other
+left_joined = from a as x left join b as y on x.k == y.k and x.v < y.v within -2s..4s select x.id, y.id as other
+with_itself = from a as x full join a as y on x.v == y.v and x.id < y.id within 0s..6s select x.id, y.id as other
+in_windows = from a as x window tumbling 5s anti join b as y on x.k == y.k select id, window.start as w
+of_joined = from left_joined window tumbling 4s group by () select count() as n, count(other) as pairs
 ";
 
 /// Side streams that are compared too, each beside a stream.

@@ -23,6 +23,11 @@ impl Engine for ReferenceEngine {
     fn compile(&self, flow: &Flow) -> Result<Box<dyn Compiled>, CompileError> {
         let segments = flow.ids().filter_map(|id| match &flow.node(id).kind {
             NodeKind::Segment(segment) => Some((id, segment.clone())),
+            NodeKind::Join(join) => {
+                let [left, right] = flow.node(id).inputs[..] else { return None };
+                let filter = join.filter(&flow.node(left).schema, &flow.node(right).schema)?;
+                Some((id, Arc::new(filter)))
+            }
             _ => None,
         });
         Ok(Box::new(Interpreted { segments: segments.collect() }))

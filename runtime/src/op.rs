@@ -13,6 +13,7 @@ pub mod frame;
 pub mod gather_windows;
 pub mod history;
 mod interleave;
+pub mod join;
 pub mod keyed_windows;
 pub mod late;
 pub mod latest_of_key;
@@ -126,6 +127,13 @@ pub fn build(
         }
         NodeKind::Late => Box::new(late::Late),
         NodeKind::Errors { of } => Box::new(union::Union::new(vec![], vec![false; of.len()])),
+        NodeKind::Join(spec) => Box::new(join::JoinOperator::new(
+            spec,
+            [input(0), input(1)],
+            compiled.segment(id),
+            union::reads_together(flow, node)[0],
+            RandomState::new().hash_one(id),
+        )),
         NodeKind::Match(spec) => Box::new(match_pattern::MatchPattern::new(flow, id, spec.clone())),
     })
 }

@@ -217,6 +217,11 @@ codes! {
     E0454 "other-rows-in-frame";
     E0455 "cannot-forget";
     E0456 "group-in-frame";
+    E0480 "unbounded-join";
+    E0481 "empty-range";
+    E0482 "same-alias";
+    E0483 "join-in-window";
+    E0484 "as-of-stream";
     E0501 "unbounded-pattern";
     E0502 "variable-twice";
     E0503 "variable-not-bound-yet";
@@ -280,6 +285,7 @@ codes! {
     E0931 "standard-input-twice";
     W0001 "glued-comment";
     W0002 "stray-doc-comment";
+    W0003 "join-without-equality";
     B0201 "library-lacks-function";
     B0202 "library-body-wrong";
     B0701 "not-compiled";

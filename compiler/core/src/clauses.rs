@@ -10,7 +10,7 @@ mod frame;
 mod group;
 mod head;
 mod history;
-mod not_yet;
+mod join;
 mod pattern;
 mod rows;
 mod select;
@@ -33,7 +33,7 @@ use crate::scope::Scope;
 use group::PendingGroup;
 use millstream_base::{Diagnostics, FileId, Span};
 use millstream_ir::expr::Expr;
-use millstream_ir::flow::OnError;
+use millstream_ir::flow::{Keep, OnError};
 use millstream_ir::types::Type;
 use millstream_syntax::ast;
 use window::OpenWindow;
@@ -175,6 +175,16 @@ impl QueryChecker<'_> {
         match &self.on_error {
             Some((_, first)) => self.diagnostics.push(errors::second_on_error(span, *first)),
             None => self.on_error = Some((checked, span)),
+        }
+    }
+
+    /// How long state is kept, if that could be found out.
+    fn check_keep(&mut self, keep: &ast::Keep) -> Option<Keep> {
+        match &keep.kind {
+            ast::KeepKind::Expire(duration) => {
+                self.checker().check_positive_duration(duration).map(Keep::Expire)
+            }
+            ast::KeepKind::Forever => Some(Keep::Forever),
         }
     }
 

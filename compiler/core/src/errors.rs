@@ -4,6 +4,7 @@ pub mod aggregates;
 pub mod clauses;
 pub mod connectors;
 mod elsewhere;
+pub mod joins;
 pub mod names;
 pub mod not_yet;
 pub mod over_rows;

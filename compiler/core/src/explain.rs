@@ -3,6 +3,7 @@
 
 mod frame;
 mod history;
+mod join;
 mod pattern;
 mod updating;
 mod window;
@@ -29,7 +30,7 @@ pub fn explain(program: &Program, flow: &Flow) -> String {
     let mut known = BTreeMap::new();
     for (id, stream) in program.streams() {
         let facts = facts_of(program, &stream.query, &known);
-        text += &explain_stream(stream, &facts);
+        text += &explain_stream(program, stream, &facts);
         known.insert(id, facts);
     }
     for sink in &program.sinks {
@@ -102,7 +103,7 @@ fn explain_source(source: &Source, flow: &Flow) -> String {
     text + "\n"
 }
 
-fn explain_stream(stream: &Stream, facts: &Facts) -> String {
+fn explain_stream(program: &Program, stream: &Stream, facts: &Facts) -> String {
     let mut text = format!("stream {}\n", stream.name);
     let mut line = |words: String| {
         let _ = writeln!(text, "  {words}");
@@ -120,7 +121,7 @@ fn explain_stream(stream: &Stream, facts: &Facts) -> String {
         }
         (Some(_), None) => "updating: rows are added and withdrawn; they have no key".to_string(),
     });
-    let state = state_of(&stream.query, &facts.sources);
+    let state = state_of(program, &stream.query, &facts.sources);
     match &state[..] {
         [] => line("keeps no state".to_string()),
         state => state.iter().for_each(|words| line(format!("keeps {words}"))),
@@ -134,7 +135,7 @@ fn explain_stream(stream: &Stream, facts: &Facts) -> String {
 const WINDOW_OF_KEY: usize = 128;
 
 /// What a stream itself keeps, with its bound.
-fn state_of(query: &Query, sources: &BTreeSet<Arc<str>>) -> Vec<String> {
+fn state_of(program: &Program, query: &Query, sources: &BTreeSet<Arc<str>>) -> Vec<String> {
     let sources: Vec<&str> = sources.iter().map(|s| &**s).collect();
     let watermark = match &sources[..] {
         [] => "the watermark".to_string(),
@@ -176,7 +177,12 @@ fn state_of(query: &Query, sources: &BTreeSet<Arc<str>>) -> Vec<String> {
     let of_fills = query.clauses.iter().filter_map(window::fill_text);
     let state = pattern::state_of(query, &watermark).into_iter().chain(of_histories);
     let of_updating = updating::state_of(query, &watermark);
-    state.chain(of_aggregates).chain(of_updating).chain(of_fills).collect()
+    state
+        .chain(join::state_of(program, query))
+        .chain(of_aggregates)
+        .chain(of_updating)
+        .chain(of_fills)
+        .collect()
 }
 
 /// What an aggregate of all rows so far keeps.
@@ -229,6 +235,7 @@ struct Facts {
     /// How long results can lag behind events, in microseconds of event time.
     windows: i64,
     patterns: i64,
+    joins: i64,
     disorder: i64,
     /// Whether a pattern waits for the watermark.
     has_pattern: bool,
@@ -251,6 +258,7 @@ fn facts_of(program: &Program, query: &Query, known: &BTreeMap<InputId, Facts>) 
         };
         facts.windows = facts.windows.max(read.windows);
         facts.patterns = facts.patterns.max(read.patterns);
+        facts.joins = facts.joins.max(read.joins);
         facts.disorder = facts.disorder.max(read.disorder);
         facts.has_pattern |= read.has_pattern;
         facts.waits |= read.waits;
@@ -265,6 +273,7 @@ fn facts_of(program: &Program, query: &Query, known: &BTreeMap<InputId, Facts>) 
         facts.windows = facts.windows.saturating_add(updating::delay(aggregate, assigner));
     }
     facts.windows = facts.windows.saturating_add(updating::delay_of_order(query));
+    facts.joins = facts.joins.saturating_add(join::delay(query));
     for clause in &query.clauses {
         if let ClauseKind::Time { disorder, .. } = &clause.kind {
             facts.disorder = facts.disorder.saturating_add(*disorder);
@@ -275,13 +284,18 @@ fn facts_of(program: &Program, query: &Query, known: &BTreeMap<InputId, Facts>) 
 
 impl Facts {
     fn delay_text(&self) -> String {
-        if self.windows == 0 && !self.has_pattern && !self.waits {
+        if self.windows == 0 && self.joins == 0 && !self.has_pattern && !self.waits {
             return "delay: none; a row leaves when it has been read".to_string();
         }
         if self.windows == i64::MAX {
             return "delay: without a bound; a window lasts as long as its rows make it".to_string();
         }
-        let parts = [("windows", self.windows), ("patterns", self.patterns), ("disorder", self.disorder)];
+        let parts = [
+            ("windows", self.windows),
+            ("joins", self.joins),
+            ("patterns", self.patterns),
+            ("disorder", self.disorder),
+        ];
         let all = parts.iter().fold(0i64, |sum, (_, part)| sum.saturating_add(*part));
         let parts: Vec<String> = parts
             .iter()
@@ -377,6 +391,7 @@ fn what_it_does(node: &Node) -> String {
             [] => format!("finds the matches of {name}"),
             ref keys => format!("finds the matches of {name}, a list of runs per {}", keys.join(", ")),
         },
+        NodeKind::Join(join) => format!("{}s rows of {name}, a list per key on each side", join.kind.name()),
         NodeKind::Sink(spec) => format!("writes {name} to {}", spec.connector.name),
     }
 }

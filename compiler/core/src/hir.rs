@@ -9,8 +9,8 @@ use millstream_ir::aggregate::{self, AggregateFunction, UserAggregate};
 use millstream_ir::expr::Expr;
 use millstream_ir::flow;
 use millstream_ir::flow::{
-    AmongEquals, ConnectorSpec, Emission, FieldSpec, FormatSpec, Keep, MatchStep, OnError, Schema, SinkSpec,
-    TimeSpec, UpdatingScope, WindowAssigner,
+    AmongEquals, ConnectorSpec, Emission, FieldSpec, FormatSpec, JoinKind, Keep, MatchStep, OnError, Schema,
+    SinkSpec, TimeSpec, UpdatingScope, WindowAssigner,
 };
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
@@ -156,6 +156,7 @@ pub enum ClauseKind {
     Select(Vec<Expr>),
     Unnest(Expr),
     Union(Vec<Rows>),
+    Join(Join),
     /// What the aggregating select below it refers to. Changes no row, unless the clauses below look at
     /// the window of each: then rows come once for each of their windows, with its start and end as
     /// last, hidden columns.
@@ -180,6 +181,38 @@ pub enum ClauseKind {
     History(History),
     /// Adds hidden columns.
     Frame(Frame),
+}
+
+/// `join S on …`. The columns of the rows, of their partners, and the hidden time of the pair; of those that
+/// leave only rows, these.
+#[derive(Clone, Debug)]
+pub struct Join {
+    pub kind: JoinKind,
+    pub right: Rows,
+    /// The rows on the right.
+    pub schema: Schema,
+    /// Those of `on` that say that something of the row equals something of its partner.
+    pub keys: Vec<(Expr, Expr)>,
+    /// The rest, over the columns of the row and behind them those of the partner.
+    pub condition: Option<Expr>,
+    pub bound: JoinBound,
+}
+
+/// Which rows can be partners, as far as times say it.
+#[derive(Clone, Debug)]
+pub enum JoinBound {
+    /// How much later the partner may be, in microseconds.
+    Within {
+        low: i64,
+        high: i64,
+    },
+    /// Those of the row's window, whose bounds are these columns of the row.
+    Window {
+        assigner: WindowAssigner,
+        start: usize,
+        end: usize,
+    },
+    Forever,
 }
 
 /// The aggregates of `window sliding` and `window running`: a column each, then if there are bounds
@@ -498,11 +531,12 @@ impl Head {
 impl Query {
     /// Whose rows it reads.
     pub fn reads(&self) -> Vec<Rows> {
-        let unions = self.clauses.iter().filter_map(|c| match &c.kind {
-            ClauseKind::Union(others) => Some(others),
+        let others = self.clauses.iter().filter_map(|c| match &c.kind {
+            ClauseKind::Union(others) => Some(&others[..]),
+            ClauseKind::Join(join) => Some(std::slice::from_ref(&join.right)),
             _ => None,
         });
-        self.head.reads().into_iter().chain(unions.flatten().copied()).collect()
+        self.head.reads().into_iter().chain(others.flatten().copied()).collect()
     }
 
     /// The rows that it yields.

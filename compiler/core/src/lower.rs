@@ -2,6 +2,7 @@
 
 mod clauses;
 mod columns;
+mod join;
 
 use crate::hir::{self, Head, Input, InputId, Rows, Side};
 use crate::plan::{Node, Operator, Plan, PlanId};

@@ -86,6 +86,7 @@ impl Assigning<'_> {
             Operator::AssignTime { disorder } => NodeKind::AssignTime { disorder: *disorder },
             Operator::Breaker(breaker) => NodeKind::Breaker(Arc::new((**breaker).clone())),
             Operator::Match(spec) => NodeKind::Match(Arc::new((**spec).clone())),
+            Operator::Join(join) => NodeKind::Join(Arc::new((**join).clone())),
             Operator::Sink(spec) => NodeKind::Sink(spec.clone()),
             Operator::Filter(_) | Operator::Let(_) | Operator::Project(_) => return,
         };
@@ -212,6 +213,7 @@ fn can_fail(node: &flow::Node, of: &str) -> bool {
         NodeKind::Segment(segment) => segment.steps.iter().any(|s| s.expr().can_fail()),
         NodeKind::Source(_) | NodeKind::Match(_) => true,
         NodeKind::Breaker(breaker) => breaker.can_fail(),
+        NodeKind::Join(join) => join.condition.as_ref().is_some_and(Expr::can_fail),
         _ => false,
     };
     can_fail && *node.name == *of

@@ -6,7 +6,7 @@ mod text;
 use crate::hir;
 use millstream_base::Span;
 use millstream_ir::expr::Expr;
-use millstream_ir::flow::{Breaker, MatchSpec, OnError, Schema, SinkSpec, keeping_apart};
+use millstream_ir::flow::{Breaker, Join, MatchSpec, OnError, Schema, SinkSpec, keeping_apart};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -60,6 +60,7 @@ pub enum Operator {
     Breaker(Box<Breaker>),
     /// Its columns: the outputs, then the time.
     Match(Box<MatchSpec>),
+    Join(Box<Join>),
     Sink(Arc<SinkSpec>),
 }
 
@@ -157,6 +158,7 @@ impl Node {
             Operator::Match(spec) => {
                 spec.steps.iter().filter_map(|s| s.condition.as_ref()).chain(&spec.outputs).collect()
             }
+            Operator::Join(join) => join.condition.iter().collect(),
             _ => vec![],
         }
     }
@@ -169,6 +171,7 @@ impl Node {
                 let conditions = spec.steps.iter_mut().filter_map(|s| s.condition.as_mut());
                 conditions.chain(&mut spec.outputs).collect()
             }
+            Operator::Join(join) => join.condition.iter_mut().collect(),
             _ => vec![],
         }
     }

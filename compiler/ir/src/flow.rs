@@ -4,6 +4,7 @@ mod breaker;
 mod display;
 mod frame;
 mod history;
+mod join;
 mod pattern;
 mod verify;
 
@@ -16,6 +17,7 @@ use crate::window::CalendarUnit;
 pub use breaker::Breaker;
 pub use frame::{Frame, FrameAggregate};
 pub use history::{HistoryFunction, HistoryKind, KeyHistory};
+pub use join::{Join, JoinBound, JoinKind};
 use millstream_base::Span;
 pub use pattern::{keeping_apart, ways_of_run};
 use std::collections::BTreeMap;
@@ -89,6 +91,7 @@ pub enum NodeKind {
         disorder: i64,
     },
     Match(Arc<MatchSpec>),
+    Join(Arc<Join>),
     /// The rows of its input in the total order, each once the watermark has passed it; late rows are left
     /// out. Stands in front of what depends on the order.
     Order,
@@ -419,6 +422,20 @@ pub enum WindowAssigner {
 }
 
 impl WindowAssigner {
+    /// How long a window can be, in microseconds.
+    pub fn longest(&self) -> i64 {
+        match self {
+            WindowAssigner::Tumbling { size, .. }
+            | WindowAssigner::Hopping { size, .. }
+            | WindowAssigner::Cumulative { size, .. } => *size,
+            WindowAssigner::Calendar { unit, .. } => unit.longest(),
+            // How long a window lasts is for its rows to say; without a bound, for ever.
+            WindowAssigner::Session { max, .. } => max.unwrap_or(i64::MAX),
+            WindowAssigner::Rows { .. } | WindowAssigner::Until { .. } => i64::MAX,
+            WindowAssigner::Assigned { .. } => 0,
+        }
+    }
+
     /// Whether which windows there are depends on the order of the rows.
     pub fn needs_order(&self) -> bool {
         matches!(
@@ -535,6 +552,7 @@ impl Flow {
             | NodeKind::Errors { .. }
             | NodeKind::Union
             | NodeKind::AssignTime { .. }
+            | NodeKind::Join(_)
             | NodeKind::Sink(_) => false,
         }
     }

@@ -54,6 +54,12 @@ fn compile(flow: &Flow, with_text: bool) -> Result<(CompiledFlow, String), Compi
             NodeKind::Segment(segment) => {
                 segments.push((id, UnfinishedSegment::compile(&mut code, id, segment)?));
             }
+            NodeKind::Join(join) => {
+                let [left, right] = node.inputs[..] else { continue };
+                if let Some(filter) = join.filter(&flow.node(left).schema, &flow.node(right).schema) {
+                    segments.push((id, UnfinishedSegment::compile(&mut code, id, &Arc::new(filter))?));
+                }
+            }
             // What looks at one row after the other updates its accumulators itself.
             NodeKind::Breaker(breaker)
                 if !breaker.aggregates().is_empty() && !matches!(**breaker, Breaker::Frame(_)) =>

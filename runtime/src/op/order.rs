@@ -146,7 +146,11 @@ pub fn reads_in_order(flow: &Flow, n_partitions: &dyn Fn(NodeId) -> usize) -> Ve
             | NodeKind::Late
             | NodeKind::Order => of_all,
             NodeKind::Breaker(breaker) if breaker.passes_rows() && breaker.depends_on_order() => of_all,
-            NodeKind::Breaker(_) | NodeKind::Match(_) | NodeKind::Errors { .. } | NodeKind::Sink(_) => None,
+            NodeKind::Breaker(_)
+            | NodeKind::Match(_)
+            | NodeKind::Join(_)
+            | NodeKind::Errors { .. }
+            | NodeKind::Sink(_) => None,
         });
     }
     in_order

@@ -40,7 +40,8 @@ impl SegmentOperator {
         matches!(sign, Some(ColumnData::I64(signs)) if signs[row] < 0)
     }
 
-    fn explain(&self, batch: &Batch, row: usize) -> Failure {
+    /// What there is to say of a row that failed.
+    pub fn explain(&self, batch: &Batch, row: usize) -> Failure {
         let inputs = |number: usize| batch.columns[number].value(row, &self.segment.inputs[number]);
         let (text, reason, span) = match self.segment.run_row(&inputs) {
             Err(SegmentError { error, row: fields, .. }) => {

@@ -128,6 +128,7 @@ pub fn reads_together(flow: &Flow, node: &Node) -> Vec<bool> {
             // What these give has a place of its own in the order.
             NodeKind::Breaker(_)
             | NodeKind::Match(_)
+            | NodeKind::Join(_)
             | NodeKind::Order
             | NodeKind::Errors { .. }
             | NodeKind::Sink(_) => BTreeSet::new(),

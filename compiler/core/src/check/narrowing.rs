@@ -40,6 +40,12 @@ pub(crate) enum Outcome {
 }
 
 impl Facts {
+    /// What is known of the columns with lower numbers.
+    pub(crate) fn of_columns_below(mut self, n: usize) -> Facts {
+        self.present.retain(|path| matches!(path.root, Root::Column(column) if column < n));
+        self
+    }
+
     /// What holds where `condition` had this outcome.
     pub(crate) fn of(condition: &Expr, outcome: Outcome) -> Facts {
         use Outcome::*;

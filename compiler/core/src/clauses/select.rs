@@ -122,6 +122,7 @@ impl QueryChecker<'_> {
         bare_names(value, &mut names);
         names.into_iter().find_map(|name| {
             let known = !matches!(scope.lookup(&name.text), Lookup::Missing)
+                || scope.has_qualifier(&name.text)
                 || self.around.names.param(self.around.file, &name.text).is_some()
                 || self.aggregates_see(&name.text);
             if known {

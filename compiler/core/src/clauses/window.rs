@@ -91,7 +91,12 @@ impl QueryChecker<'_> {
         let ahead = Ahead::of(below, &self.scope(), self.around.names, self.around.file);
         let bounds = match assigner {
             WindowAssigner::Session { .. } | WindowAssigner::Rows { .. } => Bounds::AtEnd,
-            _ if ahead.is_updating || ahead.sorts || ahead.looks_at_others || lateness.is_some() => {
+            _ if ahead.is_updating
+                || ahead.sorts
+                || ahead.looks_at_others
+                || ahead.joins
+                || lateness.is_some() =>
+            {
                 Bounds::Carried
             }
             // By its time alone a row's tumbling window is found by arithmetic.

@@ -7,8 +7,14 @@ fn not_yet(code: Code, span: Span, what: &str) -> Diagnostic {
     Diagnostic::new(code, span, format!("`{what}` is not carried out yet")).label("not yet")
 }
 
-pub fn join(span: Span, word: &str) -> Diagnostic {
-    not_yet(E0601, span, word)
+pub fn outer_forever(span: Span) -> Diagnostic {
+    Diagnostic::new(
+        E0601,
+        span,
+        "rows without a partner are not carried out yet where partners have no bound",
+    )
+    .label("not yet")
+    .help("bound the join: `within 1h`")
 }
 
 pub fn table(span: Span, name: &str) -> Diagnostic {

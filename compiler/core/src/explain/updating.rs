@@ -1,6 +1,5 @@
 //! What `top`, `order by` and `dedupe … keep last` keep, and how long results of updating aggregates wait.
 
-use super::window;
 use crate::hir::{Aggregate, ClauseKind, Grouping, Query, SortWindow, Top};
 use millstream_ir::expr::Expr;
 use millstream_ir::flow::{AmongEquals, Emission, Keep, Schema, WindowAssigner};
@@ -80,7 +79,7 @@ pub fn delay(aggregate: &Aggregate, window: Option<&WindowAssigner>) -> i64 {
                 Emission::Final | Emission::OnChange => 0,
             }
         }
-        _ => window.map_or(0, window::longest),
+        _ => window.map_or(0, WindowAssigner::longest),
     }
 }
 
@@ -93,8 +92,8 @@ pub fn delay_of_order(query: &Query) -> i64 {
             0
         }
         ClauseKind::SortWindow(SortWindow { is_timed_by_window: false, .. })
-        | ClauseKind::GatherWindows { .. } => open.take().map_or(0, window::longest),
-        ClauseKind::History(history) if history.looks_ahead() => open.map_or(0, window::longest),
+        | ClauseKind::GatherWindows { .. } => open.take().map_or(0, WindowAssigner::longest),
+        ClauseKind::History(history) if history.looks_ahead() => open.map_or(0, WindowAssigner::longest),
         _ => 0,
     });
     delays.fold(0, i64::saturating_add)

@@ -25,20 +25,6 @@ pub fn aggregates(query: &Query) -> impl Iterator<Item = (&Aggregate, Option<&Wi
     })
 }
 
-/// How long a window can be, in microseconds.
-pub fn longest(assigner: &WindowAssigner) -> i64 {
-    match assigner {
-        WindowAssigner::Tumbling { size, .. }
-        | WindowAssigner::Hopping { size, .. }
-        | WindowAssigner::Cumulative { size, .. } => *size,
-        WindowAssigner::Calendar { unit, .. } => unit.longest(),
-        // How long a window lasts is for its rows to say; without a bound, for ever.
-        WindowAssigner::Session { max, .. } => max.unwrap_or(i64::MAX),
-        WindowAssigner::Rows { .. } | WindowAssigner::Until { .. } => i64::MAX,
-        WindowAssigner::Assigned { .. } => 0,
-    }
-}
-
 /// What an aggregation keeps; `keys` are its keys with `and` behind them.
 pub fn state_text(
     aggregate: &Aggregate,
@@ -76,7 +62,7 @@ pub fn state_text(
     let until = format!("until {watermark} passes its end");
     let size = match assigner {
         WindowAssigner::Calendar { unit, .. } => format!("a {}", unit.name()),
-        other => format!("a window of {}", format_duration(longest(other))),
+        other => format!("a window of {}", format_duration(other.longest())),
     };
     match assigner {
         _ if matches!(aggregate.grouping, Grouping::Window(WindowAssigner::Assigned { .. })) => {
@@ -123,7 +109,7 @@ pub fn updating_state(
     };
     let size = match window {
         Some(WindowAssigner::Calendar { unit, .. }) => format!("a {}", unit.name()),
-        Some(other) => format!("a window of {}", format_duration(longest(other))),
+        Some(other) => format!("a window of {}", format_duration(other.longest())),
         None => "a window".to_string(),
     };
     format!(

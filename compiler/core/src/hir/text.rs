@@ -2,8 +2,8 @@
 //! its type.
 
 use super::{
-    Aggregate, AggregateCall, ClauseKind, Frame, Grouping, Head, History, HistoryKind, Input, Match, Program,
-    Query, Rows, Side, SortWindow, Top,
+    Aggregate, AggregateCall, ClauseKind, Frame, Grouping, Head, History, HistoryKind, Input, Join,
+    JoinBound, Match, Program, Query, Rows, Side, SortWindow, Top,
 };
 use crate::check::OverRowsFunction;
 use millstream_ir::expr::{Expr, literal_text};
@@ -90,6 +90,7 @@ impl Program {
                     let others: Vec<_> = others.iter().map(|o| self.rows_text(*o)).collect();
                     format!("union {}", others.join(", "))
                 }
+                ClauseKind::Join(join) => self.join(join, schema),
                 ClauseKind::Window { assigner, assigns: false } => format!("window {assigner}"),
                 ClauseKind::Window { assigner, .. } => format!("window {assigner} per row"),
                 ClauseKind::Time { time, disorder } => {
@@ -109,6 +110,30 @@ impl Program {
             schema = &clause.schema;
         }
         text
+    }
+}
+
+impl Program {
+    fn join(&self, join: &Join, input: &Schema) -> String {
+        let keys = join.keys.iter();
+        let keys = keys.map(|(l, r)| format!("{} == {}", typed(l, input), typed(r, &join.schema)));
+        let bound = match &join.bound {
+            JoinBound::Within { low, high } => {
+                format!("within {}..{}", format_duration(*low), format_duration(*high))
+            }
+            JoinBound::Window { assigner, .. } => format!("in {assigner}"),
+            JoinBound::Forever => "forever".to_string(),
+        };
+        let columns = [&input.columns[..], &join.schema.columns].concat();
+        let pair = Schema { columns, ..input.clone() };
+        let condition = join.condition.iter().map(|c| format!(" if {}", typed(c, &pair)));
+        let condition: String = condition.collect();
+        let right = self.rows_text(join.right);
+        format!(
+            "{} {right} on [{}]{condition} {bound}",
+            join.kind.name(),
+            keys.collect::<Vec<_>>().join(", ")
+        )
     }
 }
 

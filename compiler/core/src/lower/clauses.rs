@@ -36,6 +36,7 @@ impl Lowering<'_> {
                 inputs[0] = self.align(owner, span, input, &schema);
                 self.add(owner, span, inputs, schema, Operator::Union)
             }
+            ClauseKind::Join(join) => self.join(owner, input, join, clause)?,
             ClauseKind::Window { assigner, assigns: true } => {
                 self.add(owner, span, vec![input], schema, breaker(Breaker::AssignWindows(assigner.clone())))
             }

@@ -5,7 +5,7 @@
 use super::event_fields;
 use crate::plan::{Node, Operator, Plan, PlanId};
 use millstream_ir::expr::{Expr, ExprKind};
-use millstream_ir::flow::{MatchSpec, OnError, Schema};
+use millstream_ir::flow::{Join, MatchSpec, OnError, Schema};
 use std::collections::BTreeSet;
 
 type Columns = BTreeSet<usize>;
@@ -128,6 +128,7 @@ fn columns_of_input(node: &Node, position: usize, own: &Columns, input: &Schema)
         }
         Operator::Breaker(breaker) if !breaker.passes_rows() => Columns::new(),
         Operator::Match(spec) => columns_of_pattern(spec, position, n_inputs),
+        Operator::Join(join) => columns_of_join(join, position, own, [node.schema.columns.len(), n_inputs]),
         _ => own.iter().copied().filter(|c| *c < n_inputs).collect(),
     };
     match &node.operator {
@@ -140,6 +141,21 @@ fn columns_of_input(node: &Node, position: usize, own: &Columns, input: &Schema)
     }
     columns.extend([input.time].into_iter().chain(input.sign));
     columns
+}
+
+/// What a join reads of an input to yield these of its columns; how many it has, and the input.
+fn columns_of_join(join: &Join, position: usize, own: &Columns, [n_own, n_input]: [usize; 2]) -> Columns {
+    let n_left = match position {
+        0 => n_input,
+        _ if join.kind.yields_left_only() => n_own,
+        _ => n_own.saturating_sub(n_input + 1),
+    };
+    let first = if position == 0 { 0 } else { n_left };
+    let read = own.iter().copied().chain(join.condition.iter().flat_map(Expr::columns));
+    let of_input =
+        read.filter(|column| (first..first + n_input).contains(column)).map(|column| column - first);
+    let [left, right] = join.columns();
+    of_input.chain(if position == 0 { left } else { right }).collect()
 }
 
 /// What a pattern reads of an input: the key, what is in its variables, what its conditions look at.
@@ -166,9 +182,10 @@ struct Pruning {
 impl Pruning {
     fn prune(&mut self, plan: &mut Plan, id: PlanId, needed: &Columns) {
         let inputs = plan.node(id).inputs.clone();
-        if matches!(plan.node(id).operator, Operator::Union) {
-            self.align_inputs(plan, id, &inputs, needed);
-            return;
+        match plan.node(id).operator {
+            Operator::Union => return self.align_inputs(plan, id, &inputs, needed),
+            Operator::Join(_) => return self.prune_join(plan, id, &inputs),
+            _ => {}
         }
         let below = inputs.first().map(|i| self.kept[i.0].clone()).unwrap_or_default();
         let n_inputs = inputs.first().map_or(0, |i| self.widths[i.0]);
@@ -225,7 +242,34 @@ impl Pruning {
                 self.renumber_pattern(spec, &inputs);
                 kept
             }
-            Operator::AssignTime { .. } | Operator::Sink(_) | Operator::Union => below,
+            Operator::AssignTime { .. } | Operator::Sink(_) | Operator::Union | Operator::Join(_) => below,
+        };
+        self.finish(plan, id, kept);
+    }
+
+    /// A join passes on all columns of its inputs.
+    fn prune_join(&mut self, plan: &mut Plan, id: PlanId, inputs: &[PlanId]) {
+        let [left, right] = inputs else { return };
+        let (n_left, kept) = (self.widths[left.0], [&self.kept[left.0], &self.kept[right.0]]);
+        let to_new =
+            |side: usize, column: usize| kept[side].iter().position(|k| *k == column).unwrap_or(column);
+        let node = &mut plan.nodes[id.0];
+        let Operator::Join(join) = &mut node.operator else { return };
+        for (side, columns) in join.columns_mut().into_iter().enumerate() {
+            columns.into_iter().for_each(|column| *column = to_new(side, *column));
+        }
+        join.condition.iter_mut().for_each(|condition| {
+            condition.renumber(|column| match column.checked_sub(n_left) {
+                None => to_new(0, column),
+                Some(column) => kept[0].len() + to_new(1, column),
+            });
+        });
+        let kept = match join.kind.yields_left_only() {
+            true => kept[0].clone(),
+            false => {
+                let of_right = kept[1].iter().map(|column| n_left + column);
+                kept[0].iter().copied().chain(of_right).chain([node.schema.columns.len() - 1]).collect()
+            }
         };
         self.finish(plan, id, kept);
     }

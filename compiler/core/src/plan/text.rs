@@ -127,6 +127,17 @@ impl Printer<'_> {
                 format!("{} {{ {} }}", camel_case(operator), fields.join(", "))
             }
             Operator::Match(spec) => self.pattern(node, spec),
+            Operator::Join(join) => {
+                let schema = |side: usize| node.inputs.get(side).map(|input| &self.plan.node(*input).schema);
+                let column = |side: usize, number: usize| {
+                    let named = schema(side).and_then(|schema| schema.columns.get(number));
+                    named.map_or("?".to_string(), |column| column.name.to_string())
+                };
+                let n_left = schema(0).map_or(0, |schema| schema.columns.len());
+                let (name, fields) = join.describe(&|c| column(0, c), &|c| column(1, c), n_left);
+                let fields: Vec<_> = fields.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+                format!("{} {{ {} }}", camel_case(&name.replace(' ', "_")), fields.join(", "))
+            }
             Operator::Sink(_) => format!("Emit {} {}", node.name, node.schema),
         };
         vec![line]

@@ -75,6 +75,17 @@ impl Flow {
                 };
                 format!("match {name} key [{}]{within}", spec.key_names().join(", "))
             }
+            NodeKind::Join(join) => {
+                let schema = |side: usize| node.inputs.get(side).map(|input| &self.node(*input).schema);
+                let column = |side: usize, number: usize| {
+                    let named = schema(side).and_then(|schema| schema.columns.get(number));
+                    named.map_or(format!("#{number}"), |column| column.name.to_string())
+                };
+                let n_left = schema(0).map_or(0, |schema| schema.columns.len());
+                let (name, fields) = join.describe(&|c| column(0, c), &|c| column(1, c), n_left);
+                let fields = fields.iter().map(|(name, value)| format!(" {name} {value}"));
+                format!("{name}{}", fields.collect::<String>())
+            }
             NodeKind::Sink(spec) => {
                 let ordered = if spec.ordered { " ordered" } else { "" };
                 format!("sink {name} to {}{ordered}", spec.connector.name)

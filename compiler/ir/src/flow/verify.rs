@@ -1,7 +1,7 @@
 //! Checks that a flow is well formed: inputs stand before their readers, columns exist and have the
 //! types that their readers say. What it finds is a fault in the compiler, not in a program.
 
-use super::{Flow, MatchSpec, Node, NodeId, NodeKind};
+use super::{Flow, Join, MatchSpec, Node, NodeId, NodeKind};
 use crate::expr::{Expr, ExprKind};
 use crate::segment::{Segment, Step};
 use crate::types::{Type, TypeKind};
@@ -22,6 +22,7 @@ impl Flow {
         let n_inputs = match &node.kind {
             NodeKind::Source(_) | NodeKind::Errors { .. } => 0..=0,
             NodeKind::Union | NodeKind::Match(_) => 1..=usize::MAX,
+            NodeKind::Join(_) => 2..=2,
             _ => 1..=1,
         };
         if !n_inputs.contains(&node.inputs.len()) {
@@ -80,6 +81,7 @@ impl Flow {
                 same_types(&inputs[0], &types)
             }
             NodeKind::Match(spec) => verify_match(spec, &inputs, &types),
+            NodeKind::Join(join) => verify_join(join, [&inputs[0], &inputs[1]], &types),
         }
     }
 }
@@ -130,6 +132,19 @@ fn verify_expr(expr: &Expr, columns: &[Type]) -> Result<(), String> {
         }
     });
     result
+}
+
+fn verify_join(join: &Join, [left, right]: [&[Type]; 2], output: &[Type]) -> Result<(), String> {
+    for (l, r) in &join.keys {
+        match (left.get(*l), right.get(*r)) {
+            (Some(l), Some(r)) if fits(l, r) => {}
+            _ => return Err(format!("#{l} and #{r} are no key")),
+        }
+    }
+    if let Some(condition) = &join.condition {
+        verify_expr(condition, &[left, right].concat())?;
+    }
+    same_types(output, &join.types(left, right))
 }
 
 fn verify_match(spec: &MatchSpec, inputs: &[Vec<Type>], output: &[Type]) -> Result<(), String> {

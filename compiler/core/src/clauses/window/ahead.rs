@@ -22,6 +22,8 @@ pub(super) struct Ahead {
     pub looks_at_bounds: bool,
     /// Whether a row is looked at together with others of its window.
     pub looks_at_others: bool,
+    /// Whether rows find partners in their window.
+    pub joins: bool,
     /// The keys of the groups that split the rows of the window.
     pub keys: Vec<ast::Expr>,
 }
@@ -35,6 +37,7 @@ impl Ahead {
             sorts: false,
             looks_at_bounds: false,
             looks_at_others: false,
+            joins: false,
             keys: vec![],
         };
         let mut is_grouped = false;
@@ -46,6 +49,8 @@ impl Ahead {
                 Dedupe(_) | Changes { .. } | Throttle { .. } => true,
                 _ => false,
             };
+            ahead.joins |=
+                matches!(&clause.kind, Join(join) if join.within.is_none() && join.forever.is_none());
             ahead.looks_at_bounds |= match &clause.kind {
                 Where(condition) => mentions_bounds(condition),
                 Let(bindings) => any(bindings.iter().map(|b| &b.value)),

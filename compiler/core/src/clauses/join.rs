@@ -1,0 +1,193 @@
+//! `join S as s on E within …`: pairs of a row and its partners in another stream.
+
+use super::QueryChecker;
+use super::head::{check_reference, updating_because};
+use super::rows::{RowColumn, Rows};
+use super::window::Bounds;
+use crate::check::Facts;
+use crate::errors::{clauses, joins as errors, not_yet};
+use crate::hir::{self, ClauseKind, JoinBound};
+use crate::names::InputKind;
+use millstream_base::Span;
+use millstream_ir::expr::{BinaryOp, Expr, ExprKind};
+use millstream_ir::flow::JoinKind;
+use millstream_ir::types::{Type, TypeKind};
+use millstream_syntax::ast;
+
+impl QueryChecker<'_> {
+    pub(super) fn check_join(&mut self, join: &ast::Join, span: Span) {
+        let kind = kind_of(join.kind);
+        let name = join.stream.name();
+        let right = match self.table_of(join) {
+            true => {
+                self.diagnostics.push(not_yet::table(name.span, &name.text));
+                None
+            }
+            false => {
+                let (right, schema) = check_reference(self.around, &join.stream, self.diagnostics);
+                schema.map(|schema| (right, schema))
+            }
+        };
+        let Some((right, schema)) = right.filter(|_| self.rows.known) else {
+            self.rows.known &= kind.yields_left_only();
+            return;
+        };
+        let alias = join.alias.as_ref().unwrap_or(name);
+        let because = updating_because(self.around, right);
+        let of_right = Rows::of_schema(&schema, &alias.text, alias.span, because);
+        for updating in self.rows.updating.iter().chain(&of_right.updating) {
+            self.diagnostics.push(clauses::needs_append_only(span, kind.name(), updating.because));
+        }
+        let same = self.rows.visible().find(|(_, c)| c.qualifier.as_deref() == Some(&*alias.text));
+        if let Some(same) = same.map(|(_, column)| column.span) {
+            self.diagnostics.push(errors::same_alias(alias.span, &alias.text, same));
+            // Which of the two a column is of cannot be told.
+            self.rows.known = false;
+            return;
+        }
+        if let Some(as_of) = &join.as_of {
+            self.diagnostics.push(errors::as_of_stream(as_of.span, &name.text));
+        }
+        let n_left = self.rows.columns.len();
+        let before = self.rows.clone();
+        self.rows.columns.extend(of_right.columns);
+        let scope = self.scope();
+        let (on, facts) = self.checker().check_condition(&scope, &join.on);
+        let (keys, condition) = split(&on, n_left);
+        if keys.is_empty() && !on.ty.is_error() {
+            self.diagnostics.push(errors::no_equality(join.on.span));
+        }
+        let bound = self.join_bound(join, span);
+        match kind {
+            JoinKind::Semi => {
+                self.rows = before;
+                self.rows.narrow(facts.of_columns_below(n_left));
+            }
+            JoinKind::Anti => self.rows = before,
+            JoinKind::Inner => self.rows.narrow(facts),
+            JoinKind::Left | JoinKind::Right | JoinKind::Full => {
+                let [left, right] = kind.yields_unmatched();
+                for (number, column) in self.rows.columns.iter_mut().enumerate() {
+                    let may_be_missing = if number < n_left { right } else { left };
+                    column.ty = column.ty.clone().or_null(may_be_missing);
+                }
+                if right {
+                    self.rows.facts = Facts::default();
+                }
+            }
+        }
+        if !kind.yields_left_only() {
+            self.rows.time = self.rows.columns.len();
+            let time = RowColumn { hidden: true, ..RowColumn::new("time", Type::TIMESTAMP, span) };
+            self.rows.columns.push(time);
+        }
+        if let Some(bound) = bound {
+            let join = hir::Join { kind, right, schema, keys, condition, bound };
+            self.push(ClauseKind::Join(join), span);
+        }
+    }
+
+    fn table_of(&self, join: &ast::Join) -> bool {
+        let found = self.around.names.input(self.around.file, &join.stream.name().text);
+        found.is_some_and(|(_, input)| matches!(input.kind, InputKind::Table { .. }))
+    }
+
+    /// What bounds the rows that are kept; none if that is wrong, which is reported.
+    fn join_bound(&mut self, join: &ast::Join, span: Span) -> Option<JoinBound> {
+        if let Some(range) = &join.within {
+            let mut checker = self.checker();
+            let high = checker.check_duration(&range.high);
+            let low = match &range.low {
+                Some(low) => checker.check_duration(low),
+                None => checker.check_positive_duration(&range.high).map(|high| -high),
+            };
+            let (low, high) = (low?, high?);
+            if low > high {
+                self.diagnostics.push(errors::empty_range(range.span));
+                return None;
+            }
+            return Some(JoinBound::Within { low, high });
+        }
+        if let Some(forever) = join.forever {
+            if matches!(kind_of(join.kind), JoinKind::Inner | JoinKind::Semi) {
+                return Some(JoinBound::Forever);
+            }
+            self.diagnostics.push(not_yet::outer_forever(forever));
+            return None;
+        }
+        let Some(window) = &self.window else {
+            self.diagnostics.push(errors::unbounded_join(span, join.on.span.at_end()));
+            return None;
+        };
+        match (window.bounds, &self.rows.carried[..]) {
+            (Bounds::Carried, [start, end, ..]) => {
+                let (start, end) = (*start, *end);
+                Some(JoinBound::Window { assigner: window.assigner.clone(), start, end })
+            }
+            _ => {
+                self.diagnostics.push(errors::join_in_window(span, window.span));
+                None
+            }
+        }
+    }
+}
+
+fn kind_of(kind: ast::JoinKind) -> JoinKind {
+    match kind {
+        ast::JoinKind::Inner => JoinKind::Inner,
+        ast::JoinKind::Left => JoinKind::Left,
+        ast::JoinKind::Right => JoinKind::Right,
+        ast::JoinKind::Full => JoinKind::Full,
+        ast::JoinKind::Semi => JoinKind::Semi,
+        ast::JoinKind::Anti => JoinKind::Anti,
+    }
+}
+
+/// The equalities between something of the row and something of its partner, and what else the condition says.
+fn split(on: &Expr, n_left: usize) -> (Vec<(Expr, Expr)>, Option<Expr>) {
+    let mut parts = vec![];
+    conjuncts(on, &mut parts);
+    let (mut keys, mut rest): (Vec<(Expr, Expr)>, Vec<Expr>) = (vec![], vec![]);
+    for part in parts {
+        match equality(part, n_left) {
+            Some(key) => keys.push(key),
+            None => rest.push(part.clone()),
+        }
+    }
+    let and = |a: Expr, b: Expr| {
+        let (span, ty) = (a.span.to(b.span), Type::BOOL.or_null(a.ty.nullable || b.ty.nullable));
+        Expr::new(ExprKind::And(Box::new(a), Box::new(b)), ty, span)
+    };
+    (keys, rest.into_iter().reduce(and))
+}
+
+fn conjuncts<'e>(expr: &'e Expr, parts: &mut Vec<&'e Expr>) {
+    match &expr.kind {
+        ExprKind::And(a, b) => {
+            conjuncts(a, parts);
+            conjuncts(b, parts);
+        }
+        _ => parts.push(expr),
+    }
+}
+
+/// The sides of `left.a == right.b`, the one of the row first. Floats that are equal as keys need not be as
+/// numbers (NaN), and what fails must fail its row: neither is a key.
+fn equality(expr: &Expr, n_left: usize) -> Option<(Expr, Expr)> {
+    let ExprKind::Binary(BinaryOp::Equal, a, b) = &expr.kind else { return None };
+    if expr.can_fail() || a.ty.kind == TypeKind::Float || a.ty.kind != b.ty.kind {
+        return None;
+    }
+    let is_of = |expr: &Expr, is_left: bool| {
+        let columns = expr.columns();
+        !columns.is_empty() && columns.iter().all(|column| (*column < n_left) == is_left)
+    };
+    let (left, right) = match (is_of(a, true), is_of(b, false), is_of(a, false), is_of(b, true)) {
+        (true, true, ..) => (a, b),
+        (_, _, true, true) => (b, a),
+        _ => return None,
+    };
+    let mut right = (**right).clone();
+    right.renumber(|column| column - n_left);
+    Some(((**left).clone(), right))
+}

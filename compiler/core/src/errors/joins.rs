@@ -1,0 +1,44 @@
+//! E0480 and on: joins.
+
+use millstream_base::codes::*;
+use millstream_base::{Diagnostic, Span};
+
+pub fn unbounded_join(span: Span, end: Span) -> Diagnostic {
+    Diagnostic::new(E0480, span, "all rows of both streams would be kept for ever")
+        .label("says nothing of how far apart partners may be")
+        .fix("bound it", end, " within 5m")
+        .help("or join in a window, or say `forever` if both streams are small")
+}
+
+pub fn empty_range(span: Span) -> Diagnostic {
+    Diagnostic::new(E0481, span, "no time lies within this range")
+        .label("ends before it begins")
+        .help("the lower bound comes first, as in `within -5s..1m`")
+}
+
+pub fn same_alias(span: Span, alias: &str, other: Span) -> Diagnostic {
+    Diagnostic::new(E0482, span, format!("`{alias}` names the rows on both sides"))
+        .label("taken")
+        .also(other, "by these rows")
+        .help(format!("give them other names: `{alias} as other`"))
+}
+
+pub fn join_in_window(span: Span, window: Span) -> Diagnostic {
+    Diagnostic::new(E0483, span, "the rows of another stream have no place in windows of this kind")
+        .label("bounded by a window")
+        .also(window, "which only its own rows make")
+        .help("say how far apart partners may be, `within 5m`, or join above the window")
+}
+
+pub fn as_of_stream(span: Span, name: &str) -> Diagnostic {
+    Diagnostic::new(E0484, span, format!("`{name}` is a stream: it has no versions"))
+        .label("versions are those of a table")
+        .help("`as of` asks for the row of a table that was valid then")
+}
+
+/// A note on the cost.
+pub fn no_equality(span: Span) -> Diagnostic {
+    Diagnostic::new(W0003, span, "every row is compared with every row that is kept of the other stream")
+        .label("no equality between the two sides")
+        .help("an equality, such as `a.user == b.user`, finds partners by a look-up")
+}

@@ -1,0 +1,91 @@
+//! Joins: keys and windows as columns of both inputs, the pairs, then without those columns.
+
+use super::columns::{Columns, column_expr};
+use super::{Lowering, Owner};
+use crate::hir::{self, JoinBound};
+use crate::plan::{Operator, PlanId};
+use millstream_ir::flow::{self, Breaker, Column, Schema};
+use millstream_ir::types::Type;
+
+impl Lowering<'_> {
+    /// None if the other stream is wrong, which has been reported.
+    pub(super) fn join(
+        &mut self,
+        owner: &Owner,
+        input: PlanId,
+        join: &hir::Join,
+        clause: &hir::Clause,
+    ) -> Option<PlanId> {
+        let span = clause.span;
+        let right = self.rows(join.right)?;
+        let (n_left, n_right) = (self.width(input), self.width(right));
+        let mut of_left = Columns::of(&self.plan.node(input).schema);
+        let mut of_right = Columns::of(&self.plan.node(right).schema);
+        let mut keys: Vec<(usize, usize)> = join
+            .keys
+            .iter()
+            .map(|(left, right)| (of_left.column(left, "key"), of_right.column(right, "key")))
+            .collect();
+        let left = self.with_columns(owner, span, input, of_left);
+        let mut right = self.with_columns(owner, span, right, of_right);
+        let bound = match &join.bound {
+            JoinBound::Within { low, high } => flow::JoinBound::Within { low: *low, high: *high },
+            JoinBound::Forever => flow::JoinBound::Forever,
+            JoinBound::Window { assigner, start, end } => {
+                let (own_start, own_end) = (self.width(right), self.width(right) + 1);
+                let mut schema = self.plan.node(right).schema.clone();
+                schema.columns.extend(["start", "end"].map(hidden_time));
+                let assign = Operator::Breaker(Box::new(Breaker::AssignWindows(assigner.clone())));
+                right = self.add(owner, span, vec![right], schema, assign);
+                keys.extend([(*start, own_start), (*end, own_end)]);
+                flow::JoinBound::Window { ends: [*end, own_end], longest: assigner.longest() }
+            }
+        };
+        // Behind the columns of the left rows stand those that were added.
+        let n_left_now = self.width(left);
+        let place = |column: usize| if column < n_left { column } else { column - n_left + n_left_now };
+        let mut condition = join.condition.clone();
+        condition.iter_mut().for_each(|condition| condition.renumber(place));
+        let schema = self.pairs(left, right, join.kind, &clause.schema);
+        let time = schema.time;
+        let spec = flow::Join { kind: join.kind, keys, bound, condition };
+        let pairs = self.add(owner, span, vec![left, right], schema, Operator::Join(Box::new(spec)));
+        let kept: Vec<usize> = match join.kind.yields_left_only() {
+            true => (0..n_left).collect(),
+            false => (0..n_left).chain((0..n_right).map(|c| n_left_now + c)).chain([time]).collect(),
+        };
+        if kept.len() == self.width(pairs) {
+            return Some(pairs);
+        }
+        let schema = self.plan.node(pairs).schema.clone();
+        let kept = kept.into_iter().map(|c| column_expr(&schema, c, span)).collect();
+        Some(self.add(owner, span, vec![pairs], clause.schema.clone(), Operator::Project(kept)))
+    }
+
+    fn width(&self, id: PlanId) -> usize {
+        self.plan.node(id).schema.columns.len()
+    }
+
+    /// The rows of a join before what was added for it is dropped.
+    fn pairs(&self, left: PlanId, right: PlanId, kind: flow::JoinKind, clause: &Schema) -> Schema {
+        let left = &self.plan.node(left).schema;
+        if kind.yields_left_only() {
+            return left.clone();
+        }
+        let [of_left, of_right] = kind.yields_unmatched();
+        let nullable = |column: &Column, may_be_missing: bool| Column {
+            ty: column.ty.clone().or_null(may_be_missing),
+            ..column.clone()
+        };
+        let mut columns: Vec<Column> = left.columns.iter().map(|c| nullable(c, of_right)).collect();
+        let right = &self.plan.node(right).schema;
+        columns.extend(right.columns.iter().map(|c| nullable(c, of_left)));
+        columns.push(hidden_time("time"));
+        let time = columns.len() - 1;
+        Schema { columns, time, ..clause.clone() }
+    }
+}
+
+fn hidden_time(name: &str) -> Column {
+    Column { name: name.into(), ty: Type::TIMESTAMP, hidden: true }
+}

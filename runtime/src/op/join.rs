@@ -1,0 +1,423 @@
+//! Joins of two streams: a symmetric hash join (Wilschut, Apers: Dataflow query execution in a parallel
+//! main-memory environment, 1991) whose rows are forgotten when the other side's watermark says that no partner
+//! can come any more.
+//!
+//! A pair leaves when its second row comes. A row without a partner leaves when it is certain that it has none;
+//! as it keeps its own time, the watermark of the join stays behind it.
+
+mod pairs;
+mod side;
+
+use crate::interp::InterpretedSegment;
+use crate::kernel::key_index::KeyIndex;
+use crate::message::{EventTime, Message, Watermark};
+use crate::op::order::without_late;
+use crate::op::segment::SegmentOperator;
+use crate::operator::{Operator, Output};
+use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use crate::waiting::Waiting;
+use millstream_ir::batch::{BATCH_ROWS, Batch};
+use millstream_ir::column::{Column, ColumnData, ColumnRef};
+use millstream_ir::engine::SegmentKernel;
+use millstream_ir::flow::{Join, JoinBound, JoinKind, Schema};
+use millstream_ir::types::Type;
+use pairs::{Gathered, Half, batch_of};
+use side::{Entry, NO_KEY, Side};
+use std::sync::Arc;
+
+pub struct JoinOperator {
+    spec: Join,
+    types: [Vec<Type>; 2],
+    /// The columns of the keys and of the event time of each input.
+    keys: [Vec<usize>; 2],
+    times: [usize; 2],
+    index: KeyIndex,
+    sides: [Side; 2],
+    watermarks: [Watermark; 2],
+    /// The watermark that was given last.
+    given: Watermark,
+    filter: Option<PairFilter>,
+    /// Rows of one batch of a source that came by both inputs: they are taken in the order in which they were read.
+    held: Option<Vec<(usize, Batch)>>,
+    gathered: [Gathered; 2],
+}
+
+/// What else holds of a pair.
+struct PairFilter {
+    kernel: Box<dyn SegmentKernel>,
+    /// Says why a pair failed.
+    fault: SegmentOperator,
+}
+
+/// A row that came, and one that was there.
+struct Candidate {
+    row: u32,
+    entry: u64,
+}
+
+impl JoinOperator {
+    /// `reads_together`: whether both inputs may bring rows of one batch of a source. Without a kernel the
+    /// reference evaluator checks pairs.
+    pub fn new(
+        spec: &Join,
+        [left, right]: [&Schema; 2],
+        kernel: Option<Box<dyn SegmentKernel>>,
+        reads_together: bool,
+        seed: u64,
+    ) -> JoinOperator {
+        let types = [left.types(), right.types()];
+        let (left_keys, right_keys): (Vec<usize>, Vec<usize>) = spec.keys.iter().copied().unzip();
+        // Null equals nothing, so that it is never looked up.
+        let key_types: Vec<Type> = left_keys.iter().map(|key| types[0][*key].clone().required()).collect();
+        let filter = spec.filter(left, right).map(|segment| {
+            let segment = Arc::new(segment);
+            let kernel = kernel.unwrap_or_else(|| Box::new(InterpretedSegment::new(segment.clone())));
+            PairFilter { kernel, fault: SegmentOperator::new(segment, left, None) }
+        });
+        JoinOperator {
+            spec: spec.clone(),
+            types,
+            keys: [left_keys, right_keys],
+            times: [left.time, right.time],
+            index: KeyIndex::new(&key_types, seed),
+            sides: spec.kind.yields_unmatched().map(Side::new),
+            watermarks: [Watermark::START; 2],
+            given: Watermark::START,
+            filter,
+            held: reads_together.then(Vec::new),
+            gathered: Default::default(),
+        }
+    }
+
+    fn take(&mut self, input: usize, batch: Batch, output: &mut Output) {
+        let batch = match self.spec.bound {
+            // Rows that are kept for ever are not closed by time.
+            JoinBound::Forever => batch,
+            _ => without_late(batch, output),
+        };
+        if batch.n_rows == 0 {
+            return;
+        }
+        let keys = self.keys_of(input, &batch);
+        let ColumnData::I64(times) = &batch.columns[self.times[input]].data else { return };
+        let times = times.clone();
+        let mut candidates = vec![];
+        let mut first = 0;
+        let other = &self.sides[1 - input];
+        let mut found: Vec<Vec<Candidate>> = vec![];
+        for (row, key) in keys.iter().enumerate().filter(|(_, key)| **key != NO_KEY) {
+            for (number, entry) in other.of_key(*key) {
+                if self.are_near(input, times[row], entry) {
+                    candidates.push(Candidate { row: row as u32, entry: number });
+                }
+            }
+            // In the order in which they came.
+            candidates[first..].reverse();
+            first = candidates.len();
+            if first >= BATCH_ROWS {
+                found.push(std::mem::take(&mut candidates));
+                first = 0;
+            }
+        }
+        found.push(candidates);
+        let mut is_matched = vec![false; batch.n_rows];
+        for candidates in found {
+            self.pair(input, &batch, &times, candidates, &mut is_matched, output);
+        }
+        self.keep(input, batch, &keys, &times, &is_matched);
+    }
+
+    /// The number of each row's key.
+    fn keys_of(&mut self, input: usize, batch: &Batch) -> Vec<u32> {
+        let columns: Vec<&ColumnRef> = self.keys[input].iter().map(|key| &batch.columns[*key]).collect();
+        let is_whole = |row: &u32| columns.iter().all(|column| column.is_valid(*row as usize));
+        let rows: Vec<u32> = (0..batch.n_rows as u32).filter(is_whole).collect();
+        let mut numbers = vec![];
+        self.index.find(&columns, &rows, &mut numbers);
+        self.sides.iter_mut().for_each(|side| side.reserve_keys(self.index.n_numbers()));
+        if rows.len() == batch.n_rows {
+            return numbers;
+        }
+        let mut keys = vec![NO_KEY; batch.n_rows];
+        rows.iter().zip(numbers).for_each(|(row, number)| keys[*row as usize] = number);
+        keys
+    }
+
+    /// Whether a row of this input is as near to one of the other as it must be.
+    fn are_near(&self, input: usize, time: EventTime, entry: &Entry) -> bool {
+        match self.spec.bound {
+            JoinBound::Within { low, high } => {
+                let later = if input == 0 {
+                    entry.time.saturating_sub(time)
+                } else {
+                    time.saturating_sub(entry.time)
+                };
+                low <= later && later <= high
+            }
+            JoinBound::Window { .. } | JoinBound::Forever => true,
+        }
+    }
+
+    /// Yields what candidates give that fulfil the condition.
+    fn pair(
+        &mut self,
+        input: usize,
+        batch: &Batch,
+        times: &[EventTime],
+        candidates: Vec<Candidate>,
+        is_matched: &mut [bool],
+        output: &mut Output,
+    ) {
+        if candidates.is_empty() {
+            return;
+        }
+        self.gathered.iter_mut().for_each(Gathered::clear);
+        let own = self.gathered[input].add(batch.clone());
+        let other = 1 - input;
+        let mut pairs: Vec<[Option<Half>; 2]> = Vec::with_capacity(candidates.len());
+        for candidate in &candidates {
+            let entry = *self.sides[other].entry(candidate.entry);
+            let mut pair = [None; 2];
+            pair[input] = Some(Half { time: times[candidate.row as usize], pick: (own, candidate.row) });
+            pair[other] = Some(self.gathered[other].half(&self.sides[other], &entry));
+            pairs.push(pair);
+        }
+        let passed = self.passing(input, &candidates, &pairs, is_matched, output);
+        let marks = self.spec.kind != JoinKind::Inner;
+        let mut yielded = vec![];
+        for number in passed {
+            let Candidate { row, entry } = candidates[number];
+            let (own_is_new, other_is_new) = match marks {
+                true => {
+                    (!std::mem::replace(&mut is_matched[row as usize], true), self.sides[other].mark(entry))
+                }
+                false => (false, false),
+            };
+            let left_is_new = if input == 0 { own_is_new } else { other_is_new };
+            match self.spec.kind {
+                JoinKind::Semi if left_is_new => yielded.push([pairs[number][0], None]),
+                JoinKind::Semi | JoinKind::Anti => {}
+                _ => yielded.push(pairs[number]),
+            }
+        }
+        self.yield_pairs(&yielded, output);
+    }
+
+    /// The numbers of the candidates that fulfil the condition. The left rows of those that fail are reported.
+    fn passing(
+        &mut self,
+        input: usize,
+        candidates: &[Candidate],
+        pairs: &[[Option<Half>; 2]],
+        is_matched: &mut [bool],
+        output: &mut Output,
+    ) -> Vec<usize> {
+        let Some(filter) = &mut self.filter else { return (0..pairs.len()).collect() };
+        let gathered = [&self.gathered[0], &self.gathered[1]];
+        let mut passed = vec![];
+        for (chunk, pairs) in pairs.chunks(BATCH_ROWS).enumerate() {
+            let first = chunk * BATCH_ROWS;
+            let mut batch = batch_of(gathered, [&self.types[0], &self.types[1]], pairs, EventTime::MIN);
+            batch.columns.pop();
+            let numbers = (0..pairs.len() as i64).collect();
+            batch.columns.push(Arc::new(Column { data: ColumnData::I64(numbers), validity: None }));
+            let result = filter.kernel.run(&batch);
+            if let Some(ColumnData::I64(numbers)) = result.batch.columns.first().map(|column| &column.data) {
+                passed.extend(numbers.iter().map(|number| first + *number as usize));
+            }
+            for failed in result.failed {
+                let Candidate { row, entry } = candidates[first + failed as usize];
+                // A row fails once, however many pairs of it do.
+                let is_new = match input {
+                    0 => !std::mem::replace(&mut is_matched[row as usize], true),
+                    _ => self.sides[0].mark(entry),
+                };
+                if is_new {
+                    output.failures.push(filter.fault.explain(&batch, failed as usize));
+                }
+            }
+        }
+        passed
+    }
+
+    fn yield_pairs(&self, pairs: &[[Option<Half>; 2]], output: &mut Output) {
+        let gathered = [&self.gathered[0], &self.gathered[1]];
+        for pairs in pairs.chunks(BATCH_ROWS) {
+            let types = [&self.types[0][..], &self.types[1]];
+            let mut batch = batch_of(gathered, types, pairs, self.given.0);
+            if self.spec.kind.yields_left_only() {
+                batch.columns.truncate(self.types[0].len());
+            }
+            output.messages.push(Message::Batch(batch));
+        }
+    }
+
+    /// Keeps the rows of a batch that may still find partners.
+    fn keep(&mut self, input: usize, batch: Batch, keys: &[u32], times: &[EventTime], is_matched: &[bool]) {
+        let other = self.watermarks[1 - input];
+        let yields_unmatched = self.spec.kind.yields_unmatched()[input];
+        let untils: Vec<EventTime> =
+            (0..batch.n_rows).map(|row| self.until(input, &batch, row, times[row])).collect();
+        // Of rows of which only whether they have a partner matters, one partner is enough.
+        let one_is_enough = input == 0 && self.spec.kind.yields_left_only();
+        let stays = |row: usize| {
+            let can_match = keys[row] != NO_KEY && !side::is_over(untils[row], other);
+            (can_match || yields_unmatched) && !(is_matched[row] && (one_is_enough || !can_match))
+        };
+        let rows: Vec<usize> = (0..batch.n_rows).filter(|row| stays(*row)).collect();
+        if !rows.is_empty() {
+            let side = &mut self.sides[input];
+            side.keep(batch);
+            for row in rows {
+                side.add(times[row], untils[row], keys[row], row as u32, is_matched[row]);
+            }
+        }
+        for key in keys.iter().filter(|key| **key != NO_KEY) {
+            forget(&mut self.index, &self.sides, *key);
+        }
+    }
+
+    /// The greatest time that a partner of a row can have.
+    fn until(&self, input: usize, batch: &Batch, row: usize, time: EventTime) -> EventTime {
+        match self.spec.bound {
+            JoinBound::Within { high, .. } if input == 0 => time.saturating_add(high),
+            JoinBound::Within { low, .. } => time.saturating_sub(low),
+            JoinBound::Window { ends, .. } => match &batch.columns[ends[input]].data {
+                ColumnData::I64(ends) => ends[row].saturating_sub(1),
+                _ => time,
+            },
+            JoinBound::Forever => EventTime::MAX,
+        }
+    }
+
+    /// Yields the rows that have no partner, and forgets what can find none.
+    fn release(&mut self, output: &mut Output) {
+        for input in 0..2 {
+            let other = self.watermarks[1 - input];
+            self.gathered.iter_mut().for_each(Gathered::clear);
+            let mut unmatched = vec![];
+            while let Some(number) = self.sides[input].pop_unmatched(other) {
+                let entry = *self.sides[input].entry(number);
+                let mut pair = [None; 2];
+                pair[input] = Some(self.gathered[input].half(&self.sides[input], &entry));
+                unmatched.push(pair);
+            }
+            self.yield_pairs(&unmatched, output);
+            let mut gone = vec![];
+            self.sides[input].expire(other, |key| gone.push(key));
+            gone.into_iter().for_each(|key| forget(&mut self.index, &self.sides, key));
+        }
+    }
+
+    /// No row that is not late will leave with an earlier time.
+    fn promised(&self) -> Watermark {
+        let [left, right] = self.watermarks;
+        let behind = |watermark: Watermark, by: i64| match watermark {
+            Watermark::END => Watermark::END,
+            watermark => Watermark(watermark.0.saturating_sub(by.max(0))),
+        };
+        let [left_waits, right_waits] = self.spec.kind.yields_unmatched();
+        let left_waits = left_waits || self.spec.kind == JoinKind::Semi;
+        let (after_left, after_right) = match self.spec.bound {
+            JoinBound::Within { low, high } => (high, low.saturating_neg()),
+            JoinBound::Window { longest, .. } => (longest, longest),
+            JoinBound::Forever => (0, 0),
+        };
+        let of_left = if left_waits { behind(right, after_left) } else { right };
+        let of_right = if right_waits { behind(left, after_right) } else { left };
+        of_left.min(of_right)
+    }
+
+    fn advance(&mut self, output: &mut Output) {
+        self.release(output);
+        let promised = self.promised();
+        if promised > self.given {
+            self.given = promised;
+            output.messages.push(Message::Watermark(promised));
+        }
+    }
+}
+
+/// Forgets a key of which neither side has a row.
+fn forget(index: &mut KeyIndex, sides: &[Side; 2], key: u32) {
+    if index.is_live(key) && !sides.iter().any(|side| side.has_key(key)) {
+        index.remove(key);
+    }
+}
+
+impl Operator for JoinOperator {
+    fn step(&mut self, input: usize, message: Message, output: &mut Output) {
+        match message {
+            Message::Batch(batch) => match &mut self.held {
+                Some(held) => held.push((input, batch)),
+                None => self.take(input, batch, output),
+            },
+            Message::Watermark(watermark) => {
+                self.watermarks[input] = watermark;
+                if self.held.as_ref().is_none_or(Vec::is_empty) {
+                    self.advance(output);
+                }
+            }
+        }
+    }
+
+    fn settle(&mut self, output: &mut Output) {
+        let held = self.held.as_mut().map(std::mem::take).unwrap_or_default();
+        if held.is_empty() {
+            return;
+        }
+        let mut rows: Vec<_> = vec![];
+        for (number, (input, batch)) in held.iter().enumerate() {
+            rows.extend((0..batch.n_rows).map(|row| (batch.origin.place(row), *input, number, row as u32)));
+        }
+        rows.sort_by_key(|(place, input, number, row)| {
+            (place.source, place.partition, place.offset, *input, *number, *row)
+        });
+        for run in rows.chunk_by(|a, b| a.2 == b.2) {
+            let (input, batch) = &held[run[0].2];
+            let numbers: Vec<u32> = run.iter().map(|(_, _, _, row)| *row).collect();
+            let part = if numbers.len() == batch.n_rows { batch.clone() } else { batch.gather(&numbers) };
+            self.take(*input, part, output);
+        }
+        self.advance(output);
+    }
+
+    fn snapshot(&self, writer: &mut SnapshotWriter) {
+        writer.i64(self.given.0);
+        for input in 0..2 {
+            writer.i64(self.watermarks[input].0);
+            self.sides[input].snapshot(&self.types[input], writer);
+        }
+    }
+
+    fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
+        self.given = Watermark(reader.i64()?);
+        let mut kept = vec![];
+        for input in 0..2 {
+            self.watermarks[input] = Watermark(reader.i64()?);
+            kept.push(Side::read(&self.types[input], reader)?);
+        }
+        for (input, batches) in kept.into_iter().enumerate() {
+            for (batch, is_matched) in batches {
+                let keys = self.keys_of(input, &batch);
+                let ColumnData::I64(times) = &batch.columns[self.times[input]].data else {
+                    return Err(Corrupt);
+                };
+                let times = times.clone();
+                self.keep(input, batch, &keys, &times, &is_matched);
+            }
+        }
+        Ok(())
+    }
+
+    fn state_bytes(&self) -> usize {
+        self.index.bytes() + self.sides.iter().map(Side::bytes).sum::<usize>()
+    }
+
+    fn waiting(&self) -> Option<Waiting> {
+        let waiting: Vec<(usize, EventTime)> = self.sides.iter().filter_map(Side::waiting).collect();
+        let until = waiting.iter().map(|(_, until)| *until).min()?;
+        let n = waiting.iter().map(|(n, _)| n).sum();
+        Some(Waiting { what: "rows", n: Some(n), until })
+    }
+}
