@@ -1,8 +1,9 @@
 //! Two workers beside one: wall time of both, and how often two are as fast; CPU time of all threads, which
 //! says what sharing costs.
 //!
-//! Two workers need two cores, so what else runs on the machine counts. Rounds alternate, and beside the
-//! median ratio stands that of the best rounds, which are least disturbed.
+//! Two workers need two cores, so what else runs on the machine counts: where others want the cores too, Linux
+//! tends to leave both threads on one (`chrt -r 1` keeps them apart). Rounds alternate, and beside the median
+//! ratio stands that of the best rounds, which are least disturbed.
 
 use crate::data::Bids;
 use crate::end_to_end::{TOTALS, n_lines_and_bytes, run_program};
@@ -28,6 +29,7 @@ pub fn measure(effort: &Effort) {
     end_to_end(effort, "NDJSON to windows to NDJSON, 1 k keys", TOTALS, 1000);
     end_to_end(effort, "NDJSON to windows to NDJSON, 100 k keys", TOTALS, 100_000);
     end_to_end(effort, "NDJSON to NDJSON, a quarter of the rows", FILTER, 100_000);
+    end_to_end(effort, "NDJSON to windows of single rows to NDJSON", SLIDING, 100_000);
 }
 
 const FILTER: &str = r#"
@@ -35,6 +37,13 @@ stream totals =
   from bids
   where auction % 4 == 0
   select auction, price * 2 as price, channel
+"#;
+
+const SLIDING: &str = r#"
+stream totals =
+  from bids
+  window sliding 1s by auction
+  select auction, sum(price) as total, max(price) as highest
 "#;
 
 /// Runs a job by one and by two workers in turn. It is given which, and the number of the round.
