@@ -27,6 +27,7 @@ calendar = from a window tumbling hour in \"Europe/Paris\" group by k select k, 
 until = from a group by k until at + 4s select k, count() as n, max(at) as last
 running = from a group by k forever select k, count() as n, sum(v) as s
 forgets = from a group by k expire 7s select k, min(v) as lo, max(v) as hi, arg_max(id, x) as best
+forgets_every = from a group by k expire 3s select k, count() as n, collect(id) as ids emit every 5s
 on_change = from a window tumbling 5s group by k select k, window.start as w, count() as n, sum(d) as d emit on change
 every = from a window tumbling 6s group by k select k, window.start as w, count() as n emit every 2s
 lenient = from a window tumbling 5s lateness 4s group by k select k, window.start as w, count() as n, sum(v) as s

@@ -25,6 +25,10 @@ impl<K: Ord + Clone> Expiry<K> {
         matches!(self.keep, Keep::Expire(duration) if now >= last.saturating_add(duration))
     }
 
+    pub fn expires(&self) -> bool {
+        matches!(self.keep, Keep::Expire(_))
+    }
+
     /// A new key is kept, with an event at `last`.
     pub fn watch(&mut self, key: K, last: EventTime) {
         if let Keep::Expire(duration) = self.keep {

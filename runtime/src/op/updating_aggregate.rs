@@ -189,6 +189,15 @@ impl UpdatingAggregateOperator {
         (slot, end)
     }
 
+    /// The slot and key of a group that is forgotten before an event comes to it.
+    fn over_before(&self, number: u32, row: Row) -> Option<(Slot, Key)> {
+        let group = self.groups[number as usize].as_ref()?;
+        let time = row.times[row.number];
+        let now = row.batch.late(row.number).map_or(time, |late| late.watermark);
+        let is_over = self.expiry.is_over(group.last, now) && self.arena.n_rows(group.slot) > 0;
+        is_over.then(|| (group.slot, group.key.clone()))
+    }
+
     /// Notes when a new group is to be shown and forgotten.
     fn watch(&mut self, number: u32, end: EventTime, time: EventTime) {
         let UpdatingScope::Window { lateness, .. } = self.spec.scope else {
@@ -269,13 +278,21 @@ impl UpdatingAggregateOperator {
 
     /// The changes that rows together cause at a multiple of the time between results.
     fn change_at(&mut self, multiple: EventTime, batches: &[Batch], output: &mut Output) {
-        let mut before = Changes::new(&self.arena);
+        let (mut before, mut after) = (Changes::new(&self.arena), Changes::new(&self.arena));
         // Of each changed group the number of its result before, if it had one.
         let mut shown: BTreeMap<u32, Option<usize>> = BTreeMap::new();
+        let mut pairs = vec![];
         for batch in batches {
             let ColumnData::I64(times) = &batch.columns[self.time].data else { continue };
             for (number, group) in self.numbers(batch).into_iter().enumerate() {
                 let row = Row { batch, times, number };
+                if let Some((slot, key)) = self.over_before(group, row) {
+                    // The last result of what the key had before stands, and is shown if it has not been.
+                    if let Some(old) = shown.insert(group, None) {
+                        after.record(&self.arena, slot, 1, 0);
+                        pairs.push((old, Some(after.len() - 1), key));
+                    }
+                }
                 let (slot, _) = self.group(group, row);
                 shown.entry(group).or_insert_with(|| {
                     (self.arena.n_rows(slot) > 0).then(|| {
@@ -287,8 +304,6 @@ impl UpdatingAggregateOperator {
             }
             self.failed_rows.report(batch, self.arena.take_failed(), self.watermark, output);
         }
-        let mut after = Changes::new(&self.arena);
-        let mut pairs = vec![];
         for (number, key) in self.in_order(shown.keys().copied()) {
             let Some(group) = &self.groups[number as usize] else { continue };
             let new = (self.arena.n_rows(group.slot) > 0).then(|| {
@@ -296,6 +311,10 @@ impl UpdatingAggregateOperator {
                 after.len() - 1
             });
             pairs.push((shown.get(&number).copied().flatten(), new, key));
+        }
+        if self.expiry.expires() {
+            // What was over before stands in front of what its key has now.
+            pairs.sort_by(|(.., a), (.., b)| a.cmp(b));
         }
         changes::give_pairs(&self.arena, &self.describe, before, after, &pairs, multiple - 1, output);
         self.forget_empty(shown.into_keys().collect());
@@ -334,8 +353,15 @@ impl UpdatingAggregateOperator {
 
     fn forget(&mut self, watermark: Watermark) {
         let (groups, mut over) = (&self.groups, vec![]);
+        // Of the rows behind the last multiple a group may have some that have not been counted yet.
+        let counted = match self.spec.emission {
+            Emission::Every(every) if watermark != Watermark::END => {
+                Watermark(watermark.0.div_euclid(every).saturating_mul(every))
+            }
+            _ => watermark,
+        };
         self.expiry.advance(
-            watermark,
+            counted,
             |number| groups.get(*number as usize)?.as_ref().map(|group| group.last),
             |number| over.push(*number),
         );
