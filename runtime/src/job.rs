@@ -1,5 +1,5 @@
-//! Runs a flow on one worker: what the intake offers goes through the sources into the graph, and from
-//! there to the sinks.
+//! Runs a flow: what the intake offers goes through the sources into the graph, and from there to the sinks.
+//! One thread does this; other workers read ahead, write behind, and take part in what operators do.
 
 use crate::connector::{self, Surroundings};
 use crate::errors;

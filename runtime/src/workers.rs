@@ -158,10 +158,13 @@ impl Shared {
     }
 }
 
+/// What a task gave, or its panic.
+type Answer<T> = Result<T, Box<dyn Any + Send>>;
+
 /// The answer of a task, when it is done.
 pub struct Pending<T> {
     shared: Arc<Shared>,
-    answer: Arc<Mutex<Option<Result<T, Box<dyn Any + Send>>>>>,
+    answer: Arc<Mutex<Option<Answer<T>>>>,
 }
 
 impl<T> Pending<T> {

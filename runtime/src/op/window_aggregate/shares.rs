@@ -217,7 +217,7 @@ impl Share {
             drop(waiting);
             state.add(slice, &batch, rows.as_deref());
             state.n_batches += 1;
-            if state.n_batches % BATCHES_TO_A_COUNT == 0 {
+            if state.n_batches.is_multiple_of(BATCHES_TO_A_COUNT) {
                 let bytes = state.slices.values().map(Groups::bytes).sum();
                 self.bytes.store(bytes, Ordering::Relaxed);
             }
