@@ -313,7 +313,7 @@ impl Accumulation {
         let fresh_sides = sides(layout, &self.aggregates);
         let NumberedGroups { mut numbers, mut words, mut bounds, .. } = memory;
         // A key of one word is read with the slots, without another look at them.
-        let (mut firsts, mut slots) = (vec![], vec![]);
+        let (mut firsts, mut slots, mut taken) = (vec![], vec![], vec![]);
         let first = if index.width() == 1 { 1 } else { 0 };
         groups.table.words(first, &mut firsts, &mut slots);
         numbers.clear();
@@ -332,8 +332,9 @@ impl Accumulation {
                     index.find_chunk(&self.key_rows, &mut numbers);
                 }
             }
-            for (slot, row) in slots.iter().zip(&mut rows) {
-                let slot = groups.table.slot(*slot as usize);
+            // Each is freed as it is read, so the table has not to be cleared.
+            let n_words = groups.table.take(slots, &mut taken);
+            for (slot, row) in taken.chunks_exact(n_words).zip(&mut rows) {
                 row[0] = slot[0];
                 copy_words(&slot[accumulators.clone()], &mut row[1..]);
             }

@@ -11,7 +11,7 @@
 
 use super::hash::{address_of, hash_key, hash_word, is_long, text_len};
 use super::huge_pages::Memory;
-use super::key::{Keys, bytes_of, key_words};
+use super::key::{Keys, bytes_of, copy_words, key_words};
 use super::prefetch::prefetch;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::aggregate::{AccumulatorField, KeyKind, SlotLayout};
@@ -221,14 +221,16 @@ impl Table {
     /// Makes a free slot that of a key and counts its first row.
     #[inline(never)]
     fn occupy(&mut self, at: usize, key: &[u64]) -> *mut u64 {
-        for i in 0..self.fresh.len() {
-            let word = self.fresh[i];
-            self.slot_mut(at)[i] = word;
-        }
         let start = self.key_start;
-        let slot = self.slot_mut(at);
+        assert!(at < self.capacity);
+        // SAFETY: as in `slot_mut`, which would borrow what is copied.
+        let slot = unsafe {
+            let slot = self.memory.start().add(at * self.stride) as *mut u64;
+            std::slice::from_raw_parts_mut(slot, self.fresh.len())
+        };
+        copy_words(&self.fresh, slot);
         slot[0] = 1;
-        slot[start..start + key.len()].copy_from_slice(key);
+        copy_words(key, &mut slot[start..start + key.len()]);
         for i in 0..key.len() {
             if self.is_text[i] && is_long(key[i]) {
                 let place = self.heap.push(address_of(key[i], key[i + 1]));
