@@ -265,11 +265,6 @@ impl KeyIndex {
         (0..self.types.len()).map(|key| key_column(&keys, key, &slots)).collect()
     }
 
-    /// Asks the processor for a key.
-    pub fn request(&self, number: u32) {
-        prefetch(self.keys.start_of(number) as *const u8);
-    }
-
     /// The order of two keys: column by column, nulls first.
     pub fn compare(&self, a: u32, b: u32) -> Ordering {
         let keys = KeyReader { layout: &self.layout, types: &self.types, heaps: self.keys.texts() };
