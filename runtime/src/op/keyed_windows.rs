@@ -417,7 +417,7 @@ impl KeyedWindows {
 
 /// The groups of a window without rows.
 fn empty(others: &[usize], arena: &mut Arena) -> Groups {
-    if others.is_empty() { Groups::One(arena.make()) } else { Groups::Split(Box::default()) }
+    if others.is_empty() { Groups::One(arena.make()) } else { Groups::Split(BTreeMap::new()) }
 }
 
 /// The slot of a row's group in a window.

@@ -156,7 +156,7 @@ impl UpdatingWindowsOperator {
             }
             let groups = match self.others.is_empty() {
                 true => Groups::One(self.arena.make()),
-                false => Groups::Split(Box::default()),
+                false => Groups::Split(BTreeMap::new()),
             };
             let open = Open { start: time, last: time, end: own_end, n_rows: 0, groups };
             let place = state.windows.partition_point(|window| window.open.start <= time);

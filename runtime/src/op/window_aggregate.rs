@@ -228,7 +228,7 @@ impl WindowAggregateOperator {
             if n_groups > closing.n_closed {
                 self.closing = Some(closing);
             } else if let Leaving::Slice { groups, order, .. } = closing.groups {
-                self.accumulation.close(groups);
+                self.accumulation.close(*groups);
                 self.order = order;
             }
         }
@@ -245,7 +245,7 @@ impl WindowAggregateOperator {
                 let keys = KeyReader { layout, types: &self.key_types, heaps: &heaps };
                 let mut order = std::mem::take(&mut self.order);
                 order.sort(&groups.table, &keys);
-                Leaving::Slice { groups, heaps, order }
+                Leaving::Slice { groups: Box::new(groups), heaps, order }
             }
         };
         Some(Closing { window, groups, n_closed: 0, times: None })
@@ -412,7 +412,7 @@ struct Closing {
 /// The groups that leave.
 enum Leaving {
     Slice {
-        groups: Groups,
+        groups: Box<Groups>,
         /// Of the table of groups.
         heaps: Vec<Heap>,
         order: Order,

@@ -40,7 +40,7 @@ pub struct Open {
 /// The groups of a window: one, unless keys split its rows.
 pub enum Groups {
     One(Slot),
-    Split(Box<BTreeMap<Vec<Value>, Slot>>),
+    Split(BTreeMap<Vec<Value>, Slot>),
 }
 
 /// The open windows of a key, by their starts.
@@ -260,7 +260,7 @@ impl Groups {
         match (self, other) {
             (Groups::One(into), Groups::One(from)) => merge(*into, from),
             (Groups::Split(into), Groups::Split(from)) => {
-                for (key, from) in *from {
+                for (key, from) in from {
                     match into.get(&key) {
                         Some(into) => merge(*into, from),
                         None => {
@@ -310,7 +310,7 @@ impl Open {
         let groups = match (n_others, &slots[..]) {
             (0, [(_, slot)]) => Groups::One(*slot),
             (0, _) => return Err(Corrupt),
-            _ => Groups::Split(Box::new(slots.into_iter().collect())),
+            _ => Groups::Split(slots.into_iter().collect()),
         };
         Ok(Open { start, last, end, n_rows, groups })
     }
