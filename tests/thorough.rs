@@ -75,6 +75,7 @@ small = from b where v > 2 select id, k, v, at
 of_both = from both window tumbling 5s group by k select k, window.start as w, count() as n
 pattern = match by k one: a[v < 3]+ then two: b[v > 3] within 6s select k, count(one) as n, two.id
 rising = match by k first: a[v < 2] then rise: a[v > (last(rise).v ?? 0)]{2,} within 8s select k, first.id as id, count(rise) as n
+of_latest = from latest group by v forever select v, count() as n, arg_min(id, x) as least, arg_max(id, d) as most, first(k) as f
 of_windows = from tumbling window tumbling 15s group by k select k, sum(n) as n
 of_running = from running where n > 1 group by n forever select n, count() as keys
 failing = from a select id, div(10, v ?? 0) as q

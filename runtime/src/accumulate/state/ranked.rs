@@ -149,9 +149,7 @@ impl State for Kept {
         let is_same = |other: &Ranked| other.value == row.value;
         // As of `placed::remove`: a row that withdraws one stands elsewhere in the order.
         if self.0.remove(|other| other.cmp(&row), is_same).is_none() {
-            let is_near =
-                |other: &Ranked| other.rank.cmp(&row.rank).then(other.position.time.cmp(&row.position.time));
-            self.0.remove(is_near, is_same);
+            self.0.remove(|other| other.rank.cmp(&row.rank), is_same);
         }
     }
 
