@@ -12,6 +12,7 @@ use millstream_ir::flow::{
     UpdatingAggregate, UpdatingScope,
 };
 use millstream_ir::types::Type;
+use millstream_runtime::operator::Operator;
 use std::sync::Arc;
 
 const HOUR: i64 = 3_600_000_000;
@@ -36,7 +37,7 @@ pub fn measure(effort: &Effort) {
     let mut known = Known::new(SLOTS);
     stream.compare(
         "dedupe within 1 h, 100 k keys",
-        dedupe(HOUR),
+        chain(vec![dedupe(HOUR)]),
         |batch| sum_of(batch, 1),
         |bids, events| known.first(&bids.auction, &bids.time, &bids.price, HOUR, events),
     );
@@ -57,7 +58,7 @@ fn breaker(breaker: Breaker, schema: Schema) -> Part {
 }
 
 /// `group by auction forever select auction, count(), sum(price)`.
-fn changes() -> Box<dyn millstream_runtime::operator::Operator> {
+fn changes() -> Box<dyn Operator> {
     let columns = [
         vec![named("auction", Type::INT), named("count", Type::INT), named("sum", Type::INT)],
         vec![named("time", Type::TIMESTAMP), named("sign", Type::INT)],
@@ -77,7 +78,7 @@ fn changes() -> Box<dyn millstream_runtime::operator::Operator> {
 }
 
 /// `window running by auction forever select *, sum(price)`.
-fn running() -> Box<dyn millstream_runtime::operator::Operator> {
+fn running() -> Box<dyn Operator> {
     let call = AggregateCall::new(AggregateFunction::Sum, vec![(1, Type::INT)], Type::INT);
     let frame = Frame::Running(Keep::Forever);
     let spec = FrameAggregate { frame, keys: vec![0], aggregates: vec![call], has_bounds: false };
@@ -86,8 +87,8 @@ fn running() -> Box<dyn millstream_runtime::operator::Operator> {
 }
 
 /// `dedupe by auction within SIZE`.
-fn dedupe(size: i64) -> Box<dyn millstream_runtime::operator::Operator> {
+pub fn dedupe(size: i64) -> Part {
     let kind = HistoryKind::Throttle { count: 1, per: size };
     let spec = KeyHistory { keys: vec![0], window: None, kind };
-    chain(vec![breaker(Breaker::History(spec), Schema::append_only(bids(), 2))])
+    breaker(Breaker::History(spec), Schema::append_only(bids(), 2))
 }

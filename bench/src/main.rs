@@ -13,6 +13,7 @@ mod history;
 mod limits;
 mod measure;
 mod memory;
+mod order;
 mod ranked;
 mod single;
 mod sliding;
@@ -36,6 +37,7 @@ const SUBJECTS: &[Subject] = &[
     ("sliding", sliding::measure),
     ("history", history::measure),
     ("ranked", ranked::measure),
+    ("order", order::measure),
     ("decode", decode::measure),
     ("end_to_end", end_to_end::measure),
     ("compile", compile::measure),

@@ -14,24 +14,19 @@ use millstream_runtime::workers::Workers;
 use std::sync::Arc;
 
 /// What reads bids and makes rows of the columns added.
-pub struct Single<'a> {
+pub struct Single {
     pub breaker: Breaker,
     /// Names and types of what its rows have; the bids' own columns are named by [`bids`].
     pub columns: Vec<flow::Column>,
     /// Which of them is the event time.
     pub time: usize,
     pub workers: Workers,
-    /// What stands between the bids and it.
-    pub before: &'a [NodeKind],
 }
 
-impl Single<'_> {
+impl Single {
     /// The operator, with the code that it runs.
     pub fn build(self) -> Box<dyn Operator> {
         let mut nodes = vec![node(None, Schema::append_only(bids(), 2), NodeKind::Union)];
-        for kind in self.before {
-            nodes.push(node(Some(nodes.len() as u32 - 1), Schema::append_only(bids(), 2), kind.clone()));
-        }
         let schema = Schema::append_only(self.columns, self.time);
         nodes.push(node(Some(nodes.len() as u32 - 1), schema, NodeKind::Breaker(Arc::new(self.breaker))));
         let flow = Flow { nodes };

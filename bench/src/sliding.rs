@@ -3,14 +3,14 @@
 use crate::data::Bids;
 use crate::limits::sliding::{Keyed, Maxima, Sums};
 use crate::measure::Effort;
-use crate::single::{Single, bids as bid_columns, named};
+use crate::single::{bids as bid_columns, chain, named};
 use crate::steady::{Steady, sum_of};
 use millstream_ir::aggregate::{AggregateCall, AggregateFunction};
-use millstream_ir::flow::{Breaker, Frame, FrameAggregate, NodeKind};
+use millstream_ir::flow::{Breaker, Frame, FrameAggregate, NodeKind, Schema};
 use millstream_ir::types::Type;
 use millstream_runtime::operator::Operator;
-use millstream_runtime::workers::Workers;
 use std::ops::Range;
+use std::sync::Arc;
 
 const HOUR: i64 = 3_600_000_000;
 /// Rows of an hour.
@@ -49,13 +49,16 @@ pub fn measure(effort: &Effort) {
 /// The answer to these events.
 type Limit<'a> = &'a mut dyn FnMut(&Bids, Range<usize>) -> u64;
 
-/// `window sliding SIZE [by auction] select *, sum(price)`.
 fn compile(function: AggregateFunction, keys: &[usize], size: i64) -> Box<dyn Operator> {
+    chain(vec![part(function, keys, size)])
+}
+
+/// `window sliding SIZE [by auction] select *, sum(price)`.
+pub fn part(function: AggregateFunction, keys: &[usize], size: i64) -> (NodeKind, Schema) {
     let call = AggregateCall::new(function, vec![(1, Type::INT)], Type::INT);
     let aggregates = vec![AggregateCall { removable: true, ..call }];
     let (keys, frame) = (keys.to_vec(), Frame::Sliding { size });
     let breaker = Breaker::Frame(FrameAggregate { frame, keys, aggregates, has_bounds: false });
     let columns = [bid_columns(), vec![named("result", Type::INT)]].concat();
-    let before = &[NodeKind::Order];
-    Single { breaker, columns, time: 2, workers: Workers::alone(), before }.build()
+    (NodeKind::Breaker(Arc::new(breaker)), Schema::append_only(columns, 2))
 }

@@ -86,5 +86,5 @@ pub fn compile(window: WindowAssigner, is_keyed: bool, workers: &Workers) -> Box
     columns.extend(["start", "end", "time"].map(|name| named(name, Type::TIMESTAMP)));
     let keys = if is_keyed { vec![0] } else { vec![] };
     let breaker = Breaker::WindowAggregate(WindowAggregate { window, keys, aggregates });
-    Single { breaker, time: columns.len() - 1, columns, workers: workers.clone(), before: &[] }.build()
+    Single { breaker, time: columns.len() - 1, columns, workers: workers.clone() }.build()
 }

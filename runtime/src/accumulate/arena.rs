@@ -16,6 +16,8 @@
 //! so it stays what it is whatever happens to others. What the numbers mean is the caller's: a slot that is
 //! freed is used again.
 
+mod each;
+
 use super::result::{Misfit, result_column};
 use super::side::{FailedRow, Position, Row, SideStates, side_states};
 use crate::kernel::accumulate::{SlotRows, add, merge_slots, remove, takes_part, update_field, update_side};

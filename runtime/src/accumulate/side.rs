@@ -7,6 +7,7 @@ use super::state::{
     cardinality, collect, distinct, edge, extreme, float_sum, frequent, histogram, joined, moments,
     percentile, ranked, top, user,
 };
+use crate::kernel::prefetch::prefetch;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::aggregate::{AggregateCall, AggregateFunction};
 use millstream_ir::batch::{Batch, RowPlace};
@@ -70,6 +71,10 @@ pub struct FailedRow {
     pub error: RowError,
 }
 
+/// How far ahead states are requested, and, when these have come, what they lead to.
+const STATES_AHEAD: usize = 24;
+const LED_TO_AHEAD: usize = 12;
+
 /// What an aggregate keeps of a group.
 pub trait State: Clone + Send + 'static {
     /// What it knows of its call.
@@ -82,6 +87,8 @@ pub trait State: Clone + Send + 'static {
         Ok(())
     }
     fn add(&mut self, spec: &Self::Spec, row: Row);
+    /// Asks the processor for what it will look at when a row comes.
+    fn request(&self) {}
     /// Takes a row out that was added. Not called for states of calls whose rows are never taken out.
     fn remove(&mut self, spec: &Self::Spec, row: Row);
     /// As if the rows of the other had been added.
@@ -103,6 +110,8 @@ pub trait SideStates: Send {
     /// Looks whether a row can be added, as [`State::prepare`] says.
     fn prepare(&mut self, word: u64, row: Row) -> Result<(), RowError>;
     fn add(&mut self, word: u64, row: Row);
+    /// Adds rows of a batch with these numbers, each to a state.
+    fn add_each(&mut self, words: &[u64], rows: &[u32], batch: &Batch, times: &[i64]);
     fn remove(&mut self, word: u64, row: Row);
     /// Adds the rows of a state to another.
     fn merge(&mut self, into: u64, from: u64);
@@ -174,6 +183,21 @@ impl<S: State> SideStates for Pool<S> {
     fn add(&mut self, word: u64, row: Row) {
         if let Some((state, spec)) = self.get_mut(word) {
             state.add(spec, row);
+        }
+    }
+
+    fn add_each(&mut self, words: &[u64], rows: &[u32], batch: &Batch, times: &[i64]) {
+        let are_many = self.states.len() > STATES_AHEAD;
+        for (i, (word, row)) in words.iter().zip(rows).enumerate() {
+            if are_many {
+                if let Some(later) = words.get(i + STATES_AHEAD) {
+                    prefetch(self.states.as_ptr().wrapping_add(*later as usize).wrapping_sub(1) as *const u8);
+                }
+                if let Some(later) = words.get(i + LED_TO_AHEAD).and_then(|word| self.get(*word)) {
+                    later.request();
+                }
+            }
+            self.add(*word, Row { batch, times, number: *row as usize });
         }
     }
 

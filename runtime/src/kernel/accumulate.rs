@@ -412,6 +412,7 @@ pub fn update_side(
     batch: &Batch,
     times: &[i64],
 ) {
+    let (mut taking, mut rows) = (vec![], vec![]);
     pairs.for_each(|words, row| {
         // Each group gets a state, also one whose aggregate sees no row.
         let word = &mut words[field.offset / 8];
@@ -419,7 +420,9 @@ pub fn update_side(
             *word = states.make();
         }
         if takes_part(call, &batch.columns, row) {
-            states.add(*word, Row { batch, times, number: row });
+            taking.push(*word);
+            rows.push(row as u32);
         }
     });
+    states.add_each(&taking, &rows, batch, times);
 }

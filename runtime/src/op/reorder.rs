@@ -68,11 +68,7 @@ impl ReorderBuffer {
         if batch.n_rows == 0 {
             return;
         }
-        let order = (!is_in_order(&batch, times)).then(|| {
-            let mut order: Vec<u32> = (0..batch.n_rows as u32).collect();
-            order.sort_by_key(|row| (times[*row as usize], batch.origin.place(*row as usize)));
-            order
-        });
+        let order = (!is_in_order(&batch, times)).then(|| in_order(&batch, times));
         let first = order.as_ref().and_then(|o| o.first()).map_or(0, |row| *row as usize);
         let first_time = times[first];
         self.n_arrived += 1;
@@ -271,6 +267,32 @@ fn times_of(batch: &Batch, column: usize) -> Option<&[EventTime]> {
         ColumnData::I64(times) => Some(times),
         _ => None,
     }
+}
+
+/// The rows in the total order. Most stand in it as they come; only those that come behind later ones are sorted,
+/// and put between the others.
+fn in_order(batch: &Batch, times: &[EventTime]) -> Vec<u32> {
+    let place = |row: u32| batch.origin.place(row as usize);
+    let compare = |a: &u32, b: &u32| {
+        let by_time = times[*a as usize].cmp(&times[*b as usize]);
+        by_time.then_with(|| place(*a).cmp(&place(*b))).then(a.cmp(b))
+    };
+    let (mut straight, mut astray): (Vec<u32>, Vec<u32>) = (vec![], vec![]);
+    for row in 0..batch.n_rows as u32 {
+        let stands = straight.last().is_none_or(|last| compare(last, &row).is_lt());
+        if stands { &mut straight } else { &mut astray }.push(row);
+    }
+    astray.sort_unstable_by(compare);
+    let mut order = Vec::with_capacity(batch.n_rows);
+    let mut straight = straight.into_iter().peekable();
+    for row in astray {
+        while let Some(before) = straight.next_if(|other| compare(other, &row).is_lt()) {
+            order.push(before);
+        }
+        order.push(row);
+    }
+    order.extend(straight);
+    order
 }
 
 /// Whether the rows stand in the total order already.

@@ -11,13 +11,14 @@ mod changes;
 use crate::accumulate::arena::{Arena, Slot};
 use crate::accumulate::side::Row;
 use crate::kernel::key_index::KeyIndex;
+use crate::kernel::prefetch::prefetch;
 use crate::message::{EventTime, Message, Watermark};
 use crate::op::expiry::Expiry;
 use crate::op::failed_rows::FailedRows;
 use crate::operator::{Operator, Output};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use changes::{Changes, Describe};
-use millstream_ir::batch::Batch;
+use millstream_ir::batch::{BATCH_ROWS, Batch};
 use millstream_ir::column::{ColumnData, ColumnRef};
 use millstream_ir::flow::{Emission, Keep, Node, Schema, UpdatingAggregate, UpdatingScope};
 use millstream_ir::types::Type;
@@ -48,6 +49,9 @@ pub struct UpdatingAggregateOperator {
     pending: BTreeMap<EventTime, Vec<Batch>>,
     watermark: Watermark,
 }
+
+/// How far ahead groups are requested.
+const AHEAD: usize = 16;
 
 /// The values of the group columns.
 type Key = Vec<Value>;
@@ -121,8 +125,14 @@ impl UpdatingAggregateOperator {
 
     fn change_at_each_row(&mut self, batch: &Batch, output: &mut Output) {
         let ColumnData::I64(times) = &batch.columns[self.time].data else { return };
-        let mut changes = Changes::new(&self.arena);
         let numbers = self.numbers(batch);
+        // Groups that expire are emptied between rows.
+        let is_plain =
+            self.arena.is_plain() && !matches!(self.spec.scope, UpdatingScope::All(Keep::Expire(_)));
+        if is_plain && self.spec.sign.is_none() && self.spec.emission == Emission::OnChange {
+            return self.add_each(batch, times, &numbers, output);
+        }
+        let mut changes = Changes::new(&self.arena);
         for (number, group) in numbers.iter().copied().enumerate() {
             let row = Row { batch, times, number };
             let (slot, end) = self.group(group, row);
@@ -143,6 +153,23 @@ impl UpdatingAggregateOperator {
         changes.give(&self.arena, &self.describe, batch, times, output);
         self.failed_rows.report(batch, self.arena.take_failed(), self.watermark, output);
         self.forget_empty(numbers);
+    }
+
+    /// Adds all rows, and shows each.
+    fn add_each(&mut self, batch: &Batch, times: &[EventTime], numbers: &[u32], output: &mut Output) {
+        let mut slots = vec![];
+        for (number, group) in numbers.iter().enumerate() {
+            if let Some(later) = numbers.get(number + AHEAD) {
+                prefetch(self.groups.as_ptr().wrapping_add(*later as usize) as *const u8);
+            }
+            slots.push(self.group(*group, Row { batch, times, number }).0);
+        }
+        // A row gives two changes.
+        for (slots, first) in slots.chunks(BATCH_ROWS / 2).zip((0..).step_by(BATCH_ROWS / 2)) {
+            let mut changes = Changes::new(&self.arena);
+            changes.record_each(&mut self.arena, slots, batch, first);
+            changes.give(&self.arena, &self.describe, batch, times, output);
+        }
     }
 
     /// The groups of a batch's rows.

@@ -2,6 +2,7 @@
 
 use crate::accumulate::element::{Element, FoldHash};
 use crate::accumulate::side::{Row, State};
+use crate::kernel::prefetch::prefetch;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::column::ColumnData;
 use millstream_ir::types::Type;
@@ -10,17 +11,57 @@ use std::collections::{HashMap, HashSet};
 
 /// The distinct values.
 #[derive(Clone)]
-pub struct Seen<E>(HashSet<E, FoldHash>);
+pub enum Seen<E> {
+    /// Most groups have few, and among these a look at each is the fastest.
+    Few(Vec<E>),
+    Many(HashSet<E, FoldHash>),
+}
+
+const FEW: usize = 16;
+
+impl<E: Element> Seen<E> {
+    fn insert(&mut self, value: E) {
+        match self {
+            Seen::Many(values) => {
+                values.insert(value);
+            }
+            Seen::Few(values) if values.contains(&value) => {}
+            Seen::Few(values) if values.len() < FEW => values.push(value),
+            Seen::Few(values) => *self = Seen::Many(values.drain(..).chain([value]).collect()),
+        }
+    }
+
+    fn values(&self) -> impl Iterator<Item = &E> {
+        let (few, many) = match self {
+            Seen::Few(values) => (Some(values), None),
+            Seen::Many(values) => (None, Some(values)),
+        };
+        few.into_iter().flatten().chain(many.into_iter().flatten())
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Seen::Few(values) => values.len(),
+            Seen::Many(values) => values.len(),
+        }
+    }
+}
 
 impl<E: Element> State for Seen<E> {
     type Spec = (usize, Type);
 
     fn new(_: &Self::Spec) -> Seen<E> {
-        Seen(HashSet::default())
+        Seen::Few(vec![])
     }
 
     fn add(&mut self, argument: &Self::Spec, row: Row) {
-        self.0.insert(row.element(argument));
+        self.insert(row.element(argument));
+    }
+
+    fn request(&self) {
+        if let Seen::Few(values) = self {
+            prefetch(values.as_ptr() as *const u8);
+        }
     }
 
     fn remove(&mut self, _: &Self::Spec, _: Row) {
@@ -28,23 +69,32 @@ impl<E: Element> State for Seen<E> {
     }
 
     fn merge(&mut self, _: &Self::Spec, from: &Seen<E>) {
-        self.0.extend(from.0.iter().cloned());
+        from.values().for_each(|value| self.insert(value.clone()));
     }
 
     fn result(&self, _: &Self::Spec) -> Result<Value, String> {
-        Ok(Value::Int(self.0.len() as i64))
+        Ok(Value::Int(self.len() as i64))
     }
 
     fn owned_bytes(&self, _: &Self::Spec) -> usize {
-        self.0.iter().map(Element::owned_bytes).sum::<usize>() + self.0.capacity() * (size_of::<E>() + 1)
+        let outside = match self {
+            Seen::Few(values) => values.capacity() * size_of::<E>(),
+            Seen::Many(values) => values.capacity() * (size_of::<E>() + 1),
+        };
+        outside + self.values().map(Element::owned_bytes).sum::<usize>()
     }
 
     fn write(&self, _: &Self::Spec, out: &mut SnapshotWriter) {
-        out.sequence(self.0.iter(), |out, value| value.write(out));
+        match self {
+            Seen::Few(values) => out.sequence(values.iter(), |out, value| value.write(out)),
+            Seen::Many(values) => out.sequence(values.iter(), |out, value| value.write(out)),
+        }
     }
 
     fn restore(_: &Self::Spec, from: &mut SnapshotReader) -> Result<Seen<E>, Corrupt> {
-        Ok(Seen(from.sequence(E::restore)?.into_iter().collect()))
+        let mut seen = Seen::Few(vec![]);
+        from.sequence(E::restore)?.into_iter().for_each(|value| seen.insert(value));
+        Ok(seen)
     }
 }
 

@@ -1,6 +1,7 @@
 //! `window running`: all rows of the key, until it is forgotten.
 
 use super::{Frames, Groups, times_of};
+use crate::accumulate::arena::Slot;
 use crate::accumulate::result::Misfit;
 use crate::accumulate::side::Row;
 use crate::message::{EventTime, Watermark};
@@ -108,19 +109,31 @@ impl Frames for Running {
         misfits: &mut Vec<Misfit>,
         mut bounds: Option<&mut Vec<EventTime>>,
     ) -> Vec<Column> {
-        let mut results = groups.arena.results();
         self.times.resize(groups.slots.len());
         let times = times_of(&batch, groups.time);
-        for (row, number) in numbers.iter().enumerate() {
-            let slot = groups.slot(*number);
-            if self.times.touch(*number, times[row]) {
+        // Nobody asks for the times of keys that are kept for ever.
+        let is_timed = bounds.is_some() || self.times.keep != Keep::Forever;
+        let mut are_first: Vec<bool> = vec![];
+        if is_timed {
+            for (number, time) in numbers.iter().zip(times) {
+                are_first.push(self.times.touch(*number, *time));
+                if let Some(firsts) = &mut bounds {
+                    firsts.push(self.times.first(*number));
+                }
+            }
+        }
+        let slots: Vec<Slot> = numbers.iter().map(|number| groups.slot(*number)).collect();
+        let mut results = groups.arena.results();
+        if groups.arena.is_plain() && !are_first.contains(&true) {
+            groups.arena.add_each::<false>(&slots, &batch, 0, &mut results, |_, _| ());
+            return groups.arena.columns(results, misfits);
+        }
+        for (row, slot) in slots.into_iter().enumerate() {
+            if are_first.get(row).is_some_and(|is_first| *is_first) {
                 groups.arena.clear(slot);
             }
             groups.arena.add(slot, Row { batch: &batch, times, number: row });
             groups.arena.record(slot, &mut results);
-            if let Some(firsts) = &mut bounds {
-                firsts.push(self.times.first(*number));
-            }
         }
         groups.arena.columns(results, misfits)
     }

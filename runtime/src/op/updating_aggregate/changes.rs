@@ -81,6 +81,15 @@ impl Changes {
         self.recorded.push((sign, cause as u32));
     }
 
+    /// Adds rows of a batch, from `first` on, to the groups of slots, and records what each of them changes.
+    pub fn record_each(&mut self, arena: &mut Arena, slots: &[Slot], batch: &Batch, first: usize) {
+        let Changes { results, recorded } = self;
+        recorded.reserve(slots.len() * 2);
+        arena.add_each::<true>(slots, batch, first, results, |cause, is_after| {
+            recorded.push((if is_after { 1 } else { -1 }, cause as u32));
+        });
+    }
+
     /// Puts the changes that rows of a batch caused into the output, but for those that change nothing.
     pub fn give(
         self,
@@ -92,7 +101,7 @@ impl Changes {
     ) {
         let Changes { results, recorded } = self;
         let (columns, mut misfits) = columns_of(arena, results);
-        let mut kept: Vec<u32> = vec![];
+        let mut kept: Vec<u32> = Vec::with_capacity(recorded.len());
         let mut next = 0;
         while let Some((sign, cause)) = recorded.get(next).copied() {
             let is_pair = sign < 0 && recorded.get(next + 1).is_some_and(|after| *after == (1, cause));
@@ -117,10 +126,11 @@ impl Changes {
         if kept.is_empty() {
             return;
         }
+        let are_all = kept.len() == recorded.len();
         let causes: Vec<u32> = kept.iter().map(|row| recorded[*row as usize].1).collect();
         let mut groups = describe.columns.iter().map(|(c, _)| Arc::new(batch.columns[*c].gather(&causes)));
         let mut all: Vec<ColumnRef> = groups.by_ref().take(describe.n_keys).collect();
-        all.extend(columns.iter().map(|column| Arc::new(column.gather(&kept))));
+        all.extend(columns.into_iter().map(|c| Arc::new(if are_all { c } else { c.gather(&kept) })));
         all.extend(groups);
         all.push(plain(causes.iter().map(|cause| times[*cause as usize])));
         all.push(plain(kept.iter().map(|row| recorded[*row as usize].0)));
