@@ -5,7 +5,6 @@ pub mod assign_windows;
 mod changes;
 pub mod errors;
 pub mod exchange;
-mod expiry;
 mod failed_rows;
 pub mod fill_updating;
 pub mod fill_windows;
@@ -100,9 +99,10 @@ pub fn build(
             }
             Breaker::SortWindow(spec) => Box::new(sort_window::SortWindowOperator::new(spec, input(0))),
             Breaker::Top(spec) => {
-                let share = (spec.clone(), input(0).clone());
-                let make =
-                    move || -> Box<dyn Operator> { Box::new(top::TopOperator::new(&share.0, &share.1)) };
+                let share = (spec.clone(), input(0).clone(), RandomState::new().hash_one(id));
+                let make = move || -> Box<dyn Operator> {
+                    Box::new(top::TopOperator::new(&share.0, &share.1, share.2))
+                };
                 exchange::shared(node, breaker, input(0), Box::new(make), workers)
             }
             Breaker::Frame(spec) => {

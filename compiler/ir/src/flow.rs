@@ -372,6 +372,14 @@ pub enum Keep {
     Forever,
 }
 
+impl Keep {
+    /// Whether what had its last event at `last` is forgotten for an event at `now` (for a late one: at the watermark
+    /// that it came behind). So no answer depends on when it is really dropped.
+    pub fn is_over(self, last: i64, now: i64) -> bool {
+        matches!(self, Keep::Expire(after) if now >= last.saturating_add(after))
+    }
+}
+
 /// Which windows a row lies in. Durations in microseconds.
 #[derive(Clone, Debug, PartialEq)]
 pub enum WindowAssigner {

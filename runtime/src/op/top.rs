@@ -6,19 +6,19 @@
 //! A change has the time of the row that caused it, and is late if that is.
 
 use crate::accumulate::side::Position;
+use crate::kernel::key_index::KeyIndex;
 use crate::message::{EventTime, Message, Watermark};
 use crate::op::changes::{late_of, plain};
-use crate::op::expiry::Expiry;
+use crate::op::sweep::Sweep;
 use crate::operator::{Operator, Output};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::batch::{BATCH_ROWS, Batch, RowPlace};
 use millstream_ir::column::{ColumnBuilder, ColumnData, ColumnRef};
-use millstream_ir::flow::{AmongEquals, Schema, Top};
+use millstream_ir::flow::{AmongEquals, Keep, Schema, Top};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use std::cmp::Ordering;
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -29,11 +29,13 @@ pub struct TopOperator {
     time: usize,
     /// Which columns sort in reverse.
     descending: Arc<[bool]>,
-    partitions: HashMap<Key, Partition>,
-    expiry: Expiry<Key>,
+    /// From what rows are parted by to the numbers of partitions.
+    index: KeyIndex,
+    /// By number; none where nothing has the number.
+    partitions: Vec<Option<Partition>>,
+    sweep: Sweep,
 }
 
-type Key = Vec<Value>;
 type Row = Vec<Value>;
 
 struct Partition {
@@ -141,13 +143,16 @@ impl Partition {
 }
 
 impl TopOperator {
-    pub fn new(spec: &Top, input: &Schema) -> TopOperator {
+    /// `seed` is that of the hash table, and changes nothing that can be seen.
+    pub fn new(spec: &Top, input: &Schema, seed: u64) -> TopOperator {
+        let key_types: Vec<Type> = spec.per.iter().map(|c| input.columns[*c].ty.clone()).collect();
         TopOperator {
             types: input.types(),
             time: input.time,
             descending: spec.by.iter().map(|key| key.descending).collect(),
-            partitions: HashMap::new(),
-            expiry: Expiry::new(spec.keep),
+            index: KeyIndex::new(&key_types, seed),
+            partitions: vec![],
+            sweep: Sweep::default(),
             spec: spec.clone(),
         }
     }
@@ -156,6 +161,10 @@ impl TopOperator {
         let ColumnData::I64(times) = &batch.columns[self.time].data else { return };
         let signs = self.spec.sign.map(|sign| &batch.columns[sign].data);
         let mut changes = Changes::default();
+        let keys: Vec<&ColumnRef> = self.spec.per.iter().map(|column| &batch.columns[*column]).collect();
+        let (rows, mut numbers): (Vec<u32>, _) = ((0..batch.n_rows as u32).collect(), vec![]);
+        self.index.find(&keys, &rows, &mut numbers);
+        self.partitions.resize_with(self.index.n_numbers(), || None);
         for number in 0..batch.n_rows {
             let late = batch.late(number);
             if late.is_some() && self.spec.among_equals == AmongEquals::Latest {
@@ -163,23 +172,14 @@ impl TopOperator {
                 continue;
             }
             let row: Row = batch.columns.iter().zip(&self.types).map(|(c, ty)| c.value(number, ty)).collect();
-            let key: Key = self.spec.per.iter().map(|column| row[*column].clone()).collect();
             let is_added = !matches!(signs, Some(ColumnData::I64(signs)) if signs[number] < 0);
             let rank = self.rank(&row, Position::of_row(batch, times, number));
             let now = late.map_or(times[number], |late| late.watermark);
-            let partition = match self.partitions.entry(key) {
-                Entry::Occupied(known) => {
-                    let known = known.into_mut();
-                    if self.expiry.is_over(known.last, now) {
-                        *known = Partition::new(times[number]);
-                    }
-                    known
-                }
-                Entry::Vacant(new) => {
-                    self.expiry.watch(new.key().clone(), times[number]);
-                    new.insert(Partition::new(times[number]))
-                }
-            };
+            let place = &mut self.partitions[numbers[number] as usize];
+            if place.as_ref().is_some_and(|known| self.spec.keep.is_over(known.last, now)) {
+                *place = None;
+            }
+            let partition = place.get_or_insert_with(|| Partition::new(times[number]));
             partition.last = partition.last.max(times[number]);
             let caused = match is_added {
                 true => partition.add(rank, row, self.spec.limit, self.spec.sign.is_some()),
@@ -190,17 +190,22 @@ impl TopOperator {
         changes.finish(self, batch, times, output);
     }
 
+    /// Forgets partitions that no row can reach any more.
     fn forget(&mut self, watermark: Watermark) {
-        let mut over = vec![];
-        let partitions = &self.partitions;
-        self.expiry.advance(
-            watermark,
-            |key| partitions.get(key).map(|partition| partition.last),
-            |key| over.push(key.clone()),
-        );
-        over.iter().for_each(|key| {
-            self.partitions.remove(key);
-        });
+        let keep = self.spec.keep;
+        let Keep::Expire(expire) = keep else { return };
+        let (turn, ends) = self.sweep.advance(watermark, expire, self.index.n_numbers());
+        for number in turn {
+            // Late rows that were left out may have been all of its rows.
+            let place = &mut self.partitions[number as usize];
+            if place.as_ref().is_none_or(|known| keep.is_over(known.last, watermark.0)) {
+                *place = None;
+                self.index.remove(number);
+            }
+        }
+        if ends && let Some(kept) = self.index.shrink() {
+            self.partitions = kept.iter().map(|number| self.partitions[*number as usize].take()).collect();
+        }
     }
 
     fn rank(&self, row: &Row, position: Position) -> Rank {
@@ -282,8 +287,12 @@ impl Operator for TopOperator {
     }
 
     fn snapshot(&self, writer: &mut SnapshotWriter) {
-        writer.sequence(self.partitions.iter(), |writer, (key, partition)| {
-            key.iter().for_each(|value| writer.value(value));
+        let known: Vec<(u32, &Partition)> = (0..)
+            .zip(&self.partitions)
+            .filter_map(|(number, place)| Some((number, place.as_ref()?)))
+            .collect();
+        writer.sequence(known.into_iter(), |writer, (number, partition)| {
+            self.index.snapshot(number, writer);
             writer.i64(partition.last);
             for rows in [&partition.best, &partition.rest] {
                 writer.sequence(rows.iter(), |writer, (rank, row)| {
@@ -297,7 +306,7 @@ impl Operator for TopOperator {
 
     fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
         for _ in 0..reader.count()? {
-            let key: Key = self.spec.per.iter().map(|_| reader.value()).collect::<Result<_, _>>()?;
+            let number = self.index.restore(reader)?;
             let last = reader.i64()?;
             let mut ranked = || {
                 let rows = reader.sequence(|reader| {
@@ -308,14 +317,17 @@ impl Operator for TopOperator {
                 Ok(rows.into_iter().collect::<BTreeMap<Rank, Row>>())
             };
             let partition = Partition { best: ranked()?, rest: ranked()?, last };
-            self.expiry.watch(key.clone(), last);
-            self.partitions.insert(key, partition);
+            self.partitions.resize_with(self.index.n_numbers(), || None);
+            self.partitions[number as usize] = Some(partition);
         }
         Ok(())
     }
 
     fn state_bytes(&self) -> usize {
-        let n_rows: usize = self.partitions.values().map(|p| p.best.len() + p.rest.len()).sum();
-        n_rows * (size_of::<Rank>() + self.types.len() * 2 * size_of::<Value>())
+        let n_rows: usize = self.partitions.iter().flatten().map(|p| p.best.len() + p.rest.len()).sum();
+        let partitions = self.partitions.capacity() * size_of::<Option<Partition>>();
+        self.index.bytes()
+            + partitions
+            + n_rows * (size_of::<Rank>() + self.types.len() * 2 * size_of::<Value>())
     }
 }

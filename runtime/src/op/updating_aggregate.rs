@@ -13,8 +13,8 @@ use crate::accumulate::side::Row;
 use crate::kernel::key_index::KeyIndex;
 use crate::kernel::prefetch::prefetch;
 use crate::message::{EventTime, Message, Watermark};
-use crate::op::expiry::Expiry;
 use crate::op::failed_rows::FailedRows;
+use crate::op::sweep::Sweep;
 use crate::operator::{Operator, Output};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use changes::{Changes, Describe};
@@ -39,8 +39,9 @@ pub struct UpdatingAggregateOperator {
     groups: Vec<Option<Group>>,
     arena: Arena,
     failed_rows: FailedRows,
-    /// Of groups over all rows.
-    expiry: Expiry<u32>,
+    /// How long groups over all rows are kept, and whose turn it is to be looked at.
+    keep: Keep,
+    sweep: Sweep,
     /// Groups by the watermark at which their first result appears.
     to_release: BTreeMap<EventTime, Vec<u32>>,
     /// Groups of windows by the watermark at which nothing can alter them any more.
@@ -88,7 +89,8 @@ impl UpdatingAggregateOperator {
             groups: vec![],
             arena: Arena::new(&spec.aggregates),
             failed_rows: FailedRows::of(input),
-            expiry: Expiry::new(keep),
+            keep,
+            sweep: Sweep::default(),
             to_release: BTreeMap::new(),
             to_forget: BTreeMap::new(),
             pending: BTreeMap::new(),
@@ -192,7 +194,7 @@ impl UpdatingAggregateOperator {
         let time = row.times[row.number];
         if let Some(group) = &mut self.groups[number as usize] {
             let now = row.batch.late(row.number).map_or(time, |late| late.watermark);
-            if self.expiry.is_over(group.last, now) {
+            if self.keep.is_over(group.last, now) {
                 self.arena.clear(group.slot);
                 group.last = time;
             }
@@ -211,7 +213,7 @@ impl UpdatingAggregateOperator {
             Emission::Final | Emission::Every(_) => self.key(row.batch, row.number),
         };
         let slot = self.arena.make();
-        self.watch(number, end, time);
+        self.watch(number, end);
         self.groups[number as usize] = Some(Group { slot, last: time, end, key });
         (slot, end)
     }
@@ -221,15 +223,13 @@ impl UpdatingAggregateOperator {
         let group = self.groups[number as usize].as_ref()?;
         let time = row.times[row.number];
         let now = row.batch.late(row.number).map_or(time, |late| late.watermark);
-        let is_over = self.expiry.is_over(group.last, now) && self.arena.n_rows(group.slot) > 0;
+        let is_over = self.keep.is_over(group.last, now) && self.arena.n_rows(group.slot) > 0;
         is_over.then(|| (group.slot, group.key.clone()))
     }
 
     /// Notes when a new group is to be shown and forgotten.
-    fn watch(&mut self, number: u32, end: EventTime, time: EventTime) {
-        let UpdatingScope::Window { lateness, .. } = self.spec.scope else {
-            return self.expiry.watch(number, time);
-        };
+    fn watch(&mut self, number: u32, end: EventTime) {
+        let UpdatingScope::Window { lateness, .. } = self.spec.scope else { return };
         if self.spec.emission == Emission::Final && end > self.watermark.0 {
             self.to_release.entry(end).or_default().push(number);
         }
@@ -339,7 +339,7 @@ impl UpdatingAggregateOperator {
             });
             pairs.push((shown.get(&number).copied().flatten(), new, key));
         }
-        if self.expiry.expires() {
+        if self.keep != Keep::Forever {
             // What was over before stands in front of what its key has now.
             pairs.sort_by(|(.., a), (.., b)| a.cmp(b));
         }
@@ -379,19 +379,10 @@ impl UpdatingAggregateOperator {
     }
 
     fn forget(&mut self, watermark: Watermark) {
-        let (groups, mut over) = (&self.groups, vec![]);
-        // Of the rows behind the last multiple a group may have some that have not been counted yet.
-        let counted = match self.spec.emission {
-            Emission::Every(every) if watermark != Watermark::END => {
-                Watermark(watermark.0.div_euclid(every).saturating_mul(every))
-            }
-            _ => watermark,
-        };
-        self.expiry.advance(
-            counted,
-            |number| groups.get(*number as usize)?.as_ref().map(|group| group.last),
-            |number| over.push(*number),
-        );
+        if let Keep::Expire(expire) = self.keep {
+            self.forget_expired(watermark, expire);
+        }
+        let mut over = vec![];
         while let Some(entry) = self.to_forget.first_entry()
             && *entry.key() <= watermark.0
         {
@@ -403,6 +394,27 @@ impl UpdatingAggregateOperator {
             }));
         }
         over.into_iter().for_each(|number| self.remove(number));
+    }
+
+    /// Forgets groups over all rows that no row can reach any more.
+    fn forget_expired(&mut self, watermark: Watermark, expire: i64) {
+        let (turn, ends) = self.sweep.advance(watermark, expire, self.index.n_numbers());
+        // Of the rows behind the last multiple a group may have some that have not been counted yet.
+        let counted = match self.spec.emission {
+            Emission::Every(every) if watermark != Watermark::END => {
+                watermark.0.div_euclid(every).saturating_mul(every)
+            }
+            _ => watermark.0,
+        };
+        for number in turn {
+            let group = self.groups.get(number as usize).and_then(Option::as_ref);
+            if group.is_some_and(|group| self.keep.is_over(group.last, counted)) {
+                self.remove(number);
+            }
+        }
+        if ends && let Some(kept) = self.index.shrink() {
+            self.groups = kept.iter().map(|number| self.groups[*number as usize].take()).collect();
+        }
     }
 }
 
@@ -446,7 +458,7 @@ impl Operator for UpdatingAggregateOperator {
             let key = reader.sequence(SnapshotReader::value)?;
             let (last, end) = (reader.i64()?, reader.i64()?);
             let slot = self.arena.restore(reader)?;
-            self.watch(number, end, last);
+            self.watch(number, end);
             self.groups.resize_with(self.index.n_numbers(), || None);
             self.groups[number as usize] = Some(Group { slot, last, end, key });
         }
