@@ -161,7 +161,7 @@ fn result(call: &AggregateCall, frame: &[Row]) -> Option<Value> {
     Some(match call.function {
         Count => Value::Int(values.len() as i64),
         CountDistinct => Value::Int(distinct.iter().filter(|v| !v.is_null()).count() as i64),
-        Sum | Average | Minimum | Maximum if values.is_empty() => Value::Null,
+        Sum | Average | Minimum | Maximum | ApproxDistinct | ApproxTop if values.is_empty() => Value::Null,
         Sum if !floats.is_empty() => Value::Float(floats.iter().sum()),
         Sum => Value::Int(i64::try_from(ints.iter().sum::<i128>()).ok()?),
         Average => Value::Float(ints.iter().sum::<i128>() as f64 / ints.len() as f64),
@@ -171,6 +171,16 @@ fn result(call: &AggregateCall, frame: &[Row]) -> Option<Value> {
         Last => all.last().cloned().unwrap_or(Value::Null),
         Collect => Value::List(all.into()),
         CollectDistinct => Value::List(distinct.into()),
+        // Of so few values both are exact.
+        ApproxDistinct => Value::Int(distinct.iter().filter(|v| !v.is_null()).count() as i64),
+        ApproxTop => {
+            let count = |value: &Value| values.iter().filter(|other| *other == value).count() as i64;
+            let known = distinct.iter().filter(|value| !value.is_null());
+            let mut counts: Vec<(i64, Value)> = known.map(|value| (count(value), value.clone())).collect();
+            counts.sort_by(|(n, a), (m, b)| m.cmp(n).then(a.cmp(b)));
+            let record = |(n, value): (i64, Value)| Value::Record([value, Value::Int(n)].into());
+            Value::List(counts.into_iter().take(2).map(record).collect())
+        }
         _ => unreachable!(),
     })
 }
