@@ -79,6 +79,9 @@ pub struct DecodedRows {
     pub offsets: Option<Vec<u32>>,
 }
 
+/// The time of a deletion that does not say when it was.
+pub const UNKNOWN_TIME: i64 = i64::MIN;
+
 /// A record that could not be read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Unreadable {

@@ -49,9 +49,12 @@ pub fn build(
     let input = |i: usize| &flow.node(node.inputs[i]).schema;
     Some(match &node.kind {
         NodeKind::Source(_) | NodeKind::Sink(_) => return None,
-        NodeKind::Segment(segment) => {
-            Box::new(segment::SegmentOperator::new(segment.clone(), input(0), compiled.segment(id)))
-        }
+        NodeKind::Segment(segment) => Box::new(segment::SegmentOperator::new(
+            segment.clone(),
+            input(0),
+            &node.schema,
+            compiled.segment(id),
+        )),
         NodeKind::Breaker(breaker) => match &**breaker {
             Breaker::WindowAggregate(spec) => {
                 let seed = RandomState::new().hash_one(id);

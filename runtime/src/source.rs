@@ -4,7 +4,7 @@
 #[cfg(test)]
 mod properties;
 
-use crate::format::DecodedRows;
+use crate::format::{DecodedRows, UNKNOWN_TIME};
 use crate::message::{EventTime, Message, Watermark};
 use crate::operator::{Failure, Place};
 use crate::reader::Block;
@@ -186,6 +186,7 @@ impl Source {
         let watermark = self.partitions[partition].generator.watermark();
         for mut batch in batches {
             let generator = self.partitions[partition].generator.clone();
+            time_deletions(&mut batch, self.schema.time, generator.clone());
             self.judge(partition, &mut batch, |this, until_record| {
                 // A record is set aside at the watermark of the rows before it, however rows are batched.
                 while let Some(record) = set_aside.next_if(|record| record.record < until_record) {
@@ -421,6 +422,23 @@ impl Source {
         }
         self.partitions[partition].generator.observe(&times[from..], from, &mut batch.late);
     }
+}
+
+/// Gives deletions that do not say when they were the watermark that they came behind: they are never late, and
+/// move no watermark.
+fn time_deletions(batch: &mut Batch, time: usize, mut generator: WatermarkGenerator) {
+    let Some(column) = batch.columns.get(time) else { return };
+    let ColumnData::I64(times) = &column.data else { return };
+    if !times.contains(&UNKNOWN_TIME) {
+        return;
+    }
+    let known = times.iter().map(|time| {
+        let known = if *time == UNKNOWN_TIME { generator.watermark().max(FIRST_TIME).0 } else { *time };
+        generator.observe(&[known], 0, &mut vec![]);
+        known
+    });
+    let known: Buffer<EventTime> = known.collect();
+    batch.columns[time] = Arc::new(Column { data: ColumnData::I64(known), validity: None });
 }
 
 /// The parts of a batch that begin at its late rows, none of them marked any more; none if none is late.

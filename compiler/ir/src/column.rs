@@ -233,6 +233,24 @@ impl Column {
         }
     }
 
+    /// Whether two rows have the same value, null being one, and floats being told apart by their bits.
+    ///
+    /// # Panics
+    /// If a number is not that of a row.
+    pub fn has_equal(&self, a: usize, b: usize) -> bool {
+        match (self.is_valid(a), self.is_valid(b)) {
+            (true, true) => match &self.data {
+                ColumnData::Bool(values) => values[a] == values[b],
+                ColumnData::I64(values) => values[a] == values[b],
+                ColumnData::F64(values) => values[a].to_bits() == values[b].to_bits(),
+                ColumnData::I128(values) => values[a] == values[b],
+                ColumnData::Text(texts) => texts.bytes(a) == texts.bytes(b),
+                ColumnData::Boxed(values) => values[a] == values[b],
+            },
+            (a, b) => a == b,
+        }
+    }
+
     /// The rows with these numbers, in this order.
     ///
     /// # Panics

@@ -72,7 +72,7 @@ impl JoinOperator {
         let filter = spec.filter(left, right).map(|segment| {
             let segment = Arc::new(segment);
             let kernel = kernel.unwrap_or_else(|| Box::new(InterpretedSegment::new(segment.clone())));
-            PairFilter { kernel, fault: SegmentOperator::new(segment, left, None) }
+            PairFilter { kernel, fault: SegmentOperator::new(segment, left, left, None) }
         });
         JoinOperator {
             spec: spec.clone(),

@@ -3,6 +3,7 @@
 //! A kernel only marks the rows that fail; the reference evaluator says why.
 
 use crate::message::{Message, Watermark};
+use crate::op::changes::that_alter;
 use crate::operator::{Failure, Operator, Output, Place};
 use millstream_ir::batch::Batch;
 use millstream_ir::column::ColumnData;
@@ -20,6 +21,8 @@ pub struct SegmentOperator {
     time: usize,
     /// Of an updating input the column of the sign.
     sign: Option<usize>,
+    /// Of an updating output the columns of the time and the sign.
+    changes: Option<(usize, usize)>,
     kernel: Box<dyn SegmentKernel>,
 }
 
@@ -28,11 +31,13 @@ impl SegmentOperator {
     pub fn new(
         segment: Arc<Segment>,
         input: &Schema,
+        output: &Schema,
         kernel: Option<Box<dyn SegmentKernel>>,
     ) -> SegmentOperator {
         let kernel =
             kernel.unwrap_or_else(|| Box::new(crate::interp::InterpretedSegment::new(segment.clone())));
-        SegmentOperator { segment, time: input.time, sign: input.sign, kernel }
+        let changes = output.sign.map(|sign| (output.time, sign));
+        SegmentOperator { segment, time: input.time, sign: input.sign, changes, kernel }
     }
 
     fn is_withdrawn(&self, batch: &Batch, row: usize) -> bool {
@@ -78,8 +83,12 @@ impl Operator for SegmentOperator {
                 output.failures.push(self.explain(&batch, row));
             }
         }
-        if result.batch.n_rows > 0 {
-            output.messages.push(Message::Batch(result.batch));
+        let result = match self.changes {
+            Some((time, sign)) => that_alter(result.batch, time, sign),
+            None => result.batch,
+        };
+        if result.n_rows > 0 {
+            output.messages.push(Message::Batch(result));
         }
     }
 }
@@ -139,7 +148,7 @@ mod tests {
     #[test]
     fn rows_pass_in_order_and_late_ones_stay_marked() {
         let answers = script(
-            &mut SegmentOperator::new(segment(), &input(), None),
+            &mut SegmentOperator::new(segment(), &input(), &input(), None),
             "0: 1@1 0@2 7@3!9 -1@4 10@5\n0: 0@6\n0: ~7",
         );
         insta::assert_snapshot!(answers, @r"
@@ -160,7 +169,7 @@ mod tests {
         let columns = columns.into_iter().map(|c| Arc::new(c.finish())).collect();
         let batch = Batch { columns, n_rows: 3, origin: Default::default(), late: vec![] };
         let mut output = Output::default();
-        SegmentOperator::new(segment(), &input(), None).step(0, Message::Batch(batch), &mut output);
+        SegmentOperator::new(segment(), &input(), &input(), None).step(0, Message::Batch(batch), &mut output);
         let [failure] = &output.failures[..] else { panic!("{:?}", output.failures) };
         assert_eq!((failure.row.as_str(), failure.at), (r#"{"x":3}"#, 103));
         assert!(failure.reason.contains("zero"), "{}", failure.reason);

@@ -13,6 +13,7 @@ use crate::accumulate::side::Row;
 use crate::kernel::key_index::KeyIndex;
 use crate::kernel::prefetch::prefetch;
 use crate::message::{EventTime, Message, Watermark};
+use crate::op::changes::that_alter;
 use crate::op::failed_rows::FailedRows;
 use crate::op::sweep::Sweep;
 use crate::operator::{Operator, Output};
@@ -418,6 +419,15 @@ impl UpdatingAggregateOperator {
     }
 }
 
+/// Leaves out what a row that replaces another does not change of the results.
+fn leave_out_idle(message: &mut Message) {
+    if let Message::Batch(batch) = message {
+        let n_columns = batch.columns.len();
+        let changes = std::mem::replace(batch, Batch { columns: vec![], n_rows: 0, ..batch.clone() });
+        *batch = that_alter(changes, n_columns - 2, n_columns - 1);
+    }
+}
+
 /// The least multiple of `every` that is later.
 fn next_multiple(time: EventTime, every: i64) -> EventTime {
     time.div_euclid(every).saturating_add(1).saturating_mul(every)
@@ -426,7 +436,12 @@ fn next_multiple(time: EventTime, every: i64) -> EventTime {
 impl Operator for UpdatingAggregateOperator {
     fn step(&mut self, _input: usize, message: Message, output: &mut Output) {
         match message {
-            Message::Batch(batch) => self.take_rows(batch, output),
+            Message::Batch(batch) => {
+                self.take_rows(batch, output);
+                if self.spec.sign.is_some() {
+                    output.messages.iter_mut().for_each(leave_out_idle);
+                }
+            }
             Message::Watermark(watermark) => {
                 self.advance(watermark, output);
                 output.messages.push(message);

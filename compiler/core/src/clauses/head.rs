@@ -101,6 +101,8 @@ fn late_rows(input: &Input, name: &ast::Name, diagnostics: &mut Diagnostics) -> 
             if source.time.is_none() {
                 diagnostics.push(errors::nothing_late(name.span, &name.text, "it has no `time`"));
             }
+            // Those that are read, where others see what they change.
+            return late_schema(&source.read);
         }
         Input::Stream(stream) => {
             let times: Vec<_> =

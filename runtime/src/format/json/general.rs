@@ -1,6 +1,7 @@
 //! The general path: any JSON object to the values of a row. Slow, and right for everything that
 //! the fast path leaves over; the reasons for which a row cannot be read come from here.
 
+use crate::format::UNKNOWN_TIME;
 use crate::format::field::Field;
 use millstream_ir::types::{Layout, Type, TypeKind};
 use millstream_ir::value::Value;
@@ -42,7 +43,7 @@ fn nothing(ty: &Type) -> Value {
         Layout::View => Value::string(""),
         Layout::I64 if ty.kind == TypeKind::Int => Value::Int(0),
         Layout::I64 if ty.kind == TypeKind::Duration => Value::Duration(0),
-        Layout::I64 => Value::Timestamp(0),
+        Layout::I64 => Value::Timestamp(UNKNOWN_TIME),
         Layout::Boxed => Value::Null,
     }
 }
