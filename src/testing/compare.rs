@@ -35,22 +35,22 @@ pub fn fault(expected: &Expected, rows: &[Row]) -> Option<Fault> {
         }
         Expectation::Rows { order, .. } => {
             let lines = match order {
-                RowOrder::Contains => in_any_order(&wanted, rows, Line::Equal),
+                // Others may come as well, so none of them stands for one that did not.
+                RowOrder::Contains => among_others(&wanted, rows),
                 // A table has no order.
                 RowOrder::Ordered if expected.schema.sign.is_none() => in_order(&wanted, rows),
-                RowOrder::Ordered | RowOrder::Unordered => in_any_order(&wanted, rows, Line::Extra),
+                RowOrder::Ordered | RowOrder::Unordered => in_any_order(&wanted, rows),
             };
             let told = summary(&lines)?;
             let (label, span) = match first_missing(&lines) {
                 Some(span) => ("did not come", span),
                 None => ("more rows came", expected.span),
             };
-            (
-                format!("`{stream}` has other rows than the test expects: {told}"),
-                label.to_string(),
-                span,
-                lines,
-            )
+            let headline = match order {
+                RowOrder::Contains => format!("`{stream}` lacks rows that the test expects: {told}"),
+                _ => format!("`{stream}` has other rows than the test expects: {told}"),
+            };
+            (headline, label.to_string(), span, lines)
         }
     };
     let table = draw(&expected.columns(), &lines);
@@ -67,7 +67,7 @@ pub fn difference(expected: &Expected, before: &[Row], after: &[Row]) -> Option<
     }
     let wanted: Vec<Wanted> =
         old.iter().map(|row| Wanted { cells: row.iter().map(Some).collect(), span: expected.span }).collect();
-    Some(draw(&expected.columns(), &in_any_order(&wanted, &new, Line::Extra)))
+    Some(draw(&expected.columns(), &in_any_order(&wanted, &new)))
 }
 
 fn rows_text(n: usize) -> String {
@@ -182,12 +182,7 @@ fn longest_common(wanted: &[Wanted], rows: &[Row]) -> Vec<(usize, usize)> {
     common
 }
 
-/// `rest`: what a row is that no expected one stands for.
-fn in_any_order<'r>(
-    wanted: &'r [Wanted<'r>],
-    rows: &'r [Row],
-    rest: fn(&'r Row) -> Line<'r>,
-) -> Vec<Line<'r>> {
+fn in_any_order<'r>(wanted: &'r [Wanted<'r>], rows: &'r [Row]) -> Vec<Line<'r>> {
     let (partners, mut free) = matched(wanted, rows);
     let mut lines = vec![];
     for (row, partner) in wanted.iter().zip(partners) {
@@ -199,7 +194,19 @@ fn in_any_order<'r>(
             },
         });
     }
-    lines.extend(free.into_iter().map(|found| rest(&rows[found])));
+    lines.extend(free.into_iter().map(|found| Line::Extra(&rows[found])));
+    lines
+}
+
+/// The rows that are expected among any others, and those others.
+fn among_others<'r>(wanted: &'r [Wanted<'r>], rows: &'r [Row]) -> Vec<Line<'r>> {
+    let (partners, free) = matched(wanted, rows);
+    let line = |(row, partner): (&'r Wanted<'r>, Option<usize>)| match partner {
+        Some(found) => Line::Equal(&rows[found]),
+        None => Line::Missing(row),
+    };
+    let mut lines: Vec<Line> = wanted.iter().zip(partners).map(line).collect();
+    lines.extend(free.into_iter().map(|found| Line::Equal(&rows[found])));
     lines
 }
 

@@ -222,6 +222,9 @@ codes! {
     E0482 "same-alias";
     E0483 "join-in-window";
     E0484 "as-of-stream";
+    E0485 "final-with-lateness";
+    E0486 "tests-nothing";
+    E0487 "test-twice";
     E0501 "unbounded-pattern";
     E0502 "variable-twice";
     E0503 "variable-not-bound-yet";

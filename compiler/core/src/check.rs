@@ -21,12 +21,13 @@ mod over_rows;
 mod overloads;
 mod patterns;
 
-pub(crate) use aggregates::{AggregateName, aggregate_name, direct_parts};
+pub(crate) use aggregates::{AggregateName, aggregate_name, direct_parts, spelled};
 pub use aggregates::{Aggregates, calls_aggregate};
 pub(crate) use conversions::CONVERSIONS;
 pub use narrowing::Facts;
 pub use over_rows::{Function as OverRowsFunction, OverRows, OverRowsUse, Place};
 
+use crate::clauses::Rows;
 use crate::names::Names;
 use millstream_base::{Diagnostics, FileId};
 #[cfg(doc)]
@@ -45,6 +46,10 @@ pub struct Checker<'a> {
     pub over_rows: Option<OverRows>,
     /// The start of the test whose rows are being checked, in microseconds: what `+5m` is relative to.
     pub test_start: Option<i64>,
+    /// The rows of the clause: what constants in it cannot look at.
+    pub(crate) rows: Option<&'a Rows>,
+    /// The calls of the aggregating select above, with the columns that they became.
+    pub results: &'a [(String, String)],
     /// The number of the next [`millstream_ir::expr::ExprKind::Local`].
     locals: usize,
     inside_aggregate: bool,
@@ -62,6 +67,8 @@ impl<'a> Checker<'a> {
             aggregates: None,
             over_rows: None,
             test_start: None,
+            rows: None,
+            results: &[],
             locals: 0,
             inside_aggregate: false,
             inside_over_rows: false,

@@ -53,8 +53,12 @@ pub(crate) struct QueryChecker<'q> {
     diagnostics: &'q mut Diagnostics,
     rows: Rows,
     window: Option<OpenWindow>,
+    /// What closed the window above, if one has been.
+    closed: Option<Closed>,
     /// Set between `group by` and its aggregating select.
     group: Option<PendingGroup>,
+    /// The calls of the aggregating select above, as they are written, with the columns that they became.
+    results: Vec<(String, String)>,
     /// Where an `emit` may stand: directly below an aggregating select, once.
     may_emit: bool,
     /// Set while an aggregating select is checked.
@@ -63,6 +67,13 @@ pub(crate) struct QueryChecker<'q> {
     over_rows: Option<OverRows>,
     on_error: Option<(OnError, Span)>,
     clauses: Vec<hir::Clause>,
+}
+
+/// The clause below which the rows are no longer those of a window.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Closed {
+    pub clause: &'static str,
+    pub span: Span,
 }
 
 /// More clauses than this are more likely a mistake than a query; each keeps the columns below it.
@@ -81,7 +92,9 @@ pub(crate) fn check_query(
         diagnostics,
         rows,
         window: None,
+        closed: None,
         group: None,
+        results: vec![],
         may_emit: false,
         aggregates: None,
         over_rows: None,
@@ -189,14 +202,18 @@ impl QueryChecker<'_> {
     }
 
     fn checker(&mut self) -> Checker<'_> {
-        Checker::new(self.around.names, self.around.file, self.diagnostics)
+        let mut checker = Checker::new(self.around.names, self.around.file, self.diagnostics);
+        checker.rows = Some(&self.rows);
+        checker.results = &self.results;
+        checker
     }
 
     /// What the expressions of a clause can see.
     fn scope(&self) -> Scope {
         let mut scope = self.rows.scope();
-        if let Some(window) = &self.window {
-            window.add_columns(&mut scope);
+        match &self.window {
+            Some(window) => window.add_columns(&mut scope),
+            None => scope.closed_window = self.closed,
         }
         scope
     }

@@ -174,7 +174,17 @@ impl<'e> Options<'e> {
         let Some(declared) = known.iter().find(|d| d.name == name.text) else {
             let names = || known.iter().filter(|d| d.of(role).is_some()).map(|d| d.name.as_str());
             let nearest = did_you_mean(&name.text, names());
-            diagnostics.push(errors::unknown_connector(name.span, what, &name.text, nearest, names()));
+            let reads = role == Role::Source;
+            let fault = errors::unknown_connector(
+                name.span,
+                connector.span,
+                reads,
+                what,
+                &name.text,
+                nearest,
+                names(),
+            );
+            diagnostics.push(fault);
             return None;
         };
         let Some(options) = declared.of(role) else {

@@ -234,6 +234,8 @@ fn beside_slot(calls: &[AggregateCall]) -> String {
 struct Facts {
     /// How long results can lag behind events, in microseconds of event time.
     windows: i64,
+    /// How long after that late rows correct them.
+    lateness: i64,
     patterns: i64,
     joins: i64,
     disorder: i64,
@@ -257,6 +259,7 @@ fn facts_of(program: &Program, query: &Query, known: &BTreeMap<InputId, Facts>) 
             _ => known.get(&rows.of).cloned().unwrap_or_default(),
         };
         facts.windows = facts.windows.max(read.windows);
+        facts.lateness = facts.lateness.max(read.lateness);
         facts.patterns = facts.patterns.max(read.patterns);
         facts.joins = facts.joins.max(read.joins);
         facts.disorder = facts.disorder.max(read.disorder);
@@ -271,6 +274,7 @@ fn facts_of(program: &Program, query: &Query, known: &BTreeMap<InputId, Facts>) 
     facts.waits |= history::waiting_rows(query).is_some();
     for (aggregate, assigner) in window::aggregates(query) {
         facts.windows = facts.windows.saturating_add(updating::delay(aggregate, assigner));
+        facts.lateness = facts.lateness.saturating_add(updating::lateness(aggregate));
     }
     facts.windows = facts.windows.saturating_add(updating::delay_of_order(query));
     facts.joins = facts.joins.saturating_add(join::delay(query));
@@ -292,6 +296,7 @@ impl Facts {
         }
         let parts = [
             ("windows", self.windows),
+            ("lateness", self.lateness),
             ("joins", self.joins),
             ("patterns", self.patterns),
             ("disorder", self.disorder),
@@ -302,8 +307,9 @@ impl Facts {
             .filter(|(name, part)| *part > 0 || *name == "disorder")
             .map(|(name, part)| format!("{name} {}", format_duration(*part)))
             .collect();
+        let result = if self.lateness > 0 { "the last correction of its result" } else { "its result" };
         format!(
-            "delay: at most {} of event time between an event and its result ({})",
+            "delay: at most {} of event time between an event and {result} ({})",
             format_duration(all),
             parts.join(", ")
         )

@@ -78,7 +78,32 @@ pub struct Stream {
     /// The rows that it yields.
     pub rows: Schema,
     /// The clause that made it updating, if it is.
-    pub updating_because: Option<Span>,
+    pub updating_because: Option<Because>,
+}
+
+/// What makes rows updating, and where it is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Because {
+    pub span: Span,
+    pub cause: Cause,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cause {
+    /// A source says which row each row replaces.
+    SourceKey,
+    /// A `group by` without a window.
+    Group,
+    /// `emit every` or `emit on change` of a window.
+    Emit,
+    /// Late rows correct a window.
+    Lateness,
+    /// Both.
+    EmitAndLateness,
+    /// `top` of all rows so far.
+    Top,
+    /// `dedupe … keep last`
+    LatestOfKey,
 }
 
 #[derive(Clone, Debug)]
@@ -354,10 +379,24 @@ pub struct AggregateCall {
     pub filter: Option<Expr>,
     pub ignore_null: bool,
     pub result: Type,
+    /// As it is written, with the names of the rows; empty until they are known.
+    pub text: Arc<str>,
     pub span: Span,
 }
 
 impl AggregateCall {
+    /// The call with its text, in which columns have these names.
+    pub fn named(self, names: &dyn Fn(usize) -> String) -> AggregateCall {
+        let arguments: Vec<String> = self.arguments.iter().map(|a| a.text(names).to_string()).collect();
+        let distinct = if self.function.is_distinct() { "distinct " } else { "" };
+        let filter = match &self.filter {
+            Some(filter) => format!(" filter (where {})", filter.text(names)),
+            None => String::new(),
+        };
+        let text = format!("{}({distinct}{}){filter}", self.name(), arguments.join(", "));
+        AggregateCall { text: text.into(), ..self }
+    }
+
     /// As the language calls it.
     pub fn name(&self) -> &str {
         self.user.as_ref().map_or(self.function.name(), |user| &user.name)
@@ -389,6 +428,7 @@ impl AggregateCall {
             ignore_null: self.ignore_null,
             result: self.result.clone(),
             removable,
+            text: self.text.clone(),
         }
     }
 }
@@ -503,9 +543,11 @@ impl Input {
     }
 
     /// What made its rows updating, if they are.
-    pub fn updating_because(&self) -> Option<Span> {
+    pub fn updating_because(&self) -> Option<Because> {
         match self {
-            Input::Source(source) => source.key.as_ref().map(|key| key.span),
+            Input::Source(source) => {
+                source.key.as_ref().map(|key| Because { span: key.span, cause: Cause::SourceKey })
+            }
             Input::Stream(stream) => stream.updating_because,
         }
     }

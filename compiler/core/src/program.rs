@@ -68,6 +68,7 @@ pub(crate) fn check_program(
         }
     }
     let sinks = sink::check_sinks(names, options, &inputs, command_line, main, diagnostics);
+    test::check_names(names, diagnostics);
     let tests = names
         .tests
         .iter()

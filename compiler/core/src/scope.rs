@@ -1,6 +1,7 @@
 //! What the expressions of a clause can see: columns, bound names, and what is known of their nulls.
 
 use crate::check::Facts;
+use crate::clauses::Closed;
 use millstream_base::{Span, did_you_mean};
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::types::Type;
@@ -46,6 +47,8 @@ pub struct Scope {
     /// The innermost last.
     names: Vec<ScopeName>,
     facts: Facts,
+    /// What closed the window whose bounds are no longer known here.
+    pub(crate) closed_window: Option<Closed>,
 }
 
 /// What a name stands for.

@@ -105,13 +105,24 @@ pub struct AggregateCall {
     /// Whether rows may be taken out again, as from the far end of a sliding window: then the state keeps
     /// what that takes. Only where [`AggregateCall::can_forget`].
     pub removable: bool,
+    /// As it is written, such as `sum(amount)`: for the reason why a result does not fit. May be empty.
+    pub text: Arc<str>,
 }
 
 impl AggregateCall {
     /// Of columns of these types; without a filter or anything else that a call may have.
     pub fn new(function: AggregateFunction, arguments: Vec<(usize, Type)>, result: Type) -> AggregateCall {
         let (user, parameter, filter, ignore_null, removable) = (None, None, None, false, false);
-        AggregateCall { function, user, arguments, parameter, filter, ignore_null, result, removable }
+        let text = "".into();
+        AggregateCall { function, user, arguments, parameter, filter, ignore_null, result, removable, text }
+    }
+
+    /// Why its result does not fit, with the call that it is of.
+    pub fn misfit(&self, reason: &str) -> String {
+        match &*self.text {
+            "" => reason.to_string(),
+            text => format!("`{text}`: {reason}"),
+        }
     }
 
     /// Its first argument.

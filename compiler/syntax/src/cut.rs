@@ -126,6 +126,8 @@ impl Tokens<'_> {
         match kind {
             // `filter (where …)`
             Where if self.before(i) == Some(LeftParenthesis) => false,
+            // … as it should be
+            Where if self.before(i) == Some(Filter) && !self.first_on_line(i) => false,
             Where | Select | Let | Join | LeftJoin | RightJoin | FullJoin | SemiJoin | AntiJoin | Unnest
             | Union | Dedupe | Throttle | Emit => at_ease,
             Window => {

@@ -65,6 +65,12 @@ pub fn malformed_number(span: Span, written: &str) -> Diagnostic {
         None if letters.starts_with('.') && letters.ends_with(|c: char| "smhdw".contains(c)) => {
             d.help("durations have whole parts: write `1h30m` for one hour and a half")
         }
+        None if matches!(letters, "M" | "mo" | "mon" | "month" | "months") => {
+            d.help("a month is no fixed time; windows of it are `window tumbling month`")
+        }
+        None if matches!(letters, "y" | "Y" | "yr" | "year" | "years") => {
+            d.help("a year is no fixed time; windows of it are `window tumbling year`")
+        }
         None => d.note("durations have the units us, ms, s, m, h, d and w, as in `250ms` or `1h30m`"),
     }
 }

@@ -2,14 +2,14 @@
 //!
 //! The generated parser knows exactly which tokens fit, but that can be a hundred: every word of the
 //! language that is not reserved fits wherever a name does. Here sets of tokens become one word each
-//! ("an expression"), words that fit only as names are left out, and of the rest at most five are told.
+//! ("an expression"), words that fit only as names are left out, and of the rest at most six are told.
 
 use crate::token::{CONTEXTUAL, TokenKind};
 use millstream_base::suggest;
 use std::collections::BTreeSet;
 
 /// What a message tells at most.
-const MOST: usize = 5;
+const MOST: usize = 6;
 
 const CLAUSES: &[&str] = &[
     "where",
@@ -104,6 +104,11 @@ impl Expected {
             _ => &[],
         };
         self.terminals.extend(lists.iter().copied().flatten().map(|t| t.to_string()));
+    }
+
+    /// Takes out what fits by the grammar alone.
+    pub fn remove(&mut self, terminals: &[&str]) {
+        self.terminals.retain(|t| !terminals.contains(&t.as_str()));
     }
 
     pub fn has(&self, terminal: &str) -> bool {

@@ -15,6 +15,7 @@ pub mod literal;
 mod parser;
 mod recover;
 mod report;
+mod spelling;
 pub mod token;
 
 pub use format::{format, format_declarations};

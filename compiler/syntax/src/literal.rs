@@ -120,8 +120,9 @@ fn time_of_day(text: &str, shape: &'static str) -> Result<i64, &'static str> {
     if parts.next().is_some() {
         return Err(shape);
     }
-    if hour > 23 || minute > 59 || second > 59 {
-        return Err("times run from 00:00:00 to 23:59:59");
+    // As in data: 60 is a leap second, and falls together with the first second of the next minute.
+    if hour > 23 || minute > 59 || second > 60 {
+        return Err("times run from 00:00:00 to 23:59:59, and second 60 is a leap second");
     }
     let micros = match fraction {
         None => 0,
@@ -252,6 +253,12 @@ mod tests {
     }
 
     #[test]
+    fn a_leap_second_is_the_first_of_the_next_minute() {
+        assert_eq!(timestamp("@2016-12-31T23:59:60Z"), timestamp("@2017-01-01T00:00:00Z"));
+        assert_eq!(timestamp("@2016-12-31T23:59:60.5Z"), timestamp("@2017-01-01T00:00:00.5Z"));
+    }
+
+    #[test]
     fn dates_that_do_not_exist_are_rejected() {
         for text in [
             "@1900-02-29",
@@ -263,6 +270,7 @@ mod tests {
             "@0000-01-01",
             "@2024-05-01T24:00:00Z",
             "@2024-05-01T12:60:00Z",
+            "@2024-05-01T12:00:61Z",
             "@2024-05-01T12:00:00.1234567Z",
             "@2024-05-01T",
             "@",

@@ -7,6 +7,7 @@ use crate::cut::Tokens;
 use crate::error;
 use crate::expected::Expected;
 use crate::parser::{self, Input};
+use crate::spelling::{self, Place};
 use crate::token::{Token, TokenKind};
 use millstream_base::{Diagnostic, Span, suggest};
 use std::ops::Range;
@@ -40,6 +41,8 @@ struct Site<'a> {
     mode: TokenKind,
     /// The piece up to where it is stuck.
     before: &'a [Token],
+    /// The number in the file of the token behind that.
+    index: usize,
     previous: Option<&'a Token>,
     /// The token that does not fit; that behind the piece if it stands on the same line.
     found: Option<&'a Token>,
@@ -50,8 +53,12 @@ struct Site<'a> {
     next: Option<&'a Token>,
     /// The piece up to here is all that it has to be.
     complete: bool,
+    /// Those that a window before the place may still have.
+    options: Option<&'static [&'static str]>,
     expected: Expected,
 }
+
+const WINDOW_OPTIONS: [&str; 8] = ["by", "expire", "fill", "forever", "in", "lateness", "max", "offset"];
 
 impl<'a> Site<'a> {
     fn new(input: Input<'a>, mode: TokenKind, range: Range<usize>, at: usize) -> Site<'a> {
@@ -66,11 +73,25 @@ impl<'a> Site<'a> {
         if complete {
             expected.add_followers(mode);
         }
+        let is_hopping = before.iter().take(2).map(|t| t.kind).eq([TokenKind::Window, TokenKind::Hopping]);
+        if is_hopping {
+            expected.remove(&["rows"]);
+        }
+        let options = spelling::window_options(before).filter(|_| complete);
+        if let Some(options) = options {
+            let foreign: Vec<&str> = WINDOW_OPTIONS.into_iter().filter(|o| !options.contains(o)).collect();
+            expected.remove(&foreign);
+            if before.last().is_some_and(|t| t.kind == TokenKind::Duration) {
+                expected.remove(&["rows"]);
+            }
+        }
         let previous = index.checked_sub(1).and_then(|i| all.get(i));
         Site {
             input,
             mode,
             before,
+            index,
+            options,
             previous,
             found,
             behind: all.get(index + 1),
@@ -200,12 +221,16 @@ impl<'a> Site<'a> {
             return d;
         }
         let at = if next.is_some() { "the end of the line" } else { "the end of the file" };
-        error::missing(place, at, &described)
+        self.place().completed(error::missing(place, at, &described))
     }
 
     fn hints(&self, d: Diagnostic, found: &Token, text: &str) -> Diagnostic {
         use TokenKind::*;
         let span = self.span(found);
+        let d = match self.place().corrected(d) {
+            Ok(corrected) => return corrected,
+            Err(d) => d,
+        };
         if let Some(help) = foreign_word(text, self.previous.map(|t| t.kind)) {
             return d.help(help);
         }
@@ -302,7 +327,18 @@ impl<'a> Site<'a> {
         if takes_pattern_name && found.kind.is_name() {
             return d.fix("write this name in backticks in a pattern", span, format!("`{text}`"));
         }
-        d
+        self.place().completed(d)
+    }
+
+    fn place(&self) -> Place<'_> {
+        Place {
+            text: self.input.text,
+            file: self.input.file,
+            tokens: &self.input.lexed.tokens,
+            at: self.index,
+            options: self.options,
+            expected: &self.expected,
+        }
     }
 
     /// Where an item could stand, a clause does, or what begins a query in another language.

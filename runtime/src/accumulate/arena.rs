@@ -277,10 +277,11 @@ impl Arena {
         let n_words = self.fresh.len();
         let words = &self.words[slot.0 as usize * n_words..][..n_words];
         results.words.extend_from_slice(words);
-        let builders = results.sides.iter_mut();
-        for ((field, states), builder) in self.layout.accumulators.iter().zip(&self.sides).zip(builders) {
+        let calls = self.aggregates.iter().zip(&self.layout.accumulators);
+        for (((call, field), states), builder) in calls.zip(&self.sides).zip(&mut results.sides) {
             if let (Some(states), Some(builder)) = (states, builder) {
                 let value = states.result(words[field.offset / 8]).unwrap_or_else(|reason| {
+                    let reason = call.misfit(&reason);
                     results.misfits.push(Misfit { group: results.n_rows, reason });
                     Value::Null
                 });

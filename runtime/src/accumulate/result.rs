@@ -56,7 +56,7 @@ pub fn result_column(
             let Some(states) = states else { return build(&call.result, slots.iter().map(|_| Value::Null)) };
             let results = slots.iter().enumerate().map(|(group, slot)| {
                 states.result(slot[at]).unwrap_or_else(|reason| {
-                    misfits.push(Misfit { group, reason });
+                    misfits.push(Misfit { group, reason: call.misfit(&reason) });
                     Value::Null
                 })
             });
@@ -102,7 +102,7 @@ pub fn result_column(
                     return Value::Null;
                 }
                 wide_result(call, field.kind, &slot[at..], n_rows(slot)).unwrap_or_else(|reason| {
-                    misfits.push(Misfit { group, reason });
+                    misfits.push(Misfit { group, reason: call.misfit(&reason) });
                     Value::Null
                 })
             });

@@ -59,6 +59,9 @@ impl Checker<'_> {
         };
         self.diagnostics.push(match what {
             Some(what) => names_errors::not_a_value(span, text, what),
+            None if scope.columns().is_empty() && self.rows.is_some_and(|rows| rows.find(text).is_some()) => {
+                errors::not_constant(span)
+            }
             None => {
                 let params = self.names.params.iter().map(|p| p.name.as_str());
                 let nearest = scope.nearest(text).or_else(|| millstream_base::did_you_mean(text, params));
@@ -144,7 +147,7 @@ impl Checker<'_> {
             let nearest = scope.nearest_qualified(&qualifier.text, &name.text);
             names_errors::unknown_qualified(name.span, &qualifier.text, &name.text, nearest)
         } else if matches!(qualifier.text.as_str(), "window" | "match") {
-            names_errors::no_window(span, &qualifier.text, &name.text)
+            names_errors::no_window(span, &qualifier.text, &name.text, scope.closed_window)
         } else {
             return None;
         };

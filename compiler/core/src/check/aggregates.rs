@@ -16,6 +16,7 @@ use millstream_ir::expr::Expr;
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use millstream_syntax::ast;
+use millstream_syntax::dump::{Spans, dump_expr};
 use signature::Signature;
 use std::sync::Arc;
 
@@ -100,6 +101,12 @@ pub(crate) fn direct_parts(expr: &ast::Expr) -> Vec<&ast::Expr> {
     }
 }
 
+/// A call as it is written, wherever it stands.
+pub(crate) fn spelled(call: &ast::Call) -> String {
+    let call = ast::Expr::new(ast::ExprKind::Call(call.clone()), Span::default());
+    dump_expr(&call, Spans::Hidden)
+}
+
 impl Checker<'_> {
     pub(super) fn aggregate(&mut self, function: AggregateFunction, call: &ast::Call, span: Span) -> Expr {
         self.collect_use(call, span, |checker, rows| checker.aggregate_use(function, call, rows, span))
@@ -128,7 +135,11 @@ impl Checker<'_> {
             return error(span);
         }
         let Some(rows) = self.aggregates.as_ref().map(|a| a.rows.clone()) else {
-            self.diagnostics.push(errors::aggregate_outside(span, name));
+            let written = spelled(call);
+            let result = self.results.iter().find(|(call, _)| *call == written);
+            let column = result.map(|(_, column)| column.as_str());
+            let column = column.filter(|c| self.rows.is_some_and(|rows| rows.find(c).is_some()));
+            self.diagnostics.push(errors::aggregate_outside(span, name, column));
             return error(span);
         };
         self.inside_aggregate = true;
@@ -189,6 +200,7 @@ impl Checker<'_> {
             filter,
             ignore_null: false,
             result: aggregate.signature.result.as_type()?,
+            text: "".into(),
             span,
         })
     }
@@ -230,7 +242,8 @@ impl Checker<'_> {
         // A group has a row; of nothing is left only what the arguments or the filter leave out.
         let maybe_nothing = filter.is_some() || arguments.iter().any(|a| a.ty.nullable);
         let result = self.result_of(function, &arguments, ignore_null, maybe_nothing, span)?;
-        Some(AggregateCall { function, user: None, arguments, parameter, filter, ignore_null, result, span })
+        let (user, text) = (None, "".into());
+        Some(AggregateCall { function, user, arguments, parameter, filter, ignore_null, result, text, span })
     }
 
     /// Reports `distinct` and `filter` where no aggregate is called.

@@ -43,7 +43,7 @@ impl Checker<'_> {
                 self.diagnostics.push(if only_null {
                     errors::nullable(span, &expr.ty, ty)
                 } else {
-                    errors::type_mismatch(span, ty, &expr.ty)
+                    errors::type_mismatch(ty, &expr, self.test_start.is_some())
                 });
                 error(span)
             }

@@ -13,7 +13,7 @@ use crate::check::{Aggregates, Checker};
 use crate::errors::clauses as errors;
 use crate::errors::names as names_errors;
 use crate::errors::windows;
-use crate::hir::{self, ClauseKind, Grouping};
+use crate::hir::{self, Because, Cause, ClauseKind, Grouping};
 use crate::scope::{Lookup, Scope, ScopeColumn};
 use millstream_base::{Diagnostics, Span};
 use millstream_ir::aggregate::AggregateFunction;
@@ -32,7 +32,7 @@ impl QueryChecker<'_> {
     ) {
         let group =
             group.unwrap_or(PendingGroup { keys: vec![], span, keep: None, until: None, reported: false });
-        let window = self.take_window();
+        let window = self.take_window("select", span);
         let n_inputs = self.rows.columns.len();
         let first_call = n_inputs + group.keys.len();
         let bounds = window.as_ref().map(|w| (w.span, w.bounds));
@@ -55,12 +55,13 @@ impl QueryChecker<'_> {
         if fill.is_some() {
             uses.push(self.last_time(span));
         }
+        let mut uses = self.named(uses);
         for found in &mut uses {
             found.arguments.iter_mut().for_each(|a| self.place_window(a));
             found.filter.iter_mut().for_each(|f| self.place_window(f));
         }
         self.window = None;
-        self.may_emit = group.until.is_none();
+        self.may_emit = true;
         let (by, carried) = match &window {
             Some(window) if window.bounds == Bounds::AtEnd => self.keys_of_window(window, &group, &scope),
             _ => (vec![], vec![]),
@@ -74,7 +75,10 @@ impl QueryChecker<'_> {
             }
             for (number, span) in outside {
                 let name = self.rows.columns.get(number).map_or("?", |c| &c.name);
-                self.diagnostics.push(names_errors::not_grouped(span, name));
+                self.diagnostics.push(match group.until {
+                    Some(until) if until == number => names_errors::end_of_group(span, name),
+                    _ => names_errors::not_grouped(span, name),
+                });
             }
         }
         if let Some((fill, _)) = &fill {
@@ -104,12 +108,14 @@ impl QueryChecker<'_> {
         if let Some(updating) = &self.rows.updating {
             for found in uses.iter().filter(|found| !found.takes_changes()) {
                 let name = found.name();
-                self.diagnostics.push(errors::cannot_forget(found.span, name, updating.because));
+                let written = found.user.as_ref().map(|user| (user.remove.is_some(), user.merge.is_some()));
+                self.diagnostics.push(errors::cannot_forget(found.span, name, written, updating.because));
             }
         }
+        let changed = self.rows.updating.as_ref().map(|updating| updating.because);
         self.check_emission(window.as_ref(), group.until.is_some(), below);
         let window_kind = window.as_ref().map(|w| w.assigner.clone());
-        let lateness_span = window.as_ref().filter(|w| w.lateness.is_some()).map(|w| w.span);
+        let lateness_span = window.as_ref().filter(|w| w.lateness.is_some()).map(|w| w.corrected);
         let fill = fill.zip(window.as_ref()).map(|((fill, duration), window)| hir::Fill {
             window: window.assigner.clone(),
             duration,
@@ -154,7 +160,7 @@ impl QueryChecker<'_> {
                 let emission = match self.emission(below) {
                     None => Emission::OnChange,
                     Some(Emission::Final) => {
-                        self.diagnostics.push(errors::never_final(emit_span(below), group.span));
+                        self.diagnostics.push(errors::never_final(emit_span(below), group.span, changed));
                         Emission::OnChange
                     }
                     Some(emission) => emission,
@@ -169,6 +175,8 @@ impl QueryChecker<'_> {
         }
         grouped.push(hidden("time", Type::TIMESTAMP));
         let time = grouped.len() - 1;
+        let own = self.because_of(is_windowed.then_some(lateness_span), group.span, below);
+        let because = changed.unwrap_or(own);
         self.rows.updating = grouping.is_updating().then(|| {
             grouped.push(hidden("sign", Type::INT));
             let n_keys = group.keys.iter().filter(|k| k.bound.is_none()).count();
@@ -186,10 +194,6 @@ impl QueryChecker<'_> {
                 _ => [end, start].into_iter().find(|bound| is_selected(*bound)),
             };
             let key = (!is_windowed || bound.is_some()).then(|| (0..n_keys).chain(bound).collect());
-            let because = match is_windowed {
-                true => emit_span(below).or(lateness_span).unwrap_or(group.span),
-                false => group.span,
-            };
             Updating { sign: grouped.len() - 1, key, because }
         });
         if fill.is_some() {
@@ -233,6 +237,29 @@ impl QueryChecker<'_> {
         });
     }
 
+    /// What makes the results updating, if they are: of a window, with the place of its `lateness` if it has one,
+    /// or of all rows so far.
+    fn because_of(&self, window: Option<Option<Span>>, group: Span, below: &[&ast::Clause]) -> Because {
+        let emit = emit_span(below).filter(|_| is_updating(below));
+        let (span, cause) = match (window, emit) {
+            (Some(Some(_)), Some(emit)) => (emit, Cause::EmitAndLateness),
+            (Some(Some(lateness)), None) => (lateness, Cause::Lateness),
+            (Some(None), Some(emit)) => (emit, Cause::Emit),
+            _ => (group, Cause::Group),
+        };
+        Because { span, cause }
+    }
+
+    /// The calls with their texts.
+    pub(super) fn named(&self, calls: Vec<hir::AggregateCall>) -> Vec<hir::AggregateCall> {
+        let name = |number: usize| match number {
+            WINDOW_START => "window.start".to_string(),
+            WINDOW_END => "window.end".to_string(),
+            number => self.rows.columns.get(number).map_or("…".to_string(), |c| c.name.to_string()),
+        };
+        calls.into_iter().map(|call| call.named(&name)).collect()
+    }
+
     /// The time of the last row of a window: what `fill` is counted from.
     fn last_time(&self, span: Span) -> hir::AggregateCall {
         hir::AggregateCall {
@@ -243,6 +270,7 @@ impl QueryChecker<'_> {
             filter: None,
             ignore_null: false,
             result: Type::TIMESTAMP,
+            text: "".into(),
             span,
         }
     }

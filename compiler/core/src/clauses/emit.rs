@@ -26,10 +26,14 @@ impl QueryChecker<'_> {
         until: bool,
         below: &[&ast::Clause],
     ) {
-        let Some(span) = emit_span(below).filter(|_| is_updating(below)) else { return };
+        let Some(span) = emit_span(below) else { return };
+        let is_final = !is_updating(below);
         match window {
             _ if until => self.diagnostics.push(errors::emit_of_final_results(span, "group by … until")),
-            Some(window) if window.frame.is_some() => {
+            Some(window) if is_final && window.lateness.is_some() => {
+                self.diagnostics.push(errors::final_with_lateness(span, window.corrected));
+            }
+            Some(window) if !is_final && window.frame.is_some() => {
                 self.diagnostics.push(errors::emit_of_final_results(span, "a window per row"));
             }
             _ => {}

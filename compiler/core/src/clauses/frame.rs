@@ -32,7 +32,7 @@ impl QueryChecker<'_> {
             ast::WindowKind::Sliding(ast::Size::Rows(count)) => {
                 let n_rows = self.checker().check_count(count).map(|count| count as usize);
                 if window.keep.is_none() && !keys.is_empty() {
-                    self.diagnostics.push(errors::unbounded_clause(span, "window sliding N rows by …"));
+                    self.diagnostics.push(errors::unbounded_frame(span, true));
                 }
                 let keep = keep.unwrap_or(Keep::Forever);
                 n_rows.map(|n_rows| Frame::Rows { n_rows, keep })
@@ -41,7 +41,7 @@ impl QueryChecker<'_> {
             ast::WindowKind::Sliding(ast::Size::Calendar(_)) => None,
             _ => {
                 if window.keep.is_none() {
-                    self.diagnostics.push(errors::unbounded_clause(span, "window running"));
+                    self.diagnostics.push(errors::unbounded_frame(span, !keys.is_empty()));
                 }
                 Some(Frame::Running(keep.unwrap_or(Keep::Forever)))
             }
@@ -53,6 +53,7 @@ impl QueryChecker<'_> {
             frame: Some(OpenFrame { frame, keys }),
             bounds: Bounds::AtEnd,
             lateness: None,
+            corrected: span,
             by: vec![],
             keep: None,
             fill: None,
@@ -71,7 +72,7 @@ impl QueryChecker<'_> {
     ) {
         let first_call = self.rows.columns.len();
         let mut scope = self.rows.scope();
-        let window = self.take_window();
+        let window = self.take_window("select", span);
         self.check_emission(window.as_ref(), false, below);
         self.may_emit = true;
         if let Some(window) = window {
@@ -83,6 +84,7 @@ impl QueryChecker<'_> {
             self.select_item(item, items, &scope, &mut selected);
         }
         let uses = self.aggregates.take().map(|aggregates| aggregates.uses).unwrap_or_default();
+        let uses = self.named(uses);
         if !matches!(open.frame, Some(Frame::Running(_))) {
             for found in uses.iter().filter(|found| !found.can_forget()) {
                 self.diagnostics.push(errors::cannot_forget(found.span, found.name()));

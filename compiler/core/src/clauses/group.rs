@@ -44,7 +44,8 @@ impl QueryChecker<'_> {
             if let Some(name) = name
                 && let Some(first) = keys.iter().find(|k| k.name.as_deref() == Some(name))
             {
-                self.diagnostics.push(errors::duplicate_column(name_span, name, first.span));
+                self.diagnostics.push(errors::duplicate_key(name_span, name, first.span));
+                continue;
             }
             keys.push(Key { value, name: name.map(Arc::from), bound, span: name_span });
         }
@@ -72,7 +73,11 @@ impl QueryChecker<'_> {
                 }
             }
             None if self.window.is_none() && self.rows.known => {
-                self.diagnostics.push(errors::unbounded_group(span));
+                self.diagnostics.push(errors::unbounded_group(
+                    span,
+                    self.rows.updating.is_some(),
+                    self.closed,
+                ));
             }
             None => {}
         }

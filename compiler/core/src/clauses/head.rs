@@ -3,7 +3,7 @@
 use super::{Rows, Surroundings};
 use crate::errors::names as names_errors;
 use crate::errors::{clauses as errors, not_yet};
-use crate::hir::{ClauseKind, Head, Input, InputId, Side};
+use crate::hir::{Because, Cause, ClauseKind, Head, Input, InputId, Side};
 use crate::lower::{errors_schema, late_schema};
 use crate::names::InputKind;
 use millstream_base::{Diagnostics, Span};
@@ -86,11 +86,12 @@ pub(crate) fn check_reference(
 }
 
 /// The clause that made these rows updating, if they are.
-pub(crate) fn updating_because(around: Surroundings, rows: crate::hir::Rows) -> Span {
-    match around.inputs.get(rows.of.0) {
-        Some(Known::Input(input)) => input.updating_because().unwrap_or(rows.span),
-        _ => rows.span,
-    }
+pub(crate) fn updating_because(around: Surroundings, rows: crate::hir::Rows) -> Because {
+    let because = match around.inputs.get(rows.of.0) {
+        Some(Known::Input(input)) => input.updating_because(),
+        _ => None,
+    };
+    because.unwrap_or(Because { span: rows.span, cause: Cause::Group })
 }
 
 /// The columns of `late(NAME)`, which has to be something that sets late rows aside.

@@ -1,6 +1,7 @@
 //! The rows between two clauses: their columns, what qualifies them, and what is known of their nulls.
 
 use crate::check::Facts;
+use crate::hir::Because;
 use crate::scope::{Events, Scope, ScopeColumn};
 use millstream_base::Span;
 use millstream_ir::expr::{Expr, ExprKind};
@@ -32,7 +33,7 @@ pub(crate) struct Updating {
     /// The columns that together name a row, if all are still there.
     pub key: Option<Vec<usize>>,
     /// The clause or item that made it so.
-    pub because: Span,
+    pub because: Because,
 }
 
 #[derive(Clone, Debug)]
@@ -79,7 +80,7 @@ impl Rows {
     }
 
     /// `because`: what makes them updating, if they are.
-    pub fn of_schema(schema: &Schema, qualifier: &str, span: Span, because: Span) -> Rows {
+    pub fn of_schema(schema: &Schema, qualifier: &str, span: Span, because: Because) -> Rows {
         let qualifier: Arc<str> = qualifier.into();
         let column = |c: &Column| RowColumn {
             hidden: c.hidden,

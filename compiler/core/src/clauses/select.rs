@@ -1,9 +1,9 @@
 //! `select E [as n], *, a.*, …`: just these columns; and which names unnamed ones take.
 
-use super::QueryChecker;
 use super::rows::RowColumn;
 use super::window::OpenWindow;
-use crate::check::calls_aggregate;
+use super::{Closed, QueryChecker};
+use crate::check::{calls_aggregate, spelled};
 use crate::errors::clauses as errors;
 use crate::hir::ClauseKind;
 use crate::scope::{Lookup, Scope};
@@ -32,14 +32,16 @@ impl QueryChecker<'_> {
         let group = self.group.take();
         if group.is_some() || (has_aggregate && self.rows.known) {
             if group.is_none() && self.window.is_none() {
-                self.diagnostics.push(errors::aggregate_of_what(span));
+                self.diagnostics.push(errors::aggregate_of_what(span, self.closed));
             }
             match self.window.as_ref().and_then(|window| window.frame.clone()) {
                 Some(frame) => self.check_frame_select(frame, items, span, below),
                 None => self.check_aggregating_select(items, group, span, below),
             }
+            self.results = items.iter().filter_map(result_of_call).collect();
             return;
         }
+        self.results.clear();
         let mut selected = vec![];
         self.over_rows = Some(self.over_rows());
         for item in items {
@@ -226,9 +228,20 @@ impl QueryChecker<'_> {
     }
 
     /// The open window, for what closes it.
-    pub(super) fn take_window(&mut self) -> Option<OpenWindow> {
+    pub(super) fn take_window(&mut self, clause: &'static str, span: Span) -> Option<OpenWindow> {
+        if self.window.is_some() {
+            self.closed = Some(Closed { clause, span });
+        }
         self.window.take()
     }
+}
+
+/// A call that is a column of its own, as it is written, and the column's name.
+fn result_of_call(item: &ast::SelectItem) -> Option<(String, String)> {
+    let ast::SelectItemKind::Column { value, alias } = &item.kind else { return None };
+    let ast::ExprKind::Call(call) = &value.kind else { return None };
+    let name = alias.as_ref().map_or(call.function.text.clone(), |alias| alias.text.clone());
+    Some((spelled(call), name))
 }
 
 /// The name that an unnamed output column takes: the last one of a path, or that of a call.

@@ -5,7 +5,7 @@ use super::QueryChecker;
 use super::rows::{RowColumn, Updating};
 use super::window::Bounds;
 use crate::errors::{clauses as errors, over_rows};
-use crate::hir::{ClauseKind, SortWindow, Top};
+use crate::hir::{Because, Cause, ClauseKind, SortWindow, Top};
 use millstream_base::Span;
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::flow::{AmongEquals, Keep};
@@ -29,7 +29,8 @@ impl QueryChecker<'_> {
         let keep = match keep {
             Some((keep, _)) => keep,
             None => {
-                self.diagnostics.push(errors::unbounded_top(span));
+                let because = self.rows.updating.as_ref().map(|updating| updating.because);
+                self.diagnostics.push(errors::unbounded_top(span, because, self.closed));
                 None
             }
         };
@@ -37,7 +38,7 @@ impl QueryChecker<'_> {
             return;
         }
         let key = self.rows.updating.as_ref().and_then(|u| u.key.clone());
-        self.becomes_updating(key, span);
+        self.becomes_updating(key, Because { span, cause: Cause::Top });
         let top =
             Top { limit, by, among_equals: AmongEquals::Earliest, per, keep: keep.unwrap_or(Keep::Forever) };
         self.push(ClauseKind::Top(top), span);
@@ -78,7 +79,7 @@ impl QueryChecker<'_> {
 
     /// Closes the scope of a window, or sorts the rows that an aggregating select made of one.
     fn sort_window(&mut self, by: Vec<(Expr, bool)>, per: Vec<Expr>, limit: Option<usize>, span: Span) {
-        let window = self.take_window();
+        let window = self.take_window(if limit.is_some() { "top" } else { "order by" }, span);
         if window.as_ref().is_some_and(|window| window.bounds == Bounds::AtEnd) {
             // What is wrong with it has been said.
             return;
@@ -124,7 +125,8 @@ impl QueryChecker<'_> {
             return;
         }
         let column = |key: &Expr| if let ExprKind::Column(column) = key.kind { Some(column) } else { None };
-        self.becomes_updating(per.iter().map(column).collect(), span);
+        let because = Because { span, cause: Cause::LatestOfKey };
+        self.becomes_updating(per.iter().map(column).collect(), because);
         let top = Top {
             limit: 1,
             by: vec![],
@@ -137,11 +139,11 @@ impl QueryChecker<'_> {
 
     /// From here on rows can be withdrawn. Hidden columns say which are and when: a row that is withdrawn
     /// has the values that it had, its time among them.
-    fn becomes_updating(&mut self, key: Option<Vec<usize>>, because: Span) {
+    fn becomes_updating(&mut self, key: Option<Vec<usize>>, because: Because) {
         match &mut self.rows.updating {
             Some(updating) => updating.key = key,
             None => {
-                let hidden = |name, ty| RowColumn { hidden: true, ..RowColumn::new(name, ty, because) };
+                let hidden = |name, ty| RowColumn { hidden: true, ..RowColumn::new(name, ty, because.span) };
                 self.rows.columns.extend([hidden("time", Type::TIMESTAMP), hidden("sign", Type::INT)]);
                 let sign = self.rows.columns.len() - 1;
                 self.rows.time = sign - 1;

@@ -6,7 +6,7 @@ use super::rows::{RowColumn, Updating};
 use super::window::Bounds;
 use crate::check::{Checker, Facts};
 use crate::errors::{clauses as errors, windows};
-use crate::hir::ClauseKind;
+use crate::hir::{Because, ClauseKind};
 use millstream_base::{Diagnostics, Span};
 use millstream_ir::flow::Schema;
 use millstream_ir::types::Type;
@@ -75,7 +75,7 @@ impl QueryChecker<'_> {
     }
 
     /// Rows of the union can be withdrawn; what named them in one stream names others in another.
-    fn is_updating(&mut self, because: Span, span: Span) {
+    fn is_updating(&mut self, because: Because, span: Span) {
         if self.rows.updating.is_none() {
             let sign = RowColumn { hidden: true, ..RowColumn::new("sign", Type::INT, span) };
             self.rows.columns.push(sign);

@@ -35,6 +35,8 @@ pub(super) struct OpenWindow {
     pub bounds: Bounds,
     /// How long after its end a late row still corrects it.
     pub lateness: Option<i64>,
+    /// The window as it is written, up to its `lateness`.
+    pub corrected: Span,
     /// What its own `by` names. The rows carry the values, behind the bounds if they carry those.
     pub by: Vec<ast::Expr>,
     /// How long the window of a key is kept, and where that is said.
@@ -83,6 +85,7 @@ impl QueryChecker<'_> {
             let because = updating.because;
             self.diagnostics.push(crate::errors::clauses::needs_append_only(span, "window", because));
         }
+        self.closed = None;
         let lateness = self.check_window_options(window);
         if matches!(window.kind, ast::WindowKind::Sliding(_) | ast::WindowKind::Running) {
             return self.open_frame(window, span);
@@ -141,6 +144,7 @@ impl QueryChecker<'_> {
             frame: None,
             bounds,
             lateness,
+            corrected: window.lateness.as_ref().map_or(span, |lateness| span.to(lateness.span)),
             by,
             keep,
             fill,
@@ -262,7 +266,9 @@ impl QueryChecker<'_> {
         match &window.kind {
             Tumbling(ast::Size::Calendar(unit)) => return self.calendar(*unit, window, offset),
             Tumbling(ast::Size::Duration(size)) => {
-                if let Some(size) = self.checker().check_positive_duration(size) {
+                if let Some(unit) = self.plural_of_unit(size) {
+                    self.diagnostics.push(errors::plural_unit(size.span, unit));
+                } else if let Some(size) = self.checker().check_positive_duration(size) {
                     return WindowAssigner::Tumbling { size, offset: offset.rem_euclid(size) };
                 }
             }
@@ -303,6 +309,14 @@ impl QueryChecker<'_> {
         }
         // Where something is wrong, which has been reported, any will do.
         WindowAssigner::Tumbling { size: 1, offset: 0 }
+    }
+
+    /// The unit of the calendar that was meant by `weeks`, if nothing is called so.
+    fn plural_of_unit(&self, size: &ast::Expr) -> Option<&'static str> {
+        let ast::ExprKind::Name(name) = &size.kind else { return None };
+        let units = ["hour", "day", "week", "month", "quarter", "year"];
+        let unit = units.into_iter().find(|unit| name.text.strip_suffix('s') == Some(unit))?;
+        self.around.names.param(self.around.file, &name.text).is_none().then_some(unit)
     }
 
     fn calendar(&mut self, unit: ast::CalendarUnit, window: &ast::Window, offset: i64) -> WindowAssigner {

@@ -1,6 +1,8 @@
 //! What can be wrong with clauses: the columns that they make (E023x), times and windows (E04xx).
 
 use super::types::with_article;
+use crate::clauses::Closed;
+use crate::hir::{Because, Cause};
 use millstream_base::codes::*;
 use millstream_base::{Diagnostic, Span};
 use millstream_ir::types::Type;
@@ -18,6 +20,14 @@ pub fn duplicate_column(span: Span, name: &str, first: Span) -> Diagnostic {
         .label("the same name again");
     let fault = if first == span { fault } else { fault.also(first, "first here") };
     fault.help("rename one of them with `as`, or leave it out of `*` with `* except (…)`")
+}
+
+/// Two keys of one `group by`.
+pub fn duplicate_key(span: Span, name: &str, first: Span) -> Diagnostic {
+    Diagnostic::new(E0231, span, format!("two keys would be called `{name}`"))
+        .label("the same name again")
+        .also(first, "first here")
+        .help("leave one of them away, or rename it with `as`")
 }
 
 /// A `let` or `unnest` whose name a column has already.
@@ -105,7 +115,7 @@ pub fn unknown_time_field(span: Span, name: &str, nearest: Option<&str>) -> Diag
 pub fn time_not_a_timestamp(span: Span, name: &str, ty: &Type) -> Diagnostic {
     let fault = Diagnostic::new(E0404, span, format!("an event time is a `timestamp`; `{name}` is `{ty}`"))
         .label(format!("{ty}"));
-    if ty.nullable {
+    if ty.clone().required().kind == Type::TIMESTAMP.kind {
         fault.help("declare the field without `?`: a row without a time cannot be placed")
     } else {
         fault.help("declare the field as `timestamp`, with `as epoch_ms` or another encoding if need be")
@@ -131,29 +141,48 @@ pub fn misplaced_emit(span: Span) -> Diagnostic {
 }
 
 /// A `group by` without a window whose groups would be kept for ever.
-pub fn unbounded_group(span: Span) -> Diagnostic {
-    Diagnostic::new(E0410, span, "nothing says how long these groups are kept")
-        .label("no window above, no `expire`")
-        .help("open a window above it, such as `window tumbling 1m`, for one result per window")
-        .help("or write `expire 1h` behind the keys: a group is forgotten an hour after its last event")
-        .fix("keep every group for ever", span.at_end(), " forever")
+pub(crate) fn unbounded_group(span: Span, is_updating: bool, closed: Option<Closed>) -> Diagnostic {
+    let fault = Diagnostic::new(E0410, span, "nothing says how long these groups are kept");
+    let fault = match is_updating {
+        true => fault.label("no `expire`"),
+        false => without_window(fault, closed, "for one result per window"),
+    };
+    fault.help("write `expire 1h` behind the keys: a group is forgotten an hour after its last event").fix(
+        "keep every group for ever",
+        span.at_end(),
+        " forever",
+    )
 }
 
 /// An aggregate in a `select` that stands in no window and below no `group by`.
-pub fn aggregate_of_what(span: Span) -> Diagnostic {
-    Diagnostic::new(E0410, span, "nothing says over which rows these aggregates go")
-        .label("no window and no `group by` above")
-        .help("open a window above it, such as `window tumbling 1m`, for one result per window")
-        .fix("aggregate all rows so far", span.at_start(), "group by () forever\n  ")
+pub(crate) fn aggregate_of_what(span: Span, closed: Option<Closed>) -> Diagnostic {
+    let fault = Diagnostic::new(E0410, span, "nothing says over which rows these aggregates go");
+    let mut fault = without_window(fault, closed, "for one result per window");
+    if closed.is_none() {
+        fault = fault.label("no window and no `group by` above");
+    }
+    fault.fix("aggregate all rows so far", span.at_start(), "group by () forever\n  ")
 }
 
 /// `top` without a window, whose partitions would be kept for ever.
-pub fn unbounded_top(span: Span) -> Diagnostic {
-    Diagnostic::new(E0410, span, "nothing says how long these rows are kept")
-        .label("no window above, no `expire`")
-        .help("open a window above it, such as `window tumbling 1m`, for the best of each window")
-        .help("or write `expire 1h` behind it: what it keeps is forgotten an hour after the last event")
-        .fix("keep the best for ever", span.at_end(), " forever")
+pub(crate) fn unbounded_top(span: Span, updating: Option<Because>, closed: Option<Closed>) -> Diagnostic {
+    let fault = Diagnostic::new(E0410, span, "nothing says how long these rows are kept");
+    let fault = match updating {
+        Some(because) if closed.is_some() => {
+            let fault = fault
+                .label("not of one window")
+                .also(because.span, "this makes rows updating")
+                .note("the best rows of one window are known only where its rows are final");
+            made_final(fault, because)
+        }
+        Some(because) => fault.label("no `expire`").also(because.span, "this makes rows updating"),
+        None => without_window(fault, closed, "for the best of each window"),
+    };
+    fault.help("write `expire 1h` behind it: what it keeps is forgotten an hour after the last event").fix(
+        "keep the best for ever",
+        span.at_end(),
+        " forever",
+    )
 }
 
 pub fn unbounded_dedupe(span: Span) -> Diagnostic {
@@ -164,11 +193,68 @@ pub fn unbounded_dedupe(span: Span) -> Diagnostic {
 }
 
 /// An aggregate over rows that can be withdrawn, out of which none can be taken.
-pub fn cannot_forget(span: Span, aggregate: &str, because: Span) -> Diagnostic {
-    Diagnostic::new(E0413, span, format!("`{aggregate}` cannot take out a row that is withdrawn"))
-        .label("needs rows that are final")
-        .also(because, "this makes rows updating")
-        .help("make them final upstream: group in a window, such as `window tumbling 1m`, with `emit final`")
+///
+/// `written`: of an aggregate of the program whether it has `remove`, and `merge`.
+pub fn cannot_forget(
+    span: Span,
+    aggregate: &str,
+    written: Option<(bool, bool)>,
+    because: Because,
+) -> Diagnostic {
+    let fault =
+        Diagnostic::new(E0413, span, format!("`{aggregate}` cannot take out a row that is withdrawn"))
+            .label("needs rows that are final")
+            .also(because.span, "this makes rows updating");
+    let remove = "with `remove` how a row is taken out, as in `remove n = n - 1`";
+    let merge = "with `merge` what two parts are together, as in `merge a, b n = a.n + b.n`";
+    let fault = match written {
+        Some((false, true)) => fault.help(format!("say in `aggregate {aggregate}` {remove}")),
+        Some((true, false)) => fault.help(format!("say in `aggregate {aggregate}` {merge}")),
+        Some(_) => fault.help(format!("say in `aggregate {aggregate}` {remove}, and {merge}")),
+        None => fault,
+    };
+    match because.cause {
+        // It is aggregated already.
+        Cause::SourceKey => {
+            fault.help("or leave `key` away at the source, if each of its rows is an event that stays")
+        }
+        _ => made_final(fault, because),
+    }
+}
+
+/// That no window is open, or no longer; and to what end one may be opened.
+fn without_window(fault: Diagnostic, closed: Option<Closed>, to: &str) -> Diagnostic {
+    match closed {
+        Some(Closed { clause, span }) => fault
+            .label("no window open here")
+            .also(span, format!("`{clause}` closes the window"))
+            .help(format!("open one again below that `{clause}`, such as `window tumbling 1m`, {to}")),
+        None => fault
+            .label("no window above, no `expire`")
+            .help(format!("open a window above it, such as `window tumbling 1m`, {to}")),
+    }
+}
+
+/// How rows become final.
+fn made_final(fault: Diagnostic, because: Because) -> Diagnostic {
+    const DISORDER: &str = "leave `lateness` away, and give the source as much `disorder` as rows are late: then results are final";
+    match because.cause {
+        Cause::SourceKey => fault
+            .help("aggregate the rows as they stand: `group by … forever`, or with `expire`")
+            .help("or leave `key` away at the source, if each of its rows is an event that stays"),
+        Cause::Group => fault.help(
+            "open a window above that `group by`, such as `window tumbling 1m`: each result of it is final",
+        ),
+        Cause::Emit => fault.fix("let each result come once, when its window is over", because.span, ""),
+        Cause::Lateness => fault.help(DISORDER),
+        Cause::EmitAndLateness => fault.help(DISORDER).help("and leave this `emit` away as well"),
+        Cause::Top => fault.help(
+            "open a window above that `top`, such as `window tumbling 1m`: the best of each window are final",
+        ),
+        Cause::LatestOfKey => {
+            fault.help("`dedupe by … within 1h` lets the first row of each key through, which is final")
+        }
+    }
 }
 
 /// `window`: where it is opened, if that stands in this query's scope.
@@ -183,11 +269,11 @@ pub fn keep_in_window(span: Span, window: Option<Span>) -> Diagnostic {
 }
 
 /// A clause that orders or closes by time, over rows that can be withdrawn.
-pub fn needs_append_only(span: Span, clause: &str, because: Span) -> Diagnostic {
-    Diagnostic::new(E0412, span, format!("`{clause}` needs rows that are final"))
+pub fn needs_append_only(span: Span, clause: &str, because: Because) -> Diagnostic {
+    let fault = Diagnostic::new(E0412, span, format!("`{clause}` needs rows that are final"))
         .label("cannot take back what it has passed on")
-        .also(because, "this makes rows updating")
-        .help("make them final upstream: group in a window, such as `window tumbling 1m`, with `emit final`")
+        .also(because.span, "this makes rows updating");
+    made_final(fault, because)
 }
 
 /// A sink whose format, written or implied, can only add rows, of a stream that also withdraws some.
@@ -242,14 +328,30 @@ pub fn unknown_key_field(span: Span, name: &str, nearest: Option<&str>) -> Diagn
     }
 }
 
+/// `emit final` of a window whose results late rows correct.
+pub fn final_with_lateness(span: Span, window: Span) -> Diagnostic {
+    Diagnostic::new(E0485, span, "late rows correct the results of this window, so none is final")
+        .label("not final")
+        .also(window, "corrected by late rows")
+        .fix("or leave `emit final` away: results come at the end, and are corrected", span, "")
+        .help("leave `lateness` away, and give the source as much `disorder` as rows are late: then results are final")
+}
+
 /// `emit final` of groups without a window, which have no end.
-pub fn never_final(span: Option<Span>, group: Span) -> Diagnostic {
+///
+/// `updating`: what makes the rows that are aggregated updating, if they are.
+pub fn never_final(span: Option<Span>, group: Span, updating: Option<Because>) -> Diagnostic {
     let at = span.unwrap_or(group);
-    Diagnostic::new(E0415, at, "results over all rows so far are never final")
+    let fault = Diagnostic::new(E0415, at, "results over all rows so far are never final")
         .label("there is no end to wait for")
-        .also(group, "groups without a window")
-        .help("open a window above it, such as `window tumbling 1m`, for results that are final")
-        .fix("emit the result at each row", at, "emit on change")
+        .also(group, "groups without a window");
+    let fault = match updating {
+        Some(because) => fault.also(because.span, "this makes rows updating"),
+        None => {
+            fault.help("open a window above it, such as `window tumbling 1m`, for results that are final")
+        }
+    };
+    fault.fix("emit the result at each row", at, "emit on change")
 }
 
 pub fn second_on_error(span: Span, first: Span) -> Diagnostic {

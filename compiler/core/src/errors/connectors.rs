@@ -5,8 +5,11 @@ use crate::program::{Flag, Writer};
 use millstream_base::codes::*;
 use millstream_base::{Diagnostic, Span};
 
+/// `span` is that of its name, `whole` with its options; `reads`: of a source.
 pub fn unknown_connector<'n>(
     span: Span,
+    whole: Span,
+    reads: bool,
     what: &str,
     name: &str,
     nearest: Option<&str>,
@@ -15,9 +18,19 @@ pub fn unknown_connector<'n>(
     let fault = Diagnostic::new(E0920, span, format!("there is no {what} called `{name}`"))
         .label(format!("unknown {what}"))
         .note(format!("there are {}", alternatives(known).replace(" or ", " and ")));
-    match nearest {
-        Some(nearest) => fault.fix(format!("use `{nearest}`"), span, nearest),
-        None => fault,
+    let written = match (what, name.to_ascii_lowercase().as_str(), reads) {
+        ("connector", "stdin" | "stdout" | "console" | "terminal", true) => {
+            Some(("read standard input", "file(\"-\")"))
+        }
+        ("connector", "stdin" | "stderr" | "console" | "terminal" | "print" | "log", false) => {
+            Some(("write to standard output", "stdout"))
+        }
+        _ => None,
+    };
+    match (written, nearest) {
+        (Some((title, text)), _) => fault.fix(title, whole, text),
+        (None, Some(nearest)) => fault.fix(format!("use `{nearest}`"), span, nearest),
+        (None, None) => fault,
     }
 }
 

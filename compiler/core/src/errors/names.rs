@@ -2,6 +2,7 @@
 
 use super::alternatives;
 use super::elsewhere::{type_here, written_here};
+use crate::clauses::Closed;
 use crate::scope::{Scope, ScopeColumn};
 use millstream_base::codes::*;
 use millstream_base::{Diagnostic, Span};
@@ -23,6 +24,15 @@ pub fn unknown_name(span: Span, name: &str, nearest: Option<&str>, scope: &Scope
             columns.push(&column.name);
         }
     }
+    if let Some(bound) = bound_of_window(name)
+        && scope.has_qualifier("window")
+    {
+        return fault.fix(
+            format!("the {bound} of a window is `window.{bound}`"),
+            span,
+            format!("window.{bound}"),
+        );
+    }
     let fault = match columns.len() {
         0 => fault.note("no rows can be seen here, only parameters"),
         1..=12 => {
@@ -33,8 +43,26 @@ pub fn unknown_name(span: Span, name: &str, nearest: Option<&str>, scope: &Scope
     proposing(fault, span, nearest)
 }
 
+/// What other languages call `window.start` and `window.end`.
+fn bound_of_window(name: &str) -> Option<&'static str> {
+    match name.to_ascii_lowercase().as_str() {
+        "window_start" | "windowstart" | "wstart" | "tumble_start" | "hop_start" => Some("start"),
+        "window_end" | "windowend" | "wend" | "tumble_end" | "hop_end" => Some("end"),
+        _ => None,
+    }
+}
+
 pub fn unknown_qualified(span: Span, qualifier: &str, name: &str, nearest: Option<&str>) -> Diagnostic {
     let headline = format!("`{qualifier}` has no column `{name}`");
+    if qualifier == "window" && nearest.is_none() {
+        let fault = Diagnostic::new(E0201, span, headline)
+            .label("unknown column")
+            .note("a window has `window.start` and `window.end`");
+        return match name {
+            "size" | "length" | "duration" => fault.help("its size is `window.end - window.start`"),
+            _ => fault,
+        };
+    }
     proposing(Diagnostic::new(E0201, span, headline).label("unknown column"), span, nearest)
 }
 
@@ -174,7 +202,24 @@ pub fn unreadable_file(span: Span, reason: &str) -> Diagnostic {
     Diagnostic::new(E0220, span, reason.to_string()).label("used here")
 }
 
-pub fn no_window(span: Span, qualifier: &str, name: &str) -> Diagnostic {
+/// The time until which a group lasts, beside its keys.
+pub fn end_of_group(span: Span, name: &str) -> Diagnostic {
+    Diagnostic::new(E0218, span, format!("`{name}` differs from row to row of a group"))
+        .label("not a key")
+        .fix(format!("the greatest `{name}`, at which the group ends, is `window.end`"), span, "window.end")
+}
+
+/// `closed`: the clause below which the window is no longer open, if there was one.
+pub(crate) fn no_window(span: Span, qualifier: &str, name: &str, closed: Option<Closed>) -> Diagnostic {
+    if let Some(Closed { clause, span: at }) = closed.filter(|_| qualifier == "window") {
+        let headline = format!("`window.{name}` is not known below the `{clause}` that closes the window");
+        let fault =
+            Diagnostic::new(E0221, span, headline).label("no window here").also(at, "closes the window");
+        return match clause {
+            "select" => fault.help(format!("make it a column there: `select …, window.{name} as {name}`")),
+            _ => fault.help(format!("make it a column above: `let {name} = window.{name}`")),
+        };
+    }
     let clause = if qualifier == "window" { "a `window` clause" } else { "a `match`" };
     Diagnostic::new(E0221, span, format!("`{qualifier}.{name}` is known only below {clause}"))
         .label("no window here".replace("window", qualifier))

@@ -11,6 +11,20 @@ pub fn unbounded_clause(span: Span, clause: &str) -> Diagnostic {
         .fix("keep every key", span.at_end(), " forever")
 }
 
+/// A window of each row whose rows are never forgotten.
+pub fn unbounded_frame(span: Span, has_keys: bool) -> Diagnostic {
+    if has_keys {
+        return Diagnostic::new(E0451, span, "nothing says how long this window keeps each key")
+            .label("never forgets a key")
+            .fix("forget a key one day after its last row", span.at_end(), " expire 1d")
+            .fix("keep every key", span.at_end(), " forever");
+    }
+    Diagnostic::new(E0451, span, "nothing says how long this window goes on")
+        .label("over all rows so far")
+        .fix("aggregate all rows from the first on", span.at_end(), " forever")
+        .fix("begin anew where no row has come for a day", span.at_end(), " expire 1d")
+}
+
 /// A function whose keys are never forgotten.
 pub fn unbounded_function(span: Span, name: &str) -> Diagnostic {
     Diagnostic::new(E0451, span, format!("`{name}` would keep a row of every key for ever"))

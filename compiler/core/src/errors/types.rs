@@ -9,9 +9,31 @@ use millstream_ir::types::{RecordType, Type, TypeKind};
 use millstream_ir::value::Value;
 use millstream_syntax::ast;
 
-pub fn type_mismatch(span: Span, expected: &Type, found: &Type) -> Diagnostic {
+/// `in_test`: where times are relative to the start of a test.
+pub fn type_mismatch(expected: &Type, expr: &Expr, in_test: bool) -> Diagnostic {
+    let (span, found) = (expr.span, &expr.ty);
     let fault = Diagnostic::new(E0301, span, format!("expected `{expected}`, found `{found}`"))
         .label(format!("this is {found}"));
+    match (&expr.kind, &found.kind, &expected.kind) {
+        (ExprKind::Literal(Value::Int(n)), _, TypeKind::Duration) => {
+            let units = format!("a duration has a unit: `{n}ms`, `{n}s`, `{n}m`, `{n}h`, `{n}d`");
+            return fault.note(units).fix("count seconds", span.at_end(), "s");
+        }
+        // A call is no size of a window; what stands in parentheses is.
+        (_, TypeKind::Int, TypeKind::Duration) if !found.nullable || expected.nullable => {
+            return surround(fault, span, "count seconds".into(), "(", " * 1s)");
+        }
+        (ExprKind::Literal(Value::Duration(_)), _, TypeKind::Timestamp) if in_test => {
+            return fault.fix("count from the start of the test", span.at_start(), "+");
+        }
+        (ExprKind::Literal(Value::String(_)), _, kind) if !matches!(kind, TypeKind::Json) => {
+            return match plain_literal(expr, expected) {
+                Some(written) => fault.fix("write it without quotes", span, written),
+                None => fault,
+            };
+        }
+        _ => {}
+    }
     match conversion(found, expected) {
         Some((before, after)) => converted(fault, span, &before, &after),
         None => fault,
@@ -370,7 +392,16 @@ pub fn duplicate_field(span: Span, name: &str, first: Span) -> Diagnostic {
         .also(first, "first here")
 }
 
-pub fn aggregate_outside(span: Span, name: &str) -> Diagnostic {
+/// `column`: that which holds the result of the same call, if one does.
+pub fn aggregate_outside(span: Span, name: &str, column: Option<&str>) -> Diagnostic {
+    if let Some(column) = column {
+        let headline = format!("the rows of the groups are gone here; `{name}` has become a column");
+        return Diagnostic::new(E0326, span, headline).label("no group").fix(
+            format!("use the column `{column}`"),
+            span,
+            column,
+        );
+    }
     Diagnostic::new(E0326, span, format!("the aggregate `{name}` has no group of rows here"))
         .label("no group")
         .note("aggregates stand in the `select` that closes a `window` or follows `group by`")

@@ -17,6 +17,29 @@ pub fn hopping_size(span: Span) -> Diagnostic {
     Diagnostic::new(E0431, span, "the size and step of a hopping window are durations")
         .label("not two durations")
         .help("as in `window hopping 1h every 1m`")
+        .help("windows of rows are `window tumbling 100 rows` and `window sliding 100 rows`")
+}
+
+/// `in` of a window of fixed size; `unit` is as long.
+pub fn zone_of_duration(span: Span, kind: Span, zone: &str, unit: Option<&str>) -> Diagnostic {
+    let fault = Diagnostic::new(E0430, span, "this kind of window takes no `in`")
+        .label("does not belong here")
+        .also(kind, "to this window");
+    match unit {
+        Some(unit) => fault
+            .note("days and weeks begin by the clocks of a zone, windows of a duration at its multiples since 1970")
+            .fix(format!("take each {unit} of the zone"), kind, format!("tumbling {unit}")),
+        None => fault.note(format!(
+            "`in` is an option of windows of the calendar, as `window tumbling day in {zone:?}`"
+        )),
+    }
+}
+
+/// `tumbling weeks`
+pub fn plural_unit(span: Span, unit: &str) -> Diagnostic {
+    Diagnostic::new(E0431, span, format!("a window of the calendar lasts one {unit}"))
+        .label("not one unit")
+        .fix(format!("write `{unit}`"), span, unit)
 }
 
 pub fn cumulative_step(span: Span, size: i64) -> Diagnostic {

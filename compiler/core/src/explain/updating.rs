@@ -2,7 +2,7 @@
 
 use crate::hir::{Aggregate, ClauseKind, Grouping, Query, SortWindow, Top};
 use millstream_ir::expr::Expr;
-use millstream_ir::flow::{AmongEquals, Emission, Keep, Schema, WindowAssigner};
+use millstream_ir::flow::{AmongEquals, Emission, Keep, Schema, UpdatingScope, WindowAssigner};
 use millstream_ir::text::format_duration;
 
 /// What it takes to find a row among those that are kept.
@@ -80,6 +80,15 @@ pub fn delay(aggregate: &Aggregate, window: Option<&WindowAssigner>) -> i64 {
             }
         }
         _ => window.map_or(0, WindowAssigner::longest),
+    }
+}
+
+/// How much longer late rows correct results that come when their window is over, in microseconds.
+pub fn lateness(aggregate: &Aggregate) -> i64 {
+    match aggregate.grouping {
+        Grouping::Updating(UpdatingScope::Window { lateness, .. }, Emission::Final)
+        | Grouping::UpdatingWindows { lateness, emission: Emission::Final, .. } => lateness,
+        _ => 0,
     }
 }
 

@@ -5,9 +5,9 @@ use super::source::replaced_format;
 use crate::clauses::{Known, Surroundings, check_reference, updating_because};
 use crate::connectors::{Options, Role};
 use crate::errors::{clauses as errors, connectors as connector_errors};
-use crate::hir::{InputId, Rows, Side, Sink};
+use crate::hir::{Because, InputId, Rows, Side, Sink};
 use crate::names::{InputKind, Names};
-use millstream_base::{Diagnostics, FileId, Span};
+use millstream_base::{Diagnostics, FileId};
 use millstream_ir::flow::{ConnectorSpec, FormatSpec, OnError, SinkSpec};
 use millstream_ir::value::Value;
 use millstream_syntax::ast;
@@ -95,7 +95,7 @@ fn check_changes(
     connector: Option<&ConnectorSpec>,
     format: Option<&FormatSpec>,
     is_replaced: bool,
-    because: Span,
+    because: Because,
     diagnostics: &mut Diagnostics,
 ) {
     let (name, written) = match (format, connector) {
@@ -106,7 +106,7 @@ fn check_changes(
         _ => return,
     };
     let (name_span, to) = (sink.name.span, sink.to.span);
-    diagnostics.push(errors::changes_in_plain_format(written, name_span, to, name, because));
+    diagnostics.push(errors::changes_in_plain_format(written, name_span, to, name, because.span));
 }
 
 /// A program without sinks prints its last stream that nothing else reads; this sink has the stream's name.

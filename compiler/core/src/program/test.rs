@@ -8,12 +8,14 @@ use crate::errors::tests as errors;
 use crate::hir::{
     Expectation, ExpectedRow, GivenRow, GivenRows, Input, Source, TEST_START, Test, TestStep, TestStepKind,
 };
-use crate::names::InputKind;
-use millstream_base::{Diagnostics, did_you_mean};
+use crate::names::{InputKind, Names};
+use millstream_base::{Diagnostics, Span, did_you_mean};
 use millstream_ir::flow::Schema;
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use millstream_syntax::ast;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 pub(super) fn check_test(around: Surroundings, test: &ast::Test, diagnostics: &mut Diagnostics) -> Test {
     let mut steps = vec![];
@@ -28,7 +30,27 @@ pub(super) fn check_test(around: Surroundings, test: &ast::Test, diagnostics: &m
         };
         steps.extend(kind.map(|kind| TestStep { kind, span: step.span }));
     }
+    let expects = |step: &ast::TestStep| {
+        matches!(step.kind, ast::TestStepKind::Expect { .. } | ast::TestStepKind::Error)
+    };
+    if !test.steps.iter().any(expects) {
+        diagnostics.push(errors::tests_nothing(test.name.span, &test.name.value));
+    }
     Test { name: test.name.value.clone(), file: around.file, span: test.name.span, steps }
+}
+
+/// Reports tests of one file that cannot be told apart.
+pub(super) fn check_names(names: &Names, diagnostics: &mut Diagnostics) {
+    let mut known: BTreeMap<_, Span> = BTreeMap::new();
+    for (file, test) in names.tests.iter() {
+        let (name, span) = (test.name.value.as_str(), test.name.span);
+        match known.entry((*file, name)) {
+            Entry::Occupied(first) => diagnostics.push(errors::test_twice(span, name, *first.get())),
+            Entry::Vacant(place) => {
+                place.insert(span);
+            }
+        }
+    }
 }
 
 fn time(around: Surroundings, to: &ast::Expr, diagnostics: &mut Diagnostics) -> Option<i64> {
@@ -83,7 +105,7 @@ fn given_row(
 ) -> Option<GivenRow> {
     let fields = record_fields(row, diagnostics)?;
     let columns = || source.fields.iter().map(|f| &*f.name);
-    check_names(fields, &source.name, columns, diagnostics);
+    check_fields(fields, &source.name, columns, diagnostics);
     let mut values = vec![];
     for field in source.fields.iter() {
         let written = fields.iter().find(|f| *f.name.text == *field.name);
@@ -132,7 +154,7 @@ fn expected_row(
 ) -> Option<ExpectedRow> {
     let fields = record_fields(row, diagnostics)?;
     let columns = || schema.visible().map(|(_, c)| &*c.name);
-    check_names(fields, name, columns, diagnostics);
+    check_fields(fields, name, columns, diagnostics);
     let mut values = vec![];
     for field in fields {
         let mut columns = schema.visible().map(|(_, column)| column).enumerate();
@@ -155,7 +177,7 @@ fn record_fields<'e>(row: &'e ast::Expr, diagnostics: &mut Diagnostics) -> Optio
     }
 }
 
-fn check_names<'c, I: Iterator<Item = &'c str>>(
+fn check_fields<'c, I: Iterator<Item = &'c str>>(
     fields: &[ast::RecordField],
     of: &str,
     columns: impl Fn() -> I,

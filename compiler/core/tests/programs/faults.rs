@@ -47,7 +47,7 @@ E0221 `window.start` `window.start` is known only below a `window` clause
     assert_snapshot!(
         faults("stream s = from payments window tumbling 1m select count() as n select n, window.start as w"),
         @r#"
-E0221 `window.start` `window.start` is known only below a `window` clause
+E0221 `window.start` `window.start` is not known below the `select` that closes the window
 "#
     );
 }
@@ -63,7 +63,7 @@ E0201 `crd` `b` has no column `crd`
     assert_snapshot!(
         faults("stream s = from payments window session 30m max 1h by card lateness 5m group by card select card, count() as n emit on change"),
         @r#"
-E0101 `lateness` expected `,`, `expire`, an operator, the next clause or the next item, found `lateness`
+E0101 `lateness` expected `,`, an operator, the next clause or the next item, found `lateness`
 "#
     );
     assert_snapshot!(

@@ -5,5 +5,6 @@ mod helper;
 mod limits;
 mod patterns;
 mod plans;
+mod proposals;
 mod rules;
 mod windows;

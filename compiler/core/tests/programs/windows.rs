@@ -19,6 +19,8 @@ fn windows_say_what_they_keep_and_how_long() {
     for window in [
         "window hopping 1h every 10m",
         "window hopping 1h every 25m",
+        "window hopping 1h every 1m lateness 2h",
+        "window session 30m lateness 2h",
         "window hopping 1m every 1h",
         "window cumulative 1d every 1h",
         "window tumbling month in \"Europe/Paris\"",

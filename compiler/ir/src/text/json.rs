@@ -23,7 +23,7 @@ pub fn write_json(out: &mut Vec<u8>, value: &Value, ty: &Type) {
         (Value::Bytes(bytes), _) => quoted(out, |out| super::write_base64(out, bytes)),
         (Value::Timestamp(t), _) => quoted(out, |out| super::write_timestamp(out, *t)),
         (Value::Duration(d), _) => quoted(out, |out| super::write_duration(out, *d)),
-        (Value::Json(json), _) => out.extend_from_slice(json.to_string().as_bytes()),
+        (Value::Json(json), _) => write_json_value(out, json),
         (Value::List(list), kind) => {
             let element = if let TypeKind::List(element) = kind { element } else { &Type::ERROR };
             out.push(b'[');
@@ -56,6 +56,43 @@ pub fn write_json(out: &mut Vec<u8>, value: &Value, ty: &Type) {
         }
         // A record whose type could not be checked: without names there is only its order.
         (Value::Record(values), _) => write_json(out, &Value::List(values.clone()), &Type::ERROR),
+    }
+}
+
+/// Numbers as they came, but for the plus of an exponent, which no other number is written with.
+fn write_json_value(out: &mut Vec<u8>, json: &Json) {
+    match json {
+        Json::Number(number) => {
+            let text = number.to_string();
+            match text.split_once(['e', 'E']) {
+                Some((digits, exponent)) => {
+                    let exponent = exponent.strip_prefix('+').unwrap_or(exponent);
+                    out.extend_from_slice(digits.as_bytes());
+                    out.push(b'e');
+                    out.extend_from_slice(exponent.as_bytes());
+                }
+                None => out.extend_from_slice(text.as_bytes()),
+            }
+        }
+        Json::Array(items) => {
+            out.push(b'[');
+            for (i, item) in items.iter().enumerate() {
+                separate(out, i);
+                write_json_value(out, item);
+            }
+            out.push(b']');
+        }
+        Json::Object(members) => {
+            out.push(b'{');
+            for (i, (name, item)) in members.iter().enumerate() {
+                separate(out, i);
+                write_json_string(out, name);
+                out.push(b':');
+                write_json_value(out, item);
+            }
+            out.push(b'}');
+        }
+        other => out.extend_from_slice(other.to_string().as_bytes()),
     }
 }
 

@@ -101,7 +101,8 @@ impl PatternChecker<'_> {
         let input = known.unwrap_or(self.inputs.len());
         if known.is_none() {
             let name = event.stream.name();
-            let columns = Rows::of_schema(&schema, &name.text, name.span, name.span);
+            let columns =
+                Rows::of_schema(&schema, &name.text, name.span, updating_because(self.around, rows));
             let name = match rows.side {
                 Side::Main => name.text.clone(),
                 Side::Late => format!("late({})", name.text),

@@ -5,11 +5,19 @@ use crate::errors::windows as errors;
 use millstream_base::Span;
 use millstream_syntax::ast;
 
+fn is_rows(size: &ast::Size) -> bool {
+    matches!(size, ast::Size::Rows(_))
+}
+
 impl QueryChecker<'_> {
     /// Reports options that do not belong to the kind of window. The answer is how long after its end a late row
     /// still corrects a window, if the window says so.
     pub(super) fn check_window_options(&mut self, window: &ast::Window) -> Option<i64> {
         use ast::WindowKind::*;
+        // Such a window has no meaning, nor have its options.
+        if matches!(&window.kind, Hopping { size, every } if is_rows(size) || is_rows(every)) {
+            return None;
+        }
         let is_duration = |size: &ast::Size| matches!(size, ast::Size::Duration(_));
         let is_calendar = matches!(window.kind, Tumbling(ast::Size::Calendar(_)));
         let is_of_time = match &window.kind {
@@ -20,6 +28,12 @@ impl QueryChecker<'_> {
         let is_kept_by_key =
             matches!(window.kind, Session { .. } | Tumbling(ast::Size::Rows(_)) | Sliding(_) | Running);
         let mut all_belong = true;
+        if let Some(zone) = window.zone.as_ref().filter(|_| !is_calendar) {
+            let fault =
+                errors::zone_of_duration(zone.span, window.kind_span, &zone.value, self.unit_of(window));
+            self.diagnostics.push(fault);
+            all_belong = false;
+        }
         let mut foreign = |span: Option<Span>, option: &str, belongs: bool, owners: &str| {
             if let Some(span) = span.filter(|_| !belongs) {
                 self.diagnostics.push(errors::foreign_option(span, option, window.kind_span, owners));
@@ -28,13 +42,6 @@ impl QueryChecker<'_> {
         };
         let offset = window.offset.as_ref().map(|o| o.span);
         foreign(offset, "offset", is_of_time, "windows of time: `tumbling`, `hopping`, `cumulative`");
-        let zone = window.zone.as_ref().map(|z| z.span);
-        foreign(
-            zone,
-            "in",
-            is_calendar,
-            "windows of the calendar, as `window tumbling day in \"Europe/Paris\"`",
-        );
         let max = window.max.as_ref().map(|m| m.span);
         foreign(max, "max", matches!(window.kind, Session { .. }), "`window session`");
         let lateness = window.lateness.as_ref().map(|l| l.span);
@@ -61,6 +68,19 @@ impl QueryChecker<'_> {
             "windows without an end in time: `running`, and those that count rows",
         );
         if all_belong { self.check_option_values(window) } else { None }
+    }
+
+    /// The unit of the calendar that is as long as a tumbling window without an offset.
+    fn unit_of(&mut self, window: &ast::Window) -> Option<&'static str> {
+        let ast::WindowKind::Tumbling(ast::Size::Duration(size)) = &window.kind else { return None };
+        let ast::ExprKind::Literal(ast::Literal::Duration(micros)) = &size.kind else { return None };
+        const HOUR: i64 = 3_600_000_000;
+        match *micros {
+            HOUR => Some("hour"),
+            micros if micros == 24 * HOUR => Some("day"),
+            micros if micros == 7 * 24 * HOUR => Some("week"),
+            _ => None,
+        }
     }
 
     fn check_option_values(&mut self, window: &ast::Window) -> Option<i64> {

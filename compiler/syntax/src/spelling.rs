@@ -1,0 +1,332 @@
+//! What was meant where there is one right spelling: words of other languages in the place of ours, words
+//! left out, clauses whose parts stand in another order.
+
+use crate::expected::Expected;
+use crate::token::{Token, TokenKind};
+use millstream_base::diagnostic::{Edit, Safety};
+use millstream_base::{Diagnostic, FileId, Span};
+
+const FIRST_OF_KEY: &str = "let the first row of each key through, and the next an hour later";
+
+/// Where the parser is stuck.
+pub struct Place<'a> {
+    pub text: &'a str,
+    pub file: FileId,
+    /// Those of the file; the parser cannot take number `at`.
+    pub tokens: &'a [Token],
+    pub at: usize,
+    /// The options that the window before may still have, if there is one.
+    pub options: Option<&'static [&'static str]>,
+    pub expected: &'a Expected,
+}
+
+/// What may be said behind a complete window, by its tokens from `window` on; each kind has its own.
+pub fn window_options(window: &[Token]) -> Option<&'static [&'static str]> {
+    use TokenKind::*;
+    let [first, kind, size @ ..] = window else { return None };
+    let counts_rows = size.iter().any(|t| t.kind == Rows);
+    let is_calendar = size.first().is_some_and(|t| is_calendar(t.kind));
+    (first.kind == Window).then_some(())?;
+    Some(match kind.kind {
+        Tumbling | Sliding if counts_rows => &["by", "expire", "forever"],
+        Tumbling if is_calendar => &["fill", "in", "lateness", "offset"],
+        Tumbling | Hopping | Cumulative => &["fill", "lateness", "offset"],
+        Session => &["by", "lateness", "max"],
+        Sliding => &["by"],
+        Running => &["by", "expire", "forever"],
+        _ => return None,
+    })
+}
+
+fn is_calendar(kind: TokenKind) -> bool {
+    use TokenKind::*;
+    matches!(kind, Hour | Day | Week | Month | Quarter | Year)
+}
+
+impl<'a> Place<'a> {
+    /// The finding with what is to be written; as it was if that is not known.
+    pub fn corrected(&self, d: Diagnostic) -> Result<Diagnostic, Diagnostic> {
+        match self.of_window().or_else(|| self.of_clause()).or_else(|| self.of_call()) {
+            Some((title, edits)) => Ok(d.fix_edits(title, edits, Safety::Unsafe)),
+            None => self.helped(d),
+        }
+    }
+
+    /// Where something is missing behind the last token.
+    pub fn completed(&self, d: Diagnostic) -> Diagnostic {
+        if self.wants("keep") && self.wants("within") {
+            let end = self.span(self.at.wrapping_sub(1)).map(Span::at_end);
+            return match end {
+                Some(end) => d.fix(FIRST_OF_KEY, end, " within 1h").fix(
+                    "keep the latest row of each key",
+                    end,
+                    " keep last forever",
+                ),
+                None => d,
+            };
+        }
+        self.helped(d).unwrap_or_else(|d| d)
+    }
+
+    fn helped(&self, d: Diagnostic) -> Result<Diagnostic, Diagnostic> {
+        let is_hopping = self.word(-3) == "hopping" || self.word(-4) == "hopping";
+        if is_hopping && self.kind(-1) == Some(TokenKind::Rows) {
+            return Ok(d
+                .help("a hopping window is measured in time: `window hopping 1h every 1m`")
+                .help("windows of rows are `window tumbling 100 rows` and `window sliding 100 rows`"));
+        }
+        if self.wants("every") && (self.word(-2) == "hopping" || self.word(-2) == "cumulative") {
+            return Ok(d.help("say how much later each window starts or ends: `every 1m`"));
+        }
+        if self.options.is_some() && self.word(0) == "partition" {
+            return Ok(d.help("`group by` splits the rows of a window"));
+        }
+        if self.kind(-1) == Some(TokenKind::Integer)
+            && let Some(unit) =
+                ["month", "quarter", "year"].into_iter().find(|unit| is_unit(self.word(0), unit))
+        {
+            return Ok(
+                d.help(format!("a {unit} is no fixed time; windows of it are `window tumbling {unit}`"))
+            );
+        }
+        Err(d)
+    }
+
+    fn of_window(&self) -> Option<(String, Vec<Edit>)> {
+        use TokenKind::*;
+        let word = self.word(0);
+        if self.kind(-1) == Some(Window) && self.wants("tumbling") {
+            return match (self.kind(0)?, word) {
+                (Duration, _) if self.kind(1) == Some(Every) => {
+                    Some(self.insert("write the kind of window", 0, "hopping "))
+                }
+                (Duration, _) => Some(self.insert("write the kind of window", 0, "tumbling ")),
+                (_, "tumble" | "fixed") => Some(self.replace(0, 0, "tumbling")),
+                (_, "hop") => Some(self.replace(0, 0, "hopping")),
+                _ => None,
+            };
+        }
+        if self.kind(-1) == Some(Integer)
+            && !self.expected.has("as")
+            && let Some(unit) = short_unit(word)
+        {
+            let text = format!("{}{unit}", self.word(-1));
+            return Some(self.replace(-1, 0, &text));
+        }
+        if self.wants("every") && matches!(word, "slide" | "step" | "advance" | "each" | "by") {
+            let last = if self.kind(1) == Some(By) { 1 } else { 0 };
+            return Some(self.replace(0, last, "every"));
+        }
+        let options = self.options?;
+        let may_be_late = options.contains(&"lateness");
+        match word {
+            "grace" if may_be_late && self.word(1) == "period" => Some(self.replace(0, 1, "lateness")),
+            "grace" | "allowed_lateness" if may_be_late => Some(self.replace(0, 0, "lateness")),
+            "allowed" if may_be_late && self.word(1) == "lateness" => Some(self.replace(0, 1, "lateness")),
+            "partition" if options.contains(&"by") && self.kind(1) == Some(By) => {
+                Some(self.replace(0, 1, "by"))
+            }
+            _ if self.kind(0) == Some(Duration)
+                && self.word(-1) == "gap"
+                && self.kind(-2) == Some(Session) =>
+            {
+                Some(self.replace(-1, 0, word))
+            }
+            _ => None,
+        }
+    }
+
+    fn of_clause(&self) -> Option<(String, Vec<Edit>)> {
+        use TokenKind::*;
+        let word = self.word(0);
+        match (self.kind(-1)?, self.kind(0)?) {
+            (Emit, _)
+                if self.wants("final") && matches!(word, "changes" | "change" | "updates" | "update") =>
+            {
+                Some(self.replace(0, 0, "on change"))
+            }
+            (On, _) if self.kind(-2) == Some(Emit) && self.wants("change") => match word {
+                "close" | "end" | "final" | "finish" => Some(self.replace(-1, 0, "final")),
+                "changes" | "update" | "updates" => Some(self.replace(0, 0, "change")),
+                _ => None,
+            },
+            (Dedupe, found) if self.wants("by") && (found.is_name() || found == LeftParenthesis) => {
+                Some(self.insert("the key comes behind `by`", 0, "by "))
+            }
+            (Changes, found)
+                if self.wants("of") && found.is_name() && self.rest_of_clause().any(|t| t.kind == By) =>
+            {
+                Some(self.insert("what is compared comes behind `of`", 0, "of "))
+            }
+            (Keep, _) if self.wants("last") && word == "first" => {
+                if self.kind(1) == Some(Within) {
+                    return Some(self.replace(-1, 1, "within"));
+                }
+                let (_, edits) = self.replace(-1, 0, "within 1h");
+                Some((FIRST_OF_KEY.into(), edits))
+            }
+            (_, By) if self.wants("per") && self.throttles() => self.per_before_by(),
+            _ if self.wants("disorder") && matches!(word, "lateness" | "grace" | "delay" | "watermark") => {
+                Some(self.replace(0, 0, "disorder"))
+            }
+            _ if self.wants("within")
+                && self.wants("keep")
+                && matches!(word, "for" | "every" | "over" | "in" | "per" | "expire")
+                && self.kind(1) == Some(Duration) =>
+            {
+                Some(self.replace(0, 0, "within"))
+            }
+            _ => None,
+        }
+    }
+
+    /// `throttle 2 by k per 5m` says all in another order.
+    fn per_before_by(&self) -> Option<(String, Vec<Edit>)> {
+        let n_keys = self.rest_of_clause().position(|t| t.kind == TokenKind::Per)? as isize;
+        let last_key = self.span(self.index(n_keys - 1)?)?;
+        let (per, size) = (self.span(self.index(n_keys)?)?, self.span(self.index(n_keys + 1)?)?);
+        let by = self.span(self.at)?;
+        let text = format!("{} {}", self.slice(per.to(size)), self.slice(by.to(last_key)));
+        let edit = Edit { span: by.to(size), text: text.clone() };
+        Some((format!("write `{text}`"), vec![edit]))
+    }
+
+    fn throttles(&self) -> bool {
+        (1..=4).any(|back| self.kind(-back) == Some(TokenKind::Throttle))
+    }
+
+    fn of_call(&self) -> Option<(String, Vec<Edit>)> {
+        use TokenKind::*;
+        if self.kind(-2) == Some(Filter)
+            && self.kind(-1) == Some(LeftParenthesis)
+            && self.expected.has("where")
+        {
+            return Some(self.insert("the condition comes behind `where`", 0, "where "));
+        }
+        if self.kind(-1) == Some(Filter) && self.kind(0) == Some(Where) && self.expected.has("(") {
+            let ends = |t: &Token| matches!(t.kind, As | Comma) || t.kind.closes();
+            let mut depth = 0_usize;
+            let mut last = 0;
+            for (number, token) in self.rest_of_clause().enumerate().skip(1) {
+                if depth == 0 && ends(token) {
+                    break;
+                }
+                match token.kind {
+                    kind if kind.opens() => depth += 1,
+                    kind if kind.closes() => depth -= 1,
+                    _ => {}
+                }
+                last = number as isize;
+            }
+            let (open, close) = (self.span(self.at)?.at_start(), self.span(self.index(last)?)?.at_end());
+            let edits = vec![Edit { span: open, text: "(".into() }, Edit { span: close, text: ")".into() }];
+            return Some(("the condition stands in parentheses".into(), edits));
+        }
+        let ignores = self.word(0).eq_ignore_ascii_case("ignore")
+            && (self.word(1).eq_ignore_ascii_case("nulls") || self.word(1).eq_ignore_ascii_case("null"));
+        if ignores && self.kind(-1) == Some(RightParenthesis) {
+            let close = self.span(self.index(-1)?)?;
+            let words = Span { start: close.end, ..self.span(self.index(1)?)? };
+            let remove = Edit { span: words, text: "".into() };
+            return Some(match self.function_before() {
+                Some("first" | "last" | "collect") => {
+                    let argument = Edit { span: close.at_start(), text: ", ignore_null: true".into() };
+                    ("it is an argument: `ignore_null: true`".into(), vec![argument, remove])
+                }
+                _ => ("leave it away: nulls do not take part".into(), vec![remove]),
+            });
+        }
+        None
+    }
+
+    /// The name in front of the parentheses that close just before.
+    fn function_before(&self) -> Option<&'a str> {
+        let mut depth = 0_usize;
+        let mut back = -1;
+        loop {
+            let kind = self.kind(back)?;
+            if kind.closes() {
+                depth += 1;
+            } else if kind.opens() {
+                depth -= 1;
+                if depth == 0 {
+                    return Some(self.word(back - 1));
+                }
+            }
+            back -= 1;
+        }
+    }
+
+    /// From the token found on, to the end of its line or file.
+    fn rest_of_clause(&self) -> impl Iterator<Item = &'a Token> {
+        let rest = self.tokens.get(self.at..).unwrap_or(&[]);
+        let n_here = rest.iter().skip(1).take_while(|t| !t.first_on_line).count() + 1;
+        rest.iter().take(n_here)
+    }
+
+    fn insert(&self, title: &str, offset: isize, text: &str) -> (String, Vec<Edit>) {
+        let span = self.index(offset).and_then(|i| self.span(i)).unwrap_or_default().at_start();
+        (title.to_string(), vec![Edit { span, text: text.into() }])
+    }
+
+    /// Of the tokens from `first` to `last`, counted from that which does not fit.
+    fn replace(&self, first: isize, last: isize, text: &str) -> (String, Vec<Edit>) {
+        let span = |offset| self.index(offset).and_then(|i| self.span(i)).unwrap_or_default();
+        let edit = Edit { span: span(first).to(span(last)), text: text.into() };
+        (format!("write `{text}`"), vec![edit])
+    }
+
+    /// This word fits, and not because any name does.
+    fn wants(&self, word: &str) -> bool {
+        self.expected.has(word) && !self.expected.has("IDENTIFIER")
+    }
+
+    fn index(&self, offset: isize) -> Option<usize> {
+        self.at.checked_add_signed(offset)
+    }
+
+    fn token(&self, offset: isize) -> Option<&'a Token> {
+        self.tokens.get(self.index(offset)?)
+    }
+
+    fn kind(&self, offset: isize) -> Option<TokenKind> {
+        self.token(offset).map(|t| t.kind)
+    }
+
+    fn word(&self, offset: isize) -> &'a str {
+        self.token(offset).map_or("", |t| t.text(self.text))
+    }
+
+    fn span(&self, index: usize) -> Option<Span> {
+        self.tokens.get(index).map(|t| Span::new(self.file, t.start as usize, t.end as usize))
+    }
+
+    fn slice(&self, span: Span) -> &'a str {
+        self.text.get(span.range()).unwrap_or("")
+    }
+}
+
+fn is_unit(word: &str, unit: &str) -> bool {
+    word == unit || word.strip_suffix('s') == Some(unit)
+}
+
+/// How durations write a unit that stands apart from its number.
+fn short_unit(word: &str) -> Option<&'static str> {
+    let units = [
+        ("s", "s"),
+        ("sec", "s"),
+        ("second", "s"),
+        ("m", "m"),
+        ("min", "m"),
+        ("minute", "m"),
+        ("h", "h"),
+        ("hour", "h"),
+        ("d", "d"),
+        ("day", "d"),
+        ("w", "w"),
+        ("week", "w"),
+        ("ms", "ms"),
+        ("millisecond", "ms"),
+    ];
+    units.into_iter().find(|(unit, _)| word == *unit || unit.len() > 2 && is_unit(word, unit)).map(|(_, s)| s)
+}
