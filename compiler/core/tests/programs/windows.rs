@@ -5,7 +5,9 @@ use millstream_core::explain::explain;
 
 /// The lines on state and delay of a stream.
 fn said(query: &str) -> String {
-    let done = payments(&format!("stream s = from payments {query}\nsink out from s to stdout format json"));
+    let format = if query.contains("lateness") { "json(changes: retract)" } else { "json" };
+    let done =
+        payments(&format!("stream s = from payments {query}\nsink out from s to stdout format {format}"));
     let text = explain(&done.program, &done.flow.unwrap_or_default());
     let lines = text.lines().skip_while(|line| *line != "stream s");
     let lines = lines.map(str::trim).filter(|line| line.starts_with("keeps") || line.starts_with("delay"));
