@@ -130,7 +130,7 @@ fn differences_are_shown_as_a_table() {
     );
     insta::assert_snapshot!(
         "rows_that_are_missing",
-        shown(test(&steps("contains [ { user: \"b\" }, { user: \"z\" } ]")), 3)
+        shown(test(&steps("contains [ { user: \"b\" }, { user: \"z\" }, { user: \"a\", total: 5 } ]")), 3)
     );
     insta::assert_snapshot!("rows_where_there_should_be_none", shown(test(&steps("empty")), 3));
     insta::assert_snapshot!("other_number_of_rows", shown(test(&steps("count 4")), 3));

@@ -29,7 +29,7 @@ pub use over_rows::{Function as OverRowsFunction, OverRows, OverRowsUse, Place};
 
 use crate::clauses::Rows;
 use crate::names::Names;
-use millstream_base::{Diagnostics, FileId};
+use millstream_base::{Diagnostics, FileId, Span};
 #[cfg(doc)]
 use millstream_ir::types::Type;
 
@@ -50,6 +50,8 @@ pub struct Checker<'a> {
     pub(crate) rows: Option<&'a Rows>,
     /// The calls of the aggregating select above, with the columns that they became.
     pub results: &'a [(String, String)],
+    /// Where parameters stand, of which expressions hold the values.
+    params: Vec<Span>,
     /// The number of the next [`millstream_ir::expr::ExprKind::Local`].
     locals: usize,
     inside_aggregate: bool,
@@ -68,6 +70,7 @@ impl<'a> Checker<'a> {
             over_rows: None,
             test_start: None,
             rows: None,
+            params: vec![],
             results: &[],
             locals: 0,
             inside_aggregate: false,

@@ -29,7 +29,10 @@ impl Checker<'_> {
         let (text, span) = (name.text.as_str(), name.span);
         if let Some(param) = self.names.param(self.file, text) {
             return match &param.value {
-                ParamValue::Value(value) => Expr::literal(value.clone(), param.ty.clone(), span),
+                ParamValue::Value(value) => {
+                    self.params.push(span);
+                    Expr::literal(value.clone(), param.ty.clone(), span)
+                }
                 ParamValue::Secret(_) => {
                     self.diagnostics.push(names_errors::secret_in_expression(span, text));
                     error(span)

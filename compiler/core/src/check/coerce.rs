@@ -43,7 +43,8 @@ impl Checker<'_> {
                 self.diagnostics.push(if only_null {
                     errors::nullable(span, &expr.ty, ty)
                 } else {
-                    errors::type_mismatch(ty, &expr, self.test_start.is_some())
+                    let is_param = self.params.contains(&span);
+                    errors::type_mismatch(ty, &expr, is_param, self.test_start.is_some())
                 });
                 error(span)
             }

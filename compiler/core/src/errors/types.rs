@@ -4,33 +4,37 @@ use super::alternatives;
 use millstream_base::codes::*;
 use millstream_base::{Diagnostic, Span, did_you_mean};
 use millstream_ir::expr::{Expr, ExprKind};
-use millstream_ir::text::{parse_decimal, parse_int};
+use millstream_ir::text::{format_duration, parse_decimal, parse_int};
 use millstream_ir::types::{RecordType, Type, TypeKind};
 use millstream_ir::value::Value;
 use millstream_syntax::ast;
 
-/// `in_test`: where times are relative to the start of a test.
-pub fn type_mismatch(expected: &Type, expr: &Expr, in_test: bool) -> Diagnostic {
+/// `is_param`: the literal is the value of a parameter. `in_test`: times are relative to the start of a test.
+pub fn type_mismatch(expected: &Type, expr: &Expr, is_param: bool, in_test: bool) -> Diagnostic {
     let (span, found) = (expr.span, &expr.ty);
     let fault = Diagnostic::new(E0301, span, format!("expected `{expected}`, found `{found}`"))
         .label(format!("this is {found}"));
-    match (&expr.kind, &found.kind, &expected.kind) {
-        (ExprKind::Literal(Value::Int(n)), _, TypeKind::Duration) => {
+    let written = match &expr.kind {
+        ExprKind::Literal(value) if !is_param => Some(value),
+        _ => None,
+    };
+    match (written, &expected.kind) {
+        (Some(Value::Int(n)), TypeKind::Duration) => {
             let units = format!("a duration has a unit: `{n}ms`, `{n}s`, `{n}m`, `{n}h`, `{n}d`");
-            return fault.note(units).fix("count seconds", span.at_end(), "s");
+            return fault.note(units).fix("count seconds", span, format!("{n}s"));
         }
-        // A call is no size of a window; what stands in parentheses is.
-        (_, TypeKind::Int, TypeKind::Duration) if !found.nullable || expected.nullable => {
-            return surround(fault, span, "count seconds".into(), "(", " * 1s)");
+        (Some(Value::Duration(d)), TypeKind::Timestamp) if in_test => {
+            return fault.fix("count from the start of the test", span, format!("+{}", format_duration(*d)));
         }
-        (ExprKind::Literal(Value::Duration(_)), _, TypeKind::Timestamp) if in_test => {
-            return fault.fix("count from the start of the test", span.at_start(), "+");
-        }
-        (ExprKind::Literal(Value::String(_)), _, kind) if !matches!(kind, TypeKind::Json) => {
+        // What such text reads as is known already.
+        (Some(Value::String(_)), kind) if !matches!(kind, TypeKind::Json) => {
             return match plain_literal(expr, expected) {
                 Some(written) => fault.fix("write it without quotes", span, written),
                 None => fault,
             };
+        }
+        (None, TypeKind::Duration) if found.kind == TypeKind::Int && (is_param || is_column(expr)) => {
+            return converted(fault, span, "(", " * 1s)");
         }
         _ => {}
     }
@@ -38,6 +42,10 @@ pub fn type_mismatch(expected: &Type, expr: &Expr, in_test: bool) -> Diagnostic 
         Some((before, after)) => converted(fault, span, &before, &after),
         None => fault,
     }
+}
+
+fn is_column(expr: &Expr) -> bool {
+    matches!(expr.kind, ExprKind::Column(_))
 }
 
 fn converted(fault: Diagnostic, span: Span, before: &str, after: &str) -> Diagnostic {
@@ -62,7 +70,9 @@ fn conversion(from: &Type, to: &Type) -> Option<(String, String)> {
         (Float | Decimal(_) | String | Json, Decimal(scale)) => ("decimal(".into(), format!(", {scale})")),
         (_, String) => ("string(".into(), ")".into()),
         (String | Json | Int, Timestamp) => ("timestamp(".into(), ")".into()),
-        (String | Json | Int, Duration) => ("duration(".into(), ")".into()),
+        (String | Json, Duration) => ("duration(".into(), ")".into()),
+        // A call is no size of a window; what stands in parentheses is.
+        (Int, Duration) => ("((".into(), ") * 1s)".into()),
         (String | Json, Bool) => ("bool(".into(), ")".into()),
         (_, Json) => ("json(".into(), ")".into()),
         _ => return None,

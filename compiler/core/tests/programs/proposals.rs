@@ -169,6 +169,9 @@ fn sources_and_tests() {
     assert_snapshot!(programs(&[
         "source t: E from file(\"t.ndjson\") format json time at lateness 5s",
         "source t: E from file(\"t.ndjson\") format json time at disorder 5",
+        "param n: int = 5\nsource t: E from file(\"t.ndjson\") format json time at disorder n",
+        "stream x = from s window tumbling (60) select count() as n",
+        "fn least(a: duration, b: duration) -> duration = if a < b then a else b\nstream x = from s select least(ends - at, v + 1) as w",
         "source t: E from stdin format json",
         "sink o from s to console format json",
         "source t: { v: int? } from file(\"t.ndjson\") format json time v",
@@ -177,6 +180,7 @@ fn sources_and_tests() {
         "test \"t\" { given s [] advance to 10s expect s empty }",
         "test \"t\" { expect s [{ v: \"x\" }] }",
         "test \"t\" { expect s [{ v: \"5\" }] }",
+        "param v: string = \"5\"\ntest \"t\" { expect s [{ v: v }] }",
         "test \"t\" { given s [] }",
         "test \"t\" { expect s empty }\ntest \"t\" { expect s empty }",
     ]));
