@@ -5,7 +5,7 @@
 use crate::errors;
 use crate::message::Message;
 use crate::op;
-use crate::op::order::{self, LateRows, Order};
+use crate::op::order::{self, Order};
 use crate::operator::{Failure, Operator, Output, Place};
 use crate::report::StreamReport;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
@@ -77,7 +77,7 @@ impl<'a, O: Outlet> Graph<'a, O> {
             let node = flow.node(id);
             let task = match &node.kind {
                 NodeKind::Sink(spec) if spec.ordered => {
-                    Task::OrderedSink(Order::new(node.schema.types(), node.schema.time, LateRows::Kept))
+                    Task::OrderedSink(Order::new(node.schema.types(), node.schema.time))
                 }
                 NodeKind::Sink(_) => Task::Sink,
                 _ => op::build(flow, id, compiled, workers).map_or(Task::Source, Task::Operator),
@@ -160,6 +160,7 @@ impl<'a, O: Outlet> Graph<'a, O> {
             Task::OrderedSink(ordered) => {
                 let mut output = Output::default();
                 ordered.step(input, message, &mut output);
+                self.stations[to.0 as usize].report.late_left_out += output.n_late_left_out;
                 output.messages.iter().try_for_each(|message| self.write(to, message))
             }
             Task::Sink => self.write(to, &message),

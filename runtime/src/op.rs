@@ -16,7 +16,9 @@ pub mod join;
 pub mod keyed_windows;
 pub mod late;
 pub mod latest_of_key;
+pub mod leave_out_late;
 pub mod match_pattern;
+mod merge;
 pub mod order;
 mod reorder;
 mod scope;
@@ -75,6 +77,7 @@ pub fn build(
             Breaker::FillWindows(spec) => {
                 Box::new(fill_windows::FillWindowsOperator::new(spec, &node.schema)?)
             }
+            Breaker::LeaveOutLate => Box::new(leave_out_late::LeaveOutLate),
             Breaker::AssignWindows(window) => {
                 let windows = millstream_ir::window::TimeWindows::new(window)?;
                 Box::new(assign_windows::AssignWindows::new(windows, input(0).time))
@@ -119,15 +122,14 @@ pub fn build(
             }
         },
         NodeKind::Union => {
-            Box::new(union::Union::new(node.schema.types(), union::reads_together(flow, node)))
+            let union = union::Union::new(node.schema.types(), union::reads_together(flow, node));
+            Box::new(union.merging(union::come_in_order(flow, node), node.schema.time))
         }
         NodeKind::Unnest { list } => Box::new(unnest::Unnest::new(*list, &node.schema)),
         NodeKind::AssignTime { disorder } => {
             Box::new(assign_time::AssignTime::new(node.schema.time, *disorder))
         }
-        NodeKind::Order => {
-            Box::new(order::Order::new(node.schema.types(), node.schema.time, order::LateRows::LeftOut))
-        }
+        NodeKind::Order => Box::new(order::Order::new(node.schema.types(), node.schema.time)),
         NodeKind::Late => Box::new(late::Late),
         NodeKind::Errors { of } => Box::new(union::Union::new(vec![], vec![false; of.len()])),
         NodeKind::Join(spec) => Box::new(join::JoinOperator::new(

@@ -2,6 +2,7 @@
 
 use super::inputs::copy;
 use crate::support::Folder;
+use std::fmt::Write;
 
 fn folder() -> Folder {
     let folder = Folder::new();
@@ -181,4 +182,29 @@ fn a_run_that_outgrows_its_memory_stops_and_says_what_takes_it() {
         .run("run p.stream --memory much")
         .code(64)
         .stderr_has("expected a size such as 500MB, 2GB or 4GiB");
+}
+
+#[test]
+fn an_ordered_sink_writes_the_total_order() {
+    let folder = Folder::new();
+    let mut rows = String::new();
+    let mut wanted = String::new();
+    for id in 0..20_000 {
+        let row = format!("{{\"id\":{id},\"at\":{id}}}\n");
+        wanted += &row;
+        rows += &row;
+        // Seven seconds late: it has missed its place, wherever what is read at once ends.
+        if id % 10 == 9 {
+            writeln!(rows, "{{\"id\":-1,\"at\":{}}}", id - 7).expect("text");
+        }
+    }
+    folder.write("in.ndjson", &rows);
+    folder.write(
+        "p.stream",
+        "source rows: { id: int, at: timestamp as epoch_s } from file(\"in.ndjson\") format json time at\nstream o = from rows select id, div(int(at), 1_000_000) as at\nsink o from o to stdout format json ordered\n",
+    );
+    let of_file = folder.run("run p.stream").code(0).stderr_has("2,000 late  left out of o");
+    assert!(of_file.stdout == wanted, "not the rows in time, in their order");
+    let of_pipe = folder.run_with("run -q p.stream --source rows=-", &rows).code(0);
+    assert!(of_pipe.stdout == wanted, "not the same of a pipe");
 }

@@ -406,6 +406,7 @@ fn breaker_text(name: &str, breaker: &Breaker) -> String {
     match breaker {
         Breaker::WindowAggregate(aggregate) => window::how_it_runs(name, aggregate),
         Breaker::FillWindows(fill) => format!("rows of {name} for windows of {} without any", fill.window),
+        Breaker::LeaveOutLate => format!("leaves out the late rows of {name}"),
         Breaker::AssignWindows(window) => format!("gives each row of {name} once per window of {window}"),
         Breaker::GatherWindows(gather) => format!("the rows of {name} in {}, when it is over", gather.window),
         Breaker::LatestOfKey(_) => format!("the row of each key of {name} as it stands, one kept per key"),

@@ -189,6 +189,8 @@ pub enum ClauseKind {
         assigner: WindowAssigner,
         assigns: bool,
     },
+    /// Of a window's scope, where no aggregating select does it: late rows end here.
+    LeaveOutLate,
     /// `time E`; unless E is a column, the new time becomes the last, hidden one.
     Time {
         time: Expr,

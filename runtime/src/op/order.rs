@@ -1,6 +1,5 @@
 //! The rows of its input in the total order, as far as the watermark has come: in front of operators
-//! that depend on the order, and of `ordered` sinks. A late row has missed its place: operators leave it
-//! out, to a sink it goes with the next release.
+//! that depend on the order, and of `ordered` sinks. A late row has missed its place and is left out.
 
 use crate::message::{Message, Watermark};
 use crate::op::interleave::interleave;
@@ -10,39 +9,28 @@ use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::waiting::Waiting;
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin, RowPlace};
 use millstream_ir::column::ColumnData;
-use millstream_ir::flow::{Flow, NodeId, NodeKind};
+use millstream_ir::flow::{Breaker, Flow, NodeId, NodeKind};
 use millstream_ir::types::Type;
 
 pub struct Order {
     types: Vec<Type>,
     /// The column of the event time.
     time: usize,
-    late_rows: LateRows,
     buffer: ReorderBuffer,
     watermark: Watermark,
     /// Whether what comes at the watermark stands behind all that came before: see [`reads_in_order`].
     in_order: bool,
 }
 
-/// What becomes of late rows.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum LateRows {
-    LeftOut,
-    Kept,
-}
-
 impl Order {
     /// `types` are those of the rows, `time` is the column of their event time.
-    pub fn new(types: Vec<Type>, time: usize, late_rows: LateRows) -> Order {
+    pub fn new(types: Vec<Type>, time: usize) -> Order {
         let buffer = ReorderBuffer::new(vec![time]);
-        Order { types, time, late_rows, buffer, watermark: Watermark::START, in_order: false }
+        Order { types, time, buffer, watermark: Watermark::START, in_order: false }
     }
 
-    fn keep(&mut self, mut batch: Batch, output: &mut Output) {
-        match self.late_rows {
-            LateRows::LeftOut => batch = without_late(batch, output),
-            LateRows::Kept => batch.late.clear(),
-        }
+    fn keep(&mut self, batch: Batch, output: &mut Output) {
+        let batch = without_late(batch, output);
         let ColumnData::I64(times) = &batch.columns[self.time].data else { return };
         let at_watermark = self.in_order && times.iter().any(|time| *time <= self.watermark.0);
         self.buffer.push(0, batch);
@@ -145,7 +133,12 @@ pub fn reads_in_order(flow: &Flow, n_partitions: &dyn Fn(NodeId) -> usize) -> Ve
             | NodeKind::AssignTime { .. }
             | NodeKind::Late
             | NodeKind::Order => of_all,
-            NodeKind::Breaker(breaker) if breaker.passes_rows() && breaker.depends_on_order() => of_all,
+            NodeKind::Breaker(breaker)
+                if **breaker == Breaker::LeaveOutLate
+                    || breaker.passes_rows() && breaker.depends_on_order() =>
+            {
+                of_all
+            }
             NodeKind::Breaker(_)
             | NodeKind::Match(_)
             | NodeKind::Join(_)
@@ -169,13 +162,13 @@ mod tests {
     #[test]
     fn rows_leave_by_time_then_source_then_offset() {
         let lines = "1: 1@10 2@12\n0: 3@12 4@11 5@10\n0: ~11\n0: 6@2!11\n0: ~12\n0: ~end";
-        let answers = script(&mut Order::new(types(), 1, LateRows::Kept), lines);
+        let answers = script(&mut Order::new(types(), 1), lines);
         insta::assert_snapshot!(answers, @r"
         1: 1@10 2@12 | (nothing)
         0: 3@12 4@11 5@10 | (nothing)
         0: ~11 | 5@10 ; 1@10 ; ~11
         0: 6@2!11 | (nothing)
-        0: ~12 | 6@2 ; 4@11 ; ~12
+        0: ~12 | 4@11 ; ~12
         0: ~end | 3@12 ; 2@12 ; ~end
         ");
     }
@@ -208,7 +201,7 @@ mod tests {
         };
         let (a, b) = (row(Some("a text longer than a view"), 1, 5), row(None, 2, 1));
         let (c, d) = (row(Some("short"), i128::MAX, 3), row(Some("another text as long as that"), 4, 9));
-        let mut ordered = Order::new(types.to_vec(), 4, LateRows::Kept);
+        let mut ordered = Order::new(types.to_vec(), 4);
         let mut output = Output::default();
         ordered.step(0, Message::Batch(batch(&[a.clone(), b.clone()], 0)), &mut output);
         ordered.step(0, Message::Batch(batch(&[c.clone(), d.clone()], 1)), &mut output);
@@ -222,7 +215,7 @@ mod tests {
 
     #[test]
     fn late_rows_are_left_out_and_rows_at_the_watermark_wait() {
-        let mut order = Order::new(types(), 1, LateRows::LeftOut);
+        let mut order = Order::new(types(), 1);
         let answers = script(&mut order, "0: 1@10 2@12\n0: ~12\n0: 3@11!12 4@12\n0: 5@13\n0: ~13\n0: ~end");
         insta::assert_snapshot!(answers, @r"
         0: 1@10 2@12 | (nothing)
@@ -236,7 +229,7 @@ mod tests {
 
     #[test]
     fn rows_at_the_watermark_leave_where_nothing_can_come_before_them() {
-        let mut order = Order::new(types(), 1, LateRows::LeftOut);
+        let mut order = Order::new(types(), 1);
         order.reads_in_order();
         let answers = script(&mut order, "0: 1@10 2@12\n0: ~12\n0: 3@12\n0: 4@12 5@13\n0: ~13\n0: ~end");
         insta::assert_snapshot!(answers, @r"
@@ -251,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_batch_in_order_is_passed_on_as_it_is() {
-        let mut order = Order::new(types(), 1, LateRows::LeftOut);
+        let mut order = Order::new(types(), 1);
         order.reads_in_order();
         let mut output = Output::default();
         let columns: Vec<_> = [[1, 2], [5, 9]].map(|values| int_column(&values)).into();
@@ -300,7 +293,7 @@ mod tests {
             single in any::<bool>(),
             restore_at in 0usize..8,
         ) {
-            let mut order = Order::new(types(), 1, LateRows::LeftOut);
+            let mut order = Order::new(types(), 1);
             if single {
                 order.reads_in_order();
             }
@@ -339,7 +332,7 @@ mod tests {
                     let mut writer = SnapshotWriter::default();
                     order.snapshot(&mut writer);
                     let bytes = writer.finish();
-                    order = Order::new(types(), 1, LateRows::LeftOut);
+                    order = Order::new(types(), 1);
                     if single {
                         order.reads_in_order();
                     }

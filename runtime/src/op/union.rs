@@ -1,12 +1,15 @@
 //! The rows of several streams as one. Its watermark is the least of theirs.
 //!
 //! Rows that several inputs have from one batch of a source are held until all of them have come, and
-//! leave in the order in which they were read, those of one row in the order of the inputs.
+//! leave in the order in which they were read, those of one row in the order of the inputs. Rows of inputs
+//! that come in the order of their times, as watermarks release them, are merged by time.
 
 use crate::message::{Message, Watermark};
 use crate::op::interleave::{Pick, interleave};
+use crate::op::merge::Merge;
 use crate::operator::{Operator, Output};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use crate::waiting::Waiting;
 use crate::watermark::WatermarkTracker;
 use millstream_ir::batch::{BATCH_ROWS, Batch, LateRow, Origin, RowPlace};
 use millstream_ir::flow::{Flow, Node, NodeId, NodeKind};
@@ -22,13 +25,25 @@ pub struct Union {
     held: Vec<(usize, Batch)>,
     /// The watermark behind them, if it has risen.
     risen: Option<Watermark>,
+    /// Of each input, whether its rows come in the order of their times; these wait here for each other.
+    in_order: Vec<bool>,
+    merge: Merge,
 }
 
 impl Union {
     /// `types` are those of the rows; `held_back` comes from [`reads_together`].
     pub fn new(types: Vec<Type>, held_back: Vec<bool>) -> Union {
-        let tracker = WatermarkTracker::new(held_back.len());
-        Union { types, held_back, tracker, held: vec![], risen: None }
+        let n = held_back.len();
+        let (tracker, merge) = (WatermarkTracker::new(n), Merge::new(n, 0));
+        Union { types, held_back, tracker, held: vec![], risen: None, in_order: vec![false; n], merge }
+    }
+
+    /// With the inputs whose rows come in the order of their times, see [`come_in_order`], and the column of
+    /// the time.
+    pub fn merging(mut self, in_order: Vec<bool>, time: usize) -> Union {
+        self.merge = Merge::new(in_order.len(), time);
+        self.in_order = in_order;
+        self
     }
 
     /// Brings the rows that are held into the order in which they were read.
@@ -47,26 +62,27 @@ impl Union {
             rows.extend((0..batch.n_rows).map(row));
         }
         rows.sort_by_key(|(offset, input, _)| (*offset, *input));
-        for part in rows.chunks(BATCH_ROWS) {
+        let picks: Vec<Pick> = rows.into_iter().map(|(_, _, pick)| pick).collect();
+        let batches: Vec<&Batch> = batches.iter().collect();
+        for part in picks.chunks(BATCH_ROWS) {
             output.messages.push(Message::Batch(merged(&batches, &self.types, part)));
         }
     }
 }
 
-/// A batch of rows, each with its offset, of batches that were read at once.
-fn merged(batches: &[Batch], types: &[Type], rows: &[(u64, usize, Pick)]) -> Batch {
-    let picks: Vec<Pick> = rows.iter().map(|(_, _, pick)| *pick).collect();
+/// A batch of picked rows of several ones.
+pub fn merged(batches: &[&Batch], types: &[Type], picks: &[Pick]) -> Batch {
     let place = |(batch, row): &Pick| batches[*batch as usize].origin.place(*row as usize);
     let places: Vec<RowPlace> = picks.iter().map(place).collect();
-    let is_late = |(row, (batch, number)): (u32, &Pick)| {
+    let late = |(row, (batch, number)): (u32, &Pick)| {
         let late = batches[*batch as usize].late(*number as usize)?;
         Some(LateRow { row, ..late })
     };
     Batch {
-        columns: interleave(&batches.iter().collect::<Vec<_>>(), types, &picks),
-        n_rows: rows.len(),
+        columns: interleave(batches, types, picks),
+        n_rows: picks.len(),
         origin: Origin::of_places(&places),
-        late: (0..).zip(&picks).filter_map(is_late).collect(),
+        late: (0..).zip(picks).filter_map(late).collect(),
     }
 }
 
@@ -78,7 +94,9 @@ impl Operator for Union {
                 // What is held leaves in the order of its inputs; what comes later has a branch of its own.
                 let branch = if is_held { self.held_back.iter().position(|held| *held) } else { Some(input) };
                 batch.origin = batch.origin.through(branch.unwrap_or(input), self.held_back.len());
-                if is_held {
+                if self.in_order[input] {
+                    self.merge.push(input, batch);
+                } else if is_held {
                     self.held.extend((batch.n_rows > 0).then_some((input, batch)));
                 } else {
                     output.messages.push(Message::Batch(batch));
@@ -96,15 +114,28 @@ impl Operator for Union {
     // Between messages of sources, when a snapshot is taken, no rows are held.
     fn snapshot(&self, writer: &mut SnapshotWriter) {
         self.tracker.snapshot(writer);
+        self.merge.snapshot(&self.types, writer);
     }
 
     fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
-        self.tracker.restore(reader)
+        self.tracker.restore(reader)?;
+        self.merge.restore(&self.types, reader)
+    }
+
+    fn state_bytes(&self) -> usize {
+        self.merge.state_bytes()
+    }
+
+    fn waiting(&self) -> Option<Waiting> {
+        self.merge.waiting()
     }
 
     fn settle(&mut self, output: &mut Output) {
         self.release(output);
-        output.messages.extend(self.risen.take().map(Message::Watermark));
+        if let Some(watermark) = self.risen.take() {
+            self.merge.release(watermark, &self.types, output);
+            output.messages.push(Message::Watermark(watermark));
+        }
     }
 }
 
@@ -142,6 +173,23 @@ pub fn reads_together(flow: &Flow, node: &Node) -> Vec<bool> {
     node.inputs.iter().enumerate().map(shares).collect()
 }
 
+/// Of each input of a node, whether its rows come in the order of their times, as a watermark releases them.
+/// Where there is but one such input nothing has to be merged.
+pub fn come_in_order(flow: &Flow, node: &Node) -> Vec<bool> {
+    fn is_released(flow: &Flow, id: NodeId) -> bool {
+        let node = flow.node(id);
+        match &node.kind {
+            NodeKind::Union | NodeKind::Segment(_) | NodeKind::Unnest { .. } => {
+                node.inputs.iter().all(|input| is_released(flow, *input))
+            }
+            _ => flow.gives_in_order(id),
+        }
+    }
+    let in_order: Vec<bool> = node.inputs.iter().map(|input| is_released(flow, *input)).collect();
+    let merges = in_order.iter().filter(|in_order| **in_order).count() > 1;
+    in_order.into_iter().map(|in_order| in_order && merges).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,6 +212,37 @@ mod tests {
         1: ~20 | ~10
         0: ~end | ~20
         1: ~end | ~end
+        ");
+    }
+
+    #[test]
+    fn rows_that_watermarks_release_are_merged_by_time() {
+        let lines =
+            "0: 1@5 2@9\n1: 3@4 4@9\n2: 5@1\n0: ~10\n1: ~9\n2: ~9\n1: 6@9 7@3!11\n1: ~end\n0: ~end\n2: ~end";
+        let union = || Union::new(types(), vec![false; 3]).merging(vec![true, true, false], 1);
+        insta::assert_snapshot!(script(&mut union(), lines), @r"
+        0: 1@5 2@9 | (nothing)
+        1: 3@4 4@9 | (nothing)
+        2: 5@1 | 5@1
+        0: ~10 | (nothing)
+        1: ~9 | (nothing)
+        2: ~9 | 3@4 1@5 ; ~9
+        1: 6@9 7@3!11 | (nothing)
+        1: ~end | (nothing)
+        0: ~end | (nothing)
+        2: ~end | 2@9 4@9 6@9 7@3!11 ; ~end
+        ");
+        let mut before = union();
+        script(&mut before, "0: 1@5 2@9\n1: 3@4 4@9\n0: ~8\n1: ~5\n2: ~6");
+        let mut writer = SnapshotWriter::default();
+        before.snapshot(&mut writer);
+        let mut after = union();
+        let bytes = writer.finish();
+        after.restore(&mut SnapshotReader::new(&bytes)).expect("a snapshot");
+        insta::assert_snapshot!(script(&mut after, "0: ~end\n1: ~end\n2: ~end"), @r"
+        0: ~end | (nothing)
+        1: ~end | 1@5 ; ~6
+        2: ~end | 2@9 4@9 ; ~end
         ");
     }
 

@@ -57,6 +57,7 @@ impl QueryChecker<'_> {
             by: vec![],
             keep: None,
             fill: None,
+            leaves_out_late: false,
             is_bounded: false,
         });
         self.rows.carried.clear();

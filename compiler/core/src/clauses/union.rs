@@ -39,6 +39,9 @@ impl QueryChecker<'_> {
             }
         }
         self.push(ClauseKind::Union(others), span);
+        if self.window.as_ref().is_some_and(|window| window.leaves_out_late) {
+            self.push(ClauseKind::LeaveOutLate, span);
+        }
         if let Some(window) = &self.window
             && !keys.is_empty()
             && self.rows.known

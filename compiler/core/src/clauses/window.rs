@@ -43,6 +43,8 @@ pub(super) struct OpenWindow {
     pub keep: Option<(Keep, Span)>,
     /// What windows without rows give, and for how long after a key's last row.
     pub fill: Option<(ast::Fill, i64)>,
+    /// Whether late rows are left out as they come into the scope; otherwise the clause that closes it does it.
+    pub leaves_out_late: bool,
     /// Whether it has been seen to that its rows have a bound.
     pub is_bounded: bool,
 }
@@ -109,6 +111,10 @@ impl QueryChecker<'_> {
         };
         let assigns = bounds == Bounds::Carried;
         let keep = window.keep.as_ref().and_then(|keep| Some((self.check_keep(keep)?, keep.span)));
+        let leaves_out_late = !ahead.aggregates;
+        if leaves_out_late && self.rows.known {
+            self.push(ClauseKind::LeaveOutLate, span);
+        }
         self.rows.carried.clear();
         if assigns {
             for name in ["start", "end"] {
@@ -148,6 +154,7 @@ impl QueryChecker<'_> {
             by,
             keep,
             fill,
+            leaves_out_late,
             is_bounded: false,
         });
     }

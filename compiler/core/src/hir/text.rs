@@ -93,6 +93,7 @@ impl Program {
                 ClauseKind::Join(join) => self.join(join, schema),
                 ClauseKind::Window { assigner, assigns: false } => format!("window {assigner}"),
                 ClauseKind::Window { assigner, .. } => format!("window {assigner} per row"),
+                ClauseKind::LeaveOutLate => "leave out late rows".to_string(),
                 ClauseKind::Time { time, disorder } => {
                     format!("time {} disorder {}", typed(time, schema), format_duration(*disorder))
                 }

@@ -41,6 +41,9 @@ impl Lowering<'_> {
                 self.add(owner, span, vec![input], schema, breaker(Breaker::AssignWindows(assigner.clone())))
             }
             ClauseKind::Window { .. } => input,
+            ClauseKind::LeaveOutLate => {
+                self.add(owner, span, vec![input], schema, breaker(Breaker::LeaveOutLate))
+            }
             ClauseKind::Time { time, disorder } => {
                 let assign = Operator::AssignTime { disorder: *disorder };
                 if matches!(time.kind, ExprKind::Column(_)) {

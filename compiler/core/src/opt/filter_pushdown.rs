@@ -3,6 +3,7 @@
 
 use crate::plan::{Node, Operator, Plan, PlanId};
 use millstream_ir::expr::{Expr, ExprKind};
+use millstream_ir::flow::Breaker;
 use std::collections::BTreeMap;
 
 pub fn apply(plan: &mut Plan) -> Vec<PlanId> {
@@ -55,6 +56,9 @@ fn condition_below(node: &Node, condition: &Expr) -> Option<Expr> {
             columns?;
             moved.renumber(|c| values.get(c).and_then(column_of).unwrap_or(c));
             Some(moved)
+        }
+        Operator::Breaker(breaker) if **breaker == Breaker::LeaveOutLate => {
+            (last.is_some() && !condition.can_fail()).then_some(moved)
         }
         // All rows of a key pass the condition, or none does.
         Operator::Breaker(breaker) if breaker.passes_rows() => {

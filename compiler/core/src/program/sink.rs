@@ -51,14 +51,14 @@ fn check_sink(
     let (from, schema) = check_reference(around, &sink.from, diagnostics);
     let mut connector = around.options.check_connector(around, &sink.to, Role::Sink, diagnostics);
     let mut format = None;
-    let mut ordered = false;
+    let mut ordered = None;
     let mut on_error = OnError::Keep;
     for option in &sink.options {
         match &option.kind {
             ast::SinkOptionKind::Format(written) => {
                 format = around.options.check_format(around, written, Role::Sink, diagnostics);
             }
-            ast::SinkOptionKind::Ordered => ordered = true,
+            ast::SinkOptionKind::Ordered => ordered = Some(option.span),
             ast::SinkOptionKind::OnError(policy) => {
                 on_error = around.options.check_policy(around, policy, diagnostics);
             }
@@ -73,6 +73,9 @@ fn check_sink(
     match schema.sign {
         Some(_) => {
             let because = updating_because(around, from);
+            if let Some(span) = ordered {
+                diagnostics.push(errors::needs_append_only(span, "ordered", because));
+            }
             check_changes(sink, connector.as_ref(), format.as_ref(), path.is_some(), because, diagnostics);
         }
         None => {
@@ -84,6 +87,7 @@ fn check_sink(
             }
         }
     }
+    let ordered = ordered.is_some();
     let spec = Arc::new(SinkSpec { connector: connector?, format, ordered });
     Some(Sink { name: sink.name.text.as_str().into(), doc: None, span: sink.name.span, from, spec, on_error })
 }

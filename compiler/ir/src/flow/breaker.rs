@@ -18,6 +18,8 @@ pub enum Breaker {
     /// Each row once for each window that holds it, by the windows' ends; `window.start` and `window.end`
     /// become its last columns.
     AssignWindows(WindowAssigner),
+    /// The rows that are not late: of a window's scope in which nothing else leaves these out.
+    LeaveOutLate,
     GatherWindows(GatherWindows),
     FillWindows(FillWindows),
     UpdatingAggregate(UpdatingAggregate),
@@ -54,6 +56,7 @@ impl Breaker {
             | Breaker::UpdatingAggregate(_)
             | Breaker::UpdatingWindows(_) => false,
             Breaker::AssignWindows(_)
+            | Breaker::LeaveOutLate
             | Breaker::GatherWindows(_)
             | Breaker::Top(_)
             | Breaker::LatestOfKey(_)
@@ -66,7 +69,9 @@ impl Breaker {
     /// Whether each of its rows answers one row of the input, and leaves when that comes.
     pub fn answers_at_once(&self) -> bool {
         match self {
-            Breaker::AssignWindows(_) | Breaker::Top(_) | Breaker::LatestOfKey(_) => true,
+            Breaker::AssignWindows(_) | Breaker::LeaveOutLate | Breaker::Top(_) | Breaker::LatestOfKey(_) => {
+                true
+            }
             Breaker::UpdatingAggregate(spec) => spec.emission == Emission::OnChange,
             Breaker::UpdatingWindows(spec) => spec.emission == Emission::OnChange,
             Breaker::FillWindows(spec) => {
@@ -116,7 +121,7 @@ impl Breaker {
     pub fn keys(&self) -> &[usize] {
         match self {
             Breaker::WindowAggregate(spec) => &spec.keys,
-            Breaker::AssignWindows(_) => &[],
+            Breaker::AssignWindows(_) | Breaker::LeaveOutLate => &[],
             Breaker::GatherWindows(spec) => &spec.keys,
             Breaker::FillWindows(spec) => &spec.keys,
             Breaker::UpdatingAggregate(spec) => &spec.keys,
@@ -134,7 +139,10 @@ impl Breaker {
     pub fn aggregates(&self) -> &[AggregateCall] {
         match self {
             Breaker::WindowAggregate(spec) => &spec.aggregates,
-            Breaker::AssignWindows(_) | Breaker::GatherWindows(_) | Breaker::FillWindows(_) => &[],
+            Breaker::AssignWindows(_)
+            | Breaker::LeaveOutLate
+            | Breaker::GatherWindows(_)
+            | Breaker::FillWindows(_) => &[],
             Breaker::UpdatingAggregate(spec) => &spec.aggregates,
             Breaker::UpdatingWindows(spec) => &spec.aggregates,
             Breaker::Top(_) | Breaker::SortWindow(_) | Breaker::LatestOfKey(_) => &[],
@@ -159,7 +167,7 @@ impl Breaker {
                 }
                 columns
             }
-            Breaker::AssignWindows(_) => vec![],
+            Breaker::AssignWindows(_) | Breaker::LeaveOutLate => vec![],
             Breaker::GatherWindows(spec) => spec.keys.iter_mut().collect(),
             Breaker::FillWindows(spec) => spec.keys.iter_mut().chain(&mut spec.results).collect(),
             Breaker::UpdatingAggregate(spec) => {
@@ -198,6 +206,7 @@ impl Breaker {
                 let window = ("window", spec.window.to_string());
                 ("window_agg", [vec![window], describe_groups(&spec.keys, &spec.aggregates, column)].concat())
             }
+            Breaker::LeaveOutLate => ("leave_out_late", vec![]),
             Breaker::AssignWindows(window) => ("assign_windows", vec![("window", window.to_string())]),
             Breaker::GatherWindows(spec) => {
                 let keys: Vec<String> = spec.keys.iter().map(|k| column(*k)).collect();
@@ -276,6 +285,7 @@ impl Breaker {
                 let times = [Type::TIMESTAMP, Type::TIMESTAMP, Type::TIMESTAMP];
                 Ok([types_of_groups(&spec.keys, &spec.aggregates, input)?, times.to_vec()].concat())
             }
+            Breaker::LeaveOutLate => Ok(input.to_vec()),
             Breaker::AssignWindows(_) => Ok([input, &[Type::TIMESTAMP, Type::TIMESTAMP]].concat()),
             Breaker::GatherWindows(spec) => {
                 if let Some(missing) = spec.keys.iter().find(|key| **key >= input.len()) {
