@@ -20,6 +20,25 @@ const START: i64 = 1_699_999_200 * SECOND;
 /// the things that a line of what it keeps is about, which is found by some of its words. The sources are in
 /// order and `a` has a disorder of 10 s, so where order counts, the rows of the last 10 s wait.
 const CASES: &str = "\
+40000 rows, 10000 keys, 3000 s: from a window tumbling 1h group by k select k, count() as n, sum(v) as s | open window: 10000
+40000 rows, 5000 keys, 55 s: from a window tumbling 1m group by k select k, count() as n, avg(x) as s | open window: 5000
+60000 rows, 1000 keys, 3600 s: from a window hopping 1h every 1m group by k select k, count() as n, sum(v) as s | slices of a window: 1000
+60000 rows, 10000 keys, 3500 s: from a window cumulative 1h every 10m group by k select k, count() as n, sum(v) as s | sum of all: 10000
+40000 rows, 10000 keys, 3000 s: from a window session 1h group by k select k, count() as n, sum(v) as s | session: 10000
+40000 rows, 10000 keys, 3000 s: from a window tumbling 10 rows by k forever group by k select k, count() as n, sum(v) as s | unfinished window: 10000
+40000 rows, 10000 keys, 3000 s: from a group by k until at + 2h select k, count() as n, sum(v) as s | passes its end: 10000
+40000 rows, 10000 keys, 3000 s: from a group by k forever select k, count() as n, sum(v) as s | bytes per k: 10000
+40000 rows, 10000 keys, 3000 s: from a group by k expire 1h select k, count() as n, sum(v) as s | bytes per k: 10000, has not passed: 133
+40000 rows, 10000 keys, 3000 s: from a window tumbling 1h group by k select k, count() as n emit on change | open window: 10000
+40000 rows, 10000 keys, 5000 s: from a window tumbling 1h lateness 1h group by k select k, count() as n | open window: 20000
+40000 rows, 10000 keys, 5000 s: from a window tumbling 1h fill 0 for 1d group by k select k, count() as n | open window: 10000, last results: 10000
+40000 rows, 10000 keys, 3000 s: from a window sliding 1h by k select k, max(v) as s | rows of the last: 40000, bytes per key: 10000
+80000 rows, 5000 keys, 3000 s: from a window sliding 8 rows by k forever select k, sum(v) as s | the last 8 rows: 40000
+40000 rows, 10000 keys, 3000 s: from a window running by k forever select k, sum(v) as s | bytes per key: 10000
+40000 rows, 1000 keys, 3000 s: from a top 10 by v desc per k forever | 10 rows per k: 10000
+40000 rows, 1000 keys, 3000 s: from a top 1000 by v desc forever | 1000 rows: 1000
+40000 rows, 10000 keys, 3000 s: from a dedupe by k keep last forever | one row per k: 10000
+40000 rows, 10000 keys, 3000 s: from s select id, v | the row of each id: 10000
 40000 rows, 1000 keys, 3000 s: from a window tumbling 1h group by k select k, count() as n emit every 1h | open window: 1000, last multiple: 40000
 40000 rows, 10 keys, 3000 s: from a window sliding 1h by k select k, sum(v) as s | rows of the last: 40000
 40000 rows, 1000 keys, 3000 s: from a window tumbling 1h order by v desc | rows of each open window: 40000
@@ -32,7 +51,7 @@ const CASES: &str = "\
 40000 rows, 10000 keys, 3000 s: from a window session 1h by k changes of v by k | open window: 10000, has not passed: 133
 40000 rows, 100 keys, 3000 s: from a window tumbling 1h select k, v, lead(v, 50000) as p | wait for those behind: 40000
 40000 rows, 100 keys, 3000 s: from a window session 1h by k order by v desc | rows of each open window: 40000
-40000 rows, 10000 keys, 3000 s: from a window session 1h by k group by k select k, sum(v) as s emit on change | slot of: 10000
+40000 rows, 10000 keys, 3000 s: from a window session 1h by k group by k select k, sum(v) as s emit on change | session: 10000
 40000 rows, 10000 keys, 3 s: from a dedupe by k within 1ms | has not passed: 40000
 ";
 
@@ -95,15 +114,16 @@ fn said_and_held(case: &Case) -> (i64, i64, String) {
     let said = |(words, n): &(&str, i64)| {
         let line = lines.iter().find(|line| line.contains(words));
         let line = line.unwrap_or_else(|| panic!("{}: `{words}` is not in {lines:?}", case.stream));
-        n * bytes_in(line) * slots_in(line)
+        n * bytes_in(line, words) * slots_in(line)
     };
     let said = case.kept.iter().map(said).sum();
     (said, held(case, flow, &files), lines.join("\n"))
 }
 
-/// The number in front of `bytes`.
-fn bytes_in(line: &str) -> i64 {
-    let before = line.split(" bytes").next().unwrap_or_default();
+/// The first number in front of `bytes`; the one in front of the words where these say of what the bytes are.
+fn bytes_in(line: &str, words: &str) -> i64 {
+    let wanted = if words.starts_with("bytes") { words } else { "bytes" };
+    let before = line.split(&format!(" {wanted}")).next().unwrap_or_default();
     before.rsplit(' ').next().and_then(|word| word.parse().ok()).unwrap_or_else(|| panic!("no bytes: {line}"))
 }
 

@@ -1,6 +1,7 @@
 //! A program in plain words: what each stream yields and when, what it keeps, how it runs, and what of
 //! it cannot be repeated.
 
+mod aggregate;
 mod frame;
 mod history;
 mod join;
@@ -8,14 +9,12 @@ mod pattern;
 mod updating;
 mod window;
 
-use crate::hir::{Aggregate, ClauseKind, Grouping, Head, Input, InputId, Program, Query, Source, Stream};
-use millstream_ir::aggregate::{AccumulatorKind, AggregateCall, SlotLayout};
+use crate::hir::{ClauseKind, Head, Input, InputId, Program, Query, Source, Stream};
 use millstream_ir::flow::{
-    AmongEquals, Breaker, ConnectorSpec, Flow, HistoryKind, Keep, Node, NodeId, NodeKind, OnError, Schema,
-    TimeSpec, UpdatingScope, WindowAssigner,
+    AmongEquals, Breaker, ConnectorSpec, Flow, HistoryKind, Node, NodeId, NodeKind, OnError, Schema,
+    TimeSpec, UpdatingScope,
 };
 use millstream_ir::text::format_duration;
-use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -93,7 +92,8 @@ fn explain_source(source: &Source, flow: &Flow) -> String {
         let names: Vec<String> = key.fields.iter().map(name).collect();
         let names = names.join(", ");
         line(format!("updating: one row per {names}, which the next one of its key replaces"));
-        let bytes = source.schema.bytes_of_row();
+        // As values, in a table that is two thirds full.
+        let bytes = (source.read.columns.len() + key.fields.len() + 3) * size_of::<Value>() * 3 / 2;
         line(format!("keeps the row of each {names}, {bytes} bytes, as long as it stands"));
     }
     line(format!("rows that cannot be read: {}", on_error_text(&source.on_error, &source.name)));
@@ -131,9 +131,6 @@ fn explain_stream(program: &Program, stream: &Stream, facts: &Facts) -> String {
     text + "\n"
 }
 
-/// What a window takes beside its slot, in bytes: its times, its place and that of its key.
-const WINDOW_OF_KEY: usize = 128;
-
 /// What a stream itself keeps, with its bound.
 fn state_of(program: &Program, query: &Query, sources: &BTreeSet<Arc<str>>) -> Vec<String> {
     let sources: Vec<&str> = sources.iter().map(|s| &**s).collect();
@@ -141,92 +138,16 @@ fn state_of(program: &Program, query: &Query, sources: &BTreeSet<Arc<str>>) -> V
         [] => "the watermark".to_string(),
         sources => format!("the watermark of {}", sources.join(" and ")),
     };
-    let of_aggregates = window::aggregates(query).map(|(aggregate, assigner)| {
-        let beside = &beside_slot(&calls_of(&aggregate.calls));
-        let names = key_names(aggregate).join(", ");
-        match (&aggregate.grouping, assigner) {
-            (Grouping::Updating(UpdatingScope::All(keep), _), _) => running_state(aggregate, *keep, beside),
-            (Grouping::Updating(UpdatingScope::Window { lateness, .. }, _), open) => {
-                window::updating_state(slot_bytes(aggregate), &names, open, *lateness, beside, &watermark)
-            }
-            (Grouping::UpdatingWindows { window, lateness, .. }, _) => {
-                let per_key = if names.is_empty() { names } else { names + " and " };
-                // With its row as it came out.
-                let row = aggregate.grouped.columns.len() * size_of::<Value>();
-                let slot = slot_bytes(aggregate) + WINDOW_OF_KEY + row;
-                let text = window::state_text(aggregate, window, slot, &per_key, beside, &watermark);
-                let late = match lateness {
-                    0 => String::new(),
-                    lateness => format!("; kept for late rows {} more", format_duration(*lateness)),
-                };
-                format!("{text}{late}")
-            }
-            (Grouping::Window(own), open) => {
-                let per_key = if names.is_empty() { names } else { names + " and " };
-                // Where each row says its window, the clause that opened them knows more.
-                let assigner = match own {
-                    WindowAssigner::Assigned { .. } => open.unwrap_or(own),
-                    own => own,
-                };
-                let slot = slot_bytes(aggregate);
-                window::state_text(aggregate, assigner, slot, &per_key, beside, &watermark)
-            }
-        }
-    });
     let of_histories = history::state_of(query, &watermark).into_iter().chain(frame::state_of(query));
     let of_fills = query.clauses.iter().filter_map(window::fill_text);
     let state = pattern::state_of(query, &watermark).into_iter().chain(of_histories);
     let of_updating = updating::state_of(query, &watermark);
     state
         .chain(join::state_of(program, query))
-        .chain(of_aggregates)
+        .chain(aggregate::state_of(query, &watermark))
         .chain(of_updating)
         .chain(of_fills)
         .collect()
-}
-
-/// What an aggregate of all rows so far keeps.
-fn running_state(aggregate: &Aggregate, keep: Keep, beside: &str) -> String {
-    let per_key = match &key_names(aggregate)[..] {
-        [] => return format!("one slot of {} bytes{beside}, for ever", slot_bytes(aggregate)),
-        names => names.join(", "),
-    };
-    let until = match keep {
-        Keep::Expire(duration) => format!("until {} after its last event", format_duration(duration)),
-        Keep::Forever => "for ever".to_string(),
-    };
-    format!("one slot of {} bytes per {per_key}{beside}, {until}", slot_bytes(aggregate))
-}
-
-fn key_names(aggregate: &Aggregate) -> Vec<String> {
-    aggregate.grouped.columns.iter().take(aggregate.keys.len()).map(|c| c.name.to_string()).collect()
-}
-
-fn calls_of(calls: &[crate::hir::AggregateCall]) -> Vec<AggregateCall> {
-    calls.iter().map(|call| call.of_columns(|_, _| 0, false)).collect()
-}
-
-fn slot_bytes(aggregate: &Aggregate) -> usize {
-    let keys: Vec<Type> = aggregate.keys.iter().map(|k| k.ty.clone()).collect();
-    SlotLayout::wide(&keys, &calls_of(&aggregate.calls)).size
-}
-
-/// The aggregates whose state lies beside the slot, each once.
-fn beside_slot(calls: &[AggregateCall]) -> String {
-    let layout = SlotLayout::wide(&[], calls);
-    let mut names: Vec<String> = vec![];
-    for (call, field) in calls.iter().zip(&layout.accumulators) {
-        let distinct = if call.function.is_distinct() { " distinct" } else { "" };
-        let of_program = call.user.as_ref().map(|user| &*user.name);
-        let name = format!("`{}{distinct}`", of_program.unwrap_or(call.function.name()));
-        if field.kind == AccumulatorKind::Side && !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    match &names[..] {
-        [] => String::new(),
-        names => format!(", and beside it what {} keeps", names.join(" and ")),
-    }
 }
 
 /// What streams inherit from those that they read.

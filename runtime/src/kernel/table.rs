@@ -59,7 +59,7 @@ impl Table {
         for field in layout.keys.iter().filter(|k| k.kind == KeyKind::Text) {
             is_text[field.offset / 8 - key.start] = true;
         }
-        let stride = stride(layout.size);
+        let stride = layout.stride();
         Table {
             memory: Memory::zeroed(stride * SMALLEST),
             stride,
@@ -281,7 +281,7 @@ impl Table {
 
     /// Makes narrow slots wide ones. Each keeps its number.
     pub(super) fn widen(&mut self, narrow: &SlotLayout, wide: &SlotLayout) {
-        let stride = stride(wide.size);
+        let stride = wide.stride();
         let old = std::mem::replace(&mut self.memory, Memory::zeroed(stride * self.capacity));
         let (old_stride, old_len) = (std::mem::replace(&mut self.stride, stride), self.fresh.len());
         self.fresh = wide.fresh().into();
@@ -512,11 +512,6 @@ fn widen_accumulator(slot: &[u64], from: &AccumulatorField, widened: &mut [u64],
         widened[to_at] = slot[at];
         widened[to_at + 1] = (slot[at] as i64 >> 63) as u64;
     }
-}
-
-/// Slots of up to a cache line never straddle one; longer ones begin at one.
-fn stride(size: usize) -> usize {
-    if size <= 64 { size.next_power_of_two() } else { size.next_multiple_of(64) }
 }
 
 /// What a key of one word comes as.

@@ -1,10 +1,11 @@
 //! What windows of which each row has its own keep.
 
-use super::{beside_slot, calls_of};
+use super::aggregate::{BY_INDEX, beside_slot, calls_of};
 use crate::hir::{ClauseKind, Frame, Query};
 use millstream_ir::aggregate::SlotLayout;
 use millstream_ir::flow::{self, Keep};
 use millstream_ir::text::format_duration;
+use millstream_ir::value::Value;
 
 /// What a stream keeps for them, with its bound.
 pub fn state_of(query: &Query) -> Vec<String> {
@@ -19,10 +20,11 @@ fn state_text(frame: &Frame) -> String {
     let mut calls = calls_of(&frame.calls);
     let takes_out = !matches!(frame.frame, flow::Frame::Running(_));
     calls.iter_mut().for_each(|call| call.removable = takes_out);
-    let (slot, beside) = (SlotLayout::wide(&[], &calls).size, beside_slot(&calls));
+    let by_index = if frame.keys.is_empty() { 0 } else { BY_INDEX };
+    let (slot, beside) = (SlotLayout::wide(&[], &calls).size + by_index, beside_slot(&calls));
     let row = bytes_of_row(frame);
     let of_keys = if frame.keys.is_empty() { String::new() } else { " per key".to_string() };
-    let group = format!("one slot of {slot} bytes{of_keys}{beside}");
+    let group = format!("{slot} bytes{of_keys}{beside}");
     match frame.frame {
         flow::Frame::Sliding { size } => {
             format!("the rows of the last {}, {row} bytes each; {group}", format_duration(size))
@@ -45,5 +47,8 @@ fn until(frame: &Frame, keep: Keep) -> String {
 /// What is kept of a row: what aggregates look at, its time and its key's number.
 fn bytes_of_row(frame: &Frame) -> usize {
     let looked_at = frame.calls.iter().flat_map(|call| call.arguments.iter().chain(&call.filter));
-    12 + looked_at.map(|expr| expr.ty.bytes()).sum::<usize>()
+    match frame.frame {
+        flow::Frame::Rows { .. } => 80 + looked_at.count() * size_of::<Value>(),
+        _ => 12 + looked_at.map(|expr| expr.ty.bytes()).sum::<usize>(),
+    }
 }

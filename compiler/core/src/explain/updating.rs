@@ -4,6 +4,7 @@ use crate::hir::{Aggregate, ClauseKind, Grouping, Query, SortWindow, Top};
 use millstream_ir::expr::Expr;
 use millstream_ir::flow::{AmongEquals, Emission, Keep, Schema, UpdatingScope, WindowAssigner};
 use millstream_ir::text::format_duration;
+use millstream_ir::value::Value;
 
 /// What it takes to find a row among those that are kept.
 const PLACE_OF_ROW: usize = 8;
@@ -62,7 +63,9 @@ fn of_top(top: &Top, input: &Schema) -> String {
         Keep::Expire(duration) => format!("until {} after the last event", format_duration(duration)),
         Keep::Forever => "for ever".to_string(),
     };
-    let bytes = input.bytes_of_row();
+    // As values, beside what they are ranked by; in a partition of its own, one row also takes that.
+    let of_partition = if top.limit == 1 { 120 } else { 0 };
+    let bytes = input.columns.len() * 2 * size_of::<Value>() + 96 + of_partition;
     let each = if rows == "one row" { "" } else { " each" };
     format!("{rows}{per}, {bytes} bytes{each}, {until}")
 }

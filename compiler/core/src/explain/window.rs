@@ -29,7 +29,7 @@ pub fn aggregates(query: &Query) -> impl Iterator<Item = (&Aggregate, Option<&Wi
 pub fn state_text(
     aggregate: &Aggregate,
     assigner: &WindowAssigner,
-    slot: usize,
+    bytes: usize,
     keys: &str,
     beside: &str,
     watermark: &str,
@@ -57,7 +57,7 @@ pub fn state_text(
         _ => None,
     };
     if let Some(own) = own {
-        return format!("one slot of {slot} bytes per {keys}{own}{beside}");
+        return format!("{bytes} bytes per {keys}{own}{beside}");
     }
     let until = format!("until {watermark} passes its end");
     let size = match assigner {
@@ -66,7 +66,7 @@ pub fn state_text(
     };
     match assigner {
         _ if matches!(aggregate.grouping, Grouping::Window(WindowAssigner::Assigned { .. })) => {
-            format!("one slot of {slot} bytes per {keys}open window{beside}; {size} stays open {until}")
+            format!("{bytes} bytes per {keys}open window{beside}; {size} stays open {until}")
         }
         WindowAssigner::Hopping { size: length, every, .. } if every < length => {
             // A window that is not a multiple of its step ends between two starts.
@@ -81,21 +81,21 @@ pub fn state_text(
                 format!(" per {}", keys.trim_end_matches(" and "))
             };
             format!(
-                "at most {} slots of {slot} bytes{per}{beside}: one for each of the {n_slices} slices of a window, three for their sums; {size} stays open {until}",
+                "at most {} slots of {bytes} bytes{per}{beside}: one for each of the {n_slices} slices of a window, three for their sums; {size} stays open {until}",
                 n_slices + 3
             )
         }
         WindowAssigner::Cumulative { every, .. } => format!(
-            "one slot of {slot} bytes per {keys}open {} of a window, and one sum of all before{beside}; {size} stays open {until}",
+            "{bytes} bytes per {keys}open {} of a window with the sum of all before{beside}; {size} stays open {until}",
             format_duration(*every)
         ),
-        _ => format!("one slot of {slot} bytes per {keys}open window{beside}; {size} stays open {until}"),
+        _ => format!("{bytes} bytes per {keys}open window{beside}; {size} stays open {until}"),
     }
 }
 
 /// What an aggregation keeps whose results are replaced as rows come.
 pub fn updating_state(
-    slot: usize,
+    bytes: usize,
     keys: &str,
     window: Option<&WindowAssigner>,
     lateness: i64,
@@ -113,7 +113,7 @@ pub fn updating_state(
         None => "a window".to_string(),
     };
     format!(
-        "one slot of {slot} bytes per {keys}open window{beside}; {size} stays open until {watermark} passes its end{behind}"
+        "{bytes} bytes per {keys}open window{beside}; {size} stays open until {watermark} passes its end{behind}"
     )
 }
 
@@ -133,7 +133,8 @@ pub fn fill_text(clause: &Clause) -> Option<String> {
         match aggregate.grouping.is_updating() {
             // As values, found by their windows.
             true => aggregate.grouped.columns.len() * size_of::<Value>() + 64,
-            false => aggregate.grouped.bytes_of_row(),
+            // The key and the results as values, in a table.
+            false => (aggregate.keys.len() + aggregate.calls.len()) * size_of::<Value>() + 112,
         },
         format_duration(fill.duration)
     ))

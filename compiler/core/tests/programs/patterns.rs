@@ -181,7 +181,7 @@ stream s
 stream w
   columns: n: int
   append-only: each row is final
-  keeps one slot of 8 bytes per open window; a window of 1h stays open until the watermark of payments passes its end
+  keeps 8 bytes per open window; a window of 1h stays open until the watermark of payments passes its end
   delay: at most 1h10m5s of event time between an event and its result (windows 1h, patterns 10m, disorder 5s)
   rows that fail: counted, readable as errors(w)
 "#

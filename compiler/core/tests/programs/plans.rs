@@ -161,14 +161,14 @@ source payments
 stream spend
   columns: card: string, n: int, c: string?
   append-only: each row is final
-  keeps one slot of 32 bytes per card and open window, and beside it what `max` keeps; a window of 5m stays open until the watermark of payments passes its end
+  keeps 96 bytes per card and open window, and beside it what `max` keeps; a window of 5m stays open until the watermark of payments passes its end
   delay: at most 5m5s of event time between an event and its result (windows 5m, disorder 5s)
   rows that fail: counted, readable as errors(spend)
 
 stream hourly
   columns: n: int
   append-only: each row is final
-  keeps one slot of 24 bytes per open window; a window of 1h stays open until the watermark of payments passes its end
+  keeps 24 bytes per open window; a window of 1h stays open until the watermark of payments passes its end
   delay: at most 1h5m5s of event time between an event and its result (windows 1h5m, disorder 5s)
   rows that fail: stop the program
 
@@ -226,9 +226,9 @@ fn updating_streams_are_explained() {
     );
     let text = explain(&done.program, &done.flow.unwrap_or_default());
     for words in [
-        "updating: one row per card, which is replaced when it changes\n  keeps one slot of 48 bytes per card, for ever\n  delay: none",
-        "keeps all rows that stand, 48 bytes each, for ever\n  delay: none",
-        "to bring them into the order of their times\n  keeps one row per card, 88 bytes, until 1h after the last event\n  delay: at most 5s",
+        "updating: one row per card, which is replaced when it changes\n  keeps 152 bytes per card, for ever\n  delay: none",
+        "keeps all rows that stand, 352 bytes each, for ever\n  delay: none",
+        "to bring them into the order of their times\n  keeps one row per card, 536 bytes, until 1h after the last event\n  delay: at most 5s",
         "updating: one row per card, end, which is replaced when it changes",
         "keeps the rows that have come since the last multiple of 10s, 104 bytes each\n  delay: at most 15s of event time",
         "append-only: each row is final\n  keeps the rows of each open window, 104 bytes each; they leave when the watermark of payments passes its end\n  delay: at most 5m5s",

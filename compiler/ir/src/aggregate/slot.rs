@@ -17,6 +17,13 @@ pub struct SlotLayout {
     pub size: usize,
 }
 
+impl SlotLayout {
+    /// How far apart slots stand: those of up to a cache line never straddle one, longer ones begin at one.
+    pub fn stride(&self) -> usize {
+        if self.size <= 64 { self.size.next_power_of_two() } else { self.size.next_multiple_of(64) }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyField {
     pub offset: usize,
