@@ -227,10 +227,9 @@ impl<'a> Site<'a> {
     fn hints(&self, d: Diagnostic, found: &Token, text: &str) -> Diagnostic {
         use TokenKind::*;
         let span = self.span(found);
-        let d = match self.place().corrected(d) {
-            Ok(corrected) => return corrected,
-            Err(d) => d,
-        };
+        if let Some(advice) = self.place().advice() {
+            return advice.added_to(d);
+        }
         if let Some(help) = foreign_word(text, self.previous.map(|t| t.kind)) {
             return d.help(help);
         }

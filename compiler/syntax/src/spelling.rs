@@ -20,6 +20,23 @@ pub struct Place<'a> {
     pub expected: &'a Expected,
 }
 
+/// What to do about a finding.
+pub enum Advice {
+    /// With a title.
+    Edits(String, Vec<Edit>),
+    /// What no edit can express.
+    Helps(Vec<String>),
+}
+
+impl Advice {
+    pub fn added_to(self, d: Diagnostic) -> Diagnostic {
+        match self {
+            Advice::Edits(title, edits) => d.fix_edits(title, edits, Safety::Unsafe),
+            Advice::Helps(helps) => helps.into_iter().fold(d, Diagnostic::help),
+        }
+    }
+}
+
 /// What may be said behind a complete window, by its tokens from `window` on; each kind has its own.
 pub fn window_options(window: &[Token]) -> Option<&'static [&'static str]> {
     use TokenKind::*;
@@ -44,52 +61,43 @@ fn is_calendar(kind: TokenKind) -> bool {
 }
 
 impl<'a> Place<'a> {
-    /// The finding with what is to be written; as it was if that is not known.
-    pub fn corrected(&self, d: Diagnostic) -> Result<Diagnostic, Diagnostic> {
-        match self.of_window().or_else(|| self.of_clause()).or_else(|| self.of_call()) {
-            Some((title, edits)) => Ok(d.fix_edits(title, edits, Safety::Unsafe)),
-            None => self.helped(d),
-        }
+    /// What is to be written instead, if that is known.
+    pub fn advice(&self) -> Option<Advice> {
+        let edits = self.of_window().or_else(|| self.of_clause()).or_else(|| self.of_call());
+        edits.map(|(title, edits)| Advice::Edits(title, edits)).or_else(|| self.helps())
     }
 
     /// Where something is missing behind the last token.
     pub fn completed(&self, d: Diagnostic) -> Diagnostic {
-        if self.wants("keep") && self.wants("within") {
-            let end = self.span(self.at.wrapping_sub(1)).map(Span::at_end);
-            return match end {
-                Some(end) => d.fix(FIRST_OF_KEY, end, " within 1h").fix(
-                    "keep the latest row of each key",
-                    end,
-                    " keep last forever",
-                ),
-                None => d,
-            };
+        let end = self.index(-1).and_then(|i| self.span(i)).map(Span::at_end);
+        if let Some(end) = end.filter(|_| self.wants("keep") && self.wants("within")) {
+            let last = "keep the latest row of each key";
+            return d.fix(FIRST_OF_KEY, end, " within 1h").fix(last, end, " keep last forever");
         }
-        self.helped(d).unwrap_or_else(|d| d)
+        match self.helps() {
+            Some(advice) => advice.added_to(d),
+            None => d,
+        }
     }
 
-    fn helped(&self, d: Diagnostic) -> Result<Diagnostic, Diagnostic> {
-        let is_hopping = self.word(-3) == "hopping" || self.word(-4) == "hopping";
-        if is_hopping && self.kind(-1) == Some(TokenKind::Rows) {
-            return Ok(d
-                .help("a hopping window is measured in time: `window hopping 1h every 1m`")
-                .help("windows of rows are `window tumbling 100 rows` and `window sliding 100 rows`"));
-        }
-        if self.wants("every") && (self.word(-2) == "hopping" || self.word(-2) == "cumulative") {
-            return Ok(d.help("say how much later each window starts or ends: `every 1m`"));
-        }
-        if self.options.is_some() && self.word(0) == "partition" {
-            return Ok(d.help("`group by` splits the rows of a window"));
-        }
-        if self.kind(-1) == Some(TokenKind::Integer)
-            && let Some(unit) =
-                ["month", "quarter", "year"].into_iter().find(|unit| is_unit(self.word(0), unit))
-        {
-            return Ok(
-                d.help(format!("a {unit} is no fixed time; windows of it are `window tumbling {unit}`"))
-            );
-        }
-        Err(d)
+    fn helps(&self) -> Option<Advice> {
+        let helps = if self.wants("every") && self.word(-3) == "hopping" && self.word(-1) == "rows" {
+            vec![
+                "a hopping window is measured in time: `window hopping 1h every 1m`".to_string(),
+                "windows of rows are `window tumbling 100 rows` and `window sliding 100 rows`".to_string(),
+            ]
+        } else if self.wants("every") && matches!(self.word(-2), "hopping" | "cumulative") {
+            vec!["say how much later each window starts or ends: `every 1m`".to_string()]
+        } else if self.options.is_some() && self.word(0) == "partition" {
+            vec!["`group by` splits the rows of a window".to_string()]
+        } else if self.kind(-1) == Some(TokenKind::Integer) && !self.expected.has("as") {
+            let units = ["month", "quarter", "year"];
+            let unit = units.into_iter().find(|unit| is_unit(self.word(0), unit))?;
+            vec![format!("a {unit} is no fixed time; windows of it are `window tumbling {unit}`")]
+        } else {
+            return None;
+        };
+        Some(Advice::Helps(helps))
     }
 
     fn of_window(&self) -> Option<(String, Vec<Edit>)> {
