@@ -22,7 +22,7 @@ pub struct Windows {
 
 enum Kind {
     Assigned(Assigned),
-    OfKeys(OfKeys),
+    OfKeys(Box<OfKeys>),
 }
 
 /// A window that is over.

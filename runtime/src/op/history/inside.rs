@@ -33,9 +33,9 @@ impl Inside {
 
     /// The rows of that batch have these states.
     pub fn keep(&mut self, states: &[u32]) {
-        for i in 0..states.len().min(self.found.len()) {
-            self.keep_one(states[i], self.found[i]);
-        }
+        let found = std::mem::take(&mut self.found);
+        states.iter().zip(&found).for_each(|(state, window)| self.keep_one(*state, *window));
+        self.found = found;
     }
 
     pub fn keep_one(&mut self, state: u32, window: u64) {
