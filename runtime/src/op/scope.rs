@@ -89,7 +89,7 @@ impl Windows {
             _ => return None,
         };
         let types: Vec<Type> = keys.iter().map(|key| input.columns[*key].ty.clone()).collect();
-        let kind = Kind::OfKeys(OfKeys {
+        let kind = Kind::OfKeys(Box::new(OfKeys {
             rule,
             keys: keys.to_vec(),
             time: input.time,
@@ -100,7 +100,7 @@ impl Windows {
             oldest: Oldest::default(),
             found: vec![],
             idle: vec![],
-        });
+        }));
         Some(Windows { kind, n_windows: 0 })
     }
 
