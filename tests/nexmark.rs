@@ -11,7 +11,25 @@ const SETTINGS: &str = "--set events=5400 --set rate=30";
 
 /// What happened, in order.
 struct Events {
+    people: Vec<Person>,
+    auctions: Vec<Auction>,
     bids: Vec<Bid>,
+}
+
+struct Person {
+    id: i64,
+    name: String,
+    city: String,
+    state: String,
+    at: i64,
+}
+
+struct Auction {
+    id: i64,
+    item_name: String,
+    seller: i64,
+    category: i64,
+    at: i64,
 }
 
 struct Bid {
@@ -42,8 +60,10 @@ const QUERIES: &[(&str, Reference)] = &[
     ("q0", q0),
     ("q1", q1),
     ("q2", q2),
+    ("q3", q3),
     ("q5", q5),
     ("q7", q7),
+    ("q8", q8),
     ("q11", q11),
     ("q14", q14),
     ("q15", q15),
@@ -51,6 +71,7 @@ const QUERIES: &[(&str, Reference)] = &[
     ("q17", q17),
     ("q18", q18),
     ("q19", q19),
+    ("q20", q20),
     ("q21", q21),
     ("q22", q22),
 ];
@@ -99,23 +120,50 @@ impl Events {
             "raw.stream",
             format!(
                 "use \"{examples}/events.stream\"\n\
-                 sink out from raw to file(\"raw.ndjson\")\n\
-                 stream raw = from bids select auction, bidder, price, channel, url, int(at) as at, extra"
+                 stream b = from bids select * replace (int(at) as at)\n\
+                 stream a = from auctions select * replace (int(at) as at)\n\
+                 stream p = from people select * replace (int(at) as at)\n\
+                 sink b from b to file(\"b.ndjson\")\n\
+                 sink a from a to file(\"a.ndjson\")\n\
+                 sink p from p to file(\"p.ndjson\")"
             ),
         );
         folder.run(&format!("run raw.stream -q {SETTINGS}")).code(0);
-        let lines: Vec<Value> =
-            folder.read("raw.ndjson").lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
-        let bid = |line: &Value| Bid {
-            auction: line["auction"].as_i64().expect("a number"),
-            bidder: line["bidder"].as_i64().expect("a number"),
-            price: line["price"].as_i64().expect("a number"),
-            channel: line["channel"].as_str().expect("a text").into(),
-            url: line["url"].as_str().expect("a text").into(),
-            at: line["at"].as_i64().expect("a time") / 1000 - 1_704_067_200_000,
-            extra: line["extra"].as_str().expect("a text").into(),
+        let lines = |name: &str| -> Vec<Value> {
+            let text = folder.read(name);
+            text.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
         };
-        Events { bids: lines.iter().map(bid).collect() }
+        let number = |line: &Value, name: &str| line[name].as_i64().expect("a number");
+        let text = |line: &Value, name: &str| line[name].as_str().expect("a text").to_string();
+        let at = |line: &Value| number(line, "at") / 1000 - 1_704_067_200_000;
+        let bid = |line: &Value| Bid {
+            auction: number(line, "auction"),
+            bidder: number(line, "bidder"),
+            price: number(line, "price"),
+            channel: text(line, "channel"),
+            url: text(line, "url"),
+            at: at(line),
+            extra: text(line, "extra"),
+        };
+        let auction = |line: &Value| Auction {
+            id: number(line, "id"),
+            item_name: text(line, "item_name"),
+            seller: number(line, "seller"),
+            category: number(line, "category"),
+            at: at(line),
+        };
+        let person = |line: &Value| Person {
+            id: number(line, "id"),
+            name: text(line, "name"),
+            city: text(line, "city"),
+            state: text(line, "state"),
+            at: at(line),
+        };
+        Events {
+            people: lines("p.ndjson").iter().map(person).collect(),
+            auctions: lines("a.ndjson").iter().map(auction).collect(),
+            bids: lines("b.ndjson").iter().map(bid).collect(),
+        }
     }
 }
 
@@ -145,6 +193,44 @@ fn q1(events: &Events) -> Vec<Value> {
 fn q2(events: &Events) -> Vec<Value> {
     let bids = events.bids.iter().filter(|b| b.auction % 123 == 0);
     bids.map(|b| json!({ "auction": b.auction, "price": b.price })).collect()
+}
+
+fn q3(events: &Events) -> Vec<Value> {
+    let mut rows = vec![];
+    for auction in events.auctions.iter().filter(|a| a.category == 10) {
+        let sellers = events.people.iter().filter(|p| p.id == auction.seller);
+        for person in sellers.filter(|p| ["or", "id", "ca"].contains(&&*p.state)) {
+            rows.push(json!({
+                "name": person.name, "city": person.city, "state": person.state, "id": auction.id,
+            }));
+        }
+    }
+    rows
+}
+
+fn q8(events: &Events) -> Vec<Value> {
+    let mut rows = vec![];
+    for person in &events.people {
+        let window = person.at / 10_000;
+        if events.auctions.iter().any(|a| a.seller == person.id && a.at / 10_000 == window) {
+            rows.push(json!({ "id": person.id, "name": person.name, "starttime": time(window * 10_000) }));
+        }
+    }
+    rows
+}
+
+fn q20(events: &Events) -> Vec<Value> {
+    let mut rows = vec![];
+    for bid in &events.bids {
+        for auction in events.auctions.iter().filter(|a| a.id == bid.auction && a.category == 10) {
+            rows.push(json!({
+                "auction": bid.auction, "bidder": bid.bidder, "price": bid.price, "channel": bid.channel,
+                "url": bid.url, "bid_at": time(bid.at), "item_name": auction.item_name,
+                "seller": auction.seller, "category": auction.category,
+            }));
+        }
+    }
+    rows
 }
 
 fn q5(events: &Events) -> Vec<Value> {
