@@ -130,7 +130,10 @@ impl Arena {
 
     /// Asks the processor for a group that will be looked at soon.
     pub fn request(&self, slot: Slot) {
-        prefetch(self.words.as_ptr().wrapping_add(slot.0 as usize * self.fresh.len()) as *const u8);
+        let first = self.words.as_ptr().wrapping_add(slot.0 as usize * self.fresh.len());
+        prefetch(first as *const u8);
+        // Most slots are shorter than a line, but lie across two.
+        prefetch(first.wrapping_add(self.fresh.len() - 1) as *const u8);
     }
 
     /// How many rows are in it.

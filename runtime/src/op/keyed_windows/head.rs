@@ -5,7 +5,9 @@ use super::state::{Groups, KeyState, Kind, Open};
 use crate::accumulate::arena::Slot;
 use crate::message::EventTime;
 
+/// No head lies across two cache lines.
 #[derive(Clone, Copy)]
+#[repr(align(32))]
 pub struct Head {
     /// When the watermark is to come back to the key, or [`NOT_DUE`].
     pub due: EventTime,
