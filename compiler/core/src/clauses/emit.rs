@@ -33,7 +33,7 @@ impl QueryChecker<'_> {
             Some(window) if is_final && window.lateness.is_some() => {
                 self.diagnostics.push(errors::final_with_lateness(span, window.corrected));
             }
-            Some(window) if !is_final && window.frame.is_some() => {
+            Some(window) if window.frame.is_some() => {
                 self.diagnostics.push(errors::emit_of_final_results(span, "a window per row"));
             }
             _ => {}
