@@ -42,6 +42,7 @@ filled_late = from a window tumbling 2s lateness 5s fill (n: 0, s: previous) for
 filled_changes = from a window hopping 4s every 2s fill previous for 5s group by k select k, window.end as w, count() as n, max(v) as hi emit on change
 filled_every = from a window tumbling 3s fill null for 7s group by k select k, window.start as w, count() as n emit every 4s
 best = from a top 2 by v desc, id per k forever
+best_so_far = from a window tumbling 5s top 2 by x desc, id per k emit on change select id, k, x
 best_of_window = from a window tumbling 5s top 2 by x desc, id per k
 best_of_results = from a window tumbling 5s group by k select k, count() as n top 1 by n desc, k
 sorted = from a window tumbling 5s order by v desc, id

@@ -149,7 +149,7 @@ impl QueryChecker<'_> {
             Union(streams) => self.check_union(streams, span),
             Dedupe(dedupe) => self.check_dedupe(dedupe, span),
             Changes { of, by, keep } => self.check_changes(of, by, keep.as_ref(), span),
-            Top(top) => self.check_top(top, span),
+            Top(top) => self.check_top(top, span, below),
             OrderBy(keys) => self.check_order_by(keys, span),
             Throttle { count, per, by } => self.check_throttle(count, per, by, span),
             Time { time, disorder } => self.check_time(time, disorder.as_ref(), span),

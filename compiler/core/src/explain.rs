@@ -336,6 +336,9 @@ fn breaker_text(name: &str, breaker: &Breaker) -> String {
             None => format!("the rows of {name} in each window, in order"),
         },
         Breaker::Top(top) => match top.among_equals {
+            AmongEquals::Earliest if top.is_of_window => {
+                format!("the best {} rows of {name} in each open window so far", top.limit)
+            }
             AmongEquals::Earliest => format!("the best {} rows of {name} so far", top.limit),
             AmongEquals::Latest => format!("the latest row of each key of {name}"),
         },

@@ -274,6 +274,8 @@ pub struct Top {
     pub among_equals: AmongEquals,
     pub per: Vec<Expr>,
     pub keep: Keep,
+    /// Of rows of a window: its start and end come first in `per`, and it is forgotten when it is over.
+    pub is_of_window: bool,
 }
 
 /// A clause that looks at a row and those of its key before.

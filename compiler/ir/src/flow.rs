@@ -328,6 +328,8 @@ pub struct Top {
     pub among_equals: AmongEquals,
     pub limit: usize,
     pub keep: Keep,
+    /// Whether `per` begins with the start and the end of a window, after which a partition is forgotten.
+    pub is_of_window: bool,
     /// Of an updating input the column of the sign.
     pub sign: Option<usize>,
 }

@@ -34,6 +34,8 @@ pub struct TopOperator {
     /// By number; none where nothing has the number.
     partitions: Vec<Option<Partition>>,
     sweep: Sweep,
+    /// Of windows the numbers of partitions, by the end of theirs.
+    to_forget: BTreeMap<EventTime, Vec<u32>>,
 }
 
 type Row = Vec<Value>;
@@ -153,6 +155,7 @@ impl TopOperator {
             index: KeyIndex::new(&key_types, seed),
             partitions: vec![],
             sweep: Sweep::default(),
+            to_forget: BTreeMap::new(),
             spec: spec.clone(),
         }
     }
@@ -179,6 +182,11 @@ impl TopOperator {
             if place.as_ref().is_some_and(|known| self.spec.keep.is_over(known.last, now)) {
                 *place = None;
             }
+            if place.is_none()
+                && let Some(end) = end_of_window(&self.spec, &row)
+            {
+                self.to_forget.entry(end).or_default().push(numbers[number]);
+            }
             let partition = place.get_or_insert_with(|| Partition::new(times[number]));
             partition.last = partition.last.max(times[number]);
             let caused = match is_added {
@@ -192,6 +200,14 @@ impl TopOperator {
 
     /// Forgets partitions that no row can reach any more.
     fn forget(&mut self, watermark: Watermark) {
+        while let Some(over) = self.to_forget.first_entry()
+            && *over.key() <= watermark.0
+        {
+            for number in over.remove() {
+                self.partitions[number as usize] = None;
+                self.index.remove(number);
+            }
+        }
         let keep = self.spec.keep;
         let Keep::Expire(expire) = keep else { return };
         let (turn, ends) = self.sweep.advance(watermark, expire, self.index.n_numbers());
@@ -221,6 +237,12 @@ impl TopOperator {
         let by = self.spec.by.iter().map(|key| row[key.column].clone()).collect();
         Rank { by, descending: self.descending.clone(), tie, copy: 0 }
     }
+}
+
+/// When the window of a row is over, if it is of one.
+fn end_of_window(spec: &Top, row: &Row) -> Option<EventTime> {
+    let end = spec.per.get(1).filter(|_| spec.is_of_window)?;
+    if let Value::Timestamp(end) = row[*end] { Some(end) } else { None }
 }
 
 /// The changes that the rows of a batch cause.
@@ -317,6 +339,10 @@ impl Operator for TopOperator {
                 Ok(rows.into_iter().collect::<BTreeMap<Rank, Row>>())
             };
             let partition = Partition { best: ranked()?, rest: ranked()?, last };
+            let end = partition.best.values().next().and_then(|row| end_of_window(&self.spec, row));
+            if let Some(end) = end {
+                self.to_forget.entry(end).or_default().push(number);
+            }
             self.partitions.resize_with(self.index.n_numbers(), || None);
             self.partitions[number as usize] = Some(partition);
         }

@@ -2,18 +2,21 @@
 //! `dedupe by … keep last`, which is the latest row of each key.
 
 use super::QueryChecker;
+use super::emit;
 use super::rows::{RowColumn, Updating};
 use super::window::Bounds;
 use crate::errors::{clauses as errors, over_rows};
 use crate::hir::{Because, Cause, ClauseKind, SortWindow, Top};
 use millstream_base::Span;
 use millstream_ir::expr::{Expr, ExprKind};
-use millstream_ir::flow::{AmongEquals, Keep};
+use millstream_ir::flow::{AmongEquals, Emission, Keep};
 use millstream_ir::types::Type;
 use millstream_syntax::ast;
 
 impl QueryChecker<'_> {
-    pub(super) fn check_top(&mut self, top: &ast::Top, span: Span) {
+    /// `below` are the clauses under it.
+    pub(super) fn check_top(&mut self, top: &ast::Top, span: Span, below: &[&ast::Clause]) {
+        let emission = self.emission_of_top(below);
         let limit = self.checker().check_count(&top.count);
         let limit = limit.map_or(1, |n| usize::try_from(n).unwrap_or(usize::MAX));
         self.open_rows_of_window("top", span);
@@ -23,6 +26,10 @@ impl QueryChecker<'_> {
         if self.window.is_some() || !self.rows.carried.is_empty() {
             if let Some((_, span)) = keep {
                 self.diagnostics.push(errors::keep_in_window(span, None));
+            }
+            if emission == Emission::OnChange {
+                let because = Because { span: emit::emit_span(below).unwrap_or(span), cause: Cause::Emit };
+                return self.top_of_open_window((limit, by, per), span, because);
             }
             return self.sort_window(by, per, Some(limit), span);
         }
@@ -39,9 +46,72 @@ impl QueryChecker<'_> {
         }
         let key = self.rows.updating.as_ref().and_then(|u| u.key.clone());
         self.becomes_updating(key, Because { span, cause: Cause::Top });
-        let top =
-            Top { limit, by, among_equals: AmongEquals::Earliest, per, keep: keep.unwrap_or(Keep::Forever) };
+        let top = Top {
+            limit,
+            by,
+            among_equals: AmongEquals::Earliest,
+            per,
+            keep: keep.unwrap_or(Keep::Forever),
+            is_of_window: false,
+        };
         self.push(ClauseKind::Top(top), span);
+    }
+
+    /// When the rows of `top` are to come, as an `emit` directly below says, as far as that is carried out.
+    fn emission_of_top(&mut self, below: &[&ast::Clause]) -> Emission {
+        let (Some(span), Some(emission)) = (emit::emit_span(below), self.emission(below)) else {
+            return Emission::Final;
+        };
+        self.may_emit = true;
+        let is_open = self.window.as_ref().is_some_and(|window| window.bounds == Bounds::Carried);
+        let is_windowed = self.window.is_some() || !self.rows.carried.is_empty();
+        let refused = match emission {
+            Emission::Final if is_windowed => None,
+            Emission::Final => Some("`top` without a window has no final rows"),
+            Emission::Every(_) => Some("`top` tells its rows at each change, or when a window is over"),
+            Emission::OnChange if is_open || !is_windowed => None,
+            Emission::OnChange if self.window.is_none() => Some("these rows come when their window is over"),
+            Emission::OnChange => Some("which rows this window holds is known when it is over"),
+        };
+        match refused {
+            None => emission,
+            Some(why) => {
+                self.diagnostics.push(errors::emit_of_top(span, why, is_windowed));
+                Emission::Final
+            }
+        }
+    }
+
+    /// The best rows of each window as they change while it is open.
+    fn top_of_open_window(
+        &mut self,
+        (limit, by, per): (usize, Vec<(Expr, bool)>, Vec<Expr>),
+        span: Span,
+        because: Because,
+    ) {
+        self.take_window("top", span);
+        if !self.rows.known {
+            return;
+        }
+        let bounds: Vec<Expr> =
+            self.rows.carried.iter().map(|column| self.rows.column_expr(*column, span)).collect();
+        self.hide_bounds();
+        self.rows.carried.clear();
+        self.becomes_updating(None, because);
+        let per = [bounds, per].concat();
+        let (among_equals, keep) = (AmongEquals::Earliest, Keep::Forever);
+        self.push(ClauseKind::Top(Top { limit, by, among_equals, per, keep, is_of_window: true }), span);
+    }
+
+    /// Below, `window.start` and `window.end` are nothing or those of another window.
+    fn hide_bounds(&mut self) {
+        for carried in &self.rows.carried {
+            if let Some(column) = self.rows.columns.get_mut(*carried)
+                && std::mem::take(&mut column.qualified_only)
+            {
+                column.qualifier = None;
+            }
+        }
     }
 
     /// `order by …`: the rows of one window, in order.
@@ -88,14 +158,7 @@ impl QueryChecker<'_> {
             return;
         }
         let columns = self.rows.carried.clone();
-        // Below, `window.start` and `window.end` are nothing or those of another window.
-        for carried in &columns {
-            if let Some(column) = self.rows.columns.get_mut(*carried)
-                && std::mem::take(&mut column.qualified_only)
-            {
-                column.qualifier = None;
-            }
-        }
+        self.hide_bounds();
         let is_timed_by_window = window.is_none();
         let time = RowColumn { hidden: true, ..RowColumn::new("time", Type::TIMESTAMP, span) };
         self.rows.columns.push(time);
@@ -133,6 +196,7 @@ impl QueryChecker<'_> {
             among_equals: AmongEquals::Latest,
             per,
             keep: keep.unwrap_or(Keep::Forever),
+            is_of_window: false,
         };
         self.push(ClauseKind::Top(top), span);
     }

@@ -136,8 +136,12 @@ pub fn late_columns_differ(span: Span, name: &str, time: Span) -> Diagnostic {
 }
 
 pub fn misplaced_emit(span: Span) -> Diagnostic {
-    Diagnostic::new(E0407, span, "`emit` stands directly below the aggregating `select` it belongs to")
-        .label("belongs to nothing")
+    Diagnostic::new(
+        E0407,
+        span,
+        "`emit` stands directly below the aggregating `select` or `top` it belongs to",
+    )
+    .label("belongs to nothing")
 }
 
 /// A `group by` without a window whose groups would be kept for ever.
@@ -301,6 +305,15 @@ pub fn emit_of_final_results(span: Span, of: &str) -> Diagnostic {
     Diagnostic::new(E0407, span, format!("each result of {of} comes once, when it is final"))
         .label("nothing to replace")
         .fix("remove it", span, "")
+}
+
+/// An `emit` below `top` that it cannot follow.
+pub fn emit_of_top(span: Span, why: &str, is_windowed: bool) -> Diagnostic {
+    let fault = Diagnostic::new(E0443, span, why.to_string()).label("cannot be followed here");
+    match is_windowed {
+        true => fault.help("a window of time that `top` closes takes `emit on change`; `emit final` is what goes without saying"),
+        false => fault.fix("show each change", span, "emit on change"),
+    }
 }
 
 /// `order by` of rows that belong to no window.

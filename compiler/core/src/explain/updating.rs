@@ -15,7 +15,7 @@ pub fn state_of(query: &Query, watermark: &str) -> Vec<String> {
     let mut state = vec![];
     for clause in &query.clauses {
         match &clause.kind {
-            ClauseKind::Top(top) => state.push(of_top(top, input)),
+            ClauseKind::Top(top) => state.push(of_top(top, input, watermark)),
             // Of windows that are over, results or rows that have been gathered.
             ClauseKind::SortWindow(sort) if sort.is_timed_by_window => state.push(format!(
                 "the rows of windows that are over, {} bytes each, until {watermark} has passed their end",
@@ -49,9 +49,11 @@ pub fn state_of(query: &Query, watermark: &str) -> Vec<String> {
     state
 }
 
-fn of_top(top: &Top, input: &Schema) -> String {
+fn of_top(top: &Top, input: &Schema, watermark: &str) -> String {
     let name = |number: usize| input.columns.get(number).map_or("?".to_string(), |c| c.name.to_string());
-    let keys: Vec<String> = top.per.iter().map(|key: &Expr| key.text(&name).to_string()).collect();
+    let n_bounds = if top.is_of_window { 2 } else { 0 };
+    let keys: Vec<String> =
+        top.per.iter().skip(n_bounds).map(|key: &Expr| key.text(&name).to_string()).collect();
     let rows = match (top.among_equals, input.sign, top.limit) {
         (AmongEquals::Latest, ..) => "one row".to_string(),
         (_, Some(_), _) => "all rows that stand".to_string(),
@@ -59,7 +61,9 @@ fn of_top(top: &Top, input: &Schema) -> String {
         (_, None, limit) => format!("{limit} rows"),
     };
     let per = if keys.is_empty() { String::new() } else { format!(" per {}", keys.join(", ")) };
+    let per = if top.is_of_window { format!("{per} of each open window") } else { per };
     let until = match top.keep {
+        _ if top.is_of_window => format!("until {watermark} passes its end"),
         Keep::Expire(duration) => format!("until {} after the last event", format_duration(duration)),
         Keep::Forever => "for ever".to_string(),
     };

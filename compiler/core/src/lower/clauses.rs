@@ -111,6 +111,7 @@ impl Lowering<'_> {
             among_equals: top.among_equals,
             limit: top.limit,
             keep: top.keep,
+            is_of_window: top.is_of_window,
             sign: self.plan.node(input).schema.sign,
         };
         self.over_columns(owner, input, columns, breaker(Breaker::Top(spec)), clause)
