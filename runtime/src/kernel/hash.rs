@@ -48,7 +48,7 @@ pub(super) fn is_long(view: u64) -> bool {
     text_len(view) > View::INLINE
 }
 
-/// The bytes of a long text in [`Keys`].
+/// The bytes of a long text in [`Keys`](super::key::Keys).
 pub(super) fn address_of<'a>(view: u64, address: u64) -> &'a [u8] {
     // SAFETY: `Keys` took the address and the length from a slice that is borrowed while it is used.
     unsafe { std::slice::from_raw_parts(std::ptr::with_exposed_provenance(address as usize), text_len(view)) }
