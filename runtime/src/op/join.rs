@@ -17,6 +17,7 @@ use crate::operator::{Operator, Output};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::waiting::Waiting;
 use millstream_ir::batch::{BATCH_ROWS, Batch};
+use millstream_ir::buffer::Buffer;
 use millstream_ir::column::{Column, ColumnData, ColumnRef};
 use millstream_ir::engine::SegmentKernel;
 use millstream_ir::flow::{Join, JoinBound, JoinKind, Schema};
@@ -40,6 +41,7 @@ pub struct JoinOperator {
     /// Rows of one batch of a source that came by both inputs: they are taken in the order in which they were read.
     held: Option<Vec<(usize, Batch)>>,
     gathered: [Gathered; 2],
+    work: Option<Work>,
 }
 
 /// What else holds of a pair.
@@ -47,6 +49,24 @@ struct PairFilter {
     kernel: Box<dyn SegmentKernel>,
     /// Says why a pair failed.
     fault: SegmentOperator,
+}
+
+/// So many batches leave at once; more are asked for.
+const BATCHES_AT_ONCE: usize = 16;
+
+/// Rows that came and are being paired.
+struct Work {
+    input: usize,
+    batch: Batch,
+    /// Of each row: the number of its key, its time, and whether it has had a partner.
+    keys: Vec<u32>,
+    times: Buffer<EventTime>,
+    is_matched: Vec<bool>,
+    /// The next row to be looked up.
+    row: usize,
+    candidates: Vec<Candidate>,
+    /// How many of the candidates are done.
+    n_done: usize,
 }
 
 /// A row that came, and one that was there.
@@ -86,6 +106,7 @@ impl JoinOperator {
             filter,
             held: reads_together.then(Vec::new),
             gathered: Default::default(),
+            work: None,
         }
     }
 
@@ -100,31 +121,46 @@ impl JoinOperator {
         }
         let keys = self.keys_of(input, &batch);
         let ColumnData::I64(times) = &batch.columns[self.times[input]].data else { return };
-        let times = times.clone();
-        let mut candidates = vec![];
-        let mut first = 0;
-        let other = &self.sides[1 - input];
-        let mut found: Vec<Vec<Candidate>> = vec![];
-        for (row, key) in keys.iter().enumerate().filter(|(_, key)| **key != NO_KEY) {
-            for (number, entry) in other.of_key(*key) {
-                if self.are_near(input, times[row], entry) {
-                    candidates.push(Candidate { row: row as u32, entry: number });
-                }
+        let (times, is_matched) = (times.clone(), vec![false; batch.n_rows]);
+        self.work =
+            Some(Work { input, batch, keys, times, is_matched, row: 0, candidates: vec![], n_done: 0 });
+        self.go_on(output);
+    }
+
+    /// Pairs the rows that came last, until the answer is long or all are done; then they are kept.
+    fn go_on(&mut self, output: &mut Output) {
+        while let Some(mut work) = self.work.take() {
+            if output.messages.len() >= BATCHES_AT_ONCE {
+                self.work = Some(work);
+                output.more = true;
+                return;
             }
+            self.find_candidates(&mut work);
+            if work.n_done == work.candidates.len() {
+                return self.keep(work.input, work.batch, &work.keys, &work.times, &work.is_matched);
+            }
+            self.pair(&mut work, output);
+            self.work = Some(work);
+        }
+    }
+
+    /// Looks rows up until there is a batch of candidates, or no row is left.
+    fn find_candidates(&self, work: &mut Work) {
+        if work.n_done < work.candidates.len() {
+            return;
+        }
+        (work.candidates, work.n_done) = (vec![], 0);
+        let other = &self.sides[1 - work.input];
+        while work.row < work.batch.n_rows && work.candidates.len() < BATCH_ROWS {
+            let row = work.row;
+            let first = work.candidates.len();
+            let near = other.of_key(work.keys[row]);
+            let near = near.filter(|(_, entry)| self.are_near(work.input, work.times[row], entry));
+            work.candidates.extend(near.map(|(entry, _)| Candidate { row: row as u32, entry }));
             // In the order in which they came.
-            candidates[first..].reverse();
-            first = candidates.len();
-            if first >= BATCH_ROWS {
-                found.push(std::mem::take(&mut candidates));
-                first = 0;
-            }
+            work.candidates[first..].reverse();
+            work.row += 1;
         }
-        found.push(candidates);
-        let mut is_matched = vec![false; batch.n_rows];
-        for candidates in found {
-            self.pair(input, &batch, &times, candidates, &mut is_matched, output);
-        }
-        self.keep(input, batch, &keys, &times, &is_matched);
     }
 
     /// The number of each row's key.
@@ -158,31 +194,25 @@ impl JoinOperator {
         }
     }
 
-    /// Yields what candidates give that fulfil the condition.
-    fn pair(
-        &mut self,
-        input: usize,
-        batch: &Batch,
-        times: &[EventTime],
-        candidates: Vec<Candidate>,
-        is_matched: &mut [bool],
-        output: &mut Output,
-    ) {
-        if candidates.is_empty() {
-            return;
-        }
+    /// Yields what the next candidates give that fulfil the condition.
+    fn pair(&mut self, work: &mut Work, output: &mut Output) {
+        let to = work.candidates.len().min(work.n_done + BATCH_ROWS);
+        let candidates = &work.candidates[work.n_done..to];
+        let Work { input, batch, times, is_matched, .. } = work;
+        let input = *input;
+        work.n_done = to;
         self.gathered.iter_mut().for_each(Gathered::clear);
         let own = self.gathered[input].add(batch.clone());
         let other = 1 - input;
         let mut pairs: Vec<[Option<Half>; 2]> = Vec::with_capacity(candidates.len());
-        for candidate in &candidates {
+        for candidate in candidates {
             let entry = *self.sides[other].entry(candidate.entry);
             let mut pair = [None; 2];
             pair[input] = Some(Half { time: times[candidate.row as usize], pick: (own, candidate.row) });
             pair[other] = Some(self.gathered[other].half(&self.sides[other], &entry));
             pairs.push(pair);
         }
-        let passed = self.passing(input, &candidates, &pairs, is_matched, output);
+        let passed = self.passing(input, candidates, &pairs, is_matched, output);
         let marks = self.spec.kind != JoinKind::Inner;
         let mut yielded = vec![];
         for number in passed {
@@ -361,6 +391,10 @@ impl Operator for JoinOperator {
         }
     }
 
+    fn resume(&mut self, output: &mut Output) {
+        self.go_on(output);
+    }
+
     fn settle(&mut self, output: &mut Output) {
         let held = self.held.as_mut().map(std::mem::take).unwrap_or_default();
         if held.is_empty() {
@@ -378,6 +412,13 @@ impl Operator for JoinOperator {
             let numbers: Vec<u32> = run.iter().map(|(_, _, _, row)| *row).collect();
             let part = if numbers.len() == batch.n_rows { batch.clone() } else { batch.gather(&numbers) };
             self.take(*input, part, output);
+            while std::mem::take(&mut output.more) {
+                let mut more = Output::default();
+                self.go_on(&mut more);
+                output.more = more.more;
+                output.messages.append(&mut more.messages);
+                output.failures.append(&mut more.failures);
+            }
         }
         self.advance(output);
     }
