@@ -137,7 +137,9 @@ impl JoinOperator {
             }
             self.find_candidates(&mut work);
             if work.n_done == work.candidates.len() {
-                return self.keep(work.input, work.batch, &work.keys, &work.times, &work.is_matched);
+                self.keep(work.input, work.batch, &work.keys, &work.times, &work.is_matched);
+                // The other side may have gone past the partners of a row before it came.
+                return self.release(output);
             }
             self.pair(&mut work, output);
             self.work = Some(work);
