@@ -202,7 +202,7 @@ fn a_partition_that_returns_takes_over_the_watermark_of_its_source() {
     clock 60 | 4 5
     b 47 48 49 | late 47 behind 48
     a 52 |
-    b 53 | 47 48 49
+    b 53 | 48 49
     ");
 }
 
@@ -240,7 +240,7 @@ fn the_watermark_never_falls_behind_that_of_the_silent() {
     "), @"
     a 300 |
     clock 60 |
-    a 297 298 | 297 298 late 297 behind 298
+    a 297 298 | 298 late 297 behind 298
     clock 400 | 300
     ");
 }
