@@ -19,6 +19,7 @@ pub mod latest_of_key;
 pub mod leave_out_late;
 pub mod match_pattern;
 mod merge;
+mod multiples;
 pub mod order;
 mod reorder;
 mod scope;

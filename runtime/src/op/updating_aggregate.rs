@@ -15,6 +15,7 @@ use crate::kernel::prefetch::prefetch;
 use crate::message::{EventTime, Message, Watermark};
 use crate::op::changes::that_alter;
 use crate::op::failed_rows::FailedRows;
+use crate::op::multiples::{Pending, defer, next_multiple};
 use crate::op::sweep::Sweep;
 use crate::operator::{Operator, Output};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
@@ -48,7 +49,7 @@ pub struct UpdatingAggregateOperator {
     /// Groups of windows by the watermark at which nothing can alter them any more.
     to_forget: BTreeMap<EventTime, Vec<u32>>,
     /// Rows by the watermark at which they are to be counted.
-    pending: BTreeMap<EventTime, Vec<Batch>>,
+    pending: Pending,
     watermark: Watermark,
 }
 
@@ -94,7 +95,7 @@ impl UpdatingAggregateOperator {
             sweep: Sweep::default(),
             to_release: BTreeMap::new(),
             to_forget: BTreeMap::new(),
-            pending: BTreeMap::new(),
+            pending: Pending::new(),
             watermark: Watermark::START,
             spec: spec.clone(),
         }
@@ -272,19 +273,10 @@ impl UpdatingAggregateOperator {
         }
     }
 
-    /// Keeps rows for the first multiple of `every` behind them, or behind the watermark that they came
-    /// behind.
+    /// Keeps rows for the first multiple of `every` behind them.
     fn defer(&mut self, batch: &Batch, every: i64) {
         let ColumnData::I64(times) = &batch.columns[self.time].data else { return };
-        let mut parts: BTreeMap<EventTime, Vec<u32>> = BTreeMap::new();
-        for row in 0..batch.n_rows {
-            let from = batch.late(row).map_or(times[row], |late| times[row].max(late.watermark));
-            parts.entry(next_multiple(from, every)).or_default().push(row as u32);
-        }
-        for (multiple, rows) in parts {
-            let part = if rows.len() == batch.n_rows { batch.clone() } else { batch.gather(&rows) };
-            self.pending.entry(multiple).or_default().push(part);
-        }
+        defer(batch, times, every, &mut self.pending);
     }
 
     fn advance(&mut self, watermark: Watermark, output: &mut Output) {
@@ -426,11 +418,6 @@ fn leave_out_idle(message: &mut Message) {
         let changes = std::mem::replace(batch, Batch { columns: vec![], n_rows: 0, ..batch.clone() });
         *batch = that_alter(changes, n_columns - 2, n_columns - 1);
     }
-}
-
-/// The least multiple of `every` that is later.
-fn next_multiple(time: EventTime, every: i64) -> EventTime {
-    time.div_euclid(every).saturating_add(1).saturating_mul(every)
 }
 
 impl Operator for UpdatingAggregateOperator {

@@ -15,6 +15,8 @@ use crate::message::{EventTime, Message, Watermark};
 use crate::op::changes::{late_of, plain};
 use crate::op::failed_rows::FailedRows;
 use crate::op::keyed_windows::state::{Groups, Kind, Open};
+use crate::op::multiples::{Pending, defer, next_multiple};
+use crate::op::order::without_late;
 use crate::op::segment::json_row;
 use crate::operator::{Failure, Operator, Output, Place};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
@@ -46,7 +48,7 @@ pub struct UpdatingWindowsOperator {
     /// Keys by the watermark at which to look at them.
     due: BTreeMap<EventTime, BTreeSet<Key>>,
     /// Rows by the watermark at which they are to be counted.
-    pending: BTreeMap<EventTime, Vec<Batch>>,
+    pending: Pending,
     watermark: Watermark,
 }
 
@@ -96,7 +98,7 @@ impl UpdatingWindowsOperator {
             arena: Arena::new(&spec.aggregates),
             failed_rows: FailedRows::of(input),
             due: BTreeMap::new(),
-            pending: BTreeMap::new(),
+            pending: Pending::new(),
             watermark: Watermark::START,
             spec: spec.clone(),
         })
@@ -341,24 +343,11 @@ impl UpdatingWindowsOperator {
         }
     }
 
-    /// Keeps rows for the first multiple of `every` behind them, or behind the watermark that they came
-    /// behind.
+    /// Keeps rows for the first multiple of `every` behind them.
     fn defer(&mut self, batch: Batch, every: i64, output: &mut Output) {
+        let batch = if self.spec.lateness == 0 { without_late(batch, output) } else { batch };
         let ColumnData::I64(times) = &batch.columns[self.time].data else { return };
-        let mut parts: BTreeMap<EventTime, Vec<u32>> = BTreeMap::new();
-        for row in 0..batch.n_rows {
-            let late = batch.late(row);
-            if late.is_some() && self.spec.lateness == 0 {
-                output.n_late_left_out += 1;
-                continue;
-            }
-            let from = late.map_or(times[row], |late| times[row].max(late.watermark));
-            parts.entry(next_multiple(from, every)).or_default().push(row as u32);
-        }
-        for (multiple, rows) in parts {
-            let part = if rows.len() == batch.n_rows { batch.clone() } else { batch.gather(&rows) };
-            self.pending.entry(multiple).or_default().push(part);
-        }
+        defer(&batch, times, every, &mut self.pending);
     }
 
     fn advance(&mut self, watermark: Watermark, output: &mut Output) {
@@ -445,11 +434,6 @@ impl UpdatingWindowsOperator {
 
 fn free(open: &Open, arena: &mut Arena) {
     open.groups.slots().into_iter().for_each(|(_, slot)| arena.free(slot));
-}
-
-/// The least multiple of `every` that is later.
-fn next_multiple(time: EventTime, every: i64) -> EventTime {
-    time.div_euclid(every).saturating_add(1).saturating_mul(every)
 }
 
 impl Operator for UpdatingWindowsOperator {
