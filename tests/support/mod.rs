@@ -73,6 +73,9 @@ impl Folder {
             .env("NO_COLOR", "1")
             // The variable that the page of E0927 reads.
             .env("CLICKS", "data.ndjson")
+            // Where random cases are asked for, these are not for programs that have such parameters.
+            .env_remove("MILLSTREAM_CASES")
+            .env_remove("MILLSTREAM_SEED")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
