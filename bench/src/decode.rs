@@ -133,5 +133,6 @@ fn source(format: &str, columns: &[usize]) -> SourceSpec {
         ]),
         columns: columns.to_vec(),
         time: None,
+        load: None,
     }
 }

@@ -38,7 +38,7 @@ pub mod window_aggregate;
 use crate::operator::Operator;
 use crate::workers::Workers;
 use millstream_ir::engine::Compiled;
-use millstream_ir::flow::{Breaker, Flow, NodeId, NodeKind};
+use millstream_ir::flow::{Breaker, Flow, NodeId, NodeKind, Partners};
 use std::hash::{BuildHasher, RandomState};
 
 /// The operator of a node. None for sources and sinks, which the job drives itself.
@@ -97,6 +97,7 @@ pub fn build(
             Breaker::UpdatingWindows(spec) => {
                 Box::new(updating_windows::UpdatingWindowsOperator::new(node, spec, input(0))?)
             }
+            Breaker::Table(_) => return None,
             Breaker::LatestOfKey(spec) => {
                 let share = (spec.clone(), input(0).clone());
                 let make = move || -> Box<dyn Operator> {
@@ -133,13 +134,17 @@ pub fn build(
         NodeKind::Order => Box::new(order::Order::new(node.schema.types(), node.schema.time)),
         NodeKind::Late => Box::new(late::Late),
         NodeKind::Errors { of } => Box::new(union::Union::new(vec![], vec![false; of.len()])),
-        NodeKind::Join(spec) => Box::new(join::JoinOperator::new(
-            spec,
-            [input(0), input(1)],
-            compiled.segment(id),
-            union::reads_together(flow, node)[0],
-            RandomState::new().hash_one(id),
-        )),
+        NodeKind::Join(spec) => match spec.partners {
+            Partners::Stream(bound) => Box::new(join::JoinOperator::new(
+                spec,
+                bound,
+                [input(0), input(1)],
+                compiled.segment(id),
+                union::reads_together(flow, node)[0],
+                RandomState::new().hash_one(id),
+            )),
+            Partners::Table(_) => return None,
+        },
         NodeKind::Match(spec) => Box::new(match_pattern::MatchPattern::new(flow, id, spec.clone())),
     })
 }

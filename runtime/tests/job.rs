@@ -41,6 +41,7 @@ fn copy(path: &str, on_error: OnError) -> Flow {
         fields: [field("id", Type::INT), field("at", Type::TIMESTAMP)].into(),
         columns: vec![0, 1],
         time: Some(TimeSpec { field: 1, disorder: 0, idle: None, ahead: None }),
+        load: None,
     };
     let sink = SinkSpec { connector: connector("out.ndjson"), format: None, ordered: false };
     let node = |name: &str, inputs, kind, on_error| Node {

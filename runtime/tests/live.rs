@@ -40,6 +40,7 @@ fn flow(time: Option<TimeSpec>) -> Flow {
         fields: [field].into(),
         columns: vec![0],
         time,
+        load: None,
     };
     let rows = match by_arrival {
         true => Schema::append_only(vec![column("at", false), column("time", true)], 1),

@@ -11,8 +11,8 @@ mod window;
 
 use crate::hir::{ClauseKind, Head, Input, InputId, Program, Query, Source, Stream};
 use millstream_ir::flow::{
-    AmongEquals, Breaker, ConnectorSpec, Flow, HistoryKind, Node, NodeId, NodeKind, OnError, Schema,
-    TimeSpec, UpdatingScope,
+    AmongEquals, Breaker, ConnectorSpec, Flow, HistoryKind, Node, NodeId, NodeKind, OnError, Partners,
+    Schema, TimeSpec, UpdatingScope,
 };
 use millstream_ir::text::format_duration;
 use millstream_ir::value::Value;
@@ -318,7 +318,14 @@ fn what_it_does(node: &Node) -> String {
             [] => format!("finds the matches of {name}"),
             ref keys => format!("finds the matches of {name}, a list of runs per {}", keys.join(", ")),
         },
-        NodeKind::Join(join) => format!("{}s rows of {name}, a list per key on each side", join.kind.name()),
+        NodeKind::Join(join) => match join.partners {
+            Partners::Stream(_) => {
+                format!("{}s rows of {name}, a list per key on each side", join.kind.name())
+            }
+            Partners::Table(version) => {
+                format!("{}s rows of {name} with those of a table, {version}", join.kind.name())
+            }
+        },
         NodeKind::Sink(spec) => format!("writes {name} to {}", spec.connector.name),
     }
 }
@@ -330,6 +337,7 @@ fn breaker_text(name: &str, breaker: &Breaker) -> String {
         Breaker::LeaveOutLate => format!("leaves out the late rows of {name}"),
         Breaker::AssignWindows(window) => format!("gives each row of {name} once per window of {window}"),
         Breaker::GatherWindows(gather) => format!("the rows of {name} in {}, when it is over", gather.window),
+        Breaker::Table(_) => format!("rows of {name} by their key"),
         Breaker::LatestOfKey(_) => format!("the row of each key of {name} as it stands, one kept per key"),
         Breaker::SortWindow(sort) => match sort.limit {
             Some(limit) => format!("the best {limit} rows of {name} in each window"),

@@ -78,6 +78,7 @@ impl Assigning<'_> {
                 fields: source.fields.clone(),
                 columns: columns.clone(),
                 time: source.time.clone(),
+                load: None,
             })),
             Operator::Late => NodeKind::Late,
             Operator::Errors => NodeKind::Errors { of: vec![] },

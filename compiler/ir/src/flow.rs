@@ -16,11 +16,11 @@ use crate::types::Type;
 use crate::window::CalendarUnit;
 pub use breaker::Breaker;
 pub use connector::{
-    ConnectorSpec, Encoding, FieldSpec, FormatSpec, OnError, SinkSpec, SourceSpec, TimeSpec,
+    ConnectorSpec, Encoding, FieldSpec, FormatSpec, Load, OnError, SinkSpec, SourceSpec, TimeSpec,
 };
 pub use frame::{Frame, FrameAggregate};
 pub use history::{HistoryFunction, HistoryKind, KeyHistory};
-pub use join::{Join, JoinBound, JoinKind};
+pub use join::{Join, JoinBound, JoinKind, Partners, Version};
 use millstream_base::Span;
 pub use pattern::{keeping_apart, ways_of_run};
 use std::sync::Arc;
@@ -220,6 +220,26 @@ pub struct LatestOfKey {
     pub keys: Vec<usize>,
     /// The column that tells whether the row is there (1) or has been deleted (-1); none if it always is.
     pub change: Option<usize>,
+}
+
+/// The rows of a table. Its readers are joins, which look them up; it hands on no rows, only watermarks. The
+/// columns are those of the input.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Table {
+    /// Columns of the input: a row replaces the one before that has the same of these.
+    pub key: Vec<usize>,
+    /// The column that tells whether the row is there (1) or has been deleted (-1); none if it always is.
+    pub change: Option<usize>,
+    pub reading: Reading,
+}
+
+/// Which rows of a table a join sees.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Reading {
+    /// Those that stood at a time: a row stands from its event time on, until that of the next of its key.
+    AsOf,
+    /// Those that stand: what was loaded last.
+    AsItStands,
 }
 
 /// The best rows of each partition so far, updating. Output columns: those of the input, and behind them,

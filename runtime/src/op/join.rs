@@ -28,6 +28,7 @@ use std::sync::Arc;
 
 pub struct JoinOperator {
     spec: Join,
+    bound: JoinBound,
     types: [Vec<Type>; 2],
     /// The columns of the keys and of the event time of each input.
     keys: [Vec<usize>; 2],
@@ -80,6 +81,7 @@ impl JoinOperator {
     /// reference evaluator checks pairs.
     pub fn new(
         spec: &Join,
+        bound: JoinBound,
         [left, right]: [&Schema; 2],
         kernel: Option<Box<dyn SegmentKernel>>,
         reads_together: bool,
@@ -96,6 +98,7 @@ impl JoinOperator {
         });
         JoinOperator {
             spec: spec.clone(),
+            bound,
             types,
             keys: [left_keys, right_keys],
             times: [left.time, right.time],
@@ -111,7 +114,7 @@ impl JoinOperator {
     }
 
     fn take(&mut self, input: usize, batch: Batch, output: &mut Output) {
-        let batch = match self.spec.bound {
+        let batch = match self.bound {
             // Rows that are kept for ever are not closed by time.
             JoinBound::Forever => batch,
             _ => without_late(batch, output),
@@ -183,7 +186,7 @@ impl JoinOperator {
 
     /// Whether a row of this input is as near to one of the other as it must be.
     fn are_near(&self, input: usize, time: EventTime, entry: &Entry) -> bool {
-        match self.spec.bound {
+        match self.bound {
             JoinBound::Within { low, high } => {
                 let later = if input == 0 {
                     entry.time.saturating_sub(time)
@@ -311,7 +314,7 @@ impl JoinOperator {
 
     /// The greatest time that a partner of a row can have.
     fn until(&self, input: usize, batch: &Batch, row: usize, time: EventTime) -> EventTime {
-        match self.spec.bound {
+        match self.bound {
             JoinBound::Within { high, .. } if input == 0 => time.saturating_add(high),
             JoinBound::Within { low, .. } => time.saturating_sub(low),
             JoinBound::Window { ends, .. } => match &batch.columns[ends[input]].data {
@@ -350,7 +353,7 @@ impl JoinOperator {
         };
         let [left_waits, right_waits] = self.spec.kind.yields_unmatched();
         let left_waits = left_waits || self.spec.kind == JoinKind::Semi;
-        let (after_left, after_right) = match self.spec.bound {
+        let (after_left, after_right) = match self.bound {
             JoinBound::Within { low, high } => (high, low.saturating_neg()),
             JoinBound::Window { longest, .. } => (longest, longest),
             JoinBound::Forever => (0, 0),

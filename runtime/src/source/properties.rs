@@ -52,6 +52,7 @@ fn source() -> Source {
         fields: [field].into(),
         columns: vec![0],
         time: Some(time.clone()),
+        load: None,
     });
     let node = Node {
         name: "events".into(),

@@ -4,7 +4,7 @@ use super::columns::{Columns, column_expr};
 use super::{Lowering, Owner};
 use crate::hir::{self, JoinBound};
 use crate::plan::{Operator, PlanId};
-use millstream_ir::flow::{self, Breaker, Column, Schema};
+use millstream_ir::flow::{self, Breaker, Column, Partners, Schema};
 use millstream_ir::types::Type;
 
 impl Lowering<'_> {
@@ -48,7 +48,8 @@ impl Lowering<'_> {
         condition.iter_mut().for_each(|condition| condition.renumber(place));
         let schema = self.pairs(left, right, join.kind, &clause.schema);
         let time = schema.time;
-        let spec = flow::Join { kind: join.kind, keys, bound, condition };
+        let partners = Partners::Stream(bound);
+        let spec = flow::Join { kind: join.kind, keys, partners, condition };
         let pairs = self.add(owner, span, vec![left, right], schema, Operator::Join(Box::new(spec)));
         let kept: Vec<usize> = match join.kind.yields_left_only() {
             true => (0..n_left).collect(),

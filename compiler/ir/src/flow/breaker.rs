@@ -4,8 +4,8 @@
 use super::verify::fits;
 use super::{
     AmongEquals, Emission, FillWindows, FrameAggregate, GatherWindows, Keep, KeyHistory, LatestOfKey,
-    SortKey, SortWindow, Top, UpdatingAggregate, UpdatingScope, UpdatingWindows, WindowAggregate,
-    WindowAssigner,
+    Reading, SortKey, SortWindow, Table, Top, UpdatingAggregate, UpdatingScope, UpdatingWindows,
+    WindowAggregate, WindowAssigner,
 };
 use crate::aggregate::AggregateCall;
 use crate::text::format_duration;
@@ -26,6 +26,7 @@ pub enum Breaker {
     UpdatingWindows(UpdatingWindows),
     Top(Top),
     LatestOfKey(LatestOfKey),
+    Table(Table),
     SortWindow(SortWindow),
     History(KeyHistory),
     Frame(FrameAggregate),
@@ -60,6 +61,7 @@ impl Breaker {
             | Breaker::GatherWindows(_)
             | Breaker::Top(_)
             | Breaker::LatestOfKey(_)
+            | Breaker::Table(_)
             | Breaker::SortWindow(_)
             | Breaker::History(_)
             | Breaker::Frame(_) => true,
@@ -79,6 +81,7 @@ impl Breaker {
             }
             Breaker::WindowAggregate(_)
             | Breaker::GatherWindows(_)
+            | Breaker::Table(_)
             | Breaker::SortWindow(_)
             | Breaker::History(_)
             | Breaker::Frame(_) => false,
@@ -104,6 +107,7 @@ impl Breaker {
     pub fn depends_on_order(&self) -> bool {
         let of_rows = match self {
             Breaker::History(_) | Breaker::Frame(_) | Breaker::GatherWindows(_) => true,
+            Breaker::Table(spec) => spec.reading == Reading::AsOf,
             Breaker::WindowAggregate(spec) => spec.window.needs_order(),
             Breaker::UpdatingWindows(spec) => spec.window.needs_order(),
             // Which events lie so far apart that a key is forgotten in between shows in their order alone.
@@ -128,6 +132,7 @@ impl Breaker {
             Breaker::UpdatingWindows(spec) => &spec.keys,
             Breaker::Top(spec) => &spec.per,
             Breaker::LatestOfKey(spec) => &spec.keys,
+            Breaker::Table(spec) => &spec.key,
             Breaker::SortWindow(spec) => &spec.of,
             // Other keys split the rows of a window: it matters for their numbers who else is in it.
             Breaker::History(spec) if spec.has_windows_of_keys() => spec.keys_of_windows(),
@@ -145,7 +150,7 @@ impl Breaker {
             | Breaker::FillWindows(_) => &[],
             Breaker::UpdatingAggregate(spec) => &spec.aggregates,
             Breaker::UpdatingWindows(spec) => &spec.aggregates,
-            Breaker::Top(_) | Breaker::SortWindow(_) | Breaker::LatestOfKey(_) => &[],
+            Breaker::Top(_) | Breaker::SortWindow(_) | Breaker::LatestOfKey(_) | Breaker::Table(_) => &[],
             Breaker::History(_) => &[],
             Breaker::Frame(spec) => &spec.aggregates,
         }
@@ -180,6 +185,7 @@ impl Breaker {
             }
             Breaker::UpdatingWindows(spec) => of_groups(&mut spec.keys, &mut spec.aggregates),
             Breaker::LatestOfKey(spec) => spec.keys.iter_mut().chain(&mut spec.change).collect(),
+            Breaker::Table(spec) => spec.key.iter_mut().chain(&mut spec.change).collect(),
             Breaker::SortWindow(spec) => {
                 let by = spec.by.iter_mut().map(|key| &mut key.column);
                 let bounds = [&mut spec.start, &mut spec.end];
@@ -236,6 +242,14 @@ impl Breaker {
                 let keys: Vec<String> = spec.keys.iter().map(|k| column(*k)).collect();
                 ("latest_of_key", vec![("key", format!("[{}]", keys.join(", ")))])
             }
+            Breaker::Table(spec) => {
+                let keys: Vec<String> = spec.key.iter().map(|k| column(*k)).collect();
+                let reading = match spec.reading {
+                    Reading::AsOf => "as of",
+                    Reading::AsItStands => "as it stands",
+                };
+                ("table", vec![("key", format!("[{}]", keys.join(", "))), ("read", reading.into())])
+            }
             Breaker::SortWindow(spec) => {
                 let per: Vec<String> = spec.per.iter().map(|k| column(*k)).collect();
                 let mut fields = vec![("by", describe_order(&spec.by, column))];
@@ -286,6 +300,10 @@ impl Breaker {
                 Ok([types_of_groups(&spec.keys, &spec.aggregates, input)?, times.to_vec()].concat())
             }
             Breaker::LeaveOutLate => Ok(input.to_vec()),
+            Breaker::Table(spec) => match spec.key.iter().chain(&spec.change).find(|c| **c >= input.len()) {
+                Some(missing) => Err(format!("its #{missing} does not exist")),
+                None => Ok(input.to_vec()),
+            },
             Breaker::AssignWindows(_) => Ok([input, &[Type::TIMESTAMP, Type::TIMESTAMP]].concat()),
             Breaker::GatherWindows(spec) => {
                 if let Some(missing) = spec.keys.iter().find(|key| **key >= input.len()) {

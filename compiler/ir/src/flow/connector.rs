@@ -18,6 +18,15 @@ pub struct SourceSpec {
     /// arrival-timed source is a last column more.
     pub columns: Vec<usize>,
     pub time: Option<TimeSpec>,
+    /// Of the rows of a table that is read as it stands.
+    pub load: Option<Load>,
+}
+
+/// How a table's rows are loaded: all, before the first row of any source.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Load {
+    /// How often all are loaded anew, in microseconds.
+    pub refresh: Option<i64>,
 }
 
 #[derive(Clone, Debug)]

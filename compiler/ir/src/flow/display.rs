@@ -43,7 +43,11 @@ impl Flow {
                     let disorder = disorder_text(time.disorder);
                     format!(" watermark {field}{disorder}")
                 });
-                format!("source {name} {}{time}", node.schema)
+                let load = spec.load.map_or(String::new(), |load| match load.refresh {
+                    None => " loaded".to_string(),
+                    Some(every) => format!(" loaded every {}", format_duration(every)),
+                });
+                format!("source {name} {}{time}{load}", node.schema)
             }
             NodeKind::Late => format!("late {name}"),
             NodeKind::Errors { of } => {

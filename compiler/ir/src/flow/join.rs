@@ -1,4 +1,4 @@
-//! Joins of two streams.
+//! Joins of two streams, and of a stream with a table.
 
 use super::Schema;
 use crate::expr::Expr;
@@ -8,15 +8,15 @@ use crate::types::Type;
 use std::fmt;
 use std::sync::Arc;
 
-/// Pairs of a row of the left and one of the right input that have the same keys, are as near to each other as
-/// `bound` says, and fulfil the condition. Output columns: those of the left input, unless only its rows leave
+/// Pairs of a row of the left and one of the right input that have the same keys, fulfil the condition, and are
+/// what `partners` says. Output columns: those of the left input, unless only its rows leave
 /// those of the right one, and then the hidden time, the later one of the pair.
 #[derive(Clone, Debug)]
 pub struct Join {
     pub kind: JoinKind,
     /// A column of the left and one of the right input, of one type; null equals nothing.
     pub keys: Vec<(usize, usize)>,
-    pub bound: JoinBound,
+    pub partners: Partners,
     /// Over the columns of the left input and behind them those of the right one: what else holds of a pair. One
     /// for which it fails is none, and fails the row on the left.
     pub condition: Option<Expr>,
@@ -43,6 +43,25 @@ pub enum JoinBound {
     Window { ends: [usize; 2], longest: i64 },
     /// All.
     Forever,
+}
+
+/// Which rows of a table can be partners.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Version {
+    /// Those that stood at the time in the column `at` of the left row, which is `ahead` after the row's own, and
+    /// had stood for at most `max_age` by then. Microseconds.
+    AsOf { at: usize, ahead: i64, max_age: Option<i64> },
+    /// Those that stand when the left row comes.
+    AsItStands,
+}
+
+/// Where the partners of a row are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Partners {
+    /// In a stream, as near as this.
+    Stream(JoinBound),
+    /// In the right input, which is a [`Table`](super::Table).
+    Table(Version),
 }
 
 impl JoinKind {
@@ -82,24 +101,32 @@ impl Join {
 
     /// The columns that it looks at of each input, but for its condition.
     pub fn columns(&self) -> [Vec<usize>; 2] {
-        let ends = match self.bound {
-            JoinBound::Window { ends, .. } => Some(ends),
+        let ends = match self.partners {
+            Partners::Stream(JoinBound::Window { ends, .. }) => Some(ends),
             _ => None,
         };
-        let of = |side: usize| {
+        let of = |side: usize| -> Vec<usize> {
             let keys = self.keys.iter().map(|(left, right)| [*left, *right][side]);
             keys.chain(ends.map(|ends| ends[side])).collect()
         };
-        [of(0), of(1)]
+        let [mut left, right] = [of(0), of(1)];
+        if let Partners::Table(Version::AsOf { at, .. }) = self.partners {
+            left.push(at);
+        }
+        [left, right]
     }
 
     /// As [`Join::columns`].
     pub fn columns_mut(&mut self) -> [Vec<&mut usize>; 2] {
         let (mut left, mut right): (Vec<&mut usize>, Vec<&mut usize>) =
             self.keys.iter_mut().map(|(left, right)| (left, right)).unzip();
-        if let JoinBound::Window { ends: [left_end, right_end], .. } = &mut self.bound {
-            left.push(left_end);
-            right.push(right_end);
+        match &mut self.partners {
+            Partners::Stream(JoinBound::Window { ends: [left_end, right_end], .. }) => {
+                left.push(left_end);
+                right.push(right_end);
+            }
+            Partners::Table(Version::AsOf { at, .. }) => left.push(at),
+            Partners::Stream(_) | Partners::Table(Version::AsItStands) => {}
         }
         [left, right]
     }
@@ -124,7 +151,11 @@ impl Join {
     ) -> (&'static str, Vec<(&'static str, String)>) {
         let keys = self.keys.iter().map(|(l, r)| format!("{} = {}", left(*l), right(*r)));
         let keys = keys.collect::<Vec<_>>().join(", ");
-        let mut fields = vec![("key", format!("[{keys}]")), ("within", self.bound.to_string())];
+        let partners = match &self.partners {
+            Partners::Stream(bound) => ("within", bound.to_string()),
+            Partners::Table(version) => ("rows", version.to_string()),
+        };
+        let mut fields = vec![("key", format!("[{keys}]")), partners];
         if let Some(condition) = &self.condition {
             let name = |column: usize| if column < n_left { left(column) } else { right(column - n_left) };
             fields.push(("if", condition.text(&name).to_string()));
@@ -142,5 +173,16 @@ impl fmt::Display for JoinBound {
             JoinBound::Window { .. } => f.write_str("window"),
             JoinBound::Forever => f.write_str("forever"),
         }
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Version::AsOf { ahead, max_age, .. } = self else { return f.write_str("as it stands") };
+        f.write_str("as of time")?;
+        if *ahead != 0 {
+            write!(f, " + {}", format_duration(*ahead))?;
+        }
+        max_age.map_or(Ok(()), |age| write!(f, " within {}", format_duration(age)))
     }
 }
