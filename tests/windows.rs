@@ -18,6 +18,7 @@ use millstream_jit::Jit;
 use millstream_runtime::interp::{ReferenceEngine, reference_keyed_windows, reference_windows};
 use millstream_runtime::message::{Message, Watermark};
 use millstream_runtime::op;
+use millstream_runtime::op::table::store::Stores;
 use millstream_runtime::operator::{Operator, Output};
 use millstream_runtime::snapshot::{SnapshotReader, SnapshotWriter};
 use millstream_runtime::watermark::WatermarkGenerator;
@@ -102,8 +103,11 @@ impl<'a> Chain<'a> {
 
     fn built(&self) -> Vec<Box<dyn Operator>> {
         let ids = self.flow.ids().skip(1);
-        ids.map(|id| op::build(self.flow, id, &*self.compiled, self.threads.workers()).expect("an operator"))
-            .collect()
+        ids.map(|id| {
+            op::build(self.flow, id, &*self.compiled, self.threads.workers(), &mut Stores::default())
+                .expect("an operator")
+        })
+        .collect()
     }
 
     fn step(&mut self, message: Message) {

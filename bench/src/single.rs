@@ -9,6 +9,7 @@ use millstream_ir::types::Type;
 use millstream_jit::Jit;
 use millstream_runtime::message::Message;
 use millstream_runtime::op;
+use millstream_runtime::op::table::store::Stores;
 use millstream_runtime::operator::{Operator, Output};
 use millstream_runtime::workers::Workers;
 use std::sync::Arc;
@@ -32,7 +33,8 @@ impl Single {
         let flow = Flow { nodes };
         let compiled = Jit.compile(&flow).expect("it compiles");
         let last = NodeId(flow.nodes.len() as u32 - 1);
-        op::build(&flow, last, &*compiled, &self.workers).expect("a breaker is an operator")
+        op::build(&flow, last, &*compiled, &self.workers, &mut Stores::default())
+            .expect("a breaker is an operator")
     }
 }
 
@@ -109,7 +111,9 @@ pub fn chain(parts: Vec<(NodeKind, Schema)>) -> Box<dyn Operator> {
     }
     let flow = Flow { nodes };
     let compiled = Jit.compile(&flow).expect("it compiles");
-    let operator = |id| op::build(&flow, NodeId(id), &*compiled, &Workers::alone()).expect("an operator");
+    let mut stores = Stores::default();
+    let operator =
+        |id| op::build(&flow, NodeId(id), &*compiled, &Workers::alone(), &mut stores).expect("an operator");
     Box::new(Chain((1..flow.nodes.len() as u32).map(operator).collect()))
 }
 

@@ -6,6 +6,7 @@ use crate::errors;
 use crate::message::Message;
 use crate::op;
 use crate::op::order::{self, Order};
+use crate::op::table::store::Stores;
 use crate::operator::{Failure, Operator, Output, Place};
 use crate::report::StreamReport;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
@@ -73,6 +74,7 @@ impl<'a, O: Outlet> Graph<'a, O> {
         workers: &Workers,
         outlet: O,
     ) -> Graph<'a, O> {
+        let mut stores = Stores::default();
         let station = |id| {
             let node = flow.node(id);
             let task = match &node.kind {
@@ -80,7 +82,7 @@ impl<'a, O: Outlet> Graph<'a, O> {
                     Task::OrderedSink(Order::new(node.schema.types(), node.schema.time))
                 }
                 NodeKind::Sink(_) => Task::Sink,
-                _ => op::build(flow, id, compiled, workers).map_or(Task::Source, Task::Operator),
+                _ => op::build(flow, id, compiled, workers, &mut stores).map_or(Task::Source, Task::Operator),
             };
             let report = StreamReport { name: node.name.clone(), ..StreamReport::default() };
             Station { task, readers: vec![], error_streams: vec![], n_failed: 0, report }
@@ -178,6 +180,7 @@ impl<'a, O: Outlet> Graph<'a, O> {
     /// Hands on what a step produced: side rows first, since what they say happened before.
     fn follow(&mut self, from: NodeId, output: Output) -> Result<(), Stop> {
         self.stations[from.0 as usize].report.late_left_out += output.n_late_left_out;
+        self.stations[from.0 as usize].report.replaced += output.n_replaced;
         self.fail_in_program(from, output.failures)?;
         for batch in output.late {
             self.set_aside(from, batch)?;
@@ -294,7 +297,9 @@ impl<'a, O: Outlet> Graph<'a, O> {
 
     /// What streams have counted, where there is something to tell.
     pub fn reports(&self) -> Vec<StreamReport> {
-        let counted = |report: &&StreamReport| report.failed.rows > 0 || report.late_left_out > 0;
+        let counted = |report: &&StreamReport| {
+            report.failed.rows > 0 || report.late_left_out > 0 || report.replaced > 0
+        };
         self.stations.iter().map(|station| &station.report).filter(counted).cloned().collect()
     }
 }

@@ -17,15 +17,18 @@ pub mod keyed_windows;
 pub mod late;
 pub mod latest_of_key;
 pub mod leave_out_late;
+pub mod look_up;
 pub mod match_pattern;
 mod merge;
 mod multiples;
 pub mod order;
+mod pair_filter;
 mod reorder;
 mod scope;
 pub mod segment;
 pub mod sort_window;
 mod sweep;
+pub mod table;
 #[cfg(test)]
 mod testing;
 pub mod top;
@@ -40,13 +43,16 @@ use crate::workers::Workers;
 use millstream_ir::engine::Compiled;
 use millstream_ir::flow::{Breaker, Flow, NodeId, NodeKind, Partners};
 use std::hash::{BuildHasher, RandomState};
+use table::store::Stores;
 
-/// The operator of a node. None for sources and sinks, which the job drives itself.
+/// The operator of a node. None for sources and sinks, which the job drives itself. The nodes of a flow are built
+/// in their order: tables leave their stores in `stores` for their readers.
 pub fn build(
     flow: &Flow,
     id: NodeId,
     compiled: &dyn Compiled,
     workers: &Workers,
+    stores: &mut Stores,
 ) -> Option<Box<dyn Operator>> {
     let node = flow.node(id);
     let input = |i: usize| &flow.node(node.inputs[i]).schema;
@@ -97,7 +103,13 @@ pub fn build(
             Breaker::UpdatingWindows(spec) => {
                 Box::new(updating_windows::UpdatingWindowsOperator::new(node, spec, input(0))?)
             }
-            Breaker::Table(_) => return None,
+            Breaker::Table(spec) => {
+                let is_loaded = table::comes_in_loads(flow, id);
+                let seed = RandomState::new().hash_one(id);
+                let operator = table::TableOperator::new(node, spec, is_loaded, seed);
+                stores.add(id, operator.store().clone());
+                Box::new(operator)
+            }
             Breaker::LatestOfKey(spec) => {
                 let share = (spec.clone(), input(0).clone());
                 let make = move || -> Box<dyn Operator> {
@@ -143,7 +155,13 @@ pub fn build(
                 union::reads_together(flow, node)[0],
                 RandomState::new().hash_one(id),
             )),
-            Partners::Table(_) => return None,
+            Partners::Table(version) => Box::new(look_up::LookUpOperator::new(
+                spec,
+                version,
+                [input(0), input(1)],
+                compiled.segment(id),
+                stores.of(*node.inputs.get(1)?)?,
+            )),
         },
         NodeKind::Match(spec) => Box::new(match_pattern::MatchPattern::new(flow, id, spec.clone())),
     })

@@ -24,6 +24,10 @@ pub trait Operator: Send {
     /// watermark stands behind all rows that came before.
     fn reads_in_order(&mut self) {}
 
+    /// Says, before the first message, that rows of a table come at any time, each as a change, where they would
+    /// otherwise come in loads.
+    fn reads_changes(&mut self) {}
+
     /// Writes all that a new operator of the same node needs to go on in its place. Called between
     /// messages, when nothing is [more](Output::more) to come.
     fn snapshot(&self, _writer: &mut SnapshotWriter) {}
@@ -68,6 +72,8 @@ pub struct Output {
     pub late: Vec<Batch>,
     /// Late rows that an operator left out; they are counted, `late(source)` has them already.
     pub n_late_left_out: u64,
+    /// Rows of a load of a table that were replaced by later ones of the same load.
+    pub n_replaced: u64,
     /// The step has not ended: before anything else the operator is to be asked to
     /// [resume](Operator::resume). Long answers come in parts, so that none fills the memory.
     pub more: bool,

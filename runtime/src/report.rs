@@ -58,6 +58,8 @@ pub struct StreamReport {
     pub failed: Failed,
     /// Rows that a clause left out because they came too late for it.
     pub late_left_out: u64,
+    /// Of a table, rows of a load that were replaced by later ones of the same key.
+    pub replaced: u64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -141,6 +143,14 @@ impl Report {
             if s.late_left_out > 0 {
                 let _ = writeln!(out, "{:>14} late  left out of {}", thousands(s.late_left_out), s.name);
             }
+            if s.replaced > 0 {
+                let _ = writeln!(
+                    out,
+                    "{} of {} replaced by a later one of the same key",
+                    rows(s.replaced),
+                    s.name
+                );
+            }
             s.failed.write(&mut out, &format!("failed in {}", s.name));
         }
         for s in &self.sinks {
@@ -190,7 +200,7 @@ impl Report {
         let streams: Vec<_> = self
             .streams
             .iter()
-            .map(|s| json!({ "name": &*s.name, "failed": failed(&s.failed), "late_left_out": s.late_left_out }))
+            .map(|s| json!({ "name": &*s.name, "failed": failed(&s.failed), "late_left_out": s.late_left_out, "replaced": s.replaced }))
             .collect();
         let waiting: Vec<_> = self.held_back.iter().map(HeldBack::json).collect();
         let sinks: Vec<_> = self.sinks.iter().map(|s| json!({ "name": &*s.name, "rows": s.rows })).collect();

@@ -6,6 +6,8 @@
 //! one word stands in its slot, so finding it takes one line of memory.
 //! States have small numbers, which are used again: whatever is kept of them stands in plain arrays.
 
+mod look_up;
+
 use super::hash::hash_word;
 use super::kept_keys::KeptKeys;
 use super::key::Keys;
@@ -14,6 +16,7 @@ use super::table::CHUNK;
 use crate::accumulate::order::KeyReader;
 use crate::accumulate::result::key_column;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+pub use look_up::NO_STATE;
 use millstream_ir::aggregate::SlotLayout;
 use millstream_ir::column::{Column, ColumnRef};
 use millstream_ir::types::Type;

@@ -8,23 +8,21 @@
 mod pairs;
 mod side;
 
-use crate::interp::InterpretedSegment;
 use crate::kernel::key_index::KeyIndex;
 use crate::message::{EventTime, Message, Watermark};
 use crate::op::order::without_late;
-use crate::op::segment::SegmentOperator;
+use crate::op::pair_filter::PairFilter;
 use crate::operator::{Operator, Output};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::waiting::Waiting;
 use millstream_ir::batch::{BATCH_ROWS, Batch};
 use millstream_ir::buffer::Buffer;
-use millstream_ir::column::{Column, ColumnData, ColumnRef};
+use millstream_ir::column::{ColumnData, ColumnRef};
 use millstream_ir::engine::SegmentKernel;
 use millstream_ir::flow::{Join, JoinBound, JoinKind, Schema};
 use millstream_ir::types::Type;
 use pairs::{Gathered, Half, batch_of};
 use side::{Entry, NO_KEY, Side};
-use std::sync::Arc;
 
 pub struct JoinOperator {
     spec: Join,
@@ -43,13 +41,6 @@ pub struct JoinOperator {
     held: Option<Vec<(usize, Batch)>>,
     gathered: [Gathered; 2],
     work: Option<Work>,
-}
-
-/// What else holds of a pair.
-struct PairFilter {
-    kernel: Box<dyn SegmentKernel>,
-    /// Says why a pair failed.
-    fault: SegmentOperator,
 }
 
 /// So many batches leave at once; more are asked for.
@@ -91,11 +82,6 @@ impl JoinOperator {
         let (left_keys, right_keys): (Vec<usize>, Vec<usize>) = spec.keys.iter().copied().unzip();
         // Null equals nothing, so that it is never looked up.
         let key_types: Vec<Type> = left_keys.iter().map(|key| types[0][*key].clone().required()).collect();
-        let filter = spec.filter(left, right).map(|segment| {
-            let segment = Arc::new(segment);
-            let kernel = kernel.unwrap_or_else(|| Box::new(InterpretedSegment::new(segment.clone())));
-            PairFilter { kernel, fault: SegmentOperator::new(segment, left, left, None) }
-        });
         JoinOperator {
             spec: spec.clone(),
             bound,
@@ -106,7 +92,7 @@ impl JoinOperator {
             sides: spec.kind.yields_unmatched().map(Side::new),
             watermarks: [Watermark::START; 2],
             given: Watermark::START,
-            filter,
+            filter: PairFilter::new(spec, [left, right], kernel),
             held: reads_together.then(Vec::new),
             gathered: Default::default(),
             work: None,
@@ -254,21 +240,17 @@ impl JoinOperator {
             let first = chunk * BATCH_ROWS;
             let mut batch = batch_of(gathered, [&self.types[0], &self.types[1]], pairs, EventTime::MIN);
             batch.columns.pop();
-            let numbers = (0..pairs.len() as i64).collect();
-            batch.columns.push(Arc::new(Column { data: ColumnData::I64(numbers), validity: None }));
-            let result = filter.kernel.run(&batch);
-            if let Some(ColumnData::I64(numbers)) = result.batch.columns.first().map(|column| &column.data) {
-                passed.extend(numbers.iter().map(|number| first + *number as usize));
-            }
-            for failed in result.failed {
-                let Candidate { row, entry } = candidates[first + failed as usize];
+            let checked = filter.check(batch);
+            passed.extend(checked.passed.iter().map(|number| first + number));
+            for failed in checked.failed.iter().copied() {
+                let Candidate { row, entry } = candidates[first + failed];
                 // A row fails once, however many pairs of it do.
                 let is_new = match input {
                     0 => !std::mem::replace(&mut is_matched[row as usize], true),
                     _ => self.sides[0].mark(entry),
                 };
                 if is_new {
-                    output.failures.push(filter.fault.explain(&batch, failed as usize));
+                    output.failures.push(checked.explain(failed));
                 }
             }
         }

@@ -1,0 +1,84 @@
+//! Looks keys up without making states for those that have none.
+
+use super::{FREE, KEYS_AHEAD, KeyIndex, PREFETCH_FROM, SLOTS_AHEAD, stride};
+use crate::kernel::hash::hash_word;
+use crate::kernel::key::Keys;
+use crate::kernel::prefetch::prefetch;
+use crate::kernel::table::CHUNK;
+use millstream_ir::column::ColumnRef;
+
+/// What stands for the number of a key that has no state.
+pub const NO_STATE: u32 = u32::MAX;
+
+impl KeyIndex {
+    /// Finds the state of each row's key; their numbers, or [`NO_STATE`], replace `numbers`.
+    pub fn look_up(&mut self, columns: &[&ColumnRef], rows: &[u32], numbers: &mut Vec<u32>) {
+        numbers.clear();
+        if columns.is_empty() {
+            let only = if self.is_live(0) { 0 } else { NO_STATE };
+            return numbers.resize(rows.len(), only);
+        }
+        numbers.reserve(rows.len());
+        let mut keys = std::mem::take(&mut self.rows);
+        let mut hashes = std::mem::take(&mut self.hashes);
+        for rows in rows.chunks(CHUNK) {
+            keys.fill(&self.layout, columns, rows);
+            hashes.clear();
+            match keys.words_per_key {
+                // No text has one word.
+                1 => {
+                    hashes.extend(keys.words.iter().map(|word| hash_word(*word, self.seed)));
+                    self.look_up_hashed(&keys, 1, &hashes, numbers);
+                }
+                width => {
+                    let found = keys.words.chunks_exact(width).map(|key| self.keys.hash_of(key, self.seed));
+                    hashes.extend(found);
+                    self.look_up_hashed(&keys, width, &hashes, numbers);
+                }
+            }
+        }
+        (self.rows, self.hashes) = (keys, hashes);
+    }
+
+    /// `width` is the number of words of a key; where it is known, this is compiled for it.
+    #[inline(always)]
+    fn look_up_hashed(&self, keys: &Keys, width: usize, hashes: &[u64], numbers: &mut Vec<u32>) {
+        let stride = stride(width);
+        let ahead = size_of_val(&self.slots[..]) > PREFETCH_FROM;
+        for (i, key) in keys.words.chunks_exact(width).enumerate() {
+            if ahead {
+                if let Some(later) = hashes.get(i + SLOTS_AHEAD) {
+                    prefetch(self.slots.as_ptr().wrapping_add(self.home(*later) * stride) as *const u8);
+                }
+                if width > 1
+                    && let Some(later) = hashes.get(i + KEYS_AHEAD)
+                {
+                    let number = (self.slots[self.home(*later)] as u32).wrapping_sub(1);
+                    prefetch(self.keys.start_of(number) as *const u8);
+                }
+            }
+            numbers.push(self.look_up_one(key, width, hashes[i], keys.has_long_text));
+        }
+    }
+
+    #[inline(always)]
+    fn look_up_one(&self, key: &[u64], width: usize, hash: u64, has_long_text: bool) -> u32 {
+        let stride = stride(width);
+        let mut at = self.home(hash);
+        loop {
+            let slot = self.slots[at * stride];
+            if slot == FREE {
+                return NO_STATE;
+            }
+            let number = slot as u32 - 1;
+            let is_it = match width {
+                1 => self.slots[at * stride + 1] == key[0],
+                _ => slot >> 32 == hash >> 32 && self.keys.is(number, key, has_long_text),
+            };
+            if is_it {
+                return number;
+            }
+            at = (at + 1) & (self.slots.len() / stride - 1);
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! Joins of a stream with a table: looks the partners of each row up among the rows that the table stores.
+//!
+//! A row that asks for what stood at a time waits until all changes up to then have come; then it goes with the
+//! others in the order of time. A row that asks for what stands waits only while the table is first loaded.
+
+mod pairs;
+#[cfg(test)]
+mod properties;
+
+use crate::message::{EventTime, Message, Watermark};
+use crate::op::order::{push_due, without_late};
+use crate::op::pair_filter::PairFilter;
+use crate::op::reorder::ReorderBuffer;
+use crate::op::table::store::{SharedStore, Store};
+use crate::op::table::{Moment, NO_ROW, are_equal};
+use crate::operator::{Operator, Output};
+use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use crate::waiting::Waiting;
+use crate::workers::unpoisoned;
+use millstream_ir::batch::Batch;
+use millstream_ir::column::{ColumnData, ColumnRef};
+use millstream_ir::engine::SegmentKernel;
+use millstream_ir::flow::{Join, JoinKind, Schema, Version};
+use millstream_ir::types::Type;
+use pairs::Pairs;
+use std::collections::VecDeque;
+
+pub struct LookUpOperator {
+    kind: JoinKind,
+    version: Version,
+    access: Access,
+    /// The types of the left columns, and which is the event time.
+    types: Vec<Type>,
+    time: usize,
+    filter: Option<PairFilter>,
+    store: SharedStore,
+    reader: usize,
+    watermarks: [Watermark; 2],
+    /// The watermark that was given last.
+    given: Watermark,
+    /// What came while the table was loading.
+    held: Vec<Message>,
+    /// Rows that ask for times that the table has not come to.
+    waiting: ReorderBuffer,
+    /// Rows that can be looked up, and watermarks behind them; empty between messages.
+    todo: VecDeque<Message>,
+    work: Option<Work>,
+}
+
+/// How the partners of a row are found: by these columns on the left.
+enum Access {
+    /// By the table's key, so that there is one at most. The other pairs of columns are compared.
+    Key { left: Vec<usize>, others: Vec<(usize, usize)> },
+    /// By an index of the table.
+    Index { left: Vec<usize>, index: usize },
+}
+
+/// Rows that are being looked up.
+struct Work {
+    batch: Batch,
+    /// Of each row the partner, or by an index the number of its value there.
+    found: Vec<u32>,
+    /// The next row.
+    row: usize,
+    /// What is to leave, and how much of it has.
+    pairs: Pairs,
+    n_left: usize,
+    /// Rows of which a pair failed.
+    has_failed: Vec<bool>,
+}
+
+/// So many batches leave at once; more are asked for.
+const BATCHES_AT_ONCE: usize = 16;
+
+impl LookUpOperator {
+    /// `inputs`: of the stream and of the table, whose rows are in `store`. Without a kernel the reference
+    /// evaluator checks pairs.
+    pub fn new(
+        spec: &Join,
+        version: Version,
+        [left, right]: [&Schema; 2],
+        kernel: Option<Box<dyn SegmentKernel>>,
+        store: SharedStore,
+    ) -> LookUpOperator {
+        let (access, reader) = {
+            let mut store = unpoisoned(&store);
+            (Access::new(&spec.keys, &mut store), store.add_reader())
+        };
+        let at = match version {
+            Version::AsOf { at, .. } => at,
+            Version::AsItStands => left.time,
+        };
+        LookUpOperator {
+            kind: spec.kind,
+            version,
+            access,
+            types: left.types(),
+            time: left.time,
+            filter: PairFilter::new(spec, [left, right], kernel),
+            store,
+            reader,
+            watermarks: [Watermark::START; 2],
+            given: Watermark::START,
+            held: vec![],
+            waiting: ReorderBuffer::new(vec![at]),
+            todo: VecDeque::new(),
+            work: None,
+        }
+    }
+
+    fn take(&mut self, batch: Batch, output: &mut Output) {
+        let Version::AsOf { at, .. } = self.version else {
+            match unpoisoned(&self.store).is_loaded() {
+                true => self.todo.push_back(Message::Batch(batch)),
+                false => self.held.push(Message::Batch(batch)),
+            }
+            return;
+        };
+        let batch = without_late(batch, output);
+        let ColumnData::I64(times) = &batch.columns[at].data else { return };
+        // Where it is not known when, nothing stood.
+        let can_go =
+            |row: u32| self.is_before_table(times[row as usize]) || !batch.columns[at].is_valid(row as usize);
+        let (ready, early): (Vec<u32>, Vec<u32>) = (0..batch.n_rows as u32).partition(|row| can_go(*row));
+        // They go in the order in which they came, however they are cut into batches: what waits is later.
+        if early.is_empty() {
+            self.todo.extend((batch.n_rows > 0).then_some(Message::Batch(batch)));
+        } else if ready.is_empty() {
+            self.waiting.push(0, batch);
+        } else {
+            self.todo.push_back(Message::Batch(batch.gather(&ready)));
+            self.waiting.push(0, batch.gather(&early));
+        }
+    }
+
+    /// Whether the table has all changes up to a time.
+    fn is_before_table(&self, time: EventTime) -> bool {
+        time < self.watermarks[1].0 || self.watermarks[1] == Watermark::END
+    }
+
+    /// A watermark has risen: rows may be looked up, and a watermark follows them.
+    fn advance(&mut self) {
+        let Version::AsOf { ahead, .. } = self.version else {
+            let is_loaded = unpoisoned(&self.store).is_loaded();
+            if is_loaded {
+                self.todo.extend(self.held.drain(..));
+            }
+            return;
+        };
+        let [left, table] = self.watermarks;
+        let mut due = Output::default();
+        self.waiting.release(table, false, &mut |rows| push_due(rows, &self.types, &mut due));
+        self.todo.extend(due.messages);
+        let of_waiting = match table {
+            Watermark::START | Watermark::END => table,
+            // Only the end of both inputs is one.
+            Watermark(time) => Watermark(time.saturating_sub(ahead).min(EventTime::MAX - 1)),
+        };
+        let promised = left.min(of_waiting);
+        if promised > self.given {
+            self.given = promised;
+            self.todo.push_back(Message::Watermark(promised));
+        }
+    }
+
+    /// Answers what can be answered, until that is a lot.
+    fn go_on(&mut self, output: &mut Output) {
+        let store = self.store.clone();
+        let mut store = unpoisoned(&store);
+        while output.messages.len() < BATCHES_AT_ONCE {
+            match self.work.take() {
+                Some(mut work) => self.work = self.answer(&mut work, &store, output).then_some(work),
+                None => match self.todo.pop_front() {
+                    Some(Message::Batch(batch)) => self.work = Some(self.begin(batch, &mut store)),
+                    Some(watermark) => output.messages.push(watermark),
+                    None => break,
+                },
+            }
+        }
+        output.more = self.work.is_some() || !self.todo.is_empty();
+        if !output.more {
+            store.will_not_ask_before(self.reader, self.least());
+        }
+    }
+
+    /// The least time that rows can still ask for.
+    fn least(&self) -> EventTime {
+        let Version::AsOf { ahead, .. } = self.version else { return EventTime::MIN };
+        let to_come = match self.watermarks[0] {
+            Watermark::START | Watermark::END => self.watermarks[0].0,
+            Watermark(time) => time.saturating_add(ahead),
+        };
+        self.waiting.waiting().map_or(to_come, |waiting| waiting.until.min(to_come))
+    }
+
+    /// When a row's partners are to stand.
+    fn moment(version: Version, batch: &Batch, row: u32) -> Option<Moment> {
+        let Version::AsOf { at, max_age, .. } = version else { return Some(Moment::Now) };
+        let column = &batch.columns[at];
+        match &column.data {
+            ColumnData::I64(times) if column.is_valid(row as usize) => {
+                Some(Moment::At { time: times[row as usize], max_age })
+            }
+            _ => None,
+        }
+    }
+
+    fn begin(&self, batch: Batch, store: &mut Store) -> Work {
+        let columns: Vec<&ColumnRef> =
+            self.access.left().iter().map(|column| &batch.columns[*column]).collect();
+        // Null equals nothing.
+        let is_whole = |row: &u32| columns.iter().all(|column| column.is_valid(*row as usize));
+        let can_be_null = columns.iter().any(|column| column.validity.is_some());
+        let rows = 0..batch.n_rows as u32;
+        let rows: Vec<u32> = if can_be_null { rows.filter(is_whole).collect() } else { rows.collect() };
+        let mut found = vec![];
+        match &self.access {
+            Access::Key { others, .. } => {
+                let moment = |row| LookUpOperator::moment(self.version, &batch, row);
+                store.standing.find(&columns, &rows, moment, &mut found);
+                for (left, right) in others {
+                    let (left, right) = (&batch.columns[*left], store.standing.columns()[*right].column());
+                    for (row, partner) in rows.iter().zip(&mut found).filter(|(_, p)| **p != NO_ROW) {
+                        if !are_equal((left, *row), (right, *partner)) {
+                            *partner = NO_ROW;
+                        }
+                    }
+                }
+            }
+            Access::Index { index, .. } => store.standing.look_up(*index, &columns, &rows, &mut found),
+        }
+        if rows.len() < batch.n_rows {
+            let mut of_all = vec![NO_ROW; batch.n_rows];
+            rows.iter().zip(found).for_each(|(row, found)| of_all[*row as usize] = found);
+            found = of_all;
+        }
+        let has_failed = vec![false; if self.filter.is_some() { batch.n_rows } else { 0 }];
+        Work { batch, found, row: 0, pairs: Pairs::default(), n_left: 0, has_failed }
+    }
+}
+
+impl Access {
+    fn new(keys: &[(usize, usize)], store: &mut Store) -> Access {
+        let of_key = |key: &usize| keys.iter().position(|(_, right)| right == key);
+        let places: Option<Vec<usize>> = store.key().iter().map(of_key).collect();
+        match places.filter(|places| !places.is_empty()) {
+            Some(places) => Access::Key {
+                left: places.iter().map(|place| keys[*place].0).collect(),
+                others: (0..keys.len()).filter(|key| !places.contains(key)).map(|key| keys[key]).collect(),
+            },
+            None => {
+                let (left, right): (Vec<usize>, Vec<usize>) = keys.iter().copied().unzip();
+                Access::Index { left, index: store.index_by(&right) }
+            }
+        }
+    }
+
+    fn left(&self) -> &[usize] {
+        match self {
+            Access::Key { left, .. } | Access::Index { left, .. } => left,
+        }
+    }
+}
+
+impl Operator for LookUpOperator {
+    fn step(&mut self, input: usize, message: Message, output: &mut Output) {
+        match message {
+            Message::Batch(batch) if input == 0 => self.take(batch, output),
+            // The table keeps its rows.
+            Message::Batch(_) => return,
+            Message::Watermark(watermark) => {
+                self.watermarks[input] = watermark;
+                if input == 0 && self.version == Version::AsItStands {
+                    let to = if self.held.is_empty() { None } else { Some(&mut self.held) };
+                    match to {
+                        Some(held) => held.push(message),
+                        None => self.todo.push_back(message),
+                    }
+                } else {
+                    self.advance();
+                }
+            }
+        }
+        self.go_on(output);
+    }
+
+    fn resume(&mut self, output: &mut Output) {
+        self.go_on(output);
+    }
+
+    fn snapshot(&self, writer: &mut SnapshotWriter) {
+        self.watermarks.iter().for_each(|watermark| writer.i64(watermark.0));
+        writer.i64(self.given.0);
+        writer.sequence(self.held.iter(), |writer, message| match message {
+            Message::Batch(batch) => {
+                writer.bool(true);
+                writer.batch(batch, &self.types);
+            }
+            Message::Watermark(watermark) => {
+                writer.bool(false);
+                writer.i64(watermark.0);
+            }
+        });
+        self.waiting.snapshot(&[&self.types], writer);
+    }
+
+    fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
+        self.watermarks = [Watermark(reader.i64()?), Watermark(reader.i64()?)];
+        self.given = Watermark(reader.i64()?);
+        self.held = reader.sequence(|reader| match reader.bool()? {
+            true => reader.batch(&self.types).map(Message::Batch),
+            false => reader.i64().map(|time| Message::Watermark(Watermark(time))),
+        })?;
+        self.waiting.restore(&[&self.types], reader)
+    }
+
+    fn state_bytes(&self) -> usize {
+        let held = self.held.iter().map(|message| match message {
+            Message::Batch(batch) => batch.bytes(),
+            Message::Watermark(_) => 0,
+        });
+        self.waiting.state_bytes() + held.sum::<usize>()
+    }
+
+    fn waiting(&self) -> Option<Waiting> {
+        self.waiting.waiting()
+    }
+}

@@ -1,0 +1,359 @@
+//! The rows of a table: of each key those that stand, and those that stood as long as somebody can ask for them.
+//!
+//! Every row is kept once, with the time from which it stands and that from which it does no longer. The rows of a
+//! key are a chain from the last to the first, with links that jump over others as in a skew-binary list (Myers: An
+//! applicative random-access stack, 1983), so that what stood long ago is found in the logarithm of the key's rows.
+//! Rows that nobody can ask for stay until they are more than half of all; then the others move together.
+
+use super::columns::{KeptColumn, NO_ROW};
+use super::index::ColumnIndex;
+use crate::kernel::key_index::{KeyIndex, NO_STATE};
+use crate::message::EventTime;
+use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use millstream_ir::batch::{Batch, Origin};
+use millstream_ir::column::{Column, ColumnData, ColumnRef};
+use millstream_ir::types::Type;
+use millstream_ir::value::canonical_float;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// So few rows are not worth a move.
+const FEW: usize = 64;
+/// So many rows are moved at once.
+const MOVED: usize = 4096;
+
+/// What tables of one node have in common.
+#[derive(Clone)]
+pub struct Shape {
+    pub types: Vec<Type>,
+    pub key: Vec<usize>,
+    /// What readers look rows up by, other than the key.
+    pub indices: Vec<Vec<usize>>,
+    pub seed: u64,
+}
+
+pub struct Versions {
+    shape: Shape,
+    columns: Vec<KeptColumn>,
+    /// Of each row.
+    versions: Vec<Version>,
+    keys: KeyIndex,
+    /// Of each key its last row; of a table without times, only if that stands.
+    heads: Vec<u32>,
+    indices: Vec<ColumnIndex>,
+    /// When rows ended that somebody can still ask for, ascending.
+    ended: VecDeque<EventTime>,
+    n_dead: usize,
+    /// The least time that somebody can ask for.
+    least: EventTime,
+    numbers: Vec<u32>,
+}
+
+/// When a row stands, and its place among those of its key.
+#[derive(Clone, Copy)]
+struct Version {
+    from: EventTime,
+    until: EventTime,
+    key: u32,
+    /// The one before it.
+    back: u32,
+    /// One further back, or the same.
+    jump: u32,
+    /// How many there are before it, counted from one that is gone perhaps.
+    depth: u32,
+}
+
+/// When a row ends that stands.
+const OPEN: EventTime = EventTime::MAX;
+/// When one has ended of a table without times.
+const GONE: EventTime = EventTime::MIN;
+
+/// When a row of the left side wants its partners to stand.
+#[derive(Clone, Copy)]
+pub enum Moment {
+    Now,
+    At { time: EventTime, max_age: Option<i64> },
+}
+
+impl Version {
+    fn stands(&self, moment: Moment) -> bool {
+        match moment {
+            Moment::Now => self.until == OPEN,
+            Moment::At { time, max_age } => {
+                self.from <= time
+                    && (time < self.until || self.until == OPEN)
+                    && max_age.is_none_or(|age| time.saturating_sub(self.from) <= age)
+            }
+        }
+    }
+
+    fn is_dead(&self, least: EventTime) -> bool {
+        self.until != OPEN && self.until <= least
+    }
+}
+
+impl Versions {
+    pub fn new(shape: Shape) -> Versions {
+        let types = |columns: &[usize]| -> Vec<Type> {
+            columns.iter().filter_map(|column| shape.types.get(*column)).cloned().collect()
+        };
+        let indices = shape.indices.iter();
+        Versions {
+            columns: shape.types.iter().map(KeptColumn::new).collect(),
+            versions: vec![],
+            keys: KeyIndex::new(&types(&shape.key), shape.seed),
+            heads: vec![],
+            indices: indices.map(|columns| ColumnIndex::new(columns, &types(columns), shape.seed)).collect(),
+            ended: VecDeque::new(),
+            n_dead: 0,
+            least: EventTime::MIN,
+            numbers: vec![],
+            shape,
+        }
+    }
+
+    pub fn columns(&self) -> &[KeptColumn] {
+        &self.columns
+    }
+
+    /// Takes rows, each in the place of the one of its key, from their `times` on; a row is an end alone where
+    /// `change` is -1. How many were in the place of another is the answer.
+    pub fn put(&mut self, batch: &Batch, change: Option<usize>, times: Option<&[EventTime]>) -> u64 {
+        let rows: Vec<u32> = (0..batch.n_rows as u32).collect();
+        let keys: Vec<&ColumnRef> = self.shape.key.iter().map(|key| &batch.columns[*key]).collect();
+        let mut numbers = std::mem::take(&mut self.numbers);
+        self.keys.find(&keys, &rows, &mut numbers);
+        self.heads.resize(self.keys.n_numbers(), NO_ROW);
+        let is_end = |row: u32| match change.map(|change| &batch.columns[change].data) {
+            Some(ColumnData::I64(signs)) => signs[row as usize] < 0,
+            _ => false,
+        };
+        let mut n_replaced = 0;
+        let mut added = Vec::with_capacity(rows.len());
+        for (row, key) in rows.iter().copied().zip(numbers.iter().copied()) {
+            let time = times.map(|times| times[row as usize]);
+            n_replaced += self.end(key, time) as u64;
+            if !is_end(row) {
+                self.push_version(key, time.unwrap_or(EventTime::MIN), OPEN);
+                added.push(row);
+            }
+        }
+        self.append(&batch.columns, &added);
+        self.numbers = numbers;
+        self.compact_if_due();
+        n_replaced
+    }
+
+    /// The row of a key that stands does no longer; whether there was one.
+    fn end(&mut self, key: u32, time: Option<EventTime>) -> bool {
+        let head = &mut self.heads[key as usize];
+        let Some(version) = self.versions.get_mut(*head as usize).filter(|last| last.until == OPEN) else {
+            return false;
+        };
+        match time {
+            Some(time) => {
+                version.until = time;
+                self.ended.push_back(time);
+            }
+            None => {
+                version.until = GONE;
+                *head = NO_ROW;
+                self.n_dead += 1;
+            }
+        }
+        true
+    }
+
+    fn push_version(&mut self, key: u32, from: EventTime, until: EventTime) {
+        let number = self.versions.len() as u32;
+        let back = std::mem::replace(&mut self.heads[key as usize], number);
+        let at = |number: u32| self.versions.get(number as usize);
+        let (mut jump, mut depth) = (back, 0);
+        if let Some(before) = at(back) {
+            depth = before.depth + 1;
+            if let Some(further) = at(before.jump)
+                && let Some(furthest) = at(further.jump)
+                && before.depth - further.depth == further.depth - furthest.depth
+            {
+                jump = further.jump;
+            }
+        }
+        self.versions.push(Version { from, until, key, back, jump, depth });
+    }
+
+    fn append(&mut self, columns: &[ColumnRef], rows: &[u32]) {
+        let first = self.columns.first().map_or(0, |column| column.column().len()) as u32;
+        for (kept, column) in self.columns.iter_mut().zip(columns) {
+            kept.append(column, rows);
+        }
+        for index in &mut self.indices {
+            index.append(columns, rows, first);
+        }
+    }
+
+    /// Nobody will ask for an earlier time.
+    pub fn forget(&mut self, least: EventTime) {
+        self.least = self.least.max(least);
+        while self.ended.front().is_some_and(|until| *until <= self.least) {
+            self.ended.pop_front();
+            self.n_dead += 1;
+        }
+        self.compact_if_due();
+    }
+
+    /// The row of each key of these columns that stands at the moment that is asked for, or [`NO_ROW`].
+    pub fn find(
+        &mut self,
+        columns: &[&ColumnRef],
+        rows: &[u32],
+        moment: impl Fn(u32) -> Option<Moment>,
+        found: &mut Vec<u32>,
+    ) {
+        self.keys.look_up(columns, rows, found);
+        for (row, number) in rows.iter().zip(found) {
+            let last = self.heads.get(*number as usize).copied().unwrap_or(NO_ROW);
+            *number = match moment(*row) {
+                Some(Moment::Now) => last,
+                Some(moment @ Moment::At { time, .. }) => self.standing_at(last, time, moment),
+                None => NO_ROW,
+            };
+        }
+    }
+
+    /// Of a key's rows the one that stands at a time.
+    fn standing_at(&self, last: u32, time: EventTime, moment: Moment) -> u32 {
+        let mut number = last;
+        while let Some(version) = self.versions.get(number as usize) {
+            if version.from <= time {
+                return if version.stands(moment) { number } else { NO_ROW };
+            }
+            let jumps = self.versions.get(version.jump as usize).is_some_and(|far| far.from > time);
+            number = if jumps { version.jump } else { version.back };
+        }
+        NO_ROW
+    }
+
+    /// The numbers by which an index finds the rows that have the values of these columns.
+    pub fn look_up(&mut self, index: usize, columns: &[&ColumnRef], rows: &[u32], numbers: &mut Vec<u32>) {
+        match self.indices.get_mut(index) {
+            Some(index) => index.look_up(columns, rows, numbers),
+            None => *numbers = vec![NO_STATE; rows.len()],
+        }
+    }
+
+    /// The rows with a number of an index that stand, in the order in which they came, are appended.
+    pub fn standing(&self, index: usize, number: u32, moment: Moment, found: &mut Vec<u32>) {
+        let first = found.len();
+        let rows = self.indices.get(index).into_iter().flat_map(|index| index.rows(number));
+        found.extend(rows.filter(|row| self.versions[*row as usize].stands(moment)));
+        found[first..].reverse();
+    }
+
+    fn compact_if_due(&mut self) {
+        let most_are_dead = self.n_dead > FEW && self.n_dead * 2 > self.versions.len();
+        // Keys of which only ends came.
+        let few_keys_have_rows = self.keys.n_numbers() > 2 * self.versions.len() + FEW;
+        if most_are_dead || few_keys_have_rows && !self.shape.key.is_empty() {
+            self.compact();
+        }
+    }
+
+    /// Drops what nobody can ask for.
+    fn compact(&mut self) {
+        let least = self.least;
+        let live = (0..self.versions.len() as u32).filter(|row| !self.versions[*row as usize].is_dead(least));
+        let live: Vec<u32> = live.collect();
+        for (column, ty) in self.columns.iter_mut().zip(&self.shape.types) {
+            let mut moved = KeptColumn::new(ty);
+            live.chunks(MOVED).for_each(|rows| moved.append(column.column(), rows));
+            *column = moved;
+        }
+        let mut new_keys = vec![NO_STATE; self.keys.n_numbers()];
+        live.iter().for_each(|row| new_keys[self.versions[*row as usize].key as usize] = 0);
+        let kept: Vec<u32> =
+            (0..new_keys.len() as u32).filter(|key| new_keys[*key as usize] != NO_STATE).collect();
+        (0..).zip(&kept).for_each(|(new, old)| new_keys[*old as usize] = new);
+        if !self.shape.key.is_empty() {
+            self.keys.renumber(&kept);
+        }
+        self.heads = vec![NO_ROW; self.keys.n_numbers()];
+        let before = std::mem::take(&mut self.versions);
+        for Version { from, until, key, .. } in live.iter().map(|row| before[*row as usize]) {
+            self.push_version(new_keys[key as usize], from, until);
+        }
+        self.n_dead = 0;
+        let columns: Vec<ColumnRef> = self.columns.iter().map(|column| column.column().clone()).collect();
+        for index in &mut self.indices {
+            index.clear();
+            let rows: Vec<u32> = (0..live.len() as u32).collect();
+            rows.chunks(MOVED).for_each(|rows| index.append(&columns, rows, rows[0]));
+        }
+    }
+
+    pub fn bytes(&self) -> usize {
+        let columns: usize = self.columns.iter().map(KeptColumn::bytes).sum();
+        let indices: usize = self.indices.iter().map(ColumnIndex::bytes).sum();
+        let versions = self.versions.capacity() * size_of::<Version>() + self.heads.capacity() * 4;
+        columns + indices + versions + self.keys.bytes() + self.ended.len() * 8
+    }
+
+    /// Writes the rows that somebody can ask for.
+    pub fn snapshot(&self, writer: &mut SnapshotWriter) {
+        writer.i64(self.least);
+        let live = |row: &u32| !self.versions[*row as usize].is_dead(self.least);
+        let live: Vec<u32> = (0..self.versions.len() as u32).filter(live).collect();
+        writer.sequence(live.iter(), |writer, row| {
+            writer.i64(self.versions[*row as usize].from);
+            writer.i64(self.versions[*row as usize].until);
+        });
+        let columns = self.columns.iter().map(|column| Arc::new(column.gather(&live))).collect();
+        let batch = Batch { columns, n_rows: live.len(), origin: Origin::default(), late: vec![] };
+        writer.batch(&batch, &self.shape.types);
+    }
+
+    /// What [`Versions::snapshot`] wrote.
+    pub fn restore(shape: Shape, reader: &mut SnapshotReader) -> Result<Versions, Corrupt> {
+        let mut restored = Versions::new(shape);
+        restored.least = reader.i64()?;
+        let spans = reader.sequence(|reader| Ok((reader.i64()?, reader.i64()?)))?;
+        let batch = reader.batch(&restored.shape.types)?;
+        if batch.n_rows != spans.len() {
+            return Err(Corrupt);
+        }
+        let rows: Vec<u32> = (0..batch.n_rows as u32).collect();
+        let keys: Vec<&ColumnRef> = restored.shape.key.iter().map(|key| &batch.columns[*key]).collect();
+        let mut numbers = vec![];
+        restored.keys.find(&keys, &rows, &mut numbers);
+        restored.heads.resize(restored.keys.n_numbers(), NO_ROW);
+        for (key, (from, until)) in numbers.into_iter().zip(&spans) {
+            restored.push_version(key, *from, *until);
+        }
+        restored.append(&batch.columns, &rows);
+        let mut ended: Vec<EventTime> =
+            spans.iter().map(|(_, until)| *until).filter(|until| *until != OPEN).collect();
+        ended.sort_unstable();
+        restored.ended = ended.into();
+        Ok(restored)
+    }
+}
+
+/// Whether two values are one key.
+pub fn are_equal(a: (&Column, u32), b: (&Column, u32)) -> bool {
+    let ((left, a), (right, b)) = ((a.0, a.1 as usize), (b.0, b.1 as usize));
+    if !left.is_valid(a) || !right.is_valid(b) {
+        return false;
+    }
+    match (&left.data, &right.data) {
+        (ColumnData::Bool(left), ColumnData::Bool(right)) => left[a] == right[b],
+        (ColumnData::I64(left), ColumnData::I64(right)) => left[a] == right[b],
+        (ColumnData::I128(left), ColumnData::I128(right)) => left[a] == right[b],
+        (ColumnData::I64(left), ColumnData::I128(right)) => left[a] as i128 == right[b],
+        (ColumnData::I128(left), ColumnData::I64(right)) => left[a] == right[b] as i128,
+        (ColumnData::F64(left), ColumnData::F64(right)) => {
+            canonical_float(left[a]).to_bits() == canonical_float(right[b]).to_bits()
+        }
+        (ColumnData::Text(left), ColumnData::Text(right)) => left.bytes(a) == right.bytes(b),
+        (ColumnData::Boxed(left), ColumnData::Boxed(right)) => left[a] == right[b],
+        _ => false,
+    }
+}
