@@ -78,15 +78,16 @@ fn shape() -> impl Strategy<Value = Shape> {
         1 => Just(Bound::Forever),
     ];
     let kinds = vec!["join", "left join", "right join", "full join", "semi join", "anti join"];
-    (prop::sample::select(kinds), bound, 0..ON.len(), prop::bool::weighted(0.2)).prop_map(
-        |(kind, bound, on, is_self_join)| {
-            let kind = if matches!(bound, Bound::Forever) { "join" } else { kind };
-            Shape { kind, bound, on, is_self_join }
-        },
-    )
+    (prop::sample::select(kinds), bound, 0..ON.len(), prop::bool::weighted(0.2))
+        .prop_map(|(kind, bound, on, is_self_join)| Shape { kind, bound, on, is_self_join })
 }
 
 impl Shape {
+    /// Whether rows without a partner leave at once and are withdrawn when one comes.
+    fn is_updating(&self) -> bool {
+        matches!(self.bound, Bound::Forever) && !matches!(self.kind, "join" | "semi join")
+    }
+
     /// Two streams: the pairs, and how many of them there are at which times.
     fn program(&self, name: &str) -> String {
         let right = if self.is_self_join { "a" } else { "b" };
@@ -101,10 +102,19 @@ impl Shape {
             "semi join" | "anti join" => "x.id as l, x.id as r",
             _ => "x.id as l, y.id as r",
         };
-        format!(
-            "stream {name} = from a as x {window}{} {right} as y on {on}{bound} select {columns}\n\
-             stream {name}_times = from {name} window tumbling 1s group by () select int(window.start) as t, count() as n\n",
+        let pairs = format!(
+            "stream {name} = from a as x {window}{} {right} as y on {on}{bound} select {columns}\n",
             self.kind
+        );
+        if self.is_updating() {
+            let sink =
+                format!("sink {name} from {name} to file(\"{name}.ndjson\") format json(changes: retract)\n");
+            return pairs + &sink;
+        }
+        format!(
+            "{pairs}stream {name}_times = from {name} window tumbling 1s group by () select int(window.start) as t, count() as n\n\
+             sink {name} from {name} to file(\"{name}.ndjson\")\n\
+             sink {name}_times from {name}_times to file(\"{name}_times.ndjson\")\n"
         )
     }
 
@@ -214,14 +224,32 @@ fn run(left: &[Row], right: &[Row], shapes: &[Shape]) -> BTreeMap<String, Vec<St
     let mut names = vec![];
     for (number, shape) in shapes.iter().enumerate() {
         program += &shape.program(&format!("s{number}"));
-        names.extend([format!("s{number}"), format!("s{number}_times")]);
-    }
-    for name in &names {
-        program += &format!("sink {name} from {name} to file(\"{name}.ndjson\")\n");
+        names.push((format!("s{number}"), shape.is_updating()));
+        names.extend((!shape.is_updating()).then(|| (format!("s{number}_times"), false)));
     }
     folder.write("p.stream", &program);
     let ran = folder.run("run p.stream -q");
     assert_eq!(ran.code, 0, "{}\n{program}", ran.stderr);
-    let lines = |name: &String| folder.read(&format!("{name}.ndjson")).lines().map(str::to_string).collect();
-    names.iter().map(|name| (name.clone(), lines(name))).collect()
+    let lines = |name: &str| folder.read(&format!("{name}.ndjson")).lines().map(str::to_string).collect();
+    let all = |(name, is_updating): &(String, bool)| match is_updating {
+        true => standing(lines(name)),
+        false => lines(name),
+    };
+    names.iter().map(|named| (named.0.clone(), all(named))).collect()
+}
+
+/// The rows that are left of changes. None may be withdrawn that is not there.
+fn standing(changes: Vec<String>) -> Vec<String> {
+    let mut rows = vec![];
+    for change in changes {
+        let (sign, row) = change.split_once(",\"row\":").expect("a change");
+        let row = row.strip_suffix('}').expect("a change").to_string();
+        if sign.ends_with("\"+\"") {
+            rows.push(row);
+        } else {
+            let withdrawn = rows.iter().position(|other| *other == row).expect("a row that is there");
+            rows.remove(withdrawn);
+        }
+    }
+    rows
 }

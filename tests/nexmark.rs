@@ -32,6 +32,7 @@ struct Auction {
     seller: i64,
     category: i64,
     at: i64,
+    expires: i64,
 }
 
 struct Bid {
@@ -63,10 +64,15 @@ const QUERIES: &[(&str, Reference)] = &[
     ("q1", q1),
     ("q2", q2),
     ("q3", q3),
+    ("q4", q4),
     ("q5", q5),
+    ("q6", q6),
     ("q7", q7),
     ("q8", q8),
+    ("q9", q9),
+    ("q10", q10),
     ("q11", q11),
+    ("q13", q13),
     ("q14", q14),
     ("q15", q15),
     ("q16", q16),
@@ -131,7 +137,7 @@ impl Events {
             format!(
                 "use \"{examples}/events.stream\"\n\
                  stream b = from bids select * replace (int(at) as at)\n\
-                 stream a = from auctions select * replace (int(at) as at)\n\
+                 stream a = from auctions select * replace (int(at) as at, int(expires) as expires)\n\
                  stream p = from people select * replace (int(at) as at)\n\
                  sink b from b to file(\"b.ndjson\")\n\
                  sink a from a to file(\"a.ndjson\")\n\
@@ -145,7 +151,8 @@ impl Events {
         };
         let number = |line: &Value, name: &str| line[name].as_i64().expect("a number");
         let text = |line: &Value, name: &str| line[name].as_str().expect("a text").to_string();
-        let at = |line: &Value| number(line, "at") / 1000 - 1_704_067_200_000;
+        let since_start = |line: &Value, name: &str| number(line, name) / 1000 - 1_704_067_200_000;
+        let at = |line: &Value| since_start(line, "at");
         let bid = |line: &Value| Bid {
             auction: number(line, "auction"),
             bidder: number(line, "bidder"),
@@ -161,6 +168,7 @@ impl Events {
             seller: number(line, "seller"),
             category: number(line, "category"),
             at: at(line),
+            expires: since_start(line, "expires"),
         };
         let person = |line: &Value| Person {
             id: number(line, "id"),
@@ -241,6 +249,74 @@ fn q20(events: &Events) -> Vec<Value> {
         }
     }
     rows
+}
+
+/// The bids for an auction while it lasted.
+fn valid_bids<'e>(events: &'e Events, auction: &Auction) -> Vec<&'e Bid> {
+    let is_valid = |b: &&Bid| b.auction == auction.id && (auction.at..=auction.expires).contains(&b.at);
+    events.bids.iter().filter(is_valid).collect()
+}
+
+fn average(of: &[i64]) -> f64 {
+    of.iter().sum::<i64>() as f64 / of.len() as f64
+}
+
+fn q4(events: &Events) -> Vec<Value> {
+    let mut by_category: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+    for auction in &events.auctions {
+        let highest = valid_bids(events, auction).iter().map(|b| b.price).max();
+        by_category.entry(auction.category).or_default().extend(highest);
+    }
+    let sold = by_category.into_iter().filter(|(_, prices)| !prices.is_empty());
+    sold.map(|(category, prices)| json!({ "category": category, "average": average(&prices) })).collect()
+}
+
+fn q6(events: &Events) -> Vec<Value> {
+    let mut auctions: Vec<&Auction> = events.auctions.iter().collect();
+    auctions.sort_by_key(|a| (a.expires, a.id));
+    let mut by_seller: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+    let mut rows = vec![];
+    for auction in auctions {
+        if let Some(highest) = valid_bids(events, auction).iter().map(|b| b.price).max() {
+            let prices = by_seller.entry(auction.seller).or_default();
+            prices.push(highest);
+            let last = &prices[prices.len().saturating_sub(10)..];
+            rows.push(json!({ "seller": auction.seller, "average": average(last) }));
+        }
+    }
+    rows
+}
+
+fn q9(events: &Events) -> Vec<Value> {
+    let row = |a: &Auction| {
+        let bids = valid_bids(events, a);
+        let price = bids.iter().map(|b| b.price).max()?;
+        let best = bids.iter().find(|b| b.price == price)?;
+        Some(json!({
+            "id": a.id, "item_name": a.item_name, "seller": a.seller, "category": a.category,
+            "at": time(a.at), "expires": time(a.expires),
+            "bidder": best.bidder, "price": price, "bid_at": time(best.at),
+        }))
+    };
+    events.auctions.iter().filter_map(row).collect()
+}
+
+fn q10(events: &Events) -> Vec<Value> {
+    let minute = |b: &Bid| format!("00:{:02}", b.at / 60_000);
+    let bids = events.bids.iter();
+    bids.map(|b| {
+        json!({
+            "auction": b.auction, "bidder": b.bidder, "price": b.price, "at": time(b.at), "extra": b.extra,
+            "day": "2024-01-01", "minute": minute(b),
+        })
+    })
+    .collect()
+}
+
+fn q13(events: &Events) -> Vec<Value> {
+    let value = |b: &Bid| (b.auction % 10_000).to_string();
+    let bids = events.bids.iter();
+    bids.map(|b| json!({ "auction": b.auction, "bidder": b.bidder, "price": b.price, "at": time(b.at), "value": value(b) })).collect()
 }
 
 fn q5(events: &Events) -> Vec<Value> {

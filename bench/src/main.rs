@@ -13,6 +13,7 @@ mod history;
 mod limits;
 mod measure;
 mod memory;
+mod nexmark;
 mod order;
 mod ranked;
 mod single;
@@ -43,6 +44,7 @@ const SUBJECTS: &[Subject] = &[
     ("compile", compile::measure),
     ("startup", startup::measure),
     ("memory", memory::measure),
+    ("nexmark", nexmark::measure),
 ];
 
 fn main() {

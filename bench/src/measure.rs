@@ -1,6 +1,8 @@
 //! Times two ways of doing one job, round by round, so that the machine's noise hits both alike.
 
 use std::hint::black_box;
+use std::process::Child;
+use std::time::Instant;
 
 /// How much is done.
 pub struct Effort {
@@ -45,6 +47,36 @@ impl Cpu {
         // SAFETY: the pointer is to a timespec of ours.
         unsafe { libc::clock_gettime(clock, &mut time) };
         time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
+    }
+}
+
+/// What a process has taken.
+pub struct Usage {
+    /// Seconds of all its threads.
+    pub cpu: f64,
+    /// Seconds from the call on.
+    pub wall: f64,
+    /// The greatest resident memory, in bytes.
+    pub peak: u64,
+}
+
+/// Waits for a process.
+///
+/// # Panics
+/// If it fails.
+pub fn usage_of(child: Child) -> Usage {
+    let start = Instant::now();
+    let mut status = 0;
+    // SAFETY: all zeros are a value of this struct of numbers.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointers are to values of ours; the child has not been waited for.
+    let waited = unsafe { libc::wait4(child.id() as i32, &mut status, 0, &mut usage) };
+    assert!(waited > 0 && status == 0, "the process ends with {status}");
+    let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
+    Usage {
+        cpu: seconds(usage.ru_utime) + seconds(usage.ru_stime),
+        wall: start.elapsed().as_secs_f64(),
+        peak: usage.ru_maxrss as u64 * 1024,
     }
 }
 

@@ -79,7 +79,7 @@ pub struct DecodedRows {
     pub offsets: Option<Vec<u32>>,
 }
 
-/// The time of a deletion that does not say when it was.
+/// The time of a deleted row of which it is not known: before any other.
 pub const UNKNOWN_TIME: i64 = i64::MIN;
 
 /// A record that could not be read.
@@ -143,7 +143,9 @@ pub fn decoder(spec: &SourceSpec, max_line: usize) -> Result<Box<dyn Decoder>, F
     match format_name(&spec.format) {
         "json" => {
             let is_change_log = spec.format.as_ref().is_some_and(|f| f.options.contains_key("changes"));
-            Ok(Box::new(json::JsonDecoder::new(fields, max_line, is_change_log)))
+            let time = spec.time.as_ref().and_then(|time| spec.columns.iter().position(|c| *c == time.field));
+            let change_log = is_change_log.then_some(json::ChangeLog { time });
+            Ok(Box::new(json::JsonDecoder::new(fields, max_line, change_log)))
         }
         "csv" | "tsv" => {
             let options = csv_options(&spec.format)?;

@@ -4,7 +4,7 @@
 #[cfg(test)]
 mod properties;
 
-use crate::format::{DecodedRows, UNKNOWN_TIME};
+use crate::format::DecodedRows;
 use crate::message::{EventTime, Message, Watermark};
 use crate::operator::{Failure, Place};
 use crate::reader::Block;
@@ -63,6 +63,8 @@ pub struct Source {
     /// Rows from this time on are not wanted.
     until: Option<EventTime>,
     late_rows_apart: bool,
+    /// Of a change log the column that tells a row from the deletion of one.
+    change: Option<usize>,
     pub report: SourceReport,
 }
 
@@ -130,6 +132,7 @@ impl Source {
             watermark: Watermark::START,
             until,
             late_rows_apart: false,
+            change: change_of(spec),
             report: SourceReport { name: node.name.clone(), ..SourceReport::default() },
         }
     }
@@ -186,7 +189,9 @@ impl Source {
         let watermark = self.partitions[partition].generator.watermark();
         for mut batch in batches {
             let generator = self.partitions[partition].generator.clone();
-            time_deletions(&mut batch, self.schema.time, generator.clone());
+            if let Some(change) = self.change {
+                time_deletions(&mut batch, self.schema.time, change, generator.clone());
+            }
             self.judge(partition, &mut batch, |this, until_record| {
                 // A record is set aside at the watermark of the rows before it, however rows are batched.
                 while let Some(record) = set_aside.next_if(|record| record.record < until_record) {
@@ -424,16 +429,23 @@ impl Source {
     }
 }
 
-/// Gives deletions that do not say when they were the watermark that they came behind: they are never late, and
-/// move no watermark.
-fn time_deletions(batch: &mut Batch, time: usize, mut generator: WatermarkGenerator) {
-    let Some(column) = batch.columns.get(time) else { return };
-    let ColumnData::I64(times) = &column.data else { return };
-    if !times.contains(&UNKNOWN_TIME) {
+/// Of a change log the column of the field that is not read from the input by a name.
+fn change_of(spec: &SourceSpec) -> Option<usize> {
+    spec.format.as_ref().filter(|format| format.options.contains_key("changes"))?;
+    let is_nameless = |column: &usize| spec.fields.get(*column).is_some_and(|field| field.input.is_empty());
+    spec.columns.iter().position(is_nameless)
+}
+
+/// A deletion happens at the watermark that it comes behind, unless it says that it was later: it is never late.
+/// (The time of the row that is deleted tells when that came.)
+fn time_deletions(batch: &mut Batch, time: usize, change: usize, mut generator: WatermarkGenerator) {
+    let (Some(times), Some(changes)) = (batch.columns.get(time), batch.columns.get(change)) else { return };
+    let (ColumnData::I64(times), ColumnData::I64(changes)) = (&times.data, &changes.data) else { return };
+    if changes.iter().all(|change| *change > 0) {
         return;
     }
-    let known = times.iter().map(|time| {
-        let known = if *time == UNKNOWN_TIME { generator.watermark().max(FIRST_TIME).0 } else { *time };
+    let known = times.iter().zip(&**changes).map(|(time, change)| {
+        let known = if *change < 0 { *time.max(&generator.watermark().max(FIRST_TIME).0) } else { *time };
         generator.observe(&[known], 0, &mut vec![]);
         known
     });

@@ -226,6 +226,14 @@ codes! {
     E0485 "final-with-lateness";
     E0486 "tests-nothing";
     E0487 "test-twice";
+    E0490 "table-as-stream";
+    E0491 "as-of-without-time";
+    E0492 "as-of-other-time";
+    E0493 "unmatched-of-table";
+    E0494 "bound-of-table";
+    E0495 "table-of-other-key";
+    E0496 "refresh";
+    E0497 "in-table";
     E0501 "unbounded-pattern";
     E0502 "variable-twice";
     E0503 "variable-not-bound-yet";
@@ -238,11 +246,8 @@ codes! {
     E0510 "empty-last-step";
     E0511 "not-beside-next";
     E0512 "needless-limit";
-    E0601 "join-not-yet";
-    E0602 "table-not-yet";
     E0612 "retry-not-yet";
     E0614 "sideline-not-yet";
-    E0615 "refresh-not-yet";
     E0617 "query-too-long";
     E0620 "match-mode-not-yet";
     E0621 "without-not-yet";
@@ -258,7 +263,6 @@ codes! {
     E0631 "any-order-not-yet";
     E0632 "either-not-yet";
     E0633 "absence-not-yet";
-    E0650 "in-table-not-yet";
     E0651 "aggregate-not-yet";
     E0654 "nested-input-data";
     E0655 "computed-pattern";

@@ -30,6 +30,7 @@ pub use over_rows::{Function as OverRowsFunction, OverRows, OverRowsUse, Place};
 use crate::clauses::Rows;
 use crate::names::Names;
 use millstream_base::{Diagnostics, FileId, Span};
+use millstream_ir::expr::Expr;
 #[cfg(doc)]
 use millstream_ir::types::Type;
 
@@ -44,6 +45,8 @@ pub struct Checker<'a> {
     pub aggregates: Option<Aggregates>,
     /// Set while a clause is checked that may look at other rows: calls of such functions are collected here.
     pub over_rows: Option<OverRows>,
+    /// Keys of tables that have been looked up above the clause.
+    pub in_tables: &'a [InTable],
     /// The start of the test whose rows are being checked, in microseconds: what `+5m` is relative to.
     pub test_start: Option<i64>,
     /// The rows of the clause: what constants in it cannot look at.
@@ -60,6 +63,15 @@ pub struct Checker<'a> {
     depth: usize,
 }
 
+/// `value in TABLE`, which is looked up above the clause that asks.
+#[derive(Clone, Debug)]
+pub struct InTable {
+    /// Where it stands.
+    pub asked: Span,
+    /// Whether there is such a key, over the rows of the clause.
+    pub found: Expr,
+}
+
 impl<'a> Checker<'a> {
     pub fn new(names: &'a Names<'a>, file: FileId, diagnostics: &'a mut Diagnostics) -> Checker<'a> {
         Checker {
@@ -68,6 +80,7 @@ impl<'a> Checker<'a> {
             file,
             aggregates: None,
             over_rows: None,
+            in_tables: &[],
             test_start: None,
             rows: None,
             params: vec![],

@@ -11,6 +11,7 @@ mod group;
 mod head;
 mod history;
 mod join;
+mod look_up;
 mod pattern;
 mod rows;
 mod select;
@@ -21,9 +22,11 @@ mod unnest;
 mod window;
 
 pub(crate) use head::{Known, check_reference, updating_because};
+pub(crate) use look_up::asked_in;
 pub(crate) use rows::Rows;
+pub(crate) use select::values_of;
 
-use crate::check::{Aggregates, Checker, OverRows};
+use crate::check::{Aggregates, Checker, InTable, OverRows};
 use crate::connectors::Options;
 use crate::errors::clauses as errors;
 use crate::errors::not_yet::query_too_long;
@@ -65,6 +68,8 @@ pub(crate) struct QueryChecker<'q> {
     aggregates: Option<Aggregates>,
     /// Set while a plain select is checked.
     over_rows: Option<OverRows>,
+    /// Keys of tables that the clause at hand asks for.
+    in_tables: Vec<InTable>,
     on_error: Option<(OnError, Span)>,
     clauses: Vec<hir::Clause>,
 }
@@ -98,6 +103,7 @@ pub(crate) fn check_query(
         may_emit: false,
         aggregates: None,
         over_rows: None,
+        in_tables: vec![],
         on_error: None,
         clauses: vec![],
     };
@@ -135,6 +141,7 @@ impl QueryChecker<'_> {
         use ast::ClauseKind::*;
         let span = clause.span;
         let may_emit = std::mem::take(&mut self.may_emit);
+        self.in_tables.clear();
         if !matches!(clause.kind, Select(_) | OnError(_) | Error { .. }) {
             self.expect_select(span);
         }
@@ -205,6 +212,7 @@ impl QueryChecker<'_> {
         let mut checker = Checker::new(self.around.names, self.around.file, self.diagnostics);
         checker.rows = Some(&self.rows);
         checker.results = &self.results;
+        checker.in_tables = &self.in_tables;
         checker
     }
 

@@ -6,16 +6,16 @@ mod frame;
 mod history;
 mod join;
 mod pattern;
+mod source;
+mod table;
 mod updating;
 mod window;
 
-use crate::hir::{ClauseKind, Head, Input, InputId, Program, Query, Source, Stream};
+use crate::hir::{ClauseKind, Feed, Head, Input, InputId, Program, Query, Source, Stream};
 use millstream_ir::flow::{
-    AmongEquals, Breaker, ConnectorSpec, Flow, HistoryKind, Node, NodeId, NodeKind, OnError, Partners,
-    Schema, TimeSpec, UpdatingScope,
+    AmongEquals, Breaker, Flow, HistoryKind, Node, NodeId, NodeKind, OnError, Partners, Schema, UpdatingScope,
 };
 use millstream_ir::text::format_duration;
-use millstream_ir::value::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -23,14 +23,23 @@ use std::sync::Arc;
 /// Explains a program without errors and the dataflow that it became.
 pub fn explain(program: &Program, flow: &Flow) -> String {
     let mut text = String::new();
-    for (_, source) in program.sources() {
-        text += &explain_source(source, flow);
+    for source in program.sources() {
+        text += &source::explain_source(source, flow);
+    }
+    for table in program.tables().filter_map(|table| table::explain_loaded(table, flow)) {
+        text += &table;
     }
     let mut known = BTreeMap::new();
-    for (id, stream) in program.streams() {
-        let facts = facts_of(program, &stream.query, &known);
-        text += &explain_stream(program, stream, &facts);
-        known.insert(id, facts);
+    for id in &program.order {
+        let Some(input) = program.input(*id) else { continue };
+        let Some(query) = input.query() else { continue };
+        let facts = facts_of(program, query, &known);
+        text += &match input {
+            Input::Stream(stream) => explain_stream(program, stream, &facts),
+            Input::Table(table) => table::explain_kept(program, table, query, &facts),
+            Input::Source(_) => String::new(),
+        };
+        known.insert(*id, facts);
     }
     for sink in &program.sinks {
         let to = &sink.spec.connector.name;
@@ -38,69 +47,6 @@ pub fn explain(program: &Program, flow: &Flow) -> String {
     }
     text += &explain_flow(flow);
     text
-}
-
-fn explain_source(source: &Source, flow: &Flow) -> String {
-    let mut text = format!("source {}\n", source.name);
-    let mut line = |words: String| {
-        let _ = writeln!(text, "  {words}");
-    };
-    line(format!("columns: {}", columns_text(&source.schema)));
-    match &source.time {
-        Some(time) => {
-            let field = source.fields.get(time.field).map_or("?", |f| &f.name);
-            let disorder = format_duration(time.disorder);
-            line(format!(
-                "time: {field}; the watermark is the greatest {field} of a partition less {disorder}, the least of all partitions"
-            ));
-            let live = is_live(&source.connector);
-            if let Some(idle) = time.idle.or(live.then_some(TimeSpec::LIVE_IDLE)).map(format_duration) {
-                line(format!(
-                    "idle: a live partition that is silent for {idle} is not waited for until it has rows again"
-                ));
-            }
-            if let Some(ahead) = time.ahead.or(live.then_some(TimeSpec::LIVE_AHEAD)).map(format_duration) {
-                line(format!(
-                    "ahead: rows more than {ahead} in the future of the clock go to errors({})",
-                    source.name
-                ));
-            }
-        }
-        None => line("time: each row's arrival; rows are never late".to_string()),
-    }
-    let read = flow.nodes.iter().find_map(|node| match &node.kind {
-        NodeKind::Source(spec) if *node.name == *source.name => Some(spec),
-        _ => None,
-    });
-    match read {
-        None => line("not opened: nothing that a sink writes reads it".to_string()),
-        Some(spec) => {
-            let name = |column: &usize| spec.fields.get(*column).map(|f| f.name.to_string());
-            let decoded: Vec<String> = spec.columns.iter().filter_map(name).collect();
-            let skipped: Vec<String> = (0..spec.fields.len())
-                .filter(|c| !spec.columns.contains(c))
-                .filter_map(|c| name(&c))
-                .collect();
-            line(format!("decodes: {}", list_text(&decoded)));
-            if !skipped.is_empty() {
-                line(format!("skips: {}", skipped.join(", ")));
-            }
-        }
-    }
-    if let Some(key) = &source.key {
-        let name = |field: &usize| source.fields.get(*field).map_or("?", |f| &f.name).to_string();
-        let names: Vec<String> = key.fields.iter().map(name).collect();
-        let names = names.join(", ");
-        line(format!("updating: one row per {names}, which the next one of its key replaces"));
-        // As values, in a table that is two thirds full.
-        let bytes = (source.read.columns.len() + key.fields.len() + 3) * size_of::<Value>() * 3 / 2;
-        line(format!("keeps the row of each {names}, {bytes} bytes, as long as it stands"));
-    }
-    line(format!("rows that cannot be read: {}", on_error_text(&source.on_error, &source.name)));
-    for reason in unrepeatable(source) {
-        line(format!("not repeatable: {reason}"));
-    }
-    text + "\n"
 }
 
 fn explain_stream(program: &Program, stream: &Stream, facts: &Facts) -> String {
@@ -172,10 +118,13 @@ fn facts_of(program: &Program, query: &Query, known: &BTreeMap<InputId, Facts>) 
     let mut facts = Facts::default();
     for rows in query.reads() {
         let read = match program.input(rows.of) {
-            Some(Input::Source(source)) => Facts {
-                disorder: source.time.as_ref().map_or(0, |t| t.disorder),
-                sources: [source.name.clone()].into(),
-                ..Facts::default()
+            Some(Input::Source(source)) => Facts::of_source(source),
+            Some(Input::Table(table)) => match &table.feed {
+                Feed::Source(source) if source.load.is_some() => Facts::default(),
+                Feed::Source(source) => Facts { waits: true, ..Facts::of_source(source) },
+                Feed::Query { .. } => {
+                    Facts { waits: true, ..known.get(&rows.of).cloned().unwrap_or_default() }
+                }
             },
             _ => known.get(&rows.of).cloned().unwrap_or_default(),
         };
@@ -208,6 +157,14 @@ fn facts_of(program: &Program, query: &Query, known: &BTreeMap<InputId, Facts>) 
 }
 
 impl Facts {
+    fn of_source(source: &Source) -> Facts {
+        Facts {
+            disorder: source.time.as_ref().map_or(0, |t| t.disorder),
+            sources: [source.name.clone()].into(),
+            ..Facts::default()
+        }
+    }
+
     fn delay_text(&self) -> String {
         if self.windows == 0 && self.joins == 0 && !self.has_pattern && !self.waits {
             return "delay: none; a row leaves when it has been read".to_string();
@@ -235,43 +192,6 @@ impl Facts {
             parts.join(", ")
         )
     }
-}
-
-/// Whether it may have rows at any time, as far as that can be told before it is opened: a file may also be
-/// a pipe.
-fn is_live(connector: &ConnectorSpec) -> bool {
-    let option = |name: &str| connector.options.get(name);
-    let follows = option("follow") == Some(&Value::Bool(true));
-    let is_standard_input = matches!(option("path"), Some(Value::String(path)) if &**path == "-");
-    match &*connector.name {
-        "file" => follows || is_standard_input,
-        "nexmark" => false,
-        _ => true,
-    }
-}
-
-fn unrepeatable(source: &Source) -> Vec<&'static str> {
-    let text = |name: &str| match source.connector.options.get(name) {
-        Some(Value::String(text)) => Some(&**text),
-        _ => None,
-    };
-    let follows = source.connector.options.get("follow") == Some(&Value::Bool(true));
-    let mut reasons = vec![];
-    if source.time.is_none() {
-        reasons.push("rows are timed by their arrival");
-    }
-    if text("path") == Some("-") {
-        reasons.push("standard input cannot be read again");
-    }
-    if follows {
-        reasons.push("the file grows while it is read");
-    }
-    if source.time.is_some() && is_live(&source.connector) {
-        reasons.push("which partitions are idle, and which rows are ahead, depends on the clock");
-    } else if source.time.as_ref().is_some_and(|time| time.ahead.is_some()) {
-        reasons.push("which rows are ahead depends on the clock");
-    }
-    reasons
 }
 
 fn on_error_text(policy: &OnError, name: &str) -> String {

@@ -9,8 +9,8 @@ use millstream_ir::aggregate::{self, AggregateFunction, UserAggregate};
 use millstream_ir::expr::Expr;
 use millstream_ir::flow;
 use millstream_ir::flow::{
-    AmongEquals, ConnectorSpec, Emission, FieldSpec, FormatSpec, JoinKind, Keep, MatchStep, OnError, Schema,
-    SinkSpec, TimeSpec, UpdatingScope, WindowAssigner,
+    AmongEquals, ConnectorSpec, Emission, FieldSpec, FormatSpec, JoinKind, Keep, Load, MatchStep, OnError,
+    Reading, Schema, SinkSpec, TimeSpec, UpdatingScope, WindowAssigner,
 };
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
@@ -23,19 +23,20 @@ pub struct Program {
     /// In the order of [`crate::names::Names::inputs`]; none where one is not carried out or wrong,
     /// which has been reported.
     pub inputs: Vec<Option<Input>>,
-    /// Streams in the order in which each comes after those that it reads.
+    /// Streams and tables that queries keep, in the order in which each comes after those that it reads.
     pub order: Vec<InputId>,
     pub sinks: Vec<Sink>,
     pub tests: Vec<Test>,
 }
 
-/// The position of a source or stream in [`Program::inputs`].
+/// The position of a source, table or stream in [`Program::inputs`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct InputId(pub usize);
 
 #[derive(Debug)]
 pub enum Input {
     Source(Arc<Source>),
+    Table(Box<Table>),
     Stream(Box<Stream>),
 }
 
@@ -57,6 +58,36 @@ pub struct Source {
     pub key: Option<SourceKey>,
     /// The rows that others see: those that are read, or the changes of what stands.
     pub schema: Schema,
+    /// Of a table that is read as it stands.
+    pub load: Option<Load>,
+}
+
+/// A `table` item: rows that joins look up.
+#[derive(Debug)]
+pub struct Table {
+    pub name: Arc<str>,
+    pub doc: Option<String>,
+    pub span: Span,
+    pub feed: Feed,
+    /// What a row is named by, where it replaces the one before of the same key: columns of the schema.
+    pub key: Vec<usize>,
+    pub key_span: Span,
+    /// The hidden column that tells a row (1) from the deletion of one (-1).
+    pub change: Option<usize>,
+    pub reading: Reading,
+    /// The rows that joins see. Their time is that from which on they stand.
+    pub schema: Schema,
+}
+
+/// What the rows of a table come from.
+#[derive(Debug)]
+pub enum Feed {
+    Source(Arc<Source>),
+    /// The rows of a query; one for which the condition holds deletes that of its key.
+    Query {
+        query: Query,
+        delete_when: Option<Expr>,
+    },
 }
 
 /// `key a, b`
@@ -104,6 +135,8 @@ pub enum Cause {
     Top,
     /// `dedupe … keep last`
     LatestOfKey,
+    /// An outer join `forever`.
+    OuterJoin,
 }
 
 #[derive(Clone, Debug)]
@@ -240,6 +273,14 @@ pub enum JoinBound {
         end: usize,
     },
     Forever,
+    /// What the table held at this time, which is `ahead` after the row's own, and no longer than `max_age`.
+    AsOf {
+        at: Expr,
+        ahead: i64,
+        max_age: Option<i64>,
+    },
+    /// What the table holds.
+    AsItStands,
 }
 
 /// The aggregates of `window sliding` and `window running`: a column each, then if there are bounds
@@ -516,10 +557,17 @@ impl Program {
         self.inputs.get(id.0).and_then(Option::as_ref)
     }
 
-    pub fn sources(&self) -> impl Iterator<Item = (InputId, &Arc<Source>)> {
-        self.inputs.iter().enumerate().filter_map(|(i, input)| match input {
-            Some(Input::Source(source)) => Some((InputId(i), source)),
-            _ => None,
+    pub fn sources(&self) -> impl Iterator<Item = &Arc<Source>> {
+        self.inputs.iter().flatten().filter_map(|input| match input {
+            Input::Source(source) => Some(source),
+            Input::Table(_) | Input::Stream(_) => None,
+        })
+    }
+
+    pub fn tables(&self) -> impl Iterator<Item = &Table> {
+        self.inputs.iter().flatten().filter_map(|input| match input {
+            Input::Table(table) => Some(&**table),
+            Input::Source(_) | Input::Stream(_) => None,
         })
     }
 
@@ -531,7 +579,7 @@ impl Program {
         })
     }
 
-    /// The source or stream of this name.
+    /// The source, table or stream of this name.
     pub fn find(&self, name: &str) -> Option<InputId> {
         let named = |input: &Option<Input>| input.as_ref().is_some_and(|i| &**i.name() == name);
         self.inputs.iter().position(named).map(InputId)
@@ -542,6 +590,7 @@ impl Input {
     pub fn name(&self) -> &Arc<str> {
         match self {
             Input::Source(source) => &source.name,
+            Input::Table(table) => &table.name,
             Input::Stream(stream) => &stream.name,
         }
     }
@@ -552,13 +601,39 @@ impl Input {
             Input::Source(source) => {
                 source.key.as_ref().map(|key| Because { span: key.span, cause: Cause::SourceKey })
             }
+            Input::Table(_) => None,
             Input::Stream(stream) => stream.updating_because,
+        }
+    }
+
+    /// What is read from outside, if it is that.
+    pub fn source(&self) -> Option<&Arc<Source>> {
+        match self {
+            Input::Source(source) => Some(source),
+            Input::Table(table) => match &table.feed {
+                Feed::Source(source) => Some(source),
+                Feed::Query { .. } => None,
+            },
+            Input::Stream(_) => None,
+        }
+    }
+
+    /// The query that makes its rows, if one does.
+    pub fn query(&self) -> Option<&Query> {
+        match self {
+            Input::Source(_) => None,
+            Input::Table(table) => match &table.feed {
+                Feed::Source(_) => None,
+                Feed::Query { query, .. } => Some(query),
+            },
+            Input::Stream(stream) => Some(&stream.query),
         }
     }
 
     pub fn schema(&self) -> &Schema {
         match self {
             Input::Source(source) => &source.schema,
+            Input::Table(table) => &table.schema,
             Input::Stream(stream) => &stream.rows,
         }
     }

@@ -4,12 +4,14 @@ mod clauses;
 mod columns;
 mod join;
 
-use crate::hir::{self, Head, Input, InputId, Rows, Side};
+use crate::hir::{self, Feed, Head, Input, InputId, Rows, Side};
 use crate::plan::{Node, Operator, Plan, PlanId};
 use columns::{Columns, column_expr};
 use millstream_base::Span;
-use millstream_ir::flow::{Breaker, Column, LatestOfKey, MatchInput, MatchSpec, OnError, Schema};
+use millstream_ir::expr::{Expr, ExprKind};
+use millstream_ir::flow::{self, Breaker, Column, LatestOfKey, MatchInput, MatchSpec, OnError, Schema};
 use millstream_ir::types::Type;
+use millstream_ir::value::Value;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -35,8 +37,8 @@ fn read_by(program: &hir::Program, sinks: &[hir::Sink]) -> BTreeSet<InputId> {
         if !read.insert(id) {
             continue;
         }
-        if let Some(Input::Stream(stream)) = program.input(id) {
-            open.extend(stream.query.reads().iter().map(|rows| rows.of));
+        if let Some(query) = program.input(id).and_then(Input::query) {
+            open.extend(query.reads().iter().map(|rows| rows.of));
         }
     }
     read
@@ -85,8 +87,9 @@ impl Lowering<'_> {
         }
         let program = self.program;
         let tail = match (program.input(rows.of)?, rows.side) {
-            (Input::Source(source), Side::Main) => self.scan(source),
-            (Input::Stream(stream), Side::Main) => self.stream(stream)?,
+            (Input::Source(source), Side::Main) => self.source(source),
+            (Input::Table(table), Side::Main) => self.table(table)?,
+            (Input::Stream(stream), Side::Main) => self.query(&stream.name, &stream.query)?,
             (input, Side::Late) => self.late(rows, input)?,
             (input, Side::Errors) => {
                 let tail = self.rows(Rows { side: Side::Main, ..rows })?;
@@ -98,15 +101,21 @@ impl Lowering<'_> {
         Some(tail)
     }
 
+    fn source(&mut self, source: &Arc<hir::Source>) -> PlanId {
+        let scan = self.scan(source);
+        let Some(key) = &source.key else { return scan };
+        let owner = Owner { name: source.name.clone(), on_error: source.on_error.clone() };
+        let spec = LatestOfKey { keys: key.fields.clone(), change: key.change };
+        let latest = Operator::Breaker(Box::new(Breaker::LatestOfKey(spec)));
+        self.add(&owner, key.span, vec![scan], source.schema.clone(), latest)
+    }
+
+    /// The rows that are read.
     fn scan(&mut self, source: &Arc<hir::Source>) -> PlanId {
         let owner = Owner { name: source.name.clone(), on_error: source.on_error.clone() };
         let columns = (0..source.fields.len()).collect();
         let operator = Operator::Scan { source: source.clone(), columns };
-        let scan = self.add(&owner, source.span, vec![], source.read.clone(), operator);
-        let Some(key) = &source.key else { return scan };
-        let spec = LatestOfKey { keys: key.fields.clone(), change: key.change };
-        let latest = Operator::Breaker(Box::new(Breaker::LatestOfKey(spec)));
-        self.add(&owner, key.span, vec![scan], source.schema.clone(), latest)
+        self.add(&owner, source.span, vec![], source.read.clone(), operator)
     }
 
     /// The late rows of a source, or of the `time` clauses of a stream.
@@ -116,6 +125,7 @@ impl Lowering<'_> {
             // Where rows replace each other, what is read stands one further up.
             Input::Source(source) if source.key.is_some() => *self.plan.node(tail).inputs.first()?,
             Input::Source(_) => tail,
+            Input::Table(_) => *self.plan.node(tail).inputs.first()?,
             Input::Stream(stream) => self.assign_time_of(tail, &stream.name)?,
         };
         let owner = Owner { name: input.name().clone(), on_error: OnError::Keep };
@@ -138,13 +148,32 @@ impl Lowering<'_> {
         }
     }
 
-    fn stream(&mut self, stream: &hir::Stream) -> Option<PlanId> {
-        let owner = Owner { name: stream.name.clone(), on_error: stream.query.on_error.clone() };
-        let mut tail = match &stream.query.head {
-            Head::Rows(rows) => self.rows(*rows)?,
-            Head::Match(pattern) => self.pattern(&owner, pattern, &stream.query.schema)?,
+    /// The rows of a table, which joins look up.
+    fn table(&mut self, table: &hir::Table) -> Option<PlanId> {
+        let (mut tail, on_error) = match &table.feed {
+            Feed::Source(source) => (self.scan(source), source.on_error.clone()),
+            Feed::Query { query, .. } => (self.query(&table.name, query)?, query.on_error.clone()),
         };
-        for clause in &stream.query.clauses {
+        let owner = Owner { name: table.name.clone(), on_error };
+        if let Feed::Query { delete_when: Some(condition), .. } = &table.feed {
+            let before = &self.plan.node(tail).schema;
+            let change = change_of(condition, before);
+            let columns = table.schema.columns.clone();
+            let schema = Schema { columns, ..before.clone() };
+            tail = self.add(&owner, condition.span, vec![tail], schema, Operator::Let(vec![change]));
+        }
+        let spec = flow::Table { key: table.key.clone(), change: table.change, reading: table.reading };
+        let operator = Operator::Breaker(Box::new(Breaker::Table(spec)));
+        Some(self.add(&owner, table.key_span, vec![tail], table.schema.clone(), operator))
+    }
+
+    fn query(&mut self, name: &Arc<str>, query: &hir::Query) -> Option<PlanId> {
+        let owner = Owner { name: name.clone(), on_error: query.on_error.clone() };
+        let mut tail = match &query.head {
+            Head::Rows(rows) => self.rows(*rows)?,
+            Head::Match(pattern) => self.pattern(&owner, pattern, &query.schema)?,
+        };
+        for clause in &query.clauses {
             tail = self.clause(&owner, tail, clause)?;
         }
         // A stream without clauses is its input under another name.
@@ -195,6 +224,19 @@ impl Lowering<'_> {
         };
         Some(self.add(owner, pattern.span, inputs, rows.clone(), Operator::Match(Box::new(spec))))
     }
+}
+
+/// -1 for a row that deletes that of its key, or takes itself back, else 1.
+fn change_of(delete_when: &Expr, rows: &Schema) -> Expr {
+    let span = delete_when.span;
+    let number = |number: i64| Expr::literal(Value::Int(number), Type::INT, span);
+    let stands = rows.sign.map_or_else(|| number(1), |sign| column_expr(rows, sign, span));
+    let kind = ExprKind::If {
+        condition: Box::new(delete_when.clone()),
+        then: Box::new(number(-1)),
+        otherwise: Box::new(stands),
+    };
+    Expr::new(kind, Type::INT, span)
 }
 
 /// What the rows of `errors(NAME)` look like.

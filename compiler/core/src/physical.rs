@@ -78,7 +78,7 @@ impl Assigning<'_> {
                 fields: source.fields.clone(),
                 columns: columns.clone(),
                 time: source.time.clone(),
-                load: None,
+                load: source.load,
             })),
             Operator::Late => NodeKind::Late,
             Operator::Errors => NodeKind::Errors { of: vec![] },

@@ -1,21 +1,22 @@
-//! Checks whole programs: sources, then streams in the order in which they read each other, then sinks
+//! Checks whole programs: sources and tables, then streams in the order in which they read each other, then sinks
 //! and tests.
 
 mod command_line;
 mod shared_files;
 mod sink;
 mod source;
+mod table;
 mod test;
 
 pub use command_line::Overrides;
 pub(crate) use command_line::{CommandLine, Flag};
 pub(crate) use shared_files::Writer;
+pub(crate) use source::is_live;
 
 use crate::CompileOptions;
 use crate::clauses::{Known, Surroundings, check_query};
 use crate::connectors::Options;
-use crate::errors::not_yet;
-use crate::hir::{Input, InputId, Program, Stream};
+use crate::hir::{Input, InputId, Program, Stream, Table};
 use crate::names::{InputKind, Names};
 use millstream_base::{Diagnostics, FileId};
 
@@ -34,12 +35,23 @@ pub(crate) fn check_program(
         match &input.kind {
             InputKind::Source { source, row } => {
                 let path = command_line.source(&source.name.text);
-                let checked = source::check_source(around, input, source, row, path, ordinal, diagnostics);
+                let declared = source::Declared {
+                    name: &source.name,
+                    key: &source.key,
+                    options: &source.options,
+                    is_table: false,
+                };
+                let checked = source::check_source(around, input, declared, row, path, ordinal, diagnostics);
                 ordinal += 1;
                 inputs[number] = checked.map_or(Known::Unknown, |s| Known::Input(Input::Source(s)));
             }
-            InputKind::Table { table, .. } => source::check_table(around, table, diagnostics),
-            InputKind::Stream(_) => {}
+            InputKind::Table { table, row: Some(row) } => {
+                let path = command_line.source(&table.name.text);
+                let checked = table::check_table(around, input, table, row, path, ordinal, diagnostics);
+                ordinal += 1;
+                inputs[number] = known_table(checked);
+            }
+            InputKind::Table { .. } | InputKind::Stream(_) => {}
         }
     }
     let mut order = vec![];
@@ -63,7 +75,10 @@ pub(crate) fn check_program(
                 })));
                 order.push(InputId(number));
             }
-            InputKind::Table { table, .. } => source::check_kept_table(around, table, diagnostics),
+            InputKind::Table { table, .. } => {
+                inputs[number] = known_table(table::check_kept_table(around, input, table, diagnostics));
+                order.push(InputId(number));
+            }
             InputKind::Source { .. } => {}
         }
     }
@@ -84,9 +99,8 @@ pub(crate) fn check_program(
     Program { inputs: inputs.collect(), order, sinks, tests }
 }
 
-/// Reports a table that something reads or that only stands there.
-fn table_not_yet(name: &millstream_syntax::ast::Name, diagnostics: &mut Diagnostics) {
-    diagnostics.push(not_yet::table(name.span, &name.text));
+fn known_table(table: Option<Table>) -> Known {
+    table.map_or(Known::Unknown, |table| Known::Input(Input::Table(Box::new(table))))
 }
 
 /// Reports files that several outputs write, and standard input that several sources read.

@@ -29,8 +29,8 @@ pub struct JsonDecoder {
     fields: Vec<Field>,
     fast: FastPath,
     max_line: usize,
-    /// Whether each object tells a change of a row.
-    is_change_log: bool,
+    /// Set where each object tells a change of a row.
+    change_log: Option<ChangeLog>,
     /// No byte of the input has been decoded.
     at_start: bool,
     breaks: Vec<u32>,
@@ -38,10 +38,17 @@ pub struct JsonDecoder {
     lines: Vec<Range<u32>>,
 }
 
+/// A log of changes as Debezium writes it.
+#[derive(Clone, Copy)]
+pub struct ChangeLog {
+    /// The position of the event time among the fields that are decoded.
+    pub time: Option<usize>,
+}
+
 impl JsonDecoder {
-    pub fn new(fields: Vec<Field>, max_line: usize, is_change_log: bool) -> JsonDecoder {
+    pub fn new(fields: Vec<Field>, max_line: usize, change_log: Option<ChangeLog>) -> JsonDecoder {
         let fast = FastPath::new(&fields);
-        JsonDecoder { fields, fast, max_line, is_change_log, at_start: true, breaks: vec![], lines: vec![] }
+        JsonDecoder { fields, fast, max_line, change_log, at_start: true, breaks: vec![], lines: vec![] }
     }
 
     fn find_lines(&mut self, block: &[u8], range: Range<usize>) {
@@ -88,7 +95,7 @@ impl Decoder for JsonDecoder {
         }
         self.find_lines(block, range.clone());
         let all_utf8 = simdutf8::basic::from_utf8(&block[range.clone()]).is_ok();
-        let padded = block.len() >= range.end + PADDING && !self.is_change_log;
+        let padded = block.len() >= range.end + PADDING && self.change_log.is_none();
         for batch in self.lines.chunks(BATCH_ROWS) {
             let first = decoded.n_records;
             let mut columns = Columns::new(&self.fields, batch.len());
@@ -104,15 +111,15 @@ impl Decoder for JsonDecoder {
                     let line = &block[line.start as usize..line.end as usize];
                     let values = if line.len() > self.max_line {
                         Err(too_long(self.max_line))
-                    } else if self.is_change_log {
-                        general::changed_row(line, &self.fields)
+                    } else if let Some(log) = self.change_log {
+                        general::changed_row(line, &self.fields, log.time)
                     } else {
                         general::row(line, &self.fields)
                     };
                     match values {
                         Ok(values) => {
                             columns.set_row(row, &values);
-                            if !self.is_change_log {
+                            if self.change_log.is_none() {
                                 self.fast.learn(line, &self.fields);
                             }
                         }

@@ -10,6 +10,7 @@ mod side;
 
 use crate::kernel::key_index::KeyIndex;
 use crate::message::{EventTime, Message, Watermark};
+use crate::op::changes::plain;
 use crate::op::order::without_late;
 use crate::op::pair_filter::PairFilter;
 use crate::operator::{Operator, Output};
@@ -21,12 +22,15 @@ use millstream_ir::column::{ColumnData, ColumnRef};
 use millstream_ir::engine::SegmentKernel;
 use millstream_ir::flow::{Join, JoinBound, JoinKind, Schema};
 use millstream_ir::types::Type;
-use pairs::{Gathered, Half, batch_of};
+use pairs::{Change, Gathered, Half, batch_of, time_of};
 use side::{Entry, NO_KEY, Side};
 
 pub struct JoinOperator {
     spec: Join,
     bound: JoinBound,
+    /// Whether rows of each input without a partner wait until it is certain that none will come. In a join that
+    /// is updating they leave at once.
+    waits: [bool; 2],
     types: [Vec<Type>; 2],
     /// The columns of the keys and of the event time of each input.
     keys: [Vec<usize>; 2],
@@ -82,14 +86,16 @@ impl JoinOperator {
         let (left_keys, right_keys): (Vec<usize>, Vec<usize>) = spec.keys.iter().copied().unzip();
         // Null equals nothing, so that it is never looked up.
         let key_types: Vec<Type> = left_keys.iter().map(|key| types[0][*key].clone().required()).collect();
+        let waits = if spec.is_updating() { [false; 2] } else { spec.kind.yields_unmatched() };
         JoinOperator {
             spec: spec.clone(),
             bound,
+            waits,
             types,
             keys: [left_keys, right_keys],
             times: [left.time, right.time],
             index: KeyIndex::new(&key_types, seed),
-            sides: spec.kind.yields_unmatched().map(Side::new),
+            sides: waits.map(Side::new),
             watermarks: [Watermark::START; 2],
             given: Watermark::START,
             filter: PairFilter::new(spec, [left, right], kernel),
@@ -126,6 +132,7 @@ impl JoinOperator {
             }
             self.find_candidates(&mut work);
             if work.n_done == work.candidates.len() {
+                self.yield_lonely(&work, output);
                 self.keep(work.input, work.batch, &work.keys, &work.times, &work.is_matched);
                 // The other side may have gone past the partners of a row before it came.
                 return self.release(output);
@@ -203,9 +210,17 @@ impl JoinOperator {
             pair[other] = Some(self.gathered[other].half(&self.sides[other], &entry));
             pairs.push(pair);
         }
-        let passed = self.passing(input, candidates, &pairs, is_matched, output);
+        let (passed, failed) = self.passing(input, candidates, &pairs, is_matched, output);
         let marks = self.spec.kind != JoinKind::Inner;
+        let leaves_alone =
+            if self.spec.is_updating() { self.spec.kind.yields_unmatched() } else { [false; 2] };
         let mut yielded = vec![];
+        // A row that failed has no place among those without a partner.
+        yielded.extend(failed.into_iter().filter(|_| leaves_alone[0]).map(|number| Change {
+            of: [pairs[number][0], None],
+            at: time_of(&pairs[number]),
+            sign: -1,
+        }));
         for number in passed {
             let Candidate { row, entry } = candidates[number];
             let (own_is_new, other_is_new) = match marks {
@@ -214,17 +229,41 @@ impl JoinOperator {
                 }
                 false => (false, false),
             };
+            let (pair, at) = (pairs[number], time_of(&pairs[number]));
+            if other_is_new && leaves_alone[other] {
+                let mut of = [None; 2];
+                of[other] = pair[other];
+                yielded.push(Change { of, at, sign: -1 });
+            }
             let left_is_new = if input == 0 { own_is_new } else { other_is_new };
             match self.spec.kind {
-                JoinKind::Semi if left_is_new => yielded.push([pairs[number][0], None]),
+                JoinKind::Semi if left_is_new => yielded.push(Change::added([pair[0], None])),
                 JoinKind::Semi | JoinKind::Anti => {}
-                _ => yielded.push(pairs[number]),
+                _ => yielded.push(Change::added(pair)),
             }
         }
-        self.yield_pairs(&yielded, output);
+        self.yield_changes(&yielded, output);
     }
 
-    /// The numbers of the candidates that fulfil the condition. The left rows of those that fail are reported.
+    /// Of a join that is updating: yields the rows that came and have found no partner so far.
+    fn yield_lonely(&mut self, work: &Work, output: &mut Output) {
+        let input = work.input;
+        if !self.spec.is_updating() || !self.spec.kind.yields_unmatched()[input] {
+            return;
+        }
+        self.gathered.iter_mut().for_each(Gathered::clear);
+        let own = self.gathered[input].add(work.batch.clone());
+        let lonely = (0..work.batch.n_rows).filter(|row| !work.is_matched[*row]).map(|row| {
+            let mut of = [None; 2];
+            of[input] = Some(Half { time: work.times[row], pick: (own, row as u32) });
+            Change::added(of)
+        });
+        let lonely: Vec<Change> = lonely.collect();
+        self.yield_changes(&lonely, output);
+    }
+
+    /// The numbers of the candidates that fulfil the condition; and of those by which a left row fails that had
+    /// left without a partner. The left rows of those that fail are reported.
     fn passing(
         &mut self,
         input: usize,
@@ -232,13 +271,14 @@ impl JoinOperator {
         pairs: &[[Option<Half>; 2]],
         is_matched: &mut [bool],
         output: &mut Output,
-    ) -> Vec<usize> {
-        let Some(filter) = &mut self.filter else { return (0..pairs.len()).collect() };
+    ) -> (Vec<usize>, Vec<usize>) {
+        let Some(filter) = &mut self.filter else { return ((0..pairs.len()).collect(), vec![]) };
         let gathered = [&self.gathered[0], &self.gathered[1]];
-        let mut passed = vec![];
+        let (mut passed, mut took_back) = (vec![], vec![]);
         for (chunk, pairs) in pairs.chunks(BATCH_ROWS).enumerate() {
             let first = chunk * BATCH_ROWS;
-            let mut batch = batch_of(gathered, [&self.types[0], &self.types[1]], pairs, EventTime::MIN);
+            let pairs: Vec<Change> = pairs.iter().map(|pair| Change::added(*pair)).collect();
+            let mut batch = batch_of(gathered, [&self.types[0], &self.types[1]], &pairs, EventTime::MIN);
             batch.columns.pop();
             let checked = filter.check(batch);
             passed.extend(checked.passed.iter().map(|number| first + number));
@@ -250,20 +290,27 @@ impl JoinOperator {
                     _ => self.sides[0].mark(entry),
                 };
                 if is_new {
+                    took_back.extend((input == 1).then_some(first + failed));
                     output.failures.push(checked.explain(failed));
                 }
             }
         }
-        passed
+        (passed, took_back)
     }
 
-    fn yield_pairs(&self, pairs: &[[Option<Half>; 2]], output: &mut Output) {
+    fn yield_changes(&self, changes: &[Change], output: &mut Output) {
         let gathered = [&self.gathered[0], &self.gathered[1]];
-        for pairs in pairs.chunks(BATCH_ROWS) {
+        for changes in changes.chunks(BATCH_ROWS) {
             let types = [&self.types[0][..], &self.types[1]];
-            let mut batch = batch_of(gathered, types, pairs, self.given.0);
+            let mut batch = batch_of(gathered, types, changes, self.given.0);
             if self.spec.kind.yields_left_only() {
-                batch.columns.truncate(self.types[0].len());
+                let of_right = self.types[0].len()..self.types[0].len() + self.types[1].len();
+                batch.columns.drain(of_right);
+            }
+            match self.spec.n_added() {
+                0 => batch.columns.truncate(self.types[0].len()),
+                1 => {}
+                _ => batch.columns.push(plain(changes.iter().map(|change| change.sign))),
             }
             output.messages.push(Message::Batch(batch));
         }
@@ -272,14 +319,14 @@ impl JoinOperator {
     /// Keeps the rows of a batch that may still find partners.
     fn keep(&mut self, input: usize, batch: Batch, keys: &[u32], times: &[EventTime], is_matched: &[bool]) {
         let other = self.watermarks[1 - input];
-        let yields_unmatched = self.spec.kind.yields_unmatched()[input];
+        let waits = self.waits[input];
         let untils: Vec<EventTime> =
             (0..batch.n_rows).map(|row| self.until(input, &batch, row, times[row])).collect();
         // Of rows of which only whether they have a partner matters, one partner is enough.
         let one_is_enough = input == 0 && self.spec.kind.yields_left_only();
         let stays = |row: usize| {
             let can_match = keys[row] != NO_KEY && !side::is_over(untils[row], other);
-            (can_match || yields_unmatched) && !(is_matched[row] && (one_is_enough || !can_match))
+            (can_match || waits) && !(is_matched[row] && (one_is_enough || !can_match))
         };
         let rows: Vec<usize> = (0..batch.n_rows).filter(|row| stays(*row)).collect();
         if !rows.is_empty() {
@@ -317,9 +364,9 @@ impl JoinOperator {
                 let entry = *self.sides[input].entry(number);
                 let mut pair = [None; 2];
                 pair[input] = Some(self.gathered[input].half(&self.sides[input], &entry));
-                unmatched.push(pair);
+                unmatched.push(Change::added(pair));
             }
-            self.yield_pairs(&unmatched, output);
+            self.yield_changes(&unmatched, output);
             let mut gone = vec![];
             self.sides[input].expire(other, |key| gone.push(key));
             gone.into_iter().for_each(|key| forget(&mut self.index, &self.sides, key));
@@ -333,7 +380,7 @@ impl JoinOperator {
             Watermark::END => Watermark::END,
             watermark => Watermark(watermark.0.saturating_sub(by.max(0))),
         };
-        let [left_waits, right_waits] = self.spec.kind.yields_unmatched();
+        let [left_waits, right_waits] = self.waits;
         let left_waits = left_waits || self.spec.kind == JoinKind::Semi;
         let (after_left, after_right) = match self.bound {
             JoinBound::Within { low, high } => (high, low.saturating_neg()),

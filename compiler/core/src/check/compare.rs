@@ -4,7 +4,8 @@ use super::Checker;
 use super::coerce::{common_type, let_in};
 use super::expr::{error, is_simple};
 use super::numbers::Typed;
-use crate::errors::{types as errors, unsupported};
+use crate::errors::{tables, types as errors};
+use crate::names::InputKind;
 use crate::scope::{Lookup, Scope};
 use millstream_base::Span;
 use millstream_ir::expr::{BinaryOp, Expr, ExprKind};
@@ -142,9 +143,16 @@ impl Checker<'_> {
         if let ast::ExprKind::Name(name) = &container.kind
             && matches!(scope.lookup(&name.text), Lookup::Missing)
             && self.names.param(self.file, &name.text).is_none()
-            && self.names.input(self.file, &name.text).is_some()
+            && let Some((_, input)) = self.names.input(self.file, &name.text)
         {
-            self.diagnostics.push(unsupported::in_table(container.span, &name.text));
+            if let Some(looked_up) = self.in_tables.iter().find(|in_table| in_table.asked == span) {
+                return looked_up.found.clone();
+            }
+            let fault = match input.kind {
+                InputKind::Table { .. } => tables::in_table_elsewhere(container.span, &name.text),
+                _ => tables::in_stream(container.span, &name.text),
+            };
+            self.diagnostics.push(fault);
             return error(span);
         }
         let value = self.infer(scope, value, None);

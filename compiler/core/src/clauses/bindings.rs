@@ -1,6 +1,7 @@
 //! `let x = E, …`: adds columns; a later one sees those before it.
 
 use super::QueryChecker;
+use super::look_up::may_ask_table;
 use super::rows::RowColumn;
 use crate::errors::clauses as errors;
 use crate::hir::ClauseKind;
@@ -11,6 +12,10 @@ impl QueryChecker<'_> {
     pub(super) fn check_let(&mut self, bindings: &[ast::Binding], span: Span) {
         let mut values = vec![];
         for binding in bindings {
+            if may_ask_table(&binding.value) && !values.is_empty() {
+                self.push(ClauseKind::Let(std::mem::take(&mut values)), span);
+            }
+            self.join_asked_tables(&binding.value, span);
             let (value, over_rows) = self.expr_over_rows(&binding.value);
             if !over_rows.is_empty() {
                 if !values.is_empty() {

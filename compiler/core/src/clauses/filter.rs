@@ -10,6 +10,7 @@ impl QueryChecker<'_> {
         if !self.rows.known {
             return;
         }
+        self.join_asked_tables(condition, span);
         let scope = self.scope();
         let (mut checked, facts) = self.checker().check_condition(&scope, condition);
         self.place_window(&mut checked);

@@ -1,9 +1,10 @@
 //! `from S as a`, and what any reference to rows resolves to: a source, a stream, a side stream.
 
 use super::{Rows, Surroundings};
+use crate::errors::clauses as errors;
 use crate::errors::names as names_errors;
-use crate::errors::{clauses as errors, not_yet};
-use crate::hir::{Because, Cause, ClauseKind, Head, Input, InputId, Side};
+use crate::errors::tables::table_as_stream;
+use crate::hir::{Because, Cause, ClauseKind, Feed, Head, Input, InputId, Side};
 use crate::lower::{errors_schema, late_schema};
 use crate::names::InputKind;
 use millstream_base::{Diagnostics, Span};
@@ -73,8 +74,10 @@ pub(crate) fn check_reference(
     if side == Side::Errors {
         return (rows, Some(errors_schema()));
     }
-    if let InputKind::Table { .. } = input.kind {
-        diagnostics.push(not_yet::table(name.span, &name.text));
+    if side == Side::Main
+        && let InputKind::Table { .. } = input.kind
+    {
+        diagnostics.push(table_as_stream(name.span, &name.text));
         return (rows, None);
     }
     let Some(Known::Input(known)) = around.inputs.get(number) else { return (rows, None) };
@@ -105,6 +108,15 @@ fn late_rows(input: &Input, name: &ast::Name, diagnostics: &mut Diagnostics) -> 
             // Those that are read, where others see what they change.
             return late_schema(&source.read);
         }
+        Input::Table(table) => match &table.feed {
+            Feed::Source(source) if source.time.is_some() => {}
+            Feed::Source(_) => {
+                diagnostics.push(errors::nothing_late(name.span, &name.text, "it has no `time`"))
+            }
+            Feed::Query { .. } => {
+                diagnostics.push(errors::nothing_late(name.span, &name.text, "a query keeps it"))
+            }
+        },
         Input::Stream(stream) => {
             let times: Vec<_> =
                 stream.query.clauses.iter().filter(|c| matches!(c.kind, ClauseKind::Time { .. })).collect();

@@ -1,13 +1,12 @@
-//! `join S as s on E within …`: pairs of a row and its partners in another stream.
+//! `join S as s on E within …`: pairs of a row and its partners in another stream or in a table.
 
 use super::QueryChecker;
 use super::head::{check_reference, updating_because};
-use super::rows::{RowColumn, Rows};
+use super::rows::{RowColumn, Rows, Updating};
 use super::window::Bounds;
 use crate::check::Facts;
-use crate::errors::{clauses, joins as errors, not_yet};
-use crate::hir::{self, ClauseKind, JoinBound};
-use crate::names::InputKind;
+use crate::errors::{clauses, joins as errors};
+use crate::hir::{self, Because, Cause, ClauseKind, JoinBound};
 use millstream_base::Span;
 use millstream_ir::expr::{BinaryOp, Expr, ExprKind};
 use millstream_ir::flow::JoinKind;
@@ -18,20 +17,16 @@ impl QueryChecker<'_> {
     pub(super) fn check_join(&mut self, join: &ast::Join, span: Span) {
         let kind = kind_of(join.kind);
         let name = join.stream.name();
-        let right = match self.table_of(join) {
-            true => {
-                self.diagnostics.push(not_yet::table(name.span, &name.text));
-                None
-            }
-            false => {
-                let (right, schema) = check_reference(self.around, &join.stream, self.diagnostics);
-                schema.map(|schema| (right, schema))
-            }
+        let table = self.table_of(&join.stream);
+        let (right, schema) = match &table {
+            Some((right, table)) => (*right, Some(table.schema.clone())),
+            None => check_reference(self.around, &join.stream, self.diagnostics),
         };
-        let Some((right, schema)) = right.filter(|_| self.rows.known) else {
+        let Some(schema) = schema.filter(|_| self.rows.known) else {
             self.rows.known &= kind.yields_left_only();
             return;
         };
+        let is_of_table = table.is_some();
         let alias = join.alias.as_ref().unwrap_or(name);
         let because = updating_because(self.around, right);
         let of_right = Rows::of_schema(&schema, &alias.text, alias.span, because);
@@ -45,19 +40,19 @@ impl QueryChecker<'_> {
             self.rows.known = false;
             return;
         }
-        if let Some(as_of) = &join.as_of {
-            self.diagnostics.push(errors::as_of_stream(as_of.span, &name.text));
-        }
         let n_left = self.rows.columns.len();
         let before = self.rows.clone();
         self.rows.columns.extend(of_right.columns);
         let scope = self.scope();
         let (on, facts) = self.checker().check_condition(&scope, &join.on);
-        let (keys, condition) = split(&on, n_left);
+        let (keys, condition) = split(&on, n_left, is_of_table);
         if keys.is_empty() && !on.ty.is_error() {
-            self.diagnostics.push(errors::no_equality(join.on.span));
+            self.diagnostics.push(errors::no_equality(join.on.span, is_of_table));
         }
-        let bound = self.join_bound(join, span);
+        let bound = match table {
+            Some((_, table)) => self.version(join, kind, table, before.time, span),
+            None => self.join_bound(join, span),
+        };
         match kind {
             JoinKind::Semi => {
                 self.rows = before;
@@ -76,10 +71,17 @@ impl QueryChecker<'_> {
                 }
             }
         }
-        if !kind.yields_left_only() {
+        let is_updating = join.forever.is_some() && kind.yields_unmatched() != [false; 2];
+        let hidden = |name: &str, ty| RowColumn { hidden: true, ..RowColumn::new(name, ty, span) };
+        if !kind.yields_left_only() || is_updating {
             self.rows.time = self.rows.columns.len();
-            let time = RowColumn { hidden: true, ..RowColumn::new("time", Type::TIMESTAMP, span) };
-            self.rows.columns.push(time);
+            self.rows.columns.push(hidden("time", Type::TIMESTAMP));
+        }
+        if is_updating {
+            let sign = self.rows.columns.len();
+            self.rows.columns.push(hidden("sign", Type::INT));
+            let because = Because { span, cause: Cause::OuterJoin };
+            self.rows.updating = Some(Updating { sign, key: None, because });
         }
         if let Some(bound) = bound {
             let join = hir::Join { kind, right, schema, keys, condition, bound };
@@ -87,13 +89,11 @@ impl QueryChecker<'_> {
         }
     }
 
-    fn table_of(&self, join: &ast::Join) -> bool {
-        let found = self.around.names.input(self.around.file, &join.stream.name().text);
-        found.is_some_and(|(_, input)| matches!(input.kind, InputKind::Table { .. }))
-    }
-
     /// What bounds the rows that are kept; none if that is wrong, which is reported.
     fn join_bound(&mut self, join: &ast::Join, span: Span) -> Option<JoinBound> {
+        if let Some(as_of) = &join.as_of {
+            self.diagnostics.push(errors::as_of_stream(as_of.span, &join.stream.name().text));
+        }
         if let Some(range) = &join.within {
             let mut checker = self.checker();
             let high = checker.check_duration(&range.high);
@@ -108,12 +108,8 @@ impl QueryChecker<'_> {
             }
             return Some(JoinBound::Within { low, high });
         }
-        if let Some(forever) = join.forever {
-            if matches!(kind_of(join.kind), JoinKind::Inner | JoinKind::Semi) {
-                return Some(JoinBound::Forever);
-            }
-            self.diagnostics.push(not_yet::outer_forever(forever));
-            return None;
+        if join.forever.is_some() {
+            return Some(JoinBound::Forever);
         }
         let Some(window) = &self.window else {
             self.diagnostics.push(errors::unbounded_join(span, join.on.span.at_end()));
@@ -144,14 +140,17 @@ fn kind_of(kind: ast::JoinKind) -> JoinKind {
 }
 
 /// The equalities between something of the row and something of its partner, and what else the condition says.
-fn split(on: &Expr, n_left: usize) -> (Vec<(Expr, Expr)>, Option<Expr>) {
+/// A table is looked up by its columns only, not by what can be computed of them.
+fn split(on: &Expr, n_left: usize, is_of_table: bool) -> (Vec<(Expr, Expr)>, Option<Expr>) {
     let mut parts = vec![];
     conjuncts(on, &mut parts);
     let (mut keys, mut rest): (Vec<(Expr, Expr)>, Vec<Expr>) = (vec![], vec![]);
     for part in parts {
         match equality(part, n_left) {
-            Some(key) => keys.push(key),
-            None => rest.push(part.clone()),
+            Some((left, right)) if !is_of_table || matches!(right.kind, ExprKind::Column(_)) => {
+                keys.push((left, right));
+            }
+            _ => rest.push(part.clone()),
         }
     }
     let and = |a: Expr, b: Expr| {

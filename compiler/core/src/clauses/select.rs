@@ -19,16 +19,20 @@ pub(super) struct Selected {
     pub value: Expr,
 }
 
+/// What is computed for an item.
+pub(crate) fn values_of(item: &ast::SelectItem) -> Vec<&ast::Expr> {
+    match &item.kind {
+        ast::SelectItemKind::Column { value, .. } => vec![value],
+        ast::SelectItemKind::Star(star) => star.replace.iter().map(|replaced| &replaced.value).collect(),
+    }
+}
+
 impl QueryChecker<'_> {
     pub(super) fn check_select(&mut self, items: &[ast::SelectItem], span: Span, below: &[&ast::Clause]) {
         let scope = self.scope();
         let (names, file) = (self.around.names, self.around.file);
-        let has_aggregate = items.iter().any(|item| match &item.kind {
-            ast::SelectItemKind::Column { value, .. } => calls_aggregate(value, &scope, names, file),
-            ast::SelectItemKind::Star(star) => {
-                star.replace.iter().any(|r| calls_aggregate(&r.value, &scope, names, file))
-            }
-        });
+        let mut values = items.iter().flat_map(values_of);
+        let has_aggregate = values.any(|value| calls_aggregate(value, &scope, names, file));
         let group = self.group.take();
         if group.is_some() || (has_aggregate && self.rows.known) {
             if group.is_none() && self.window.is_none() {
@@ -42,6 +46,10 @@ impl QueryChecker<'_> {
             return;
         }
         self.results.clear();
+        for value in items.iter().flat_map(values_of) {
+            self.join_asked_tables(value, span);
+        }
+        let scope = self.scope();
         let mut selected = vec![];
         self.over_rows = Some(self.over_rows());
         for item in items {

@@ -258,6 +258,9 @@ fn made_final(fault: Diagnostic, because: Because) -> Diagnostic {
         Cause::LatestOfKey => {
             fault.help("`dedupe by … within 1h` lets the first row of each key through, which is final")
         }
+        Cause::OuterJoin => fault.help(
+            "bound the join, `within 1h`: then a row without a partner comes once, when none can come any more",
+        ),
     }
 }
 

@@ -37,8 +37,9 @@ pub fn as_of_stream(span: Span, name: &str) -> Diagnostic {
 }
 
 /// A note on the cost.
-pub fn no_equality(span: Span) -> Diagnostic {
-    Diagnostic::new(W0003, span, "every row is compared with every row that is kept of the other stream")
+pub fn no_equality(span: Span, is_of_table: bool) -> Diagnostic {
+    let others = if is_of_table { "row of the table" } else { "row that is kept of the other stream" };
+    Diagnostic::new(W0003, span, format!("every row is compared with every {others}"))
         .label("no equality between the two sides")
         .help("an equality, such as `a.user == b.user`, finds partners by a look-up")
 }

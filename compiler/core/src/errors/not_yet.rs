@@ -1,25 +1,10 @@
-//! E0601 and on: what the language has but this version does not carry out, one code per family.
+//! E0612 and on: what the language has but this version does not carry out, one code per family.
 
 use millstream_base::codes::*;
 use millstream_base::{Code, Diagnostic, Span};
 
 fn not_yet(code: Code, span: Span, what: &str) -> Diagnostic {
     Diagnostic::new(code, span, format!("`{what}` is not carried out yet")).label("not yet")
-}
-
-pub fn outer_forever(span: Span) -> Diagnostic {
-    Diagnostic::new(
-        E0601,
-        span,
-        "rows without a partner are not carried out yet where partners have no bound",
-    )
-    .label("not yet")
-    .help("bound the join: `within 1h`")
-}
-
-pub fn table(span: Span, name: &str) -> Diagnostic {
-    Diagnostic::new(E0602, span, format!("`{name}` is a table; tables are not carried out yet"))
-        .label("a table")
 }
 
 pub fn retry(span: Span) -> Diagnostic {
@@ -41,8 +26,4 @@ pub fn query_too_long(span: Span, n_clauses: usize, most: usize) -> Diagnostic {
     )
     .label("one too many")
     .help("divide it into several streams")
-}
-
-pub fn refresh(span: Span) -> Diagnostic {
-    not_yet(E0615, span, "refresh")
 }

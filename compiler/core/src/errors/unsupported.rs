@@ -3,12 +3,6 @@
 use millstream_base::codes::*;
 use millstream_base::{Diagnostic, Span};
 
-pub fn in_table(span: Span, name: &str) -> Diagnostic {
-    Diagnostic::new(E0650, span, format!("looking a key up with `in {name}` is not carried out yet"))
-        .label("a table")
-        .help(format!("join it: `semi join {name} on …`"))
-}
-
 pub fn aggregate(span: Span, name: &str) -> Diagnostic {
     Diagnostic::new(E0651, span, format!("`{name}` of the events of a pattern is not carried out yet"))
         .label("not yet")

@@ -12,7 +12,14 @@ pub fn state_of(program: &Program, query: &Query) -> Vec<String> {
     let mut state = vec![];
     let mut input = &query.schema;
     for clause in &query.clauses {
-        if let ClauseKind::Join(join) = &clause.kind {
+        if let ClauseKind::Join(Join { bound: JoinBound::AsOf { .. }, right, .. }) = &clause.kind {
+            let (table, bytes) = (program.rows_text(*right), input.bytes_of_row() + ENTRY);
+            state.push(format!(
+                "rows until the watermark of {table} passes the time they ask for, {bytes} bytes each"
+            ));
+        } else if let ClauseKind::Join(join) = &clause.kind
+            && !matches!(join.bound, JoinBound::AsItStands)
+        {
             let [of_left, of_right] = untils(join);
             let bytes = input.bytes_of_row() + ENTRY;
             let right = program.rows_text(join.right);
@@ -35,7 +42,9 @@ fn untils(join: &Join) -> [String; 2] {
         JoinBound::Within { low, high } => [until(*high), until(low.saturating_neg())],
         JoinBound::Window { .. } => ["left", "right"]
             .map(|_| "until the watermark of the other side passes the end of their window".into()),
-        JoinBound::Forever => ["left", "right"].map(|_| "for ever".into()),
+        JoinBound::Forever | JoinBound::AsOf { .. } | JoinBound::AsItStands => {
+            ["left", "right"].map(|_| "for ever".into())
+        }
     }
 }
 
@@ -49,11 +58,14 @@ pub fn delay(query: &Query) -> i64 {
 }
 
 fn delay_of(join: &Join) -> i64 {
+    if let JoinBound::AsOf { ahead, .. } = &join.bound {
+        return (*ahead).max(0);
+    }
     let [left, right] = join.kind.yields_unmatched();
     let (after_left, after_right) = match &join.bound {
         JoinBound::Within { low, high } => (*high, low.saturating_neg()),
         JoinBound::Window { assigner, .. } => (assigner.longest(), assigner.longest()),
-        JoinBound::Forever => (0, 0),
+        JoinBound::Forever | JoinBound::AsOf { .. } | JoinBound::AsItStands => (0, 0),
     };
     let left = if left || join.kind == JoinKind::Semi { after_left } else { 0 };
     let right = if right { after_right } else { 0 };

@@ -2,7 +2,7 @@
 //! its type.
 
 use super::{
-    Aggregate, AggregateCall, ClauseKind, Frame, Grouping, Head, History, HistoryKind, Input, Join,
+    Aggregate, AggregateCall, ClauseKind, Feed, Frame, Grouping, Head, History, HistoryKind, Input, Join,
     JoinBound, Match, Program, Query, Rows, Side, SortWindow, Top,
 };
 use crate::check::OverRowsFunction;
@@ -13,9 +13,23 @@ use std::fmt::{self, Write};
 
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        for (_, source) in self.sources() {
+        for source in self.sources() {
             writeln!(f, "source {} {}", source.name, columns(&source.schema))?;
             writeln!(f, "  from {}", connector(&source.connector))?;
+        }
+        for table in self.tables() {
+            let name = |key: &usize| table.schema.columns.get(*key).map_or("?", |c| &c.name).to_string();
+            let key: Vec<String> = table.key.iter().map(name).collect();
+            writeln!(f, "table {} {} key {}", table.name, columns(&table.schema), key.join(", "))?;
+            match &table.feed {
+                Feed::Source(source) => writeln!(f, "  from {}", connector(&source.connector))?,
+                Feed::Query { query, delete_when } => {
+                    f.write_str(&self.query(query))?;
+                    if let Some(condition) = delete_when {
+                        writeln!(f, "  delete when {}", typed(condition, query.result()))?;
+                    }
+                }
+            }
         }
         for (_, stream) in self.streams() {
             writeln!(f, "stream {} {}", stream.name, columns(stream.query.result()))?;
@@ -124,6 +138,11 @@ impl Program {
             }
             JoinBound::Window { assigner, .. } => format!("in {assigner}"),
             JoinBound::Forever => "forever".to_string(),
+            JoinBound::AsOf { at, max_age, .. } => {
+                let age = max_age.map_or(String::new(), |age| format!(" within {}", format_duration(age)));
+                format!("as of {}{age}", typed(at, input))
+            }
+            JoinBound::AsItStands => "as it stands".to_string(),
         };
         let columns = [&input.columns[..], &join.schema.columns].concat();
         let pair = Schema { columns, ..input.clone() };

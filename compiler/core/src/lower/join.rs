@@ -4,7 +4,7 @@ use super::columns::{Columns, column_expr};
 use super::{Lowering, Owner};
 use crate::hir::{self, JoinBound};
 use crate::plan::{Operator, PlanId};
-use millstream_ir::flow::{self, Breaker, Column, Partners, Schema};
+use millstream_ir::flow::{self, Breaker, Column, Partners, Schema, Version};
 use millstream_ir::types::Type;
 
 impl Lowering<'_> {
@@ -26,11 +26,21 @@ impl Lowering<'_> {
             .iter()
             .map(|(left, right)| (of_left.column(left, "key"), of_right.column(right, "key")))
             .collect();
+        let at = match &join.bound {
+            JoinBound::AsOf { at, .. } => of_left.column(at, "as of"),
+            _ => 0,
+        };
         let left = self.with_columns(owner, span, input, of_left);
         let mut right = self.with_columns(owner, span, right, of_right);
-        let bound = match &join.bound {
-            JoinBound::Within { low, high } => flow::JoinBound::Within { low: *low, high: *high },
-            JoinBound::Forever => flow::JoinBound::Forever,
+        let partners = match &join.bound {
+            JoinBound::AsItStands => Partners::Table(Version::AsItStands),
+            JoinBound::AsOf { ahead, max_age, .. } => {
+                Partners::Table(Version::AsOf { at, ahead: *ahead, max_age: *max_age })
+            }
+            JoinBound::Within { low, high } => {
+                Partners::Stream(flow::JoinBound::Within { low: *low, high: *high })
+            }
+            JoinBound::Forever => Partners::Stream(flow::JoinBound::Forever),
             JoinBound::Window { assigner, start, end } => {
                 let (own_start, own_end) = (self.width(right), self.width(right) + 1);
                 let mut schema = self.plan.node(right).schema.clone();
@@ -38,7 +48,8 @@ impl Lowering<'_> {
                 let assign = Operator::Breaker(Box::new(Breaker::AssignWindows(assigner.clone())));
                 right = self.add(owner, span, vec![right], schema, assign);
                 keys.extend([(*start, own_start), (*end, own_end)]);
-                flow::JoinBound::Window { ends: [*end, own_end], longest: assigner.longest() }
+                let ends = [*end, own_end];
+                Partners::Stream(flow::JoinBound::Window { ends, longest: assigner.longest() })
             }
         };
         // Behind the columns of the left rows stand those that were added.
@@ -46,15 +57,12 @@ impl Lowering<'_> {
         let place = |column: usize| if column < n_left { column } else { column - n_left + n_left_now };
         let mut condition = join.condition.clone();
         condition.iter_mut().for_each(|condition| condition.renumber(place));
-        let schema = self.pairs(left, right, join.kind, &clause.schema);
-        let time = schema.time;
-        let partners = Partners::Stream(bound);
         let spec = flow::Join { kind: join.kind, keys, partners, condition };
+        let (schema, n_added) = (self.pairs(left, right, &spec, &clause.schema), spec.n_added());
         let pairs = self.add(owner, span, vec![left, right], schema, Operator::Join(Box::new(spec)));
-        let kept: Vec<usize> = match join.kind.yields_left_only() {
-            true => (0..n_left).collect(),
-            false => (0..n_left).chain((0..n_right).map(|c| n_left_now + c)).chain([time]).collect(),
-        };
+        let n_right = if join.kind.yields_left_only() { 0 } else { n_right };
+        let added = self.width(pairs) - n_added..self.width(pairs);
+        let kept: Vec<usize> = (0..n_left).chain((0..n_right).map(|c| n_left_now + c)).chain(added).collect();
         if kept.len() == self.width(pairs) {
             return Some(pairs);
         }
@@ -68,22 +76,27 @@ impl Lowering<'_> {
     }
 
     /// The rows of a join before what was added for it is dropped.
-    fn pairs(&self, left: PlanId, right: PlanId, kind: flow::JoinKind, clause: &Schema) -> Schema {
+    fn pairs(&self, left: PlanId, right: PlanId, join: &flow::Join, clause: &Schema) -> Schema {
         let left = &self.plan.node(left).schema;
-        if kind.yields_left_only() {
+        if join.kind.yields_left_only() && !join.is_updating() {
             return left.clone();
         }
-        let [of_left, of_right] = kind.yields_unmatched();
+        let [of_left, of_right] = join.kind.yields_unmatched();
         let nullable = |column: &Column, may_be_missing: bool| Column {
             ty: column.ty.clone().or_null(may_be_missing),
             ..column.clone()
         };
         let mut columns: Vec<Column> = left.columns.iter().map(|c| nullable(c, of_right)).collect();
-        let right = &self.plan.node(right).schema;
-        columns.extend(right.columns.iter().map(|c| nullable(c, of_left)));
+        if !join.kind.yields_left_only() {
+            let right = &self.plan.node(right).schema;
+            columns.extend(right.columns.iter().map(|c| nullable(c, of_left)));
+        }
+        let time = columns.len();
         columns.push(hidden_time("time"));
-        let time = columns.len() - 1;
-        Schema { columns, time, ..clause.clone() }
+        if join.is_updating() {
+            columns.push(Column { name: "sign".into(), ty: Type::INT, hidden: true });
+        }
+        Schema { columns, time, sign: join.is_updating().then_some(time + 1), key: clause.key.clone() }
     }
 }
 

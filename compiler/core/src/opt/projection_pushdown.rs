@@ -147,8 +147,8 @@ fn columns_of_input(node: &Node, position: usize, own: &Columns, input: &Schema)
 fn columns_of_join(join: &Join, position: usize, own: &Columns, [n_own, n_input]: [usize; 2]) -> Columns {
     let n_left = match position {
         0 => n_input,
-        _ if join.kind.yields_left_only() => n_own,
-        _ => n_own.saturating_sub(n_input + 1),
+        _ if join.kind.yields_left_only() => n_own - join.n_added(),
+        _ => n_own.saturating_sub(n_input + join.n_added()),
     };
     let first = if position == 0 { 0 } else { n_left };
     let read = own.iter().copied().chain(join.condition.iter().flat_map(Expr::columns));
@@ -264,13 +264,9 @@ impl Pruning {
                 Some(column) => kept[0].len() + to_new(1, column),
             });
         });
-        let kept = match join.kind.yields_left_only() {
-            true => kept[0].clone(),
-            false => {
-                let of_right = kept[1].iter().map(|column| n_left + column);
-                kept[0].iter().copied().chain(of_right).chain([node.schema.columns.len() - 1]).collect()
-            }
-        };
+        let of_right = kept[1].iter().filter(|_| !join.kind.yields_left_only()).map(|column| n_left + column);
+        let n_all = node.schema.columns.len();
+        let kept = kept[0].iter().copied().chain(of_right).chain(n_all - join.n_added()..n_all).collect();
         self.finish(plan, id, kept);
     }
 

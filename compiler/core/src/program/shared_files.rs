@@ -3,7 +3,7 @@
 
 use super::{CommandLine, Flag};
 use crate::errors::connectors as errors;
-use crate::hir::{Input, Program};
+use crate::hir::Program;
 use millstream_base::{Diagnostics, Span};
 use millstream_ir::flow::{ConnectorSpec, OnError};
 use millstream_ir::value::Value;
@@ -51,10 +51,8 @@ fn outputs(program: &Program, command_line: &CommandLine) -> Vec<Output> {
     let mut outputs = vec![];
     let mut sidelines = vec![];
     for input in program.inputs.iter().flatten() {
-        match input {
-            Input::Source(source) => sidelines.push(&source.on_error),
-            Input::Stream(stream) => sidelines.push(&stream.query.on_error),
-        }
+        sidelines.extend(input.source().map(|source| &source.on_error));
+        sidelines.extend(input.query().map(|query| &query.on_error));
     }
     for sink in &program.sinks {
         if let Some(path) = file_path(&sink.spec.connector) {
@@ -116,7 +114,7 @@ pub(super) fn check_standard_input(
 ) {
     let mut readers: Vec<(&str, Span)> = vec![];
     for input in program.inputs.iter().flatten() {
-        let Input::Source(source) = input else { continue };
+        let Some(source) = input.source() else { continue };
         if path_of(&source.connector) == Some("-") {
             let place = command_line.place(Flag::Source, &source.name).unwrap_or(source.connector.span);
             readers.push((&source.name, place));

@@ -117,8 +117,10 @@ fn check_changes(
 fn default_sink(around: Surroundings, command_line: &CommandLine) -> Option<Sink> {
     let mut read: BTreeSet<usize> = BTreeSet::new();
     for known in around.inputs {
-        if let Known::Input(crate::hir::Input::Stream(stream)) = known {
-            read.extend(stream.query.reads().iter().map(|rows| rows.of.0));
+        if let Known::Input(input) = known
+            && let Some(query) = input.query()
+        {
+            read.extend(query.reads().iter().map(|rows| rows.of.0));
         }
     }
     let streams = around.names.inputs.iter().enumerate();

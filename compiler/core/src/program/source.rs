@@ -1,31 +1,40 @@
-//! `source` and `table` items.
+//! `source` items, and what tables have in common with them.
 
 use crate::check::Checker;
-use crate::clauses::{Surroundings, check_query};
+use crate::clauses::Surroundings;
 use crate::connectors::Role;
-use crate::errors::{clauses as clause_errors, connectors as errors, not_yet};
+use crate::errors::{clauses as clause_errors, connectors as errors, tables as table_errors};
 use crate::hir::{Source, SourceKey};
 use crate::names::{Input, RowType};
 use millstream_base::{Diagnostics, Span, did_you_mean};
 use millstream_ir::flow::{
-    Column, ConnectorSpec, Encoding, FieldSpec, FormatSpec, OnError, Schema, TimeSpec,
+    Column, ConnectorSpec, Encoding, FieldSpec, FormatSpec, Load, OnError, Schema, TimeSpec,
 };
 use millstream_ir::types::{Type, TypeKind};
 use millstream_ir::value::Value;
 use millstream_syntax::ast;
 use std::sync::Arc;
 
+/// What is written of a source, or of a table with an input.
+#[derive(Clone, Copy)]
+pub(super) struct Declared<'d> {
+    pub name: &'d ast::Name,
+    pub key: &'d [ast::Name],
+    pub options: &'d [ast::SourceOption],
+    pub is_table: bool,
+}
+
 pub(super) fn check_source(
     around: Surroundings,
     input: &Input,
-    source: &ast::Source,
+    declared: Declared,
     row: &RowType,
     path: Option<&str>,
     ordinal: u32,
     diagnostics: &mut Diagnostics,
 ) -> Option<Arc<Source>> {
-    let options = check_options(around, &source.options, row, diagnostics);
-    let name = &source.name;
+    let options = check_options(around, declared, row, diagnostics);
+    let name = declared.name;
     if options.from.is_none() && path.is_none() && !options.wrong {
         diagnostics.push(errors::no_connector(name.span, &name.text));
     }
@@ -37,7 +46,7 @@ pub(super) fn check_source(
     if row.ty.is_error() {
         return None;
     }
-    let key = check_key(source, row, format.as_ref(), diagnostics);
+    let key = check_key(declared, row, format.as_ref(), diagnostics);
     let mut fields: Vec<FieldSpec> = row.fields.to_vec();
     let change = key.as_ref().and_then(|key| key.change);
     fields.extend(change.map(|_| change_field()));
@@ -51,6 +60,10 @@ pub(super) fn check_source(
         columns.push(Column { name: "time".into(), ty: Type::TIMESTAMP, hidden: true });
     }
     let read = Schema::append_only(columns, time);
+    let schema = match &key {
+        Some(key) if !declared.is_table => changes_of(&read, key),
+        _ => read.clone(),
+    };
     // Where the connector is wrong, the program does not run, but the rows are known.
     let none = || ConnectorSpec { name: "?".into(), options: Default::default(), span: name.span };
     Some(Arc::new(Source {
@@ -61,9 +74,11 @@ pub(super) fn check_source(
         connector: connector.unwrap_or_else(none),
         format,
         fields: fields.into(),
+        load: (declared.is_table && options.time.is_none())
+            .then_some(Load { refresh: options.refresh.map(|(every, _)| every) }),
         time: options.time,
         on_error: options.on_error,
-        schema: key.as_ref().map_or_else(|| read.clone(), |key| changes_of(&read, key)),
+        schema,
         read,
         key,
     }))
@@ -71,20 +86,20 @@ pub(super) fn check_source(
 
 /// `key a, b`: what rows are named by that replace each other.
 fn check_key(
-    source: &ast::Source,
+    declared: Declared,
     row: &RowType,
     format: Option<&FormatSpec>,
     diagnostics: &mut Diagnostics,
 ) -> Option<SourceKey> {
     let log = format.filter(|format| format.options.contains_key("changes"));
-    let (Some(first), Some(last)) = (source.key.first(), source.key.last()) else {
+    let (Some(first), Some(last)) = (declared.key.first(), declared.key.last()) else {
         if let Some(format) = log {
-            diagnostics.push(clause_errors::change_log_without_key(format.span, source.name.span));
+            diagnostics.push(clause_errors::change_log_without_key(format.span, declared.name.span));
         }
         return None;
     };
     let mut fields = vec![];
-    for key in &source.key {
+    for key in declared.key {
         match row.fields.iter().position(|f| *f.name == *key.text) {
             Some(field) => fields.push(field),
             None => {
@@ -148,12 +163,14 @@ struct CheckedOptions {
     connector: Option<ConnectorSpec>,
     format: Option<FormatSpec>,
     time: Option<TimeSpec>,
+    /// With the place of the option.
+    refresh: Option<(i64, Span)>,
     on_error: OnError,
 }
 
 fn check_options(
     around: Surroundings,
-    options: &[ast::SourceOption],
+    declared: Declared,
     row: &RowType,
     diagnostics: &mut Diagnostics,
 ) -> CheckedOptions {
@@ -163,9 +180,10 @@ fn check_options(
         connector: None,
         format: None,
         time: None,
+        refresh: None,
         on_error: OnError::Keep,
     };
-    for option in options {
+    for option in declared.options {
         match &option.kind {
             ast::SourceOptionKind::From(connector) => {
                 checked.from = Some(option.span);
@@ -179,14 +197,23 @@ fn check_options(
                 checked.time = check_time(around, time, row, diagnostics);
             }
             ast::SourceOptionKind::Refresh(duration) => {
-                // Only tables are refreshed, and those are reported as a whole.
-                Checker::new(around.names, around.file, diagnostics).check_positive_duration(duration);
-                diagnostics.push(not_yet::refresh(option.span));
+                let mut checker = Checker::new(around.names, around.file, diagnostics);
+                let every = checker.check_positive_duration(duration);
+                checked.refresh = every.map(|every| (every, option.span));
+                if !declared.is_table {
+                    diagnostics.push(table_errors::refreshed_source(option.span, &declared.name.text));
+                }
             }
             ast::SourceOptionKind::OnError(policy) => {
                 checked.on_error = around.options.check_policy(around, policy, diagnostics);
             }
             ast::SourceOptionKind::Error => checked.wrong = true,
+        }
+    }
+    if let (Some((_, refresh)), true) = (checked.refresh, declared.is_table) {
+        let is_live = checked.connector.as_ref().is_some_and(is_live);
+        if checked.time.is_some() || is_live {
+            diagnostics.push(table_errors::refresh_of_changing(refresh, is_live));
         }
     }
     checked
@@ -230,26 +257,15 @@ fn check_time(
     Some(TimeSpec { field, disorder, idle, ahead })
 }
 
-/// A table with an input of its own.
-pub(super) fn check_table(around: Surroundings, table: &ast::Table, diagnostics: &mut Diagnostics) {
-    let ast::TableKind::Input { options, .. } = &table.kind else { return };
-    super::table_not_yet(&table.name, diagnostics);
-    for option in options {
-        match &option.kind {
-            ast::SourceOptionKind::From(connector) => {
-                around.options.check_connector(around, connector, Role::Source, diagnostics);
-            }
-            ast::SourceOptionKind::Format(format) => {
-                around.options.check_format(around, format, Role::Source, diagnostics);
-            }
-            _ => {}
-        }
+/// Whether it may have rows at any time, as far as that can be told before it is opened: a file may also be
+/// a pipe.
+pub(crate) fn is_live(connector: &ConnectorSpec) -> bool {
+    let option = |name: &str| connector.options.get(name);
+    let follows = option("follow") == Some(&Value::Bool(true));
+    let is_standard_input = matches!(option("path"), Some(Value::String(path)) if &**path == "-");
+    match &*connector.name {
+        "file" => follows || is_standard_input,
+        "nexmark" => false,
+        _ => true,
     }
-}
-
-/// A table that a query keeps.
-pub(super) fn check_kept_table(around: Surroundings, table: &ast::Table, diagnostics: &mut Diagnostics) {
-    let ast::TableKind::Kept { query, .. } = &table.kind else { return };
-    super::table_not_yet(&table.name, diagnostics);
-    check_query(around, query, diagnostics);
 }

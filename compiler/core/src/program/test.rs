@@ -6,7 +6,7 @@ use crate::clauses::{Known, Surroundings, check_reference};
 use crate::connectors::Role;
 use crate::errors::tests as errors;
 use crate::hir::{
-    Expectation, ExpectedRow, GivenRow, GivenRows, Input, Source, TEST_START, Test, TestStep, TestStepKind,
+    Expectation, ExpectedRow, GivenRow, GivenRows, InputId, Source, TEST_START, Test, TestStep, TestStepKind,
 };
 use crate::names::{InputKind, Names};
 use millstream_base::{Diagnostics, Span, did_you_mean};
@@ -80,9 +80,16 @@ fn given(
         diagnostics.push(errors::given_not_a_source(name.span, &name.text));
         return None;
     }
-    let (reference, schema) = check_reference(around, stream, diagnostics);
-    schema?;
-    let Some(Known::Input(Input::Source(source))) = around.inputs.get(reference.of.0) else { return None };
+    let Some((number, _)) = input else {
+        // Says that there is no such thing.
+        check_reference(around, stream, diagnostics);
+        return None;
+    };
+    let Some(Known::Input(given)) = around.inputs.get(number) else { return None };
+    let Some(source) = given.source() else {
+        diagnostics.push(errors::given_not_a_source(name.span, &name.text));
+        return None;
+    };
     let rows = match rows {
         ast::GivenRows::File(path) => GivenRows::File {
             path: path.value.clone(),
@@ -93,7 +100,7 @@ fn given(
             rows.iter().filter_map(|row| given_row(around, source, row, diagnostics)).collect(),
         ),
     };
-    Some(TestStepKind::Given { source: reference.of, rows })
+    Some(TestStepKind::Given { source: InputId(number), rows })
 }
 
 /// A value for every field: a field left out takes its default, or null.

@@ -1,7 +1,8 @@
 //! Which queries read which: the order in which they can be checked, and circles, which are errors.
 
+use crate::clauses::{asked_in, values_of};
 use crate::errors::names as errors;
-use crate::names::{InputKind, Names};
+use crate::names::{Input, InputKind, Names};
 use millstream_base::{Diagnostics, Span};
 use millstream_syntax::ast;
 
@@ -29,7 +30,12 @@ pub(crate) fn order_queries(names: &mut Names, diagnostics: &mut Diagnostics) {
                 let name = of(r);
                 Some((names.input(input.file, &name.text)?.0, name.span))
             });
-            Some(numbered.collect())
+            let is_table = |input: &Input| matches!(input.kind, InputKind::Table { .. });
+            let tables = asked_tables(query).into_iter().filter_map(|name| {
+                let (number, table) = names.input(input.file, &name.text)?;
+                is_table(table).then_some((number, name.span))
+            });
+            Some(numbered.chain(tables).collect())
         })
         .collect();
     let mut search =
@@ -110,6 +116,20 @@ fn reads_of<'q>(query: &'q ast::Query, found: &mut Vec<&'q ast::StreamRef>) {
             _ => {}
         }
     }
+}
+
+/// What stands behind `in` as a table does.
+fn asked_tables(query: &ast::Query) -> Vec<&ast::Name> {
+    let mut exprs = vec![];
+    for clause in &query.clauses {
+        match &clause.kind {
+            ast::ClauseKind::Where(condition) => exprs.push(condition),
+            ast::ClauseKind::Let(bindings) => exprs.extend(bindings.iter().map(|binding| &binding.value)),
+            ast::ClauseKind::Select(items) => exprs.extend(items.iter().flat_map(values_of)),
+            _ => {}
+        }
+    }
+    exprs.into_iter().flat_map(asked_in).map(|(_, _, name)| name).collect()
 }
 
 fn pattern_reads<'q>(pattern: &'q ast::Pattern, found: &mut Vec<&'q ast::StreamRef>) {

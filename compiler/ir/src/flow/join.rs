@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// Pairs of a row of the left and one of the right input that have the same keys, fulfil the condition, and are
 /// what `partners` says. Output columns: those of the left input, unless only its rows leave
-/// those of the right one, and then the hidden time, the later one of the pair.
+/// those of the right one and then the hidden time, the later one of the pair.
 #[derive(Clone, Debug)]
 pub struct Join {
     pub kind: JoinKind,
@@ -91,12 +91,26 @@ impl JoinKind {
 }
 
 impl Join {
+    /// Whether rows without a partner leave at once, and are withdrawn when one comes: where that may happen at any
+    /// time. The hidden sign is then the last column, and the time of the change stands before it.
+    pub fn is_updating(&self) -> bool {
+        self.partners == Partners::Stream(JoinBound::Forever) && self.kind.yields_unmatched() != [false; 2]
+    }
+
+    /// How many columns its rows have beside those of its inputs, which are the last.
+    pub fn n_added(&self) -> usize {
+        match (self.is_updating(), self.kind.yields_left_only()) {
+            (true, _) => 2,
+            (false, false) => 1,
+            (false, true) => 0,
+        }
+    }
+
     /// The types of its output over those of its inputs.
     pub fn types(&self, left: &[Type], right: &[Type]) -> Vec<Type> {
-        if self.kind.yields_left_only() {
-            return left.to_vec();
-        }
-        [left, right, &[Type::TIMESTAMP]].concat()
+        let right = if self.kind.yields_left_only() { &[] } else { right };
+        let added = [Type::TIMESTAMP, Type::INT];
+        [left, right, &added[..self.n_added()]].concat()
     }
 
     /// The columns that it looks at of each input, but for its condition.

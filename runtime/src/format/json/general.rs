@@ -13,8 +13,9 @@ pub fn row(line: &[u8], fields: &[Field]) -> Result<Vec<Value>, String> {
 }
 
 /// The row that a record of a change log is about, as Debezium writes it, with or without an envelope around
-/// it: as it stands after the change, or, deleted, as it was. The field without a name tells which.
-pub fn changed_row(line: &[u8], fields: &[Field]) -> Result<Vec<Value>, String> {
+/// it: as it stands after the change, or, deleted, as it was. The field without a name tells which. Of a deletion
+/// the field number `time` tells when it was, if the record says so: the row's own time was long before.
+pub fn changed_row(line: &[u8], fields: &[Field], time: Option<usize>) -> Result<Vec<Value>, String> {
     let mut record = object(line)?;
     if let Some(Json::Object(payload)) = record.remove("payload") {
         record = payload;
@@ -28,7 +29,13 @@ pub fn changed_row(line: &[u8], fields: &[Field]) -> Result<Vec<Value>, String> 
                 None | Some(Json::Null) => Ok(field.absent().unwrap_or_else(|_| nothing(&field.spec.ty))),
                 Some(json) => field.value_of_json(json),
             };
-            fields.iter().map(value).collect()
+            let mut row: Vec<Value> = fields.iter().map(value).collect::<Result<_, _>>()?;
+            let told = record.get("ts_ms").and_then(Json::as_i64).and_then(|ms| ms.checked_mul(1000));
+            if let (Some(Value::Timestamp(own)), Some(told)) = (time.and_then(|time| row.get_mut(time)), told)
+            {
+                *own = told.max(*own);
+            }
+            Ok(row)
         }
         _ => Err("expected a change with a row `after` or `before` it".to_string()),
     }

@@ -225,7 +225,7 @@ fn the_fast_path_reads_what_the_general_path_reads() {
             let mut cuts: Vec<usize> = (0..random.below(4)).map(|_| random.below(input.len() + 1)).collect();
             cuts.sort();
             let read = spec.columns.iter().map(|c| Field::new(&fields[*c]).expect("no patterns")).collect();
-            let mut decoder = JsonDecoder::new(read, 1 << 20, false);
+            let mut decoder = JsonDecoder::new(read, 1 << 20, None);
             decoder.fast.set_level(level);
             let found = testing::run(&mut decoder, &input, &cuts, &spec);
             n_fast += decoder.fast.n_read;

@@ -16,6 +16,21 @@ pub struct Half {
     pub pick: Pick,
 }
 
+/// A pair that comes, or one that is taken back; one half may be missing.
+#[derive(Clone, Copy)]
+pub struct Change {
+    pub of: [Option<Half>; 2],
+    pub at: EventTime,
+    /// 1 or -1.
+    pub sign: i64,
+}
+
+impl Change {
+    pub fn added(of: [Option<Half>; 2]) -> Change {
+        Change { of, at: time_of(&of), sign: 1 }
+    }
+}
+
 /// Batches of one side that rows are picked from.
 #[derive(Default)]
 pub struct Gathered {
@@ -75,18 +90,19 @@ impl Gathered {
     }
 }
 
-/// The batch of these pairs. One half may be missing. `late_behind` is the watermark behind which a row is late.
+/// The batch of these pairs: their columns and their times. `late_behind` is the watermark behind which a row is
+/// late.
 pub fn batch_of(
     gathered: [&Gathered; 2],
     types: [&[Type]; 2],
-    pairs: &[[Option<Half>; 2]],
+    pairs: &[Change],
     late_behind: EventTime,
 ) -> Batch {
-    let side = |side: usize| -> Vec<Option<Half>> { pairs.iter().map(|pair| pair[side]).collect() };
+    let side = |side: usize| -> Vec<Option<Half>> { pairs.iter().map(|pair| pair.of[side]).collect() };
     let mut columns = gathered[0].columns(types[0], &side(0));
     columns.extend(gathered[1].columns(types[1], &side(1)));
-    let times: Vec<EventTime> = pairs.iter().map(time_of).collect();
-    let places: Vec<RowPlace> = pairs.iter().map(|pair| place_of(gathered, pair)).collect();
+    let times: Vec<EventTime> = pairs.iter().map(|pair| pair.at).collect();
+    let places: Vec<RowPlace> = pairs.iter().map(|pair| place_of(gathered, &pair.of)).collect();
     let late = (0..).zip(&times).filter(|(_, time)| **time < late_behind);
     let late = late.map(|(row, _)| LateRow { row, watermark: late_behind }).collect();
     columns.push(Arc::new(Column { data: ColumnData::I64(times.into_iter().collect()), validity: None }));
@@ -94,7 +110,7 @@ pub fn batch_of(
 }
 
 /// The time of a pair is the later one.
-fn time_of(pair: &[Option<Half>; 2]) -> EventTime {
+pub fn time_of(pair: &[Option<Half>; 2]) -> EventTime {
     pair.iter().flatten().map(|half| half.time).max().unwrap_or(EventTime::MIN)
 }
 

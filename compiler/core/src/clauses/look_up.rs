@@ -1,0 +1,229 @@
+//! What rows of a table a row is joined with: those that stand, or stood at a time; and `x in table`, which is
+//! such a join above the clause that asks.
+
+use super::rows::RowColumn;
+use super::{Known, QueryChecker};
+use crate::check::{InTable, direct_parts};
+use crate::errors::clauses::needs_append_only;
+use crate::errors::tables as errors;
+use crate::hir::{self, ClauseKind, Input, InputId, JoinBound, Side, Table};
+use crate::scope::Lookup;
+use millstream_base::Span;
+use millstream_ir::expr::{BinaryOp, Expr, ExprKind};
+use millstream_ir::flow::{Column, JoinKind, Reading};
+use millstream_ir::types::Type;
+use millstream_ir::value::Value;
+use millstream_syntax::ast;
+
+impl<'q> QueryChecker<'q> {
+    /// The table that a reference names, if it names one that is known.
+    pub(super) fn table_of(&self, reference: &ast::StreamRef) -> Option<(hir::Rows, &'q Table)> {
+        let ast::StreamRef::Named(name) = reference else { return None };
+        self.table_named(name)
+    }
+
+    fn table_named(&self, name: &ast::Name) -> Option<(hir::Rows, &'q Table)> {
+        let (number, _) = self.around.names.input(self.around.file, &name.text)?;
+        match self.around.inputs.get(number) {
+            Some(Known::Input(Input::Table(table))) => {
+                Some((hir::Rows { of: InputId(number), side: Side::Main, span: name.span }, table))
+            }
+            _ => None,
+        }
+    }
+
+    /// Which rows of the table can be partners; none if that is wrong, which is reported. `time` is the column
+    /// of the event time of the rows on the left.
+    pub(super) fn version(
+        &mut self,
+        join: &ast::Join,
+        kind: JoinKind,
+        table: &Table,
+        time: usize,
+        span: Span,
+    ) -> Option<JoinBound> {
+        if matches!(kind, JoinKind::Right | JoinKind::Full) {
+            self.diagnostics.push(errors::unmatched_of_table(span, kind.name(), &table.name));
+            return None;
+        }
+        let needless = join.within.as_ref().filter(|_| join.as_of.is_none()).map(|range| range.span);
+        if let Some(bound) = join.forever.or(needless) {
+            self.diagnostics.push(errors::bound_of_table(bound, &table.name));
+            return None;
+        }
+        match (table.reading, &join.as_of) {
+            (Reading::AsItStands, Some(as_of)) => {
+                self.diagnostics.push(errors::as_of_without_time(as_of.span, &table.name));
+                None
+            }
+            (Reading::AsItStands, None) => Some(JoinBound::AsItStands),
+            (Reading::AsOf, as_of) => {
+                let max_age = match &join.within {
+                    None => None,
+                    Some(range) if range.low.is_some() => {
+                        self.diagnostics.push(errors::range_of_age(range.span));
+                        return None;
+                    }
+                    Some(range) => Some(self.checker().check_positive_duration(&range.high)?),
+                };
+                let (at, ahead) = match as_of {
+                    None => (self.rows.column_expr(time, span), 0),
+                    Some(as_of) => self.as_of(as_of, time)?,
+                };
+                Some(JoinBound::AsOf { at, ahead, max_age })
+            }
+        }
+    }
+
+    /// The time that a row asks for, and how much later than the row's own it is. Versions are kept for the rows
+    /// that can still come, so it must be bound to their time.
+    fn as_of(&mut self, as_of: &ast::Expr, time: usize) -> Option<(Expr, i64)> {
+        let scope = self.scope();
+        let at = self.checker().check_expr(&scope, as_of, Some(&Type::TIMESTAMP));
+        if at.ty.is_error() {
+            return None;
+        }
+        let ahead = ahead_of(&at, time);
+        if ahead.is_none() {
+            self.diagnostics.push(errors::as_of_other_time(as_of.span));
+        }
+        ahead.map(|ahead| (at, ahead))
+    }
+
+    /// Joins the tables that an expression asks for keys of: a column of each for when it is checked itself.
+    pub(super) fn join_asked_tables(&mut self, expr: &ast::Expr, span: Span) {
+        if !self.rows.known {
+            return;
+        }
+        for (asked, value, name) in asked_in(expr) {
+            // A column hides a table of its name.
+            if matches!(self.scope().lookup(&name.text), Lookup::Missing)
+                && let Some((right, table)) = self.table_named(name)
+            {
+                let found = self.join_asked(value, right, table, span);
+                let found = found.unwrap_or_else(|| super::unknown(asked.span));
+                self.in_tables.push(InTable { asked: asked.span, found });
+            }
+        }
+    }
+
+    /// Joins one of them; whether its key is found. None if the value is wrong, which is reported.
+    fn join_asked(&mut self, value: &ast::Expr, right: hir::Rows, table: &Table, span: Span) -> Option<Expr> {
+        if let Some(updating) = &self.rows.updating {
+            self.diagnostics.push(needs_append_only(span, &format!("in {}", table.name), updating.because));
+            return None;
+        }
+        let values = self.asked_key(value, table)?;
+        let n_left = self.rows.columns.len();
+        let key_of = |number: usize, key: &Column| Expr::column(number, key.ty.clone(), span);
+        let keys: Vec<(Expr, Expr)> = values
+            .into_iter()
+            .zip(key_columns(table))
+            .map(|(value, (n, key))| (value, key_of(n, key)))
+            .collect();
+        let bound = match table.reading {
+            Reading::AsOf => {
+                let at = self.rows.column_expr(self.rows.time, span);
+                JoinBound::AsOf { at, ahead: 0, max_age: None }
+            }
+            Reading::AsItStands => JoinBound::AsItStands,
+        };
+        let is_null = keys.iter().map(|(value, _)| value).filter(|value| value.ty.nullable);
+        let is_null =
+            is_null.map(|value| Expr::new(ExprKind::IsNull(Box::new(value.clone())), Type::BOOL, span));
+        let either = |a, b| Expr::new(ExprKind::Or(Box::new(a), Box::new(b)), Type::BOOL, span);
+        let is_null = is_null.reduce(either);
+        let hidden = table.schema.columns.iter().map(|column| RowColumn {
+            hidden: true,
+            ..RowColumn::new(column.name.clone(), column.ty.clone().nullable(), span)
+        });
+        self.rows.columns.extend(hidden);
+        self.rows.time = self.rows.columns.len();
+        let time = RowColumn { hidden: true, ..RowColumn::new("time", Type::TIMESTAMP, span) };
+        self.rows.columns.push(time);
+        let schema = table.schema.clone();
+        let join = hir::Join { kind: JoinKind::Left, right, schema, keys, condition: None, bound };
+        self.push(ClauseKind::Join(join), span);
+        // A row of the table has a time; where there is none, nothing has been found.
+        let stands = self.rows.column_expr(n_left + table.schema.time, span);
+        let is_missing = Expr::new(ExprKind::IsNull(Box::new(stands)), Type::BOOL, span);
+        let is_found = Expr::new(ExprKind::Not(Box::new(is_missing)), Type::BOOL, span);
+        Some(match is_null {
+            None => is_found,
+            Some(is_null) => {
+                let ty = Type::BOOL.nullable();
+                let unknown = Expr::literal(Value::Null, ty.clone(), span);
+                let (condition, then) = (Box::new(is_null), Box::new(unknown));
+                Expr::new(ExprKind::If { condition, then, otherwise: Box::new(is_found) }, ty, span)
+            }
+        })
+    }
+
+    /// The values of `value in NAME`, one for each column of the key.
+    fn asked_key(&mut self, value: &ast::Expr, table: &Table) -> Option<Vec<Expr>> {
+        let written: Vec<&ast::Expr> = match &value.kind {
+            ast::ExprKind::List(parts) if table.key.len() > 1 => parts.iter().collect(),
+            _ => vec![value],
+        };
+        let names: Vec<&str> = key_columns(table).map(|(_, key)| &*key.name).collect();
+        if written.len() != names.len() {
+            self.diagnostics.push(errors::in_table_width(value.span, &table.name, &names));
+            return None;
+        }
+        let mut values = vec![];
+        for (written, (_, key)) in written.into_iter().zip(key_columns(table)) {
+            let value = self.expr(written, Some(&key.ty.clone().nullable()));
+            if value.can_fail() {
+                self.diagnostics.push(errors::in_table_can_fail(written.span));
+                return None;
+            }
+            values.push(value);
+        }
+        (!values.iter().any(|value| value.ty.is_error())).then_some(values)
+    }
+}
+
+/// The columns of a table's key, with their numbers.
+fn key_columns(table: &Table) -> impl Iterator<Item = (usize, &Column)> {
+    table.key.iter().filter_map(|key| Some((*key, table.schema.columns.get(*key)?)))
+}
+
+/// Whether a part of it may be `value in TABLE`.
+pub(super) fn may_ask_table(expr: &ast::Expr) -> bool {
+    !asked_in(expr).is_empty()
+}
+
+/// `value in NAME`, wherever it stands among the rows' columns alone: the whole, the value, the name.
+pub(crate) fn asked_in(expr: &ast::Expr) -> Vec<(&ast::Expr, &ast::Expr, &ast::Name)> {
+    let (mut found, mut open) = (vec![], vec![expr]);
+    while let Some(expr) = open.pop() {
+        match &expr.kind {
+            ast::ExprKind::In { value, container, .. } => {
+                if let ast::ExprKind::Name(name) = &container.kind {
+                    found.push((expr, &**value, name));
+                }
+                open.push(value);
+            }
+            ast::ExprKind::Comprehension { list, .. } => open.push(list),
+            _ => open.extend(direct_parts(expr)),
+        }
+    }
+    found
+}
+
+/// How much later than this column's time another is, in microseconds, if that is always the same.
+fn ahead_of(at: &Expr, time: usize) -> Option<i64> {
+    let duration = |expr: &Expr| match expr.kind {
+        ExprKind::Literal(Value::Duration(micros)) => Some(micros),
+        _ => None,
+    };
+    match &at.kind {
+        ExprKind::Column(column) => (*column == time).then_some(0),
+        ExprKind::Binary(BinaryOp::Add, a, b) => match duration(b) {
+            Some(later) => ahead_of(a, time)?.checked_add(later),
+            None => ahead_of(b, time)?.checked_add(duration(a)?),
+        },
+        ExprKind::Binary(BinaryOp::Subtract, a, b) => ahead_of(a, time)?.checked_sub(duration(b)?),
+        _ => None,
+    }
+}

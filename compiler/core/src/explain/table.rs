@@ -1,0 +1,58 @@
+//! What is said of tables, in plain words.
+
+use super::source::lines_of;
+use super::{Facts, columns_text, on_error_text, state_of};
+use crate::hir::{Feed, Program, Query, Table};
+use millstream_ir::flow::{Flow, Load, Reading};
+use millstream_ir::text::format_duration;
+
+/// What is kept of a row beside its columns: since when and until when it stands, and its place among those of
+/// its key, in a table that is two thirds full.
+const ENTRY: usize = 48;
+
+/// A table with an input of its own.
+pub fn explain_loaded(table: &Table, flow: &Flow) -> Option<String> {
+    let Feed::Source(source) = &table.feed else { return None };
+    let loaded = source.load.map(|Load { refresh }| match refresh {
+        None => "loaded: before the first event".to_string(),
+        Some(every) => format!("loaded: before the first event, and anew every {}", format_duration(every)),
+    });
+    Some(explain(table, loaded.into_iter().chain(lines_of(source, flow)).collect()))
+}
+
+/// A table that a query keeps.
+pub fn explain_kept(program: &Program, table: &Table, query: &Query, facts: &Facts) -> String {
+    let state = state_of(program, query, &facts.sources).into_iter().map(|words| format!("keeps {words}"));
+    let failing = format!("rows that fail: {}", on_error_text(&query.on_error, &table.name));
+    explain(table, state.chain([failing]).collect())
+}
+
+fn explain(table: &Table, further: Vec<String>) -> String {
+    let name = |key: &usize| table.schema.columns.get(*key).map_or("?", |c| &c.name).to_string();
+    let key: Vec<String> = table.key.iter().map(name).collect();
+    let key = key.join(", ");
+    let bytes = table.schema.bytes_of_row() + ENTRY;
+    let reading = match table.reading {
+        Reading::AsItStands => "as it stands when a row comes".to_string(),
+        Reading::AsOf => {
+            format!(
+                "as of the time of the row that asks, which waits until the watermark of {} has passed it",
+                table.name
+            )
+        }
+    };
+    let kept = match table.reading {
+        Reading::AsItStands => format!("keeps the row of each {key}, {bytes} bytes, as long as it stands"),
+        Reading::AsOf => format!(
+            "keeps the row of each {key}, {bytes} bytes, as long as it stands, and those before it that rows still to come can ask for"
+        ),
+    };
+    let lines = [
+        format!("columns: {}", columns_text(&table.schema)),
+        format!("key: {key}; a row replaces the one before of its key"),
+        format!("read: {reading}"),
+        kept,
+    ];
+    let lines: String = lines.into_iter().chain(further).map(|line| format!("  {line}\n")).collect();
+    format!("table {}\n{lines}\n", table.name)
+}
