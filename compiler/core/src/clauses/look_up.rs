@@ -11,7 +11,7 @@ use crate::scope::Lookup;
 use millstream_base::Span;
 use millstream_ir::expr::{BinaryOp, Expr, ExprKind};
 use millstream_ir::flow::{Column, JoinKind, Reading};
-use millstream_ir::types::Type;
+use millstream_ir::types::{Type, TypeKind};
 use millstream_ir::value::Value;
 use millstream_syntax::ast;
 
@@ -162,7 +162,7 @@ impl<'q> QueryChecker<'q> {
     /// The values of `value in NAME`, one for each column of the key.
     fn asked_key(&mut self, value: &ast::Expr, table: &Table) -> Option<Vec<Expr>> {
         let written: Vec<&ast::Expr> = match &value.kind {
-            ast::ExprKind::List(parts) if table.key.len() > 1 => parts.iter().collect(),
+            ast::ExprKind::List(parts) if !has_list_key(table) => parts.iter().collect(),
             _ => vec![value],
         };
         let names: Vec<&str> = key_columns(table).map(|(_, key)| &*key.name).collect();
@@ -181,6 +181,13 @@ impl<'q> QueryChecker<'q> {
         }
         (!values.iter().any(|value| value.ty.is_error())).then_some(values)
     }
+}
+
+/// Whether a list is a key.
+fn has_list_key(table: &Table) -> bool {
+    let mut keys = key_columns(table);
+    matches!(keys.next(), Some((_, Column { ty: Type { kind: TypeKind::List(_), .. }, .. })))
+        && keys.next().is_none()
 }
 
 /// The columns of a table's key, with their numbers.

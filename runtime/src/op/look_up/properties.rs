@@ -417,9 +417,9 @@ proptest! {
                     let bytes = writer.finish();
                     operators = running(&table, is_loaded, &specs);
                     let mut reader = SnapshotReader::new(&bytes);
-                    operators.table.restore(&mut reader).unwrap();
-                    operators.joins.iter_mut().for_each(|join| join.restore(&mut reader).unwrap());
-                    reader.finish().unwrap();
+                    operators.table.restore(&mut reader).expect("what was written");
+                    operators.joins.iter_mut().for_each(|join| join.restore(&mut reader).expect("what was written"));
+                    reader.finish().expect("the end");
                 }
             }
         }
