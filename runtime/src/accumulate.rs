@@ -3,6 +3,7 @@
 pub mod arena;
 mod element;
 mod exact;
+pub mod keyed;
 pub mod order;
 mod radix;
 pub mod result;

@@ -329,6 +329,23 @@ impl Arena {
         }
     }
 
+    /// What [`Arena::write`] writes of a group that is nothing but these words.
+    pub(super) fn write_words(words: &[u64], out: &mut SnapshotWriter) {
+        out.count(0);
+        out.words(words);
+    }
+
+    /// The words of such a group.
+    pub(super) fn restore_words(from: &mut SnapshotReader) -> Result<Vec<u64>, Corrupt> {
+        let outside = from.sequence(Position::restore)?;
+        if outside.is_empty() { from.words() } else { Err(Corrupt) }
+    }
+
+    /// Makes a group of no rows one of these words.
+    pub(super) fn set_words(&mut self, slot: Slot, words: &[u64]) {
+        slot_of(&mut self.words, self.fresh.len(), slot).copy_from_slice(words);
+    }
+
     /// Makes a group of what [`Arena::write`] wrote.
     pub fn restore(&mut self, from: &mut SnapshotReader) -> Result<Slot, Corrupt> {
         let outside = from.sequence(Position::restore)?;

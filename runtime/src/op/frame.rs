@@ -14,7 +14,8 @@ mod rows;
 mod running;
 mod sliding;
 
-use crate::accumulate::arena::{Arena, Slot};
+use crate::accumulate::arena::Arena;
+use crate::accumulate::keyed::KeyedArena;
 use crate::accumulate::result::Misfit;
 use crate::kernel::key_index::KeyIndex;
 use crate::message::{EventTime, Message, Watermark};
@@ -49,11 +50,8 @@ pub struct FrameOperator {
 
 /// The groups of keys, by the numbers of these.
 struct Groups {
-    calls: Vec<AggregateCall>,
     index: KeyIndex,
-    arena: Arena,
-    /// None for numbers that no key has.
-    slots: Vec<Option<Slot>>,
+    arena: KeyedArena,
     /// The number of the time among the columns that are looked at.
     time: usize,
     /// The types of the columns that are looked at.
@@ -85,48 +83,23 @@ trait Frames: Send {
 }
 
 impl Groups {
-    fn slot(&mut self, number: u32) -> Slot {
-        let arena = &mut self.arena;
-        *self.slots[number as usize].get_or_insert_with(|| arena.make())
-    }
-
-    /// Makes room for the keys that the index knows.
-    fn resize(&mut self) {
-        let n = self.index.n_numbers().max(self.slots.len());
-        self.slots.resize(n, None);
+    /// The groups of all keys, for rows that come and go one by one.
+    fn arena(&mut self) -> &mut Arena {
+        self.arena.reach(self.index.n_numbers());
+        self.arena.wide()
     }
 
     /// Forgets a key and its group.
     fn forget(&mut self, number: u32) {
-        if let Some(slot) = self.slots[number as usize].take() {
-            self.arena.free(slot);
-        }
+        self.arena.clear(number);
         self.index.remove(number);
     }
 
     /// Gives memory back that has been forgotten; for each new number of a key the old one.
     fn shrink(&mut self) -> Option<Vec<u32>> {
         let kept = self.index.shrink()?;
-        self.slots = kept.iter().map(|number| self.slots[*number as usize]).collect();
-        if let Ok((arena, slots)) = self.moved() {
-            (self.arena, self.slots) = (arena, slots);
-        }
+        self.arena.renumber(&kept);
         Some(kept)
-    }
-
-    /// The groups in an arena that has room for these alone.
-    fn moved(&self) -> Result<(Arena, Vec<Option<Slot>>), Corrupt> {
-        let mut arena = Arena::new(&self.calls);
-        let mut slots = vec![];
-        for slot in &self.slots {
-            let moved = slot.map(|slot| {
-                let mut writer = SnapshotWriter::default();
-                self.arena.write(slot, &mut writer);
-                arena.restore(&mut SnapshotReader::new(&writer.finish()))
-            });
-            slots.push(moved.transpose()?);
-        }
-        Ok((arena, slots))
     }
 
     fn live(&self) -> Vec<u32> {
@@ -151,9 +124,10 @@ impl FrameOperator {
         let key_types: Vec<Type> = spec.keys.iter().map(ty).collect();
         let groups = Groups {
             index: KeyIndex::new(&key_types, seed),
-            arena: Arena::new(&calls),
-            calls,
-            slots: vec![],
+            arena: match spec.frame {
+                Frame::Running(_) => KeyedArena::new(&calls),
+                Frame::Sliding { .. } | Frame::Rows { .. } => KeyedArena::new_wide(&calls),
+            },
             time,
             types: looked_at.iter().map(ty).collect(),
         };
@@ -161,7 +135,7 @@ impl FrameOperator {
             Frame::Sliding { size } => Box::new(sliding::Sliding::new(
                 size,
                 time,
-                columns::Columns::new(&groups.calls, !spec.keys.is_empty()),
+                columns::Columns::new(&calls, !spec.keys.is_empty()),
             )),
             Frame::Rows { n_rows, keep } => Box::new(rows::Rows::new(n_rows, keep)),
             Frame::Running(keep) => Box::new(running::Running::new(keep)),
@@ -184,7 +158,6 @@ impl FrameOperator {
         self.rows.extend(self.rows.len() as u32..batch.n_rows as u32);
         let keys: Vec<&ColumnRef> = self.keys.iter().map(|key| &batch.columns[*key]).collect();
         self.groups.index.find(&keys, &self.rows[..batch.n_rows], &mut self.numbers);
-        self.groups.resize();
         let looked_at = Batch {
             columns: self.looked_at.iter().map(|column| batch.columns[*column].clone()).collect(),
             n_rows: batch.n_rows,
@@ -274,8 +247,7 @@ impl Operator for FrameOperator {
     }
 
     fn state_bytes(&self) -> usize {
-        let slots = self.groups.slots.capacity() * size_of::<Option<Slot>>();
-        self.groups.index.bytes() + slots + self.groups.arena.bytes() + self.frames.bytes()
+        self.groups.index.bytes() + self.groups.arena.bytes() + self.frames.bytes()
     }
 }
 

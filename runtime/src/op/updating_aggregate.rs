@@ -8,7 +8,8 @@
 
 mod changes;
 
-use crate::accumulate::arena::{Arena, Slot};
+use crate::accumulate::arena::Slot;
+use crate::accumulate::keyed::{Added, KeyedArena};
 use crate::accumulate::side::Row;
 use crate::kernel::key_index::KeyIndex;
 use crate::kernel::prefetch::prefetch;
@@ -39,7 +40,8 @@ pub struct UpdatingAggregateOperator {
     index: KeyIndex,
     /// By number; none where no key has the number.
     groups: Vec<Option<Group>>,
-    arena: Arena,
+    /// By number, too.
+    arena: KeyedArena,
     failed_rows: FailedRows,
     /// How long groups over all rows are kept, and whose turn it is to be looked at.
     keep: Keep,
@@ -60,7 +62,6 @@ const AHEAD: usize = 16;
 type Key = Vec<Value>;
 
 struct Group {
-    slot: Slot,
     /// The greatest event time.
     last: EventTime,
     /// Of a window its end; of all rows the end of time.
@@ -89,7 +90,10 @@ impl UpdatingAggregateOperator {
             group_columns,
             index: KeyIndex::new(&group_types, seed),
             groups: vec![],
-            arena: Arena::new(&spec.aggregates),
+            arena: match (spec.emission, spec.sign) {
+                (Emission::OnChange, None) => KeyedArena::new(&spec.aggregates),
+                _ => KeyedArena::new_wide(&spec.aggregates),
+            },
             failed_rows: FailedRows::of(input),
             keep,
             sweep: Sweep::default(),
@@ -130,37 +134,78 @@ impl UpdatingAggregateOperator {
     fn change_at_each_row(&mut self, batch: &Batch, output: &mut Output) {
         let ColumnData::I64(times) = &batch.columns[self.time].data else { return };
         let numbers = self.numbers(batch);
-        // Groups that expire are emptied between rows.
-        let is_plain =
-            self.arena.is_plain() && !matches!(self.spec.scope, UpdatingScope::All(Keep::Expire(_)));
-        if is_plain && self.spec.sign.is_none() && self.spec.emission == Emission::OnChange {
+        if self.spec.emission == Emission::OnChange
+            && self.spec.sign.is_none()
+            && self.arena.narrow_for(batch).is_some()
+        {
             return self.add_each(batch, times, &numbers, output);
         }
-        let mut changes = Changes::new(&self.arena);
+        // Groups that expire are emptied between rows.
+        let is_plain =
+            self.arena.wide().is_plain() && !matches!(self.spec.scope, UpdatingScope::All(Keep::Expire(_)));
+        if is_plain && self.spec.sign.is_none() && self.spec.emission == Emission::OnChange {
+            return self.add_each_wide(batch, times, &numbers, output);
+        }
+        let mut changes = Changes::new(self.arena.as_wide());
         for (number, group) in numbers.iter().copied().enumerate() {
             let row = Row { batch, times, number };
             let (slot, end) = self.group(group, row);
             let is_shown = self.spec.emission == Emission::OnChange || end <= self.watermark.0;
-            if is_shown && self.arena.n_rows(slot) > 0 {
-                changes.record(&self.arena, slot, -1, number);
+            if is_shown && self.arena.n_rows(group) > 0 {
+                changes.record(self.arena.as_wide(), slot, -1, number);
             }
             self.count(slot, row);
-            if is_shown && self.arena.n_rows(slot) > 0 {
-                changes.record(&self.arena, slot, 1, number);
+            if is_shown && self.arena.n_rows(group) > 0 {
+                changes.record(self.arena.as_wide(), slot, 1, number);
             }
             // A row that is withdrawn and the one in its place stay together.
             if changes.are_many() {
-                let full = std::mem::replace(&mut changes, Changes::new(&self.arena));
-                full.give(&self.arena, &self.describe, batch, times, output);
+                let full = std::mem::replace(&mut changes, Changes::new(self.arena.as_wide()));
+                full.give(self.arena.as_wide(), &self.describe, batch, times, output);
             }
         }
-        changes.give(&self.arena, &self.describe, batch, times, output);
+        changes.give(self.arena.as_wide(), &self.describe, batch, times, output);
         self.failed_rows.report(batch, self.arena.take_failed(), self.watermark, output);
         self.forget_empty(numbers);
     }
 
     /// Adds all rows, and shows each.
     fn add_each(&mut self, batch: &Batch, times: &[EventTime], numbers: &[u32], output: &mut Output) {
+        let restarts = self.restarts(batch, times, numbers);
+        // A row gives two changes.
+        for first in (0..numbers.len()).step_by(BATCH_ROWS / 2) {
+            let numbers = &numbers[first..numbers.len().min(first + BATCH_ROWS / 2)];
+            let restarts = restarts.as_ref().map(|restarts| &restarts[first..]);
+            let Some(narrow) = self.arena.narrow() else { return };
+            let columns = narrow.add_each::<true>(Added { batch, first, numbers, restarts });
+            changes::give_each(columns, narrow.starts(), first, &self.describe, batch, times, output);
+            let starts = numbers.iter().zip(narrow.starts()).zip(first..);
+            let new =
+                starts.filter(|((number, starts), _)| **starts && self.groups[**number as usize].is_none());
+            let new: Vec<(u32, usize)> = new.map(|((number, _), row)| (*number, row)).collect();
+            new.into_iter().for_each(|(group, number)| {
+                self.group(group, Row { batch, times, number });
+            });
+        }
+    }
+
+    /// Where groups are forgotten: whether those of rows are by then, if any is.
+    fn restarts(&mut self, batch: &Batch, times: &[EventTime], numbers: &[u32]) -> Option<Vec<bool>> {
+        if self.keep == Keep::Forever {
+            return None;
+        }
+        let mut restarts = vec![false; numbers.len()];
+        for (number, group) in numbers.iter().enumerate() {
+            if let Some(later) = numbers.get(number + AHEAD) {
+                prefetch(self.groups.as_ptr().wrapping_add(*later as usize) as *const u8);
+            }
+            restarts[number] = self.touch(*group, Row { batch, times, number });
+        }
+        restarts.contains(&true).then_some(restarts)
+    }
+
+    /// The same in their slots.
+    fn add_each_wide(&mut self, batch: &Batch, times: &[EventTime], numbers: &[u32], output: &mut Output) {
         let mut slots = vec![];
         for (number, group) in numbers.iter().enumerate() {
             if let Some(later) = numbers.get(number + AHEAD) {
@@ -170,9 +215,9 @@ impl UpdatingAggregateOperator {
         }
         // A row gives two changes.
         for (slots, first) in slots.chunks(BATCH_ROWS / 2).zip((0..).step_by(BATCH_ROWS / 2)) {
-            let mut changes = Changes::new(&self.arena);
-            changes.record_each(&mut self.arena, slots, batch, first);
-            changes.give(&self.arena, &self.describe, batch, times, output);
+            let mut changes = Changes::new(self.arena.as_wide());
+            changes.record_each(self.arena.wide(), slots, batch, first);
+            changes.give(self.arena.as_wide(), &self.describe, batch, times, output);
         }
     }
 
@@ -183,6 +228,7 @@ impl UpdatingAggregateOperator {
         let mut numbers = vec![];
         self.index.find(&columns, &rows, &mut numbers);
         self.groups.resize_with(self.index.n_numbers(), || None);
+        self.arena.reach(self.index.n_numbers());
         numbers
     }
 
@@ -191,18 +237,29 @@ impl UpdatingAggregateOperator {
         self.group_columns.iter().map(value).collect()
     }
 
+    /// An event has come to a group: whether what it had before is forgotten by then.
+    fn touch(&mut self, number: u32, row: Row) -> bool {
+        let Some(group) = &mut self.groups[number as usize] else {
+            self.begin(number, row);
+            return false;
+        };
+        let time = row.times[row.number];
+        let now = row.batch.late(row.number).map_or(time, |late| late.watermark);
+        let is_over = self.keep.is_over(group.last, now);
+        group.last = if is_over { time } else { group.last.max(time) };
+        is_over
+    }
+
     /// The slot of a group and the end of its window, for an event.
     fn group(&mut self, number: u32, row: Row) -> (Slot, EventTime) {
-        let time = row.times[row.number];
-        if let Some(group) = &mut self.groups[number as usize] {
-            let now = row.batch.late(row.number).map_or(time, |late| late.watermark);
-            if self.keep.is_over(group.last, now) {
-                self.arena.clear(group.slot);
-                group.last = time;
-            }
-            group.last = group.last.max(time);
-            return (group.slot, group.end);
+        if self.touch(number, row) {
+            self.arena.clear(number);
         }
+        let end = self.groups[number as usize].as_ref().map_or(EventTime::MAX, |group| group.end);
+        (Slot(number), end)
+    }
+
+    fn begin(&mut self, number: u32, row: Row) {
         let end = match self.spec.scope {
             UpdatingScope::All(_) => EventTime::MAX,
             UpdatingScope::Window { end, .. } => match &row.column(end).data {
@@ -214,10 +271,8 @@ impl UpdatingAggregateOperator {
             Emission::OnChange => vec![],
             Emission::Final | Emission::Every(_) => self.key(row.batch, row.number),
         };
-        let slot = self.arena.make();
         self.watch(number, end);
-        self.groups[number as usize] = Some(Group { slot, last: time, end, key });
-        (slot, end)
+        self.groups[number as usize] = Some(Group { last: row.times[row.number], end, key });
     }
 
     /// The slot and key of a group that is forgotten before an event comes to it.
@@ -225,8 +280,8 @@ impl UpdatingAggregateOperator {
         let group = self.groups[number as usize].as_ref()?;
         let time = row.times[row.number];
         let now = row.batch.late(row.number).map_or(time, |late| late.watermark);
-        let is_over = self.keep.is_over(group.last, now) && self.arena.n_rows(group.slot) > 0;
-        is_over.then(|| (group.slot, group.key.clone()))
+        let is_over = self.keep.is_over(group.last, now) && self.arena.n_rows(number) > 0;
+        is_over.then(|| (Slot(number), group.key.clone()))
     }
 
     /// Notes when a new group is to be shown and forgotten.
@@ -247,8 +302,8 @@ impl UpdatingAggregateOperator {
     fn count(&mut self, slot: Slot, row: Row) {
         let sign = self.spec.sign.map(|sign| &row.batch.columns[sign].data);
         match sign {
-            Some(ColumnData::I64(signs)) if signs[row.number] < 0 => self.arena.remove(slot, row),
-            _ => self.arena.add(slot, row),
+            Some(ColumnData::I64(signs)) if signs[row.number] < 0 => self.arena.wide().remove(slot, row),
+            _ => self.arena.wide().add(slot, row),
         }
     }
 
@@ -258,17 +313,15 @@ impl UpdatingAggregateOperator {
             return;
         }
         for number in numbers {
-            if let Some(group) = &self.groups[number as usize]
-                && self.arena.n_rows(group.slot) == 0
-            {
+            if self.groups[number as usize].is_some() && self.arena.n_rows(number) == 0 {
                 self.remove(number);
             }
         }
     }
 
     fn remove(&mut self, number: u32) {
-        if let Some(group) = self.groups.get_mut(number as usize).and_then(Option::take) {
-            self.arena.free(group.slot);
+        if self.groups.get_mut(number as usize).and_then(Option::take).is_some() {
+            self.arena.clear(number);
             self.index.remove(number);
         }
     }
@@ -298,7 +351,8 @@ impl UpdatingAggregateOperator {
 
     /// The changes that rows together cause at a multiple of the time between results.
     fn change_at(&mut self, multiple: EventTime, batches: &[Batch], output: &mut Output) {
-        let (mut before, mut after) = (Changes::new(&self.arena), Changes::new(&self.arena));
+        let (mut before, mut after) =
+            (Changes::new(self.arena.as_wide()), Changes::new(self.arena.as_wide()));
         // Of each changed group the number of its result before, if it had one.
         let mut shown: BTreeMap<u32, Option<usize>> = BTreeMap::new();
         let mut pairs = vec![];
@@ -309,14 +363,14 @@ impl UpdatingAggregateOperator {
                 if let Some((slot, key)) = self.over_before(group, row) {
                     // The last result of what the key had before stands, and is shown if it has not been.
                     if let Some(old) = shown.insert(group, None) {
-                        after.record(&self.arena, slot, 1, 0);
+                        after.record(self.arena.as_wide(), slot, 1, 0);
                         pairs.push((old, Some(after.len() - 1), key));
                     }
                 }
                 let (slot, _) = self.group(group, row);
                 shown.entry(group).or_insert_with(|| {
-                    (self.arena.n_rows(slot) > 0).then(|| {
-                        before.record(&self.arena, slot, -1, number);
+                    (self.arena.n_rows(group) > 0).then(|| {
+                        before.record(self.arena.as_wide(), slot, -1, number);
                         before.len() - 1
                     })
                 });
@@ -325,9 +379,8 @@ impl UpdatingAggregateOperator {
             self.failed_rows.report(batch, self.arena.take_failed(), self.watermark, output);
         }
         for (number, key) in self.in_order(shown.keys().copied()) {
-            let Some(group) = &self.groups[number as usize] else { continue };
-            let new = (self.arena.n_rows(group.slot) > 0).then(|| {
-                after.record(&self.arena, group.slot, 1, 0);
+            let new = (self.arena.n_rows(number) > 0).then(|| {
+                after.record(self.arena.as_wide(), Slot(number), 1, 0);
                 after.len() - 1
             });
             pairs.push((shown.get(&number).copied().flatten(), new, key));
@@ -336,25 +389,32 @@ impl UpdatingAggregateOperator {
             // What was over before stands in front of what its key has now.
             pairs.sort_by(|(.., a), (.., b)| a.cmp(b));
         }
-        changes::give_pairs(&self.arena, &self.describe, before, after, &pairs, multiple - 1, output);
+        changes::give_pairs(
+            self.arena.as_wide(),
+            &self.describe,
+            before,
+            after,
+            &pairs,
+            multiple - 1,
+            output,
+        );
         self.forget_empty(shown.into_keys().collect());
     }
 
     /// The first results of windows that end.
     fn release(&mut self, end: EventTime, numbers: Vec<u32>, output: &mut Output) {
-        let (mut results, mut pairs) = (Changes::new(&self.arena), vec![]);
+        let (mut results, mut pairs) = (Changes::new(self.arena.as_wide()), vec![]);
         // A number can have come to another window since.
         let of_end = |number: &u32| self.groups[*number as usize].as_ref().is_some_and(|g| g.end == end);
         let numbers: BTreeSet<u32> = numbers.into_iter().filter(of_end).collect();
         for (number, key) in self.in_order(numbers) {
-            let Some(group) = &self.groups[number as usize] else { continue };
-            if self.arena.n_rows(group.slot) > 0 {
-                results.record(&self.arena, group.slot, 1, 0);
+            if self.arena.n_rows(number) > 0 {
+                results.record(self.arena.as_wide(), Slot(number), 1, 0);
                 pairs.push((None, Some(results.len() - 1), key));
             }
         }
-        let none = Changes::new(&self.arena);
-        changes::give_pairs(&self.arena, &self.describe, none, results, &pairs, end - 1, output);
+        let none = Changes::new(self.arena.as_wide());
+        changes::give_pairs(self.arena.as_wide(), &self.describe, none, results, &pairs, end - 1, output);
     }
 
     /// Groups and their keys; those whose results appear together come by window, then by key.
@@ -407,6 +467,7 @@ impl UpdatingAggregateOperator {
         }
         if ends && let Some(kept) = self.index.shrink() {
             self.groups = kept.iter().map(|number| self.groups[*number as usize].take()).collect();
+            self.arena.renumber(&kept);
         }
     }
 }
@@ -445,7 +506,7 @@ impl Operator for UpdatingAggregateOperator {
             writer.sequence(group.key.iter(), |writer, value| writer.value(value));
             writer.i64(group.last);
             writer.i64(group.end);
-            self.arena.write(group.slot, writer);
+            self.arena.write(number, writer);
         });
         writer.sequence(self.pending.iter(), |writer, (multiple, batches)| {
             writer.i64(*multiple);
@@ -459,10 +520,10 @@ impl Operator for UpdatingAggregateOperator {
             let number = self.index.restore(reader)?;
             let key = reader.sequence(SnapshotReader::value)?;
             let (last, end) = (reader.i64()?, reader.i64()?);
-            let slot = self.arena.restore(reader)?;
+            self.arena.restore(number, reader)?;
             self.watch(number, end);
             self.groups.resize_with(self.index.n_numbers(), || None);
-            self.groups[number as usize] = Some(Group { slot, last, end, key });
+            self.groups[number as usize] = Some(Group { last, end, key });
         }
         for _ in 0..reader.count()? {
             let multiple = reader.i64()?;

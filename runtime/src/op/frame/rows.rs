@@ -86,8 +86,8 @@ impl Frames for Rows {
         misfits: &mut Vec<Misfit>,
         mut bounds: Option<&mut Vec<EventTime>>,
     ) -> Vec<Column> {
-        let mut results = groups.arena.results();
-        self.resize(groups.slots.len());
+        let mut results = groups.arena().results();
+        self.resize(groups.index.n_numbers());
         let times = times_of(&batch, groups.time);
         let mut leaving = Leaving::new(&groups.types);
         let mut steps = vec![];
@@ -106,24 +106,26 @@ impl Frames for Rows {
                 values: values.collect(),
             });
             let first = kept.front().map_or(times[row], |kept| kept.time);
-            steps.push(Step { slot: groups.slot(*number), is_first, leaves, first });
+            steps.push(Step { slot: Slot(*number), is_first, leaves, first });
         }
         let left = leaving.finish();
-        let left_times = times_of(&left, groups.time);
+        let time = groups.time;
+        let arena = groups.arena();
+        let left_times = times_of(&left, time);
         for (row, step) in steps.iter().enumerate() {
             if step.is_first {
-                groups.arena.clear(step.slot);
+                arena.clear(step.slot);
             }
             if let Some(number) = step.leaves {
-                groups.arena.remove(step.slot, Row { batch: &left, times: left_times, number });
+                arena.remove(step.slot, Row { batch: &left, times: left_times, number });
             }
-            groups.arena.add(step.slot, Row { batch: &batch, times, number: row });
-            groups.arena.record(step.slot, &mut results);
+            arena.add(step.slot, Row { batch: &batch, times, number: row });
+            arena.record(step.slot, &mut results);
             if let Some(firsts) = &mut bounds {
                 firsts.push(step.first);
             }
         }
-        groups.arena.columns(results, misfits)
+        arena.columns(results, misfits)
     }
 
     fn advance(&mut self, groups: &mut Groups, watermark: Watermark) {
@@ -163,14 +165,12 @@ impl Frames for Rows {
     fn restore(&mut self, groups: &mut Groups, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
         for _ in 0..reader.count()? {
             let number = groups.index.restore(reader)?;
-            groups.resize();
-            self.resize(groups.slots.len());
+            self.resize(groups.index.n_numbers());
             self.times.restore(number, reader)?;
             let batch = reader.batch(&groups.types)?;
             let times = times_of(&batch, groups.time);
-            let slot = groups.slot(number);
             for row in 0..batch.n_rows {
-                groups.arena.add(slot, Row { batch: &batch, times, number: row });
+                groups.arena().add(Slot(number), Row { batch: &batch, times, number: row });
                 let values = batch.columns.iter().zip(&groups.types).map(|(c, ty)| c.value(row, ty));
                 let (place, values) = (batch.origin.place(row), values.collect());
                 self.kept[number as usize].push_back(Kept { place, time: times[row], values });

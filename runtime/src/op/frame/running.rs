@@ -2,6 +2,7 @@
 
 use super::{Frames, Groups, times_of};
 use crate::accumulate::arena::Slot;
+use crate::accumulate::keyed::Added;
 use crate::accumulate::result::Misfit;
 use crate::accumulate::side::Row;
 use crate::message::{EventTime, Watermark};
@@ -109,7 +110,7 @@ impl Frames for Running {
         misfits: &mut Vec<Misfit>,
         mut bounds: Option<&mut Vec<EventTime>>,
     ) -> Vec<Column> {
-        self.times.resize(groups.slots.len());
+        self.times.resize(groups.index.n_numbers());
         let times = times_of(&batch, groups.time);
         // Nobody asks for the times of keys that are kept for ever.
         let is_timed = bounds.is_some() || self.times.keep != Keep::Forever;
@@ -122,20 +123,26 @@ impl Frames for Running {
                 }
             }
         }
-        let slots: Vec<Slot> = numbers.iter().map(|number| groups.slot(*number)).collect();
-        let mut results = groups.arena.results();
-        if groups.arena.is_plain() && !are_first.contains(&true) {
-            groups.arena.add_each::<false>(&slots, &batch, 0, &mut results, |_, _| ());
-            return groups.arena.columns(results, misfits);
+        let restarts = are_first.contains(&true).then_some(&are_first[..]);
+        groups.arena.reach(groups.index.n_numbers());
+        if let Some(narrow) = groups.arena.narrow_for(&batch) {
+            return narrow.add_each::<false>(Added { batch: &batch, first: 0, numbers, restarts });
+        }
+        let arena = groups.arena();
+        let mut results = arena.results();
+        let slots: Vec<Slot> = numbers.iter().map(|number| Slot(*number)).collect();
+        if arena.is_plain() && restarts.is_none() {
+            arena.add_each::<false>(&slots, &batch, 0, &mut results, |_, _| ());
+            return arena.columns(results, misfits);
         }
         for (row, slot) in slots.into_iter().enumerate() {
-            if are_first.get(row).is_some_and(|is_first| *is_first) {
-                groups.arena.clear(slot);
+            if restarts.is_some_and(|restarts| restarts[row]) {
+                arena.clear(slot);
             }
-            groups.arena.add(slot, Row { batch: &batch, times, number: row });
-            groups.arena.record(slot, &mut results);
+            arena.add(slot, Row { batch: &batch, times, number: row });
+            arena.record(slot, &mut results);
         }
-        groups.arena.columns(results, misfits)
+        arena.columns(results, misfits)
     }
 
     fn advance(&mut self, groups: &mut Groups, watermark: Watermark) {
@@ -150,19 +157,16 @@ impl Frames for Running {
         writer.sequence(groups.live().into_iter(), |writer, number| {
             groups.index.snapshot(number, writer);
             self.times.snapshot(number, writer);
-            if let Some(slot) = groups.slots[number as usize] {
-                groups.arena.write(slot, writer);
-            }
+            groups.arena.write(number, writer);
         });
     }
 
     fn restore(&mut self, groups: &mut Groups, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
         for _ in 0..reader.count()? {
             let number = groups.index.restore(reader)?;
-            groups.resize();
-            self.times.resize(groups.slots.len());
+            self.times.resize(groups.index.n_numbers());
             self.times.restore(number, reader)?;
-            groups.slots[number as usize] = Some(groups.arena.restore(reader)?);
+            groups.arena.restore(number, reader)?;
         }
         Ok(())
     }

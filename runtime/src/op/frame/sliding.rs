@@ -5,6 +5,7 @@
 use super::columns::Columns;
 use super::log::Log;
 use super::{Frames, Groups, times_of};
+use crate::accumulate::arena::Slot;
 use crate::accumulate::result::Misfit;
 use crate::accumulate::side::Row;
 use crate::message::{EventTime, Watermark};
@@ -32,11 +33,12 @@ impl Sliding {
         let n_rows = self.log.n_rows();
         let accepts = self.columns.as_mut().is_some_and(|columns| columns.accepts(batch, n_rows));
         if !accepts && self.columns.take().is_some() {
+            let time = groups.time;
+            let arena = groups.arena();
             for part in self.log.parts() {
-                let times = times_of(&part.batch, groups.time);
+                let times = times_of(&part.batch, time);
                 for row in part.n_left..part.batch.n_rows {
-                    let slot = groups.slot(part.number(row));
-                    groups.arena.add(slot, Row { batch: &part.batch, times, number: row });
+                    arena.add(Slot(part.number(row)), Row { batch: &part.batch, times, number: row });
                 }
             }
         }
@@ -45,14 +47,12 @@ impl Sliding {
 
     /// Takes the rows out of their groups that are no later than `limit`.
     fn evict(&mut self, groups: &mut Groups, limit: EventTime) {
-        let emptied = &mut self.emptied;
+        let (arena, emptied) = (groups.arena(), &mut self.emptied);
         self.log.leave_until(limit, |part, times, row| {
             let number = part.number(row);
-            if let Some(slot) = groups.slots[number as usize] {
-                groups.arena.remove(slot, Row { batch: &part.batch, times, number: row });
-                if groups.arena.n_rows(slot) == 0 {
-                    emptied.push(number);
-                }
+            arena.remove(Slot(number), Row { batch: &part.batch, times, number: row });
+            if arena.n_rows(Slot(number)) == 0 {
+                emptied.push(number);
             }
         });
     }
@@ -74,19 +74,19 @@ impl Frames for Sliding {
         if self.by_columns(groups, &batch)
             && let Some(columns) = &mut self.columns
         {
-            columns.resize(groups.slots.len());
+            columns.resize(groups.index.n_numbers());
             return columns.take(&mut self.log, self.size, &batch, times, numbers, &mut self.emptied);
         }
         self.log.push(batch.clone(), numbers.to_vec());
-        let mut results = groups.arena.results();
+        let mut results = groups.arena().results();
         for (row, number) in numbers.iter().enumerate() {
             // Nothing of this batch from here on leaves: it is later than this.
             self.evict(groups, times[row].saturating_sub(self.size));
-            let slot = groups.slot(*number);
-            groups.arena.add(slot, Row { batch: &batch, times, number: row });
-            groups.arena.record(slot, &mut results);
+            let arena = groups.arena();
+            arena.add(Slot(*number), Row { batch: &batch, times, number: row });
+            arena.record(Slot(*number), &mut results);
         }
-        groups.arena.columns(results, misfits)
+        groups.arena().columns(results, misfits)
     }
 
     fn advance(&mut self, groups: &mut Groups, watermark: Watermark) {
@@ -96,15 +96,15 @@ impl Frames for Sliding {
             None => self.evict(groups, limit),
         }
         for number in std::mem::take(&mut self.emptied) {
-            let is_empty = match (&self.columns, groups.slots[number as usize]) {
-                (Some(columns), _) => columns.is_empty(number),
-                (None, slot) => slot.is_none_or(|slot| groups.arena.n_rows(slot) == 0),
+            let is_empty = match &self.columns {
+                Some(columns) => columns.is_empty(number),
+                None => groups.arena.n_rows(number) == 0,
             };
             if is_empty && groups.index.is_live(number) {
                 groups.forget(number);
             }
         }
-        let n_before = groups.slots.len();
+        let n_before = groups.index.n_numbers();
         if let Some(kept) = groups.shrink() {
             let mut new = vec![0; n_before];
             (0..).zip(&kept).for_each(|(number, old)| new[*old as usize] = number);
@@ -133,7 +133,6 @@ impl Frames for Sliding {
 
     fn restore(&mut self, groups: &mut Groups, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
         let keys = reader.sequence(|reader| groups.index.restore(reader))?;
-        groups.resize();
         let types = groups.types.clone();
         let log = reader.sequence(|reader| {
             let batch = reader.batch(&types)?;
@@ -147,14 +146,13 @@ impl Frames for Sliding {
             if self.by_columns(groups, &batch)
                 && let Some(columns) = &mut self.columns
             {
-                columns.resize(groups.slots.len());
+                columns.resize(groups.index.n_numbers());
                 // None of them leaves for another.
                 columns.take(&mut self.log, i64::MAX, &batch, times, &numbers, &mut vec![]);
                 continue;
             }
             for (row, number) in numbers.iter().enumerate() {
-                let slot = groups.slot(*number);
-                groups.arena.add(slot, Row { batch: &batch, times, number: row });
+                groups.arena().add(Slot(*number), Row { batch: &batch, times, number: row });
             }
             self.log.push(batch, numbers);
         }

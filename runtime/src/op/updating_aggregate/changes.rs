@@ -7,7 +7,9 @@ use crate::op::changes::{late_of, plain};
 use crate::op::segment::json_row;
 use crate::operator::{Failure, Output, Place};
 use millstream_base::Span;
+use millstream_ir::aggregate::{AggregateCall, AggregateFunction};
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
+use millstream_ir::buffer::Buffer;
 use millstream_ir::column::{Column, ColumnBuilder, ColumnData, ColumnRef};
 use millstream_ir::flow::{Node, Schema, UpdatingAggregate};
 use millstream_ir::types::Type;
@@ -22,6 +24,8 @@ pub struct Describe {
     /// The input columns that tell groups apart, with their types: keys, then bounds.
     columns: Vec<(usize, Type)>,
     result_types: Vec<Type>,
+    /// Whether each row alters a result, because one counts all rows.
+    always_alters: bool,
 }
 
 impl Describe {
@@ -34,6 +38,7 @@ impl Describe {
             n_keys,
             columns: group_columns.iter().map(typed).collect(),
             result_types: spec.aggregates.iter().map(|call| call.result.clone()).collect(),
+            always_alters: spec.aggregates.iter().any(counts_all),
         }
     }
 
@@ -54,6 +59,10 @@ impl Describe {
         };
         columns.into_iter().all(same)
     }
+}
+
+fn counts_all(call: &AggregateCall) -> bool {
+    call.function == AggregateFunction::Count && call.arguments.is_empty() && call.filter.is_none()
 }
 
 /// Results of groups at some moments, in order.
@@ -123,24 +132,80 @@ impl Changes {
                 }
             }
         }
-        if kept.is_empty() {
-            return;
-        }
         let are_all = kept.len() == recorded.len();
+        let columns = columns.into_iter().map(|c| if are_all { c } else { c.gather(&kept) });
         let causes: Vec<u32> = kept.iter().map(|row| recorded[*row as usize].1).collect();
-        let mut groups = describe.columns.iter().map(|(c, _)| Arc::new(batch.columns[*c].gather(&causes)));
-        let mut all: Vec<ColumnRef> = groups.by_ref().take(describe.n_keys).collect();
-        all.extend(columns.into_iter().map(|c| Arc::new(if are_all { c } else { c.gather(&kept) })));
-        all.extend(groups);
-        all.push(plain(causes.iter().map(|cause| times[*cause as usize])));
-        all.push(plain(kept.iter().map(|row| recorded[*row as usize].0)));
-        output.messages.push(Message::Batch(Batch {
-            columns: all,
-            n_rows: kept.len(),
-            origin: batch.origin.gather(&causes),
-            late: late_of(&batch.late, &causes),
-        }));
+        let signs = kept.iter().map(|row| recorded[*row as usize].0).collect();
+        put(columns.collect(), &causes, signs, describe, batch, times, output);
     }
+}
+
+/// Puts the changes that rows of a batch from `first` on caused into the output, but for those that change
+/// nothing: of each its results after, and in front of these those before unless its group starts with it.
+pub fn give_each(
+    columns: Vec<Column>,
+    starts: &[bool],
+    first: usize,
+    describe: &Describe,
+    batch: &Batch,
+    times: &[EventTime],
+    output: &mut Output,
+) {
+    let (mut causes, mut signs) = (vec![0; starts.len() * 2], Buffer::filled(1, starts.len() * 2));
+    let mut n = 0;
+    for (cause, starts) in (first as u32..).zip(starts) {
+        // What starts has one change, which takes the place of the first of two.
+        (causes[n], signs[n]) = (cause, if *starts { 1 } else { -1 });
+        n += !*starts as usize;
+        causes[n] = cause;
+        n += 1;
+    }
+    causes.truncate(n);
+    signs.truncate(n);
+    if describe.always_alters {
+        return put(columns, &causes, signs, describe, batch, times, output);
+    }
+    let is_idle = |row: usize| {
+        let after = if signs[row] < 0 { row + 1 } else { row };
+        let before = after.wrapping_sub(1);
+        (signs[row] < 0 || before < n && signs[before] < 0)
+            && describe.is_same((&columns, before), (&columns, after))
+    };
+    let kept: Vec<u32> = (0..n as u32).filter(|row| !is_idle(*row as usize)).collect();
+    if kept.len() == n {
+        return put(columns, &causes, signs, describe, batch, times, output);
+    }
+    let columns = columns.iter().map(|column| column.gather(&kept)).collect();
+    let causes: Vec<u32> = kept.iter().map(|row| causes[*row as usize]).collect();
+    let signs = kept.iter().map(|row| signs[*row as usize]).collect();
+    put(columns, &causes, signs, describe, batch, times, output);
+}
+
+/// Puts changes into the output, each with the row of the batch that caused it.
+fn put(
+    columns: Vec<Column>,
+    causes: &[u32],
+    signs: Buffer<i64>,
+    describe: &Describe,
+    batch: &Batch,
+    times: &[EventTime],
+    output: &mut Output,
+) {
+    if causes.is_empty() {
+        return;
+    }
+    let mut groups = describe.columns.iter().map(|(c, _)| Arc::new(batch.columns[*c].gather(causes)));
+    let mut all: Vec<ColumnRef> = groups.by_ref().take(describe.n_keys).collect();
+    all.extend(columns.into_iter().map(Arc::new));
+    all.extend(groups);
+    all.push(plain(causes.iter().map(|cause| times[*cause as usize])));
+    all.push(Arc::new(Column { data: ColumnData::I64(signs), validity: None }));
+    output.messages.push(Message::Batch(Batch {
+        columns: all,
+        n_rows: causes.len(),
+        origin: batch.origin.gather(causes),
+        late: late_of(&batch.late, causes),
+    }));
 }
 
 /// What was recorded, and by row the reasons of results that do not fit.

@@ -1,0 +1,443 @@
+//! Groups whose aggregates are words of 64 bits: counts, sums and averages of whole numbers and extremes, as long
+//! as sums are known to fit. Rows are added many at once, aggregate by aggregate, with the results behind each.
+
+use crate::accumulate::result::divide_exactly;
+use crate::kernel::accumulate::takes_part;
+use crate::kernel::extent::magnitude_bits;
+use crate::kernel::prefetch::prefetch;
+use crate::kernel::table::widen_accumulators;
+use crate::snapshot::Corrupt;
+use millstream_ir::aggregate::{
+    AccumulatorField, AccumulatorKind, AggregateCall, AggregateFunction, SlotLayout,
+};
+use millstream_ir::batch::Batch;
+use millstream_ir::buffer::Buffer;
+use millstream_ir::column::{Bitmap, Column, ColumnData};
+use millstream_ir::types::TypeKind;
+use millstream_ir::value::{canonical_float, compare_floats};
+use std::cmp::Ordering;
+
+/// How far ahead slots are requested.
+const AHEAD: usize = 24;
+/// The slots of so many rows stay in the first-level cache while aggregates visit them in turn.
+const ROWS: usize = 256;
+
+pub struct Narrow {
+    calls: Vec<AggregateCall>,
+    layout: SlotLayout,
+    wide: SlotLayout,
+    /// Of a slot without rows, with what fills it up so that none lies across two lines of memory.
+    fresh: Vec<u64>,
+    /// All slots, one behind the other.
+    words: Buffer<u64>,
+    /// No sum has been farther from zero than 2 to this power; one per aggregate.
+    bits: Vec<u32>,
+    /// Of the rows that are added: whether each is the first of its group.
+    starts: Vec<bool>,
+}
+
+/// Rows of a batch, from `first` on, that are added to the groups with these numbers.
+#[derive(Clone, Copy)]
+pub struct Added<'a> {
+    pub batch: &'a Batch,
+    pub first: usize,
+    pub numbers: &'a [u32],
+    /// Whether each finds its group empty whatever was in it; none if no row does.
+    pub restarts: Option<&'a [bool]>,
+}
+
+impl Narrow {
+    /// None if there is an aggregate among these that needs more than a word.
+    pub fn new(calls: &[AggregateCall]) -> Option<Narrow> {
+        let (layout, wide) = (SlotLayout::narrow(&[], calls), SlotLayout::wide(&[], calls));
+        let is_word = |(field, call): (&AccumulatorField, &AggregateCall)| match field.kind {
+            AccumulatorKind::Count
+            | AccumulatorKind::MinI64
+            | AccumulatorKind::MaxI64
+            | AccumulatorKind::MinF64
+            | AccumulatorKind::MaxF64
+            | AccumulatorKind::Any
+            | AccumulatorKind::All => true,
+            AccumulatorKind::SumNarrow => {
+                call.function == AggregateFunction::Sum || call.result.kind == TypeKind::Float
+            }
+            _ => false,
+        };
+        if !layout.accumulators.iter().zip(calls).all(is_word) {
+            return None;
+        }
+        let mut fresh = layout.fresh();
+        fresh.resize(layout.stride() / 8, 0);
+        Some(Narrow {
+            calls: calls.to_vec(),
+            layout,
+            wide,
+            fresh,
+            words: Buffer::new(),
+            bits: vec![0; calls.len()],
+            starts: vec![],
+        })
+    }
+
+    /// Whether the rows of a batch can be added.
+    pub fn accepts(&self, batch: &Batch) -> bool {
+        let mut fields = self.calls.iter().zip(&self.layout.accumulators).zip(&self.bits);
+        fields.all(|((call, field), bits)| {
+            let Some((column, _)) = call.argument() else { return true };
+            match (field.kind, &batch.columns[*column].data) {
+                (AccumulatorKind::Count, _) => true,
+                (AccumulatorKind::SumNarrow, ColumnData::I64(values)) => {
+                    let added = (batch.n_rows as u128) << magnitude_bits(values);
+                    (1 << bits) + added <= i64::MAX as u128
+                }
+                (AccumulatorKind::MinI64 | AccumulatorKind::MaxI64, ColumnData::I64(_)) => true,
+                (AccumulatorKind::MinF64 | AccumulatorKind::MaxF64, ColumnData::F64(_)) => true,
+                (AccumulatorKind::Any | AccumulatorKind::All, ColumnData::Bool(_)) => true,
+                _ => false,
+            }
+        })
+    }
+
+    /// Makes groups for all numbers below `n`, of which there are fewer.
+    pub fn reach(&mut self, n: usize) {
+        let n_words = n * self.fresh.len();
+        self.words.reserve(n_words.saturating_sub(self.words.len()));
+        while self.words.len() < n_words {
+            self.words.extend_from_slice(&self.fresh);
+        }
+    }
+
+    pub fn clear(&mut self, number: u32) {
+        let n_words = self.fresh.len();
+        self.words[number as usize * n_words..][..n_words].copy_from_slice(&self.fresh);
+    }
+
+    pub fn n_rows(&self, number: u32) -> u64 {
+        self.words[number as usize * self.fresh.len()]
+    }
+
+    fn slot(&self, number: u32) -> &[u64] {
+        &self.words[number as usize * self.fresh.len()..][..self.fresh.len()]
+    }
+
+    /// The words of a group as they are in an arena.
+    pub fn widened(&self, number: u32) -> Vec<u64> {
+        let (slot, mut widened) = (self.slot(number), self.wide.fresh());
+        widened[0] = slot[0];
+        widen_accumulators((slot, &self.layout), (&mut widened, &self.wide));
+        widened
+    }
+
+    /// Makes a group of such words; whether they fit.
+    pub fn take_over(&mut self, widened: &[u64]) -> Result<bool, Corrupt> {
+        if widened.len() != self.wide.size / 8 {
+            return Err(Corrupt);
+        }
+        let mut words = self.fresh.clone();
+        words[0] = widened[0];
+        let fields = self.layout.accumulators.iter().zip(&self.wide.accumulators);
+        for ((to, from), bits) in fields.zip(&mut self.bits) {
+            if let (Some(to), Some(from)) = (to.seen, from.seen) {
+                words[to / 8] = widened[from / 8];
+            }
+            let n_rows = words[to.seen.map_or(0, |seen| seen / 8)];
+            if to.kind == AccumulatorKind::Count || n_rows == 0 {
+                continue;
+            }
+            let from_words = &widened[from.offset / 8..][..from.kind.bytes() / 8];
+            let sign = (from_words[0] as i64 >> 63) as u64;
+            // Above 64 bits stands the sign, and of a decimal's sum no carry.
+            let is_narrow = match from_words {
+                [_] => true,
+                [_, high] => *high == sign,
+                [_, high, carry] => *high == sign && *carry == 0,
+                _ => false,
+            };
+            if !is_narrow {
+                return Ok(false);
+            }
+            words[to.offset / 8] = from_words[0];
+            if to.kind == AccumulatorKind::SumNarrow {
+                *bits = (*bits).max(magnitude_bits(&[from_words[0] as i64]));
+            }
+        }
+        self.words.extend_from_slice(&words);
+        Ok(true)
+    }
+
+    /// Keeps the groups with these numbers, under new ones from 0 on.
+    pub fn renumber(&mut self, kept: &[u32]) {
+        let mut words = Buffer::with_capacity(kept.len() * self.fresh.len());
+        kept.iter().for_each(|number| words.extend_from_slice(self.slot(*number)));
+        self.words = words;
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.words.capacity() * 8
+    }
+
+    /// Whether each of the rows that were added last was the first of its group.
+    pub fn starts(&self) -> &[bool] {
+        &self.starts
+    }
+
+    /// Adds rows; of each aggregate the results behind each row, and if `BEFORE`, in front of these the results
+    /// before it, unless its group was empty. For batches that are [accepted](Narrow::accepts).
+    ///
+    /// # Panics
+    /// If a number has not been [reached](Narrow::reach).
+    pub fn add_each<const BEFORE: bool>(&mut self, added: Added) -> Vec<Column> {
+        let n_rows = added.numbers.len();
+        let n_most = n_rows * (1 + BEFORE as usize);
+        self.starts.clear();
+        self.starts.resize(n_rows, false);
+        let fields = self.calls.iter().zip(&self.layout.accumulators);
+        let mut results: Vec<Results> =
+            fields.map(|(call, field)| Results::new(call, field, added, n_most)).collect();
+        let mut counts: Buffer<i64> = Buffer::filled(0, n_most);
+        let mut n_results = 0;
+        for first in (0..n_rows).step_by(ROWS) {
+            let rows = first..n_rows.min(first + ROWS);
+            let mut part = Part {
+                words: &mut self.words,
+                n_words: self.fresh.len(),
+                numbers: &added.numbers[rows.clone()],
+                starts: &mut self.starts[rows.clone()],
+            };
+            let restarts = added.restarts.map(|restarts| &restarts[rows]);
+            let later = added.numbers.get(first + AHEAD..).unwrap_or(&[]);
+            let n = part.count::<BEFORE>(&mut counts[n_results..], restarts, later);
+            for result in &mut results {
+                result.add::<BEFORE>(&mut part, first, n_results);
+            }
+            n_results += n;
+        }
+        counts.truncate(n_results);
+        let finished = results.into_iter().zip(&mut self.bits);
+        finished.map(|(results, bits)| results.finish(&counts, bits)).collect()
+    }
+}
+
+/// What becomes of one aggregate while rows are added.
+struct Results<'a> {
+    call: &'a AggregateCall,
+    field: &'a AccumulatorField,
+    data: Option<&'a ColumnData>,
+    /// The batch's row that is the first.
+    first: usize,
+    /// Whether each row takes part; none if all do.
+    mask: Option<Vec<bool>>,
+    /// How many rows took part.
+    seen: Buffer<i64>,
+    values: Buffer<i64>,
+}
+
+impl<'a> Results<'a> {
+    fn new(
+        call: &'a AggregateCall,
+        field: &'a AccumulatorField,
+        added: Added<'a>,
+        n_most: usize,
+    ) -> Results<'a> {
+        let columns = &added.batch.columns;
+        let is_partial = call.filter.is_some()
+            || call.arguments.iter().any(|(column, _)| columns[*column].validity.is_some());
+        let rows = added.first..added.first + added.numbers.len();
+        let n_seen = if field.seen.is_some() { n_most } else { 0 };
+        let n_values = if field.kind == AccumulatorKind::Count { 0 } else { n_most };
+        Results {
+            call,
+            field,
+            data: call.argument().map(|(column, _)| &columns[*column].data),
+            first: added.first,
+            mask: is_partial.then(|| rows.map(|row| takes_part(call, columns, row)).collect()),
+            seen: Buffer::filled(0, n_seen),
+            values: Buffer::filled(0, n_values),
+        }
+    }
+
+    /// Adds a part of the rows, from the one with this number on; the results are put behind `n_results`.
+    fn add<const BEFORE: bool>(&mut self, part: &mut Part, first: usize, n_results: usize) {
+        let mask = self.mask.as_ref().map(|mask| &mask[first..]);
+        if let Some(seen) = self.field.seen {
+            let results = &mut self.seen[n_results..];
+            part.walk_where::<BEFORE>(seen / 8, 0, results, mask, |seen, _| seen + 1);
+        }
+        let Some(data) = self.data else { return };
+        let (at, from) = (self.field.offset / 8, self.first + first);
+        let results = self.values.get_mut(n_results..).unwrap_or(&mut []);
+        let int = |word: u64| word as i64;
+        match (self.field.kind, data) {
+            (AccumulatorKind::SumNarrow, ColumnData::I64(values)) => {
+                let values = &values[from..];
+                let add = |sum: u64, row: usize| sum.wrapping_add(values[row] as u64);
+                part.walk_where::<BEFORE>(at, 0, results, mask, add);
+            }
+            (AccumulatorKind::MinI64, ColumnData::I64(values)) => {
+                let values = &values[from..];
+                let keep = |least: u64, row: usize| int(least).min(values[row]) as u64;
+                part.walk_where::<BEFORE>(at, i64::MAX as u64, results, mask, keep);
+            }
+            (AccumulatorKind::MaxI64, ColumnData::I64(values)) => {
+                let values = &values[from..];
+                let keep = |greatest: u64, row: usize| int(greatest).max(values[row]) as u64;
+                part.walk_where::<BEFORE>(at, i64::MIN as u64, results, mask, keep);
+            }
+            (AccumulatorKind::MinF64, ColumnData::F64(values)) => {
+                let values = &values[from..];
+                let keep = |least: u64, row: usize| kept(least, values[row], Ordering::Less);
+                part.walk_where::<BEFORE>(at, f64::NAN.to_bits(), results, mask, keep);
+            }
+            (AccumulatorKind::MaxF64, ColumnData::F64(values)) => {
+                let values = &values[from..];
+                let keep = |greatest: u64, row: usize| kept(greatest, values[row], Ordering::Greater);
+                part.walk_where::<BEFORE>(at, f64::NEG_INFINITY.to_bits(), results, mask, keep);
+            }
+            (AccumulatorKind::Any, ColumnData::Bool(values)) => {
+                let values = &values[from..];
+                let or = |any: u64, row: usize| any | (values[row] != 0) as u64;
+                part.walk_where::<BEFORE>(at, 0, results, mask, or);
+            }
+            (AccumulatorKind::All, ColumnData::Bool(values)) => {
+                let values = &values[from..];
+                let and = |all: u64, row: usize| all & (values[row] != 0) as u64;
+                part.walk_where::<BEFORE>(at, 1, results, mask, and);
+            }
+            _ => {}
+        }
+    }
+
+    /// The column of the results. `counts` are the rows of the groups.
+    fn finish(mut self, counts: &Buffer<i64>, bits: &mut u32) -> Column {
+        self.seen.truncate(counts.len());
+        self.values.truncate(counts.len());
+        let n_rows = if self.field.seen.is_some() { self.seen } else { counts.clone() };
+        if self.field.kind == AccumulatorKind::Count {
+            return Column { data: ColumnData::I64(n_rows), validity: None };
+        }
+        let validity = validity(&n_rows);
+        let each = || self.values.iter().zip(n_rows.iter());
+        let data = match self.field.kind {
+            AccumulatorKind::SumNarrow => {
+                *bits = (*bits).max(magnitude_bits(&self.values));
+                match self.call.function {
+                    AggregateFunction::Average => {
+                        let mean = |(sum, n): (&i64, &i64)| divide_exactly(*sum as i128, *n as u64);
+                        ColumnData::F64(
+                            each().map(|(sum, n)| if *n > 0 { mean((sum, n)) } else { 0.0 }).collect(),
+                        )
+                    }
+                    _ => ColumnData::I64(self.values),
+                }
+            }
+            AccumulatorKind::MinF64 | AccumulatorKind::MaxF64 => {
+                let float = |word: &i64| canonical_float(f64::from_bits(*word as u64));
+                ColumnData::F64(each().map(|(word, n)| if *n > 0 { float(word) } else { 0.0 }).collect())
+            }
+            AccumulatorKind::Any | AccumulatorKind::All => {
+                ColumnData::Bool(each().map(|(truth, n)| (*n > 0 && *truth != 0) as u8).collect())
+            }
+            _ if validity.is_none() => ColumnData::I64(self.values),
+            _ => ColumnData::I64(each().map(|(value, n)| if *n > 0 { *value } else { 0 }).collect()),
+        };
+        Column { data, validity }
+    }
+}
+
+fn kept(known: u64, x: f64, order: Ordering) -> u64 {
+    if compare_floats(x, f64::from_bits(known)) == order { x.to_bits() } else { known }
+}
+
+/// Where there is a result: none where there is everywhere.
+fn validity(n_rows: &[i64]) -> Option<Bitmap> {
+    if n_rows.iter().all(|n| *n > 0) {
+        return None;
+    }
+    let mut validity = Bitmap::default();
+    n_rows.iter().for_each(|n| validity.push(*n > 0));
+    Some(validity)
+}
+
+/// Rows that are added together, and all slots.
+struct Part<'a> {
+    words: &'a mut [u64],
+    n_words: usize,
+    numbers: &'a [u32],
+    starts: &'a mut [bool],
+}
+
+impl Part<'_> {
+    /// Counts the rows and finds which are the first of their groups; how many results there are. `later` are
+    /// the numbers of rows further on.
+    fn count<const BEFORE: bool>(
+        &mut self,
+        results: &mut [i64],
+        restarts: Option<&[bool]>,
+        later: &[u32],
+    ) -> usize {
+        let mut n = 0;
+        for (i, (number, starts)) in self.numbers.iter().zip(self.starts.iter_mut()).enumerate() {
+            if let Some(later) = later.get(i) {
+                prefetch(self.words.as_ptr().wrapping_add(*later as usize * self.n_words) as *const u8);
+            }
+            let word = &mut self.words[*number as usize * self.n_words];
+            let before = if restarts.is_some_and(|restarts| restarts[i]) { 0 } else { *word };
+            *starts = before == 0;
+            if BEFORE {
+                results[n] = before as i64;
+                n += (before > 0) as usize;
+            }
+            *word = before + 1;
+            results[n] = before as i64 + 1;
+            n += 1;
+        }
+        n
+    }
+
+    fn walk_where<const BEFORE: bool>(
+        &mut self,
+        at: usize,
+        fresh: u64,
+        results: &mut [i64],
+        mask: Option<&[bool]>,
+        update: impl Fn(u64, usize) -> u64,
+    ) {
+        match mask {
+            None => self.walk::<BEFORE>(at, fresh, results, update),
+            Some(mask) => {
+                self.walk::<BEFORE>(
+                    at,
+                    fresh,
+                    results,
+                    |word, row| {
+                        if mask[row] { update(word, row) } else { word }
+                    },
+                )
+            }
+        }
+    }
+
+    /// Updates a word of each row's group, which is `fresh` where the row is the first.
+    #[inline(always)]
+    fn walk<const BEFORE: bool>(
+        &mut self,
+        at: usize,
+        fresh: u64,
+        results: &mut [i64],
+        update: impl Fn(u64, usize) -> u64,
+    ) {
+        let mut n = 0;
+        for (row, (number, starts)) in self.numbers.iter().zip(self.starts.iter()).enumerate() {
+            let word = &mut self.words[*number as usize * self.n_words + at];
+            let before = if *starts { fresh } else { *word };
+            if BEFORE {
+                results[n] = before as i64;
+                n += !*starts as usize;
+            }
+            let after = update(before, row);
+            *word = after;
+            results[n] = after as i64;
+            n += 1;
+        }
+    }
+}
