@@ -128,6 +128,12 @@ pub fn copy_words(from: &[u64], to: &mut [u64]) {
     }
 }
 
+/// Numbers as words of the same bits.
+pub fn words_of(numbers: &[i64]) -> &[u64] {
+    // SAFETY: both have the same size and alignment, and every bit pattern is a value of either.
+    unsafe { std::slice::from_raw_parts(numbers.as_ptr() as *const u64, numbers.len()) }
+}
+
 /// The bytes of words, as they stand in memory.
 pub fn bytes_of(words: &[u64]) -> &[u8] {
     // SAFETY: words have no padding, and bytes no alignment.

@@ -10,7 +10,7 @@ mod look_up;
 
 use super::hash::hash_word;
 use super::kept_keys::KeptKeys;
-use super::key::Keys;
+use super::key::{Keys, words_of};
 use super::prefetch::prefetch;
 use super::table::CHUNK;
 use crate::accumulate::order::KeyReader;
@@ -18,7 +18,7 @@ use crate::accumulate::result::key_column;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 pub use look_up::NO_STATE;
 use millstream_ir::aggregate::SlotLayout;
-use millstream_ir::column::{Column, ColumnRef};
+use millstream_ir::column::{Column, ColumnData, ColumnRef};
 use millstream_ir::types::Type;
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -109,31 +109,58 @@ impl KeyIndex {
         self.rows = keys;
     }
 
-    /// As [`KeyIndex::find`], of one key after the other; their numbers are appended.
-    pub(super) fn find_chunk(&mut self, keys: &Keys, numbers: &mut Vec<u32>) {
+    /// As [`KeyIndex::find`], of all rows of columns that have so many.
+    pub fn find_all(&mut self, columns: &[&ColumnRef], n_rows: usize, numbers: &mut Vec<u32>) {
+        // Keys of one word stand in their column as they are looked up.
+        if let ([column], 1) = (columns, self.keys.width())
+            && let (ColumnData::I64(keys), None) = (&column.data, &column.validity)
+        {
+            numbers.clear();
+            return keys.chunks(CHUNK).for_each(|keys| self.find_words(words_of(keys), numbers));
+        }
+        let rows: Vec<u32> = (0..n_rows as u32).collect();
+        self.find(columns, &rows, numbers);
+    }
+
+    /// As [`KeyIndex::find_chunk`], of keys of one word.
+    fn find_words(&mut self, keys: &[u64], numbers: &mut Vec<u32>) {
         let mut hashes = std::mem::take(&mut self.hashes);
         hashes.clear();
-        match keys.words_per_key {
+        hashes.extend(keys.iter().map(|word| hash_word(*word, self.seed)));
+        self.find_hashed(keys, 1, false, &hashes, numbers);
+        self.hashes = hashes;
+    }
+
+    /// As [`KeyIndex::find`], of one key after the other; their numbers are appended.
+    pub(super) fn find_chunk(&mut self, keys: &Keys, numbers: &mut Vec<u32>) {
+        if keys.words_per_key == 1 {
             // No text has one word.
-            1 => {
-                hashes.extend(keys.words.iter().map(|word| hash_word(*word, self.seed)));
-                self.find_hashed(keys, 1, &hashes, numbers);
-            }
-            width => {
-                hashes.extend(keys.words.chunks_exact(width).map(|key| self.keys.hash_of(key, self.seed)));
-                self.find_hashed(keys, width, &hashes, numbers);
-            }
+            return self.find_words(&keys.words, numbers);
         }
+        let (mut hashes, width) = (std::mem::take(&mut self.hashes), keys.words_per_key);
+        hashes.clear();
+        hashes.extend(keys.words.chunks_exact(width).map(|key| self.keys.hash_of(key, self.seed)));
+        self.find_hashed(&keys.words, width, keys.has_long_text, &hashes, numbers);
         self.hashes = hashes;
     }
 
     /// `width` is the number of words of a key; where it is known, this is compiled for it.
     #[inline(always)]
-    fn find_hashed(&mut self, keys: &Keys, width: usize, hashes: &[u64], numbers: &mut Vec<u32>) {
+    fn find_hashed(
+        &mut self,
+        keys: &[u64],
+        width: usize,
+        has_long_text: bool,
+        hashes: &[u64],
+        numbers: &mut Vec<u32>,
+    ) {
         self.reserve(hashes.len());
         let stride = stride(width);
         let ahead = size_of_val(&self.slots[..]) > PREFETCH_FROM;
-        for (i, key) in keys.words.chunks_exact(width).enumerate() {
+        let first = numbers.len();
+        numbers.resize(first + hashes.len(), 0);
+        let found = numbers[first..].iter_mut().zip(hashes).zip(keys.chunks_exact(width));
+        for (i, ((number, hash), key)) in found.enumerate() {
             if ahead {
                 if let Some(later) = hashes.get(i + SLOTS_AHEAD) {
                     prefetch(self.slots.as_ptr().wrapping_add(self.home(*later) * stride) as *const u8);
@@ -145,7 +172,7 @@ impl KeyIndex {
                     prefetch(self.keys.start_of(number) as *const u8);
                 }
             }
-            numbers.push(self.find_one(key, width, hashes[i], keys.has_long_text));
+            *number = self.find_one(key, width, *hash, has_long_text);
         }
     }
 
@@ -438,6 +465,25 @@ mod tests {
                 prop_assert_eq!(index.n_live(), known.len());
             }
         }
+    }
+
+    #[test]
+    fn keys_of_one_word_are_found_in_their_column() {
+        let mut index = KeyIndex::new(&[Type::INT], 1);
+        let values: Vec<Value> = (0..3_000i64).map(|i| Value::Int(i * i % 1_009 - 500)).collect();
+        let (keys, rows): (ColumnRef, Vec<u32>) = (column(&Type::INT, &values), (0..3_000).collect());
+        let (mut all, mut chosen) = (vec![], vec![]);
+        for n_keys in [0, 505, 505] {
+            assert_eq!(index.n_live(), n_keys);
+            index.find_all(&[&keys], rows.len(), &mut all);
+            index.find(&[&keys], &rows, &mut chosen);
+            assert_eq!(all, chosen);
+        }
+        let mut known = HashMap::new();
+        values
+            .iter()
+            .zip(&all)
+            .for_each(|(value, number)| assert_eq!(known.entry(value).or_insert(number), &number));
     }
 
     #[test]

@@ -44,7 +44,6 @@ pub struct FrameOperator {
     failed_rows: FailedRows,
     groups: Groups,
     frames: Box<dyn Frames>,
-    rows: Vec<u32>,
     numbers: Vec<u32>,
 }
 
@@ -149,15 +148,13 @@ impl FrameOperator {
             has_bounds: spec.has_bounds,
             groups,
             frames,
-            rows: vec![],
             numbers: vec![],
         }
     }
 
     fn take(&mut self, mut batch: Batch, output: &mut Output) -> Batch {
-        self.rows.extend(self.rows.len() as u32..batch.n_rows as u32);
         let keys: Vec<&ColumnRef> = self.keys.iter().map(|key| &batch.columns[*key]).collect();
-        self.groups.index.find(&keys, &self.rows[..batch.n_rows], &mut self.numbers);
+        self.groups.index.find_all(&keys, batch.n_rows, &mut self.numbers);
         let looked_at = Batch {
             columns: self.looked_at.iter().map(|column| batch.columns[*column].clone()).collect(),
             n_rows: batch.n_rows,

@@ -15,6 +15,7 @@ mod properties;
 mod throttle;
 
 use crate::kernel::key_index::KeyIndex;
+use crate::kernel::prefetch::prefetch;
 use crate::message::{EventTime, Message, Watermark};
 use crate::op::scope::Windows;
 use crate::op::sweep::Sweep;
@@ -26,6 +27,8 @@ use millstream_ir::column::{ColumnData, ColumnRef};
 use millstream_ir::flow::{HistoryKind, KeyHistory, Schema};
 use millstream_ir::types::Type;
 
+/// How far ahead states are requested.
+const AHEAD: usize = 24;
 /// The time of a state that no row has come to.
 const FRESH: EventTime = EventTime::MIN;
 
@@ -39,7 +42,6 @@ pub struct History {
     states: States,
     kind: Box<dyn Kind>,
     sweep: Sweep,
-    rows: Vec<u32>,
     numbers: Vec<u32>,
 }
 
@@ -53,7 +55,16 @@ struct States {
 impl States {
     fn is_due(&self, number: u32, now: EventTime) -> bool {
         let time = self.times[number as usize];
-        time == FRESH || self.expire.is_some_and(|expire| now.saturating_sub(time) >= expire)
+        // Whether it is cannot be guessed, so nothing depends on a guess.
+        let is_over = self.expire.is_some() & (now.saturating_sub(time) >= self.expire.unwrap_or(0));
+        (time == FRESH) | is_over
+    }
+
+    /// Asks the processor for the state of a row that comes soon after this one.
+    fn request(&self, numbers: &[u32], row: usize) {
+        if let Some(number) = numbers.get(row + AHEAD) {
+            prefetch(self.times.as_ptr().wrapping_add(*number as usize) as *const u8);
+        }
     }
 }
 
@@ -107,18 +118,15 @@ impl History {
             states: States { times: vec![], expire: spec.expire() },
             kind,
             sweep: Sweep::default(),
-            rows: vec![],
             numbers: vec![],
         }
     }
 
     fn take(&mut self, batch: Batch) -> Batch {
-        self.rows.clear();
-        self.rows.extend(0..batch.n_rows as u32);
         let window = self.inside.as_mut().map(|inside| inside.find(&batch));
         let keys = self.keys.iter().map(|key| &batch.columns[*key]);
         let keys: Vec<&ColumnRef> = window.iter().chain(keys).collect();
-        self.index.find(&keys, &self.rows, &mut self.numbers);
+        self.index.find_all(&keys, batch.n_rows, &mut self.numbers);
         self.resize();
         if let Some(inside) = &mut self.inside {
             inside.keep(&self.numbers);
@@ -242,7 +250,13 @@ fn times_of(batch: &Batch, column: usize) -> &[EventTime] {
 
 /// The numbers of the rows for which `passes`, which is asked of each in order.
 fn passing(n_rows: usize, mut passes: impl FnMut(usize) -> bool) -> Vec<u32> {
-    (0..n_rows as u32).filter(|row| passes(*row as usize)).collect()
+    let (mut rows, mut n) = (vec![0; n_rows], 0);
+    for row in 0..n_rows {
+        rows[n] = row as u32;
+        n += passes(row) as usize;
+    }
+    rows.truncate(n);
+    rows
 }
 
 /// These rows; the batch as it is if they are all.

@@ -40,8 +40,9 @@ pub struct UpdatingAggregateOperator {
     index: KeyIndex,
     /// By number; none where no key has the number.
     groups: Vec<Option<Group>>,
-    /// By number, too.
+    /// By number, too; and the greatest event time of each group, [`NEVER`] where there is none.
     arena: KeyedArena,
+    lasts: Vec<EventTime>,
     failed_rows: FailedRows,
     /// How long groups over all rows are kept, and whose turn it is to be looked at.
     keep: Keep,
@@ -58,12 +59,13 @@ pub struct UpdatingAggregateOperator {
 /// How far ahead groups are requested.
 const AHEAD: usize = 16;
 
+/// The last event of a group that has none.
+const NEVER: EventTime = EventTime::MIN;
+
 /// The values of the group columns.
 type Key = Vec<Value>;
 
 struct Group {
-    /// The greatest event time.
-    last: EventTime,
     /// Of a window its end; of all rows the end of time.
     end: EventTime,
     /// Nothing where results appear at the rows, which have it.
@@ -90,6 +92,7 @@ impl UpdatingAggregateOperator {
             group_columns,
             index: KeyIndex::new(&group_types, seed),
             groups: vec![],
+            lasts: vec![],
             arena: match (spec.emission, spec.sign) {
                 (Emission::OnChange, None) => KeyedArena::new(&spec.aggregates),
                 _ => KeyedArena::new_wide(&spec.aggregates),
@@ -197,7 +200,7 @@ impl UpdatingAggregateOperator {
         let mut restarts = vec![false; numbers.len()];
         for (number, group) in numbers.iter().enumerate() {
             if let Some(later) = numbers.get(number + AHEAD) {
-                prefetch(self.groups.as_ptr().wrapping_add(*later as usize) as *const u8);
+                prefetch(self.lasts.as_ptr().wrapping_add(*later as usize) as *const u8);
             }
             restarts[number] = self.touch(*group, Row { batch, times, number });
         }
@@ -224,12 +227,18 @@ impl UpdatingAggregateOperator {
     /// The groups of a batch's rows.
     fn numbers(&mut self, batch: &Batch) -> Vec<u32> {
         let columns: Vec<&ColumnRef> = self.group_columns.iter().map(|c| &batch.columns[*c]).collect();
-        let rows: Vec<u32> = (0..batch.n_rows as u32).collect();
         let mut numbers = vec![];
-        self.index.find(&columns, &rows, &mut numbers);
-        self.groups.resize_with(self.index.n_numbers(), || None);
+        self.index.find_all(&columns, batch.n_rows, &mut numbers);
+        self.resize();
         self.arena.reach(self.index.n_numbers());
         numbers
+    }
+
+    /// Makes room for the groups that the index knows.
+    fn resize(&mut self) {
+        let n = self.index.n_numbers();
+        self.groups.resize_with(n, || None);
+        self.lasts.resize(n, NEVER);
     }
 
     fn key(&self, batch: &Batch, row: usize) -> Key {
@@ -239,14 +248,14 @@ impl UpdatingAggregateOperator {
 
     /// An event has come to a group: whether what it had before is forgotten by then.
     fn touch(&mut self, number: u32, row: Row) -> bool {
-        let Some(group) = &mut self.groups[number as usize] else {
+        let (time, last) = (row.times[row.number], self.lasts[number as usize]);
+        if last == NEVER {
             self.begin(number, row);
             return false;
-        };
-        let time = row.times[row.number];
+        }
         let now = row.batch.late(row.number).map_or(time, |late| late.watermark);
-        let is_over = self.keep.is_over(group.last, now);
-        group.last = if is_over { time } else { group.last.max(time) };
+        let is_over = self.keep.is_over(last, now);
+        self.lasts[number as usize] = if is_over { time } else { last.max(time) };
         is_over
     }
 
@@ -272,7 +281,8 @@ impl UpdatingAggregateOperator {
             Emission::Final | Emission::Every(_) => self.key(row.batch, row.number),
         };
         self.watch(number, end);
-        self.groups[number as usize] = Some(Group { last: row.times[row.number], end, key });
+        self.groups[number as usize] = Some(Group { end, key });
+        self.lasts[number as usize] = row.times[row.number];
     }
 
     /// The slot and key of a group that is forgotten before an event comes to it.
@@ -280,7 +290,7 @@ impl UpdatingAggregateOperator {
         let group = self.groups[number as usize].as_ref()?;
         let time = row.times[row.number];
         let now = row.batch.late(row.number).map_or(time, |late| late.watermark);
-        let is_over = self.keep.is_over(group.last, now) && self.arena.n_rows(number) > 0;
+        let is_over = self.keep.is_over(self.lasts[number as usize], now) && self.arena.n_rows(number) > 0;
         is_over.then(|| (Slot(number), group.key.clone()))
     }
 
@@ -322,6 +332,7 @@ impl UpdatingAggregateOperator {
     fn remove(&mut self, number: u32) {
         if self.groups.get_mut(number as usize).and_then(Option::take).is_some() {
             self.arena.clear(number);
+            self.lasts[number as usize] = NEVER;
             self.index.remove(number);
         }
     }
@@ -460,13 +471,14 @@ impl UpdatingAggregateOperator {
             _ => watermark.0,
         };
         for number in turn {
-            let group = self.groups.get(number as usize).and_then(Option::as_ref);
-            if group.is_some_and(|group| self.keep.is_over(group.last, counted)) {
+            let last = self.lasts[number as usize];
+            if last != NEVER && self.keep.is_over(last, counted) {
                 self.remove(number);
             }
         }
         if ends && let Some(kept) = self.index.shrink() {
             self.groups = kept.iter().map(|number| self.groups[*number as usize].take()).collect();
+            self.lasts = kept.iter().map(|number| self.lasts[*number as usize]).collect();
             self.arena.renumber(&kept);
         }
     }
@@ -504,7 +516,7 @@ impl Operator for UpdatingAggregateOperator {
         writer.sequence(known.into_iter(), |writer, (number, group)| {
             self.index.snapshot(number, writer);
             writer.sequence(group.key.iter(), |writer, value| writer.value(value));
-            writer.i64(group.last);
+            writer.i64(self.lasts[number as usize]);
             writer.i64(group.end);
             self.arena.write(number, writer);
         });
@@ -522,8 +534,9 @@ impl Operator for UpdatingAggregateOperator {
             let (last, end) = (reader.i64()?, reader.i64()?);
             self.arena.restore(number, reader)?;
             self.watch(number, end);
-            self.groups.resize_with(self.index.n_numbers(), || None);
-            self.groups[number as usize] = Some(Group { last, end, key });
+            self.resize();
+            self.groups[number as usize] = Some(Group { end, key });
+            self.lasts[number as usize] = last;
         }
         for _ in 0..reader.count()? {
             let multiple = reader.i64()?;
@@ -542,6 +555,7 @@ impl Operator for UpdatingAggregateOperator {
         self.arena.bytes()
             + self.index.bytes()
             + self.groups.capacity() * (size_of::<Option<Group>>() + key)
+            + self.lasts.capacity() * size_of::<EventTime>()
             + n_pending * 16 * self.input_types.len()
     }
 }

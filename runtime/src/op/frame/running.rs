@@ -5,6 +5,7 @@ use crate::accumulate::arena::Slot;
 use crate::accumulate::keyed::Added;
 use crate::accumulate::result::Misfit;
 use crate::accumulate::side::Row;
+use crate::kernel::prefetch::prefetch;
 use crate::message::{EventTime, Watermark};
 use crate::op::sweep::Sweep;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
@@ -24,6 +25,8 @@ pub struct Times {
     sweep: Sweep,
 }
 
+/// How far ahead keys are requested.
+const AHEAD: usize = 24;
 /// The times of a key that has no row.
 const NEVER: (EventTime, EventTime) = (EventTime::MAX, EventTime::MIN);
 
@@ -39,6 +42,13 @@ impl Times {
     fn is_due(&self, number: u32, now: EventTime) -> bool {
         let (_, last) = self.of_keys[number as usize];
         matches!(self.keep, Keep::Expire(after) if now.saturating_sub(last) >= after)
+    }
+
+    /// Asks the processor for the key of a row that comes soon after this one.
+    fn request(&self, numbers: &[u32], row: usize) {
+        if let Some(number) = numbers.get(row + AHEAD) {
+            prefetch(self.of_keys.as_ptr().wrapping_add(*number as usize) as *const u8);
+        }
     }
 
     /// A key has a row: whether its earlier ones are forgotten.
@@ -116,7 +126,8 @@ impl Frames for Running {
         let is_timed = bounds.is_some() || self.times.keep != Keep::Forever;
         let mut are_first: Vec<bool> = vec![];
         if is_timed {
-            for (number, time) in numbers.iter().zip(times) {
+            for (row, (number, time)) in numbers.iter().zip(times).enumerate() {
+                self.times.request(numbers, row);
                 are_first.push(self.times.touch(*number, *time));
                 if let Some(firsts) = &mut bounds {
                     firsts.push(self.times.first(*number));

@@ -34,6 +34,7 @@ impl Kind for Changes {
         let rows: Vec<u32> = (0..batch.n_rows as u32).collect();
         let mut passing = vec![];
         self.last.compare(&columns, &rows, |row, differs| {
+            states.request(numbers, row);
             let (number, now) = (numbers[row], times[row]);
             let is_first = states.is_due(number, now);
             states.times[number as usize] = now;

@@ -70,7 +70,8 @@ impl Kind for Functions {
 
     fn take(&mut self, states: &mut States, batch: Batch, numbers: &[u32]) -> Batch {
         self.is_first.clear();
-        for (number, now) in numbers.iter().zip(times_of(&batch, self.time)) {
+        for (row, (number, now)) in numbers.iter().zip(times_of(&batch, self.time)).enumerate() {
+            states.request(numbers, row);
             self.is_first.push(states.is_due(*number, *now));
             states.times[*number as usize] = *now;
         }

@@ -30,10 +30,10 @@ impl Kind for Throttle {
         let times = times_of(&batch, self.time);
         let passes = |row: usize| {
             let (number, now) = (numbers[row], times[row]);
+            states.request(numbers, row);
             let is_first = states.is_due(number, now);
-            if is_first {
-                states.times[number as usize] = now;
-            }
+            let time = &mut states.times[number as usize];
+            *time = if is_first { now } else { *time };
             let Some(passed) = self.passed.get_mut(number as usize) else { return is_first };
             if is_first {
                 *passed = 0;
