@@ -26,11 +26,20 @@ stream session_changes = from a window session 3s by k group by k select k, int(
 stream session_every = from a window session 2s by k group by k select k, int(window.start) as w, int(window.end) as e, count() as n, sum(v) as s emit every 3s
 stream session_late = from a window session 3s lateness 4s by k group by k select k, int(window.start) as w, int(window.end) as e, count() as n, sum(v) as s
 stream rows_every = from a window tumbling 2 rows by k forever group by k select k, int(window.start) as w, int(window.end) as e, count() as n, sum(v) as s emit every 3s
+stream best_every = from a window tumbling 5s top 2 by v desc emit every 3s select id
+stream best_of_hops = from a window hopping 6s every 4s top 1 by v desc per k emit on change select k, id
+stream best_of_session = from a window session 3s by k top 2 by v desc emit on change select k, id
+stream best_of_session_every = from a window session 3s max 4s by k top 1 by v desc emit every 2s select k, id
+stream best_of_rows = from a window tumbling 3 rows by k forever top 1 by v desc emit every 3s select k, id
+stream fullest_every = from running top 2 by n desc, k forever emit every 3s select k, n
+stream leaders = from a window tumbling 5s group by k select k, count() as n top 1 by n desc, k emit on change
+stream leaders_every = from a window tumbling 5s group by k select k, count() as n top 1 by n desc, k emit every 3s
+stream leaders_late = from a window tumbling 5s lateness 4s group by k select k, count() as n top 1 by n desc, k
 stream sorted = from a window tumbling 5s order by v desc select id
 stream first = from a window tumbling 5s group by k select k, count() as n top 1 by n desc select k, n
 "#;
 
-const UPDATING: [&str; 15] = [
+const UPDATING: [&str; 24] = [
     "running",
     "sizes",
     "fullest",
@@ -46,6 +55,15 @@ const UPDATING: [&str; 15] = [
     "session_every",
     "session_late",
     "rows_every",
+    "best_every",
+    "best_of_hops",
+    "best_of_session",
+    "best_of_session_every",
+    "best_of_rows",
+    "fullest_every",
+    "leaders",
+    "leaders_every",
+    "leaders_late",
 ];
 
 #[derive(Clone, Debug)]
@@ -180,7 +198,7 @@ impl<'r> Reference<'r> {
                     add(format!("{{\"n\":{n},\"keys\":{keys},\"s\":{}}}", number(s)));
                 }
             }
-            "fullest" => {
+            "fullest" | "fullest_every" => {
                 let mut groups: Vec<_> = self.by_key().into_iter().map(|(k, rows)| (k, rows.len())).collect();
                 groups.sort_by_key(|(k, n)| (std::cmp::Reverse(*n), *k));
                 groups.iter().take(2).for_each(|(k, n)| add(format!("{{\"k\":{},\"n\":{n}}}", text(*k))));
@@ -216,6 +234,54 @@ impl<'r> Reference<'r> {
                         let (start, end) = (rows[0].1.at, rows[rows.len() - 1].1.at);
                         add(bounded(k, start, end, rows));
                     }
+                }
+            }
+            "best_every" => {
+                let mut windows: BTreeMap<i64, Group> = BTreeMap::new();
+                self.in_time().for_each(|row| windows.entry(row.1.at.div_euclid(5)).or_default().push(*row));
+                for rows in windows.into_values() {
+                    best(rows, 2).iter().for_each(|id| add(format!("{{\"id\":{id}}}")));
+                }
+            }
+            "best_of_hops" => {
+                for ((_, k), rows) in self.groups(6, 4, 0) {
+                    best(rows, 1).iter().for_each(|id| add(format!("{{\"k\":{},\"id\":{id}}}", text(k))));
+                }
+            }
+            "best_of_session" | "best_of_session_every" | "best_of_rows" => {
+                for (k, mut rows) in self.by_key() {
+                    rows.retain(|(_, row, watermark)| row.at >= *watermark);
+                    rows.sort_by_key(|(id, row, _)| (row.at, *id));
+                    let mut windows: Vec<Group> = vec![];
+                    for row in rows {
+                        let goes_on = windows.last().is_some_and(|open| {
+                            let (first, last) = (open[0].1.at, open[open.len() - 1].1.at);
+                            match stream {
+                                "best_of_rows" => open.len() < 3,
+                                "best_of_session" => row.1.at < last + 3,
+                                _ => row.1.at < last + 3 && row.1.at < first + 4,
+                            }
+                        });
+                        if !goes_on {
+                            windows.push(vec![]);
+                        }
+                        windows.last_mut().expect("a window").push(row);
+                    }
+                    let limit = if stream == "best_of_session" { 2 } else { 1 };
+                    for id in windows.into_iter().flat_map(|rows| best(rows, limit)) {
+                        add(format!("{{\"k\":{},\"id\":{id}}}", text(k)));
+                    }
+                }
+            }
+            "leaders" | "leaders_every" | "leaders_late" => {
+                let groups = self.groups(5, 5, if stream == "leaders_late" { 4 } else { 0 });
+                let mut windows: BTreeMap<i64, Vec<(Option<&str>, usize)>> = BTreeMap::new();
+                for ((start, k), rows) in groups {
+                    windows.entry(start).or_default().push((k, rows.len()));
+                }
+                for groups in windows.values() {
+                    let first = groups.iter().min_by_key(|(k, n)| (std::cmp::Reverse(*n), *k));
+                    first.iter().for_each(|(k, n)| add(format!("{{\"k\":{},\"n\":{n}}}", text(*k))));
                 }
             }
             other => panic!("no reference for {other}"),
@@ -313,6 +379,12 @@ impl<'r> Reference<'r> {
             .filter_map(|groups| groups.iter().min_by_key(|(k, n)| (std::cmp::Reverse(**n), **k)));
         first.map(|(k, n)| format!("{{\"k\":{},\"n\":{n}}}", text(*k))).collect()
     }
+}
+
+/// The rows with the greatest values, of equal ones the first.
+fn best(mut rows: Vec<(usize, &Row, i64)>, limit: usize) -> Vec<usize> {
+    rows.sort_by_key(|(id, row, _)| (std::cmp::Reverse(row.v), row.at, *id));
+    rows.into_iter().take(limit).map(|(id, ..)| id).collect()
 }
 
 /// A row of a window with bounds in seconds.

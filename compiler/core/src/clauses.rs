@@ -36,7 +36,7 @@ use crate::scope::Scope;
 use group::PendingGroup;
 use millstream_base::{Diagnostics, FileId, Span};
 use millstream_ir::expr::Expr;
-use millstream_ir::flow::{Keep, OnError};
+use millstream_ir::flow::{Emission, Keep, OnError};
 use millstream_ir::types::Type;
 use millstream_syntax::ast;
 use window::OpenWindow;
@@ -62,6 +62,8 @@ pub(crate) struct QueryChecker<'q> {
     group: Option<PendingGroup>,
     /// The calls of the aggregating select above, as they are written, with the columns that they became.
     results: Vec<(String, String)>,
+    /// How the results of the window above are told, where they are replaced and a `top` takes them.
+    replaced: Option<Replaced>,
     /// Where an `emit` may stand: directly below an aggregating select, once.
     may_emit: bool,
     /// Set while an aggregating select is checked.
@@ -79,6 +81,15 @@ pub(crate) struct QueryChecker<'q> {
 pub(crate) struct Closed {
     pub clause: &'static str,
     pub span: Span,
+}
+
+/// Results of a window that are replaced while it is open, or by late rows.
+#[derive(Clone, Copy, Debug)]
+struct Replaced {
+    emission: Emission,
+    /// The `emit` that says so.
+    emit: Option<Span>,
+    lateness: i64,
 }
 
 /// More clauses than this are more likely a mistake than a query; each keeps the columns below it.
@@ -100,6 +111,7 @@ pub(crate) fn check_query(
         closed: None,
         group: None,
         results: vec![],
+        replaced: None,
         may_emit: false,
         aggregates: None,
         over_rows: None,

@@ -13,7 +13,8 @@ mod window;
 
 use crate::hir::{ClauseKind, Feed, Head, Input, InputId, Program, Query, Source, Stream};
 use millstream_ir::flow::{
-    AmongEquals, Breaker, Flow, HistoryKind, Node, NodeId, NodeKind, OnError, Partners, Schema, UpdatingScope,
+    AmongEquals, Breaker, Emission, Flow, HistoryKind, Node, NodeId, NodeKind, OnError, Partners, Schema,
+    TopScope, UpdatingScope,
 };
 use millstream_ir::text::format_duration;
 use std::collections::{BTreeMap, BTreeSet};
@@ -264,10 +265,17 @@ fn breaker_text(name: &str, breaker: &Breaker) -> String {
             None => format!("the rows of {name} in each window, in order"),
         },
         Breaker::Top(top) => match top.among_equals {
-            AmongEquals::Earliest if top.is_of_window => {
-                format!("the best {} rows of {name} in each open window so far", top.limit)
+            AmongEquals::Earliest => {
+                let of_window = match top.scope {
+                    TopScope::All(_) => "",
+                    TopScope::Window { .. } | TopScope::OfKeys(_) => " in each open window",
+                };
+                let emission = match top.emission {
+                    Emission::Every(_) => format!("; they emit {}", top.emission),
+                    Emission::Final | Emission::OnChange => String::new(),
+                };
+                format!("the best {} rows of {name}{of_window} so far{emission}", top.limit)
             }
-            AmongEquals::Earliest => format!("the best {} rows of {name} so far", top.limit),
             AmongEquals::Latest => format!("the latest row of each key of {name}"),
         },
         Breaker::UpdatingAggregate(aggregate) => {

@@ -9,8 +9,8 @@ use millstream_ir::aggregate::{self, AggregateFunction, UserAggregate};
 use millstream_ir::expr::Expr;
 use millstream_ir::flow;
 use millstream_ir::flow::{
-    AmongEquals, ConnectorSpec, Emission, FieldSpec, FormatSpec, JoinKind, Keep, Load, MatchStep, OnError,
-    Reading, Schema, SinkSpec, TimeSpec, UpdatingScope, WindowAssigner,
+    AmongEquals, ConnectorSpec, Emission, FieldSpec, FormatSpec, JoinKind, Load, MatchStep, OnError, Reading,
+    Schema, SinkSpec, TimeSpec, TopScope, UpdatingScope, WindowAssigner,
 };
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
@@ -306,7 +306,8 @@ pub struct SortWindow {
     pub limit: Option<usize>,
 }
 
-/// `top N by …` without a window, and `dedupe by … keep last`, which is the latest one per key.
+/// `top N by …` whose rows are told before a window is over, and `dedupe by … keep last`, which is the latest one
+/// per key.
 #[derive(Clone, Debug)]
 pub struct Top {
     pub limit: usize,
@@ -314,9 +315,8 @@ pub struct Top {
     pub by: Vec<(Expr, bool)>,
     pub among_equals: AmongEquals,
     pub per: Vec<Expr>,
-    pub keep: Keep,
-    /// Of rows of a window: its start and end come first in `per`, and it is forgotten when it is over.
-    pub is_of_window: bool,
+    pub scope: TopScope,
+    pub emission: Emission,
 }
 
 /// A clause that looks at a row and those of its key before.

@@ -184,10 +184,7 @@ pub struct UpdatingWindows {
 impl UpdatingWindows {
     /// The positions among the keys of those that have windows of their own.
     pub fn keys_of_windows(&self) -> &[usize] {
-        match &self.window {
-            WindowAssigner::Session { by, .. } | WindowAssigner::Rows { by, .. } => by,
-            _ => &[],
-        }
+        self.window.by()
     }
 }
 
@@ -252,11 +249,38 @@ pub struct Top {
     /// Which of rows that `by` does not tell apart comes first.
     pub among_equals: AmongEquals,
     pub limit: usize,
-    pub keep: Keep,
-    /// Whether `per` begins with the start and the end of a window, after which a partition is forgotten.
-    pub is_of_window: bool,
+    pub scope: TopScope,
+    /// `Final` is for updating input: where each window is told but once, it is a [`SortWindow`].
+    pub emission: Emission,
     /// Of an updating input the column of the sign.
     pub sign: Option<usize>,
+}
+
+impl Top {
+    /// Of an input that only adds rows: whether it matters in which order these come.
+    pub fn is_told_by_order(&self) -> bool {
+        matches!(self.scope, TopScope::All(Keep::Expire(_)) | TopScope::OfKeys(_))
+    }
+
+    /// The columns of the keys that have windows of their own.
+    pub fn keys_of_windows(&self) -> &[usize] {
+        match &self.scope {
+            TopScope::OfKeys(window) => self.per.get(..window.by().len()).unwrap_or(&[]),
+            TopScope::All(_) | TopScope::Window { .. } => &[],
+        }
+    }
+}
+
+/// Which rows stand beside each other.
+#[derive(Clone, PartialEq, Debug)]
+pub enum TopScope {
+    /// All so far.
+    All(Keep),
+    /// Those of a window of time, whose start and end come first in `per`; its rows can change until so many
+    /// microseconds after its end.
+    Window { lateness: i64 },
+    /// Those of a session, or of a window of rows, while it is open. What these are kept by comes first in `per`.
+    OfKeys(WindowAssigner),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -368,6 +392,14 @@ impl WindowAssigner {
             WindowAssigner::Session { max, .. } => max.unwrap_or(i64::MAX),
             WindowAssigner::Rows { .. } | WindowAssigner::Until { .. } => i64::MAX,
             WindowAssigner::Assigned { .. } => 0,
+        }
+    }
+
+    /// What sessions and windows of rows are kept by.
+    pub fn by(&self) -> &[usize] {
+        match self {
+            WindowAssigner::Session { by, .. } | WindowAssigner::Rows { by, .. } => by,
+            _ => &[],
         }
     }
 

@@ -1,7 +1,8 @@
 //! `emit every D`: rows wait for the first multiple of D behind them, and are counted there together.
 
-use crate::message::EventTime;
+use crate::message::{EventTime, Watermark};
 use millstream_ir::batch::Batch;
+use millstream_ir::flow::Emission;
 use std::collections::BTreeMap;
 
 /// Rows that wait, by the multiple that they wait for.
@@ -23,5 +24,25 @@ pub fn defer(batch: &Batch, times: &[EventTime], every: i64, pending: &mut Pendi
     for (multiple, rows) in parts {
         let part = if rows.len() == batch.n_rows { batch.clone() } else { batch.gather(&rows) };
         pending.entry(multiple).or_default().push(part);
+    }
+}
+
+/// The times of changes, each at least that of the ones before, whose greatest is `latest`: a row that is taken
+/// back must not go before it came, though the row that caused it is earlier.
+pub fn rising(times: &[EventTime], latest: &mut EventTime) -> Vec<EventTime> {
+    let next = |time: &EventTime| {
+        *latest = (*latest).max(*time);
+        *latest
+    };
+    times.iter().map(next).collect()
+}
+
+/// Up to which time rows have been counted when the watermark is there.
+pub fn counted_until(emission: Emission, watermark: Watermark) -> Watermark {
+    match emission {
+        Emission::Every(every) if watermark != Watermark::END => {
+            Watermark(watermark.0.div_euclid(every).saturating_mul(every))
+        }
+        _ => watermark,
     }
 }

@@ -3,28 +3,35 @@
 //!
 //! Of an append-only input only the best are kept, since what has once been pushed out never comes back.
 //! Of an updating input all rows are, so that the next best takes the place of one that is withdrawn.
-//! A change has the time of the row that caused it, and is late if that is.
+//! A change has the time of the row that caused it, and is late if that is. With `emit every D` rows wait for
+//! the first multiple of D behind them, and with `emit final` for the end of their window; what they come to
+//! together is told there.
+
+mod changes;
+mod partition;
 
 use crate::accumulate::side::Position;
 use crate::kernel::key_index::KeyIndex;
 use crate::message::{EventTime, Message, Watermark};
-use crate::op::changes::{late_of, plain};
+use crate::op::multiples::{Pending, counted_until, defer, rising};
+use crate::op::scope::{Ended, Windows};
 use crate::op::sweep::Sweep;
 use crate::operator::{Operator, Output};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
-use millstream_ir::batch::{BATCH_ROWS, Batch, RowPlace};
-use millstream_ir::column::{ColumnBuilder, ColumnData, ColumnRef};
-use millstream_ir::flow::{AmongEquals, Keep, Schema, Top};
+use changes::{Changes, Describe};
+use millstream_ir::batch::Batch;
+use millstream_ir::column::{ColumnData, ColumnRef};
+use millstream_ir::flow::{AmongEquals, Emission, Keep, Schema, Top, TopScope};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
-use std::cmp::Ordering;
+use partition::{Partition, Rank, Row, Tie};
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::sync::Arc;
 
 pub struct TopOperator {
     spec: Top,
     types: Vec<Type>,
+    describe: Describe,
     /// The column of the event time.
     time: usize,
     /// Which columns sort in reverse.
@@ -34,141 +41,103 @@ pub struct TopOperator {
     /// By number; none where nothing has the number.
     partitions: Vec<Option<Partition>>,
     sweep: Sweep,
-    /// Of windows the numbers of partitions, by the end of theirs.
+    /// Of windows of time the numbers of partitions, by the time after which nothing changes theirs.
     to_forget: BTreeMap<EventTime, Vec<u32>>,
+    /// Where keys have windows of their own.
+    windows: Option<OpenWindows>,
+    /// Rows by the watermark at which they are to be counted.
+    pending: Pending,
+    /// Of an updating input that waits: the greatest time of a change.
+    latest: EventTime,
+    watermark: Watermark,
 }
 
-type Row = Vec<Value>;
-
-struct Partition {
-    best: BTreeMap<Rank, Row>,
-    /// Of an updating input the rows that are not among the best now.
-    rest: BTreeMap<Rank, Row>,
-    /// The greatest event time.
-    last: EventTime,
-}
-
-/// Where a row stands among the others; no two rows of a partition share a rank.
-#[derive(Clone, PartialEq, Eq)]
-struct Rank {
-    by: Vec<Value>,
-    descending: Arc<[bool]>,
-    tie: Tie,
-    /// Tells apart rows that nothing else does: of one position, or with equal columns.
-    copy: u64,
-}
-
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Tie {
-    Position(Position),
-    Columns(Vec<Value>),
-    Latest(std::cmp::Reverse<Position>),
-}
-
-impl Tie {
-    /// The position of the row; any will do for one that ranks by its columns.
-    fn position(&self) -> Position {
-        match self {
-            Tie::Position(position) | Tie::Latest(std::cmp::Reverse(position)) => *position,
-            Tie::Columns(_) => Position { time: 0, place: RowPlace::default() },
-        }
-    }
-}
-
-impl Ord for Rank {
-    fn cmp(&self, other: &Rank) -> Ordering {
-        let pairs = self.by.iter().zip(&other.by).zip(&*self.descending);
-        let by = pairs.map(|((a, b), descending)| if *descending { b.cmp(a) } else { a.cmp(b) });
-        by.fold(Ordering::Equal, Ordering::then)
-            .then_with(|| self.tie.cmp(&other.tie))
-            .then_with(|| self.copy.cmp(&other.copy))
-    }
-}
-
-impl PartialOrd for Rank {
-    fn partial_cmp(&self, other: &Rank) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-/// A row that is added (1) or withdrawn (-1).
-type Changed = (i64, Row);
-
-impl Partition {
-    fn new(first: EventTime) -> Partition {
-        Partition { best: BTreeMap::new(), rest: BTreeMap::new(), last: first }
-    }
-
-    fn add(&mut self, mut rank: Rank, row: Row, limit: usize, keeps_all: bool) -> Vec<Changed> {
-        while self.best.contains_key(&rank) || self.rest.contains_key(&rank) {
-            rank.copy += 1;
-        }
-        let worst = match self.best.last_key_value() {
-            Some((worst, _)) if self.best.len() >= limit => worst,
-            _ => {
-                self.best.insert(rank, row.clone());
-                return vec![(1, row)];
-            }
-        };
-        if rank > *worst {
-            if keeps_all {
-                self.rest.insert(rank, row);
-            }
-            return vec![];
-        }
-        let Some((worst, pushed_out)) = self.best.pop_last() else { return vec![] };
-        if keeps_all {
-            self.rest.insert(worst, pushed_out.clone());
-        }
-        self.best.insert(rank, row.clone());
-        vec![(-1, pushed_out), (1, row)]
-    }
-
-    /// Takes out a row equal to one that was added.
-    fn remove(&mut self, mut rank: Rank) -> Vec<Changed> {
-        // Of equal rows the last copy goes.
-        let is_known = |p: &Partition, rank: &Rank| p.best.contains_key(rank) || p.rest.contains_key(rank);
-        while is_known(self, &Rank { copy: rank.copy + 1, ..rank.clone() }) {
-            rank.copy += 1;
-        }
-        if self.rest.remove(&rank).is_some() {
-            return vec![];
-        }
-        let Some(row) = self.best.remove(&rank) else { return vec![] };
-        let mut changes = vec![(-1, row)];
-        if let Some((rank, next)) = self.rest.pop_first() {
-            self.best.insert(rank, next.clone());
-            changes.push((1, next));
-        }
-        changes
-    }
+/// The open windows of keys, with the numbers of their partitions.
+struct OpenWindows {
+    windows: Windows,
+    partitions: BTreeMap<u64, Vec<u32>>,
+    /// Of the rows of a batch.
+    found: Vec<u64>,
+    ended: Vec<Ended>,
 }
 
 impl TopOperator {
     /// `seed` is that of the hash table, and changes nothing that can be seen.
     pub fn new(spec: &Top, input: &Schema, seed: u64) -> TopOperator {
         let key_types: Vec<Type> = spec.per.iter().map(|c| input.columns[*c].ty.clone()).collect();
+        let windows = match &spec.scope {
+            TopScope::OfKeys(window) => Windows::new(window, spec.keys_of_windows(), input, seed),
+            TopScope::All(_) | TopScope::Window { .. } => None,
+        };
         TopOperator {
             types: input.types(),
+            describe: Describe::new(spec, input),
             time: input.time,
             descending: spec.by.iter().map(|key| key.descending).collect(),
             index: KeyIndex::new(&key_types, seed),
             partitions: vec![],
             sweep: Sweep::default(),
             to_forget: BTreeMap::new(),
+            windows: windows.map(|windows| OpenWindows {
+                windows,
+                partitions: BTreeMap::new(),
+                found: vec![],
+                ended: vec![],
+            }),
+            pending: Pending::new(),
+            latest: EventTime::MIN,
+            watermark: Watermark::START,
             spec: spec.clone(),
         }
     }
 
     fn take_rows(&mut self, batch: &Batch, output: &mut Output) {
         let ColumnData::I64(times) = &batch.columns[self.time].data else { return };
-        let signs = self.spec.sign.map(|sign| &batch.columns[sign].data);
+        match self.spec.emission {
+            Emission::Every(every) if self.spec.sign.is_some() => {
+                defer(batch, &rising(times, &mut self.latest), every, &mut self.pending);
+            }
+            Emission::Every(every) => defer(batch, times, every, &mut self.pending),
+            Emission::Final => {
+                let over = self.wait_for_end(batch);
+                let ColumnData::I64(times) = &over.columns[self.time].data else { return };
+                self.change_at_rows(&over, times, output);
+            }
+            Emission::OnChange => self.change_at_rows(batch, times, output),
+        }
+    }
+
+    fn change_at_rows(&mut self, batch: &Batch, times: &[EventTime], output: &mut Output) {
         let mut changes = Changes::default();
+        self.rank_rows(batch, times, &mut changes, output);
+        changes.give_at_rows(&self.describe, batch, times, output);
+    }
+
+    /// Keeps the rows of windows that are not over until these are; gives back the others.
+    fn wait_for_end(&mut self, batch: &Batch) -> Batch {
+        let end = self.spec.per.get(1).map(|end| &batch.columns[*end].data);
+        let Some(ColumnData::I64(ends)) = end else { return batch.clone() };
+        let (open, over): (Vec<u32>, Vec<u32>) =
+            (0..batch.n_rows as u32).partition(|row| ends[*row as usize] > self.watermark.0);
+        let mut of_ends: BTreeMap<EventTime, Vec<u32>> = BTreeMap::new();
+        open.into_iter().for_each(|row| of_ends.entry(ends[row as usize]).or_default().push(row));
+        for (end, rows) in of_ends {
+            self.pending.entry(end).or_default().push(batch.gather(&rows));
+        }
+        batch.gather(&over)
+    }
+
+    /// Brings rows in among the others, or takes them out.
+    fn rank_rows(&mut self, batch: &Batch, times: &[EventTime], changes: &mut Changes, output: &mut Output) {
+        let signs = self.spec.sign.map(|sign| &batch.columns[sign].data);
         let keys: Vec<&ColumnRef> = self.spec.per.iter().map(|column| &batch.columns[*column]).collect();
         let (rows, mut numbers): (Vec<u32>, _) = ((0..batch.n_rows as u32).collect(), vec![]);
         self.index.find(&keys, &rows, &mut numbers);
         self.partitions.resize_with(self.index.n_numbers(), || None);
-        for number in 0..batch.n_rows {
+        if let Some(open) = &mut self.windows {
+            open.windows.find(batch, &mut open.found, &mut open.ended);
+        }
+        for (number, found) in numbers.into_iter().enumerate() {
             let late = batch.late(number);
             if late.is_some() && self.spec.among_equals == AmongEquals::Latest {
                 output.n_late_left_out += 1;
@@ -178,16 +147,25 @@ impl TopOperator {
             let is_added = !matches!(signs, Some(ColumnData::I64(signs)) if signs[number] < 0);
             let rank = self.rank(&row, Position::of_row(batch, times, number));
             let now = late.map_or(times[number], |late| late.watermark);
-            let place = &mut self.partitions[numbers[number] as usize];
-            if place.as_ref().is_some_and(|known| self.spec.keep.is_over(known.last, now)) {
+            let window = self.windows.as_ref().and_then(|open| open.found.get(number)).copied().unwrap_or(0);
+            let place = &mut self.partitions[found as usize];
+            let is_over = |known: &Partition| match self.spec.scope {
+                TopScope::All(keep) => keep.is_over(known.last, now),
+                TopScope::Window { .. } => false,
+                TopScope::OfKeys(_) => known.window != window,
+            };
+            if place.as_ref().is_some_and(is_over) {
                 *place = None;
             }
-            if place.is_none()
-                && let Some(end) = end_of_window(&self.spec, &row)
-            {
-                self.to_forget.entry(end).or_default().push(numbers[number]);
+            if place.is_none() {
+                if let Some(end) = end_of_window(&self.spec, &row) {
+                    self.to_forget.entry(end).or_default().push(found);
+                }
+                if let Some(open) = &mut self.windows {
+                    open.partitions.entry(window).or_default().push(found);
+                }
             }
-            let partition = place.get_or_insert_with(|| Partition::new(times[number]));
+            let partition = place.get_or_insert_with(|| Partition::new(times[number], window));
             partition.last = partition.last.max(times[number]);
             let caused = match is_added {
                 true => partition.add(rank, row, self.spec.limit, self.spec.sign.is_some()),
@@ -195,7 +173,22 @@ impl TopOperator {
             };
             caused.into_iter().for_each(|(sign, row)| changes.push(sign, row, number));
         }
-        changes.finish(self, batch, times, output);
+    }
+
+    fn advance(&mut self, watermark: Watermark, output: &mut Output) {
+        self.watermark = watermark;
+        while let Some(entry) = self.pending.first_entry()
+            && *entry.key() <= watermark.0
+        {
+            let (multiple, batches) = entry.remove_entry();
+            let mut changes = Changes::default();
+            for batch in &batches {
+                let ColumnData::I64(times) = &batch.columns[self.time].data else { continue };
+                self.rank_rows(batch, times, &mut changes, output);
+            }
+            changes.give_together(&self.describe, multiple - 1, output);
+        }
+        self.forget(counted_until(self.spec.emission, watermark));
     }
 
     /// Forgets partitions that no row can reach any more.
@@ -208,8 +201,8 @@ impl TopOperator {
                 self.index.remove(number);
             }
         }
-        let keep = self.spec.keep;
-        let Keep::Expire(expire) = keep else { return };
+        self.forget_windows_of_keys(watermark);
+        let TopScope::All(keep @ Keep::Expire(expire)) = self.spec.scope else { return };
         let (turn, ends) = self.sweep.advance(watermark, expire, self.index.n_numbers());
         for number in turn {
             // Late rows that were left out may have been all of its rows.
@@ -221,6 +214,21 @@ impl TopOperator {
         }
         if ends && let Some(kept) = self.index.shrink() {
             self.partitions = kept.iter().map(|number| self.partitions[*number as usize].take()).collect();
+        }
+    }
+
+    fn forget_windows_of_keys(&mut self, watermark: Watermark) {
+        let Some(open) = &mut self.windows else { return };
+        open.windows.advance(watermark, true, &mut open.ended);
+        for ended in open.ended.drain(..) {
+            for number in open.partitions.remove(&ended.number).unwrap_or_default() {
+                // The key may be in another window by now.
+                let place = &mut self.partitions[number as usize];
+                if place.as_ref().is_some_and(|partition| partition.window == ended.number) {
+                    *place = None;
+                    self.index.remove(number);
+                }
+            }
         }
     }
 
@@ -239,61 +247,12 @@ impl TopOperator {
     }
 }
 
-/// When the window of a row is over, if it is of one.
+/// When nothing changes the window of a row any more, if it is one of time.
 fn end_of_window(spec: &Top, row: &Row) -> Option<EventTime> {
-    let end = spec.per.get(1).filter(|_| spec.is_of_window)?;
-    if let Value::Timestamp(end) = row[*end] { Some(end) } else { None }
-}
-
-/// The changes that the rows of a batch cause.
-#[derive(Default)]
-struct Changes {
-    rows: Vec<Changed>,
-    /// Of each, the row of the batch that caused it.
-    causes: Vec<u32>,
-}
-
-impl Changes {
-    fn push(&mut self, sign: i64, row: Row, cause: usize) {
-        self.rows.push((sign, row));
-        self.causes.push(cause as u32);
-    }
-
-    /// Puts them into the output in batches; a row that is withdrawn and the one in its place stay together.
-    fn finish(self, operator: &TopOperator, batch: &Batch, times: &[EventTime], output: &mut Output) {
-        let mut from = 0;
-        while from < self.rows.len() {
-            let mut to = self.rows.len().min(from + BATCH_ROWS);
-            if to < self.rows.len() && self.causes[to] == self.causes[to - 1] {
-                to += 1;
-            }
-            let part = self.batch(operator, batch, times, from..to);
-            output.messages.push(Message::Batch(part));
-            from = to;
-        }
-    }
-
-    fn batch(&self, operator: &TopOperator, batch: &Batch, times: &[EventTime], part: Range<usize>) -> Batch {
-        let (rows, causes) = (&self.rows[part.clone()], &self.causes[part]);
-        let mut columns: Vec<ColumnRef> = vec![];
-        let times = plain(causes.iter().map(|cause| times[*cause as usize]));
-        let signs = plain(rows.iter().map(|(sign, _)| *sign));
-        for (number, ty) in operator.types.iter().enumerate() {
-            match operator.spec.sign {
-                Some(sign) if number == sign => columns.push(signs.clone()),
-                Some(_) if number == operator.time => columns.push(times.clone()),
-                _ => {
-                    let mut column = ColumnBuilder::new(ty);
-                    rows.iter().for_each(|(_, row)| column.push(&row[number]));
-                    columns.push(Arc::new(column.finish()));
-                }
-            }
-        }
-        if operator.spec.sign.is_none() {
-            columns.extend([times, signs]);
-        }
-        let origin = batch.origin.gather(causes);
-        Batch { columns, n_rows: rows.len(), origin, late: late_of(&batch.late, causes) }
+    let TopScope::Window { lateness } = spec.scope else { return None };
+    match row[*spec.per.get(1)?] {
+        Value::Timestamp(end) => Some(end.saturating_add(lateness)),
+        _ => None,
     }
 }
 
@@ -302,7 +261,7 @@ impl Operator for TopOperator {
         match message {
             Message::Batch(batch) => self.take_rows(&batch, output),
             Message::Watermark(watermark) => {
-                self.forget(watermark);
+                self.advance(watermark, output);
                 output.messages.push(message);
             }
         }
@@ -316,6 +275,7 @@ impl Operator for TopOperator {
         writer.sequence(known.into_iter(), |writer, (number, partition)| {
             self.index.snapshot(number, writer);
             writer.i64(partition.last);
+            writer.u64(partition.window);
             for rows in [&partition.best, &partition.rest] {
                 writer.sequence(rows.iter(), |writer, (rank, row)| {
                     row.iter().for_each(|value| writer.value(value));
@@ -324,12 +284,21 @@ impl Operator for TopOperator {
                 });
             }
         });
+        writer.sequence(self.pending.iter(), |writer, (multiple, batches)| {
+            writer.i64(*multiple);
+            writer.sequence(batches.iter(), |writer, batch| writer.batch(batch, &self.types));
+        });
+        writer.i64(self.latest);
+        writer.i64(self.watermark.0);
+        if let Some(open) = &self.windows {
+            open.windows.snapshot(writer);
+        }
     }
 
     fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
         for _ in 0..reader.count()? {
             let number = self.index.restore(reader)?;
-            let last = reader.i64()?;
+            let (last, window) = (reader.i64()?, reader.u64()?);
             let mut ranked = || {
                 let rows = reader.sequence(|reader| {
                     let row: Row = self.types.iter().map(|_| reader.value()).collect::<Result<_, _>>()?;
@@ -338,22 +307,38 @@ impl Operator for TopOperator {
                 })?;
                 Ok(rows.into_iter().collect::<BTreeMap<Rank, Row>>())
             };
-            let partition = Partition { best: ranked()?, rest: ranked()?, last };
+            let partition = Partition { best: ranked()?, rest: ranked()?, last, window };
             let end = partition.best.values().next().and_then(|row| end_of_window(&self.spec, row));
             if let Some(end) = end {
                 self.to_forget.entry(end).or_default().push(number);
             }
+            if let Some(open) = &mut self.windows {
+                open.partitions.entry(window).or_default().push(number);
+            }
             self.partitions.resize_with(self.index.n_numbers(), || None);
             self.partitions[number as usize] = Some(partition);
         }
-        Ok(())
+        for _ in 0..reader.count()? {
+            let multiple = reader.i64()?;
+            let batches = reader.sequence(|reader| reader.batch(&self.types))?;
+            self.pending.insert(multiple, batches);
+        }
+        self.latest = reader.i64()?;
+        self.watermark = Watermark(reader.i64()?);
+        match &mut self.windows {
+            Some(open) => open.windows.restore(reader),
+            None => Ok(()),
+        }
     }
 
     fn state_bytes(&self) -> usize {
         let n_rows: usize = self.partitions.iter().flatten().map(|p| p.best.len() + p.rest.len()).sum();
         let partitions = self.partitions.capacity() * size_of::<Option<Partition>>();
+        let pending: usize = self.pending.values().flatten().map(Batch::bytes).sum();
         self.index.bytes()
             + partitions
             + n_rows * (size_of::<Rank>() + self.types.len() * 2 * size_of::<Value>())
+            + self.windows.as_ref().map_or(0, |open| open.windows.bytes())
+            + pending
     }
 }

@@ -16,7 +16,7 @@ use crate::kernel::prefetch::prefetch;
 use crate::message::{EventTime, Message, Watermark};
 use crate::op::changes::that_alter;
 use crate::op::failed_rows::FailedRows;
-use crate::op::multiples::{Pending, defer, next_multiple};
+use crate::op::multiples::{Pending, counted_until, defer, next_multiple};
 use crate::op::sweep::Sweep;
 use crate::operator::{Operator, Output};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
@@ -464,12 +464,7 @@ impl UpdatingAggregateOperator {
     fn forget_expired(&mut self, watermark: Watermark, expire: i64) {
         let (turn, ends) = self.sweep.advance(watermark, expire, self.index.n_numbers());
         // Of the rows behind the last multiple a group may have some that have not been counted yet.
-        let counted = match self.spec.emission {
-            Emission::Every(every) if watermark != Watermark::END => {
-                watermark.0.div_euclid(every).saturating_mul(every)
-            }
-            _ => watermark.0,
-        };
+        let counted = counted_until(self.spec.emission, watermark).0;
         for number in turn {
             let last = self.lasts[number as usize];
             if last != NEVER && self.keep.is_over(last, counted) {

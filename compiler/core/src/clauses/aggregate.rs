@@ -3,12 +3,12 @@
 //! Its expressions are checked against the rows of the group with the keys behind them; what is then
 //! neither part of a key nor inside an aggregate differs from row to row and is an error.
 
-use super::QueryChecker;
-use super::emit::{emit_span, is_updating};
+use super::emit::{self, emit_span, is_updating};
 use super::fill::Filled;
 use super::group::{Key, PendingGroup};
 use super::rows::Updating;
 use super::window::{Bounds, OpenWindow, WINDOW_END, WINDOW_START, add_bounds};
+use super::{QueryChecker, Replaced};
 use crate::check::{Aggregates, Checker};
 use crate::errors::clauses as errors;
 use crate::errors::names as names_errors;
@@ -33,6 +33,11 @@ impl QueryChecker<'_> {
         let group =
             group.unwrap_or(PendingGroup { keys: vec![], span, keep: None, until: None, reported: false });
         let window = self.take_window("select", span);
+        let top_follows = emit::top_of_results(below).is_some();
+        let below = match &window {
+            Some(window) if window.bounds == Bounds::Carried => emit::below_results(below),
+            _ => below,
+        };
         let n_inputs = self.rows.columns.len();
         let first_call = n_inputs + group.keys.len();
         let bounds = window.as_ref().map(|w| (w.span, w.bounds));
@@ -208,7 +213,13 @@ impl QueryChecker<'_> {
             })
             .collect();
         self.rows.time = time;
+        self.replaced = None;
         self.rows.carried = match &grouping {
+            Grouping::Updating(UpdatingScope::Window { lateness, .. }, emission) if top_follows => {
+                let emit = emit_span(below);
+                self.replaced = Some(Replaced { emission: *emission, emit, lateness: *lateness });
+                vec![time.saturating_sub(2), time.saturating_sub(1)]
+            }
             Grouping::Updating(..) | Grouping::UpdatingWindows { .. } => vec![],
             // A window that closes leaves its bounds to a `top` or `order by` below.
             Grouping::Window(window) => {

@@ -54,6 +54,24 @@ impl QueryChecker<'_> {
     }
 }
 
+/// The clauses below an aggregating select among which its `emit` stands: directly below it, or below the `top` that
+/// takes the results of each of its windows.
+pub(super) fn below_results<'b, 'c>(below: &'b [&'c ast::Clause]) -> &'b [&'c ast::Clause] {
+    if emit_of(below).is_some() {
+        return below;
+    }
+    top_of_results(below).map_or(below, |top| &below[top + 1..])
+}
+
+/// Where the `top` stands that takes the results of each window from an aggregating select.
+pub(super) fn top_of_results(below: &[&ast::Clause]) -> Option<usize> {
+    use ast::ClauseKind::*;
+    let place = below.iter().position(|clause| {
+        !matches!(clause.kind, Where(_) | Let(_) | Select(_) | Unnest { .. } | Emit(_) | OnError(_))
+    })?;
+    matches!(&below[place].kind, Top(top) if top.keep.is_none()).then_some(place)
+}
+
 /// Whether the results of an aggregating select are replaced, as far as an `emit` directly below says.
 pub(super) fn is_updating(below: &[&ast::Clause]) -> bool {
     emit_of(below).is_some_and(|(emit, _)| !matches!(emit, ast::Emit::Final))

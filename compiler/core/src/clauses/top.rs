@@ -9,98 +9,137 @@ use crate::errors::{clauses as errors, over_rows};
 use crate::hir::{Because, Cause, ClauseKind, SortWindow, Top};
 use millstream_base::Span;
 use millstream_ir::expr::{Expr, ExprKind};
-use millstream_ir::flow::{AmongEquals, Emission, Keep};
+use millstream_ir::flow::{AmongEquals, Emission, Keep, TopScope};
 use millstream_ir::types::Type;
 use millstream_syntax::ast;
+
+/// How many rows, by what, of each what.
+type Ranked = (usize, Vec<(Expr, bool)>, Vec<Expr>);
+
+/// When the rows of a `top` appear.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Told {
+    /// When their window is over.
+    Once,
+    /// While their window is open, or behind its end, as changes.
+    OfWindow(Emission),
+    /// Without a window, as changes.
+    OfAll(Emission),
+}
 
 impl QueryChecker<'_> {
     /// `below` are the clauses under it.
     pub(super) fn check_top(&mut self, top: &ast::Top, span: Span, below: &[&ast::Clause]) {
-        let emission = self.emission_of_top(below);
+        let told = self.told(top, span, below);
         let limit = self.checker().check_count(&top.count);
         let limit = limit.map_or(1, |n| usize::try_from(n).unwrap_or(usize::MAX));
-        self.open_rows_of_window("top", span);
+        if let Some(window) = self.window.as_ref().filter(|window| window.frame.is_some()) {
+            self.diagnostics.push(over_rows::inside_frame(span, "top", window.span));
+        } else if told == Told::Once {
+            self.gather_open_rows(span);
+        }
         let by = self.order(&top.by);
         let per = self.exprs(&top.per);
         let keep = top.keep.as_ref().map(|keep| (self.check_keep(keep), keep.span));
-        if self.window.is_some() || !self.rows.carried.is_empty() {
-            if let Some((_, span)) = keep {
+        let keep = match (told, keep) {
+            (Told::Once | Told::OfWindow(_), Some((_, span))) => {
                 self.diagnostics.push(errors::keep_in_window(span, None));
+                None
             }
-            if emission == Emission::OnChange {
-                let because = Because { span: emit::emit_span(below).unwrap_or(span), cause: Cause::Emit };
-                return self.top_of_open_window((limit, by, per), span, because);
-            }
-            return self.sort_window(by, per, Some(limit), span);
-        }
-        let keep = match keep {
-            Some((keep, _)) => keep,
-            None => {
+            (Told::OfAll(_), None) => {
                 let because = self.rows.updating.as_ref().map(|updating| updating.because);
                 self.diagnostics.push(errors::unbounded_top(span, because, self.closed));
                 None
             }
+            (_, keep) => keep.and_then(|(keep, _)| keep),
         };
-        if !self.rows.known {
-            return;
-        }
-        let key = self.rows.updating.as_ref().and_then(|u| u.key.clone());
-        self.becomes_updating(key, Because { span, cause: Cause::Top });
-        let top = Top {
-            limit,
-            by,
-            among_equals: AmongEquals::Earliest,
-            per,
-            keep: keep.unwrap_or(Keep::Forever),
-            is_of_window: false,
-        };
-        self.push(ClauseKind::Top(top), span);
-    }
-
-    /// When the rows of `top` are to come, as an `emit` directly below says, as far as that is carried out.
-    fn emission_of_top(&mut self, below: &[&ast::Clause]) -> Emission {
-        let (Some(span), Some(emission)) = (emit::emit_span(below), self.emission(below)) else {
-            return Emission::Final;
-        };
-        self.may_emit = true;
-        let is_open = self.window.as_ref().is_some_and(|window| window.bounds == Bounds::Carried);
-        let is_windowed = self.window.is_some() || !self.rows.carried.is_empty();
-        let refused = match emission {
-            Emission::Final if is_windowed => None,
-            Emission::Final => Some("`top` without a window has no final rows"),
-            Emission::Every(_) => Some("`top` tells its rows at each change, or when a window is over"),
-            Emission::OnChange if is_open || !is_windowed => None,
-            Emission::OnChange if self.window.is_none() => Some("these rows come when their window is over"),
-            Emission::OnChange => Some("which rows this window holds is known when it is over"),
-        };
-        match refused {
-            None => emission,
-            Some(why) => {
-                self.diagnostics.push(errors::emit_of_top(span, why, is_windowed));
-                Emission::Final
+        let ranked = (limit, by, per);
+        match told {
+            Told::Once => self.sort_window(ranked.1, ranked.2, Some(limit), span),
+            Told::OfWindow(emission) => self.top_of_open_window(ranked, emission, span, below),
+            Told::OfAll(emission) => {
+                let scope = TopScope::All(keep.unwrap_or(Keep::Forever));
+                self.push_top(ranked, scope, emission, (span, Because { span, cause: Cause::Top }));
             }
         }
     }
 
-    /// The best rows of each window as they change while it is open.
-    fn top_of_open_window(
+    /// When the rows of `top` are to come, as its place and an `emit` directly below say.
+    fn told(&mut self, top: &ast::Top, span: Span, below: &[&ast::Clause]) -> Told {
+        let emit = emit::emit_span(below);
+        self.may_emit |= emit.is_some();
+        let is_of_results = self.window.is_none() && !self.rows.carried.is_empty();
+        if is_of_results && let Some(replaced) = self.replaced.filter(|_| self.rows.updating.is_some()) {
+            if top.keep.is_none() {
+                // An `emit` of its own has said when the results come that it takes.
+                if let Some((emit, first)) = emit.zip(replaced.emit).filter(|(own, first)| own != first) {
+                    self.diagnostics.push(errors::second_emit(emit, first));
+                }
+                return Told::OfWindow(replaced.emission);
+            }
+        } else if self.window.is_some() || is_of_results {
+            return match self.emission(below) {
+                None | Some(Emission::Final) => Told::Once,
+                Some(emission) if self.window.is_some() => Told::OfWindow(emission),
+                Some(_) => {
+                    self.diagnostics.push(errors::emit_of_top_of_results(emit.unwrap_or(span)));
+                    Told::Once
+                }
+            };
+        }
+        Told::OfAll(match self.emission(below) {
+            None => Emission::OnChange,
+            Some(Emission::Final) => {
+                self.diagnostics.push(errors::top_never_final(emit.unwrap_or(span)));
+                Emission::OnChange
+            }
+            Some(emission) => emission,
+        })
+    }
+
+    /// The best rows of each window as they change while it is open, or by late rows.
+    fn top_of_open_window(&mut self, ranked: Ranked, emission: Emission, span: Span, below: &[&ast::Clause]) {
+        let (limit, by, per) = ranked;
+        let window = self.take_window("top", span);
+        if !self.rows.known || window.as_ref().is_some_and(|window| window.frame.is_some()) {
+            return;
+        }
+        let scope = match window.as_ref().filter(|window| window.bounds == Bounds::AtEnd) {
+            Some(_) => {
+                self.window = window;
+                let windows = self.windows_of_rows().map(|(window, _)| window);
+                self.window = None;
+                let Some(window) = windows else { return };
+                TopScope::OfKeys(window)
+            }
+            None => {
+                let lateness = self.replaced.filter(|_| self.rows.updating.is_some()).map(|r| r.lateness);
+                TopScope::Window { lateness: lateness.unwrap_or(0) }
+            }
+        };
+        let carried = self.rows.carried.iter();
+        let of_window: Vec<Expr> = carried.map(|column| self.rows.column_expr(*column, span)).collect();
+        self.hide_bounds();
+        self.rows.carried.clear();
+        let because = Because { span: emit::emit_span(below).unwrap_or(span), cause: Cause::Emit };
+        self.push_top((limit, by, [of_window, per].concat()), scope, emission, (span, because));
+    }
+
+    fn push_top(
         &mut self,
-        (limit, by, per): (usize, Vec<(Expr, bool)>, Vec<Expr>),
-        span: Span,
-        because: Because,
+        ranked: Ranked,
+        scope: TopScope,
+        emission: Emission,
+        (span, because): (Span, Because),
     ) {
-        self.take_window("top", span);
         if !self.rows.known {
             return;
         }
-        let bounds: Vec<Expr> =
-            self.rows.carried.iter().map(|column| self.rows.column_expr(*column, span)).collect();
-        self.hide_bounds();
-        self.rows.carried.clear();
-        self.becomes_updating(None, because);
-        let per = [bounds, per].concat();
-        let (among_equals, keep) = (AmongEquals::Earliest, Keep::Forever);
-        self.push(ClauseKind::Top(Top { limit, by, among_equals, per, keep, is_of_window: true }), span);
+        let (limit, by, per) = ranked;
+        let key = self.rows.updating.as_ref().and_then(|updating| updating.key.clone());
+        self.becomes_updating(key, because);
+        let among_equals = AmongEquals::Earliest;
+        self.push(ClauseKind::Top(Top { limit, by, among_equals, per, scope, emission }), span);
     }
 
     /// Below, `window.start` and `window.end` are nothing or those of another window.
@@ -116,7 +155,15 @@ impl QueryChecker<'_> {
 
     /// `order by …`: the rows of one window, in order.
     pub(super) fn check_order_by(&mut self, keys: &[ast::OrderKey], span: Span) {
-        self.open_rows_of_window("order by", span);
+        if let Some(window) = self.window.as_ref().filter(|window| window.frame.is_some()) {
+            self.diagnostics.push(over_rows::inside_frame(span, "order by", window.span));
+        } else {
+            self.gather_open_rows(span);
+        }
+        if let Some(updating) = &self.rows.updating {
+            self.diagnostics.push(errors::needs_append_only(span, "order by", updating.because));
+            return;
+        }
         let by = self.order(keys);
         if self.window.is_none() && self.rows.carried.is_empty() {
             if self.rows.known {
@@ -128,13 +175,9 @@ impl QueryChecker<'_> {
     }
 
     /// Sees to it that rows come with their window, where that is not known before it is over.
-    fn open_rows_of_window(&mut self, clause: &str, span: Span) {
-        match &self.window {
-            Some(window) if window.frame.is_some() => {
-                self.diagnostics.push(over_rows::inside_frame(span, clause, window.span));
-            }
-            Some(window) if window.bounds == Bounds::AtEnd => self.gather_window(span),
-            _ => {}
+    fn gather_open_rows(&mut self, span: Span) {
+        if self.window.as_ref().is_some_and(|window| window.bounds == Bounds::AtEnd) {
+            self.gather_window(span);
         }
     }
 
@@ -195,8 +238,8 @@ impl QueryChecker<'_> {
             by: vec![],
             among_equals: AmongEquals::Latest,
             per,
-            keep: keep.unwrap_or(Keep::Forever),
-            is_of_window: false,
+            scope: TopScope::All(keep.unwrap_or(Keep::Forever)),
+            emission: Emission::OnChange,
         };
         self.push(ClauseKind::Top(top), span);
     }

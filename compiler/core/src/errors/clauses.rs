@@ -310,13 +310,28 @@ pub fn emit_of_final_results(span: Span, of: &str) -> Diagnostic {
         .fix("remove it", span, "")
 }
 
-/// An `emit` below `top` that it cannot follow.
-pub fn emit_of_top(span: Span, why: &str, is_windowed: bool) -> Diagnostic {
-    let fault = Diagnostic::new(E0443, span, why.to_string()).label("cannot be followed here");
-    match is_windowed {
-        true => fault.help("a window of time that `top` closes takes `emit on change`; `emit final` is what goes without saying"),
-        false => fault.fix("show each change", span, "emit on change"),
-    }
+/// An `emit` below a `top` whose rows are results that come once.
+pub fn emit_of_top_of_results(span: Span) -> Diagnostic {
+    Diagnostic::new(E0443, span, "the results that `top` takes come when their window is over")
+        .label("nothing comes before")
+        .fix("remove it", span, "")
+        .help("`top` directly in the scope of such a window takes it, and so does the aggregating select")
+}
+
+/// An `emit` of `top` where the results that it takes have one.
+pub fn second_emit(span: Span, first: Span) -> Diagnostic {
+    Diagnostic::new(E0407, span, "when results of a window appear is said once")
+        .label("again")
+        .also(first, "first here")
+        .fix("remove it", span, "")
+}
+
+/// `emit final` of the best of all rows so far.
+pub fn top_never_final(span: Span) -> Diagnostic {
+    Diagnostic::new(E0415, span, "the best of all rows so far are never final")
+        .label("there is no end to wait for")
+        .help("open a window above it, such as `window tumbling 1m`, for the best of each window")
+        .fix("show each change", span, "emit on change")
 }
 
 /// `order by` of rows that belong to no window.

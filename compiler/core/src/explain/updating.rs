@@ -2,7 +2,7 @@
 
 use crate::hir::{Aggregate, ClauseKind, Grouping, Query, SortWindow, Top};
 use millstream_ir::expr::Expr;
-use millstream_ir::flow::{AmongEquals, Emission, Keep, Schema, UpdatingScope, WindowAssigner};
+use millstream_ir::flow::{AmongEquals, Emission, Keep, Schema, TopScope, UpdatingScope, WindowAssigner};
 use millstream_ir::text::format_duration;
 use millstream_ir::value::Value;
 
@@ -15,7 +15,12 @@ pub fn state_of(query: &Query, watermark: &str) -> Vec<String> {
     let mut state = vec![];
     for clause in &query.clauses {
         match &clause.kind {
-            ClauseKind::Top(top) => state.push(of_top(top, input, watermark)),
+            ClauseKind::Top(top) => {
+                if let Emission::Every(every) = top.emission {
+                    state.push(waiting_for_multiple(every, input));
+                }
+                state.push(of_top(top, input, watermark));
+            }
             // Of windows that are over, results or rows that have been gathered.
             ClauseKind::SortWindow(sort) if sort.is_timed_by_window => state.push(format!(
                 "the rows of windows that are over, {} bytes each, until {watermark} has passed their end",
@@ -35,13 +40,7 @@ pub fn state_of(query: &Query, watermark: &str) -> Vec<String> {
                     Grouping::Updating(_, Emission::Every(every))
                     | Grouping::UpdatingWindows { emission: Emission::Every(every), .. },
                 ..
-            }) => {
-                state.push(format!(
-                    "the rows that have come since the last multiple of {}, {} bytes each",
-                    format_duration(*every),
-                    input.bytes_of_row()
-                ));
-            }
+            }) => state.push(waiting_for_multiple(*every, input)),
             _ => {}
         }
         input = &clause.schema;
@@ -49,9 +48,15 @@ pub fn state_of(query: &Query, watermark: &str) -> Vec<String> {
     state
 }
 
+fn waiting_for_multiple(every: i64, input: &Schema) -> String {
+    let (every, bytes) = (format_duration(every), input.bytes_of_row());
+    format!("the rows that have come since the last multiple of {every}, {bytes} bytes each")
+}
+
 fn of_top(top: &Top, input: &Schema, watermark: &str) -> String {
     let name = |number: usize| input.columns.get(number).map_or("?".to_string(), |c| c.name.to_string());
-    let n_bounds = if top.is_of_window { 2 } else { 0 };
+    let n_bounds = if let TopScope::Window { .. } = top.scope { 2 } else { 0 };
+    let is_of_window = !matches!(top.scope, TopScope::All(_));
     let keys: Vec<String> =
         top.per.iter().skip(n_bounds).map(|key: &Expr| key.text(&name).to_string()).collect();
     let rows = match (top.among_equals, input.sign, top.limit) {
@@ -61,11 +66,17 @@ fn of_top(top: &Top, input: &Schema, watermark: &str) -> String {
         (_, None, limit) => format!("{limit} rows"),
     };
     let per = if keys.is_empty() { String::new() } else { format!(" per {}", keys.join(", ")) };
-    let per = if top.is_of_window { format!("{per} of each open window") } else { per };
-    let until = match top.keep {
-        _ if top.is_of_window => format!("until {watermark} passes its end"),
-        Keep::Expire(duration) => format!("until {} after the last event", format_duration(duration)),
-        Keep::Forever => "for ever".to_string(),
+    let per = if is_of_window { format!("{per} of each open window") } else { per };
+    let until = match &top.scope {
+        TopScope::Window { lateness: 0 } => format!("until {watermark} passes its end"),
+        TopScope::Window { lateness } => {
+            format!("until {watermark} passes its end plus {}", format_duration(*lateness))
+        }
+        TopScope::OfKeys(_) => "until it is over".to_string(),
+        TopScope::All(Keep::Expire(duration)) => {
+            format!("until {} after the last event", format_duration(*duration))
+        }
+        TopScope::All(Keep::Forever) => "for ever".to_string(),
     };
     // As values, beside what they are ranked by; in a partition of its own, one row also takes that.
     let of_partition = if top.limit == 1 { 120 } else { 0 };
@@ -109,6 +120,7 @@ pub fn delay_of_order(query: &Query) -> i64 {
         }
         ClauseKind::SortWindow(SortWindow { is_timed_by_window: false, .. })
         | ClauseKind::GatherWindows { .. } => open.take().map_or(0, WindowAssigner::longest),
+        ClauseKind::Top(Top { emission: Emission::Every(every), .. }) => *every,
         ClauseKind::History(history) if history.looks_ahead() => open.map_or(0, WindowAssigner::longest),
         _ => 0,
     });

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::check::OverRowsFunction;
 use millstream_ir::expr::{Expr, literal_text};
-use millstream_ir::flow::{AmongEquals, ConnectorSpec, Schema};
+use millstream_ir::flow::{AmongEquals, ConnectorSpec, Emission, Schema, TopScope};
 use millstream_ir::text::format_duration;
 use std::fmt::{self, Write};
 
@@ -177,7 +177,15 @@ fn top(top: &Top, input: &Schema) -> String {
         AmongEquals::Latest => "latest".to_string(),
     };
     let per: Vec<_> = top.per.iter().map(|k| typed(k, input)).collect();
-    format!("top {} by [{by}] per [{}] {}", top.limit, per.join(", "), top.keep)
+    let scope = match &top.scope {
+        TopScope::All(keep) => keep.to_string(),
+        scope => format!("of {scope}"),
+    };
+    let emission = match top.emission {
+        Emission::Final | Emission::OnChange => String::new(),
+        Emission::Every(_) => format!(" emit {}", top.emission),
+    };
+    format!("top {} by [{by}] per [{}] {scope}{emission}", top.limit, per.join(", "))
 }
 
 fn frame(frame: &Frame, input: &Schema) -> String {

@@ -110,8 +110,8 @@ impl Lowering<'_> {
             by,
             among_equals: top.among_equals,
             limit: top.limit,
-            keep: top.keep,
-            is_of_window: top.is_of_window,
+            scope: top.scope.clone(),
+            emission: top.emission,
             sign: self.plan.node(input).schema.sign,
         };
         self.over_columns(owner, input, columns, breaker(Breaker::Top(spec)), clause)

@@ -4,7 +4,7 @@
 use super::verify::fits;
 use super::{
     AmongEquals, Emission, FillWindows, FrameAggregate, GatherWindows, Keep, KeyHistory, LatestOfKey,
-    Reading, SortKey, SortWindow, Table, Top, UpdatingAggregate, UpdatingScope, UpdatingWindows,
+    Reading, SortKey, SortWindow, Table, Top, TopScope, UpdatingAggregate, UpdatingScope, UpdatingWindows,
     WindowAggregate, WindowAssigner,
 };
 use crate::aggregate::AggregateCall;
@@ -71,9 +71,8 @@ impl Breaker {
     /// Whether each of its rows answers one row of the input, and leaves when that comes.
     pub fn answers_at_once(&self) -> bool {
         match self {
-            Breaker::AssignWindows(_) | Breaker::LeaveOutLate | Breaker::Top(_) | Breaker::LatestOfKey(_) => {
-                true
-            }
+            Breaker::AssignWindows(_) | Breaker::LeaveOutLate | Breaker::LatestOfKey(_) => true,
+            Breaker::Top(spec) => spec.emission == Emission::OnChange,
             Breaker::UpdatingAggregate(spec) => spec.emission == Emission::OnChange,
             Breaker::UpdatingWindows(spec) => spec.emission == Emission::OnChange,
             Breaker::FillWindows(spec) => {
@@ -112,7 +111,7 @@ impl Breaker {
             Breaker::UpdatingWindows(spec) => spec.window.needs_order(),
             // Which events lie so far apart that a key is forgotten in between shows in their order alone.
             // The changes of an updating input stay in the order in which they were made.
-            Breaker::Top(spec) => spec.sign.is_none() && matches!(spec.keep, Keep::Expire(_)),
+            Breaker::Top(spec) => spec.sign.is_none() && spec.is_told_by_order(),
             Breaker::UpdatingAggregate(spec) => {
                 spec.sign.is_none() && matches!(spec.scope, UpdatingScope::All(Keep::Expire(_)))
             }
@@ -130,6 +129,8 @@ impl Breaker {
             Breaker::FillWindows(spec) => &spec.keys,
             Breaker::UpdatingAggregate(spec) => &spec.keys,
             Breaker::UpdatingWindows(spec) => &spec.keys,
+            // Others split the rows of a window: all of them say how long it lasts.
+            Breaker::Top(spec) if matches!(spec.scope, TopScope::OfKeys(_)) => spec.keys_of_windows(),
             Breaker::Top(spec) => &spec.per,
             Breaker::LatestOfKey(spec) => &spec.keys,
             Breaker::Table(spec) => &spec.key,
@@ -263,16 +264,16 @@ impl Breaker {
                     AmongEquals::Latest => "latest".to_string(),
                 };
                 let per: Vec<String> = spec.per.iter().map(|k| column(*k)).collect();
-                let (limit, keep) = (spec.limit.to_string(), spec.keep.to_string());
-                (
-                    "top",
-                    vec![
-                        ("limit", limit),
-                        ("by", by),
-                        ("per", format!("[{}]", per.join(", "))),
-                        ("keep", keep),
-                    ],
-                )
+                let mut fields = vec![
+                    ("limit", spec.limit.to_string()),
+                    ("by", by),
+                    ("per", format!("[{}]", per.join(", "))),
+                    ("of", spec.scope.to_string()),
+                ];
+                if spec.emission != Emission::OnChange {
+                    fields.push(("emit", spec.emission.to_string()));
+                }
+                ("top", fields)
             }
             Breaker::History(spec) => spec.describe(column),
             Breaker::Frame(spec) => {

@@ -1,7 +1,7 @@
 //! How dataflows print: one node a line, its inputs behind an arrow, the steps of a segment below it.
 
 use super::{
-    Emission, Flow, Keep, MatchSpec, Node, NodeKind, OnError, Schema, UpdatingScope, WindowAssigner,
+    Emission, Flow, Keep, MatchSpec, Node, NodeKind, OnError, Schema, TopScope, UpdatingScope, WindowAssigner,
 };
 use crate::segment::{Segment, Step};
 use crate::text::format_duration;
@@ -202,6 +202,17 @@ impl Display for UpdatingScope {
             UpdatingScope::Window { lateness, .. } => {
                 write!(f, "window lateness {}", format_duration(*lateness))
             }
+        }
+    }
+}
+
+impl Display for TopScope {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        match self {
+            TopScope::All(keep) => write!(f, "all rows {keep}"),
+            TopScope::Window { lateness: 0 } => f.write_str("window"),
+            TopScope::Window { lateness } => write!(f, "window lateness {}", format_duration(*lateness)),
+            TopScope::OfKeys(window) => write!(f, "{window}"),
         }
     }
 }

@@ -71,12 +71,8 @@ impl KeyHistory {
 
     /// The keys that have windows of their own.
     pub fn keys_of_windows(&self) -> &[usize] {
-        match &self.window {
-            Some(WindowAssigner::Session { by, .. } | WindowAssigner::Rows { by, .. }) => {
-                self.keys.get(..by.len()).unwrap_or(&[])
-            }
-            _ => &[],
-        }
+        let n = self.window.as_ref().map_or(0, |window| window.by().len());
+        self.keys.get(..n).unwrap_or(&[])
     }
 
     /// Whether rows wait for those that come behind them.

@@ -70,7 +70,7 @@ impl Ahead {
                     if is_grouped || values(items).any(|v| calls_aggregate(v, scope, names, file)) =>
                 {
                     ahead.aggregates = true;
-                    ahead.is_updating = emit::is_updating(&below[number + 1..]);
+                    ahead.is_updating = emit::is_updating(emit::below_results(&below[number + 1..]));
                     ahead.looks_at_bounds |= values(items)
                         .any(|v| looks_at_bounds_inside(v) || is_taken_row_by_row(v, names, file));
                     return ahead;
