@@ -13,6 +13,7 @@ source a: { id: int, k: string?, v: int?, at: timestamp as epoch_s } from file("
 
 stream running = from a group by k forever select k, count() as n, sum(v) as s, max(v) as hi
 stream sizes = from running group by n forever select n, count() as keys, sum(s) as s
+stream sizes_every = from running group by n forever select n, count() as keys, sum(s) as s emit every 3s
 stream fullest = from running top 2 by n desc, k forever select k, n
 stream best = from a top 2 by v desc per k forever select k, id
 stream latest = from a dedupe by k keep last forever select k, id
@@ -39,9 +40,10 @@ stream sorted = from a window tumbling 5s order by v desc select id
 stream first = from a window tumbling 5s group by k select k, count() as n top 1 by n desc select k, n
 "#;
 
-const UPDATING: [&str; 24] = [
+const UPDATING: [&str; 25] = [
     "running",
     "sizes",
+    "sizes_every",
     "fullest",
     "best",
     "latest",
@@ -187,7 +189,7 @@ impl<'r> Reference<'r> {
                     add(format!("{{\"k\":{k},\"n\":{n},\"s\":{s},\"hi\":{hi}}}"));
                 }
             }
-            "sizes" => {
+            "sizes" | "sizes_every" => {
                 let mut sizes: BTreeMap<usize, (usize, Option<i64>)> = BTreeMap::new();
                 for rows in self.by_key().values() {
                     let size = sizes.entry(rows.len()).or_default();

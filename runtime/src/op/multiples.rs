@@ -27,14 +27,15 @@ pub fn defer(batch: &Batch, times: &[EventTime], every: i64, pending: &mut Pendi
     }
 }
 
-/// The times of changes, each at least that of the ones before, whose greatest is `latest`: a row that is taken
-/// back must not go before it came, though the row that caused it is earlier.
-pub fn rising(times: &[EventTime], latest: &mut EventTime) -> Vec<EventTime> {
-    let next = |time: &EventTime| {
-        *latest = (*latest).max(*time);
+/// The times at which changes are to be counted, each at least that of the ones before, whose greatest is
+/// `latest`: a row that is taken back must not go before it came, though the row that caused it is earlier.
+pub fn rising(batch: &Batch, times: &[EventTime], latest: &mut EventTime) -> Vec<EventTime> {
+    let next = |(row, time): (usize, &EventTime)| {
+        let from = batch.late(row).map_or(*time, |late| late.watermark.max(*time));
+        *latest = (*latest).max(from);
         *latest
     };
-    times.iter().map(next).collect()
+    times.iter().enumerate().map(next).collect()
 }
 
 /// Up to which time rows have been counted when the watermark is there.

@@ -95,7 +95,7 @@ impl TopOperator {
         let ColumnData::I64(times) = &batch.columns[self.time].data else { return };
         match self.spec.emission {
             Emission::Every(every) if self.spec.sign.is_some() => {
-                defer(batch, &rising(times, &mut self.latest), every, &mut self.pending);
+                defer(batch, &rising(batch, times, &mut self.latest), every, &mut self.pending);
             }
             Emission::Every(every) => defer(batch, times, every, &mut self.pending),
             Emission::Final => {

@@ -16,7 +16,7 @@ use crate::kernel::prefetch::prefetch;
 use crate::message::{EventTime, Message, Watermark};
 use crate::op::changes::that_alter;
 use crate::op::failed_rows::FailedRows;
-use crate::op::multiples::{Pending, counted_until, defer, next_multiple};
+use crate::op::multiples::{Pending, counted_until, defer, next_multiple, rising};
 use crate::op::sweep::Sweep;
 use crate::operator::{Operator, Output};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
@@ -53,6 +53,8 @@ pub struct UpdatingAggregateOperator {
     to_forget: BTreeMap<EventTime, Vec<u32>>,
     /// Rows by the watermark at which they are to be counted.
     pending: Pending,
+    /// Of an updating input whose changes wait: their greatest time.
+    latest: EventTime,
     watermark: Watermark,
 }
 
@@ -103,6 +105,7 @@ impl UpdatingAggregateOperator {
             to_release: BTreeMap::new(),
             to_forget: BTreeMap::new(),
             pending: Pending::new(),
+            latest: EventTime::MIN,
             watermark: Watermark::START,
             spec: spec.clone(),
         }
@@ -340,7 +343,10 @@ impl UpdatingAggregateOperator {
     /// Keeps rows for the first multiple of `every` behind them.
     fn defer(&mut self, batch: &Batch, every: i64) {
         let ColumnData::I64(times) = &batch.columns[self.time].data else { return };
-        defer(batch, times, every, &mut self.pending);
+        match self.spec.sign {
+            Some(_) => defer(batch, &rising(batch, times, &mut self.latest), every, &mut self.pending),
+            None => defer(batch, times, every, &mut self.pending),
+        }
     }
 
     fn advance(&mut self, watermark: Watermark, output: &mut Output) {
@@ -506,6 +512,7 @@ impl Operator for UpdatingAggregateOperator {
 
     fn snapshot(&self, writer: &mut SnapshotWriter) {
         writer.i64(self.watermark.0);
+        writer.i64(self.latest);
         let known: Vec<(u32, &Group)> =
             (0..).zip(&self.groups).filter_map(|(number, group)| Some((number, group.as_ref()?))).collect();
         writer.sequence(known.into_iter(), |writer, (number, group)| {
@@ -523,6 +530,7 @@ impl Operator for UpdatingAggregateOperator {
 
     fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
         self.watermark = Watermark(reader.i64()?);
+        self.latest = reader.i64()?;
         for _ in 0..reader.count()? {
             let number = self.index.restore(reader)?;
             let key = reader.sequence(SnapshotReader::value)?;

@@ -268,7 +268,10 @@ impl Breaker {
                     ("limit", spec.limit.to_string()),
                     ("by", by),
                     ("per", format!("[{}]", per.join(", "))),
-                    ("of", spec.scope.to_string()),
+                    match &spec.scope {
+                        TopScope::All(keep) => ("keep", keep.to_string()),
+                        scope => ("of", scope.to_string()),
+                    },
                 ];
                 if spec.emission != Emission::OnChange {
                     fields.push(("emit", spec.emission.to_string()));
