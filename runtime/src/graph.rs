@@ -6,7 +6,7 @@ use crate::errors;
 use crate::message::Message;
 use crate::op;
 use crate::op::order::{self, Order};
-use crate::op::table::store::Stores;
+use crate::op::table::{self, store::Stores};
 use crate::operator::{Failure, Operator, Output, Place};
 use crate::report::StreamReport;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
@@ -109,6 +109,17 @@ impl<'a, O: Outlet> Graph<'a, O> {
                 Task::Operator(operator) => operator.reads_in_order(),
                 Task::OrderedSink(order) => order.reads_in_order(),
                 Task::Source | Task::Sink => {}
+            }
+        }
+    }
+
+    /// Tells tables, before the first message, whether the rows of their sources come as changes.
+    pub fn tell_changes(&mut self, come_as_changes: &dyn Fn(NodeId) -> bool) {
+        for id in self.flow.ids() {
+            if let Task::Operator(operator) = &mut self.stations[id.0 as usize].task
+                && table::source_of(self.flow, id).is_some_and(come_as_changes)
+            {
+                operator.reads_changes();
             }
         }
     }

@@ -3,13 +3,13 @@
 
 use crate::connector::{self, Surroundings};
 use crate::errors;
-use crate::format;
 use crate::graph::{Graph, Stop};
 use crate::intake::{Address, Intake, Next};
 use crate::message::EventTime;
 use crate::reader::PartitionReader;
-use crate::report::{Progress, Report};
+use crate::report::{Progress, Report, SourceReport};
 use crate::source::{Pace, Source};
+use crate::tables::Tables;
 use crate::time::Clock;
 use crate::waiting::{HeldBack, held_back};
 use crate::workers::{WorkerThreads, Workers};
@@ -17,7 +17,6 @@ use crate::writers::Writers;
 use millstream_base::{Diagnostic, SourceMap};
 use millstream_ir::engine::Compiled;
 use millstream_ir::flow::{Flow, Node, NodeId, NodeKind, SourceSpec};
-use millstream_ir::value::Value;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -65,7 +64,7 @@ pub fn run(
     let threads = WorkerThreads::start(options.workers);
     let (mut job, mut intake) =
         Job::open(flow, compiled, files, options, threads.workers()).map_err(broken)?;
-    let ended = job.work(&mut intake);
+    let ended = job.load(threads.workers()).and_then(|()| job.work(&mut intake));
     // However the run ends: what was read has been worked on and is to be seen.
     let finished = job.graph.outlet.finish();
     let stopped = match (ended, finished) {
@@ -88,6 +87,8 @@ struct Job<'a> {
     flow: &'a Flow,
     graph: Graph<'a, Writers>,
     sources: Vec<Source>,
+    /// The sources that are loaded.
+    tables: Tables,
     /// Whether a source may have rows at any time.
     is_live: bool,
     n_workers: usize,
@@ -119,18 +120,22 @@ impl<'a> Job<'a> {
             }
         }
         for id in flow.ids() {
-            if let NodeKind::Source(spec) = &flow.node(id).kind {
+            if let NodeKind::Source(spec) = &flow.node(id).kind
+                && spec.load.is_none()
+            {
                 let number = sources.len();
                 let source = open_source(number, id, flow.node(id), spec, &options, &mut partitions)?;
                 let is_cut = flow.corrects_windows();
                 sources.push(if is_cut { source.with_late_rows_apart() } else { source });
             }
         }
+        let tables = Tables::open(flow, &options.around, &options.progress, options.clock.now())?;
         let writers = Writers::open(flow, &options.around, options.limit, options.terminal_width, workers)?;
         let mut graph = Graph::new(flow, compiled, files, workers, writers);
         graph.tell_partitions(&|id| {
             sources.iter().find(|source: &&Source| source.node == id).map_or(0, Source::n_partitions)
         });
+        graph.tell_changes(&|id| tables.changes(id));
         let told = options.clock.now();
         let is_live = partitions.iter().any(|(_, reader)| reader.is_live());
         let intake = Intake::start(partitions, workers, options.around.stop.clone());
@@ -139,6 +144,7 @@ impl<'a> Job<'a> {
                 flow,
                 graph,
                 sources,
+                tables,
                 is_live,
                 n_workers: workers.n(),
                 ticked: i64::MIN,
@@ -150,11 +156,19 @@ impl<'a> Job<'a> {
         ))
     }
 
+    /// Loads the tables.
+    fn load(&mut self, workers: &Workers) -> Result<(), Stop> {
+        let Options { clock, progress, .. } = &self.options;
+        self.tables.load(&mut self.graph, workers, &**clock, progress)?;
+        self.check_memory()
+    }
+
     fn work(&mut self, intake: &mut Intake) -> Result<(), Stop> {
         let mut waited = false;
         loop {
             let next = intake.next(&self.sources, waited);
             waited = matches!(next, Next::Waiting);
+            self.tables.poll(&mut self.graph, self.options.clock.now())?;
             // Where some partitions always have something, others may still fall silent.
             if self.is_live && self.options.clock.now().saturating_sub(self.ticked) >= TICK {
                 self.tick()?;
@@ -186,7 +200,7 @@ impl<'a> Job<'a> {
                     self.tick()?;
                     self.graph.outlet.flush()?;
                 }
-                Next::Done => return Ok(()),
+                Next::Done => return self.tables.end(&mut self.graph),
                 Next::Stopped => return Err(Stop::Asked),
             }
         }
@@ -200,6 +214,7 @@ impl<'a> Job<'a> {
                 self.graph.deliver_of_source(source.node, message)?;
             }
         }
+        self.tables.tick(&mut self.graph, self.ticked)?;
         self.tell_why();
         Ok(())
     }
@@ -246,7 +261,10 @@ impl<'a> Job<'a> {
     fn report(&self, started: i64) -> Report {
         let elapsed = self.options.clock.now().saturating_sub(started);
         let mut report = Report { wall: Duration::from_micros(elapsed.max(0) as u64), ..Report::default() };
-        report.sources = self.sources.iter().map(|s| s.report.clone()).collect();
+        let streams = self.sources.iter().map(|source| (source.node, source.report.clone()));
+        let mut sources: Vec<(NodeId, SourceReport)> = streams.chain(self.tables.reports()).collect();
+        sources.sort_by_key(|(node, _)| *node);
+        report.sources = sources.into_iter().map(|(_, report)| report).collect();
         report.workers = self.n_workers;
         report.shared = self.graph.shared();
         report.streams = self.graph.reports();
@@ -265,20 +283,11 @@ fn open_source(
     readers: &mut Vec<(Address, PartitionReader)>,
 ) -> Result<Source, Box<Diagnostic>> {
     let partitions = connector::partitions(&spec.connector, &node.name, &options.around)?;
-    let effective = SourceSpec {
-        format: spec.format.clone().or_else(|| format::of_connector(&spec.connector)),
-        ..SourceSpec::clone(spec)
-    };
-    let max_line = match spec.connector.options.get("max_line") {
-        Some(Value::Int(n)) => (*n).max(1) as usize,
-        _ => format::MAX_LINE,
-    };
     let paces = partitions.iter().map(|p| (p.name.clone(), Pace::of(spec.time.as_ref(), p.live))).collect();
-    for (in_source, partition) in partitions.into_iter().enumerate() {
-        let decoder = format::decoder(&effective, max_line).map_err(errors::format)?;
-        options.progress.bytes_total.fetch_add(partition.size.unwrap_or(0), Ordering::Relaxed);
-        let reader = PartitionReader::new(partition, decoder, max_line, options.around.stop.clone());
-        readers.push((Address { source: number, partition: in_source }, reader));
-    }
+    let bytes = partitions.iter().filter_map(|partition| partition.size).sum();
+    options.progress.bytes_total.fetch_add(bytes, Ordering::Relaxed);
+    let of_source = PartitionReader::of_source(spec, partitions, &options.around)?;
+    let addresses = (0..).map(|partition| Address { source: number, partition });
+    readers.extend(addresses.zip(of_source));
     Ok(Source::new(id, node, spec, paces, options.until, options.clock.now()))
 }

@@ -22,6 +22,7 @@ pub mod simulate;
 pub mod sink;
 pub mod snapshot;
 pub mod source;
+mod tables;
 pub mod time;
 pub mod waiting;
 pub mod watermark;

@@ -3,9 +3,13 @@
 //! Blocks are read one after the other, since each begins where the one before it ended. Then they are
 //! decoded, which takes most of the time, each on its own: workers do several at once.
 
-use crate::connector::{Open, Partition, file};
-use crate::format::{Decoded, Decoder, PADDING, Unreadable, too_long};
+use crate::connector::{Open, Partition, Surroundings, file};
+use crate::errors;
+use crate::format::{self, Decoded, Decoder, PADDING, Unreadable, too_long};
 use crate::workers::unpoisoned;
+use millstream_base::Diagnostic;
+use millstream_ir::flow::SourceSpec;
+use millstream_ir::value::Value;
 use std::io::{self, Read};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -101,6 +105,27 @@ enum Input {
 }
 
 impl PartitionReader {
+    /// The readers of a source's partitions.
+    pub fn of_source(
+        spec: &SourceSpec,
+        partitions: Vec<Partition>,
+        around: &Surroundings,
+    ) -> Result<Vec<PartitionReader>, Box<Diagnostic>> {
+        let effective = SourceSpec {
+            format: spec.format.clone().or_else(|| format::of_connector(&spec.connector)),
+            ..spec.clone()
+        };
+        let max_line = match spec.connector.options.get("max_line") {
+            Some(Value::Int(n)) => (*n).max(1) as usize,
+            _ => format::MAX_LINE,
+        };
+        let reader = |partition| {
+            let decoder = format::decoder(&effective, max_line).map_err(errors::format)?;
+            Ok(PartitionReader::new(partition, decoder, max_line, around.stop.clone()))
+        };
+        partitions.into_iter().map(reader).collect()
+    }
+
     pub fn new(
         partition: Partition,
         decoder: Box<dyn Decoder>,

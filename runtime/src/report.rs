@@ -49,6 +49,17 @@ pub struct SourceReport {
     /// Rows set aside because they are too far in the future.
     pub ahead: u64,
     pub failed: Failed,
+    /// Of a table that is loaded.
+    pub loads: Option<Loads>,
+}
+
+/// How often a table was loaded.
+#[derive(Clone, Debug, Default)]
+pub struct Loads {
+    pub done: u64,
+    /// Loads that could not be read; the rows before them were left as they were.
+    pub failed: u64,
+    pub last_failure: String,
 }
 
 /// Rows that failed in a stream's clauses.
@@ -136,7 +147,18 @@ impl Report {
             if s.ahead > 0 {
                 let _ = write!(out, ", {} too far ahead of the clock", thousands(s.ahead));
             }
+            if let Some(loads) = s.loads.as_ref().filter(|loads| loads.done > 1) {
+                let _ = write!(out, ", loaded {} times", thousands(loads.done));
+            }
             out.push('\n');
+            if let Some(loads) = s.loads.as_ref().filter(|loads| loads.failed > 0) {
+                let _ = writeln!(
+                    out,
+                    "{:>14} ×     not refreshed: {}",
+                    thousands(loads.failed),
+                    loads.last_failure
+                );
+            }
             s.failed.write(&mut out, "unreadable");
         }
         for s in &self.streams {
@@ -194,7 +216,11 @@ impl Report {
             .sources
             .iter()
             .map(|s| {
-                json!({ "name": &*s.name, "rows": s.rows, "bytes": s.bytes, "late": s.late, "ahead": s.ahead, "unreadable": failed(&s.failed) })
+                let mut source = json!({ "name": &*s.name, "rows": s.rows, "bytes": s.bytes, "late": s.late, "ahead": s.ahead, "unreadable": failed(&s.failed) });
+                if let Some(Loads { done, failed, last_failure }) = &s.loads {
+                    source["loads"] = json!({ "done": done, "failed": failed, "last_failure": last_failure });
+                }
+                source
             })
             .collect();
         let streams: Vec<_> = self

@@ -6,7 +6,7 @@
 
 use crate::format::{Decoded, DecodedRows, Unreadable};
 use crate::graph::{Graph, Outlet, Stop};
-use crate::message::{EventTime, Watermark};
+use crate::message::{EventTime, Message, Watermark};
 use crate::reader::Block;
 use crate::report::SourceReport;
 use crate::snapshot::Corrupt;
@@ -53,6 +53,16 @@ struct SimulatedSource {
     types: Vec<Type>,
     /// How many records each partition has yielded.
     n_records: Vec<u64>,
+    /// Of a table that comes in loads.
+    load: Option<Load>,
+}
+
+/// What has come of a table.
+struct Load {
+    /// Rows that take the place of all others when a row of a stream comes, or time passes; at first, perhaps none.
+    is_open: bool,
+    /// The watermark that was given last.
+    given: Watermark,
 }
 
 /// The rows that sinks got and nobody has taken yet.
@@ -80,6 +90,7 @@ impl<'a> Simulation<'a> {
             let partitions = partitions(&node.name, spec);
             Some(SimulatedSource {
                 n_records: vec![0; partitions.len()],
+                load: spec.load.map(|_| Load { is_open: true, given: Watermark::START }),
                 types: spec
                     .columns
                     .iter()
@@ -114,28 +125,55 @@ impl<'a> Simulation<'a> {
         self.sources.iter().position(|s| *self.flow.node(s.source.node).name == *name)
     }
 
-    /// Records arrive together at a partition of a source.
+    /// Records arrive together at a partition of a source. Those that arrive of a table that is loaded are one load
+    /// until a stream has records, or time passes.
     pub fn arrive(&mut self, source: usize, partition: usize, records: &[Record]) -> Result<(), Failed> {
+        if self.sources.get(source).is_some_and(|to| to.load.is_none()) {
+            self.end_loads()?;
+        }
         let Some(to) = self.sources.get_mut(source) else { return Ok(()) };
         let Some(n_records) = to.n_records.get_mut(partition) else { return Ok(()) };
         let block = Block { decoded: decoded(records, &to.types), first_record: *n_records, n_bytes: 0 };
         *n_records += records.len() as u64;
-        let arrived = to.source.take(partition, block, self.clock.now());
+        let mut arrived = to.source.take(partition, block, self.clock.now());
         let node = to.source.node;
+        if let Some(load) = &mut to.load {
+            load.is_open = true;
+            arrived.messages.retain(|message| matches!(message, Message::Batch(_)));
+        }
         broken(self.graph.take(node, arrived))
+    }
+
+    /// What has come of tables takes the place of what came before, and they go on with the clock.
+    fn end_loads(&mut self) -> Result<(), Failed> {
+        let now = Watermark(self.clock.now());
+        for source in &mut self.sources {
+            if let Some(load) = &mut source.load
+                && (std::mem::take(&mut load.is_open) || now > load.given)
+            {
+                load.given = load.given.max(now);
+                let message = Message::Watermark(load.given);
+                broken(self.graph.deliver_of_source(source.source.node, message))?;
+            }
+        }
+        Ok(())
     }
 
     /// Moves the watermark of every partition, and the clock, to a time. What is there already stays.
     pub fn advance(&mut self, to: EventTime) -> Result<(), Failed> {
+        self.end_loads()?;
         self.clock.advance(to);
+        self.end_loads()?;
         let now = self.clock.now();
         self.promise(|source, partition| source.promise(partition, Watermark(to), now))
     }
 
     /// The clock goes on to a time. Partitions may become idle by it.
     pub fn wait_until(&mut self, now: EventTime) -> Result<(), Failed> {
+        self.end_loads()?;
         self.clock.advance(now);
-        for source in &mut self.sources {
+        self.end_loads()?;
+        for source in self.sources.iter_mut().filter(|source| source.load.is_none()) {
             if let Some(message) = source.source.tick(now) {
                 broken(self.graph.deliver_of_source(source.source.node, message))?;
             }
@@ -150,9 +188,13 @@ impl<'a> Simulation<'a> {
 
     /// A partition ends.
     pub fn end_partition(&mut self, source: usize, partition: usize) -> Result<(), Failed> {
+        self.end_loads()?;
         let now = self.clock.now();
         let Some(source) = self.sources.get_mut(source) else { return Ok(()) };
         match source.source.end(partition, now) {
+            Some(Message::Watermark(watermark)) if source.load.is_some() && watermark < Watermark::END => {
+                Ok(())
+            }
             Some(message) => broken(self.graph.deliver_of_source(source.source.node, message)),
             None => Ok(()),
         }
@@ -160,17 +202,19 @@ impl<'a> Simulation<'a> {
 
     /// Every partition ends.
     pub fn end(&mut self) -> Result<(), Failed> {
+        self.end_loads()?;
         let now = self.clock.now();
         self.promise(|source, partition| source.end(partition, now))
     }
 
-    fn promise(
-        &mut self,
-        promise: impl Fn(&mut Source, usize) -> Option<crate::message::Message>,
-    ) -> Result<(), Failed> {
+    fn promise(&mut self, promise: impl Fn(&mut Source, usize) -> Option<Message>) -> Result<(), Failed> {
         for source in &mut self.sources {
             for partition in 0..source.n_records.len() {
-                if let Some(message) = promise(&mut source.source, partition) {
+                let message = promise(&mut source.source, partition);
+                let counts = |message: &Message| {
+                    source.load.is_none() || matches!(message, Message::Watermark(Watermark::END))
+                };
+                if let Some(message) = message.filter(counts) {
                     broken(self.graph.deliver_of_source(source.source.node, message))?;
                 }
             }

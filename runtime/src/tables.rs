@@ -1,0 +1,407 @@
+//! Tables that are read as they stand: loads them before the first row of any stream, and loads them anew while the
+//! run goes on.
+//!
+//! A table of finite inputs comes in loads: each is read to its end, then given to the graph in one go, so that
+//! nobody sees half of it. One that cannot be read leaves the rows before it where they are, unless it is the
+//! first. A table with an input that may have rows at any time (a pipe, a followed file) is loaded when that first
+//! has nothing to read; what comes later are changes. No table keeps a run alive.
+
+#[cfg(test)]
+mod tests;
+
+use crate::connector::{self, Partition, Surroundings};
+use crate::errors;
+use crate::graph::{Graph, Outlet, Stop};
+use crate::message::{Message, Watermark};
+use crate::read_ahead::{Arrival, ReadAhead, read_live};
+use crate::reader::{Block, Numbering, PartitionReader};
+use crate::report::{Progress, SourceReport};
+use crate::source::{Pace, ProcessingTime, Source};
+use crate::time::Clock;
+use crate::workers::Workers;
+use millstream_base::Diagnostic;
+use millstream_ir::batch::{Batch, Origin};
+use millstream_ir::column::ColumnBuilder;
+use millstream_ir::flow::{Flow, Load, Node, NodeId, NodeKind, SourceSpec};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
+use std::time::{Duration, Instant};
+
+/// A live input has nothing to read when nothing has come for so long, the first time for longer: whoever writes into
+/// a pipe may still be starting.
+const QUIET: Duration = Duration::from_millis(100);
+const STARTING: Duration = Duration::from_secs(1);
+
+/// So many blocks of a live input are taken between two of other sources.
+const MOST_AT_ONCE: usize = 4;
+
+pub struct Tables {
+    tables: Vec<LoadedTable>,
+    around: Surroundings,
+}
+
+struct LoadedTable {
+    node: Node,
+    spec: Arc<SourceSpec>,
+    source: Source,
+    /// The watermark that was given last.
+    given: Watermark,
+    input: Input,
+}
+
+enum Input {
+    /// Comes in loads.
+    Finite {
+        /// What the first load is read from.
+        first: Vec<PartitionReader>,
+        refresh: Option<Refresh>,
+    },
+    /// Comes by threads of its own.
+    Live { arrivals: Receiver<Arrival>, numbering: Vec<Numbering>, n_open: usize },
+}
+
+struct Refresh {
+    every: i64,
+    /// When the next load is due, by the clock.
+    due: ProcessingTime,
+    /// One that is being read.
+    reading: Option<Receiver<Result<Whole, Box<Diagnostic>>>>,
+}
+
+/// All of a table: its partitions, with the blocks of each.
+struct Whole {
+    partitions: Vec<(String, Pace)>,
+    blocks: Vec<Vec<Block>>,
+}
+
+impl Tables {
+    /// Opens the tables of a flow that come in loads.
+    pub fn open(
+        flow: &Flow,
+        around: &Surroundings,
+        progress: &Progress,
+        now: ProcessingTime,
+    ) -> Result<Tables, Box<Diagnostic>> {
+        let mut tables = vec![];
+        for id in flow.ids() {
+            let node = flow.node(id);
+            if let NodeKind::Source(spec) = &node.kind
+                && let Some(load) = spec.load
+            {
+                tables.push(LoadedTable::open(id, node, (spec, load), around, progress, now)?);
+            }
+        }
+        Ok(Tables { tables, around: around.clone() })
+    }
+
+    /// Whether rows of a table come as changes.
+    pub fn changes(&self, source: NodeId) -> bool {
+        self.tables
+            .iter()
+            .any(|table| table.source.node == source && matches!(table.input, Input::Live { .. }))
+    }
+
+    /// The first load of each.
+    pub fn load<O: Outlet>(
+        &mut self,
+        graph: &mut Graph<O>,
+        workers: &Workers,
+        clock: &dyn Clock,
+        progress: &Progress,
+    ) -> Result<(), Stop> {
+        for table in &mut self.tables {
+            let before = (table.source.report.rows, table.source.report.bytes);
+            table.load_first(graph, workers, clock, &self.around)?;
+            let SourceReport { rows, bytes, .. } = table.source.report;
+            progress.add(rows - before.0, bytes - before.1);
+        }
+        Ok(())
+    }
+
+    /// Gives the graph what has come since, and begins loads that are due.
+    pub fn poll<O: Outlet>(&mut self, graph: &mut Graph<O>, now: ProcessingTime) -> Result<(), Stop> {
+        self.tables.iter_mut().try_for_each(|table| table.poll(graph, now, &self.around))
+    }
+
+    /// Time has passed: what reads side streams of tables need not wait.
+    pub fn tick<O: Outlet>(&mut self, graph: &mut Graph<O>, now: ProcessingTime) -> Result<(), Stop> {
+        self.tables.iter_mut().try_for_each(|table| table.rise(graph, Watermark(now)))
+    }
+
+    /// All streams have ended, and tables with them.
+    pub fn end<O: Outlet>(&mut self, graph: &mut Graph<O>) -> Result<(), Stop> {
+        self.tables.iter_mut().try_for_each(|table| table.rise(graph, Watermark::END))
+    }
+
+    pub fn reports(&self) -> impl Iterator<Item = (NodeId, SourceReport)> {
+        self.tables.iter().map(|table| (table.source.node, table.source.report.clone()))
+    }
+
+    /// Whether a load is being read.
+    #[cfg(test)]
+    fn is_reading(&self) -> bool {
+        self.tables.iter().any(|table| {
+            matches!(&table.input, Input::Finite { refresh: Some(Refresh { reading: Some(_), .. }), .. })
+        })
+    }
+}
+
+impl LoadedTable {
+    fn open(
+        id: NodeId,
+        node: &Node,
+        (spec, load): (&Arc<SourceSpec>, Load),
+        around: &Surroundings,
+        progress: &Progress,
+        now: ProcessingTime,
+    ) -> Result<LoadedTable, Box<Diagnostic>> {
+        let partitions = connector::partitions(&spec.connector, &node.name, around)?;
+        let is_live = partitions.iter().any(|partition| partition.live);
+        let bytes = partitions.iter().filter_map(|partition| partition.size).sum();
+        progress.bytes_total.fetch_add(bytes, Ordering::Relaxed);
+        let paces = paces(&partitions);
+        let readers = PartitionReader::of_source(spec, partitions, around)?;
+        let refresh = load.refresh.map(|every| Refresh { every, due: ProcessingTime::MAX, reading: None });
+        let input = match is_live {
+            true => Input::live(readers),
+            false => Input::Finite { first: readers, refresh },
+        };
+        Ok(LoadedTable {
+            source: Source::new(id, node, spec, paces, None, now),
+            node: node.clone(),
+            spec: spec.clone(),
+            given: Watermark::START,
+            input,
+        })
+    }
+
+    fn load_first<O: Outlet>(
+        &mut self,
+        graph: &mut Graph<O>,
+        workers: &Workers,
+        clock: &dyn Clock,
+        around: &Surroundings,
+    ) -> Result<(), Stop> {
+        match &mut self.input {
+            Input::Finite { first, .. } => {
+                for (partition, reader) in std::mem::take(first).into_iter().enumerate() {
+                    let mut numbering = Numbering::default();
+                    let mut blocks = ReadAhead::start(reader, workers.clone(), 1 + workers.n());
+                    while let Some(mut block) = blocks.next_block().map_err(|e| self.broken(partition, &e))? {
+                        numbering.number(&mut block);
+                        self.give(graph, partition, block, clock.now())?;
+                    }
+                }
+                // A reader that was told to stop has not reached its end.
+                if around.stop.load(Ordering::Relaxed) {
+                    return Err(Stop::Asked);
+                }
+            }
+            Input::Live { .. } => {
+                let started = Instant::now();
+                let mut last = None;
+                while self.is_open() {
+                    if around.stop.load(Ordering::Relaxed) {
+                        return Err(Stop::Asked);
+                    }
+                    if self.take_arrival(graph, clock.now(), QUIET)? {
+                        last = Some(Instant::now());
+                    } else if last.is_some() || started.elapsed() >= STARTING {
+                        break;
+                    }
+                }
+            }
+        }
+        let now = clock.now();
+        if let Input::Finite { refresh: Some(refresh), .. } = &mut self.input {
+            refresh.due = now.saturating_add(refresh.every);
+        }
+        self.source.report.loads.get_or_insert_default().done += 1;
+        self.end_load(graph, now)
+    }
+
+    fn poll<O: Outlet>(
+        &mut self,
+        graph: &mut Graph<O>,
+        now: ProcessingTime,
+        around: &Surroundings,
+    ) -> Result<(), Stop> {
+        if let Input::Live { .. } = self.input {
+            // Not for ever, however much comes.
+            for _ in 0..MOST_AT_ONCE {
+                if !self.take_arrival(graph, now, Duration::ZERO)? {
+                    break;
+                }
+            }
+            return Ok(());
+        }
+        let Input::Finite { refresh: Some(refresh), .. } = &mut self.input else { return Ok(()) };
+        match &refresh.reading {
+            None if now >= refresh.due => {
+                refresh.due = now.saturating_add(refresh.every);
+                refresh.reading = Some(read_anew(self.spec.clone(), self.node.name.clone(), around.clone()));
+            }
+            None => {}
+            Some(reading) => match reading.try_recv() {
+                Ok(whole) => {
+                    refresh.reading = None;
+                    return self.refresh(graph, whole, now);
+                }
+                Err(TryRecvError::Empty) => {}
+                Err(TryRecvError::Disconnected) => refresh.reading = None,
+            },
+        }
+        Ok(())
+    }
+
+    fn refresh<O: Outlet>(
+        &mut self,
+        graph: &mut Graph<O>,
+        whole: Result<Whole, Box<Diagnostic>>,
+        now: ProcessingTime,
+    ) -> Result<(), Stop> {
+        let loads = self.source.report.loads.get_or_insert_default();
+        let whole = match whole {
+            Ok(whole) => whole,
+            Err(reason) => {
+                loads.failed += 1;
+                loads.last_failure = reason.headline;
+                return Ok(());
+            }
+        };
+        loads.done += 1;
+        let report = std::mem::take(&mut self.source.report);
+        self.source = Source::new(self.source.node, &self.node, &self.spec, whole.partitions, None, now);
+        self.source.report = report;
+        // Begins the load, also if it has no rows.
+        graph.deliver_of_source(self.source.node, Message::Batch(self.no_rows()))?;
+        for (partition, blocks) in whole.blocks.into_iter().enumerate() {
+            for block in blocks {
+                self.give(graph, partition, block, now)?;
+            }
+        }
+        self.end_load(graph, now)
+    }
+
+    /// Takes the next rows of a live input, if they come in time; whether they did.
+    fn take_arrival<O: Outlet>(
+        &mut self,
+        graph: &mut Graph<O>,
+        now: ProcessingTime,
+        within: Duration,
+    ) -> Result<bool, Stop> {
+        let Input::Live { arrivals, numbering, n_open } = &mut self.input else { return Ok(false) };
+        match arrivals.recv_timeout(within) {
+            Ok((partition, Ok(Some(mut block)))) => {
+                numbering[partition].number(&mut block);
+                self.give(graph, partition, block, now)?;
+                Ok(true)
+            }
+            Ok((partition, Err(error))) => Err(self.broken(partition, &error)),
+            Ok((_, Ok(None))) => {
+                *n_open -= 1;
+                Ok(true)
+            }
+            Err(RecvTimeoutError::Timeout) => Ok(false),
+            Err(RecvTimeoutError::Disconnected) => {
+                *n_open = 0;
+                Ok(false)
+            }
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(self.input, Input::Live { n_open: 1.., .. })
+    }
+
+    /// Gives the graph rows; the watermark rises when all have come.
+    fn give<O: Outlet>(
+        &mut self,
+        graph: &mut Graph<O>,
+        partition: usize,
+        block: Block,
+        now: ProcessingTime,
+    ) -> Result<(), Stop> {
+        let mut arrived = self.source.take(partition, block, now);
+        arrived.messages.retain(|message| matches!(message, Message::Batch(_)));
+        graph.take(self.source.node, arrived)
+    }
+
+    fn end_load<O: Outlet>(&mut self, graph: &mut Graph<O>, now: ProcessingTime) -> Result<(), Stop> {
+        self.given = self.given.max(Watermark(now));
+        graph.deliver_of_source(self.source.node, Message::Watermark(self.given))
+    }
+
+    fn rise<O: Outlet>(&mut self, graph: &mut Graph<O>, to: Watermark) -> Result<(), Stop> {
+        if to <= self.given {
+            return Ok(());
+        }
+        self.given = to;
+        graph.deliver_of_source(self.source.node, Message::Watermark(to))
+    }
+
+    fn no_rows(&self) -> Batch {
+        let types = self.node.schema.types();
+        let columns = types.iter().map(|ty| Arc::new(ColumnBuilder::new(ty).finish())).collect();
+        let origin = Origin { source: self.spec.ordinal, ..Origin::default() };
+        Batch { columns, n_rows: 0, origin, late: vec![] }
+    }
+
+    fn broken(&self, partition: usize, error: &io::Error) -> Stop {
+        let name = self.source.partition_name(partition);
+        Stop::Broken(Box::new(errors::read_failed(&self.spec.connector, name, error)))
+    }
+}
+
+impl Input {
+    fn live(readers: Vec<PartitionReader>) -> Input {
+        let (sender, arrivals): (SyncSender<Arrival>, _) = sync_channel(4);
+        let n_open = readers.len();
+        let numbering = readers.iter().map(|_| Numbering::default()).collect();
+        for (partition, reader) in readers.into_iter().enumerate() {
+            read_live(partition, reader, sender.clone());
+        }
+        Input::Live { arrivals, numbering, n_open }
+    }
+}
+
+/// Reads all of a table by a thread of its own.
+fn read_anew(
+    spec: Arc<SourceSpec>,
+    name: Arc<str>,
+    around: Surroundings,
+) -> Receiver<Result<Whole, Box<Diagnostic>>> {
+    let (sender, receiver) = sync_channel(1);
+    tokio::task::spawn_blocking(move || {
+        let whole = read_whole(&spec, &name, &around);
+        // One that was told to stop has not come to the end; the run ends without it.
+        if !around.stop.load(Ordering::Relaxed) {
+            // Nobody waits for it when the run has ended.
+            let _ = sender.send(whole);
+        }
+    });
+    receiver
+}
+
+fn read_whole(spec: &SourceSpec, name: &str, around: &Surroundings) -> Result<Whole, Box<Diagnostic>> {
+    let partitions = connector::partitions(&spec.connector, name, around)?;
+    let paces = paces(&partitions);
+    let mut blocks = vec![];
+    for (reader, (name, _)) in PartitionReader::of_source(spec, partitions, around)?.iter_mut().zip(&paces) {
+        let mut numbering = Numbering::default();
+        let mut of_partition = vec![];
+        let failed = |error| Box::new(errors::read_failed(&spec.connector, name, &error));
+        while let Some(mut block) = reader.next_block().map_err(failed)? {
+            numbering.number(&mut block);
+            of_partition.push(block);
+        }
+        blocks.push(of_partition);
+    }
+    Ok(Whole { partitions: paces, blocks })
+}
+
+fn paces(partitions: &[Partition]) -> Vec<(String, Pace)> {
+    partitions.iter().map(|partition| (partition.name.clone(), Pace::of(None, partition.live))).collect()
+}
