@@ -10,6 +10,7 @@ mod disorder;
 mod end_to_end;
 mod filter;
 mod history;
+mod join;
 mod limits;
 mod measure;
 mod memory;
@@ -39,6 +40,7 @@ const SUBJECTS: &[Subject] = &[
     ("history", history::measure),
     ("ranked", ranked::measure),
     ("order", order::measure),
+    ("join", join::measure),
     ("decode", decode::measure),
     ("end_to_end", end_to_end::measure),
     ("compile", compile::measure),

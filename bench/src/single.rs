@@ -4,7 +4,7 @@ use crate::data::Bids;
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
 use millstream_ir::column::{Column, ColumnData, ColumnRef};
 use millstream_ir::engine::Engine;
-use millstream_ir::flow::{self, Breaker, Flow, Node, NodeId, NodeKind, OnError, Schema};
+use millstream_ir::flow::{self, Breaker, Flow, Join, Node, NodeId, NodeKind, OnError, Schema};
 use millstream_ir::types::Type;
 use millstream_jit::Jit;
 use millstream_runtime::message::Message;
@@ -115,6 +115,16 @@ pub fn chain(parts: Vec<(NodeKind, Schema)>) -> Box<dyn Operator> {
     let operator =
         |id| op::build(&flow, NodeId(id), &*compiled, &Workers::alone(), &mut stores).expect("an operator");
     Box::new(Chain((1..flow.nodes.len() as u32).map(operator).collect()))
+}
+
+/// A join of bids with bids.
+pub fn joined(join: Join, schema: Schema) -> Box<dyn Operator> {
+    let input = || node(None, Schema::append_only(bids(), 2), NodeKind::Late);
+    let join =
+        Node { inputs: vec![NodeId(0), NodeId(1)], ..node(None, schema, NodeKind::Join(Arc::new(join))) };
+    let flow = Flow { nodes: vec![input(), input(), join] };
+    let compiled = Jit.compile(&flow).expect("it compiles");
+    op::build(&flow, NodeId(2), &*compiled, &Workers::alone(), &mut Stores::default()).expect("an operator")
 }
 
 struct Chain(Vec<Box<dyn Operator>>);

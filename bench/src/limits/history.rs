@@ -1,6 +1,7 @@
 //! What looks at a row together with those of its key before, as one writes it by hand: a table of keys with what
 //! is known of each, requested ahead.
 
+use super::prefetch;
 use std::ops::Range;
 
 const AHEAD: usize = 24;
@@ -75,11 +76,8 @@ impl Known {
     }
 
     fn find(&mut self, keys: &[i64], event: usize) -> &mut Slot {
-        #[cfg(target_arch = "x86_64")]
         if let Some(key) = keys.get(event + AHEAD) {
-            let address = self.slots.as_ptr().wrapping_add(self.home(*key)) as *const i8;
-            // SAFETY: a hint, which any address may be given to.
-            unsafe { std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address) };
+            prefetch(self.slots.as_ptr().wrapping_add(self.home(*key)));
         }
         let (key, mask) = (keys[event], self.slots.len() - 1);
         let mut at = self.home(key);

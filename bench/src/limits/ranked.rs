@@ -1,5 +1,6 @@
 //! The best ten of each window and counts of distinct values, as one writes them by hand.
 
+use super::prefetch;
 use crate::limits::tumbling::Table;
 use std::ops::Range;
 
@@ -99,13 +100,8 @@ impl Distinct {
                 let mut keys = [0; 2048];
                 let mut n_new = 0;
                 for event in part.clone() {
-                    #[cfg(target_arch = "x86_64")]
                     if event + AHEAD < part.end {
-                        let address = pairs.as_ptr().wrapping_add(home(pair(event + AHEAD))) as *const i8;
-                        // SAFETY: a hint, which any address may be given to.
-                        unsafe {
-                            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address)
-                        };
+                        prefetch(pairs.as_ptr().wrapping_add(home(pair(event + AHEAD))));
                     }
                     let pair = pair(event);
                     let mut at = home(pair);

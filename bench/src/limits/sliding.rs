@@ -3,6 +3,7 @@
 //!
 //! Unchecked where that costs, since a limit is what can be had without any check.
 
+use super::prefetch;
 use std::ops::Range;
 
 /// Sums over the last `size` of all events; each call goes on with the next ones.
@@ -156,11 +157,8 @@ impl Keyed {
     }
 
     fn request(&self, keys: &[i64], event: usize) {
-        #[cfg(target_arch = "x86_64")]
         if let Some(key) = keys.get(event + AHEAD) {
-            let address = self.slots.as_ptr().wrapping_add(self.home(*key)) as *const i8;
-            // SAFETY: a hint, which any address may be given to.
-            unsafe { std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address) };
+            prefetch(self.slots.as_ptr().wrapping_add(self.home(*key)));
         }
     }
 

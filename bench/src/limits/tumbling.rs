@@ -3,6 +3,8 @@
 //!
 //! Raw pointers, since a limit is what can be had without any check.
 
+use super::prefetch;
+
 const AHEAD: usize = 24;
 
 #[derive(Clone, Copy, Default)]
@@ -43,13 +45,8 @@ impl Table {
     pub fn add(&mut self, keys: &[i64], values: &[i64]) {
         let mask = self.slots.len() - 1;
         for (i, (key, value)) in keys.iter().zip(values).enumerate() {
-            #[cfg(target_arch = "x86_64")]
             if let Some(later) = keys.get(i + AHEAD) {
-                let line = self.slots.as_ptr().wrapping_add(self.home(*later));
-                // SAFETY: a hint, which no address makes fail.
-                unsafe {
-                    std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(line as *const i8);
-                }
+                prefetch(self.slots.as_ptr().wrapping_add(self.home(*later)));
             }
             let mut at = self.home(*key);
             loop {
