@@ -53,6 +53,12 @@ const CASES: &str = "\
 40000 rows, 100 keys, 3000 s: from a window session 1h by k order by v desc | rows of each open window: 40000
 40000 rows, 10000 keys, 3000 s: from a window session 1h by k group by k select k, sum(v) as s emit on change | session: 10000
 40000 rows, 10000 keys, 3 s: from a dedupe by k within 1ms | has not passed: 40000
+40000 rows, 10000 keys, 3000 s: from a join kept as t on t.k == a.k select a.v, t.v as w | the row of each k: 10000
+40000 rows, 10000 keys, 3000 s: from a left join loaded as t on t.code == a.k select a.v, t.w | the row of each code: 10000
+40000 rows, 10000 keys, 3000 s: from a left join loaded as t on t.w == a.k select a.v, t.w | the row of each code: 10000
+40000 rows, 10000 keys, 3000 s: from a join late as t on t.number == a.k select a.v, t.v as w | passes the time: 40000, has passed them: 40000
+40000 rows, 10000 keys, 3000 s: from a as l join a as r on l.k == r.k within 1h select l.v, r.v as w | joined with a: 40000, rows of a: 40000
+40000 rows, 10000 keys, 3000 s: from a as l left join a as r on l.k == r.k and l.v < r.v forever select l.v, r.v as w | joined with a: 40000, rows of a: 40000
 ";
 
 struct Case<'a> {
@@ -96,6 +102,9 @@ fn said_and_held(case: &Case) -> (i64, i64, String) {
     let program = format!(
         "source a: {{ k: int, v: int, x: float, at: timestamp }} from file(\"-\") format json time at disorder 10s\n\
          source s: {{ id: int, v: int, at: timestamp }} key id from file(\"s\") format json time at\n\
+         table kept key k = from a select k, v\n\
+         table loaded: {{ code: int, w: int }} key code from file(\"t\") format json\n\
+         table late: {{ number: int, v: int, at: timestamp }} key number from file(\"l\") format json time at disorder 2h\n\
          stream held = {}\n\
          sink out from held to stdout",
         case.stream
@@ -137,26 +146,33 @@ fn held(case: &Case, flow: &Flow, files: &SourceMap) -> i64 {
     let compiled = Jit.compile(flow).expect("it compiles");
     let one = |name: &str, _: &SourceSpec| vec![(name.to_string(), Pace::default())];
     let mut simulation = Simulation::new(flow, &*compiled, files, START, &Workers::alone(), one);
-    let source = flow.nodes.iter().find_map(|node| match &node.kind {
-        NodeKind::Source(spec) => Some((&*node.name, spec)),
-        _ => None,
-    });
-    let (name, spec) = source.expect("the stream reads a source");
-    let number = simulation.source(name).expect("the source is read");
     let sinks: Vec<_> = flow.ids().filter(|id| matches!(flow.node(*id).kind, NodeKind::Sink(_))).collect();
-    let record = |row: i64| {
-        let value = |column: &usize| match &*spec.fields[*column].name {
-            "k" | "id" => Value::Int(row % case.n_keys),
-            "v" => Value::Int(row * 7919 % 10_007),
-            "x" => Value::Float(row as f64),
-            _ => Value::Timestamp(START + row * case.seconds * SECOND / case.n_rows),
-        };
-        Record::Row(spec.columns.iter().map(value).collect())
-    };
-    for first in (0..case.n_rows).step_by(1000) {
-        let records: Vec<Record> = (first..case.n_rows.min(first + 1000)).map(record).collect();
-        simulation.arrive(number, 0, &records).expect("no row fails");
-        sinks.iter().for_each(|sink| drop(simulation.take_rows(*sink)));
+    let mut sources: Vec<(&str, &SourceSpec)> = vec![];
+    for node in &flow.nodes {
+        if let NodeKind::Source(spec) = &node.kind {
+            sources.push((&*node.name, spec));
+        }
+    }
+    // Tables come first.
+    sources.sort_by_key(|(name, _)| *name == "a");
+    for (name, spec) in sources {
+        let number = simulation.source(name).expect("the source is read");
+        for first in (0..case.n_rows).step_by(1000) {
+            let rows = first..case.n_rows.min(first + 1000);
+            let records: Vec<Record> = rows.map(|row| record(case, spec, row)).collect();
+            simulation.arrive(number, 0, &records).expect("no row fails");
+            sinks.iter().for_each(|sink| drop(simulation.take_rows(*sink)));
+        }
     }
     simulation.state_bytes() as i64
+}
+
+fn record(case: &Case, spec: &SourceSpec, row: i64) -> Record {
+    let value = |column: &usize| match &*spec.fields[*column].name {
+        "k" | "id" | "code" | "number" => Value::Int(row % case.n_keys),
+        "v" | "w" => Value::Int(row * 7919 % 10_007),
+        "x" => Value::Float(row as f64),
+        _ => Value::Timestamp(START + row * case.seconds * SECOND / case.n_rows),
+    };
+    Record::Row(spec.columns.iter().map(value).collect())
 }

@@ -13,7 +13,7 @@ pub fn state_of(program: &Program, query: &Query) -> Vec<String> {
     let mut input = &query.schema;
     for clause in &query.clauses {
         if let ClauseKind::Join(Join { bound: JoinBound::AsOf { .. }, right, .. }) = &clause.kind {
-            let (table, bytes) = (program.rows_text(*right), input.bytes_of_row() + ENTRY);
+            let (table, bytes) = (program.rows_text(*right), input.bytes_of_row());
             state.push(format!(
                 "rows until the watermark of {table} passes the time they ask for, {bytes} bytes each"
             ));

@@ -7,8 +7,10 @@ use millstream_ir::flow::{Flow, Load, Reading};
 use millstream_ir::text::format_duration;
 
 /// What is kept of a row beside its columns: since when and until when it stands, and its place among those of
-/// its key, in a table that is two thirds full.
-const ENTRY: usize = 48;
+/// its key. Of all rows up to half are those that nobody asks for any more.
+const ENTRY: usize = 40;
+/// What is kept of a key: its slot, in a table that is half full, and its last row.
+const KEY: usize = 64;
 
 /// A table with an input of its own.
 pub fn explain_loaded(table: &Table, flow: &Flow) -> Option<String> {
@@ -31,7 +33,7 @@ fn explain(table: &Table, further: Vec<String>) -> String {
     let name = |key: &usize| table.schema.columns.get(*key).map_or("?", |c| &c.name).to_string();
     let key: Vec<String> = table.key.iter().map(name).collect();
     let key = key.join(", ");
-    let bytes = table.schema.bytes_of_row() + ENTRY;
+    let bytes = (table.schema.bytes_of_row() + ENTRY) * 3 / 2 + KEY;
     let reading = match table.reading {
         Reading::AsItStands => "as it stands when a row comes".to_string(),
         Reading::AsOf => {
@@ -47,12 +49,17 @@ fn explain(table: &Table, further: Vec<String>) -> String {
             "keeps the row of each {key}, {bytes} bytes, as long as it stands, and those before it that rows still to come can ask for"
         ),
     };
+    let waiting = (table.reading == Reading::AsOf).then(|| {
+        let bytes = table.schema.bytes_of_row();
+        format!("keeps its rows until its watermark has passed them, {bytes} bytes each")
+    });
     let lines = [
         format!("columns: {}", columns_text(&table.schema)),
         format!("key: {key}; a row replaces the one before of its key"),
         format!("read: {reading}"),
         kept,
     ];
-    let lines: String = lines.into_iter().chain(further).map(|line| format!("  {line}\n")).collect();
+    let lines: String =
+        lines.into_iter().chain(waiting).chain(further).map(|line| format!("  {line}\n")).collect();
     format!("table {}\n{lines}\n", table.name)
 }
