@@ -378,6 +378,10 @@ struct Pairs<'a> {
 }
 
 impl SlotRows for Pairs<'_> {
+    fn n_rows(&self) -> usize {
+        self.rows.len()
+    }
+
     #[inline]
     fn for_each(&mut self, mut update: impl FnMut(&mut [u64], usize)) {
         for (slot, row) in self.slots.iter().zip(self.rows) {

@@ -163,10 +163,14 @@ pub struct FoldHash(u64);
 
 impl Default for FoldHash {
     fn default() -> FoldHash {
-        // One seed a process is enough against chosen values, and leaves equal states of equal shape.
-        static SEED: std::sync::OnceLock<u64> = std::sync::OnceLock::new();
-        FoldHash(*SEED.get_or_init(|| RandomState::new().hash_one(0)))
+        FoldHash(hash_seed())
     }
+}
+
+/// One seed a process is enough against chosen values, and leaves equal states of equal shape.
+pub fn hash_seed() -> u64 {
+    static SEED: std::sync::OnceLock<u64> = std::sync::OnceLock::new();
+    *SEED.get_or_init(|| RandomState::new().hash_one(0))
 }
 
 impl BuildHasher for FoldHash {

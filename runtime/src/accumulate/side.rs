@@ -294,8 +294,7 @@ pub fn side_states(call: &AggregateCall) -> Option<Box<dyn SideStates>> {
         ApproxDistinct if removable => pool::<cardinality::Exact>(argument),
         ApproxDistinct => pool::<cardinality::Cardinality>(argument),
         CountDistinct => match (layout, removable) {
-            (Layout::I64, false) => pool::<distinct::Seen<i64>>(argument),
-            (Layout::F64, false) => pool::<distinct::Seen<Float>>(argument),
+            (Layout::I64 | Layout::F64, false) => Box::new(distinct::WordSets::new(argument.0)),
             (Layout::Decimal, false) => pool::<distinct::Seen<i128>>(argument),
             (Layout::View, false) => pool::<distinct::SeenTexts>(argument),
             (_, false) => pool::<distinct::Seen<Value>>(argument),

@@ -36,6 +36,8 @@ impl AccumulateKernel for PortableKernel {
 
 /// Slots, each beside a row that is added to it.
 pub trait SlotRows {
+    fn n_rows(&self) -> usize;
+
     /// Calls `update` with the words of each slot and its row.
     fn for_each(&mut self, update: impl FnMut(&mut [u64], usize));
 }
@@ -57,6 +59,10 @@ impl<'a> Pairs<'a> {
 }
 
 impl SlotRows for Pairs<'_> {
+    fn n_rows(&self) -> usize {
+        self.rows.len()
+    }
+
     #[inline]
     fn for_each(&mut self, mut update: impl FnMut(&mut [u64], usize)) {
         for (slot, row) in self.slots.iter().zip(self.rows) {
@@ -80,6 +86,11 @@ pub fn takes_part(call: &AggregateCall, columns: &[ColumnRef], row: usize) -> bo
             .all(|(i, (a, _))| columns[*a].is_valid(row) || call.takes_null(i))
 }
 
+/// Whether no row needs to be asked whether it takes part.
+fn all_take_part(call: &AggregateCall, columns: &[ColumnRef]) -> bool {
+    call.filter.is_none() && call.arguments.iter().all(|(column, _)| columns[*column].validity.is_none())
+}
+
 /// Adds the arguments of rows to an accumulator that stands in their slots.
 pub fn update_field(
     pairs: &mut impl SlotRows,
@@ -88,9 +99,7 @@ pub fn update_field(
     columns: &[ColumnRef],
 ) {
     let at = field.offset / 8;
-    let all_take_part =
-        call.filter.is_none() && call.arguments.iter().all(|(column, _)| columns[*column].validity.is_none());
-    if !all_take_part {
+    if !all_take_part(call, columns) {
         return pairs.for_each(|words, row| {
             if takes_part(call, columns, row) {
                 if let Some(seen) = field.seen {
@@ -412,14 +421,16 @@ pub fn update_side(
     batch: &Batch,
     times: &[i64],
 ) {
-    let (mut taking, mut rows) = (vec![], vec![]);
+    let all_take_part = all_take_part(call, &batch.columns);
+    let n_rows = pairs.n_rows();
+    let (mut taking, mut rows) = (Vec::with_capacity(n_rows), Vec::with_capacity(n_rows));
     pairs.for_each(|words, row| {
         // Each group gets a state, also one whose aggregate sees no row.
         let word = &mut words[field.offset / 8];
         if *word == 0 {
             *word = states.make();
         }
-        if takes_part(call, &batch.columns, row) {
+        if all_take_part || takes_part(call, &batch.columns, row) {
             taking.push(*word);
             rows.push(row as u32);
         }

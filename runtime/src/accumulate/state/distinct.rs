@@ -1,5 +1,9 @@
 //! `count(distinct x)`.
 
+mod words;
+
+pub use words::WordSets;
+
 use crate::accumulate::element::{Element, FoldHash};
 use crate::accumulate::side::{Row, State};
 use crate::kernel::prefetch::prefetch;
@@ -9,7 +13,7 @@ use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use std::collections::{HashMap, HashSet};
 
-/// The distinct values.
+/// The distinct values, where these are more than a word.
 #[derive(Clone)]
 pub enum Seen<E> {
     /// Most groups have few, and among these a look at each is the fastest.
