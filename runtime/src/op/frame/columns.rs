@@ -99,10 +99,12 @@ impl Columns {
     ) -> Vec<Column> {
         let is_keyed = matches!(self.states, States::OfKeys(_));
         log.push_together(batch, if is_keyed { numbers } else { &[] });
-        log.leaving(times, size, &mut self.leaving);
         let columns = match &mut self.states {
-            States::OfAll(states) => states.take(log, batch, &self.leaving),
-            States::OfKeys(states) => states.take(log, batch, numbers, &self.leaving, emptied),
+            States::OfAll(states) => states.take(log, (batch, times), size, &mut self.leaving),
+            States::OfKeys(states) => {
+                log.leaving(times, size, &mut self.leaving);
+                states.take(log, batch, numbers, &self.leaving, emptied)
+            }
         };
         log.leave(&self.leaving);
         columns

@@ -41,6 +41,8 @@ impl Leaving {
 
 /// How many times ahead the next one is requested.
 const AHEAD: usize = 128;
+/// So many times are in a line of memory.
+const LINE: usize = 8;
 /// Batches with fewer rows are put together.
 const SMALL: usize = BATCH_ROWS / 4;
 
@@ -120,33 +122,54 @@ impl Log {
     /// Which rows leave when rows come at these times, which stand in it last: those that are older than one of them
     /// by the size or more.
     pub fn leaving(&self, times: &[EventTime], size: i64, leaving: &mut Leaving) {
-        // None is later than what comes, so the difference is not negative.
-        self.find(times, leaving, |time, there| time.wrapping_sub(there) as u64 >= size as u64);
+        self.find(times, leaving, leaves_by(size), &mut ());
+    }
+
+    /// The same; and of each row that comes the sum of its frame, of a column, of which those that come have these
+    /// values. `sum` is that of all rows before.
+    pub fn leaving_summed(
+        &self,
+        (times, size): (&[EventTime], i64),
+        (column, values): (usize, &[i64]),
+        sum: &mut i64,
+        leaving: &mut Leaving,
+    ) -> Buffer<i64> {
+        let mut results = Buffer::filled(0, times.len());
+        let mut summing = Summing { column, gone: &[], first: 0, values, results: &mut results, sum: *sum };
+        self.find(times, leaving, leaves_by(size), &mut summing);
+        *sum = summing.sum;
+        results
     }
 
     /// Which rows leave that are no later than this.
     pub fn leaving_until(&self, limit: EventTime, leaving: &mut Leaving) {
-        self.find(&[limit], leaving, |limit, there| there <= limit);
+        self.find(&[limit], leaving, |limit, there| there <= limit, &mut ());
         leaving.before.clear();
     }
 
     #[inline(always)]
-    fn find(
-        &self,
+    fn find<'a>(
+        &'a self,
         times: &[EventTime],
         leaving: &mut Leaving,
         leaves: impl Fn(EventTime, EventTime) -> bool + Copy,
+        visitor: &mut impl Visitor<'a>,
     ) {
         let Leaving { oldest, before, n_rows, runs } = leaving;
         (*oldest, *n_rows) = (self.oldest, 0);
         runs.clear();
         before.resize(times.len(), 0);
         let mut n_found = 0;
-        for part in &self.parts {
+        for (number, part) in self.parts.iter().enumerate() {
             let first = part.n_left;
+            if let Some(next) = self.parts.get(number + 1) {
+                request_first(times_of(&next.batch, self.time));
+                visitor.expect(next);
+            }
             let there = &times_of(&part.batch, self.time)[first..];
             let (times, before) = (&times[n_found..], &mut before[n_found..]);
-            let (n_times, n_left) = leave_part(there, times, *n_rows as u32, before, leaves);
+            visitor.enter(part, n_found);
+            let (n_times, n_left) = leave_part(there, times, *n_rows as u32, before, leaves, visitor);
             runs.push(first..first + n_left);
             *n_rows += n_left;
             n_found += n_times;
@@ -226,15 +249,88 @@ impl Log {
     }
 }
 
+/// Asks the processor for the first of these.
+fn request_first(values: &[i64]) {
+    let lines = values.iter().step_by(LINE).take(AHEAD / LINE);
+    lines.for_each(|value| prefetch(std::ptr::from_ref(value) as *const u8));
+}
+
+/// Whether a row at a time lets one go that is no later.
+fn leaves_by(size: i64) -> impl Fn(EventTime, EventTime) -> bool + Copy {
+    // The difference is not negative.
+    move |time, there| time.wrapping_sub(there) as u64 >= size as u64
+}
+
+/// What is done with rows as they leave and come.
+trait Visitor<'a> {
+    /// Those that leave stand in this part from now on, counted from the first that has not left; those that come are
+    /// counted from this one on.
+    fn enter(&mut self, part: &'a Part, first: usize);
+    /// This part is entered next.
+    fn expect(&self, part: &'a Part);
+    fn leave(&mut self, row: usize);
+    fn come(&mut self, row: usize);
+}
+
+impl<'a> Visitor<'a> for () {
+    fn enter(&mut self, _: &'a Part, _: usize) {}
+
+    fn expect(&self, _: &'a Part) {}
+
+    fn leave(&mut self, _: usize) {}
+
+    fn come(&mut self, _: usize) {}
+}
+
+/// Sums up a column.
+struct Summing<'a, 'b> {
+    column: usize,
+    gone: &'a [i64],
+    /// How many have come before those that are counted.
+    first: usize,
+    /// Of all rows that come, and what their results are.
+    values: &'b [i64],
+    results: &'b mut [i64],
+    sum: i64,
+}
+
+impl<'a> Visitor<'a> for Summing<'a, '_> {
+    fn enter(&mut self, part: &'a Part, first: usize) {
+        if let ColumnData::I64(gone) = &part.batch.columns[self.column].data {
+            self.gone = &gone[part.n_left..];
+        }
+        self.first = first;
+    }
+
+    fn expect(&self, part: &'a Part) {
+        if let ColumnData::I64(gone) = &part.batch.columns[self.column].data {
+            request_first(gone);
+        }
+    }
+
+    #[inline(always)]
+    fn leave(&mut self, row: usize) {
+        self.sum -= self.gone[row];
+        prefetch(self.gone.as_ptr().wrapping_add(row + AHEAD) as *const u8);
+    }
+
+    #[inline(always)]
+    fn come(&mut self, row: usize) {
+        self.sum += self.values[self.first + row];
+        self.results[self.first + row] = self.sum;
+    }
+}
+
 /// For how many of `times` it is told by rows `there` alone how many have left, and how many of these have. Into
 /// `before` goes how many have left at each, with those of the parts before.
 #[inline(always)]
-fn leave_part(
+fn leave_part<'a>(
     there: &[EventTime],
     times: &[EventTime],
     n_before: u32,
     before: &mut [u32],
     leaves: impl Fn(EventTime, EventTime) -> bool,
+    visitor: &mut impl Visitor<'a>,
 ) -> (usize, usize) {
     let mut n_left = 0;
     for (number, (time, before)) in times.iter().zip(before).enumerate() {
@@ -243,8 +339,10 @@ fn leave_part(
             if !leaves(*time, *oldest) {
                 break;
             }
+            visitor.leave(n_left);
             n_left += 1;
         }
+        visitor.come(number);
         prefetch(there.as_ptr().wrapping_add(n_left + AHEAD) as *const u8);
         *before = n_before + n_left as u32;
     }

@@ -3,6 +3,7 @@
 use super::Call;
 use super::blocks::Blocks;
 use crate::accumulate::result::divide_exactly;
+use crate::message::EventTime;
 use crate::op::frame::log::{Leaving, Log, from_sortable, sortable};
 use millstream_ir::batch::Batch;
 use millstream_ir::buffer::Buffer;
@@ -35,19 +36,41 @@ impl OfAll {
         OfAll { states: calls.iter().map(state).collect(), gone: vec![] }
     }
 
-    /// Rows come, which stand in the log already, and others leave, which do so still.
-    pub fn take(&mut self, log: &Log, batch: &Batch, leaving: &Leaving) -> Vec<Column> {
+    /// Rows come, which stand in the log already, and others leave, which do so still: those that are older by the
+    /// size or more.
+    pub fn take(
+        &mut self,
+        log: &Log,
+        (batch, times): (&Batch, &[EventTime]),
+        size: i64,
+        leaving: &mut Leaving,
+    ) -> Vec<Column> {
+        // One sum is made while it is looked for what leaves.
+        let mut first = None;
+        for (number, state) in self.states.iter_mut().enumerate() {
+            if let State::Sum(column, sum) | State::Average(column, sum) = state
+                && let ColumnData::I64(values) = &batch.columns[*column].data
+            {
+                first = Some((number, log.leaving_summed((times, size), (*column, values), sum, leaving)));
+                break;
+            }
+        }
+        if first.is_none() {
+            log.leaving(times, size, leaving);
+        }
         let mut columns = vec![];
         let there = (log.n_rows() - batch.n_rows) as i64;
         let counts = || (there + 1..).zip(&leaving.before).map(|(come, left)| come - *left as i64);
-        for state in &mut self.states {
+        for (number, state) in self.states.iter_mut().enumerate() {
+            let known = first.take_if(|(of, _)| *of == number).map(|(_, sums)| sums);
+            let sums = |column: usize, sum: &mut i64| {
+                known.unwrap_or_else(|| sums(sum, column, log, batch, leaving, &mut self.gone))
+            };
             let data = match state {
                 State::Count => ColumnData::I64(counts().collect()),
-                State::Sum(column, sum) => {
-                    ColumnData::I64(sums(sum, *column, log, batch, leaving, &mut self.gone))
-                }
+                State::Sum(column, sum) => ColumnData::I64(sums(*column, sum)),
                 State::Average(column, sum) => {
-                    let sums = sums(sum, *column, log, batch, leaving, &mut self.gone);
+                    let sums = sums(*column, sum);
                     let mean = |(sum, n): (&i64, i64)| divide_exactly(*sum as i128, n as u64);
                     ColumnData::F64(sums.iter().zip(counts()).map(mean).collect())
                 }
