@@ -1,6 +1,6 @@
 //! Rows of several batches in an order of their own, as columns.
 
-use millstream_ir::batch::Batch;
+use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
 use millstream_ir::buffer::{Buffer, Plain};
 use millstream_ir::column::{Bitmap, Column, ColumnBuilder, ColumnData, ColumnRef, TextColumn, View};
 use millstream_ir::types::Type;
@@ -15,6 +15,53 @@ pub fn interleave(batches: &[&Batch], types: &[Type], picks: &[Pick]) -> Vec<Col
     columns.map(|(number, ty)| Arc::new(interleave_column(batches, number, ty, picks))).collect()
 }
 
+/// Where the picked rows stand in the order of their stream.
+pub fn interleave_origin(batches: &[&Batch], picks: &[Pick]) -> Origin {
+    of_one_partition(batches, picks).unwrap_or_else(|| {
+        let place = |(batch, row): &Pick| batches[*batch as usize].origin.place(*row as usize);
+        Origin::of_places(&picks.iter().map(place).collect::<Vec<_>>())
+    })
+}
+
+/// The offsets of rows of which none has been dropped.
+static NUMBERS: [u32; BATCH_ROWS] = {
+    let mut numbers = [0; BATCH_ROWS];
+    let mut row = 0;
+    while row < BATCH_ROWS {
+        numbers[row] = row as u32;
+        row += 1;
+    }
+    numbers
+};
+
+/// That of rows of batches of one partition, of which offsets alone tell the rows.
+fn of_one_partition(batches: &[&Batch], picks: &[Pick]) -> Option<Origin> {
+    let of = |origin: &Origin| (origin.source, origin.partition, origin.branch);
+    let one = &batches.first()?.origin;
+    let first = batches.iter().map(|batch| batch.origin.first).min()?;
+    let mut offsets: Vec<(u32, &[u32])> = vec![];
+    for batch in batches {
+        let origin = &batch.origin;
+        let start = u32::try_from(origin.first - first).ok()?;
+        let (of_rows, last) = match &origin.offsets {
+            Some(offsets) => (&offsets[..], offsets.iter().copied().max().unwrap_or(0)),
+            None => (NUMBERS.get(..batch.n_rows)?, batch.n_rows as u32),
+        };
+        let fits = start.checked_add(last).is_some();
+        if origin.mixed.is_some() || of(origin) != of(one) || !fits {
+            return None;
+        }
+        offsets.push((start, of_rows));
+    }
+    let of_row = |(batch, row): &Pick| {
+        let (start, offsets) = offsets[*batch as usize];
+        start + offsets[*row as usize]
+    };
+    let offsets = picks.iter().map(of_row).collect();
+    let (source, partition, branch) = of(one);
+    Some(Origin { source, partition, branch, first, offsets: Some(offsets), ..Origin::default() })
+}
+
 /// The values of one column of these rows.
 fn interleave_column(batches: &[&Batch], number: usize, ty: &Type, picks: &[Pick]) -> Column {
     let columns: Vec<&Column> = batches.iter().map(|batch| &*batch.columns[number]).collect();
@@ -23,7 +70,8 @@ fn interleave_column(batches: &[&Batch], number: usize, ty: &Type, picks: &[Pick
         values: impl Fn(&'a ColumnData) -> Option<&'a Buffer<T>>,
         picks: &[Pick],
     ) -> Option<Buffer<T>> {
-        let columns: Vec<&Buffer<T>> = columns.iter().map(|c| values(&c.data)).collect::<Option<_>>()?;
+        let of = |column: &&'a Column| values(&column.data).map(|values| &values[..]);
+        let columns: Vec<&[T]> = columns.iter().map(of).collect::<Option<_>>()?;
         Some(picks.iter().map(|(batch, row)| columns[*batch as usize][*row as usize]).collect())
     }
     fn i64s(data: &ColumnData) -> Option<&Buffer<i64>> {
@@ -32,10 +80,20 @@ fn interleave_column(batches: &[&Batch], number: usize, ty: &Type, picks: &[Pick
     fn f64s(data: &ColumnData) -> Option<&Buffer<f64>> {
         if let ColumnData::F64(b) = data { Some(b) } else { None }
     }
+    fn i128s(data: &ColumnData) -> Option<&Buffer<i128>> {
+        if let ColumnData::I128(b) = data { Some(b) } else { None }
+    }
+    fn bools(data: &ColumnData) -> Option<&Buffer<u8>> {
+        if let ColumnData::Bool(b) = data { Some(b) } else { None }
+    }
     let data = if let Some(values) = all(&columns, i64s, picks) {
         ColumnData::I64(values)
     } else if let Some(values) = all(&columns, f64s, picks) {
         ColumnData::F64(values)
+    } else if let Some(values) = all(&columns, i128s, picks) {
+        ColumnData::I128(values)
+    } else if let Some(values) = all(&columns, bools, picks) {
+        ColumnData::Bool(values)
     } else if let Some(texts) = interleave_texts(&columns, picks) {
         ColumnData::Text(texts)
     } else {

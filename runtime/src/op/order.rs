@@ -2,12 +2,12 @@
 //! that depend on the order, and of `ordered` sinks. A late row has missed its place and is left out.
 
 use crate::message::{Message, Watermark};
-use crate::op::interleave::interleave;
+use crate::op::interleave::{interleave, interleave_origin};
 use crate::op::reorder::{Due, ReorderBuffer};
 use crate::operator::{Operator, Output};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::waiting::Waiting;
-use millstream_ir::batch::{BATCH_ROWS, Batch, Origin, RowPlace};
+use millstream_ir::batch::{BATCH_ROWS, Batch};
 use millstream_ir::column::ColumnData;
 use millstream_ir::flow::{Breaker, Flow, NodeId, NodeKind};
 use millstream_ir::types::Type;
@@ -99,13 +99,11 @@ pub fn push_due(due: Due, types: &[Type], output: &mut Output) {
         Due::Rows(_, batch, rows) => output.messages.push(Message::Batch(batch.gather(rows))),
         Due::Mixed(batches, picks) => {
             let batches: Vec<&Batch> = batches.iter().map(|(_, batch)| *batch).collect();
-            let place = |(batch, row): &(u32, u32)| batches[*batch as usize].origin.place(*row as usize);
             for picks in picks.chunks(BATCH_ROWS) {
-                let places: Vec<RowPlace> = picks.iter().map(place).collect();
                 output.messages.push(Message::Batch(Batch {
                     columns: interleave(&batches, types, picks),
                     n_rows: picks.len(),
-                    origin: Origin::of_places(&places),
+                    origin: interleave_origin(&batches, picks),
                     late: vec![],
                 }));
             }
@@ -154,6 +152,7 @@ mod tests {
     use super::*;
     use crate::op::testing::{script, types};
     use crate::watermark::{WatermarkGenerator, WatermarkTracker};
+    use millstream_ir::batch::Origin;
     use millstream_ir::column::ColumnBuilder;
     use millstream_ir::value::Value;
     use proptest::prelude::*;
@@ -166,10 +165,10 @@ mod tests {
         insta::assert_snapshot!(answers, @r"
         1: 1@10 2@12 | (nothing)
         0: 3@12 4@11 5@10 | (nothing)
-        0: ~11 | 5@10 ; 1@10 ; ~11
+        0: ~11 | 5@10 1@10 ; ~11
         0: 6@2!11 | (nothing)
         0: ~12 | 4@11 ; ~12
-        0: ~end | 3@12 ; 2@12 ; ~end
+        0: ~end | 3@12 2@12 ; ~end
         ");
     }
 
@@ -267,7 +266,7 @@ mod tests {
 
     /// Two partitions of rows, each cut into batches, with the watermark behind each batch.
     fn arrivals() -> impl Strategy<Value = (Vec<[Vec<Row>; 2]>, i64)> {
-        let batch = || proptest::collection::vec((0i64..4, -3i64..9), 0..5);
+        let batch = || proptest::collection::vec((0i64..4, -3i64..9), 0..12);
         let step = [batch(), batch()];
         (proptest::collection::vec(step, 1..8), 0i64..8).prop_map(|(steps, disorder)| {
             let mut now = 0;

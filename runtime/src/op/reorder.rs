@@ -1,17 +1,20 @@
 //! The reorder buffer: holds rows until the watermark has passed them, and hands them out in the total
 //! order. What stands in front of operators that depend on the order, of patterns, and of `ordered` sinks.
 //!
-//! Each batch that waits is brought into order for itself when it comes, which nearly always it is in
-//! already. A release takes from every batch the rows that are due, and merges these.
+//! Rows come nearly in order. Of each batch those that come behind later ones of it, the stragglers, become a batch of
+//! their own, sorted; the others stand in order as they are. A release puts the rows that are due behind each
+//! other, batch by batch, and the stragglers, with whatever overlaps, between them.
 
-use crate::kernel::extent::is_ascending;
+mod runs;
+
 use crate::message::{EventTime, Watermark};
 use crate::op::interleave::Pick;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::waiting::Waiting as Waits;
-use millstream_ir::batch::{Batch, RowPlace};
+use millstream_ir::batch::{BATCH_ROWS, Batch, RowPlace};
 use millstream_ir::column::ColumnData;
 use millstream_ir::types::Type;
+use runs::{RowOrder, Rows, order_of};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -24,6 +27,7 @@ pub struct ReorderBuffer {
     /// The time of the next row of each batch that waits, and the batch.
     next: BinaryHeap<Reverse<(EventTime, u32)>>,
     n_arrived: u64,
+    memory: Vec<Pick>,
 }
 
 /// A batch of which not all rows have left.
@@ -31,9 +35,11 @@ struct Waiting {
     input: usize,
     /// Which batch it was to come.
     arrival: u64,
+    /// Whether its rows are stragglers.
+    are_stragglers: bool,
     batch: Batch,
-    /// Its rows in the total order; none if they are in it as they stand.
-    order: Option<Vec<u32>>,
+    /// In the total order.
+    rows: Rows,
     n_left: usize,
 }
 
@@ -47,20 +53,46 @@ pub enum Due<'a> {
     Mixed(&'a [(usize, &'a Batch)], &'a [Pick]),
 }
 
-/// Rows of one batch, by their places in its order.
-struct Part {
-    waiting: u32,
+/// Rows of one batch that are due, by their places in its order.
+struct Part<'a> {
+    waiting: &'a Waiting,
+    times: &'a [EventTime],
     from: usize,
     to: usize,
 }
 
-/// Where a row stands in the total order. Streams that make rows of one row are in the order of inputs.
-type Place = (EventTime, u32, u32, u64, usize, u32);
+/// So many rows that stand together are handed out by themselves, and fewer with those before.
+const FEW: usize = if cfg!(test) { 3 } else { BATCH_ROWS / 4 };
+
+/// The memory of no more picks is kept for the next release.
+const MOST_KEPT: usize = 4 * BATCH_ROWS;
+
+/// So many rows are compared with a straggler at once. Few in tests, so that they see several.
+const STRETCH: usize = if cfg!(test) { 2 } else { 16 };
+
+/// A row that is put between the others.
+#[derive(Clone, Copy)]
+struct Stray {
+    time: EventTime,
+    /// The number of its part, and its own in the batch.
+    pick: Pick,
+}
+
+/// Where a row stands in the total order, beside its time. Streams that make rows of one row are in the order of
+/// inputs, and their rows in that in which they came.
+type Place = (u32, u32, u64, usize, u32, u64, u32);
 
 impl ReorderBuffer {
     /// `times` are the columns of the event time, one per input.
     pub fn new(times: Vec<usize>) -> ReorderBuffer {
-        ReorderBuffer { times, waiting: vec![], free: vec![], next: BinaryHeap::new(), n_arrived: 0 }
+        ReorderBuffer {
+            times,
+            waiting: vec![],
+            free: vec![],
+            next: BinaryHeap::new(),
+            n_arrived: 0,
+            memory: vec![],
+        }
     }
 
     pub fn push(&mut self, input: usize, batch: Batch) {
@@ -68,17 +100,27 @@ impl ReorderBuffer {
         if batch.n_rows == 0 {
             return;
         }
-        let order = (!is_in_order(&batch, times)).then(|| in_order(&batch, times));
-        let first = order.as_ref().and_then(|o| o.first()).map_or(0, |row| *row as usize);
-        let first_time = times[first];
+        match order_of(&batch, times) {
+            RowOrder::AsTheyAre => self.wait(input, false, batch, Rows::All),
+            RowOrder::Stragglers { straight, stragglers, order } => {
+                let apart = batch.gather(&stragglers);
+                self.wait(input, false, batch, Rows::These(straight));
+                self.wait(input, true, apart, Rows::These(order));
+            }
+        }
+    }
+
+    fn wait(&mut self, input: usize, are_stragglers: bool, batch: Batch, rows: Rows) {
+        let Some(times) = times_of(&batch, self.times[input]) else { return };
+        let first = times[rows.get(0)];
         self.n_arrived += 1;
-        let waiting = Waiting { input, arrival: self.n_arrived, batch, order, n_left: 0 };
+        let waiting = Waiting { input, arrival: self.n_arrived, are_stragglers, batch, rows, n_left: 0 };
         let number = self.free.pop().unwrap_or_else(|| {
             self.waiting.push(None);
             self.waiting.len() as u32 - 1
         });
         self.waiting[number as usize] = Some(waiting);
-        self.next.push(Reverse((first_time, number)));
+        self.next.push(Reverse((first, number)));
     }
 
     /// Hands out the rows before a watermark in order; with `and_at` also those at it.
@@ -86,7 +128,7 @@ impl ReorderBuffer {
         let is_due = |time: EventTime| {
             time < watermark.0 || and_at && time == watermark.0 || watermark == Watermark::END
         };
-        let mut parts: Vec<Part> = vec![];
+        let mut due: Vec<(u32, usize)> = vec![];
         while let Some(Reverse((time, number))) = self.next.peek().copied()
             && is_due(time)
         {
@@ -94,107 +136,80 @@ impl ReorderBuffer {
             let Some(waiting) = self.waiting[number as usize].as_mut() else { continue };
             let Some(times) = times_of(&waiting.batch, self.times[waiting.input]) else { continue };
             let from = waiting.n_left;
-            let to = match &waiting.order {
-                None => from + times[from..].partition_point(|time| is_due(*time)),
-                Some(order) => from + order[from..].partition_point(|row| is_due(times[*row as usize])),
-            };
-            waiting.n_left = to;
-            if to < waiting.batch.n_rows {
-                self.next.push(Reverse((times[waiting.row(to)], number)));
+            let n_rows = waiting.n_rows();
+            waiting.n_left = waiting.rows.partition_point(from, n_rows, |row| is_due(times[row]));
+            if waiting.n_left < n_rows {
+                self.next.push(Reverse((times[waiting.rows.get(waiting.n_left)], number)));
             }
-            parts.push(Part { waiting: number, from, to });
+            due.push((number, from));
         }
-        if parts.is_empty() {
+        if due.is_empty() {
             return;
         }
-        self.hand_out(parts, visit);
+        let mut memory = std::mem::take(&mut self.memory);
+        memory.clear();
+        self.hand_out(&due, &mut memory, visit);
+        if memory.capacity() <= MOST_KEPT {
+            self.memory = memory;
+        }
+        due.iter().for_each(|(number, _)| self.forget_if_empty(*number));
     }
 
-    fn hand_out(&mut self, mut parts: Vec<Part>, visit: &mut dyn FnMut(Due)) {
-        parts.sort_by_key(|part| (self.place(part, part.from), self.arrival(part)));
-        let follows = |pair: &[Part]| {
-            let (before, after) = (self.place(&pair[0], pair[0].to - 1), self.place(&pair[1], pair[1].from));
-            before < after || before == after && self.arrival(&pair[0]) < self.arrival(&pair[1])
-        };
-        if !parts.windows(2).all(follows) {
-            self.hand_out_mixed(&parts, visit);
-            return parts.iter().for_each(|part| self.forget_if_empty(part));
-        }
-        for part in &parts {
-            let Some(waiting) = &self.waiting[part.waiting as usize] else { continue };
-            match &waiting.order {
-                None if part.from == 0 && part.to == waiting.batch.n_rows => {
-                    if let Some(waiting) = self.waiting[part.waiting as usize].take() {
-                        self.free.push(part.waiting);
-                        visit(Due::Whole(waiting.input, waiting.batch));
-                    }
-                    continue;
-                }
-                None => {
-                    let rows: Vec<u32> = (part.from as u32..part.to as u32).collect();
-                    visit(Due::Rows(waiting.input, &waiting.batch, &rows));
-                }
-                Some(order) => {
-                    visit(Due::Rows(waiting.input, &waiting.batch, &order[part.from..part.to]));
-                }
+    /// Hands out what has been found to be due, of each batch from this place on; in memory that is kept.
+    fn hand_out(&self, due: &[(u32, usize)], mixed: &mut Vec<Pick>, visit: &mut dyn FnMut(Due)) {
+        let mut parts: Vec<Part> =
+            due.iter().filter_map(|(number, from)| self.part(*number, *from)).collect();
+        parts.sort_unstable_by_key(|part| (part.waiting.are_stragglers, part.waiting.arrival));
+        let n_straight = parts.partition_point(|part| !part.waiting.are_stragglers);
+        let strays = take_strays(&mut parts, n_straight);
+        let batches: Vec<(usize, &Batch)> =
+            parts.iter().map(|part| (part.waiting.input, &part.waiting.batch)).collect();
+        let mix = |picks: &mut Vec<Pick>, visit: &mut dyn FnMut(Due)| {
+            if !picks.is_empty() {
+                visit(Due::Mixed(&batches, picks));
+                picks.clear();
             }
-            self.forget_if_empty(part);
+        };
+        let mut strays = &strays[..];
+        for (number, part) in (0..).zip(&parts[..n_straight]) {
+            let Some(last) = part.to.checked_sub(1).filter(|last| part.from <= *last) else { continue };
+            let n_before = strays.partition_point(|stray| stray.is_before(&parts, part, last));
+            if n_before == 0 && (mixed.is_empty() || last - part.from >= FEW) {
+                mix(mixed, visit);
+                part.hand_out(visit);
+                continue;
+            }
+            let (before, behind) = strays.split_at(n_before);
+            part.merge(number, before, &parts, mixed);
+            strays = behind;
         }
+        mixed.extend(strays.iter().map(|stray| stray.pick));
+        mix(mixed, visit);
     }
 
-    /// Merges rows of several batches.
-    fn hand_out_mixed(&self, parts: &[Part], visit: &mut dyn FnMut(Due)) {
-        let found = |part: &Part| {
-            self.waiting[part.waiting as usize].as_ref().map(|waiting| (waiting, part.from, part.to))
-        };
-        let mut parts: Vec<(&Waiting, usize, usize)> = parts.iter().filter_map(found).collect();
-        parts.sort_by_key(|(waiting, ..)| waiting.arrival);
-        let batches: Vec<(usize, &Batch)> = parts.iter().map(|(w, ..)| (w.input, &w.batch)).collect();
-        let n_rows = parts.iter().map(|(_, from, to)| to - from).sum();
-        let picks = match one_partition(&batches) {
-            // Within one partition the offset alone tells where a row stands.
-            true => sorted(
-                &parts,
-                n_rows,
-                |waiting, row, time| (time, waiting.batch.origin.offset(row)),
-                &self.times,
-            ),
-            false => sorted(&parts, n_rows, |waiting, row, time| waiting.place_at(row, time), &self.times),
-        };
-        visit(Due::Mixed(&batches, &picks));
-    }
-
-    fn place(&self, part: &Part, at: usize) -> Option<Place> {
-        let waiting = self.waiting[part.waiting as usize].as_ref()?;
+    fn part(&self, number: u32, from: usize) -> Option<Part<'_>> {
+        let waiting = self.waiting[number as usize].as_ref()?;
         let times = times_of(&waiting.batch, self.times[waiting.input])?;
-        let row = waiting.row(at);
-        Some(waiting.place_at(row, times[row]))
+        Some(Part { waiting, times, from, to: waiting.n_left })
     }
 
-    fn arrival(&self, part: &Part) -> u64 {
-        self.waiting[part.waiting as usize].as_ref().map_or(0, |waiting| waiting.arrival)
-    }
-
-    fn forget_if_empty(&mut self, part: &Part) {
-        let place = &mut self.waiting[part.waiting as usize];
-        if place.as_ref().is_some_and(|waiting| waiting.n_left == waiting.batch.n_rows) {
+    fn forget_if_empty(&mut self, number: u32) {
+        let place = &mut self.waiting[number as usize];
+        if place.as_ref().is_some_and(|waiting| waiting.n_left == waiting.n_rows()) {
             *place = None;
-            self.free.push(part.waiting);
+            self.free.push(number);
         }
     }
 
     /// How many rows wait for the watermark.
     pub fn waiting(&self) -> Option<Waits> {
         let Reverse((until, _)) = self.next.peek()?;
-        let n = self.waiting.iter().flatten().map(|waiting| waiting.batch.n_rows - waiting.n_left).sum();
+        let n = self.waiting.iter().flatten().map(|waiting| waiting.n_rows() - waiting.n_left).sum();
         Some(Waits { what: "rows", n: Some(n), until: *until })
     }
 
     pub fn state_bytes(&self) -> usize {
-        let bytes = |waiting: &Waiting| {
-            let order = waiting.order.as_ref().map_or(0, |order| order.len() * size_of::<u32>());
-            waiting.batch.bytes() + order
-        };
+        let bytes = |waiting: &Waiting| waiting.batch.bytes() + waiting.rows.bytes();
         self.waiting.iter().flatten().map(bytes).sum()
     }
 
@@ -203,8 +218,8 @@ impl ReorderBuffer {
         let mut waiting: Vec<&Waiting> = self.waiting.iter().flatten().collect();
         waiting.sort_by_key(|waiting| waiting.arrival);
         writer.sequence(waiting.into_iter(), |writer, waiting| {
-            let mut rows: Vec<u32> =
-                (waiting.n_left..waiting.batch.n_rows).map(|at| waiting.row(at) as u32).collect();
+            let places = waiting.n_left..waiting.n_rows();
+            let mut rows: Vec<u32> = places.map(|at| waiting.rows.get(at) as u32).collect();
             rows.sort_unstable();
             writer.count(waiting.input);
             writer.batch(&waiting.batch.gather(&rows), types[waiting.input]);
@@ -223,89 +238,127 @@ impl ReorderBuffer {
 }
 
 impl Waiting {
-    /// The number of the row at this place of the order.
-    fn row(&self, at: usize) -> usize {
-        self.order.as_ref().map_or(at, |order| order[at] as usize)
+    /// How many rows are in its order.
+    fn n_rows(&self) -> usize {
+        match &self.rows {
+            Rows::All => self.batch.n_rows,
+            Rows::These(rows) => rows.len(),
+        }
     }
 
-    fn place_at(&self, row: usize, time: EventTime) -> Place {
+    fn place(&self, row: usize) -> Place {
         let RowPlace { source, partition, offset, branch } = self.batch.origin.place(row);
-        (time, source, partition, offset, self.input, branch)
+        (source, partition, offset, self.input, branch, self.arrival, row as u32)
     }
 }
 
-/// The rows of parts by `key`; equal ones stay in the order of the parts and in that of each.
-fn sorted<K: Ord + Copy>(
-    parts: &[(&Waiting, usize, usize)],
-    n_rows: usize,
-    key: impl Fn(&Waiting, usize, EventTime) -> K,
-    time_columns: &[usize],
-) -> Vec<Pick> {
-    let mut entries: Vec<(K, Pick)> = Vec::with_capacity(n_rows);
-    for (number, (waiting, from, to)) in parts.iter().enumerate() {
-        let Some(times) = times_of(&waiting.batch, time_columns[waiting.input]) else { continue };
-        entries.extend((*from..*to).map(|at| {
-            let row = waiting.row(at);
-            (key(waiting, row, times[row]), (number as u32, row as u32))
+/// The rows that stand between those of straight parts, sorted: the stragglers, and of each straight part what is to
+/// leave before the end of one that came before it.
+fn take_strays(parts: &mut [Part], n_straight: usize) -> Vec<Stray> {
+    let mut strays: Vec<Stray> = vec![];
+    let mut last: Option<(EventTime, Place)> = None;
+    for number in 0..parts.len() {
+        let part = &parts[number];
+        let is_behind = |row: usize| last.is_some_and(|last| part.is_before(row, last));
+        let end = if number < n_straight {
+            part.waiting.rows.partition_point(part.from, part.to, is_behind)
+        } else {
+            part.to
+        };
+        strays.extend((part.from..end).map(|at| {
+            let row = part.waiting.rows.get(at);
+            Stray { time: part.times[row], pick: (number as u32, row as u32) }
         }));
+        let part = &mut parts[number];
+        part.from = end;
+        if number < n_straight && end < part.to {
+            let row = part.waiting.rows.get(part.to - 1);
+            last = Some((part.times[row], part.waiting.place(row)));
+        }
     }
     // Each part is a run already, which this sort makes use of.
-    entries.sort_by_key(|(key, _)| *key);
-    entries.into_iter().map(|(_, pick)| pick).collect()
+    let place = |stray: &Stray| parts[stray.pick.0 as usize].waiting.place(stray.pick.1 as usize);
+    strays.sort_by(|a, b| a.time.cmp(&b.time).then_with(|| place(a).cmp(&place(b))));
+    strays
 }
 
-fn one_partition(batches: &[(usize, &Batch)]) -> bool {
-    let of = |(input, batch): &(usize, &Batch)| {
-        let origin = &batch.origin;
-        (*input, origin.source, origin.partition, origin.branch)
-    };
-    batches.iter().all(|batch| batch.1.origin.mixed.is_none() && of(batch) == of(&batches[0]))
+impl Part<'_> {
+    /// Whether a row of its batch stands before this.
+    fn is_before(&self, row: usize, (time, place): (EventTime, Place)) -> bool {
+        self.times[row] < time || self.times[row] == time && self.waiting.place(row) < place
+    }
+
+    /// By itself.
+    fn hand_out(&self, visit: &mut dyn FnMut(Due)) {
+        let Waiting { input, batch, rows, .. } = self.waiting;
+        match rows {
+            Rows::All if self.from == 0 && self.to == batch.n_rows => {
+                visit(Due::Whole(*input, batch.clone()))
+            }
+            Rows::All => {
+                let rows: Vec<u32> = (self.from as u32..self.to as u32).collect();
+                visit(Due::Rows(*input, batch, &rows));
+            }
+            Rows::These(rows) => visit(Due::Rows(*input, batch, &rows[self.from..self.to])),
+        }
+    }
+
+    /// With strays between its rows, of which the last stands behind all of them; it has this number.
+    fn merge(&self, number: u32, strays: &[Stray], parts: &[Part], picks: &mut Vec<Pick>) {
+        match &self.waiting.rows {
+            Rows::All => self.merge_rows(|at| at as u32, number, strays, parts, picks),
+            Rows::These(rows) => self.merge_rows(|at| rows[at], number, strays, parts, picks),
+        }
+    }
+
+    #[inline(always)]
+    fn merge_rows(
+        &self,
+        row: impl Fn(usize) -> u32,
+        number: u32,
+        strays: &[Stray],
+        parts: &[Part],
+        picks: &mut Vec<Pick>,
+    ) {
+        let mut n = picks.len();
+        picks.resize(n + strays.len() + self.to - self.from + STRETCH, (0, 0));
+        let mut at = self.from;
+        for stray in strays {
+            // Without a branch a row, since nobody can tell where the next straggler stands.
+            while at + STRETCH <= self.to {
+                let rows: [u32; STRETCH] = std::array::from_fn(|i| row(at + i));
+                let is_earlier = |row: &u32| (self.times[*row as usize] < stray.time) as usize;
+                let n_earlier: usize = rows.iter().map(is_earlier).sum();
+                picks[n..n + STRETCH].copy_from_slice(&rows.map(|row| (number, row)));
+                (at, n) = (at + n_earlier, n + n_earlier);
+                if n_earlier < STRETCH {
+                    break;
+                }
+            }
+            while at < self.to && !stray.is_before(parts, self, at) {
+                picks[n] = (number, row(at));
+                (at, n) = (at + 1, n + 1);
+            }
+            picks[n] = stray.pick;
+            n += 1;
+        }
+        picks.truncate(n);
+        picks.extend((at..self.to).map(|at| (number, row(at))));
+    }
+}
+
+impl Stray {
+    /// Whether it stands before the row at this place of a part.
+    fn is_before(&self, parts: &[Part], part: &Part, at: usize) -> bool {
+        let row = part.waiting.rows.get(at);
+        let place = || parts[self.pick.0 as usize].waiting.place(self.pick.1 as usize);
+        self.time < part.times[row] || self.time == part.times[row] && place() < part.waiting.place(row)
+    }
 }
 
 fn times_of(batch: &Batch, column: usize) -> Option<&[EventTime]> {
     match &batch.columns.get(column)?.data {
         ColumnData::I64(times) => Some(times),
         _ => None,
-    }
-}
-
-/// The rows in the total order. Most stand in it as they come; only those that come behind later ones are sorted,
-/// and put between the others.
-fn in_order(batch: &Batch, times: &[EventTime]) -> Vec<u32> {
-    let place = |row: u32| batch.origin.place(row as usize);
-    let compare = |a: &u32, b: &u32| {
-        let by_time = times[*a as usize].cmp(&times[*b as usize]);
-        by_time.then_with(|| place(*a).cmp(&place(*b))).then(a.cmp(b))
-    };
-    let (mut straight, mut astray): (Vec<u32>, Vec<u32>) = (vec![], vec![]);
-    for row in 0..batch.n_rows as u32 {
-        let stands = straight.last().is_none_or(|last| compare(last, &row).is_lt());
-        if stands { &mut straight } else { &mut astray }.push(row);
-    }
-    astray.sort_unstable_by(compare);
-    let mut order = Vec::with_capacity(batch.n_rows);
-    let mut straight = straight.into_iter().peekable();
-    for row in astray {
-        while let Some(before) = straight.next_if(|other| compare(other, &row).is_lt()) {
-            order.push(before);
-        }
-        order.push(row);
-    }
-    order.extend(straight);
-    order
-}
-
-/// Whether the rows stand in the total order already.
-fn is_in_order(batch: &Batch, times: &[EventTime]) -> bool {
-    if !is_ascending(times) {
-        return false;
-    }
-    let origin = &batch.origin;
-    let ties_stand =
-        |tied: &dyn Fn(usize) -> bool| (1..times.len()).all(|row| times[row - 1] < times[row] || tied(row));
-    match (&origin.mixed, &origin.offsets) {
-        (Some(places), _) => ties_stand(&|row| places[row - 1] <= places[row]),
-        (None, Some(offsets)) => ties_stand(&|row| offsets[row - 1] <= offsets[row]),
-        (None, None) => true,
     }
 }
