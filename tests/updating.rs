@@ -29,6 +29,9 @@ stream session_late = from a window session 3s lateness 4s by k group by k selec
 stream rows_every = from a window tumbling 2 rows by k forever group by k select k, int(window.start) as w, int(window.end) as e, count() as n, sum(v) as s emit every 3s
 stream best_every = from a window tumbling 5s top 2 by v desc emit every 3s select id
 stream best_of_hops = from a window hopping 6s every 4s top 1 by v desc per k emit on change select k, id
+stream even = from a where id % 2 == 0
+stream odd = from a where id % 2 == 1
+stream best_united = from even window hopping 6s every 4s where v is null or v < 9 union odd top 1 by v desc per k emit on change select k, id
 stream best_of_session = from a window session 3s by k top 2 by v desc emit on change select k, id
 stream best_of_session_every = from a window session 3s max 4s by k top 1 by v desc emit every 2s select k, id
 stream best_of_rows = from a window tumbling 3 rows by k forever top 1 by v desc emit every 3s select k, id
@@ -40,7 +43,7 @@ stream sorted = from a window tumbling 5s order by v desc select id
 stream first = from a window tumbling 5s group by k select k, count() as n top 1 by n desc select k, n
 "#;
 
-const UPDATING: [&str; 25] = [
+const UPDATING: [&str; 26] = [
     "running",
     "sizes",
     "sizes_every",
@@ -59,6 +62,7 @@ const UPDATING: [&str; 25] = [
     "rows_every",
     "best_every",
     "best_of_hops",
+    "best_united",
     "best_of_session",
     "best_of_session_every",
     "best_of_rows",
@@ -245,7 +249,7 @@ impl<'r> Reference<'r> {
                     best(rows, 2).iter().for_each(|id| add(format!("{{\"id\":{id}}}")));
                 }
             }
-            "best_of_hops" => {
+            "best_of_hops" | "best_united" => {
                 for ((_, k), rows) in self.groups(6, 4, 0) {
                     best(rows, 1).iter().for_each(|id| add(format!("{{\"k\":{},\"id\":{id}}}", text(k))));
                 }

@@ -41,7 +41,7 @@ pub mod window_aggregate;
 use crate::operator::Operator;
 use crate::workers::Workers;
 use millstream_ir::engine::Compiled;
-use millstream_ir::flow::{Breaker, Emission, Flow, NodeId, NodeKind, Partners};
+use millstream_ir::flow::{Breaker, Flow, NodeId, NodeKind, Partners};
 use std::hash::{BuildHasher, RandomState};
 use table::store::Stores;
 
@@ -118,10 +118,7 @@ pub fn build(
                 exchange::shared(node, breaker, input(0), Box::new(make), workers)
             }
             Breaker::SortWindow(spec) => Box::new(sort_window::SortWindowOperator::new(spec, input(0))),
-            // Shares give their rows when those come that cause them.
-            Breaker::Top(spec) if spec.emission != Emission::OnChange => {
-                Box::new(top::TopOperator::new(spec, input(0), RandomState::new().hash_one(id)))
-            }
+            // In shares only where its rows leave at once: [`Breaker::sharing`] says so.
             Breaker::Top(spec) => {
                 let share = (spec.clone(), input(0).clone(), RandomState::new().hash_one(id));
                 let make = move || -> Box<dyn Operator> {

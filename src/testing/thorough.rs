@@ -92,7 +92,8 @@ struct Times {
 
 impl Shuffle {
     pub fn new(flow: &Flow, seed: u64) -> Shuffle {
-        // A `time` clause judges lateness by the order of arrival, which would then change the answer.
+        // A `time` clause judges lateness by the order of arrival, and of rows with one new time the first is the
+        // one that arrived first: both would change the answer.
         let is_retimed = flow.nodes.iter().any(|node| matches!(node.kind, NodeKind::AssignTime { .. }));
         let timed = flow.nodes.iter().filter(|_| !is_retimed).filter_map(|node| match &node.kind {
             NodeKind::Source(spec) => spec.time.as_ref().map(|time| {

@@ -14,7 +14,7 @@ mod window;
 use crate::hir::{ClauseKind, Feed, Head, Input, InputId, Program, Query, Source, Stream};
 use millstream_ir::flow::{
     AmongEquals, Breaker, Emission, Flow, HistoryKind, Node, NodeId, NodeKind, OnError, Partners, Schema,
-    TopScope, UpdatingScope,
+    Sharing, TopScope, UpdatingScope,
 };
 use millstream_ir::text::format_duration;
 use std::collections::{BTreeMap, BTreeSet};
@@ -211,7 +211,28 @@ fn explain_flow(flow: &Flow) -> String {
         let from = if inputs.is_empty() { String::new() } else { format!(", from {}", inputs.join(" and ")) };
         let _ = writeln!(text, "  {}: {}{from}", node_text(id), what_it_does(node));
     }
+    let _ = writeln!(text, "  {}", workers_text(flow));
     text
+}
+
+/// What several workers have a part in.
+fn workers_text(flow: &Flow) -> String {
+    let shared = |by: Sharing, what: &str| {
+        let nodes = flow.ids().zip(&flow.nodes).filter(|(_, node)| match &node.kind {
+            NodeKind::Breaker(breaker) => breaker.sharing() == Some(by),
+            _ => false,
+        });
+        let nodes: Vec<String> = nodes.map(|(id, _)| node_text(id)).collect();
+        (!nodes.is_empty()).then(|| format!("{what} of {}", nodes.join(" and ")))
+    };
+    let parts = [
+        Some("the reading of files".to_string()),
+        shared(Sharing::Batches, "the batches"),
+        shared(Sharing::Keys, "the keys"),
+        Some("the writing of sinks".to_string()),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    format!("several workers share {}; one does the rest", parts.join(", "))
 }
 
 fn node_text(id: NodeId) -> String {

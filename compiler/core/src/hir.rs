@@ -213,7 +213,7 @@ pub enum ClauseKind {
     /// One per column of the clause's schema.
     Select(Vec<Expr>),
     Unnest(Expr),
-    Union(Vec<Rows>),
+    Union(Union),
     Join(Join),
     /// What the aggregating select below it refers to. Changes no row, unless the clauses below look at
     /// the window of each: then rows come once for each of their windows, with its start and end as
@@ -639,6 +639,14 @@ impl Input {
     }
 }
 
+#[derive(Clone, Debug)]
+pub struct Union {
+    pub others: Vec<Rows>,
+    /// In a window's scope where rows stand once per window: the windows, and the columns of the bounds above;
+    /// they become the last two.
+    pub windows: Option<(WindowAssigner, [usize; 2])>,
+}
+
 impl Head {
     /// Whose rows it reads.
     pub fn reads(&self) -> Vec<Rows> {
@@ -653,7 +661,7 @@ impl Query {
     /// Whose rows it reads.
     pub fn reads(&self) -> Vec<Rows> {
         let others = self.clauses.iter().filter_map(|c| match &c.kind {
-            ClauseKind::Union(others) => Some(&others[..]),
+            ClauseKind::Union(union) => Some(&union.others[..]),
             ClauseKind::Join(join) => Some(std::slice::from_ref(&join.right)),
             _ => None,
         });

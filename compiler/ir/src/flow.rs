@@ -14,7 +14,7 @@ use crate::expr::Expr;
 use crate::segment::Segment;
 use crate::types::Type;
 use crate::window::CalendarUnit;
-pub use breaker::Breaker;
+pub use breaker::{Breaker, Sharing};
 pub use connector::{
     ConnectorSpec, Encoding, FieldSpec, FormatSpec, Load, OnError, SinkSpec, SourceSpec, TimeSpec,
 };

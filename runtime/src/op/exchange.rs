@@ -20,7 +20,7 @@ use crate::waiting::Waiting;
 use crate::workers::{Pending, Workers};
 use millstream_ir::batch::{BATCH_ROWS, Batch, LateRow};
 use millstream_ir::column::ColumnRef;
-use millstream_ir::flow::{Breaker, Node, Schema};
+use millstream_ir::flow::{Breaker, Node, Schema, Sharing};
 use millstream_ir::types::Type;
 use std::hash::{BuildHasher, RandomState};
 
@@ -46,7 +46,7 @@ pub struct Exchange {
     reads_in_order: bool,
 }
 
-/// The operator that `make` makes, in shares if it has keys to be shared by.
+/// The operator that `make` makes, in shares if workers can have keys of it each.
 pub fn shared(
     node: &Node,
     breaker: &Breaker,
@@ -54,9 +54,9 @@ pub fn shared(
     make: Make,
     workers: &Workers,
 ) -> Box<dyn Operator> {
-    match breaker.keys() {
-        [] => make(),
-        _ => Box::new(Exchange::new(node, breaker, input, make, workers)),
+    match breaker.sharing() {
+        Some(Sharing::Keys) => Box::new(Exchange::new(node, breaker, input, make, workers)),
+        Some(Sharing::Batches) | None => make(),
     }
 }
 

@@ -28,7 +28,7 @@ use millstream_ir::aggregate::AggregateCall;
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
 use millstream_ir::column::{Column, ColumnData, ColumnRef, Heap};
 use millstream_ir::engine::AccumulateKernel;
-use millstream_ir::flow::{Node, Schema, WindowAggregate, WindowAssigner};
+use millstream_ir::flow::{Node, NodeKind, Schema, WindowAggregate, WindowAssigner};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use millstream_ir::window::{TimeWindows, Window};
@@ -84,10 +84,8 @@ impl WindowAggregateOperator {
             let keys = (spec.keys.clone(), &key_types[..]);
             Accumulation::new(keys, spec.aggregates.clone(), input.time, compiled(), seed)
         };
-        // One worker where rows must come in their order, or can fail, which is told as they come.
-        let is_alone = |call: &AggregateCall| call.needs_order() || call.can_fail();
-        let make: Option<&dyn Fn() -> Accumulation> =
-            if spec.aggregates.iter().any(is_alone) { None } else { Some(&accumulation) };
+        let is_shared = matches!(&node.kind, NodeKind::Breaker(breaker) if breaker.sharing().is_some());
+        let make: Option<&dyn Fn() -> Accumulation> = is_shared.then_some(&accumulation);
         let shares = Shares::new(workers.clone(), make);
         WindowAggregateOperator {
             assignment,

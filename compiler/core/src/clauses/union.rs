@@ -6,7 +6,7 @@ use super::rows::{RowColumn, Updating};
 use super::window::Bounds;
 use crate::check::{Checker, Facts};
 use crate::errors::{clauses as errors, windows};
-use crate::hir::{Because, ClauseKind};
+use crate::hir::{Because, ClauseKind, Union};
 use millstream_base::{Diagnostics, Span};
 use millstream_ir::flow::Schema;
 use millstream_ir::types::Type;
@@ -18,14 +18,18 @@ impl QueryChecker<'_> {
         // The keys of windows that each key has of its own are found anew, in the rows of all streams.
         let keys = match &self.window {
             Some(window) if window.bounds == Bounds::AtEnd => window.by.clone(),
-            Some(window) if !self.rows.carried.is_empty() => {
-                self.diagnostics.push(windows::union_of_windows(span, window.span));
-                self.rows.known = false;
-                vec![]
-            }
             _ => vec![],
         };
+        let windows = match (&self.window, &self.rows.carried[..]) {
+            (Some(window), [start, end]) if window.bounds == Bounds::Carried => {
+                Some((window.assigner.clone(), [*start, *end]))
+            }
+            _ => None,
+        };
         self.own_time_column(span);
+        if windows.is_some() {
+            self.add_bounds(span);
+        }
         for stream in streams {
             let (rows, schema) = check_reference(self.around, stream, self.diagnostics);
             if let Some(schema) = schema
@@ -33,12 +37,19 @@ impl QueryChecker<'_> {
             {
                 self.agree(stream.name(), &schema);
                 if schema.sign.is_some() {
-                    self.is_updating(updating_because(self.around, rows), span);
+                    let because = updating_because(self.around, rows);
+                    match self.window {
+                        Some(_) => {
+                            let fault = errors::needs_append_only(stream.name().span, "window", because);
+                            self.diagnostics.push(fault);
+                        }
+                        None => self.is_updating(because, span),
+                    }
                 }
                 others.push(rows);
             }
         }
-        self.push(ClauseKind::Union(others), span);
+        self.push(ClauseKind::Union(Union { others, windows }), span);
         if self.window.as_ref().is_some_and(|window| window.leaves_out_late) {
             self.push(ClauseKind::LeaveOutLate, span);
         }

@@ -117,12 +117,7 @@ impl QueryChecker<'_> {
         }
         self.rows.carried.clear();
         if assigns {
-            for name in ["start", "end"] {
-                self.rows.carried.push(self.rows.columns.len());
-                let column = RowColumn::new(name, Type::TIMESTAMP, span);
-                let qualifier = Some("window".into());
-                self.rows.columns.push(RowColumn { hidden: true, qualified_only: true, qualifier, ..column });
-            }
+            self.add_bounds(span);
         }
         if self.rows.known {
             self.push(ClauseKind::Window { assigner: assigner.clone(), assigns }, span);
@@ -157,6 +152,16 @@ impl QueryChecker<'_> {
             leaves_out_late,
             is_bounded: false,
         });
+    }
+
+    /// Each row carries the bounds of its window from here on.
+    pub(super) fn add_bounds(&mut self, span: Span) {
+        for name in ["start", "end"] {
+            self.rows.carried.push(self.rows.columns.len());
+            let column = RowColumn::new(name, Type::TIMESTAMP, span);
+            let qualifier = Some("window".into());
+            self.rows.columns.push(RowColumn { hidden: true, qualified_only: true, qualifier, ..column });
+        }
     }
 
     /// What windows that each key has of its own are kept by: the keys of their `by`, else those of the

@@ -56,14 +56,6 @@ pub fn calendar_offset(span: Span, unit: CalendarUnit) -> Diagnostic {
         .help(format!("an offset says how much later than the {unit} each window starts"))
 }
 
-/// `union` where rows know their windows.
-pub fn union_of_windows(span: Span, window: Span) -> Diagnostic {
-    Diagnostic::new(E0432, span, "rows of other streams cannot join the rows of these windows")
-        .label("not in a window yet")
-        .also(window, "the window")
-        .help("put `union` above the window")
-}
-
 /// `union` where rows have lost what the key of their windows is made of.
 pub fn union_without_keys(span: Span, window: Span) -> Diagnostic {
     Diagnostic::new(E0432, span, "the rows of all these streams need the key of the windows")

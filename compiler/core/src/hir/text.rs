@@ -100,8 +100,8 @@ impl Program {
                     let name = clause.schema.columns.last().map_or("?", |c| &c.name);
                     format!("unnest {} as {name}", typed(list, schema))
                 }
-                ClauseKind::Union(others) => {
-                    let others: Vec<_> = others.iter().map(|o| self.rows_text(*o)).collect();
+                ClauseKind::Union(union) => {
+                    let others: Vec<_> = union.others.iter().map(|o| self.rows_text(*o)).collect();
                     format!("union {}", others.join(", "))
                 }
                 ClauseKind::Join(join) => self.join(join, schema),

@@ -27,15 +27,7 @@ impl Lowering<'_> {
                 self.add(owner, span, vec![input], schema, Operator::Project(values.clone()))
             }
             ClauseKind::Unnest(list) => self.unnest(owner, input, list, clause),
-            ClauseKind::Union(others) => {
-                let mut inputs = vec![input];
-                for other in others {
-                    let other_input = self.rows(*other)?;
-                    inputs.push(self.align(owner, span, other_input, &schema));
-                }
-                inputs[0] = self.align(owner, span, input, &schema);
-                self.add(owner, span, inputs, schema, Operator::Union)
-            }
+            ClauseKind::Union(union) => self.union(owner, input, union, clause)?,
             ClauseKind::Join(join) => self.join(owner, input, join, clause)?,
             ClauseKind::Window { assigner, assigns: true } => {
                 self.add(owner, span, vec![input], schema, breaker(Breaker::AssignWindows(assigner.clone())))
@@ -156,10 +148,43 @@ impl Lowering<'_> {
         self.over_columns(owner, input, columns, frame, clause)
     }
 
-    /// The columns that a union takes, by name and in its order.
-    fn align(&mut self, owner: &Owner, span: Span, input: PlanId, to: &Schema) -> PlanId {
+    /// All rows with the same columns; where they stand once per window, those of the other streams too.
+    fn union(
+        &mut self,
+        owner: &Owner,
+        input: PlanId,
+        union: &hir::Union,
+        clause: &hir::Clause,
+    ) -> Option<PlanId> {
+        let (span, schema) = (clause.span, &clause.schema);
+        let n_bounds = if union.windows.is_some() { 2 } else { 0 };
+        let mut own = schema.clone();
+        own.columns.truncate(schema.columns.len().saturating_sub(n_bounds));
+        let mut inputs = vec![input];
+        for other in &union.others {
+            let other = self.rows(*other)?;
+            let other = self.align(owner, span, other, &own, &[]);
+            inputs.push(match &union.windows {
+                Some((windows, _)) => {
+                    let assign = breaker(Breaker::AssignWindows(windows.clone()));
+                    self.add(owner, span, vec![other], schema.clone(), assign)
+                }
+                None => other,
+            });
+        }
+        let bounds = union.windows.as_ref().map_or(&[][..], |(_, bounds)| bounds);
+        inputs[0] = self.align(owner, span, input, schema, bounds);
+        Some(self.add(owner, span, inputs, schema.clone(), Operator::Union))
+    }
+
+    /// The columns that a union takes, by name and in its order, with the bounds of a window as the last.
+    fn align(&mut self, owner: &Owner, span: Span, input: PlanId, to: &Schema, bounds: &[usize]) -> PlanId {
         let from = self.plan.node(input).schema.clone();
+        let n_own = to.columns.len().saturating_sub(bounds.len());
         let column = |(i, column): (usize, &Column)| {
+            if let Some(bound) = i.checked_sub(n_own).and_then(|bound| bounds.get(bound)) {
+                return column_expr(&from, *bound, span);
+            }
             if i == to.time && column.hidden {
                 return column_expr(&from, from.time, span);
             }

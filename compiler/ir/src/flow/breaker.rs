@@ -11,6 +11,15 @@ use crate::aggregate::AggregateCall;
 use crate::text::format_duration;
 use crate::types::{Type, TypeKind};
 
+/// How several workers can have a part in an operator.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sharing {
+    /// Each adds whole batches to groups of its own, which are merged.
+    Batches,
+    /// Each has the rows of the keys of a hash range.
+    Keys,
+}
+
 /// An operator over the columns of its one input.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Breaker {
@@ -84,6 +93,28 @@ impl Breaker {
             | Breaker::SortWindow(_)
             | Breaker::History(_)
             | Breaker::Frame(_) => false,
+        }
+    }
+
+    /// How workers share it, if they do; not where parting the rows takes longer than the work itself.
+    pub fn sharing(&self) -> Option<Sharing> {
+        // Rows must come in their order, or can fail, which is told as they come.
+        let is_alone = |call: &AggregateCall| call.needs_order() || call.can_fail();
+        match self {
+            Breaker::WindowAggregate(spec) => {
+                let of_time = !matches!(
+                    spec.window,
+                    WindowAssigner::Session { .. }
+                        | WindowAssigner::Rows { .. }
+                        | WindowAssigner::Until { .. }
+                );
+                (of_time && !spec.aggregates.iter().any(is_alone)).then_some(Sharing::Batches)
+            }
+            // Shares give their rows when those come that cause them.
+            Breaker::Top(_) | Breaker::LatestOfKey(_) => {
+                (self.answers_at_once() && !self.keys().is_empty()).then_some(Sharing::Keys)
+            }
+            _ => None,
         }
     }
 
