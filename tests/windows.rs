@@ -399,4 +399,45 @@ proptest! {
         prop_assert_eq!(answer.n_failed, n_failed);
         prop_assert_eq!(answer.n_late as usize, late.len() + n_late);
     }
+
+    /// With one key of ints, and aggregates that are sums, counts and extremes of ints, rows are added as they are
+    /// looked up; and of many keys those are forgotten whose sessions have ended.
+    #[test]
+    fn sessions_of_ints_are_those_of_the_reference(
+        rows in prop::collection::vec((0i64..12, -9i64..9, 0i64..8, prop::bool::weighted(0.2)), 1..150),
+        (n_copies, same_keys) in (prop_oneof![3 => 1i64..3, 1 => 200i64..400], any::<bool>()),
+        picks in prop::collection::vec(0usize..4, 1..5),
+        sizes in prop::collection::vec(1usize..200, 1..4),
+        (gap, disorder) in (1i64..40, 0i64..60),
+        restores in any::<bool>(),
+    ) {
+        let types = [Type::INT, Type::INT, Type::TIMESTAMP];
+        let mut time = 0;
+        let mut all = vec![];
+        // Copies of few rows are many rows.
+        for copy in 0..n_copies {
+            for (key, value, wait, is_late) in rows.iter().take(if n_copies > 3 { 12 } else { 150 }) {
+                time += wait;
+                let key = key + if same_keys { 0 } else { copy * 12 };
+                let at = if *is_late { time - disorder / 2 } else { time };
+                all.push(vec![Value::Int(key), Value::Int(value * copy), Value::Timestamp(at)]);
+            }
+        }
+        let calls = [Count, Sum, Minimum, Maximum].map(|function| match function {
+            Count => AggregateCall::new(function, vec![], Type::INT),
+            _ => AggregateCall::new(function, vec![(1, Type::INT)], Type::INT),
+        });
+        let aggregates = picks.iter().map(|pick| calls[*pick].clone()).collect();
+        let window = WindowAssigner::Session { gap, max: None, by: vec![0] };
+        let spec = WindowAggregate { window, keys: vec![0], aggregates };
+
+        let (expected, n_failed, n_late) = reference_keyed_windows(&spec, &all);
+        let flow = flow(&types, &spec);
+        // Restoring takes long where there are many keys.
+        let restores = restores && n_copies <= 3;
+        let answer = run(&Jit, &flow, &all, &Feed { disorder, sizes: &sizes, restores, workers: 1 });
+        prop_assert_eq!(&answer.rows, &expected);
+        prop_assert_eq!(answer.n_failed, n_failed);
+        prop_assert_eq!(answer.n_late as usize, n_late);
+    }
 }

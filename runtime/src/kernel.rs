@@ -16,3 +16,4 @@ pub mod key_index;
 pub(crate) mod prefetch;
 pub(crate) mod simd;
 pub mod table;
+pub mod words;

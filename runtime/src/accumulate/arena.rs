@@ -15,32 +15,33 @@
 //! Slots are of the wide layout without keys; their first word counts the group's rows. A slot is a number,
 //! so it stays what it is whatever happens to others. What the numbers mean is the caller's: a slot that is
 //! freed is used again.
+//!
+//! Beside those that are made there are those of [keys](Slot::own): one for each number of a key, which is
+//! not made, and no other's when it is freed.
 
 mod each;
+mod plain;
+mod slots;
+
+pub use plain::PlainRows;
+pub use slots::{BESIDE, Slot};
 
 use super::result::{Misfit, result_column};
 use super::side::{FailedRow, Position, Row, SideStates, side_states};
 use crate::kernel::accumulate::{SlotRows, add, merge_slots, remove, takes_part, update_field, update_side};
-use crate::kernel::prefetch::prefetch;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::aggregate::{AccumulatorKind, AggregateCall, SlotLayout};
 use millstream_ir::batch::Batch;
 use millstream_ir::column::{Column, ColumnBuilder};
 use millstream_ir::eval::RowError;
 use millstream_ir::value::Value;
+use slots::{Own, Slots};
 use std::collections::HashMap;
-
-/// The number of a group's slot.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Slot(pub u32);
 
 pub struct Arena {
     aggregates: Vec<AggregateCall>,
     layout: SlotLayout,
-    /// Of a slot without rows.
-    fresh: Vec<u64>,
-    /// All slots, one behind the other.
-    words: Vec<u64>,
+    slots: Slots,
     /// One per aggregate; none for those whose state stands in the slot.
     sides: Vec<Option<Box<dyn SideStates>>>,
     free: Vec<Slot>,
@@ -74,17 +75,21 @@ impl Results {
 
 impl Arena {
     pub fn new(aggregates: &[AggregateCall]) -> Arena {
+        Arena::with_keys(aggregates, false, Default::default())
+    }
+
+    /// One that keeps some words of each key, which are so at first, and, if `have_slots`, a slot beside them.
+    pub fn with_keys(aggregates: &[AggregateCall], have_slots: bool, words: [u64; BESIDE]) -> Arena {
         let layout = SlotLayout::wide(&[], aggregates);
         let sides =
             layout.accumulators.iter().zip(aggregates).map(|(field, call)| {
                 if field.kind == AccumulatorKind::Side { side_states(call) } else { None }
             });
         Arena {
-            fresh: layout.fresh(),
+            slots: Slots::new(layout.fresh(), have_slots, words),
             sides: sides.collect(),
             aggregates: aggregates.to_vec(),
             layout,
-            words: vec![],
             free: vec![],
             can_fail: aggregates.iter().any(AggregateCall::can_fail),
             is_removable: aggregates.iter().any(|call| call.removable),
@@ -100,45 +105,105 @@ impl Arena {
 
     /// Makes a group of no rows.
     pub fn make(&mut self) -> Slot {
-        match self.free.pop() {
-            Some(slot) => slot,
-            None => {
-                let slot = Slot((self.words.len() / self.fresh.len()) as u32);
-                self.words.extend_from_slice(&self.fresh);
-                slot
-            }
-        }
+        self.free.pop().unwrap_or_else(|| self.slots.make())
     }
 
     /// Forgets a group; its number may be given to another.
     pub fn free(&mut self, slot: Slot) {
         self.clear(slot);
-        self.free.push(slot);
+        if !slot.is_own() {
+            self.free.push(slot);
+        }
     }
 
     /// Makes it a group of no rows.
     pub fn clear(&mut self, slot: Slot) {
-        self.outside.remove(&slot);
-        let words = slot_of(&mut self.words, self.fresh.len(), slot);
+        if self.is_removable {
+            self.outside.remove(&slot);
+        }
+        let words = self.slots.get_mut(slot);
         for (field, states) in self.layout.accumulators.iter().zip(&mut self.sides) {
             if let Some(states) = states {
                 states.free(words[field.offset / 8]);
             }
         }
-        words.copy_from_slice(&self.fresh);
+        self.slots.clear(slot);
+    }
+
+    /// Puts each of two groups in the place of the other.
+    pub fn swap(&mut self, a: Slot, b: Slot) {
+        let words = [a, b].map(|slot| self.slots.get(slot).to_vec());
+        self.slots.get_mut(a).copy_from_slice(&words[1]);
+        self.slots.get_mut(b).copy_from_slice(&words[0]);
+        let outside = [a, b].map(|slot| self.outside.remove(&slot));
+        self.outside.extend([b, a].into_iter().zip(outside).filter_map(|(slot, rows)| Some((slot, rows?))));
+    }
+
+    /// Makes room for this many keys.
+    pub fn grow(&mut self, n_keys: usize) {
+        self.slots.own.grow(n_keys);
+    }
+
+    /// The words that the caller keeps of a key.
+    ///
+    /// # Panics
+    /// If there is no room for the key.
+    #[inline]
+    pub fn kept(&self, number: u32) -> &[u64; BESIDE] {
+        self.slots.own.beside(number)
+    }
+
+    /// # Panics
+    /// As [`Arena::kept`].
+    #[inline]
+    pub fn kept_mut(&mut self, number: u32) -> &mut [u64; BESIDE] {
+        self.slots.own.beside_mut(number)
+    }
+
+    /// The words of a key's own group, and those that the caller keeps.
+    ///
+    /// # Panics
+    /// As [`Arena::kept`].
+    #[inline]
+    pub fn key_mut(&mut self, number: u32) -> (&mut [u64], &mut [u64; BESIDE]) {
+        self.slots.own.both_mut(number)
+    }
+
+    /// Adds a row as its batch's [`PlainRows`].
+    #[inline]
+    pub fn add_plain(&mut self, slot: Slot, rows: &PlainRows, row: usize) {
+        rows.add(self.slots.get_mut(slot), row);
+    }
+
+    /// Calls `look` with the words kept of each key and what comes with its number.
+    ///
+    /// # Panics
+    /// As [`Arena::kept`].
+    #[inline]
+    pub fn look_at<T>(
+        &mut self,
+        keys: impl Iterator<Item = (u32, T)>,
+        look: impl FnMut(&mut [u64; BESIDE], u32, T),
+    ) {
+        self.slots.own.look_at(keys, look);
+    }
+
+    /// Asks the processor for what there is of a key that will be looked at soon.
+    #[inline]
+    pub fn request_key(&self, number: u32) {
+        self.slots.own.request(number);
     }
 
     /// Asks the processor for a group that will be looked at soon.
+    #[inline]
     pub fn request(&self, slot: Slot) {
-        let first = self.words.as_ptr().wrapping_add(slot.0 as usize * self.fresh.len());
-        prefetch(first as *const u8);
-        // Most slots are shorter than a line, but lie across two.
-        prefetch(first.wrapping_add(self.fresh.len() - 1) as *const u8);
+        self.slots.request(slot);
     }
 
     /// How many rows are in it.
+    #[inline]
     pub fn n_rows(&self, slot: Slot) -> u64 {
-        self.words[slot.0 as usize * self.fresh.len()]
+        self.slots.get(slot)[0]
     }
 
     /// Adds a row; or, where an aggregate of the program fails it, keeps it for [`Arena::take_failed`].
@@ -154,7 +219,7 @@ impl Arena {
             }
             return self.failed.push(FailedRow { number: row.number, error });
         }
-        let words = slot_of(&mut self.words, self.fresh.len(), slot);
+        let words = self.slots.get_mut(slot);
         words[0] += 1;
         let sides = self.sides.iter_mut();
         for ((field, call), states) in self.layout.accumulators.iter().zip(&self.aggregates).zip(sides) {
@@ -185,19 +250,21 @@ impl Arena {
             let rows = slots.iter().zip(rows);
             return rows.for_each(|(slot, row)| self.add(*slot, Row { batch, times, number: *row as usize }));
         }
-        let mut pairs = Pairs { words: &mut self.words, n_words: self.fresh.len(), slots, rows };
-        pairs.for_each(|words, _| words[0] += 1);
-        let sides = self.sides.iter_mut();
-        for ((field, call), states) in self.layout.accumulators.iter().zip(&self.aggregates).zip(sides) {
-            match states {
-                Some(states) => update_side(&mut pairs, &mut **states, field, call, batch, times),
-                None => update_field(&mut pairs, field, call, &batch.columns),
+        // Where all are those of keys, no row asks what it is.
+        match slots.iter().all(|slot| slot.is_own()) {
+            true => {
+                let pairs = OwnPairs { own: &mut self.slots.own, slots, rows };
+                add_all(pairs, &self.layout, &self.aggregates, &mut self.sides, batch, times);
+            }
+            false => {
+                let pairs = Pairs { words: &mut self.slots, slots, rows };
+                add_all(pairs, &self.layout, &self.aggregates, &mut self.sides, batch, times);
             }
         }
     }
 
     fn prepare(&mut self, slot: Slot, row: Row) -> Result<(), RowError> {
-        let words = slot_of(&mut self.words, self.fresh.len(), slot);
+        let words = self.slots.get_mut(slot);
         let sides = self.sides.iter_mut();
         for ((field, call), states) in self.layout.accumulators.iter().zip(&self.aggregates).zip(sides) {
             let Some(states) = states.as_mut().filter(|_| call.can_fail()) else { continue };
@@ -220,7 +287,7 @@ impl Arena {
         if self.can_fail && self.was_outside(slot, row.position()) {
             return;
         }
-        let words = slot_of(&mut self.words, self.fresh.len(), slot);
+        let words = self.slots.get_mut(slot);
         words[0] = words[0].saturating_sub(1);
         let sides = self.sides.iter_mut();
         for ((field, call), states) in self.layout.accumulators.iter().zip(&self.aggregates).zip(sides) {
@@ -251,9 +318,8 @@ impl Arena {
         if into == from {
             return;
         }
-        let n_words = self.fresh.len();
-        let from_words = self.words[from.0 as usize * n_words..][..n_words].to_vec();
-        let words = slot_of(&mut self.words, n_words, into);
+        let from_words = self.slots.get(from).to_vec();
+        let words = self.slots.get_mut(into);
         words[0] += from_words[0];
         merge_slots(&self.layout, words, &from_words);
         for (field, states) in self.layout.accumulators.iter().zip(&mut self.sides) {
@@ -277,8 +343,7 @@ impl Arena {
 
     /// Appends the results of a group as they are now.
     pub fn record(&self, slot: Slot, results: &mut Results) {
-        let n_words = self.fresh.len();
-        let words = &self.words[slot.0 as usize * n_words..][..n_words];
+        let words = self.slots.get(slot);
         results.words.extend_from_slice(words);
         let calls = self.aggregates.iter().zip(&self.layout.accumulators);
         for (((call, field), states), builder) in calls.zip(&self.sides).zip(&mut results.sides) {
@@ -298,7 +363,7 @@ impl Arena {
     /// column holds null, and `misfits` tells its row.
     pub fn columns(&self, results: Results, misfits: &mut Vec<Misfit>) -> Vec<Column> {
         misfits.extend(results.misfits);
-        let slots: Vec<&[u64]> = results.words.chunks_exact(self.fresh.len()).collect();
+        let slots: Vec<&[u64]> = results.words.chunks_exact(self.slots.fresh.len()).collect();
         let calls = self.aggregates.iter().zip(&self.layout.accumulators).zip(results.sides);
         let column = |((call, field), side): ((_, _), Option<ColumnBuilder>)| match side {
             Some(column) => column.finish(),
@@ -310,15 +375,14 @@ impl Arena {
     /// Bytes of memory, about; counted anew, so not for every row.
     pub fn bytes(&self) -> usize {
         let sides: usize = self.sides.iter().flatten().map(|states| states.bytes()).sum();
-        sides + self.words.capacity() * 8 + self.free.capacity() * size_of::<Slot>()
+        sides + self.slots.bytes() + self.free.capacity() * size_of::<Slot>()
     }
 
     /// Writes all of a group. Its number is the caller's to write, if it needs one.
     pub fn write(&self, slot: Slot, out: &mut SnapshotWriter) {
         let outside = self.outside.get(&slot).map_or(&[][..], |outside| &outside[..]);
         out.sequence(outside.iter(), |out, position| position.write(out));
-        let n_words = self.fresh.len();
-        let words = &self.words[slot.0 as usize * n_words..][..n_words];
+        let words = self.slots.get(slot);
         out.words(words);
         for (field, states) in self.layout.accumulators.iter().zip(&self.sides) {
             if let Some(states) = states
@@ -343,14 +407,14 @@ impl Arena {
 
     /// Makes a group of no rows one of these words.
     pub(super) fn set_words(&mut self, slot: Slot, words: &[u64]) {
-        slot_of(&mut self.words, self.fresh.len(), slot).copy_from_slice(words);
+        self.slots.get_mut(slot).copy_from_slice(words);
     }
 
     /// Makes a group of what [`Arena::write`] wrote.
     pub fn restore(&mut self, from: &mut SnapshotReader) -> Result<Slot, Corrupt> {
         let outside = from.sequence(Position::restore)?;
         let mut restored = from.words()?;
-        if restored.len() != self.fresh.len() {
+        if restored.len() != self.slots.fresh.len() {
             return Err(Corrupt);
         }
         for (field, states) in self.layout.accumulators.iter().zip(&mut self.sides) {
@@ -361,7 +425,7 @@ impl Arena {
             }
         }
         let slot = self.make();
-        slot_of(&mut self.words, self.fresh.len(), slot).copy_from_slice(&restored);
+        self.slots.get_mut(slot).copy_from_slice(&restored);
         if !outside.is_empty() {
             self.outside.insert(slot, outside);
         }
@@ -369,10 +433,27 @@ impl Arena {
     }
 }
 
+/// Adds rows aggregate by aggregate.
+fn add_all(
+    mut pairs: impl SlotRows,
+    layout: &SlotLayout,
+    aggregates: &[AggregateCall],
+    sides: &mut [Option<Box<dyn SideStates>>],
+    batch: &Batch,
+    times: &[i64],
+) {
+    pairs.for_each(|words, _| words[0] += 1);
+    for ((field, call), states) in layout.accumulators.iter().zip(aggregates).zip(sides) {
+        match states {
+            Some(states) => update_side(&mut pairs, &mut **states, field, call, batch, times),
+            None => update_field(&mut pairs, field, call, &batch.columns),
+        }
+    }
+}
+
 /// Slots of an arena, each beside a row.
 struct Pairs<'a> {
-    words: &'a mut [u64],
-    n_words: usize,
+    words: &'a mut Slots,
     slots: &'a [Slot],
     rows: &'a [u32],
 }
@@ -385,13 +466,27 @@ impl SlotRows for Pairs<'_> {
     #[inline]
     fn for_each(&mut self, mut update: impl FnMut(&mut [u64], usize)) {
         for (slot, row) in self.slots.iter().zip(self.rows) {
-            update(slot_of(self.words, self.n_words, *slot), *row as usize);
+            update(self.words.get_mut(*slot), *row as usize);
         }
     }
 }
 
-fn slot_of(words: &mut [u64], n_words: usize, slot: Slot) -> &mut [u64] {
-    &mut words[slot.0 as usize * n_words..][..n_words]
+/// The same of slots of keys.
+struct OwnPairs<'a> {
+    own: &'a mut Own,
+    slots: &'a [Slot],
+    rows: &'a [u32],
+}
+
+impl SlotRows for OwnPairs<'_> {
+    fn n_rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    #[inline]
+    fn for_each(&mut self, update: impl FnMut(&mut [u64], usize)) {
+        self.own.for_each(self.slots, self.rows, update);
+    }
 }
 
 #[cfg(test)]

@@ -117,15 +117,17 @@ pub fn update_field(
     let Some((argument, _)) = call.argument() else { return };
     let column = &*columns[*argument];
     // The loops that most programs spend their time in know what they do.
-    match (field.kind, &column.data) {
-        (AccumulatorKind::SumWide, ColumnData::I64(values)) => pairs.for_each(|words, row| {
-            let sum = read_wide(&words[at..]).wrapping_add(values[row] as i128);
-            write_wide(&mut words[at..], sum);
+    let ints = if let ColumnData::I64(values) = &column.data { Some(&values[..]) } else { None };
+    match (field.kind, ints) {
+        (AccumulatorKind::SumWide, Some(values)) => pairs.for_each(|words, row| {
+            let Some(sum) = words.get_mut(at..at + 2) else { return };
+            let wide = read_wide(sum).wrapping_add(values[row] as i128);
+            write_wide(sum, wide);
         }),
-        (AccumulatorKind::MinI64, ColumnData::I64(values)) => {
+        (AccumulatorKind::MinI64, Some(values)) => {
             pairs.for_each(|words, row| words[at] = (words[at] as i64).min(values[row]) as u64);
         }
-        (AccumulatorKind::MaxI64, ColumnData::I64(values)) => {
+        (AccumulatorKind::MaxI64, Some(values)) => {
             pairs.for_each(|words, row| words[at] = (words[at] as i64).max(values[row]) as u64);
         }
         _ => pairs.for_each(|words, row| add(field.kind, &mut words[at..], column, row)),
@@ -326,7 +328,7 @@ pub fn read_wide(words: &[u64]) -> i128 {
     (words[0] as u128 | (words[1] as u128) << 64) as i128
 }
 
-fn write_wide(words: &mut [u64], number: i128) {
+pub fn write_wide(words: &mut [u64], number: i128) {
     words[0] = number as u64;
     words[1] = (number >> 64) as u64;
 }

@@ -10,6 +10,7 @@ use super::accumulate::{
 use super::extent::magnitude_bits;
 use super::key::{Keys, copy_words};
 use super::key_index::KeyIndex;
+use super::prefetch::prefetch;
 use super::table::{CHUNK, Slots, Table, widen_accumulators};
 use crate::accumulate::side::{FailedRow, SideStates, side_states};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
@@ -19,6 +20,9 @@ use millstream_ir::column::{ColumnData, ColumnRef};
 use millstream_ir::engine::AccumulateKernel;
 use millstream_ir::types::Type;
 use std::borrow::Cow;
+
+/// How many rows are looked up before arguments of so many others are requested.
+const PART: usize = 64;
 
 /// How many cleared groups are kept for later windows.
 const SPARE: usize = 2;
@@ -70,14 +74,16 @@ impl Groups {
         self.table.bytes() + sides
     }
 
-    /// Takes into account that rows of a batch will be added.
-    fn expect(&mut self, narrow: &SlotLayout, aggregates: &[AggregateCall], batch: &Batch, n_rows: usize) {
+    /// Takes into account that these rows of a batch, ascending, will be added.
+    fn expect(&mut self, narrow: &SlotLayout, aggregates: &[AggregateCall], batch: &Batch, rows: &[u32]) {
+        let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return };
         for ((call, field), bound) in aggregates.iter().zip(&narrow.accumulators).zip(&mut self.bounds) {
             let Some((column, _)) = call.argument() else { continue };
             match &batch.columns[*column].data {
                 ColumnData::I128(_) => self.has_wide_argument = true,
                 ColumnData::I64(values) if field.kind == AccumulatorKind::SumNarrow => {
-                    *bound = bound.saturating_add((n_rows as u128) << magnitude_bits(values));
+                    let bits = magnitude_bits(&values[*first as usize..*last as usize + 1]);
+                    *bound = bound.saturating_add((rows.len() as u128) << bits);
                 }
                 _ => {}
             }
@@ -204,13 +210,14 @@ impl Accumulation {
         // Without a branch a row: all are looked at, several at once.
         assert!(rows.iter().fold(true, |fine, row| fine & ((*row as usize) < batch.n_rows)));
         assert!(batch.columns.iter().all(|column| column.len() == batch.n_rows));
-        groups.expect(&self.narrow.layout, &self.aggregates, batch, rows.len());
-        if !groups.is_wide && !groups.fit_narrow_slots() {
-            groups.table.widen(&self.narrow.layout, &self.wide.layout);
-            groups.is_wide = true;
-        }
         let key_columns: Vec<&ColumnRef> = self.keys.iter().map(|k| &batch.columns[*k]).collect();
+        let arguments = arguments_of(&self.aggregates, batch);
         for rows in rows.chunks(CHUNK) {
+            groups.expect(&self.narrow.layout, &self.aggregates, batch, rows);
+            if !groups.is_wide && !groups.fit_narrow_slots() {
+                groups.table.widen(&self.narrow.layout, &self.wide.layout);
+                groups.is_wide = true;
+            }
             if key_columns.is_empty() {
                 groups.table.find_only(rows.len(), &mut self.slots);
                 self.update(groups, batch, rows);
@@ -225,7 +232,20 @@ impl Accumulation {
             let mut from = 0;
             while from < rows.len() {
                 match plain {
-                    Some(keys) => groups.table.find_plain(&keys[from..], &mut self.slots),
+                    Some(keys) => {
+                        self.slots.clear();
+                        let part = if groups.table.requests_ahead() { CHUNK } else { PART };
+                        for (i, keys) in keys[from..].chunks(part).enumerate() {
+                            if part == PART {
+                                // The arguments of later rows come while these are looked up.
+                                request(&arguments, rows[from] as usize + CHUNK + i * PART);
+                            }
+                            groups.table.find_plain(keys, &mut self.slots);
+                            if self.slots.len() < i * part + keys.len() {
+                                break;
+                            }
+                        }
+                    }
                     None => groups.table.find(&self.key_rows, from, &mut self.slots),
                 }
                 let found = from + self.slots.len();
@@ -449,6 +469,31 @@ impl Accumulation {
             {
                 update_side(&mut pairs, &mut **states, field, call, batch, times);
             }
+        }
+    }
+}
+
+/// The columns of arguments that are 64-bit numbers, each once.
+fn arguments_of<'a>(aggregates: &[AggregateCall], batch: &'a Batch) -> Vec<&'a [i64]> {
+    let mut numbers: Vec<usize> =
+        aggregates.iter().filter_map(|call| call.argument()).map(|(column, _)| *column).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let column = |number: usize| match &batch.columns[number].data {
+        ColumnData::I64(values) => Some(&values[..]),
+        _ => None,
+    };
+    numbers.into_iter().filter_map(column).collect()
+}
+
+/// Asks the processor for arguments of [`PART`] rows from one on.
+#[inline]
+fn request(arguments: &[&[i64]], first: usize) {
+    /// The numbers of a line of memory.
+    const LINE: usize = 8;
+    for values in arguments {
+        for row in (first..first + PART).step_by(LINE) {
+            prefetch(values.as_ptr().wrapping_add(row) as *const u8);
         }
     }
 }

@@ -61,7 +61,12 @@ impl Keys {
     fn fill_column(&mut self, at: usize, kind: KeyKind, column: &Column, rows: &[u32]) {
         let keys = self.words.chunks_exact_mut(self.words_per_key).zip(rows.iter().map(|r| *r as usize));
         match (&column.data, kind) {
-            (ColumnData::I64(b), KeyKind::Word) => keys.for_each(|(key, row)| key[at] = b[row] as u64),
+            (ColumnData::I64(b), KeyKind::Word) => match (self.words_per_key, next_to_each_other(rows)) {
+                (1, Some(rows)) => {
+                    self.words.iter_mut().zip(&b[rows]).for_each(|(key, value)| *key = *value as u64);
+                }
+                _ => keys.for_each(|(key, row)| key[at] = b[row] as u64),
+            },
             (ColumnData::Bool(b), _) => keys.for_each(|(key, row)| key[at] = b[row] as u64),
             (ColumnData::F64(b), _) => {
                 keys.for_each(|(key, row)| key[at] = canonical_float(b[row]).to_bits());
@@ -103,6 +108,12 @@ impl Keys {
             }
         }
     }
+}
+
+/// These rows, which ascend, if there is none between them.
+fn next_to_each_other(rows: &[u32]) -> Option<Range<usize>> {
+    let (first, last) = (*rows.first()? as usize, *rows.last()? as usize);
+    (first + rows.len() == last + 1).then_some(first..last + 1)
 }
 
 /// Which words of a slot make up its key.

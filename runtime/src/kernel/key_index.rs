@@ -7,12 +7,14 @@
 //! States have small numbers, which are used again: whatever is kept of them stands in plain arrays.
 
 mod look_up;
+mod one_by_one;
 
 use super::hash::hash_word;
 use super::kept_keys::KeptKeys;
 use super::key::{Keys, words_of};
 use super::prefetch::prefetch;
 use super::table::CHUNK;
+use super::words::Words;
 use crate::accumulate::order::KeyReader;
 use crate::accumulate::result::key_column;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
@@ -29,7 +31,7 @@ const KEYS_AHEAD: usize = 12;
 /// Bytes from which on it pays to request ahead: half of the second-level cache.
 const PREFETCH_FROM: usize = 1 << 20;
 const SMALLEST: usize = 64;
-/// What a slot is that was never taken, or has been given back.
+/// What a slot is that was never taken, or has been given back: as [`Words`] are at first.
 const FREE: u64 = 0;
 
 pub struct KeyIndex {
@@ -37,7 +39,7 @@ pub struct KeyIndex {
     layout: SlotLayout,
     /// A slot's first word has in the high half that of the hash, in the low half the number of the state plus
     /// one. A second is the key, if that is one word.
-    slots: Vec<u64>,
+    slots: Words,
     /// How far a hash is shifted to be the number of a slot.
     shift: u32,
     keys: KeptKeys,
@@ -47,6 +49,10 @@ pub struct KeyIndex {
     /// Of the rows that are looked up.
     rows: Keys,
     hashes: Vec<u64>,
+    /// Of the keys that are looked up some at a time: how many have been, and, unless they are of one word, all
+    /// their numbers.
+    n_found: usize,
+    found: Vec<u32>,
 }
 
 // SAFETY: the addresses in `rows` are left over from the last call and never used again.
@@ -60,13 +66,15 @@ impl KeyIndex {
             types: types.into(),
             keys: KeptKeys::new(&layout),
             layout,
-            slots: vec![],
+            slots: Words::zeroed(0),
             shift: 0,
             is_live: vec![],
             free: vec![],
             seed,
             rows: Keys::default(),
             hashes: vec![],
+            n_found: 0,
+            found: vec![],
         };
         index.rebuild(SMALLEST);
         index
@@ -244,7 +252,7 @@ impl KeyIndex {
     }
 
     fn rebuild(&mut self, n_slots: usize) {
-        self.slots = vec![FREE; n_slots * self.stride()];
+        self.slots = Words::zeroed(n_slots * self.stride());
         self.shift = 64 - n_slots.trailing_zeros();
         for number in 0..self.is_live.len() as u32 {
             if self.is_live(number) {
@@ -319,7 +327,10 @@ impl KeyIndex {
         if self.width() == 0 {
             return vec![];
         }
-        for (number, words) in numbers.iter().zip(words.chunks_exact_mut(self.width())) {
+        for (i, (number, words)) in numbers.iter().zip(words.chunks_exact_mut(self.width())).enumerate() {
+            if let Some(later) = numbers.get(i + KEYS_AHEAD) {
+                prefetch(self.keys.start_of(*later) as *const u8);
+            }
             self.keys.copy(*number, words, &mut heap);
         }
         let keys = KeyReader { layout: &self.layout, types: &self.types, heaps: &[Arc::new(heap)] };

@@ -85,6 +85,11 @@ impl Table {
         self.memory.len() + self.heap.bytes()
     }
 
+    /// Whether it is so large that lookups request what later ones need.
+    pub(super) fn requests_ahead(&self) -> bool {
+        self.memory.len() > PREFETCH_FROM
+    }
+
     fn is_full(&self) -> bool {
         self.n_groups >= self.capacity / 2
     }
@@ -92,7 +97,8 @@ impl Table {
     /// Finds or makes the slot of each key from number `from` on and counts the row in it.
     /// Stops where the table is full: then [`Table::grow`] and call again with what is left.
     pub(super) fn find(&mut self, keys: &Keys, from: usize, slots: &mut Slots) {
-        match (self.memory.len() > PREFETCH_FROM, self.key_len) {
+        slots.clear();
+        match (self.requests_ahead(), self.key_len) {
             (false, 1) => self.find_word::<0, u64>(&keys.words[from..], slots),
             (true, 1) => self.find_word::<AHEAD, u64>(&keys.words[from..], slots),
             (false, _) => self.find_words::<0>(keys, from, slots),
@@ -100,9 +106,9 @@ impl Table {
         }
     }
 
-    /// As [`Table::find`], for a single key column of ints that can't be null.
+    /// As [`Table::find`], for a single key column of ints that can't be null; appends the slots.
     pub(super) fn find_plain(&mut self, keys: &[i64], slots: &mut Slots) {
-        match self.memory.len() > PREFETCH_FROM {
+        match self.requests_ahead() {
             false => self.find_word::<0, i64>(keys, slots),
             true => self.find_word::<AHEAD, i64>(keys, slots),
         }
@@ -123,9 +129,10 @@ impl Table {
 
     /// Keys of one word that can't be null: the loop that most programs spend their time in.
     fn find_word<const AHEAD: usize, K: Word>(&mut self, keys: &[K], slots: &mut Slots) {
-        slots.clear();
         slots.reserve(keys.len());
-        let found = slots.as_mut_ptr();
+        let before = slots.len();
+        // SAFETY: there is as much memory.
+        let found = unsafe { slots.as_mut_ptr().add(before) };
         let (start, stride, shift, seed) = (self.memory.start(), self.stride, self.shift, self.seed);
         let request = |key: &K| {
             prefetch(start.wrapping_add((hash_word(key.word(), seed) >> shift) as usize * stride));
@@ -153,7 +160,7 @@ impl Table {
                 if *count == 0 {
                     if self.is_full() {
                         // SAFETY: as below, of the rows before this one.
-                        return unsafe { slots.set_len(i) };
+                        return unsafe { slots.set_len(before + i) };
                     }
                     break self.occupy(at, std::slice::from_ref(&key));
                 }
@@ -163,11 +170,10 @@ impl Table {
             unsafe { found.add(i).write(slot as *mut u8) };
         }
         // SAFETY: all of them have been written.
-        unsafe { slots.set_len(keys.len()) }
+        unsafe { slots.set_len(before + keys.len()) }
     }
 
     fn find_words<const AHEAD: usize>(&mut self, keys: &Keys, from: usize, slots: &mut Slots) {
-        slots.clear();
         let words = &keys.words[from * self.key_len..];
         let hashes: Vec<u64> = words
             .chunks_exact(self.key_len)

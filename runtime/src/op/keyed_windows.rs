@@ -1,10 +1,9 @@
 //! Aggregates of windows that each key has of its own: sessions, a number of rows, `until`.
 //!
-//! A key keeps its open windows by their starts; nearly always there is one, and then a row looks but at a
-//! small [`Head`] of the key. A session takes rows as they
-//! come, and where a row lies between two sessions it makes them one. All others, and sessions with a
-//! greatest length, stand behind the reorder buffer and see rows in the total order, so that what ends a
-//! window is told by events alone.
+//! A key keeps its open windows by their starts; nearly always there is one, and of a session all then stands in
+//! one place: a small [`Head`], beside the group. A session takes [rows] as they come, and where a row lies
+//! between two sessions it makes them one. All others, and sessions with a greatest length, stand behind the
+//! reorder buffer and see rows in the total order, so that what ends a window is told by events alone.
 //!
 //! A session and a group with `until` leave when the watermark reaches their end, with the time of that
 //! less a microsecond, which is not before any watermark that was passed on. A window of rows leaves with
@@ -14,13 +13,11 @@
 mod due;
 mod head;
 pub(super) mod oldest;
+mod rows;
 pub(super) mod state;
 
 use crate::accumulate::arena::{Arena, Slot};
-use crate::accumulate::side::Row;
-use crate::kernel::extent::range;
 use crate::kernel::key_index::KeyIndex;
-use crate::kernel::prefetch::prefetch;
 use crate::message::{EventTime, Message, Watermark};
 use crate::op::failed_rows::FailedRows;
 use crate::op::segment::json_row;
@@ -28,7 +25,7 @@ use crate::operator::{Failure, Operator, Output, Place};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::waiting::Waiting;
 use due::Due;
-use head::{Head, NOT_DUE};
+use head::{Head, IDLE, NOT_DUE};
 use millstream_base::Span;
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
 use millstream_ir::column::{Column, ColumnBuilder, ColumnData, ColumnRef};
@@ -43,10 +40,10 @@ use std::sync::Arc;
 /// Batches that leave at once when windows close.
 const BATCHES_AT_ONCE: usize = 8;
 
-/// How many rows ahead the states of keys are requested.
+/// How many keys ahead their heads are requested when they are due.
 const AHEAD: usize = 24;
-/// Rows are added to accumulators in chunks of this many, which the first-level cache holds.
-const CHUNK: usize = 256;
+/// Keys without windows are forgotten when there are more keys than these, and twice as many as were left then.
+const KEYS_AT_LEAST: usize = 1024;
 
 pub struct KeyedWindows {
     kind: Kind,
@@ -60,10 +57,12 @@ pub struct KeyedWindows {
     others: Vec<usize>,
     place: Span,
     index: KeyIndex,
-    /// By the number of the key.
+    /// By the numbers of keys, up to the last of one that has had windows here.
     keys: Vec<KeyState>,
-    heads: Vec<Head>,
+    /// With the [head](Head) of each key.
     arena: Arena,
+    /// Whether sessions that are their key's only one stand in its head.
+    has_sessions_in_heads: bool,
     failed_rows: FailedRows,
     /// The keys with a window that has an end, by when to look at them; of each key those that its state
     /// does not name are out of date.
@@ -78,10 +77,11 @@ pub struct KeyedWindows {
     /// The first source behind the rows.
     source: Option<u32>,
     n_rows_out: u64,
-    /// The rows of a batch that are not late, and the numbers of their keys; and the keys that may have no window any more.
+    /// How many keys there are to be when those without windows are forgotten.
+    n_keys_at_most: usize,
+    /// The rows of a batch that are not late, and the numbers of their keys.
     rows: Vec<u32>,
     found: Vec<u32>,
-    idle: Vec<u32>,
     /// Rows whose windows have been found, and the slots to add them to.
     pending: (Vec<Slot>, Vec<u32>),
 }
@@ -97,10 +97,12 @@ impl KeyedWindows {
         };
         let kind = Kind::new(&spec.window)?;
         let by_types: Vec<Type> = by.iter().map(|key| key_types[*key].clone()).collect();
+        let others: Vec<usize> = (0..key_types.len()).filter(|key| !by.contains(key)).collect();
+        let has_sessions_in_heads = others.is_empty() && matches!(kind, Kind::Session { max: None, .. });
         Some(KeyedWindows {
             kind,
             key_names: node.schema.columns.iter().take(key_types.len()).map(|c| c.name.clone()).collect(),
-            others: (0..key_types.len()).filter(|key| !by.contains(key)).collect(),
+            others,
             by,
             key_types,
             key_columns: spec.keys.clone(),
@@ -108,8 +110,8 @@ impl KeyedWindows {
             place: node.span,
             index: KeyIndex::new(&by_types, seed),
             keys: vec![],
-            heads: vec![],
-            arena: Arena::new(&spec.aggregates),
+            arena: Arena::with_keys(&spec.aggregates, has_sessions_in_heads, IDLE),
+            has_sessions_in_heads,
             failed_rows: FailedRows::of(input),
             due: Due::new(kind.granule()),
             oldest: Oldest::default(),
@@ -118,137 +120,80 @@ impl KeyedWindows {
             passed: Watermark::START,
             source: None,
             n_rows_out: 0,
+            n_keys_at_most: KEYS_AT_LEAST,
             rows: vec![],
             found: vec![],
-            idle: vec![],
             pending: (vec![], vec![]),
         })
     }
 
-    fn take_rows(&mut self, batch: &Batch, output: &mut Output) {
-        let ColumnData::I64(times) = &batch.columns[self.time].data else { return };
-        let source = batch.origin.source;
-        self.source = Some(self.source.map_or(source, |known| known.min(source)));
-        let all_in_time =
-            batch.late.is_empty() && range(times).is_none_or(|(least, _)| least >= self.watermark.0);
-        let in_time =
-            |row: &u32| times[*row as usize] >= self.watermark.0 && batch.late(*row as usize).is_none();
-        let mut rows = std::mem::take(&mut self.rows);
-        rows.clear();
-        match all_in_time {
-            true => rows.extend(0..batch.n_rows as u32),
-            false => rows.extend((0..batch.n_rows as u32).filter(in_time)),
-        }
-        output.n_late_left_out += (batch.n_rows - rows.len()) as u64;
-        let columns: Vec<&ColumnRef> =
-            self.by.iter().map(|key| &batch.columns[self.key_columns[*key]]).collect();
-        let mut found = std::mem::take(&mut self.found);
-        self.index.find(&columns, &rows, &mut found);
-        self.make_room();
-        let gap = self.kind.gap();
-        for (i, (row, number)) in rows.iter().zip(&found).enumerate() {
-            if let Some(later) = found.get(i + AHEAD) {
-                prefetch((&raw const self.heads[*later as usize]) as *const u8);
-            }
-            let row = Row { batch, times, number: *row as usize };
-            match self.kind {
-                Kind::Rows { count, keep } => {
-                    self.expire(keep, row.times[row.number]);
-                    self.count_row(*number, count, row);
-                }
-                _ => match self.heads[*number as usize]
-                    .take(times[row.number], gap)
-                    .or_else(|| self.slot_of(*number, row))
-                {
-                    Some(slot) => {
-                        self.arena.request(slot);
-                        self.pending.0.push(slot);
-                        self.pending.1.push(row.number as u32);
-                        if self.pending.0.len() == CHUNK {
-                            self.add_pending(batch, times);
-                        }
-                    }
-                    None => {
-                        output.n_late_left_out += 1;
-                        self.idle.push(*number);
-                    }
-                },
-            }
-        }
-        self.add_pending(batch, times);
-        (self.rows, self.found) = (rows, found);
-        self.failed_rows.report(batch, self.arena.take_failed(), self.passed, output);
+    fn head(&self, number: u32) -> Head {
+        Head::of(self.arena.kept(number))
     }
 
-    fn add_pending(&mut self, batch: &Batch, times: &[EventTime]) {
-        let (slots, rows) = &mut self.pending;
-        self.arena.add_rows(slots, rows, batch, times);
-        slots.clear();
-        rows.clear();
+    fn set_head(&mut self, number: u32, head: Head) {
+        head.write(self.arena.kept_mut(number));
     }
 
-    /// Gives each key a state.
-    fn make_room(&mut self) {
-        self.keys.resize_with(self.index.n_numbers(), KeyState::default);
-        self.heads.resize(self.index.n_numbers(), Head::default());
-    }
-
-    /// The slot of a row in the window of its key that it lies in; none if it is too late for one. It is added
-    /// there after the rows that are pending.
-    fn slot_of(&mut self, number: u32, row: Row) -> Option<Slot> {
-        let time = row.times[row.number];
-        let end = self.kind.end(row);
-        let (kind, state) = (self.kind, &mut self.keys[number as usize]);
-        self.heads[number as usize].cool(&kind, state);
-        if state.windows().filter(|window| kind.takes(window, time)).count() > 1 {
-            // They become one, with all that was added to them.
-            self.add_pending(row.batch, row.times);
+    fn state(&mut self, number: u32) -> &mut KeyState {
+        if self.keys.len() <= number as usize {
+            self.keys.resize_with(number as usize + 1, KeyState::default);
         }
-        let state = &mut self.keys[number as usize];
-        // Where the row itself has come to its end, it can still be in a window that ends later.
-        let known = state.window_of(&kind, (time, end.unwrap_or(time)), &mut self.arena);
-        let place = match (known, end) {
-            (Some(place), _) => place,
-            (None, Some(end)) => state.insert(Open::at(time, end, empty(&self.others, &mut self.arena))),
-            (None, None) => return None,
+        &mut self.keys[number as usize]
+    }
+
+    /// Puts the session of a key's head into its state.
+    fn take_from_head(&mut self, number: u32) {
+        let head = self.head(number);
+        if let Some(session) = head.session(number, self.kind.gap()) {
+            self.state(number).insert(session);
+            self.set_head(number, head.without_session(true));
+        }
+    }
+
+    /// Puts the session of a key's state into its head, if there is but one and heads are for sessions. Windows
+    /// of the key that have `ended`, but not left, stay out of its way.
+    fn give_to_head(&mut self, number: u32, ended: &mut [(u32, Open)]) {
+        let head = self.head(number);
+        let Some(state) = self.keys.get_mut(number as usize) else { return };
+        let is_in_head = self.has_sessions_in_heads && state.only().is_some();
+        let session = if is_in_head { state.take_last() } else { None };
+        let Some(Open { start, last, groups: Groups::One(slot), .. }) = session else {
+            let has_windows = !state.is_empty();
+            return self.set_head(number, head.without_session(has_windows));
         };
-        let window = state.get_mut(place)?;
-        let slot = group_of(window, row, &self.others, (&self.key_columns, &self.key_types), &mut self.arena);
-        let end = window.end;
-        self.heads[number as usize].warm(&kind, &self.keys[number as usize]);
-        self.watch(number, end);
-        Some(slot)
+        let own = Slot::own(number);
+        if slot != own {
+            self.arena.swap(slot, own);
+            match ended
+                .iter_mut()
+                .find(|(_, window)| matches!(window.groups, Groups::One(slot) if slot == own))
+            {
+                Some((_, window)) => window.groups = Groups::One(slot),
+                None => self.arena.free(slot),
+            }
+        }
+        self.set_head(number, head.with_session(start, last));
     }
 
     /// Sees to it that the watermark comes back to a key when a window of it ends.
     fn watch(&mut self, number: u32, end: EventTime) {
-        let head = &mut self.heads[number as usize];
+        let head = self.head(number);
         if head.due == NOT_DUE || end < head.due {
-            head.due = end;
+            self.set_head(number, head.due_at(end));
             self.due.push(end, number);
         }
     }
 
-    /// Adds a row to the window of rows of its key.
-    fn count_row(&mut self, number: u32, count: u64, row: Row) {
-        let time = row.times[row.number];
-        let state = &mut self.keys[number as usize];
-        let window = state.last_or(time, || empty(&self.others, &mut self.arena));
-        self.kind.extend(window, time, time);
-        let slot = group_of(window, row, &self.others, (&self.key_columns, &self.key_types), &mut self.arena);
-        self.arena.add(slot, row);
-        window.n_rows += 1;
-        self.oldest.touch(number);
-        if window.n_rows >= count {
-            self.end_rows(number);
-        }
+    fn n_windows(&self, number: u32) -> usize {
+        let of_state = self.keys.get(number as usize).map_or(0, |state| state.windows().count());
+        of_state + self.head(number).has_session() as usize
     }
 
     /// Ends the window of rows of a key.
     fn end_rows(&mut self, number: u32) {
         self.oldest.remove(number);
         self.leaving.extend(self.keys[number as usize].take_last().map(|window| (number, window)));
-        self.idle.push(number);
     }
 
     /// Ends the windows of rows of keys that are forgotten at this time.
@@ -262,19 +207,20 @@ impl KeyedWindows {
         }
     }
 
-    /// Frees the numbers of keys that have no window, once all windows that were to leave have left.
+    /// Frees the numbers of keys that have no window, if there may be many. All windows that were to leave have
+    /// left.
     fn forget_idle(&mut self) {
-        let mut idle = std::mem::take(&mut self.idle);
-        idle.sort_unstable();
-        idle.dedup();
-        for number in idle.drain(..) {
-            if self.keys[number as usize].is_empty() {
-                self.keys[number as usize] = KeyState::default();
-                self.heads[number as usize] = Head::default();
+        if self.index.n_live() < self.n_keys_at_most {
+            return;
+        }
+        for number in 0..self.index.n_numbers() as u32 {
+            let has_windows = self.keys.get(number as usize).is_some_and(|state| !state.is_empty());
+            if !has_windows && !self.head(number).has_session() && self.index.is_live(number) {
+                self.arena.kept_mut(number).copy_from_slice(&IDLE);
                 self.index.remove(number);
             }
         }
-        self.idle = idle;
+        self.n_keys_at_most = (self.index.n_live() * 2).max(KEYS_AT_LEAST);
     }
 
     /// Finds the windows that the watermark ends.
@@ -290,13 +236,22 @@ impl KeyedWindows {
             }
             return;
         }
+        let gap = self.kind.gap();
         while let Some(bucket) = self.due.open(until) {
-            for (i, (due, number)) in bucket.iter().enumerate() {
-                if let Some((_, later)) = bucket.get(i + AHEAD) {
-                    prefetch((&raw const self.heads[*later as usize]) as *const u8);
+            for (i, number) in bucket.keys.iter().enumerate() {
+                if let Some(later) = bucket.keys.get(i + AHEAD) {
+                    self.arena.request_key(*later);
                 }
-                if self.heads[*number as usize].due == *due {
-                    self.watch_again(*number);
+                let head = self.head(*number);
+                if !self.due.is_due(head.due, &bucket) {
+                    continue;
+                }
+                match head.end(gap) {
+                    Some(end) => {
+                        self.set_head(*number, head.due_at(end));
+                        self.due.push(end, *number);
+                    }
+                    None => self.watch_again(*number),
                 }
             }
             self.due.close(bucket);
@@ -305,19 +260,24 @@ impl KeyedWindows {
         let mut ended = vec![];
         for (i, (time, number)) in due.iter().enumerate() {
             if let Some((_, later)) = due.get(i + AHEAD) {
-                prefetch((&raw const self.heads[*later as usize]) as *const u8);
-                prefetch((&raw const self.keys[*later as usize]) as *const u8);
+                self.arena.request_key(*later);
             }
-            let head = &mut self.heads[*number as usize];
+            let head = self.head(*number);
             if head.due != *time {
                 continue;
             }
-            let state = &mut self.keys[*number as usize];
-            head.cool(&self.kind, state);
-            ended.extend(state.take_until(until).map(|window| (*number, window)));
-            head.warm(&self.kind, state);
-            if !self.watch_again(*number) {
-                self.idle.push(*number);
+            match head.session(*number, gap) {
+                Some(session) if session.end <= until => {
+                    ended.push((*number, session));
+                    *self.arena.kept_mut(*number) = IDLE;
+                }
+                Some(_) => self.watch_again(*number),
+                None => {
+                    let first = ended.len();
+                    ended.extend(self.state(*number).take_until(until).map(|window| (*number, window)));
+                    self.give_to_head(*number, &mut ended[first..]);
+                    self.watch_again(*number);
+                }
             }
         }
         ended.sort_by(|(a_key, a), (b_key, b)| {
@@ -326,13 +286,14 @@ impl KeyedWindows {
         self.leaving.extend(ended);
     }
 
-    /// Has the watermark come back to a key when its next window ends; whether there is one.
-    fn watch_again(&mut self, number: u32) -> bool {
-        let head = &mut self.heads[number as usize];
-        head.due = NOT_DUE;
-        let end = head.first_end(&self.kind, &self.keys[number as usize]);
-        end.into_iter().for_each(|end| self.watch(number, end));
-        end.is_some()
+    /// Has the watermark come back to a key when its next window ends, if there is one.
+    fn watch_again(&mut self, number: u32) {
+        let head = self.head(number).due_at(NOT_DUE);
+        self.set_head(number, head);
+        let of_state = || self.keys.get(number as usize).and_then(KeyState::first_end);
+        if let Some(end) = head.end(self.kind.gap()).or_else(of_state) {
+            self.watch(number, end);
+        }
     }
 
     /// Puts some of the windows that leave into the output, and the watermark behind the last if there is a
@@ -366,15 +327,20 @@ impl KeyedWindows {
             && let Some((number, window)) = self.leaving.pop_front()
         {
             let end = if let Kind::Rows { .. } = self.kind { window.last } else { window.end };
-            for (key, slot) in window.groups.slots() {
-                // All its rows have failed.
+            let times = [window.start, end, self.kind.time(&window)];
+            let mut give = |key: &[Value], slot: Slot| {
+                // Otherwise all its rows have failed.
                 if self.arena.n_rows(slot) > 0 {
                     others.iter_mut().zip(key).for_each(|(column, value)| column.push(value));
                     self.arena.record(slot, &mut results);
                     numbers.push(number);
-                    rows.push([window.start, end, self.kind.time(&window)]);
+                    rows.push(times);
                 }
                 self.arena.free(slot);
+            };
+            match &window.groups {
+                Groups::One(slot) => give(&[], *slot),
+                Groups::Split(slots) => slots.iter().for_each(|(key, slot)| give(key, *slot)),
             }
         }
         let by = self.by.iter().zip(self.index.columns(&numbers));
@@ -415,28 +381,6 @@ impl KeyedWindows {
     }
 }
 
-/// The groups of a window without rows.
-fn empty(others: &[usize], arena: &mut Arena) -> Groups {
-    if others.is_empty() { Groups::One(arena.make()) } else { Groups::Split(BTreeMap::new()) }
-}
-
-/// The slot of a row's group in a window.
-fn group_of(
-    window: &mut Open,
-    row: Row,
-    others: &[usize],
-    (key_columns, key_types): (&[usize], &[Type]),
-    arena: &mut Arena,
-) -> Slot {
-    match &mut window.groups {
-        Groups::One(slot) => *slot,
-        Groups::Split(slots) => {
-            let value = |key: &usize| row.column(key_columns[*key]).value(row.number, &key_types[*key]);
-            *slots.entry(others.iter().map(value).collect()).or_insert_with(|| arena.make())
-        }
-    }
-}
-
 fn times_column(times: impl Iterator<Item = EventTime>) -> ColumnRef {
     Arc::new(Column { data: ColumnData::I64(times.collect()), validity: None })
 }
@@ -462,18 +406,16 @@ impl Operator for KeyedWindows {
         writer.i64(self.passed.0);
         writer.sequence(self.source.iter(), |writer, source| writer.u32(*source));
         writer.u64(self.n_rows_out);
-        let live = |number: &u32| !self.keys[*number as usize].is_empty();
         let numbers: Vec<u32> = match self.kind {
             Kind::Rows { .. } => self.oldest.keys().collect(),
-            _ => (0..self.keys.len() as u32).filter(live).collect(),
+            _ => (0..self.index.n_numbers() as u32).filter(|number| self.n_windows(*number) > 0).collect(),
         };
         writer.sequence(numbers.into_iter(), |writer, number| {
             self.index.snapshot(number, writer);
-            let windows: Vec<&Open> = self.keys[number as usize].windows().collect();
-            writer.sequence(windows.into_iter(), |writer, window| {
-                let bounds = self.heads[number as usize].bounds(&self.kind, window);
-                window.snapshot(bounds, &self.arena, writer);
-            });
+            let session = self.head(number).session(number, self.kind.gap());
+            let others = self.keys.get(number as usize).into_iter().flat_map(KeyState::windows);
+            let windows: Vec<&Open> = session.iter().chain(others).collect();
+            writer.sequence(windows.into_iter(), |writer, window| window.snapshot(&self.arena, writer));
         });
     }
 
@@ -486,10 +428,10 @@ impl Operator for KeyedWindows {
             let number = self.index.restore(reader)?;
             let restore = |reader: &mut _| Open::restore(self.others.len(), &mut self.arena, reader);
             let state = KeyState::of(reader.sequence(restore)?);
-            self.make_room();
-            self.heads[number as usize].warm(&self.kind, &state);
+            self.arena.grow(self.index.n_numbers());
             let end = state.first_end();
-            self.keys[number as usize] = state;
+            *self.state(number) = state;
+            self.give_to_head(number, &mut []);
             match (self.kind, end) {
                 (Kind::Rows { .. }, _) => self.oldest.touch(number),
                 (_, Some(end)) => self.watch(number, end),
@@ -501,16 +443,15 @@ impl Operator for KeyedWindows {
 
     fn waiting(&self) -> Option<Waiting> {
         // Windows of rows wait for rows.
-        let ended_by_time = || self.heads.iter().zip(&self.keys).filter(|(head, _)| head.due != NOT_DUE);
-        let until = ended_by_time().map(|(head, _)| head.due).min()?;
-        let n = ended_by_time().map(|(_, key)| key.windows().count()).sum();
+        let numbers = || 0..self.index.n_numbers() as u32;
+        let until = numbers().map(|number| self.head(number).due).filter(|due| *due != NOT_DUE).min()?;
+        let n = numbers().map(|number| self.n_windows(number)).sum();
         Some(Waiting { what: "windows", n: Some(n), until })
     }
 
     fn state_bytes(&self) -> usize {
         let older: usize = self.keys.iter().map(KeyState::owned_bytes).sum();
         let of_keys = self.keys.capacity() * size_of::<KeyState>() + older + self.oldest.bytes();
-        let of_keys = of_keys + self.heads.capacity() * size_of::<Head>();
         self.arena.bytes() + self.index.bytes() + of_keys + self.due.bytes()
     }
 }

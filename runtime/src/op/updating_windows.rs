@@ -452,7 +452,7 @@ impl Operator for UpdatingWindowsOperator {
         writer.sequence(self.keys.iter(), |writer, (key, state)| {
             key.iter().for_each(|value| writer.value(value));
             writer.sequence(state.windows.iter(), |writer, window| {
-                window.open.snapshot((window.open.last, window.open.end), &self.arena, writer);
+                window.open.snapshot(&self.arena, writer);
                 writer.bool(window.changed);
                 writer.bool(window.full);
                 writer.sequence(window.shown.iter(), |writer, row| {

@@ -2,7 +2,6 @@
 
 use super::{Arena, Results, Slot};
 use crate::kernel::accumulate::{add, takes_part};
-use crate::kernel::prefetch::prefetch;
 use millstream_ir::aggregate::{AccumulatorKind, AggregateCall};
 use millstream_ir::batch::Batch;
 use millstream_ir::column::Column;
@@ -51,14 +50,14 @@ impl Arena {
             }
         });
         let added: Vec<Added> = added.collect();
-        let n_words = self.fresh.len();
+        let n_words = self.slots.fresh.len();
         results.words.reserve(slots.len() * n_words * (1 + BEFORE as usize));
         for (i, slot) in slots.iter().enumerate() {
             if let Some(later) = slots.get(i + AHEAD) {
-                prefetch(self.words.as_ptr().wrapping_add(later.0 as usize * n_words) as *const u8);
+                self.slots.request(*later);
             }
             let row = first + i;
-            let words = super::slot_of(&mut self.words, n_words, *slot);
+            let words = self.slots.get_mut(*slot);
             if BEFORE && words[0] > 0 {
                 results.words.extend_from_slice(words);
                 results.n_rows += 1;

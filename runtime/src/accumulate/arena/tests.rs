@@ -27,6 +27,10 @@ enum Step {
     Forget {
         slot: usize,
     },
+    Swap {
+        a: usize,
+        b: usize,
+    },
     Restore,
 }
 
@@ -36,9 +40,24 @@ fn step() -> impl Strategy<Value = Step> {
         8 => slot.clone().prop_map(|slot| Step::Add { slot }),
         6 => (slot.clone(), any::<prop::sample::Index>()).prop_map(|(slot, row)| Step::Remove { slot, row }),
         1 => (slot.clone(), slot.clone()).prop_map(|(into, from)| Step::Merge { into, from }),
-        1 => slot.prop_map(|slot| Step::Forget { slot }),
+        1 => slot.clone().prop_map(|slot| Step::Forget { slot }),
+        1 => (slot.clone(), slot).prop_map(|(a, b)| Step::Swap { a, b }),
         1 => Just(Step::Restore),
     ]
+}
+
+const BESIDE: [u64; 3] = [1, 2, 3];
+
+/// An arena with room for some slots that are made and some of keys.
+fn arena_of(calls: &[AggregateCall]) -> Arena {
+    let mut arena = Arena::with_keys(calls, true, BESIDE);
+    arena.grow(SLOTS);
+    arena
+}
+
+/// What is used as the slot with this number: that of a key, or one that is made.
+fn slot_at(number: usize, arena: &mut Arena) -> Slot {
+    if number == 0 { arena.make() } else { Slot::own(number as u32) }
 }
 
 /// What the aggregates are of these rows; none for one that does not fit.
@@ -62,8 +81,8 @@ proptest! {
         let removable = removable && calls.iter().all(AggregateCall::can_forget);
         let calls: Vec<AggregateCall> = calls.into_iter().map(|call| AggregateCall { removable, ..call }).collect();
         let batch = batch(&rows);
-        let mut arena = Arena::new(&calls);
-        let mut slots: Vec<Slot> = (0..SLOTS).map(|_| arena.make()).collect();
+        let mut arena = arena_of(&calls);
+        let mut slots: Vec<Slot> = (0..SLOTS).map(|number| slot_at(number, &mut arena)).collect();
         // The numbers of the rows in each slot, once for each time that they were added.
         let mut model: Vec<Vec<usize>> = vec![vec![]; SLOTS];
         let mut next = 0;
@@ -96,16 +115,24 @@ proptest! {
                 Step::Forget { slot } => {
                     arena.free(slots[slot]);
                     model[slot].clear();
-                    slots[slot] = arena.make();
+                    slots[slot] = slot_at(slot, &mut arena);
+                }
+                Step::Swap { a, b } => {
+                    arena.swap(slots[a], slots[b]);
+                    model.swap(a, b);
                 }
                 Step::Restore => {
                     let mut out = SnapshotWriter::default();
                     slots.iter().for_each(|slot| arena.write(*slot, &mut out));
                     let bytes = out.finish();
                     let mut from = SnapshotReader::new(&bytes);
-                    let mut restored = Arena::new(&calls);
-                    for slot in &mut slots {
-                        *slot = restored.restore(&mut from).unwrap();
+                    let mut restored = arena_of(&calls);
+                    for (number, slot) in slots.iter_mut().enumerate() {
+                        let made = restored.restore(&mut from).unwrap();
+                        *slot = if number == 0 { made } else { Slot::own(number as u32) };
+                        if number > 0 {
+                            restored.swap(made, *slot);
+                        }
                     }
                     prop_assert_eq!(from.finish(), Ok(()));
                     arena = restored;
@@ -113,6 +140,7 @@ proptest! {
             }
             for slot in 0..SLOTS {
                 prop_assert_eq!(arena.n_rows(slots[slot]) as usize, model[slot].len());
+                prop_assert_eq!(arena.kept(slot as u32), &BESIDE);
                 arena.record(slots[slot], &mut results);
                 wanted.push(expected(&calls, &rows, &model[slot]));
             }

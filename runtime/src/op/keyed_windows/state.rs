@@ -288,11 +288,10 @@ impl Open {
         Open { start: time, last: time, end, n_rows: 0, groups }
     }
 
-    /// `last` and `end` are those that it is to have.
-    pub fn snapshot(&self, (last, end): (EventTime, EventTime), arena: &Arena, writer: &mut SnapshotWriter) {
+    pub fn snapshot(&self, arena: &Arena, writer: &mut SnapshotWriter) {
         writer.i64(self.start);
-        writer.i64(last);
-        writer.i64(end);
+        writer.i64(self.last);
+        writer.i64(self.end);
         writer.u64(self.n_rows);
         writer.sequence(self.groups.slots().into_iter(), |writer, (key, slot)| {
             key.iter().for_each(|value| writer.value(value));
