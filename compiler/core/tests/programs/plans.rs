@@ -181,6 +181,7 @@ how it runs
   n3: aggregates of hourly in tumbling(1h), one group per open window, from n2
   n4: picks columns for hourly, from n3
   n5: writes hourly to stdout, from n4
+  several workers share the reading of files, the batches of n1 and n3, the writing of sinks; one does the rest
 "#);
 }
 
