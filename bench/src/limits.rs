@@ -5,6 +5,7 @@ pub mod end_to_end;
 pub mod filter;
 pub mod history;
 pub mod join;
+pub mod look_up;
 pub mod ranked;
 pub mod sliding;
 pub mod tumbling;

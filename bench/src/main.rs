@@ -12,6 +12,7 @@ mod filter;
 mod history;
 mod join;
 mod limits;
+mod look_up;
 mod measure;
 mod memory;
 mod nexmark;
@@ -39,6 +40,7 @@ const SUBJECTS: &[Subject] = &[
     ("sliding", sliding::measure),
     ("history", history::measure),
     ("ranked", ranked::measure),
+    ("look_up", look_up::measure),
     ("order", order::measure),
     ("join", join::measure),
     ("decode", decode::measure),

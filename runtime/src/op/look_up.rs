@@ -12,7 +12,7 @@ use crate::op::order::{push_due, without_late};
 use crate::op::pair_filter::PairFilter;
 use crate::op::reorder::ReorderBuffer;
 use crate::op::table::store::{SharedStore, Store};
-use crate::op::table::{Moment, NO_ROW, are_equal};
+use crate::op::table::{Asked, NO_ROW, are_equal};
 use crate::operator::{Operator, Output};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::waiting::Waiting;
@@ -21,7 +21,7 @@ use millstream_ir::batch::Batch;
 use millstream_ir::column::{ColumnData, ColumnRef};
 use millstream_ir::engine::SegmentKernel;
 use millstream_ir::flow::{Join, JoinKind, Schema, Version};
-use millstream_ir::types::Type;
+use millstream_ir::types::{Type, TypeKind};
 use pairs::Pairs;
 use std::collections::VecDeque;
 
@@ -29,6 +29,8 @@ pub struct LookUpOperator {
     kind: JoinKind,
     version: Version,
     access: Access,
+    /// Columns of the left and of the table that are the same in every pair, bit by bit.
+    equal: Vec<(usize, usize)>,
     /// The types of the left columns, and which is the event time.
     types: Vec<Type>,
     time: usize,
@@ -90,11 +92,13 @@ impl LookUpOperator {
             Version::AsOf { at, .. } => at,
             Version::AsItStands => left.time,
         };
+        let types = left.types();
         LookUpOperator {
             kind: spec.kind,
             version,
             access,
-            types: left.types(),
+            equal: spec.keys.iter().copied().filter(|(column, _)| is_exact(&types[*column])).collect(),
+            types,
             time: left.time,
             filter: PairFilter::new(spec, [left, right], kernel),
             store,
@@ -193,15 +197,11 @@ impl LookUpOperator {
         self.waiting.waiting().map_or(to_come, |waiting| waiting.until.min(to_come))
     }
 
-    /// When a row's partners are to stand.
-    fn moment(version: Version, batch: &Batch, row: u32) -> Option<Moment> {
-        let Version::AsOf { at, max_age, .. } = version else { return Some(Moment::Now) };
-        let column = &batch.columns[at];
-        match &column.data {
-            ColumnData::I64(times) if column.is_valid(row as usize) => {
-                Some(Moment::At { time: times[row as usize], max_age })
-            }
-            _ => None,
+    /// When the partners of a batch's rows are to stand.
+    fn asked(version: Version, batch: &Batch) -> Asked<'_> {
+        match version {
+            Version::AsOf { at, max_age, .. } => Asked::At(&batch.columns[at], max_age),
+            Version::AsItStands => Asked::Now,
         }
     }
 
@@ -211,32 +211,41 @@ impl LookUpOperator {
         // Null equals nothing.
         let is_whole = |row: &u32| columns.iter().all(|column| column.is_valid(*row as usize));
         let can_be_null = columns.iter().any(|column| column.validity.is_some());
-        let rows = 0..batch.n_rows as u32;
-        let rows: Vec<u32> = if can_be_null { rows.filter(is_whole).collect() } else { rows.collect() };
+        let whole: Option<Vec<u32>> =
+            can_be_null.then(|| (0..batch.n_rows as u32).filter(is_whole).collect());
         let mut found = vec![];
         match &self.access {
-            Access::Key { others, .. } => {
-                let moment = |row| LookUpOperator::moment(self.version, &batch, row);
-                store.standing.find(&columns, &rows, moment, &mut found);
-                for (left, right) in others {
-                    let (left, right) = (&batch.columns[*left], store.standing.columns()[*right].column());
-                    for (row, partner) in rows.iter().zip(&mut found).filter(|(_, p)| **p != NO_ROW) {
-                        if !are_equal((left, *row), (right, *partner)) {
-                            *partner = NO_ROW;
-                        }
+            Access::Key { .. } => {
+                let asked = LookUpOperator::asked(self.version, &batch);
+                store.standing.find(&columns, whole.as_deref(), batch.n_rows, asked, &mut found);
+            }
+            Access::Index { index, .. } => {
+                store.standing.look_up(*index, &columns, whole.as_deref(), batch.n_rows, &mut found);
+            }
+        }
+        if let Some(whole) = whole {
+            let mut of_all = vec![NO_ROW; batch.n_rows];
+            whole.iter().zip(found).for_each(|(row, found)| of_all[*row as usize] = found);
+            found = of_all;
+        }
+        if let Access::Key { others, .. } = &self.access {
+            for (left, right) in others {
+                let (left, right) = (&batch.columns[*left], store.standing.columns()[*right].column());
+                for (row, partner) in (0..).zip(&mut found).filter(|(_, partner)| **partner != NO_ROW) {
+                    if !are_equal((left, row), (right, *partner)) {
+                        *partner = NO_ROW;
                     }
                 }
             }
-            Access::Index { index, .. } => store.standing.look_up(*index, &columns, &rows, &mut found),
-        }
-        if rows.len() < batch.n_rows {
-            let mut of_all = vec![NO_ROW; batch.n_rows];
-            rows.iter().zip(found).for_each(|(row, found)| of_all[*row as usize] = found);
-            found = of_all;
         }
         let has_failed = vec![false; if self.filter.is_some() { batch.n_rows } else { 0 }];
         Work { batch, found, row: 0, pairs: Pairs::default(), n_left: 0, has_failed }
     }
+}
+
+/// Whether values of a type that are equal are the same: zero has two signs.
+fn is_exact(ty: &Type) -> bool {
+    matches!(ty.kind, TypeKind::Int | TypeKind::Timestamp | TypeKind::Duration | TypeKind::String)
 }
 
 impl Access {

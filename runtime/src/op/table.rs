@@ -19,7 +19,7 @@ use millstream_ir::column::ColumnData;
 use millstream_ir::flow::{Flow, Node, NodeId, NodeKind, Reading, Table};
 use std::sync::{Arc, Mutex};
 use store::{SharedStore, Store};
-pub use versions::{Moment, are_equal};
+pub use versions::{Asked, are_equal};
 
 pub struct TableOperator {
     spec: Table,

@@ -2,10 +2,10 @@
 
 use super::{FREE, KEYS_AHEAD, KeyIndex, PREFETCH_FROM, SLOTS_AHEAD, stride};
 use crate::kernel::hash::hash_word;
-use crate::kernel::key::Keys;
+use crate::kernel::key::words_of;
 use crate::kernel::prefetch::prefetch;
 use crate::kernel::table::CHUNK;
-use millstream_ir::column::ColumnRef;
+use millstream_ir::column::{ColumnData, ColumnRef};
 
 /// What stands for the number of a key that has no state.
 pub const NO_STATE: u32 = u32::MAX;
@@ -18,34 +18,61 @@ impl KeyIndex {
             let only = if self.is_live(0) { 0 } else { NO_STATE };
             return numbers.resize(rows.len(), only);
         }
-        numbers.reserve(rows.len());
         let mut keys = std::mem::take(&mut self.rows);
         let mut hashes = std::mem::take(&mut self.hashes);
         for rows in rows.chunks(CHUNK) {
             keys.fill(&self.layout, columns, rows);
-            hashes.clear();
-            match keys.words_per_key {
-                // No text has one word.
-                1 => {
-                    hashes.extend(keys.words.iter().map(|word| hash_word(*word, self.seed)));
-                    self.look_up_hashed(&keys, 1, &hashes, numbers);
-                }
-                width => {
-                    let found = keys.words.chunks_exact(width).map(|key| self.keys.hash_of(key, self.seed));
-                    hashes.extend(found);
-                    self.look_up_hashed(&keys, width, &hashes, numbers);
-                }
+            if keys.words_per_key == 1 {
+                self.look_up_words(&keys.words, &mut hashes, numbers);
+                continue;
             }
+            let width = keys.words_per_key;
+            hashes.clear();
+            hashes.extend(keys.words.chunks_exact(width).map(|key| self.keys.hash_of(key, self.seed)));
+            self.look_up_hashed(&keys.words, width, keys.has_long_text, &hashes, numbers);
         }
         (self.rows, self.hashes) = (keys, hashes);
     }
 
+    /// The same of all rows of columns that have so many.
+    pub fn look_up_all(&mut self, columns: &[&ColumnRef], n_rows: usize, numbers: &mut Vec<u32>) {
+        // Keys of one word stand in their column as they are looked up.
+        if let ([column], 1) = (columns, self.keys.width())
+            && let (ColumnData::I64(keys), None) = (&column.data, &column.validity)
+        {
+            numbers.clear();
+            let mut hashes = std::mem::take(&mut self.hashes);
+            keys.chunks(CHUNK).for_each(|keys| self.look_up_words(words_of(keys), &mut hashes, numbers));
+            self.hashes = hashes;
+            return;
+        }
+        let rows: Vec<u32> = (0..n_rows as u32).collect();
+        self.look_up(columns, &rows, numbers);
+    }
+
+    /// Of keys of one word, which no text has.
+    fn look_up_words(&self, keys: &[u64], hashes: &mut Vec<u64>, numbers: &mut Vec<u32>) {
+        hashes.clear();
+        hashes.extend(keys.iter().map(|word| hash_word(*word, self.seed)));
+        self.look_up_hashed(keys, 1, false, hashes, numbers);
+    }
+
     /// `width` is the number of words of a key; where it is known, this is compiled for it.
     #[inline(always)]
-    fn look_up_hashed(&self, keys: &Keys, width: usize, hashes: &[u64], numbers: &mut Vec<u32>) {
+    fn look_up_hashed(
+        &self,
+        keys: &[u64],
+        width: usize,
+        has_long_text: bool,
+        hashes: &[u64],
+        numbers: &mut Vec<u32>,
+    ) {
         let stride = stride(width);
         let ahead = size_of_val(&self.slots[..]) > PREFETCH_FROM;
-        for (i, key) in keys.words.chunks_exact(width).enumerate() {
+        let first = numbers.len();
+        numbers.resize(first + hashes.len(), NO_STATE);
+        let found = numbers[first..].iter_mut().zip(hashes).zip(keys.chunks_exact(width));
+        for (i, ((number, hash), key)) in found.enumerate() {
             if ahead {
                 if let Some(later) = hashes.get(i + SLOTS_AHEAD) {
                     prefetch(self.slots.as_ptr().wrapping_add(self.home(*later) * stride) as *const u8);
@@ -57,7 +84,7 @@ impl KeyIndex {
                     prefetch(self.keys.start_of(number) as *const u8);
                 }
             }
-            numbers.push(self.look_up_one(key, width, hashes[i], keys.has_long_text));
+            *number = self.look_up_one(key, width, *hash, has_long_text);
         }
     }
 

@@ -92,7 +92,7 @@ impl LookUpOperator {
                 Access::Key { .. } if found != NO_ROW => candidates.push(row, found),
                 Access::Key { .. } => {}
                 Access::Index { index, .. } => {
-                    let Some(moment) = LookUpOperator::moment(self.version, &work.batch, row) else {
+                    let Some(moment) = LookUpOperator::asked(self.version, &work.batch).of(row) else {
                         continue;
                     };
                     store.standing.standing(*index, found, moment, &mut standing);
@@ -156,8 +156,15 @@ impl LookUpOperator {
     /// The columns of both, and the time.
     fn joined(&self, batch: &Batch, rows: &[u32], partners: &[u32], store: &Store) -> Batch {
         let mut joined = left_of(batch, rows);
-        let columns = store.standing.columns().iter();
-        joined.columns.extend(columns.map(|column| Arc::new(column.gather(partners))));
+        let all_have_one = !partners.contains(&NO_ROW);
+        for (number, column) in store.standing.columns().iter().enumerate() {
+            // What is equal need not be fetched once more.
+            let equal = self.equal.iter().find(|(_, right)| all_have_one && *right == number);
+            joined.columns.push(match equal {
+                Some((left, _)) => joined.columns[*left].clone(),
+                None => Arc::new(column.gather(partners)),
+            });
+        }
         joined.columns.push(joined.columns[self.time].clone());
         joined
     }

@@ -48,9 +48,18 @@ impl ColumnIndex {
         self.numbers = numbers;
     }
 
-    /// The number of each row's value, or [`NO_STATE`].
-    pub fn look_up(&mut self, columns: &[&ColumnRef], rows: &[u32], numbers: &mut Vec<u32>) {
-        self.values.look_up(columns, rows, numbers);
+    /// The number of each row's value, or [`NO_STATE`]: of all rows, or of these alone.
+    pub fn look_up(
+        &mut self,
+        columns: &[&ColumnRef],
+        rows: Option<&[u32]>,
+        n_rows: usize,
+        numbers: &mut Vec<u32>,
+    ) {
+        match rows {
+            Some(rows) => self.values.look_up(columns, rows, numbers),
+            None => self.values.look_up_all(columns, n_rows, numbers),
+        }
     }
 
     /// The rows that have the value with this number, the last first.

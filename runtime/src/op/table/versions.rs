@@ -8,6 +8,7 @@
 use super::columns::{KeptColumn, NO_ROW};
 use super::index::ColumnIndex;
 use crate::kernel::key_index::{KeyIndex, NO_STATE};
+use crate::kernel::prefetch::prefetch;
 use crate::message::EventTime;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::batch::{Batch, Origin};
@@ -19,6 +20,8 @@ use std::sync::Arc;
 
 /// So few rows are not worth a move.
 const FEW: usize = 64;
+/// How far ahead versions are requested.
+const AHEAD: usize = 16;
 /// So many rows are moved at once.
 const MOVED: usize = 4096;
 
@@ -75,6 +78,29 @@ pub enum Moment {
     At { time: EventTime, max_age: Option<i64> },
 }
 
+/// The same of all rows of a batch.
+#[derive(Clone, Copy)]
+pub enum Asked<'a> {
+    Now,
+    /// At the times in this column.
+    At(&'a Column, Option<i64>),
+}
+
+impl Asked<'_> {
+    /// None: the time is not known.
+    pub fn of(self, row: u32) -> Option<Moment> {
+        match self {
+            Asked::Now => Some(Moment::Now),
+            Asked::At(column, max_age) => match &column.data {
+                ColumnData::I64(times) if column.is_valid(row as usize) => {
+                    Some(Moment::At { time: times[row as usize], max_age })
+                }
+                _ => None,
+            },
+        }
+    }
+}
+
 impl Version {
     fn stands(&self, moment: Moment) -> bool {
         match moment {
@@ -119,18 +145,17 @@ impl Versions {
     /// Takes rows, each in the place of the one of its key, from their `times` on; a row is an end alone where
     /// `change` is -1. How many were in the place of another is the answer.
     pub fn put(&mut self, batch: &Batch, change: Option<usize>, times: Option<&[EventTime]>) -> u64 {
-        let rows: Vec<u32> = (0..batch.n_rows as u32).collect();
         let keys: Vec<&ColumnRef> = self.shape.key.iter().map(|key| &batch.columns[*key]).collect();
         let mut numbers = std::mem::take(&mut self.numbers);
-        self.keys.find(&keys, &rows, &mut numbers);
+        self.keys.find_all(&keys, batch.n_rows, &mut numbers);
         self.heads.resize(self.keys.n_numbers(), NO_ROW);
         let is_end = |row: u32| match change.map(|change| &batch.columns[change].data) {
             Some(ColumnData::I64(signs)) => signs[row as usize] < 0,
             _ => false,
         };
         let mut n_replaced = 0;
-        let mut added = Vec::with_capacity(rows.len());
-        for (row, key) in rows.iter().copied().zip(numbers.iter().copied()) {
+        let mut added = Vec::with_capacity(batch.n_rows);
+        for (row, key) in (0..).zip(numbers.iter().copied()) {
             let time = times.map(|times| times[row as usize]);
             n_replaced += self.end(key, time) as u64;
             if !is_end(row) {
@@ -201,21 +226,32 @@ impl Versions {
         self.compact_if_due();
     }
 
-    /// The row of each key of these columns that stands at the moment that is asked for, or [`NO_ROW`].
+    /// Of each row of these columns, or of `rows` alone, the row of its key that stands when it is asked for, or
+    /// [`NO_ROW`].
     pub fn find(
         &mut self,
         columns: &[&ColumnRef],
-        rows: &[u32],
-        moment: impl Fn(u32) -> Option<Moment>,
+        rows: Option<&[u32]>,
+        n_rows: usize,
+        asked: Asked,
         found: &mut Vec<u32>,
     ) {
-        self.keys.look_up(columns, rows, found);
-        for (row, number) in rows.iter().zip(found) {
-            let last = self.heads.get(*number as usize).copied().unwrap_or(NO_ROW);
-            *number = match moment(*row) {
-                Some(Moment::Now) => last,
-                Some(moment @ Moment::At { time, .. }) => self.standing_at(last, time, moment),
-                None => NO_ROW,
+        match rows {
+            Some(rows) => self.keys.look_up(columns, rows, found),
+            None => self.keys.look_up_all(columns, n_rows, found),
+        }
+        let last_of = |number: u32| self.heads.get(number as usize).copied().unwrap_or(NO_ROW);
+        found.iter_mut().for_each(|number| *number = last_of(*number));
+        if let Asked::Now = asked {
+            return;
+        }
+        for i in 0..found.len() {
+            if let Some(later) = found.get(i + AHEAD) {
+                prefetch(self.versions.as_ptr().wrapping_add(*later as usize) as *const u8);
+            }
+            found[i] = match asked.of(rows.map_or(i as u32, |rows| rows[i])) {
+                Some(moment @ Moment::At { time, .. }) => self.standing_at(found[i], time, moment),
+                _ => NO_ROW,
             };
         }
     }
@@ -233,11 +269,18 @@ impl Versions {
         NO_ROW
     }
 
-    /// The numbers by which an index finds the rows that have the values of these columns.
-    pub fn look_up(&mut self, index: usize, columns: &[&ColumnRef], rows: &[u32], numbers: &mut Vec<u32>) {
-        match self.indices.get_mut(index) {
-            Some(index) => index.look_up(columns, rows, numbers),
-            None => *numbers = vec![NO_STATE; rows.len()],
+    /// The numbers by which an index finds the rows that have the values of these columns: of all rows, or of
+    /// `rows` alone.
+    pub fn look_up(
+        &mut self,
+        index: usize,
+        columns: &[&ColumnRef],
+        rows: Option<&[u32]>,
+        n_rows: usize,
+        numbers: &mut Vec<u32>,
+    ) {
+        if let Some(index) = self.indices.get_mut(index) {
+            index.look_up(columns, rows, n_rows, numbers);
         }
     }
 
