@@ -96,6 +96,7 @@ pub fn run_program(folder: &Path, program: &str, workers: usize) {
         progress: Arc::new(Progress::default()),
         clock: Box::new(WallClock),
         why: None,
+        warn: Box::new(|_| ()),
         workers,
         memory: None,
     };

@@ -36,9 +36,10 @@ pub fn measure(effort: &Effort) {
     stream.compare("look-up by key, 100 k", Box::new(engine), checksum, |bids, events| {
         limit.of(&bids.auction, events)
     });
-    let change = |time: &i64| (*time, keys[random.below(N_KEYS as u64) as usize], random.below(1_000_000) as i64);
-    let of_batch = |times: &[i64]| -> Vec<Change> { times.iter().step_by(10).map(change).collect() };
-    let changes: Vec<Vec<Change>> = stream.bids.time.chunks(BATCH_ROWS).map(of_batch).collect();
+    let mut change =
+        |time: &i64| (*time, keys[random.below(N_KEYS as u64) as usize], random.below(1_000_000) as i64);
+    let mut of_batch = |times: &[i64]| -> Vec<Change> { times.iter().step_by(10).map(&mut change).collect() };
+    let changes: Vec<Vec<Change>> = stream.bids.time.chunks(BATCH_ROWS).map(&mut of_batch).collect();
     let engine = Joined::new(Version::AsOf { at: 2, ahead: 0, max_age: None }, &keys, &values, &changes);
     let mut limit = Stood::new(1 << 18, &keys, &values, changes);
     stream.compare("look-up as of a time, 100 k", Box::new(engine), checksum, |bids, events| {
@@ -65,7 +66,8 @@ impl Joined {
             Version::AsOf { .. } => Reading::AsOf,
             Version::AsItStands => Reading::AsItStands,
         };
-        let of_table = vec![named("key", Type::INT), named("value", Type::INT), named("time", Type::TIMESTAMP)];
+        let of_table =
+            vec![named("key", Type::INT), named("value", Type::INT), named("time", Type::TIMESTAMP)];
         let joined = [bids(), of_table.clone(), vec![named("time", Type::TIMESTAMP)]].concat();
         let node = |inputs: &[u32], columns: Vec<_>, kind| Node {
             name: "bids".into(),
@@ -92,10 +94,12 @@ impl Joined {
         };
         let compiled = Jit.compile(&flow).expect("it compiles");
         let mut stores = Stores::default();
-        let mut operator =
-            |id| op::build(&flow, NodeId(id), &*compiled, &Workers::alone(), &mut stores).expect("an operator");
+        let mut operator = |id| {
+            op::build(&flow, NodeId(id), &*compiled, &Workers::alone(), &mut stores).expect("an operator")
+        };
         let (table, join) = (operator(2), operator(3));
-        let mut made = Joined { table, join, changes: changes.iter().map(|changes| batch_of(changes)).collect() };
+        let mut made =
+            Joined { table, join, changes: changes.iter().map(|changes| batch_of(changes)).collect() };
         let first: Vec<Change> = keys.iter().zip(values).map(|(key, value)| (0, *key, *value)).collect();
         first.chunks(BATCH_ROWS).for_each(|rows| made.change(batch_of(rows), 0));
         made

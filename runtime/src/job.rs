@@ -33,6 +33,8 @@ pub struct Options {
     pub progress: Arc<Progress>,
     pub clock: Box<dyn Clock>,
     pub why: Option<Why>,
+    /// Takes what goes wrong without ending the run, when it does: lines.
+    pub warn: Box<dyn Fn(&str)>,
     /// Threads that share the work.
     pub workers: usize,
     /// Bytes that the state of all operators may take.
@@ -160,6 +162,8 @@ impl<'a> Job<'a> {
     fn load(&mut self, workers: &Workers) -> Result<(), Stop> {
         let Options { clock, progress, .. } = &self.options;
         self.tables.load(&mut self.graph, workers, &**clock, progress)?;
+        let now = clock.now();
+        self.sources.iter_mut().for_each(|source| source.begin(now));
         self.check_memory()
     }
 
@@ -168,7 +172,7 @@ impl<'a> Job<'a> {
         loop {
             let next = intake.next(&self.sources, waited);
             waited = matches!(next, Next::Waiting);
-            self.tables.poll(&mut self.graph, self.options.clock.now())?;
+            self.tables.poll(&mut self.graph, self.options.clock.now(), &self.options.warn)?;
             // Where some partitions always have something, others may still fall silent.
             if self.is_live && self.options.clock.now().saturating_sub(self.ticked) >= TICK {
                 self.tick()?;

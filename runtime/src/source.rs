@@ -143,6 +143,13 @@ impl Source {
         Source { late_rows_apart: true, ..self }
     }
 
+    /// Reading begins now: that nothing came before is no silence.
+    pub fn begin(&mut self, now: ProcessingTime) {
+        for partition in &mut self.partitions {
+            (partition.last_record, partition.moved) = (now, now);
+        }
+    }
+
     pub fn n_partitions(&self) -> usize {
         self.partitions.len()
     }

@@ -120,9 +120,14 @@ impl Tables {
         Ok(())
     }
 
-    /// Gives the graph what has come since, and begins loads that are due.
-    pub fn poll<O: Outlet>(&mut self, graph: &mut Graph<O>, now: ProcessingTime) -> Result<(), Stop> {
-        self.tables.iter_mut().try_for_each(|table| table.poll(graph, now, &self.around))
+    /// Gives the graph what has come since, and begins loads that are due. `warn` is told of those that fail.
+    pub fn poll<O: Outlet>(
+        &mut self,
+        graph: &mut Graph<O>,
+        now: ProcessingTime,
+        warn: &dyn Fn(&str),
+    ) -> Result<(), Stop> {
+        self.tables.iter_mut().try_for_each(|table| table.poll(graph, now, &self.around, warn))
     }
 
     /// Time has passed: what reads side streams of tables need not wait.
@@ -227,6 +232,7 @@ impl LoadedTable {
         graph: &mut Graph<O>,
         now: ProcessingTime,
         around: &Surroundings,
+        warn: &dyn Fn(&str),
     ) -> Result<(), Stop> {
         if let Input::Live { .. } = self.input {
             // Not for ever, however much comes.
@@ -247,7 +253,7 @@ impl LoadedTable {
             Some(reading) => match reading.try_recv() {
                 Ok(whole) => {
                     refresh.reading = None;
-                    return self.refresh(graph, whole, now);
+                    return self.refresh(graph, whole, now, warn);
                 }
                 Err(TryRecvError::Empty) => {}
                 Err(TryRecvError::Disconnected) => refresh.reading = None,
@@ -261,11 +267,13 @@ impl LoadedTable {
         graph: &mut Graph<O>,
         whole: Result<Whole, Box<Diagnostic>>,
         now: ProcessingTime,
+        warn: &dyn Fn(&str),
     ) -> Result<(), Stop> {
         let loads = self.source.report.loads.get_or_insert_default();
         let whole = match whole {
             Ok(whole) => whole,
             Err(reason) => {
+                warn(&format!("{} is not refreshed: {}\n", self.node.name, reason.headline));
                 loads.failed += 1;
                 loads.last_failure = reason.headline;
                 return Ok(());

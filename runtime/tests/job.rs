@@ -84,6 +84,7 @@ fn run_by(
         progress: Arc::new(Progress::default()),
         clock: Box::new(StoppedClock),
         why: None,
+        warn: Box::new(|_| ()),
         workers,
         memory: None,
     };

@@ -102,6 +102,10 @@ impl Running<'_> {
         if shows_progress {
             runtime.spawn(terminal::show_progress(progress.clone()));
         }
+        let tell_lines = move |lines: &str| match shows_progress {
+            true => terminal::err_above_progress(lines),
+            false => terminal::err(lines),
+        };
         let options = Options {
             around: Surroundings { base: self.base, stop, inputs: vec![] },
             limit: self.arguments.limit,
@@ -111,13 +115,8 @@ impl Running<'_> {
             clock: Box::new(WallClock),
             workers: self.arguments.workers.map_or_else(n_cores, usize::from),
             memory: self.arguments.memory,
-            why: self.why.map(|every| Why {
-                every,
-                tell: Box::new(move |lines| match shows_progress {
-                    true => terminal::err_above_progress(lines),
-                    false => terminal::err(lines),
-                }),
-            }),
+            why: self.why.map(|every| Why { every, tell: Box::new(tell_lines) }),
+            warn: Box::new(tell_lines),
         };
         let started = Instant::now();
         let inside = runtime.enter();

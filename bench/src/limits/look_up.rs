@@ -66,8 +66,10 @@ impl Standing {
         for keys in keys[events].chunks(BATCH) {
             self.index.find(keys, &mut positions);
             let column: Vec<i64> = positions.iter().map(|position| self.values[*position]).collect();
-            checksum =
-                keys.iter().zip(&column).fold(checksum, |sum, (key, value)| sum.wrapping_add(row(*key, *value)));
+            checksum = keys
+                .iter()
+                .zip(&column)
+                .fold(checksum, |sum, (key, value)| sum.wrapping_add(row(*key, *value)));
         }
         checksum
     }

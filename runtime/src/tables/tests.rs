@@ -136,13 +136,13 @@ impl<'a> Run<'a> {
     /// Time goes on, and what is due then is read to its end but not given yet.
     fn advance(&mut self, minutes: i64) {
         self.clock.advance(minutes * MINUTE);
-        self.tables.poll(&mut self.graph, self.clock.now()).expect("nothing stops it");
+        self.tables.poll(&mut self.graph, self.clock.now(), &|_| ()).expect("nothing stops it");
     }
 
     /// Gives what is being read.
     fn refresh(&mut self) {
         while self.tables.is_reading() {
-            self.tables.poll(&mut self.graph, self.clock.now()).expect("nothing stops it");
+            self.tables.poll(&mut self.graph, self.clock.now(), &|_| ()).expect("nothing stops it");
             std::thread::yield_now();
         }
     }
@@ -281,7 +281,7 @@ fn rows_of_a_pipe_are_changes_once_it_has_been_quiet() {
             .expect("written");
         let mut names = run.names();
         while names == "ann bob -" {
-            run.tables.poll(&mut run.graph, run.clock.now()).expect("nothing stops it");
+            run.tables.poll(&mut run.graph, run.clock.now(), &|_| ()).expect("nothing stops it");
             names = run.names();
         }
         assert_eq!(names, "amy bob cat");
