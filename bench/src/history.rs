@@ -24,15 +24,29 @@ const SLOTS: usize = 1 << 18;
 pub fn measure(effort: &Effort) {
     let stream = Steady::new(effort, OF_HOUR, OF_ROUND, 100_000, HOUR);
     let mut known = Known::new(SLOTS);
-    stream.compare("changes of count and sum, 100 k keys", changes(), checksum, |bids, events| {
-        known.changes(&bids.auction, &bids.time, &bids.price, events)
+    stream.compare(
+        "changes of count and sum, 100 k keys",
+        changes(Keep::Forever),
+        checksum,
+        |bids, events| known.changes::<{ i64::MAX }>(&bids.auction, &bids.time, &bids.price, events),
+    );
+    let mut known = Known::new(SLOTS);
+    stream.compare("the same, keys kept for 1 h", changes(Keep::Expire(HOUR)), checksum, |bids, events| {
+        known.changes::<HOUR>(&bids.auction, &bids.time, &bids.price, events)
     });
     let mut known = Known::new(SLOTS);
     stream.compare(
         "running sum per event, 100 k keys",
-        running(),
+        running(Keep::Forever),
         |batch| sum_of(batch, 3),
-        |bids, events| known.sums(&bids.auction, &bids.price, events),
+        |bids, events| known.sums::<{ i64::MAX }>(&bids.auction, &bids.time, &bids.price, events),
+    );
+    let mut known = Known::new(SLOTS);
+    stream.compare(
+        "the same, keys kept for 1 h",
+        running(Keep::Expire(HOUR)),
+        |batch| sum_of(batch, 3),
+        |bids, events| known.sums::<HOUR>(&bids.auction, &bids.time, &bids.price, events),
     );
     let mut known = Known::new(SLOTS);
     stream.compare(
@@ -57,8 +71,8 @@ fn breaker(breaker: Breaker, schema: Schema) -> Part {
     (NodeKind::Breaker(Arc::new(breaker)), schema)
 }
 
-/// `group by auction forever select auction, count(), sum(price)`.
-fn changes() -> Box<dyn Operator> {
+/// `group by auction KEEP select auction, count(), sum(price)`.
+fn changes(keep: Keep) -> Box<dyn Operator> {
     let columns = [
         vec![named("auction", Type::INT), named("count", Type::INT), named("sum", Type::INT)],
         vec![named("time", Type::TIMESTAMP), named("sign", Type::INT)],
@@ -69,7 +83,7 @@ fn changes() -> Box<dyn Operator> {
             AggregateCall::new(AggregateFunction::Count, vec![], Type::INT),
             AggregateCall::new(AggregateFunction::Sum, vec![(1, Type::INT)], Type::INT),
         ],
-        scope: UpdatingScope::All(Keep::Forever),
+        scope: UpdatingScope::All(keep),
         emission: Emission::OnChange,
         sign: None,
     };
@@ -77,10 +91,10 @@ fn changes() -> Box<dyn Operator> {
     chain(vec![breaker(Breaker::UpdatingAggregate(spec), schema)])
 }
 
-/// `window running by auction forever select *, sum(price)`.
-fn running() -> Box<dyn Operator> {
+/// `window running by auction KEEP select *, sum(price)`.
+fn running(keep: Keep) -> Box<dyn Operator> {
     let call = AggregateCall::new(AggregateFunction::Sum, vec![(1, Type::INT)], Type::INT);
-    let frame = Frame::Running(Keep::Forever);
+    let frame = Frame::Running(keep);
     let spec = FrameAggregate { frame, keys: vec![0], aggregates: vec![call], has_bounds: false };
     let columns = [bids(), vec![named("result", Type::INT)]].concat();
     chain(vec![breaker(Breaker::Frame(spec), Schema::append_only(columns, 2))])

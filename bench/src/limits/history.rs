@@ -91,13 +91,31 @@ impl Known {
         &mut self.slots[at]
     }
 
+    /// The same; what is known of a key whose last event was `EXPIRE` before is forgotten.
+    fn find_kept<const EXPIRE: i64>(&mut self, keys: &[i64], time: &[i64], event: usize) -> &mut Slot {
+        let slot = self.find(keys, event);
+        if EXPIRE < i64::MAX {
+            if slot.count > 0 && time[event] - slot.time >= EXPIRE {
+                (slot.count, slot.sum) = (0, 0);
+            }
+            slot.time = time[event];
+        }
+        slot
+    }
+
     /// Count and sum of each event's key so far as changes: what goes and what comes.
-    pub fn changes(&mut self, keys: &[i64], time: &[i64], price: &[i64], events: Range<usize>) -> u64 {
+    pub fn changes<const EXPIRE: i64>(
+        &mut self,
+        keys: &[i64],
+        time: &[i64],
+        price: &[i64],
+        events: Range<usize>,
+    ) -> u64 {
         let mut checksum = 0u64;
         for first in events.clone().step_by(2048) {
             let mut changes = std::mem::take(&mut self.changes);
             for event in first..events.end.min(first + 2048) {
-                let slot = self.find(keys, event);
+                let slot = self.find_kept::<EXPIRE>(keys, time, event);
                 if slot.count > 0 {
                     changes.push(slot, time[event], -1);
                 }
@@ -113,10 +131,19 @@ impl Known {
     }
 
     /// The sum of each event's key so far, added up.
-    pub fn sums(&mut self, keys: &[i64], price: &[i64], events: Range<usize>) -> u64 {
+    pub fn sums<const EXPIRE: i64>(
+        &mut self,
+        keys: &[i64],
+        time: &[i64],
+        price: &[i64],
+        events: Range<usize>,
+    ) -> u64 {
         let mut checksum = 0u64;
         for event in events {
-            let slot = self.find(keys, event);
+            let slot = self.find_kept::<EXPIRE>(keys, time, event);
+            if EXPIRE < i64::MAX {
+                slot.count += 1;
+            }
             slot.sum += price[event];
             checksum = checksum.wrapping_add(slot.sum as u64);
         }

@@ -165,13 +165,16 @@ impl KeyIndex {
         self.reserve(hashes.len());
         let stride = stride(width);
         let ahead = size_of_val(&self.slots[..]) > PREFETCH_FROM;
+        if ahead {
+            hashes.iter().take(SLOTS_AHEAD).for_each(|hash| self.request(*hash, stride));
+        }
         let first = numbers.len();
         numbers.resize(first + hashes.len(), 0);
         let found = numbers[first..].iter_mut().zip(hashes).zip(keys.chunks_exact(width));
         for (i, ((number, hash), key)) in found.enumerate() {
             if ahead {
                 if let Some(later) = hashes.get(i + SLOTS_AHEAD) {
-                    prefetch(self.slots.as_ptr().wrapping_add(self.home(*later) * stride) as *const u8);
+                    self.request(*later, stride);
                 }
                 if width > 1
                     && let Some(later) = hashes.get(i + KEYS_AHEAD)
@@ -182,6 +185,12 @@ impl KeyIndex {
             }
             *number = self.find_one(key, width, *hash, has_long_text);
         }
+    }
+
+    /// Asks the processor for the slot where a key with this hash stands, or is near.
+    #[inline(always)]
+    fn request(&self, hash: u64, stride: usize) {
+        prefetch(self.slots.as_ptr().wrapping_add(self.home(hash) * stride) as *const u8);
     }
 
     fn home(&self, hash: u64) -> usize {
