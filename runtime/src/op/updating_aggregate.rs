@@ -201,11 +201,18 @@ impl UpdatingAggregateOperator {
             return None;
         }
         let mut restarts = vec![false; numbers.len()];
+        let is_late = !batch.late.is_empty();
         for (number, group) in numbers.iter().enumerate() {
             if let Some(later) = numbers.get(number + AHEAD) {
                 prefetch(self.lasts.as_ptr().wrapping_add(*later as usize) as *const u8);
             }
-            restarts[number] = self.touch(*group, Row { batch, times, number });
+            let (time, last) = (times[number], &mut self.lasts[*group as usize]);
+            if is_late || *last == NEVER {
+                restarts[number] = self.touch(*group, Row { batch, times, number });
+                continue;
+            }
+            restarts[number] = self.keep.is_over(*last, time);
+            *last = if restarts[number] { time } else { time.max(*last) };
         }
         restarts.contains(&true).then_some(restarts)
     }

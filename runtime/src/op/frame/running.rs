@@ -20,49 +20,54 @@ pub struct Running {
 /// When keys had rows, and when they are forgotten.
 pub struct Times {
     keep: Keep,
-    /// Of each key, by number: the times of its first and its last row.
-    of_keys: Vec<(EventTime, EventTime)>,
+    /// Of each key, by number: the times of its first and its last row. Only the last is looked at for each row.
+    firsts: Vec<EventTime>,
+    lasts: Vec<EventTime>,
     sweep: Sweep,
 }
 
 /// How far ahead keys are requested.
 const AHEAD: usize = 24;
-/// The times of a key that has no row.
-const NEVER: (EventTime, EventTime) = (EventTime::MAX, EventTime::MIN);
+/// The time of the last row of a key that has none.
+const NEVER: EventTime = EventTime::MIN;
 
 impl Times {
     pub fn new(keep: Keep) -> Times {
-        Times { keep, of_keys: vec![], sweep: Sweep::default() }
+        Times { keep, firsts: vec![], lasts: vec![], sweep: Sweep::default() }
     }
 
     pub fn resize(&mut self, n: usize) {
-        self.of_keys.resize(n.max(self.of_keys.len()), NEVER);
+        let n = n.max(self.lasts.len());
+        self.firsts.resize(n, NEVER);
+        self.lasts.resize(n, NEVER);
     }
 
     fn is_due(&self, number: u32, now: EventTime) -> bool {
-        let (_, last) = self.of_keys[number as usize];
+        let last = self.lasts[number as usize];
         matches!(self.keep, Keep::Expire(after) if now.saturating_sub(last) >= after)
     }
 
     /// Asks the processor for the key of a row that comes soon after this one.
     fn request(&self, numbers: &[u32], row: usize) {
         if let Some(number) = numbers.get(row + AHEAD) {
-            prefetch(self.of_keys.as_ptr().wrapping_add(*number as usize) as *const u8);
+            prefetch(self.lasts.as_ptr().wrapping_add(*number as usize) as *const u8);
         }
     }
 
     /// A key has a row: whether its earlier ones are forgotten.
     pub fn touch(&mut self, number: u32, now: EventTime) -> bool {
         let is_due = self.is_due(number, now);
-        let (first, last) = &mut self.of_keys[number as usize];
-        *first = if is_due || *last == NEVER.1 { now } else { *first };
+        let last = &mut self.lasts[number as usize];
+        if is_due || *last == NEVER {
+            self.firsts[number as usize] = now;
+        }
         *last = now;
         is_due
     }
 
     /// The time of the first row of a key.
     pub fn first(&self, number: u32) -> EventTime {
-        self.of_keys[number as usize].0
+        self.firsts[number as usize]
     }
 
     /// Forgets keys that are due; if that has moved others, their old numbers.
@@ -77,7 +82,7 @@ impl Times {
         for number in turn {
             if groups.index.is_live(number) && self.is_due(number, watermark.0) {
                 groups.forget(number);
-                self.of_keys[number as usize] = NEVER;
+                self.lasts[number as usize] = NEVER;
                 forget(number);
             }
         }
@@ -85,22 +90,23 @@ impl Times {
             return None;
         }
         let kept = groups.shrink()?;
-        self.of_keys = kept.iter().map(|number| self.of_keys[*number as usize]).collect();
+        self.firsts = kept.iter().map(|number| self.firsts[*number as usize]).collect();
+        self.lasts = kept.iter().map(|number| self.lasts[*number as usize]).collect();
         Some(kept)
     }
 
     pub fn bytes(&self) -> usize {
-        self.of_keys.capacity() * size_of::<(EventTime, EventTime)>()
+        (self.firsts.capacity() + self.lasts.capacity()) * size_of::<EventTime>()
     }
 
     pub fn snapshot(&self, number: u32, writer: &mut SnapshotWriter) {
-        let (first, last) = self.of_keys[number as usize];
-        writer.i64(first);
-        writer.i64(last);
+        writer.i64(self.firsts[number as usize]);
+        writer.i64(self.lasts[number as usize]);
     }
 
     pub fn restore(&mut self, number: u32, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
-        self.of_keys[number as usize] = (reader.i64()?, reader.i64()?);
+        self.firsts[number as usize] = reader.i64()?;
+        self.lasts[number as usize] = reader.i64()?;
         Ok(())
     }
 }
