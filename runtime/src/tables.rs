@@ -27,12 +27,12 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// A live input has nothing to read when nothing has come for so long, the first time for longer: whoever writes into
-/// a pipe may still be starting.
+/// A live input has nothing to read when nothing has come for so long; for so many times as long before anything
+/// has: whoever writes into a pipe may still be starting.
 const QUIET: Duration = Duration::from_millis(100);
-const STARTING: Duration = Duration::from_secs(1);
+const STARTING: usize = 10;
 
 /// So many blocks of a live input are taken between two of other sources.
 const MOST_AT_ONCE: usize = 4;
@@ -205,15 +205,17 @@ impl LoadedTable {
                 }
             }
             Input::Live { .. } => {
-                let started = Instant::now();
-                let mut last = None;
+                let (mut has_come, mut n_quiet) = (false, 0);
                 while self.is_open() {
                     if around.stop.load(Ordering::Relaxed) {
                         return Err(Stop::Asked);
                     }
                     if self.take_arrival(graph, clock.now(), QUIET)? {
-                        last = Some(Instant::now());
-                    } else if last.is_some() || started.elapsed() >= STARTING {
+                        has_come = true;
+                        continue;
+                    }
+                    n_quiet += 1;
+                    if has_come || n_quiet >= STARTING {
                         break;
                     }
                 }

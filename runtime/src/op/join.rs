@@ -5,25 +5,25 @@
 //! A pair leaves when its second row comes. A row without a partner leaves when it is certain that it has none;
 //! as it keeps its own time, the watermark of the join stays behind it.
 
+mod keys;
 mod pairs;
 mod side;
 
-use crate::kernel::key_index::KeyIndex;
 use crate::message::{EventTime, Message, Watermark};
-use crate::op::changes::plain;
 use crate::op::order::without_late;
 use crate::op::pair_filter::PairFilter;
 use crate::operator::{Operator, Output};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::waiting::Waiting;
-use millstream_ir::batch::{BATCH_ROWS, Batch};
+use keys::JoinKeys;
+use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
 use millstream_ir::buffer::Buffer;
-use millstream_ir::column::{ColumnData, ColumnRef};
+use millstream_ir::column::ColumnData;
 use millstream_ir::engine::SegmentKernel;
 use millstream_ir::flow::{Join, JoinBound, JoinKind, Schema};
 use millstream_ir::types::Type;
-use pairs::{Change, Gathered, Half, batch_of, time_of};
-use side::{Entry, NO_KEY, Side};
+use pairs::{Gathered, MISSING, Pairs};
+use side::{Entry, GROUP, NO_KEY, Side, Walked};
 
 pub struct JoinOperator {
     spec: Join,
@@ -35,7 +35,7 @@ pub struct JoinOperator {
     /// The columns of the keys and of the event time of each input.
     keys: [Vec<usize>; 2],
     times: [usize; 2],
-    index: KeyIndex,
+    index: JoinKeys,
     sides: [Side; 2],
     watermarks: [Watermark; 2],
     /// The watermark that was given last.
@@ -43,7 +43,8 @@ pub struct JoinOperator {
     filter: Option<PairFilter>,
     /// Rows of one batch of a source that came by both inputs: they are taken in the order in which they were read.
     held: Option<Vec<(usize, Batch)>>,
-    gathered: [Gathered; 2],
+    gathered: Gathered,
+    walked: Walked,
     work: Option<Work>,
 }
 
@@ -60,9 +61,6 @@ struct Work {
     is_matched: Vec<bool>,
     /// The next row to be looked up.
     row: usize,
-    candidates: Vec<Candidate>,
-    /// How many of the candidates are done.
-    n_done: usize,
 }
 
 /// A row that came, and one that was there.
@@ -94,15 +92,23 @@ impl JoinOperator {
             types,
             keys: [left_keys, right_keys],
             times: [left.time, right.time],
-            index: KeyIndex::new(&key_types, seed),
+            index: JoinKeys::new(&key_types, seed),
             sides: waits.map(Side::new),
             watermarks: [Watermark::START; 2],
             given: Watermark::START,
             filter: PairFilter::new(spec, [left, right], kernel),
             held: reads_together.then(Vec::new),
-            gathered: Default::default(),
+            gathered: Gathered::default(),
+            walked: Walked::default(),
             work: None,
         }
+    }
+
+    /// The number of each row's key.
+    fn number_keys(&mut self, input: usize, batch: &Batch) -> Vec<u32> {
+        let keys = self.index.of(&self.keys[input], batch);
+        self.sides.iter_mut().for_each(|side| side.reserve_keys(self.index.n_numbers()));
+        keys
     }
 
     fn take(&mut self, input: usize, batch: Batch, output: &mut Output) {
@@ -114,11 +120,10 @@ impl JoinOperator {
         if batch.n_rows == 0 {
             return;
         }
-        let keys = self.keys_of(input, &batch);
+        let keys = self.number_keys(input, &batch);
         let ColumnData::I64(times) = &batch.columns[self.times[input]].data else { return };
         let (times, is_matched) = (times.clone(), vec![false; batch.n_rows]);
-        self.work =
-            Some(Work { input, batch, keys, times, is_matched, row: 0, candidates: vec![], n_done: 0 });
+        self.work = Some(Work { input, batch, keys, times, is_matched, row: 0 });
         self.go_on(output);
     }
 
@@ -130,189 +135,168 @@ impl JoinOperator {
                 output.more = true;
                 return;
             }
-            self.find_candidates(&mut work);
-            if work.n_done == work.candidates.len() {
+            if work.row == work.batch.n_rows {
                 self.yield_lonely(&work, output);
                 self.keep(work.input, work.batch, &work.keys, &work.times, &work.is_matched);
                 // The other side may have gone past the partners of a row before it came.
                 return self.release(output);
             }
-            self.pair(&mut work, output);
+            self.pair_next(&mut work, output);
             self.work = Some(work);
         }
     }
 
-    /// Looks rows up until there is a batch of candidates, or no row is left.
-    fn find_candidates(&self, work: &mut Work) {
-        if work.n_done < work.candidates.len() {
-            return;
-        }
-        (work.candidates, work.n_done) = (vec![], 0);
-        let other = &self.sides[1 - work.input];
-        while work.row < work.batch.n_rows && work.candidates.len() < BATCH_ROWS {
-            let row = work.row;
-            let first = work.candidates.len();
-            let near = other.of_key(work.keys[row]);
-            let near = near.filter(|(_, entry)| self.are_near(work.input, work.times[row], entry));
-            work.candidates.extend(near.map(|(entry, _)| Candidate { row: row as u32, entry }));
-            // In the order in which they came.
-            work.candidates[first..].reverse();
-            work.row += 1;
-        }
-    }
-
-    /// The number of each row's key.
-    fn keys_of(&mut self, input: usize, batch: &Batch) -> Vec<u32> {
-        let columns: Vec<&ColumnRef> = self.keys[input].iter().map(|key| &batch.columns[*key]).collect();
-        let is_whole = |row: &u32| columns.iter().all(|column| column.is_valid(*row as usize));
-        let rows: Vec<u32> = (0..batch.n_rows as u32).filter(is_whole).collect();
-        let mut numbers = vec![];
-        self.index.find(&columns, &rows, &mut numbers);
-        self.sides.iter_mut().for_each(|side| side.reserve_keys(self.index.n_numbers()));
-        if rows.len() == batch.n_rows {
-            return numbers;
-        }
-        let mut keys = vec![NO_KEY; batch.n_rows];
-        rows.iter().zip(numbers).for_each(|(row, number)| keys[*row as usize] = number);
-        keys
-    }
-
-    /// Whether a row of this input is as near to one of the other as it must be.
-    fn are_near(&self, input: usize, time: EventTime, entry: &Entry) -> bool {
-        match self.bound {
-            JoinBound::Within { low, high } => {
-                let later = if input == 0 {
-                    entry.time.saturating_sub(time)
-                } else {
-                    time.saturating_sub(entry.time)
-                };
-                low <= later && later <= high
+    /// Looks rows up until there is a batch of pairs, or no row is left; yields those that fulfil the condition.
+    fn pair_next(&mut self, work: &mut Work, output: &mut Output) {
+        let (input, other) = (work.input, 1 - work.input);
+        let side = &self.sides[other];
+        let (mut candidates, mut found) = (vec![], Pairs::default());
+        self.gathered.clear();
+        while work.row < work.batch.n_rows && candidates.len() < BATCH_ROWS {
+            let rows = work.row..work.batch.n_rows.min(work.row + GROUP);
+            side.request(&work.keys, rows.clone());
+            side.walk(&work.keys[rows.clone()], &mut self.walked);
+            for (in_group, entry, partner) in self.walked.in_order() {
+                let row = rows.start + in_group;
+                let time = work.times[row];
+                if !bound_holds(self.bound, input, time, partner) {
+                    continue;
+                }
+                let number = self.gathered.number(side.batch_of(partner));
+                let mut picks = [(0, row as u32); 2];
+                picks[other] = (number, partner.row);
+                found.push(picks, time.max(partner.time), 1);
+                candidates.push(Candidate { row: row as u32, entry });
             }
-            JoinBound::Window { .. } | JoinBound::Forever => true,
+            work.row = rows.end;
         }
+        self.yield_found(work, &candidates, found, output);
     }
 
-    /// Yields what the next candidates give that fulfil the condition.
-    fn pair(&mut self, work: &mut Work, output: &mut Output) {
-        let to = work.candidates.len().min(work.n_done + BATCH_ROWS);
-        let candidates = &work.candidates[work.n_done..to];
-        let Work { input, batch, times, is_matched, .. } = work;
-        let input = *input;
-        work.n_done = to;
-        self.gathered.iter_mut().for_each(Gathered::clear);
-        let own = self.gathered[input].add(batch.clone());
-        let other = 1 - input;
-        let mut pairs: Vec<[Option<Half>; 2]> = Vec::with_capacity(candidates.len());
-        for candidate in candidates {
-            let entry = *self.sides[other].entry(candidate.entry);
-            let mut pair = [None; 2];
-            pair[input] = Some(Half { time: times[candidate.row as usize], pick: (own, candidate.row) });
-            pair[other] = Some(self.gathered[other].half(&self.sides[other], &entry));
-            pairs.push(pair);
+    fn yield_found(&mut self, work: &mut Work, candidates: &[Candidate], found: Pairs, output: &mut Output) {
+        let (input, other) = (work.input, 1 - work.input);
+        let (passed, failed) = self.passing(work, candidates, &found, output);
+        if self.spec.kind == JoinKind::Inner {
+            let found = if passed.len() == found.len() { found } else { found.gather(&passed) };
+            return self.yield_pairs(input, Some(&work.batch), &found, output);
         }
-        let (passed, failed) = self.passing(input, candidates, &pairs, is_matched, output);
-        let marks = self.spec.kind != JoinKind::Inner;
         let leaves_alone =
             if self.spec.is_updating() { self.spec.kind.yields_unmatched() } else { [false; 2] };
-        let mut yielded = vec![];
+        let without = |number: usize, missing: usize| {
+            let mut picks = found.picks_of(number);
+            picks[missing] = MISSING;
+            picks
+        };
+        let mut yielded = Pairs::default();
         // A row that failed has no place among those without a partner.
-        yielded.extend(failed.into_iter().filter(|_| leaves_alone[0]).map(|number| Change {
-            of: [pairs[number][0], None],
-            at: time_of(&pairs[number]),
-            sign: -1,
-        }));
+        for number in failed.into_iter().filter(|_| leaves_alone[0]) {
+            yielded.push(without(number, 1), found.times[number], -1);
+        }
         for number in passed {
             let Candidate { row, entry } = candidates[number];
-            let (own_is_new, other_is_new) = match marks {
-                true => {
-                    (!std::mem::replace(&mut is_matched[row as usize], true), self.sides[other].mark(entry))
-                }
-                false => (false, false),
-            };
-            let (pair, at) = (pairs[number], time_of(&pairs[number]));
+            let own_is_new = !std::mem::replace(&mut work.is_matched[row as usize], true);
+            let other_is_new = self.sides[other].mark(entry);
             if other_is_new && leaves_alone[other] {
-                let mut of = [None; 2];
-                of[other] = pair[other];
-                yielded.push(Change { of, at, sign: -1 });
+                yielded.push(without(number, input), found.times[number], -1);
             }
             let left_is_new = if input == 0 { own_is_new } else { other_is_new };
             match self.spec.kind {
-                JoinKind::Semi if left_is_new => yielded.push(Change::added([pair[0], None])),
+                JoinKind::Semi if left_is_new => {
+                    yielded.push(without(number, 1), found.times[number], 1);
+                }
                 JoinKind::Semi | JoinKind::Anti => {}
-                _ => yielded.push(Change::added(pair)),
+                _ => yielded.push(found.picks_of(number), found.times[number], 1),
             }
         }
-        self.yield_changes(&yielded, output);
+        self.yield_pairs(input, Some(&work.batch), &yielded, output);
     }
 
     /// Of a join that is updating: yields the rows that came and have found no partner so far.
     fn yield_lonely(&mut self, work: &Work, output: &mut Output) {
-        let input = work.input;
-        if !self.spec.is_updating() || !self.spec.kind.yields_unmatched()[input] {
+        if !self.spec.is_updating() || !self.spec.kind.yields_unmatched()[work.input] {
             return;
         }
-        self.gathered.iter_mut().for_each(Gathered::clear);
-        let own = self.gathered[input].add(work.batch.clone());
-        let lonely = (0..work.batch.n_rows).filter(|row| !work.is_matched[*row]).map(|row| {
-            let mut of = [None; 2];
-            of[input] = Some(Half { time: work.times[row], pick: (own, row as u32) });
-            Change::added(of)
-        });
-        let lonely: Vec<Change> = lonely.collect();
-        self.yield_changes(&lonely, output);
+        let mut lonely = Pairs::default();
+        for row in (0..work.batch.n_rows).filter(|row| !work.is_matched[*row]) {
+            let mut picks = [MISSING; 2];
+            picks[work.input] = (0, row as u32);
+            lonely.push(picks, work.times[row], 1);
+        }
+        self.yield_pairs(work.input, Some(&work.batch), &lonely, output);
     }
 
     /// The numbers of the candidates that fulfil the condition; and of those by which a left row fails that had
     /// left without a partner. The left rows of those that fail are reported.
     fn passing(
         &mut self,
-        input: usize,
+        work: &mut Work,
         candidates: &[Candidate],
-        pairs: &[[Option<Half>; 2]],
-        is_matched: &mut [bool],
+        found: &Pairs,
         output: &mut Output,
     ) -> (Vec<usize>, Vec<usize>) {
-        let Some(filter) = &mut self.filter else { return ((0..pairs.len()).collect(), vec![]) };
-        let gathered = [&self.gathered[0], &self.gathered[1]];
-        let (mut passed, mut took_back) = (vec![], vec![]);
-        for (chunk, pairs) in pairs.chunks(BATCH_ROWS).enumerate() {
-            let first = chunk * BATCH_ROWS;
-            let pairs: Vec<Change> = pairs.iter().map(|pair| Change::added(*pair)).collect();
-            let mut batch = batch_of(gathered, [&self.types[0], &self.types[1]], &pairs, EventTime::MIN);
-            batch.columns.pop();
-            let checked = filter.check(batch);
+        let Some(filter) = &mut self.filter else { return ((0..found.len()).collect(), vec![]) };
+        let others = self.gathered.batches(&self.sides[1 - work.input]);
+        let own = [&work.batch];
+        let batches: [&[&Batch]; 2] = if work.input == 0 { [&own, &others] } else { [&others, &own] };
+        let (mut passed, mut failed) = (vec![], vec![]);
+        for first in (0..found.len()).step_by(BATCH_ROWS) {
+            let numbers: Vec<usize> = (first..found.len().min(first + BATCH_ROWS)).collect();
+            let pairs = found.gather(&numbers);
+            let columns = pairs.columns(batches, [&self.types[0], &self.types[1]]);
+            let (n_rows, origin) = (pairs.len(), Origin::default());
+            let checked = filter.check(Batch { columns, n_rows, origin, late: vec![] });
             passed.extend(checked.passed.iter().map(|number| first + number));
-            for failed in checked.failed.iter().copied() {
-                let Candidate { row, entry } = candidates[first + failed];
-                // A row fails once, however many pairs of it do.
-                let is_new = match input {
-                    0 => !std::mem::replace(&mut is_matched[row as usize], true),
-                    _ => self.sides[0].mark(entry),
-                };
-                if is_new {
-                    took_back.extend((input == 1).then_some(first + failed));
-                    output.failures.push(checked.explain(failed));
-                }
+            failed.extend(checked.failed.iter().map(|number| (first + number, checked.explain(*number))));
+        }
+        let mut took_back = vec![];
+        for (number, failure) in failed {
+            let Candidate { row, entry } = candidates[number];
+            // A row fails once, however many pairs of it do.
+            let is_new = match work.input {
+                0 => !std::mem::replace(&mut work.is_matched[row as usize], true),
+                _ => self.sides[0].mark(entry),
+            };
+            if is_new {
+                took_back.extend((work.input == 1).then_some(number));
+                output.failures.push(failure);
             }
         }
         (passed, took_back)
     }
 
-    fn yield_changes(&self, changes: &[Change], output: &mut Output) {
-        let gathered = [&self.gathered[0], &self.gathered[1]];
-        for changes in changes.chunks(BATCH_ROWS) {
-            let types = [&self.types[0][..], &self.types[1]];
-            let mut batch = batch_of(gathered, types, changes, self.given.0);
-            if self.spec.kind.yields_left_only() {
-                let of_right = self.types[0].len()..self.types[0].len() + self.types[1].len();
-                batch.columns.drain(of_right);
+    /// Yields pairs of rows of the batch that came on this input, if there is one, and of those that have been
+    /// gathered of the other; without one these are of the input itself.
+    fn yield_pairs(&self, input: usize, came: Option<&Batch>, pairs: &Pairs, output: &mut Output) {
+        let own: Vec<&Batch> = match came {
+            Some(batch) => vec![batch],
+            None => self.gathered.batches(&self.sides[input]),
+        };
+        let others = match came {
+            Some(_) => self.gathered.batches(&self.sides[1 - input]),
+            None => vec![],
+        };
+        let batches: [&[&Batch]; 2] = if input == 0 { [&own, &others] } else { [&others, &own] };
+        let left_only = self.spec.kind.yields_left_only();
+        for first in (0..pairs.len()).step_by(BATCH_ROWS) {
+            let part;
+            let pairs = if pairs.len() <= BATCH_ROWS {
+                pairs
+            } else {
+                let numbers: Vec<usize> = (first..pairs.len().min(first + BATCH_ROWS)).collect();
+                part = pairs.gather(&numbers);
+                &part
+            };
+            let right: &[Type] = if left_only { &[] } else { &self.types[1] };
+            let mut columns = pairs.columns(batches, [&self.types[0], right]);
+            if self.spec.n_added() > 0 {
+                columns.push(pairs.times_column());
             }
-            match self.spec.n_added() {
-                0 => batch.columns.truncate(self.types[0].len()),
-                1 => {}
-                _ => batch.columns.push(plain(changes.iter().map(|change| change.sign))),
+            if self.spec.n_added() > 1 {
+                columns.push(pairs.signs_column());
             }
-            output.messages.push(Message::Batch(batch));
+            let origin = pairs.origin(batches, self.times);
+            let late = pairs.late(self.given.0);
+            output.messages.push(Message::Batch(Batch { columns, n_rows: pairs.len(), origin, late }));
         }
     }
 
@@ -329,6 +313,7 @@ impl JoinOperator {
             (can_match || waits) && !(is_matched[row] && (one_is_enough || !can_match))
         };
         let rows: Vec<usize> = (0..batch.n_rows).filter(|row| stays(*row)).collect();
+        let n_left = batch.n_rows - rows.len();
         if !rows.is_empty() {
             let side = &mut self.sides[input];
             side.keep(batch);
@@ -336,9 +321,7 @@ impl JoinOperator {
                 side.add(times[row], untils[row], keys[row], row as u32, is_matched[row]);
             }
         }
-        for key in keys.iter().filter(|key| **key != NO_KEY) {
-            forget(&mut self.index, &self.sides, *key);
-        }
+        self.index.were_left(n_left, &self.sides);
     }
 
     /// The greatest time that a partner of a row can have.
@@ -358,18 +341,18 @@ impl JoinOperator {
     fn release(&mut self, output: &mut Output) {
         for input in 0..2 {
             let other = self.watermarks[1 - input];
-            self.gathered.iter_mut().for_each(Gathered::clear);
-            let mut unmatched = vec![];
+            self.gathered.clear();
+            let mut unmatched = Pairs::default();
             while let Some(number) = self.sides[input].pop_unmatched(other) {
                 let entry = *self.sides[input].entry(number);
-                let mut pair = [None; 2];
-                pair[input] = Some(self.gathered[input].half(&self.sides[input], &entry));
-                unmatched.push(Change::added(pair));
+                let mut picks = [MISSING; 2];
+                let batch = self.gathered.number(self.sides[input].batch_of(&entry));
+                picks[input] = (batch, entry.row);
+                unmatched.push(picks, entry.time, 1);
             }
-            self.yield_changes(&unmatched, output);
-            let mut gone = vec![];
-            self.sides[input].expire(other, |key| gone.push(key));
-            gone.into_iter().for_each(|key| forget(&mut self.index, &self.sides, key));
+            self.yield_pairs(input, None, &unmatched, output);
+            let n_left = self.sides[input].expire(other);
+            self.index.were_left(n_left, &self.sides);
         }
     }
 
@@ -402,10 +385,15 @@ impl JoinOperator {
     }
 }
 
-/// Forgets a key of which neither side has a row.
-fn forget(index: &mut KeyIndex, sides: &[Side; 2], key: u32) {
-    if index.is_live(key) && !sides.iter().any(|side| side.has_key(key)) {
-        index.remove(key);
+/// Whether a row of this input is as near to one of the other as it must be.
+fn bound_holds(bound: JoinBound, input: usize, time: EventTime, partner: &Entry) -> bool {
+    match bound {
+        JoinBound::Within { low, high } => {
+            let (left, right) = if input == 0 { (time, partner.time) } else { (partner.time, time) };
+            let later = right.saturating_sub(left);
+            low <= later && later <= high
+        }
+        JoinBound::Window { .. } | JoinBound::Forever => true,
     }
 }
 
@@ -474,7 +462,7 @@ impl Operator for JoinOperator {
         }
         for (input, batches) in kept.into_iter().enumerate() {
             for (batch, is_matched) in batches {
-                let keys = self.keys_of(input, &batch);
+                let keys = self.number_keys(input, &batch);
                 let ColumnData::I64(times) = &batch.columns[self.times[input]].data else {
                     return Err(Corrupt);
                 };

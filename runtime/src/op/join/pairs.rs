@@ -1,121 +1,164 @@
 //! Rows of a join as batches: columns of the left and of the right row of each pair, and the pair's time.
 
-use super::side::{Entry, Side};
+use super::side::Side;
 use crate::message::EventTime;
+use crate::op::changes::plain;
 use crate::op::interleave::{Pick, interleave};
 use millstream_ir::batch::{Batch, LateRow, Origin, RowPlace};
-use millstream_ir::column::{Column, ColumnBuilder, ColumnData, ColumnRef};
+use millstream_ir::column::{ColumnBuilder, ColumnData, ColumnRef};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use std::sync::Arc;
 
-/// A row of one side: the time, its batch among those of the [`Gathered`] and its number there.
-#[derive(Clone, Copy)]
-pub struct Half {
-    pub time: EventTime,
-    pub pick: Pick,
-}
+/// What stands where a pair has no row of a side.
+pub const MISSING: Pick = (u32::MAX, 0);
 
-/// A pair that comes, or one that is taken back; one half may be missing.
-#[derive(Clone, Copy)]
-pub struct Change {
-    pub of: [Option<Half>; 2],
-    pub at: EventTime,
+/// Pairs that come, or that are taken back. Of each the row of either side, by its batch among those that are
+/// gathered, and the time of the change.
+#[derive(Default)]
+pub struct Pairs {
+    pub picks: [Vec<Pick>; 2],
+    pub times: Vec<EventTime>,
     /// 1 or -1.
-    pub sign: i64,
+    pub signs: Vec<i64>,
 }
 
-impl Change {
-    pub fn added(of: [Option<Half>; 2]) -> Change {
-        Change { of, at: time_of(&of), sign: 1 }
+impl Pairs {
+    pub fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    pub fn push(&mut self, picks: [Pick; 2], time: EventTime, sign: i64) {
+        let [left, right] = &mut self.picks;
+        left.push(picks[0]);
+        right.push(picks[1]);
+        self.times.push(time);
+        self.signs.push(sign);
+    }
+
+    /// The pair with this number, without the row of one side perhaps.
+    pub fn picks_of(&self, number: usize) -> [Pick; 2] {
+        [self.picks[0][number], self.picks[1][number]]
+    }
+
+    /// Those with these numbers.
+    pub fn gather(&self, numbers: &[usize]) -> Pairs {
+        fn all<T: Copy>(of: &[T], numbers: &[usize]) -> Vec<T> {
+            numbers.iter().map(|number| of[*number]).collect()
+        }
+        Pairs {
+            picks: [0, 1].map(|side| all(&self.picks[side], numbers)),
+            times: all(&self.times, numbers),
+            signs: all(&self.signs, numbers),
+        }
+    }
+
+    /// The columns of both sides.
+    pub fn columns(&self, batches: [&[&Batch]; 2], types: [&[Type]; 2]) -> Vec<ColumnRef> {
+        let mut columns = columns_of(batches[0], types[0], &self.picks[0]);
+        columns.extend(columns_of(batches[1], types[1], &self.picks[1]));
+        columns
+    }
+
+    /// Whether each is late behind this watermark, in their order.
+    pub fn late(&self, watermark: EventTime) -> Vec<LateRow> {
+        let late = (0..).zip(&self.times).filter(|(_, time)| **time < watermark);
+        late.map(|(row, _)| LateRow { row, watermark }).collect()
+    }
+
+    pub fn times_column(&self) -> ColumnRef {
+        plain(self.times.iter().copied())
+    }
+
+    pub fn signs_column(&self) -> ColumnRef {
+        plain(self.signs.iter().copied())
+    }
+
+    /// A pair stands where its later row stands. `times` are the columns of the event time.
+    pub fn origin(&self, batches: [&[&Batch]; 2], times: [usize; 2]) -> Origin {
+        let times = [0, 1].map(|side| -> Vec<&[EventTime]> {
+            batches[side].iter().map(|batch| times_of(batch, times[side])).collect()
+        });
+        let half = |side: usize, (batch, row): Pick| {
+            let time = times[side].get(batch as usize)?[row as usize];
+            Some((time, &batches[side][batch as usize].origin, row as usize))
+        };
+        let place = |(left, right): (&Pick, &Pick)| match (half(0, *left), half(1, *right)) {
+            (Some((left, origin, row)), Some((right, _, _))) if left > right => origin.place(row),
+            (Some((left, _, _)), Some((right, origin, row))) if left < right => origin.place(row),
+            (Some((_, one, row)), Some((_, other, of_other))) => one.place(row).max(other.place(of_other)),
+            (Some((_, origin, row)), None) | (None, Some((_, origin, row))) => origin.place(row),
+            (None, None) => RowPlace::default(),
+        };
+        let places: Vec<RowPlace> = self.picks[0].iter().zip(&self.picks[1]).map(place).collect();
+        Origin::of_places(&places)
     }
 }
 
-/// Batches of one side that rows are picked from.
+fn times_of(batch: &Batch, column: usize) -> &[EventTime] {
+    match &batch.columns[column].data {
+        ColumnData::I64(times) => times,
+        _ => &[],
+    }
+}
+
+/// The columns, of these types, of the picked rows; null where there is none.
+fn columns_of(batches: &[&Batch], types: &[Type], picks: &[Pick]) -> Vec<ColumnRef> {
+    if !picks.iter().any(|pick| pick.0 == MISSING.0) {
+        if let [batch] = batches {
+            let rows: Vec<u32> = picks.iter().map(|pick| pick.1).collect();
+            return batch.columns.iter().map(|column| Arc::new(column.gather(&rows))).collect();
+        }
+        return interleave(batches, types, picks);
+    }
+    let column = |(number, ty): (usize, &Type)| -> ColumnRef {
+        let mut column = ColumnBuilder::new(&ty.clone().or_null(true));
+        for (batch, row) in picks {
+            column.push(&match batches.get(*batch as usize) {
+                Some(batch) => batch.columns[number].value(*row as usize, ty),
+                None => Value::Null,
+            });
+        }
+        Arc::new(column.finish())
+    };
+    types.iter().enumerate().map(column).collect()
+}
+
+/// Which of a side's batches rows are picked from.
 #[derive(Default)]
 pub struct Gathered {
-    batches: Vec<Batch>,
-    /// For each batch that the side keeps, its position here.
-    positions: Vec<Option<u32>>,
+    /// Their positions among those that the side keeps.
+    positions: Vec<usize>,
+    /// For each batch of the side its number here, and in which round it got that.
+    numbers: Vec<(u32, u32)>,
+    round: u32,
 }
 
 impl Gathered {
-    /// Begins with other batches.
+    /// Begins anew.
     pub fn clear(&mut self) {
-        self.batches.clear();
         self.positions.clear();
-    }
-
-    pub fn add(&mut self, batch: Batch) -> u32 {
-        self.batches.push(batch);
-        self.batches.len() as u32 - 1
-    }
-
-    /// A row that a side keeps. The side must not change before [`Gathered::clear`].
-    pub fn half(&mut self, side: &Side, entry: &Entry) -> Half {
-        let position = side.batch_of(entry);
-        if self.positions.len() <= position {
-            self.positions.resize(side.batches().len().max(position + 1), None);
+        self.round = self.round.wrapping_add(1);
+        if self.round == 0 {
+            self.numbers.clear();
+            self.round = 1;
         }
-        let known = self.positions[position];
-        let batch = known.unwrap_or_else(|| {
-            let added = self.add(side.batches()[position].clone());
-            self.positions[position] = Some(added);
-            added
-        });
-        Half { time: entry.time, pick: (batch, entry.row) }
     }
 
-    pub fn place(&self, half: &Half) -> RowPlace {
-        self.batches[half.pick.0 as usize].origin.place(half.pick.1 as usize)
-    }
-
-    /// The columns, of these types, of the picked rows; null where there is none.
-    pub fn columns(&self, types: &[Type], halves: &[Option<Half>]) -> Vec<ColumnRef> {
-        let picks: Option<Vec<Pick>> = halves.iter().map(|half| half.map(|half| half.pick)).collect();
-        let batches: Vec<&Batch> = self.batches.iter().collect();
-        if let Some(picks) = picks {
-            return interleave(&batches, types, &picks);
+    /// The number here of the batch at a position of the side.
+    pub fn number(&mut self, position: usize) -> u32 {
+        if self.numbers.len() <= position {
+            self.numbers.resize(position + 1, (0, 0));
         }
-        let column = |(number, ty): (usize, &Type)| -> ColumnRef {
-            let mut column = ColumnBuilder::new(&ty.clone().or_null(true));
-            for half in halves {
-                column.push(&half.map_or(Value::Null, |Half { pick: (batch, row), .. }| {
-                    batches[batch as usize].columns[number].value(row as usize, ty)
-                }));
-            }
-            Arc::new(column.finish())
-        };
-        types.iter().enumerate().map(column).collect()
+        let known = &mut self.numbers[position];
+        if known.1 != self.round {
+            *known = (self.positions.len() as u32, self.round);
+            self.positions.push(position);
+        }
+        known.0
     }
-}
 
-/// The batch of these pairs: their columns and their times. `late_behind` is the watermark behind which a row is
-/// late.
-pub fn batch_of(
-    gathered: [&Gathered; 2],
-    types: [&[Type]; 2],
-    pairs: &[Change],
-    late_behind: EventTime,
-) -> Batch {
-    let side = |side: usize| -> Vec<Option<Half>> { pairs.iter().map(|pair| pair.of[side]).collect() };
-    let mut columns = gathered[0].columns(types[0], &side(0));
-    columns.extend(gathered[1].columns(types[1], &side(1)));
-    let times: Vec<EventTime> = pairs.iter().map(|pair| pair.at).collect();
-    let places: Vec<RowPlace> = pairs.iter().map(|pair| place_of(gathered, &pair.of)).collect();
-    let late = (0..).zip(&times).filter(|(_, time)| **time < late_behind);
-    let late = late.map(|(row, _)| LateRow { row, watermark: late_behind }).collect();
-    columns.push(Arc::new(Column { data: ColumnData::I64(times.into_iter().collect()), validity: None }));
-    Batch { columns, n_rows: pairs.len(), origin: Origin::of_places(&places), late }
-}
-
-/// The time of a pair is the later one.
-pub fn time_of(pair: &[Option<Half>; 2]) -> EventTime {
-    pair.iter().flatten().map(|half| half.time).max().unwrap_or(EventTime::MIN)
-}
-
-/// A pair stands where its later row stands.
-fn place_of(gathered: [&Gathered; 2], pair: &[Option<Half>; 2]) -> RowPlace {
-    let place = |side: usize| pair[side].map(|half| (half.time, gathered[side].place(&half)));
-    place(0).max(place(1)).map_or_else(RowPlace::default, |(_, place)| place)
+    pub fn batches<'s>(&self, side: &'s Side) -> Vec<&'s Batch> {
+        self.positions.iter().filter_map(|position| side.batches().get(*position)).collect()
+    }
 }

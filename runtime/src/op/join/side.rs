@@ -5,12 +5,14 @@
 //! ends at the first entry that is. (A ring with chains costs a third of hash tables of queues where a key has
 //! few live rows.) The batches stay as they came, until all their rows are gone.
 
+use crate::kernel::prefetch::prefetch;
 use crate::message::{EventTime, Watermark};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::batch::Batch;
 use millstream_ir::types::Type;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::ops::Range;
 
 /// What stands for the key of a row that equals no other.
 pub const NO_KEY: u32 = u32::MAX;
@@ -81,11 +83,6 @@ impl Side {
         }
     }
 
-    /// The entries of a key, the last first.
-    pub fn of_key(&self, key: u32) -> OfKey<'_> {
-        OfKey { side: self, next: self.heads.get(key as usize).copied().unwrap_or(0) }
-    }
-
     pub fn has_key(&self, key: u32) -> bool {
         self.heads.get(key as usize).is_some_and(|head| *head > self.tail)
     }
@@ -122,21 +119,58 @@ impl Side {
         None
     }
 
-    /// Forgets the rows that can find no partner any more, and tells the keys of which this was the last.
-    pub fn expire(&mut self, other: Watermark, mut gone: impl FnMut(u32)) {
+    /// Forgets the rows that can find no partner any more. How many of them were the last of their key.
+    pub fn expire(&mut self, other: Watermark) -> usize {
+        let mut n_last = 0;
         while let Some(first) = self.ring.front()
             && is_over(first.until, other)
         {
             let key = first.key;
             self.ring.pop_front();
             self.tail += 1;
-            if key != NO_KEY && self.heads[key as usize] == self.tail {
-                gone(key);
-            }
+            n_last += usize::from(key != NO_KEY && self.heads[key as usize] == self.tail);
         }
         let first = self.ring.front().map_or(self.batches.len(), |entry| self.batch_of(entry));
         self.batches.drain(..first);
         self.first_batch += first as u64;
+        n_last
+    }
+
+    /// Asks for the heads that looking up the keys behind these rows will need.
+    pub fn request(&self, keys: &[u32], rows: Range<usize>) {
+        for key in &keys[(rows.end + GROUP).min(keys.len())..(rows.end + 2 * GROUP).min(keys.len())] {
+            prefetch(self.heads.as_ptr().wrapping_add(*key as usize) as *const u8);
+        }
+        for key in &keys[rows.end..(rows.end + GROUP).min(keys.len())] {
+            let head = self.heads.get(*key as usize).copied().unwrap_or(0);
+            if let Some(first) = head.checked_sub(self.tail + 1).and_then(|at| self.ring.get(at as usize)) {
+                prefetch(&raw const *first as *const u8);
+            }
+        }
+    }
+
+    /// The entries of some keys, at most [`GROUP`]. The lists are walked side by side, one step of each in turn,
+    /// so that each waits for memory while the others do (Kocberber, Falsafi, Grot: Asynchronous memory access
+    /// chaining, VLDB 2015).
+    pub fn walk(&self, keys: &[u32], walked: &mut Walked) {
+        walked.found.clear();
+        let mut open: Vec<(usize, u64)> = std::mem::take(&mut walked.open);
+        let heads = keys.iter().map(|key| self.heads.get(*key as usize).copied().unwrap_or(0));
+        open.extend(heads.enumerate().filter(|(_, head)| *head > self.tail));
+        while !open.is_empty() {
+            open.retain_mut(|(key, next)| {
+                let number = *next - 1;
+                let entry = self.ring[(number - self.tail) as usize];
+                walked.found.push((*key, number, entry));
+                *next = if entry.back == 0 { 0 } else { *next - entry.back as u64 };
+                let goes_on = *next > self.tail;
+                if goes_on {
+                    prefetch(&raw const self.ring[(*next - 1 - self.tail) as usize] as *const u8);
+                }
+                goes_on
+            });
+        }
+        walked.open = open;
     }
 
     /// How many rows wait to be found without a partner, and the watermark that decides the first.
@@ -184,22 +218,21 @@ pub fn is_over(until: EventTime, other: Watermark) -> bool {
     until < other.0 || other == Watermark::END
 }
 
-pub struct OfKey<'a> {
-    side: &'a Side,
-    /// The number of the next entry, plus one.
-    next: u64,
+/// So many keys are looked up at once.
+pub const GROUP: usize = 32;
+
+/// The entries of some keys.
+#[derive(Default)]
+pub struct Walked {
+    /// The number of the key among those that were looked up, and that of the entry.
+    found: Vec<(usize, u64, Entry)>,
+    open: Vec<(usize, u64)>,
 }
 
-impl<'a> Iterator for OfKey<'a> {
-    type Item = (u64, &'a Entry);
-
-    fn next(&mut self) -> Option<(u64, &'a Entry)> {
-        if self.next <= self.side.tail {
-            return None;
-        }
-        let number = self.next - 1;
-        let entry = self.side.entry(number);
-        self.next = if entry.back == 0 { 0 } else { self.next - entry.back as u64 };
-        Some((number, entry))
+impl Walked {
+    /// Key by key, of each the first that came first.
+    pub fn in_order(&mut self) -> impl Iterator<Item = (usize, u64, &Entry)> {
+        self.found.sort_unstable_by_key(|(key, number, _)| (*key, *number));
+        self.found.iter().map(|(key, number, entry)| (*key, *number, entry))
     }
 }
