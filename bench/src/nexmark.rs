@@ -60,8 +60,8 @@ fn write_events(binary: &Path, examples: &Path, folder: &Path, events: usize) ->
     for kind in KINDS {
         // As the generator writes it: times are milliseconds, called `date_time`.
         let times = match kind {
-            "auctions" => "int(at) / 1000 as date_time, int(expires) / 1000 as expires",
-            _ => "int(at) / 1000 as date_time",
+            "auctions" => "int(int(at) / 1000) as date_time, int(int(expires) / 1000) as expires",
+            _ => "int(int(at) / 1000) as date_time",
         };
         let others = match kind {
             "people" => "id, name, email_address, credit_card, city, state, extra",
