@@ -85,7 +85,7 @@ pub enum Feed {
     Source(Arc<Source>),
     /// The rows of a query; one for which the condition holds deletes that of its key.
     Query {
-        query: Query,
+        query: Box<Query>,
         delete_when: Option<Expr>,
     },
 }

@@ -257,8 +257,7 @@ impl Waiting {
 fn take_strays(parts: &mut [Part], n_straight: usize) -> Vec<Stray> {
     let mut strays: Vec<Stray> = vec![];
     let mut last: Option<(EventTime, Place)> = None;
-    for number in 0..parts.len() {
-        let part = &parts[number];
+    for (number, part) in parts.iter_mut().enumerate() {
         let is_behind = |row: usize| last.is_some_and(|last| part.is_before(row, last));
         let end = if number < n_straight {
             part.waiting.rows.partition_point(part.from, part.to, is_behind)
@@ -269,7 +268,6 @@ fn take_strays(parts: &mut [Part], n_straight: usize) -> Vec<Stray> {
             let row = part.waiting.rows.get(at);
             Stray { time: part.times[row], pick: (number as u32, row as u32) }
         }));
-        let part = &mut parts[number];
         part.from = end;
         if number < n_straight && end < part.to {
             let row = part.waiting.rows.get(part.to - 1);

@@ -71,7 +71,7 @@ pub(super) fn check_kept_table(
         name: table.name.text.as_str().into(),
         doc: input.doc.map(str::to_string),
         span: input.span,
-        feed: Feed::Query { query, delete_when },
+        feed: Feed::Query { query: Box::new(query), delete_when },
         key,
         key_span,
         change,
