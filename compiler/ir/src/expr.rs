@@ -220,6 +220,13 @@ impl Expr {
     pub fn can_fail(&self) -> bool {
         let own = match &self.kind {
             ExprKind::Unary(UnaryOp::Negate, a) => matches!(a.ty.kind, TypeKind::Int | TypeKind::Duration),
+            // Of a whole number by a positive one that is known.
+            ExprKind::Binary(BinaryOp::Remainder, a, b)
+                if a.ty.kind == TypeKind::Int
+                    && matches!(b.kind, ExprKind::Literal(Value::Int(divisor)) if divisor > 0) =>
+            {
+                false
+            }
             ExprKind::Binary(op, a, b) => {
                 let floats = a.ty.kind == TypeKind::Float;
                 let ratio = *op == BinaryOp::Divide
