@@ -3,28 +3,14 @@
 mod support;
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
 use std::collections::BTreeMap;
-use support::{Folder, cases};
+use support::Folder;
+use support::random::{Numbered, On, Row, check, in_time, json, lines, rows, standing, write_rows};
 
 const SOURCES: &str = r#"
 source a: { id: int, k: string?, v: int?, at: timestamp as epoch_s } from file("a.ndjson") time at disorder 3s
 source b: { id: int, k: string?, v: int?, at: timestamp as epoch_s } from file("b.ndjson") time at disorder 1s
 "#;
-
-#[derive(Clone, Debug)]
-struct Row {
-    k: Option<&'static str>,
-    v: Option<i64>,
-    /// Seconds.
-    at: i64,
-}
-
-/// A row with its number.
-type Numbered<'r> = (usize, &'r Row);
-
-/// What else holds of a pair than its times, as the language writes it and as Rust does.
-type On = (&'static str, fn(&Row, &Row) -> bool);
 
 const ON: [On; 6] = [
     ("x.k == y.k", |x, y| x.k.is_some() && x.k == y.k),
@@ -51,23 +37,6 @@ struct Shape {
     on: usize,
     /// Whether both sides are `a`.
     is_self_join: bool,
-}
-
-fn row() -> impl Strategy<Value = Row> {
-    let k = prop::option::weighted(0.8, prop::sample::select(vec!["a", "b", "a longer key than fits"]));
-    let v = prop::option::weighted(0.8, 0i64..3);
-    // Mostly forward: some steps back are within the disorder, some rows are late.
-    (k, v, prop_oneof![6 => 0i64..3, 2 => -3i64..1, 1 => -9i64..0]).prop_map(|(k, v, at)| Row { k, v, at })
-}
-
-fn rows() -> impl Strategy<Value = Vec<Row>> {
-    prop::collection::vec(row(), 0..20).prop_map(|mut rows| {
-        let mut at = -6;
-        for row in &mut rows {
-            (row.at, at) = (at + row.at, at.max(at + row.at));
-        }
-        rows
-    })
 }
 
 fn shape() -> impl Strategy<Value = Shape> {
@@ -167,59 +136,38 @@ impl Shape {
 
 #[test]
 fn joins_give_what_nested_loops_give() {
-    let config = Config { cases: cases(1000) as u32, failure_persistence: None, ..Config::default() };
-    TestRunner::new(config)
-        .run(&(rows(), rows(), prop::collection::vec(shape(), 1..6)), |(left, right, shapes)| {
-            let found = run(&left, &right, &shapes);
-            for (number, shape) in shapes.iter().enumerate() {
-                // What is kept for ever is not closed by time.
-                let is_timed = !matches!(shape.bound, Bound::Forever);
-                let left = in_time(&left, if is_timed { 3 } else { 1000 });
-                let right = in_time(&right, if is_timed { 1 } else { 1000 });
-                let pairs = shape.pairs(&left, if shape.is_self_join { &left } else { &right });
-                let mut times: BTreeMap<i64, usize> = BTreeMap::new();
-                pairs.iter().for_each(|(_, _, at)| *times.entry(*at).or_default() += 1);
-                let id = |id: Option<usize>| id.map_or("null".to_string(), |id| id.to_string());
-                let pair = |(l, r, _): &_| format!("{{\"l\":{},\"r\":{}}}", id(*l), id(*r));
-                let mut pairs: Vec<String> = pairs.iter().map(pair).collect();
-                let time = |(at, n): (&i64, &usize)| format!("{{\"t\":{},\"n\":{n}}}", at * 1_000_000);
-                let times: Vec<String> = times.iter().map(time).collect();
-                let mut found_pairs = found[&format!("s{number}")].clone();
-                pairs.sort();
-                found_pairs.sort();
-                prop_assert_eq!(&found_pairs, &pairs, "pairs of {:#?}", shape);
-                if is_timed {
-                    prop_assert_eq!(&found[&format!("s{number}_times")], &times, "times of {:#?}", shape);
-                }
+    let shapes = prop::collection::vec(shape(), 1..6);
+    check(1000, &(rows(0..3, 20), rows(0..3, 20), shapes), |(left, right, shapes)| {
+        let found = run(&left, &right, &shapes);
+        for (number, shape) in shapes.iter().enumerate() {
+            // What is kept for ever is not closed by time.
+            let is_timed = !matches!(shape.bound, Bound::Forever);
+            let left = in_time(&left, if is_timed { 3 } else { 1000 });
+            let right = in_time(&right, if is_timed { 1 } else { 1000 });
+            let pairs = shape.pairs(&left, if shape.is_self_join { &left } else { &right });
+            let mut times: BTreeMap<i64, usize> = BTreeMap::new();
+            pairs.iter().for_each(|(_, _, at)| *times.entry(*at).or_default() += 1);
+            let pair = |(l, r, _): &_| format!("{{\"l\":{},\"r\":{}}}", json(*l), json(*r));
+            let mut pairs: Vec<String> = pairs.iter().map(pair).collect();
+            let time = |(at, n): (&i64, &usize)| format!("{{\"t\":{},\"n\":{n}}}", at * 1_000_000);
+            let times: Vec<String> = times.iter().map(time).collect();
+            let mut found_pairs = found[&format!("s{number}")].clone();
+            pairs.sort();
+            found_pairs.sort();
+            prop_assert_eq!(&found_pairs, &pairs, "pairs of {:#?}", shape);
+            if is_timed {
+                prop_assert_eq!(&found[&format!("s{number}_times")], &times, "times of {:#?}", shape);
             }
-            Ok(())
-        })
-        .unwrap_or_else(|fault| panic!("{fault}"));
-}
-
-/// The rows that are not late, with their numbers.
-fn in_time(rows: &[Row], disorder: i64) -> Vec<Numbered<'_>> {
-    let mut watermark = i64::MIN;
-    let mut in_time = vec![];
-    for (id, row) in rows.iter().enumerate() {
-        if row.at >= watermark {
-            in_time.push((id, row));
         }
-        watermark = watermark.max(row.at - disorder);
-    }
-    in_time
+        Ok(())
+    });
 }
 
-/// The lines that each stream wrote.
+/// The lines that each stream wrote; of an updating one the rows that stand.
 fn run(left: &[Row], right: &[Row], shapes: &[Shape]) -> BTreeMap<String, Vec<String>> {
     let folder = Folder::new();
-    let text = |text: Option<&str>| text.map_or("null".to_string(), |text| format!("\"{text}\""));
-    let number = |number: Option<i64>| number.map_or("null".to_string(), |number| number.to_string());
-    let line = |(id, row): (usize, &Row)| {
-        format!("{{\"id\":{id},\"k\":{},\"v\":{},\"at\":{}}}\n", text(row.k), number(row.v), row.at)
-    };
-    folder.write("a.ndjson", left.iter().enumerate().map(line).collect::<String>());
-    folder.write("b.ndjson", right.iter().enumerate().map(line).collect::<String>());
+    write_rows(&folder, "a.ndjson", left);
+    write_rows(&folder, "b.ndjson", right);
     let mut program = SOURCES.to_string();
     let mut names = vec![];
     for (number, shape) in shapes.iter().enumerate() {
@@ -227,29 +175,10 @@ fn run(left: &[Row], right: &[Row], shapes: &[Shape]) -> BTreeMap<String, Vec<St
         names.push((format!("s{number}"), shape.is_updating()));
         names.extend((!shape.is_updating()).then(|| (format!("s{number}_times"), false)));
     }
-    folder.write("p.stream", &program);
-    let ran = folder.run("run p.stream -q");
-    assert_eq!(ran.code, 0, "{}\n{program}", ran.stderr);
-    let lines = |name: &str| folder.read(&format!("{name}.ndjson")).lines().map(str::to_string).collect();
-    let all = |(name, is_updating): &(String, bool)| match is_updating {
-        true => standing(lines(name)),
-        false => lines(name),
+    support::random::run(&folder, &program);
+    let all = |(name, is_updating): &(String, bool)| {
+        let lines = lines(&folder, &format!("{name}.ndjson"));
+        if *is_updating { standing(&lines) } else { lines }
     };
     names.iter().map(|named| (named.0.clone(), all(named))).collect()
-}
-
-/// The rows that are left of changes. None may be withdrawn that is not there.
-fn standing(changes: Vec<String>) -> Vec<String> {
-    let mut rows = vec![];
-    for change in changes {
-        let (sign, row) = change.split_once(",\"row\":").expect("a change");
-        let row = row.strip_suffix('}').expect("a change").to_string();
-        if sign.ends_with("\"+\"") {
-            rows.push(row);
-        } else {
-            let withdrawn = rows.iter().position(|other| *other == row).expect("a row that is there");
-            rows.remove(withdrawn);
-        }
-    }
-    rows
 }

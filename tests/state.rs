@@ -57,6 +57,8 @@ const CASES: &str = "\
 40000 rows, 10000 keys, 3000 s: from a left join loaded as t on t.code == a.k select a.v, t.w | the row of each code: 10000
 40000 rows, 10000 keys, 3000 s: from a left join loaded as t on t.w == a.k select a.v, t.w | the row of each code: 10000
 40000 rows, 10000 keys, 3000 s: from a join late as t on t.number == a.k select a.v, t.v as w | passes the time: 40000, has passed them: 40000
+40000 rows, 10000 keys, 3000 s: from s left join kept as t on t.k == s.id select s.v, t.v as w | the row of each k: 10000, the row of each id: 10000, that stands: 10000, bytes per row found: 10000
+40000 rows, 10000 keys, 3000 s: from s join refreshed as t on t.w == s.v select s.v, t.w | the row of each code: 10000, the row of each id: 10000, that stands: 10000, bytes per row found: 10000
 40000 rows, 10000 keys, 3000 s: from a as l join a as r on l.k == r.k within 1h select l.v, r.v as w | joined with a: 40000, rows of a: 40000
 40000 rows, 10000 keys, 3000 s: from a as l left join a as r on l.k == r.k and l.v < r.v forever select l.v, r.v as w | joined with a: 40000, rows of a: 40000
 ";
@@ -104,6 +106,7 @@ fn said_and_held(case: &Case) -> (i64, i64, String) {
          source s: {{ id: int, v: int, at: timestamp }} key id from file(\"s\") format json time at\n\
          table kept key k = from a select k, v\n\
          table loaded: {{ code: int, w: int }} key code from file(\"t\") format json\n\
+         table refreshed: {{ code: int, w: int }} key code from file(\"r\") format json refresh 5m\n\
          table late: {{ number: int, v: int, at: timestamp }} key number from file(\"l\") format json time at disorder 2h\n\
          stream held = {}\n\
          sink out from held to stdout",

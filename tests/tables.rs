@@ -3,9 +3,8 @@
 mod support;
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
-use std::collections::BTreeMap;
-use support::{Folder, cases};
+use support::Folder;
+use support::random::{Numbered, On, Row, check, in_time, json, lines, rows, standing, write_rows};
 
 /// The same rows: as they were at a time, as a query keeps them, and as they were read last.
 const TABLES: &str = r#"
@@ -16,18 +15,10 @@ table versions: { id: int, k: string?, v: int?, at: timestamp as epoch_s } key k
 table kept key k delete when v == 0 = from b select id, k, v
 table both key k, v = from b select id, k, v
 table loaded: { id: int, k: string?, v: int?, at: timestamp as epoch_s } key k from file("b.ndjson")
+source latest: { id: int, k: string?, v: int?, at: timestamp as epoch_s } key k from file("a.ndjson") time at disorder 3s
+stream sums = from a group by k forever select k, count() as n, max(id) as id, sum(v) as v
+stream last = from a dedupe by k keep last forever
 "#;
-
-#[derive(Clone, Debug)]
-struct Row {
-    k: Option<&'static str>,
-    v: Option<i64>,
-    /// Seconds.
-    at: i64,
-}
-
-/// A row with its number.
-type Numbered<'r> = (usize, &'r Row);
 
 /// A row of the table since and until when it stands.
 #[derive(Clone, Debug)]
@@ -36,8 +27,6 @@ struct Version<'r> {
     since: i64,
     until: i64,
 }
-
-type On = (&'static str, fn(&Row, &Row) -> bool);
 
 const ON: [On; 6] = [
     ("x.k == y.k", |x, y| x.k.is_some() && x.k == y.k),
@@ -50,6 +39,8 @@ const ON: [On; 6] = [
 
 #[derive(Clone, Debug)]
 struct Shape {
+    /// `a`, or a stream of changes of its rows.
+    left: &'static str,
     kind: &'static str,
     table: &'static str,
     on: usize,
@@ -57,61 +48,84 @@ struct Shape {
     as_of: Option<(i64, Option<i64>)>,
 }
 
-fn row() -> impl Strategy<Value = Row> {
-    let k = prop::option::weighted(0.8, prop::sample::select(vec!["a", "b", "a longer key than fits"]));
-    let v = prop::option::weighted(0.8, 0i64..3);
-    // Mostly forward: some steps back are within the disorder, some rows are late.
-    (k, v, prop_oneof![6 => 0i64..3, 2 => -3i64..1, 1 => -9i64..0]).prop_map(|(k, v, at)| Row { k, v, at })
-}
-
-fn rows() -> impl Strategy<Value = Vec<Row>> {
-    prop::collection::vec(row(), 0..20).prop_map(|mut rows| {
-        let mut at = -6;
-        for row in &mut rows {
-            (row.at, at) = (at + row.at, at.max(at + row.at));
-        }
-        rows
-    })
-}
-
 fn shape() -> impl Strategy<Value = Shape> {
+    let lefts = prop_oneof![3 => Just("a"), 1 => Just("latest"), 1 => Just("sums"), 1 => Just("last")];
     let kinds = vec!["join", "left join", "semi join", "anti join", "in", "not in"];
     let tables = vec!["versions", "kept", "both", "loaded"];
     let as_of = prop::option::of((-3i64..4, prop::option::of(1i64..6)));
-    (prop::sample::select(kinds), prop::sample::select(tables), 0..ON.len(), as_of).prop_map(
-        |(kind, table, on, as_of)| {
+    (lefts, prop::sample::select(kinds), prop::sample::select(tables), 0..ON.len(), as_of).prop_map(
+        |(left, kind, table, on, as_of)| {
             let asks = kind == "in" || kind == "not in";
-            let as_of = as_of.filter(|_| table != "loaded" && !asks);
-            Shape { kind, table, on, as_of }
+            let as_of = as_of.filter(|_| table != "loaded" && !asks && left == "a");
+            Shape { left, kind, table, on, as_of }
         },
     )
 }
 
 impl Shape {
     fn program(&self, name: &str) -> String {
-        let (table, kind) = (self.table, self.kind);
-        if kind == "in" || kind == "not in" {
-            let key = if table == "both" { "[k, v]" } else { "k" };
-            return format!("stream {name} = from a where {key} {kind} {table} select id as l, id as r\n");
+        let Shape { left, table, kind, .. } = self;
+        let changes = if self.is_updating() { " format json(changes: retract)" } else { "" };
+        let sink = format!("sink {name} from {name} to file(\"{name}.ndjson\"){changes}\n");
+        if self.asks() {
+            let key = if *table == "both" { "[k, v]" } else { "k" };
+            return format!(
+                "stream {name} = from {left} where {key} {kind} {table} select id as l, id as r\n{sink}"
+            );
         }
         let as_of = self.as_of.map_or(String::new(), |(ahead, max_age)| {
             let age = max_age.map_or(String::new(), |age| format!(" within {age}s"));
             let sign = if ahead < 0 { '-' } else { '+' };
             format!(" as of x.at {sign} {}s{age}", ahead.abs())
         });
-        let columns = match kind {
+        let columns = match *kind {
             "semi join" | "anti join" => "x.id as l, x.id as r",
             _ => "x.id as l, y.id as r",
         };
         let on = ON[self.on].0;
-        format!("stream {name} = from a as x {kind} {table} as y on {on}{as_of} select {columns}\n")
+        format!(
+            "stream {name} = from {left} as x {kind} {table} as y on {on}{as_of} select {columns}\n{sink}"
+        )
+    }
+
+    fn is_updating(&self) -> bool {
+        self.left != "a"
+    }
+
+    fn asks(&self) -> bool {
+        self.kind == "in" || self.kind == "not in"
+    }
+
+    /// The rows on the left that stand in the end.
+    fn standing(&self, rows: &[Row]) -> Vec<(usize, Row)> {
+        // What is read as it stands is not closed by time, unless the changes are.
+        let is_timed = self.table != "loaded" || self.left == "last";
+        let mut rows = in_time(rows, if is_timed { 3 } else { 1000 });
+        if is_timed && self.is_updating() {
+            rows.sort_by_key(|(id, row)| (row.at, *id));
+        }
+        if !self.is_updating() {
+            return rows.into_iter().map(|(id, row)| (id, row.clone())).collect();
+        }
+        let mut standing: Vec<(usize, Row)> = vec![];
+        for (id, row) in rows {
+            let before = standing.iter().position(|(_, other)| other.k == row.k);
+            let before = before.map(|place| standing.remove(place));
+            standing.push(match before {
+                // It is named by its greatest number, and asks at the time of its last change.
+                Some((last, sum)) if self.left == "sums" => {
+                    let v = row.v.map_or(sum.v, |v| Some(v + sum.v.unwrap_or(0)));
+                    (last.max(id), Row { v, ..row.clone() })
+                }
+                _ => (id, row.clone()),
+            });
+        }
+        standing
     }
 
     fn pairs(&self, left: &[Row], versions: &[Version]) -> Vec<(usize, Option<usize>)> {
-        // What is read as it stands is not closed by time.
-        let left = in_time(left, if self.table == "loaded" { 1000 } else { 3 });
         let mut pairs = vec![];
-        for (l, x) in left {
+        for (l, x) in self.standing(left) {
             let (ahead, max_age) = self.as_of.unwrap_or((0, None));
             let at = x.at + ahead;
             let stands = |version: &&Version| {
@@ -122,8 +136,7 @@ impl Shape {
                         && max_age.is_none_or(|age| at - version.since <= age)
             };
             let key_is = |y: &Row| x.k == y.k && (self.table != "both" || x.v == y.v);
-            let asks = self.kind == "in" || self.kind == "not in";
-            let is_pair = |y: &Row| if asks { key_is(y) } else { ON[self.on].1(x, y) };
+            let is_pair = |y: &Row| if self.asks() { key_is(y) } else { ON[self.on].1(&x, y) };
             let partners = versions.iter().filter(stands).filter(|version| is_pair(version.row.1));
             let partners: Vec<usize> = partners.map(|version| version.row.0).collect();
             let has_null = x.k.is_none() || self.table == "both" && x.v.is_none();
@@ -162,57 +175,33 @@ fn versions<'r>(table: &str, rows: &'r [Row]) -> Vec<Version<'r>> {
 
 #[test]
 fn joins_with_tables_give_what_a_look_at_all_rows_gives() {
-    let config = Config { cases: cases(1000) as u32, failure_persistence: None, ..Config::default() };
-    TestRunner::new(config)
-        .run(&(rows(), rows(), prop::collection::vec(shape(), 1..6)), |(left, right, shapes)| {
-            let found = run(&left, &right, &shapes);
-            for (number, shape) in shapes.iter().enumerate() {
-                let pairs = shape.pairs(&left, &versions(shape.table, &right));
-                let id = |id: Option<usize>| id.map_or("null".to_string(), |id| id.to_string());
-                let pair = |(l, r): &_| format!("{{\"l\":{l},\"r\":{}}}", id(*r));
-                let mut pairs: Vec<String> = pairs.iter().map(pair).collect();
-                let mut found = found[&format!("s{number}")].clone();
-                pairs.sort();
-                found.sort();
-                prop_assert_eq!(&found, &pairs, "{:#?}", shape);
-            }
-            Ok(())
-        })
-        .unwrap_or_else(|fault| panic!("{fault}"));
-}
-
-/// The rows that are not late, with their numbers.
-fn in_time(rows: &[Row], disorder: i64) -> Vec<Numbered<'_>> {
-    let mut watermark = i64::MIN;
-    let mut in_time = vec![];
-    for (id, row) in rows.iter().enumerate() {
-        if row.at >= watermark {
-            in_time.push((id, row));
+    let shapes = prop::collection::vec(shape(), 1..6);
+    check(1000, &(rows(0..3, 20), rows(0..3, 20), shapes), |(left, right, shapes)| {
+        let found = run(&left, &right, &shapes);
+        for (found, shape) in found.iter().zip(&shapes) {
+            let pairs = shape.pairs(&left, &versions(shape.table, &right));
+            let pair = |(l, r): &_| format!("{{\"l\":{l},\"r\":{}}}", json(*r));
+            let mut pairs: Vec<String> = pairs.iter().map(pair).collect();
+            let mut found = found.clone();
+            pairs.sort();
+            found.sort();
+            prop_assert_eq!(&found, &pairs, "{:#?}", shape);
         }
-        watermark = watermark.max(row.at - disorder);
-    }
-    in_time
+        Ok(())
+    });
 }
 
-/// The lines that each stream wrote.
-fn run(left: &[Row], right: &[Row], shapes: &[Shape]) -> BTreeMap<String, Vec<String>> {
+/// The lines that each stream wrote; of an updating one the rows that stand.
+fn run(left: &[Row], right: &[Row], shapes: &[Shape]) -> Vec<Vec<String>> {
     let folder = Folder::new();
-    let text = |text: Option<&str>| text.map_or("null".to_string(), |text| format!("\"{text}\""));
-    let number = |number: Option<i64>| number.map_or("null".to_string(), |number| number.to_string());
-    let line = |(id, row): (usize, &Row)| {
-        format!("{{\"id\":{id},\"k\":{},\"v\":{},\"at\":{}}}\n", text(row.k), number(row.v), row.at)
+    write_rows(&folder, "a.ndjson", left);
+    write_rows(&folder, "b.ndjson", right);
+    let named = || shapes.iter().enumerate().map(|(number, shape)| (format!("s{number}"), shape));
+    let streams: String = named().map(|(name, shape)| shape.program(&name)).collect();
+    support::random::run(&folder, &format!("{TABLES}{streams}"));
+    let of = |(name, shape): (String, &Shape)| {
+        let lines = lines(&folder, &format!("{name}.ndjson"));
+        if shape.is_updating() { standing(&lines) } else { lines }
     };
-    folder.write("a.ndjson", left.iter().enumerate().map(line).collect::<String>());
-    folder.write("b.ndjson", right.iter().enumerate().map(line).collect::<String>());
-    let mut program = TABLES.to_string();
-    let names: Vec<String> = (0..shapes.len()).map(|number| format!("s{number}")).collect();
-    for (name, shape) in names.iter().zip(shapes) {
-        program += &shape.program(name);
-        program += &format!("sink {name} from {name} to file(\"{name}.ndjson\")\n");
-    }
-    folder.write("p.stream", &program);
-    let ran = folder.run("run p.stream -q");
-    assert_eq!(ran.code, 0, "{}\n{program}", ran.stderr);
-    let lines = |name: &String| folder.read(&format!("{name}.ndjson")).lines().map(str::to_string).collect();
-    names.iter().map(|name| (name.clone(), lines(name))).collect()
+    named().map(of).collect()
 }

@@ -15,6 +15,9 @@ type Row = { id: int, k: string?, v: int?, x: float, d: decimal(2), tags: list<i
 
 source a: Row from file(\"a.ndjson\") format json time at disorder 3s
 source b: Row from file(\"b.ndjson\") format json time at
+table latest_b key k = from b select id, k, v
+table listed: Row key id from file(\"c.ndjson\") format json
+table totals key k = from a group by k forever select k, count() as n, sum(v) as s
 ";
 
 const STREAMS: &str = "\
@@ -96,6 +99,11 @@ joined = from a as x join b as y on x.k == y.k within 5s select x.id, y.id as ot
 left_joined = from a as x left join b as y on x.k == y.k and x.v < y.v within -2s..4s select x.id, y.id as other
 with_itself = from a as x full join a as y on x.v == y.v and x.id < y.id within 0s..6s select x.id, y.id as other
 in_windows = from a as x window tumbling 5s anti join b as y on x.k == y.k select id, window.start as w
+running_known = from running as x left join latest_b as y on x.k == y.k select x.k, x.s, y.id, y.v
+running_listed = from running as x join listed as y on x.k == y.k and x.n > y.v select x.k, x.n, y.id
+latest_unknown = from latest where k not in latest_b select id, k
+lenient_known = from lenient as x join latest_b as y on y.v == x.n select x.k, x.w, y.k as other
+of_totals = from b as x left join totals as y on x.k == y.k select x.id, y.n, y.s
 of_joined = from left_joined window tumbling 4s group by () select count() as n, count(other) as pairs
 ";
 
@@ -104,7 +112,7 @@ const SIDES: [(&str, &str); 2] = [("tumbling", "late(a)"), ("failing", "errors(f
 
 #[derive(Clone, Debug)]
 enum Step {
-    Row { source: char, row: String },
+    Row { source: &'static str, row: String },
     Advance(i64),
     Expect,
 }
@@ -223,7 +231,7 @@ fn steps(random: &mut Random) -> Vec<Step> {
                     1..4 => random.below(4) as i64,
                     _ => 0,
                 };
-                let source = if random.below(4) == 0 { 'b' } else { 'a' };
+                let source = ["a", "a", "a", "a", "b", "b", "listed"][random.below(7) as usize];
                 steps.push(Step::Row { source, row: row(random, id, now - behind) });
             }
         }

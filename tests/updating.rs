@@ -4,9 +4,9 @@
 mod support;
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
 use std::collections::BTreeMap;
-use support::{Folder, Ran, cases};
+use support::Folder;
+use support::random::{self, Row, check, json, lines, quoted, rows, standing, write_rows};
 
 const PROGRAM: &str = r#"
 source a: { id: int, k: string?, v: int?, at: timestamp as epoch_s } from file("a.ndjson") time at disorder 3s
@@ -72,86 +72,40 @@ const UPDATING: [&str; 26] = [
     "leaders_late",
 ];
 
-#[derive(Clone, Debug)]
-struct Row {
-    k: Option<&'static str>,
-    v: Option<i64>,
-    /// Seconds.
-    at: i64,
-}
-
-fn row() -> impl Strategy<Value = Row> {
-    let k = prop::option::weighted(0.8, prop::sample::select(vec!["a", "b", "a longer key than fits"]));
-    let v = prop::option::weighted(0.8, -3i64..4);
-    // Mostly forward: some steps back are within the disorder, some rows are late.
-    (k, v, prop_oneof![6 => 0i64..3, 2 => -3i64..1, 1 => -9i64..0]).prop_map(|(k, v, at)| Row { k, v, at })
-}
-
 #[test]
 fn changes_add_up_to_the_answer() {
-    let config = Config { cases: cases(300) as u32, failure_persistence: None, ..Config::default() };
-    TestRunner::new(config)
-        .run(&prop::collection::vec(row(), 0..25), |mut rows| {
-            let mut at = -6;
-            for row in &mut rows {
-                (row.at, at) = (at + row.at, at.max(at + row.at));
-            }
-            let found = run(&rows);
-            let expected = Reference::new(&rows);
-            for stream in UPDATING {
-                prop_assert_eq!(table(&found[stream]), expected.table(stream), "{} of {:#?}", stream, rows);
-            }
-            prop_assert_eq!(&found["sorted"], &expected.sorted(), "sorted of {:#?}", rows);
-            prop_assert_eq!(&found["first"], &expected.first(), "first of {:#?}", rows);
-            Ok(())
-        })
-        .unwrap_or_else(|fault| panic!("{fault}"));
+    check(300, &rows(-3..4, 25), |rows| {
+        let found = run(&rows);
+        let expected = Reference::new(&rows);
+        for stream in UPDATING {
+            prop_assert_eq!(table(&found[stream]), expected.table(stream), "{} of {:#?}", stream, rows);
+        }
+        prop_assert_eq!(&found["sorted"], &expected.sorted(), "sorted of {:#?}", rows);
+        prop_assert_eq!(&found["first"], &expected.first(), "first of {:#?}", rows);
+        Ok(())
+    });
 }
 
 /// The lines that each stream wrote.
 fn run(rows: &[Row]) -> BTreeMap<&'static str, Vec<String>> {
     let folder = Folder::new();
-    let line = |(id, row): (usize, &Row)| {
-        format!("{{\"id\":{id},\"k\":{},\"v\":{},\"at\":{}}}\n", text(row.k), number(row.v), row.at)
-    };
-    folder.write("a.ndjson", rows.iter().enumerate().map(line).collect::<String>());
+    write_rows(&folder, "a.ndjson", rows);
     let appended = ["sorted", "first"].map(|stream| (stream, ""));
     let updating = UPDATING.map(|stream| (stream, "(changes: retract)"));
     let streams: Vec<_> = appended.into_iter().chain(updating).collect();
     let sink = |(stream, changes): &(&str, &str)| {
         format!("sink {stream} from {stream} to file(\"{stream}.ndjson\") format json{changes}\n")
     };
-    folder.write("p.stream", format!("{PROGRAM}{}", streams.iter().map(sink).collect::<String>()));
-    let _: Ran = folder.run("run p.stream -q").code(0);
-    let lines = |stream: &str| folder.read(&format!("{stream}.ndjson")).lines().map(str::to_string).collect();
+    random::run(&folder, &format!("{PROGRAM}{}", streams.iter().map(sink).collect::<String>()));
+    let lines = |stream: &str| lines(&folder, &format!("{stream}.ndjson"));
     streams.into_iter().map(|(stream, _)| (stream, lines(stream))).collect()
 }
 
 /// The rows that stand after all changes, each with how often.
-///
-/// # Panics
-/// If a row is withdrawn that does not stand.
 fn table(changes: &[String]) -> BTreeMap<String, i64> {
     let mut table: BTreeMap<String, i64> = BTreeMap::new();
-    for change in changes {
-        let (sign, row) = match change.strip_prefix("{\"change\":\"+\",\"row\":") {
-            Some(row) => (1, row),
-            None => (-1, change.strip_prefix("{\"change\":\"-\",\"row\":").expect("a change")),
-        };
-        let n = table.entry(row.strip_suffix('}').expect("a row").to_string()).or_default();
-        *n += sign;
-        assert!(*n >= 0, "what does not stand is withdrawn: {changes:#?}");
-    }
-    table.retain(|_, n| *n > 0);
+    standing(changes).into_iter().for_each(|row| *table.entry(row).or_default() += 1);
     table
-}
-
-fn text(text: Option<&str>) -> String {
-    text.map_or("null".to_string(), |text| format!("\"{text}\""))
-}
-
-fn number(number: Option<i64>) -> String {
-    number.map_or("null".to_string(), |number| number.to_string())
 }
 
 /// All rows, each with its number and the watermark that it came behind, in seconds.
@@ -189,7 +143,7 @@ impl<'r> Reference<'r> {
             "running" => {
                 for (k, rows) in self.by_key() {
                     let (n, hi) = (rows.len(), rows.iter().filter_map(|r| r.1.v).max());
-                    let (k, s, hi) = (text(k), number(sum(&rows)), number(hi));
+                    let (k, s, hi) = (quoted(k), json(sum(&rows)), json(hi));
                     add(format!("{{\"k\":{k},\"n\":{n},\"s\":{s},\"hi\":{hi}}}"));
                 }
             }
@@ -201,18 +155,18 @@ impl<'r> Reference<'r> {
                     size.1 = sum(rows).map(|s| size.1.unwrap_or(0) + s).or(size.1);
                 }
                 for (n, (keys, s)) in sizes {
-                    add(format!("{{\"n\":{n},\"keys\":{keys},\"s\":{}}}", number(s)));
+                    add(format!("{{\"n\":{n},\"keys\":{keys},\"s\":{}}}", json(s)));
                 }
             }
             "fullest" | "fullest_every" => {
                 let mut groups: Vec<_> = self.by_key().into_iter().map(|(k, rows)| (k, rows.len())).collect();
                 groups.sort_by_key(|(k, n)| (std::cmp::Reverse(*n), *k));
-                groups.iter().take(2).for_each(|(k, n)| add(format!("{{\"k\":{},\"n\":{n}}}", text(*k))));
+                groups.iter().take(2).for_each(|(k, n)| add(format!("{{\"k\":{},\"n\":{n}}}", quoted(*k))));
             }
             "best" => {
                 for (k, mut rows) in self.by_key() {
                     rows.sort_by_key(|(id, row, _)| (std::cmp::Reverse(row.v), row.at, *id));
-                    rows.iter().take(2).for_each(|r| add(format!("{{\"k\":{},\"id\":{}}}", text(k), r.0)));
+                    rows.iter().take(2).for_each(|r| add(format!("{{\"k\":{},\"id\":{}}}", quoted(k), r.0)));
                 }
             }
             "latest" => {
@@ -221,7 +175,7 @@ impl<'r> Reference<'r> {
                     let known = last.entry(row.k).or_insert((row.at, *id));
                     *known = (*known).max((row.at, *id));
                 }
-                last.iter().for_each(|(k, (_, id))| add(format!("{{\"k\":{},\"id\":{id}}}", text(*k))));
+                last.iter().for_each(|(k, (_, id))| add(format!("{{\"k\":{},\"id\":{id}}}", quoted(*k))));
             }
             "on_change" => self.windows(5, 5, 0).iter().for_each(|row| add(row.clone())),
             "every" => self.windows(6, 4, 0).iter().for_each(|row| add(row.clone())),
@@ -251,7 +205,7 @@ impl<'r> Reference<'r> {
             }
             "best_of_hops" | "best_united" => {
                 for ((_, k), rows) in self.groups(6, 4, 0) {
-                    best(rows, 1).iter().for_each(|id| add(format!("{{\"k\":{},\"id\":{id}}}", text(k))));
+                    best(rows, 1).iter().for_each(|id| add(format!("{{\"k\":{},\"id\":{id}}}", quoted(k))));
                 }
             }
             "best_of_session" | "best_of_session_every" | "best_of_rows" => {
@@ -275,7 +229,7 @@ impl<'r> Reference<'r> {
                     }
                     let limit = if stream == "best_of_session" { 2 } else { 1 };
                     for id in windows.into_iter().flat_map(|rows| best(rows, limit)) {
-                        add(format!("{{\"k\":{},\"id\":{id}}}", text(k)));
+                        add(format!("{{\"k\":{},\"id\":{id}}}", quoted(k)));
                     }
                 }
             }
@@ -287,7 +241,7 @@ impl<'r> Reference<'r> {
                 }
                 for groups in windows.values() {
                     let first = groups.iter().min_by_key(|(k, n)| (std::cmp::Reverse(*n), *k));
-                    first.iter().for_each(|(k, n)| add(format!("{{\"k\":{},\"n\":{n}}}", text(*k))));
+                    first.iter().for_each(|(k, n)| add(format!("{{\"k\":{},\"n\":{n}}}", quoted(*k))));
                 }
             }
             other => panic!("no reference for {other}"),
@@ -300,7 +254,7 @@ impl<'r> Reference<'r> {
     fn filled(&self, size: i64, step: i64, lateness: i64) -> Vec<String> {
         let groups = self.groups(size, step, lateness);
         let row = |(start, k): (i64, Option<&str>), n: usize, rows: &Group| {
-            let (k, w, s) = (text(k), start * 1_000_000, number(sum(rows)));
+            let (k, w, s) = (quoted(k), start * 1_000_000, json(sum(rows)));
             format!("{{\"k\":{k},\"w\":{w},\"n\":{n},\"s\":{s}}}")
         };
         let mut found = vec![];
@@ -318,7 +272,7 @@ impl<'r> Reference<'r> {
     fn windows(&self, size: i64, step: i64, lateness: i64) -> Vec<String> {
         let groups = self.groups(size, step, lateness);
         let row = |((start, k), rows): (&(i64, Option<&str>), &Group)| {
-            let (k, w, s) = (text(*k), start * 1_000_000, number(sum(rows)));
+            let (k, w, s) = (quoted(*k), start * 1_000_000, json(sum(rows)));
             format!("{{\"k\":{k},\"w\":{w},\"n\":{},\"s\":{s}}}", rows.len())
         };
         groups.iter().map(row).collect()
@@ -383,7 +337,7 @@ impl<'r> Reference<'r> {
         let first = windows
             .values()
             .filter_map(|groups| groups.iter().min_by_key(|(k, n)| (std::cmp::Reverse(**n), **k)));
-        first.map(|(k, n)| format!("{{\"k\":{},\"n\":{n}}}", text(*k))).collect()
+        first.map(|(k, n)| format!("{{\"k\":{},\"n\":{n}}}", quoted(*k))).collect()
     }
 }
 
@@ -395,7 +349,7 @@ fn best(mut rows: Vec<(usize, &Row, i64)>, limit: usize) -> Vec<usize> {
 
 /// A row of a window with bounds in seconds.
 fn bounded(k: Option<&str>, start: i64, end: i64, rows: &[(usize, &Row, i64)]) -> String {
-    let (k, w, e, s) = (text(k), start * 1_000_000, end * 1_000_000, number(sum(rows)));
+    let (k, w, e, s) = (quoted(k), start * 1_000_000, end * 1_000_000, json(sum(rows)));
     format!("{{\"k\":{k},\"w\":{w},\"e\":{e},\"n\":{},\"s\":{s}}}", rows.len())
 }
 

@@ -124,6 +124,17 @@ impl<'a, O: Outlet> Graph<'a, O> {
         }
     }
 
+    /// Tells tables, before the first message, whether the rows of their sources come in one load alone.
+    pub fn tell_loads(&mut self, come_in_one: &dyn Fn(NodeId) -> bool) {
+        for id in self.flow.ids() {
+            if let Task::Operator(operator) = &mut self.stations[id.0 as usize].task
+                && table::source_of(self.flow, id).is_some_and(come_in_one)
+            {
+                operator.reads_one_load();
+            }
+        }
+    }
+
     /// Takes what came of a block of a source.
     pub fn take(&mut self, source: NodeId, arrived: Arrived) -> Result<(), Stop> {
         self.fail(source, arrived.failures)?;

@@ -138,6 +138,7 @@ impl<'a> Job<'a> {
             sources.iter().find(|source: &&Source| source.node == id).map_or(0, Source::n_partitions)
         });
         graph.tell_changes(&|id| tables.changes(id));
+        graph.tell_loads(&|id| tables.comes_in_one_load(id));
         let told = options.clock.now();
         let is_live = partitions.iter().any(|(_, reader)| reader.is_live());
         let intake = Intake::start(partitions, workers, options.around.stop.clone());

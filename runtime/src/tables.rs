@@ -103,6 +103,13 @@ impl Tables {
             .any(|table| table.source.node == source && matches!(table.input, Input::Live { .. }))
     }
 
+    /// Whether a table is loaded once.
+    pub fn comes_in_one_load(&self, source: NodeId) -> bool {
+        self.tables.iter().any(|table| {
+            table.source.node == source && matches!(table.input, Input::Finite { refresh: None, .. })
+        })
+    }
+
     /// The first load of each.
     pub fn load<O: Outlet>(
         &mut self,

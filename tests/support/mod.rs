@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub mod page;
+pub mod random;
 
 use std::io::Write;
 use std::path::Path;

@@ -2,6 +2,7 @@
 
 mod clauses;
 mod columns;
+mod in_order;
 mod join;
 
 use crate::hir::{self, Feed, Head, Input, InputId, Rows, Side};
@@ -17,7 +18,8 @@ use std::sync::Arc;
 
 /// The plan that feeds these sinks.
 pub fn lower(program: &hir::Program, sinks: &[hir::Sink]) -> Plan {
-    let mut lowering = Lowering { program, plan: Plan::default(), tails: HashMap::new() };
+    let mut lowering =
+        Lowering { program, plan: Plan::default(), tails: HashMap::new(), ordered: HashMap::new() };
     // In the order in which they read each other, so that none waits for another on the stack.
     let read = read_by(program, sinks);
     for id in program.order.iter().filter(|id| read.contains(id)) {
@@ -49,6 +51,8 @@ struct Lowering<'a> {
     plan: Plan,
     /// What has been lowered already.
     tails: HashMap<(InputId, Side), PlanId>,
+    /// Of nodes, what yields the same in the total order.
+    ordered: HashMap<PlanId, PlanId>,
 }
 
 /// Where the nodes of an item belong.
@@ -152,7 +156,10 @@ impl Lowering<'_> {
     fn table(&mut self, table: &hir::Table) -> Option<PlanId> {
         let (mut tail, on_error) = match &table.feed {
             Feed::Source(source) => (self.scan(source), source.on_error.clone()),
-            Feed::Query { query, .. } => (self.query(&table.name, query)?, query.on_error.clone()),
+            Feed::Query { query, .. } => {
+                let tail = self.query(&table.name, query)?;
+                (self.changes_in_order(tail), query.on_error.clone())
+            }
         };
         let owner = Owner { name: table.name.clone(), on_error };
         if let Feed::Query { delete_when: Some(condition), .. } = &table.feed {
@@ -162,7 +169,9 @@ impl Lowering<'_> {
             let schema = Schema { columns, ..before.clone() };
             tail = self.add(&owner, condition.span, vec![tail], schema, Operator::Let(vec![change]));
         }
-        let spec = flow::Table { key: table.key.clone(), change: table.change, reading: table.reading };
+        let takes_changes = self.plan.node(tail).schema.sign.is_some();
+        let (key, change, reading) = (table.key.clone(), table.change, table.reading);
+        let spec = flow::Table { key, change, reading, takes_changes };
         let operator = Operator::Breaker(Box::new(Breaker::Table(spec)));
         Some(self.add(&owner, table.key_span, vec![tail], table.schema.clone(), operator))
     }

@@ -89,6 +89,13 @@ impl Assigning<'_> {
             Operator::Match(spec) => NodeKind::Match(Arc::new((**spec).clone())),
             Operator::Join(join) => NodeKind::Join(Arc::new((**join).clone())),
             Operator::Sink(spec) => NodeKind::Sink(spec.clone()),
+            Operator::Order => {
+                if let Some(input) = node.inputs.first().and_then(|input| self.nodes.get(input)).copied() {
+                    let ordered = self.in_order(input, node);
+                    self.nodes.insert(id, ordered);
+                }
+                return;
+            }
             Operator::Filter(_) | Operator::Let(_) | Operator::Project(_) => return,
         };
         let mut inputs: Vec<NodeId> = match &node.operator {

@@ -58,6 +58,8 @@ pub enum Operator {
         disorder: i64,
     },
     Breaker(Box<Breaker>),
+    /// The rows of its input in the total order, without late ones.
+    Order,
     /// Its columns: the outputs, then the time.
     Match(Box<MatchSpec>),
     Join(Box<Join>),

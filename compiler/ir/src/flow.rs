@@ -228,6 +228,9 @@ pub struct Table {
     /// The column that tells whether the row is there (1) or has been deleted (-1); none if it always is.
     pub change: Option<usize>,
     pub reading: Reading,
+    /// Whether the rows of the input replace each other: they then count in the order in which they come, each at
+    /// its time or at the greatest before it.
+    pub takes_changes: bool,
 }
 
 /// Which rows of a table a join sees.

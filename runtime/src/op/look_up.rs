@@ -2,7 +2,10 @@
 //!
 //! A row that asks for what stood at a time waits until all changes up to then have come; then it goes with the
 //! others in the order of time. A row that asks for what stands waits only while the table is first loaded.
+//! Where rows on the left are withdrawn, all stay in the order in which they came.
 
+mod changes;
+mod given;
 mod pairs;
 #[cfg(test)]
 mod properties;
@@ -17,6 +20,7 @@ use crate::operator::{Operator, Output};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::waiting::Waiting;
 use crate::workers::unpoisoned;
+use changes::Changes;
 use millstream_ir::batch::Batch;
 use millstream_ir::column::{ColumnData, ColumnRef};
 use millstream_ir::engine::SegmentKernel;
@@ -40,13 +44,15 @@ pub struct LookUpOperator {
     watermarks: [Watermark; 2],
     /// The watermark that was given last.
     given: Watermark,
-    /// What came while the table was loading.
-    held: Vec<Message>,
+    /// What came while the table was loading; of changes that ask for a time, what is to wait for it.
+    held: VecDeque<Message>,
     /// Rows that ask for times that the table has not come to.
     waiting: ReorderBuffer,
     /// Rows that can be looked up, and watermarks behind them; empty between messages.
     todo: VecDeque<Message>,
     work: Option<Work>,
+    /// Where rows on the left are withdrawn.
+    changes: Option<Changes>,
 }
 
 /// How the partners of a row are found: by these columns on the left.
@@ -93,9 +99,9 @@ impl LookUpOperator {
             Version::AsItStands => left.time,
         };
         let types = left.types();
+        let changes = left.sign.map(|sign| Changes::new(sign, left, right, spec.kind));
         LookUpOperator {
             kind: spec.kind,
-            version,
             access,
             equal: spec.keys.iter().copied().filter(|(column, _)| is_exact(&types[*column])).collect(),
             types,
@@ -105,21 +111,27 @@ impl LookUpOperator {
             reader,
             watermarks: [Watermark::START; 2],
             given: Watermark::START,
-            held: vec![],
+            held: VecDeque::new(),
             waiting: ReorderBuffer::new(vec![at]),
             todo: VecDeque::new(),
             work: None,
+            version: if changes.is_some() { version.asking_in(left.columns.len()) } else { version },
+            changes,
         }
     }
 
     fn take(&mut self, batch: Batch, output: &mut Output) {
+        self.forgets_what_stays();
         let Version::AsOf { at, .. } = self.version else {
             match unpoisoned(&self.store).is_loaded() {
                 true => self.todo.push_back(Message::Batch(batch)),
-                false => self.held.push(Message::Batch(batch)),
+                false => self.held.push_back(Message::Batch(batch)),
             }
             return;
         };
+        if self.changes.is_some() {
+            return self.take_changes(batch);
+        }
         let batch = without_late(batch, output);
         let ColumnData::I64(times) = &batch.columns[at].data else { return };
         // Where it is not known when, nothing stood.
@@ -151,6 +163,9 @@ impl LookUpOperator {
             }
             return;
         };
+        if self.changes.is_some() {
+            return self.release_changes();
+        }
         let [left, table] = self.watermarks;
         let mut due = Output::default();
         self.waiting.release(table, false, &mut |rows| push_due(rows, &self.types, &mut due));
@@ -175,6 +190,9 @@ impl LookUpOperator {
             match self.work.take() {
                 Some(mut work) => self.work = self.answer(&mut work, &store, output).then_some(work),
                 None => match self.todo.pop_front() {
+                    Some(Message::Batch(batch)) if self.remembers() => {
+                        self.answer_changes(batch, &mut store, output);
+                    }
                     Some(Message::Batch(batch)) => self.work = Some(self.begin(batch, &mut store)),
                     Some(watermark) => output.messages.push(watermark),
                     None => break,
@@ -194,7 +212,8 @@ impl LookUpOperator {
             Watermark::START | Watermark::END => self.watermarks[0].0,
             Watermark(time) => time.saturating_add(ahead),
         };
-        self.waiting.waiting().map_or(to_come, |waiting| waiting.until.min(to_come))
+        let first = self.waiting.waiting().map(|waiting| waiting.until).or_else(|| self.first_asked());
+        first.map_or(to_come, |first| first.min(to_come))
     }
 
     /// When the partners of a batch's rows are to stand.
@@ -279,12 +298,10 @@ impl Operator for LookUpOperator {
             Message::Batch(_) => return,
             Message::Watermark(watermark) => {
                 self.watermarks[input] = watermark;
-                if input == 0 && self.version == Version::AsItStands {
-                    let to = if self.held.is_empty() { None } else { Some(&mut self.held) };
-                    match to {
-                        Some(held) => held.push(message),
-                        None => self.todo.push_back(message),
-                    }
+                let keeps_place = self.version == Version::AsItStands || self.changes.is_some();
+                if input == 0 && keeps_place {
+                    let behind = if self.held.is_empty() { &mut self.todo } else { &mut self.held };
+                    behind.push_back(message);
                 } else {
                     self.advance();
                 }
@@ -303,7 +320,7 @@ impl Operator for LookUpOperator {
         writer.sequence(self.held.iter(), |writer, message| match message {
             Message::Batch(batch) => {
                 writer.bool(true);
-                writer.batch(batch, &self.types);
+                writer.batch(batch, &self.types_of_held());
             }
             Message::Watermark(watermark) => {
                 writer.bool(false);
@@ -311,16 +328,20 @@ impl Operator for LookUpOperator {
             }
         });
         self.waiting.snapshot(&[&self.types], writer);
+        self.changes.iter().for_each(|changes| changes.snapshot(writer));
     }
 
     fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
         self.watermarks = [Watermark(reader.i64()?), Watermark(reader.i64()?)];
         self.given = Watermark(reader.i64()?);
-        self.held = reader.sequence(|reader| match reader.bool()? {
-            true => reader.batch(&self.types).map(Message::Batch),
+        let types = self.types_of_held();
+        let held = reader.sequence(|reader| match reader.bool()? {
+            true => reader.batch(&types).map(Message::Batch),
             false => reader.i64().map(|time| Message::Watermark(Watermark(time))),
         })?;
-        self.waiting.restore(&[&self.types], reader)
+        self.held = held.into();
+        self.waiting.restore(&[&self.types], reader)?;
+        self.changes.iter_mut().try_for_each(|changes| changes.restore(reader))
     }
 
     fn state_bytes(&self) -> usize {
@@ -328,10 +349,11 @@ impl Operator for LookUpOperator {
             Message::Batch(batch) => batch.bytes(),
             Message::Watermark(_) => 0,
         });
-        self.waiting.state_bytes() + held.sum::<usize>()
+        let given = self.changes.as_ref().map_or(0, Changes::bytes);
+        self.waiting.state_bytes() + held.sum::<usize>() + given
     }
 
     fn waiting(&self) -> Option<Waiting> {
-        self.waiting.waiting()
+        self.waiting.waiting().or_else(|| self.held_rows())
     }
 }

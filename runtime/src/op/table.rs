@@ -9,11 +9,12 @@ mod index;
 pub mod store;
 mod versions;
 
-use crate::message::{Message, Watermark};
+use crate::message::{EventTime, Message, Watermark};
+use crate::op::multiples::rising;
 use crate::operator::{Operator, Output};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::workers::unpoisoned;
-pub use columns::NO_ROW;
+pub use columns::{KeptColumn, NO_ROW};
 use millstream_ir::batch::Batch;
 use millstream_ir::column::ColumnData;
 use millstream_ir::flow::{Flow, Node, NodeId, NodeKind, Reading, Table};
@@ -27,6 +28,8 @@ pub struct TableOperator {
     time: usize,
     /// Whether rows come as changes, each of which counts at once.
     follows: bool,
+    /// Of rows that replace each other, the greatest time so far.
+    latest: EventTime,
     store: SharedStore,
 }
 
@@ -38,6 +41,7 @@ impl TableOperator {
             spec: spec.clone(),
             time: node.schema.time,
             follows: !is_loaded,
+            latest: EventTime::MIN,
             store: Arc::new(Mutex::new(store)),
         }
     }
@@ -55,7 +59,13 @@ impl TableOperator {
         match self.spec.reading {
             Reading::AsOf => {
                 let ColumnData::I64(times) = &batch.columns[self.time].data else { return };
-                store.standing.put(batch, change, Some(times));
+                match self.spec.takes_changes {
+                    true => {
+                        let rising = rising(batch, times, &mut self.latest);
+                        store.standing.put(batch, change, Some(&rising))
+                    }
+                    false => store.standing.put(batch, change, Some(times)),
+                };
             }
             Reading::AsItStands if self.follows => {
                 store.standing.put(batch, change, None);
@@ -88,11 +98,17 @@ impl Operator for TableOperator {
         self.follows = true;
     }
 
+    fn reads_one_load(&mut self) {
+        unpoisoned(&self.store).will_not_change();
+    }
+
     fn snapshot(&self, writer: &mut SnapshotWriter) {
+        writer.i64(self.latest);
         unpoisoned(&self.store).snapshot(writer);
     }
 
     fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
+        self.latest = reader.i64()?;
         unpoisoned(&self.store).restore(reader)
     }
 

@@ -70,7 +70,7 @@ fn flow(path: &str) -> Flow {
         on_error: OnError::Keep,
     };
     let load = Load { refresh: Some(5 * MINUTE) };
-    let table = Table { key: vec![0], change: None, reading: Reading::AsItStands };
+    let table = Table { key: vec![0], change: None, reading: Reading::AsItStands, takes_changes: false };
     let join = Join {
         kind: JoinKind::Left,
         keys: vec![(0, 0)],

@@ -30,8 +30,22 @@ impl QueryChecker<'_> {
         let alias = join.alias.as_ref().unwrap_or(name);
         let because = updating_because(self.around, right);
         let of_right = Rows::of_schema(&schema, &alias.text, alias.span, because);
-        for updating in self.rows.updating.iter().chain(&of_right.updating) {
-            self.diagnostics.push(clauses::needs_append_only(span, kind.name(), updating.because));
+        // What a table gave a row is withdrawn with it.
+        let of_left = self.rows.updating.iter().filter(|_| !is_of_table);
+        for updating in of_left {
+            let fault = clauses::needs_append_only(span, kind.name(), updating.because);
+            self.diagnostics.push(errors::or_keep_table(fault, None, &alias.text));
+        }
+        if let Some(updating) = &of_right.updating {
+            let fault = clauses::needs_append_only(span, kind.name(), updating.because);
+            let columns = of_right.columns.iter();
+            let names: Vec<&str> = columns.map(|column| &*column.name).collect();
+            let key = updating.key.iter().flatten().filter_map(|key| names.get(*key).copied());
+            self.diagnostics.push(errors::or_keep_table(
+                fault,
+                Some((&name.text, key.collect())),
+                &name.text,
+            ));
         }
         let same = self.rows.visible().find(|(_, c)| c.qualifier.as_deref() == Some(&*alias.text));
         if let Some(same) = same.map(|(_, column)| column.span) {
@@ -49,7 +63,7 @@ impl QueryChecker<'_> {
         if keys.is_empty() && !on.ty.is_error() {
             self.diagnostics.push(errors::no_equality(join.on.span, is_of_table));
         }
-        let bound = match table {
+        let bound = match &table {
             Some((_, table)) => self.version(join, kind, table, before.time, span),
             None => self.join_bound(join, span),
         };
@@ -71,7 +85,13 @@ impl QueryChecker<'_> {
                 }
             }
         }
-        let is_updating = join.forever.is_some() && kind.yields_unmatched() != [false; 2];
+        if let Some((_, table)) = &table
+            && let Some(updating) = &mut self.rows.updating
+            && !kind.yields_left_only()
+        {
+            updating.key = key_of_pairs(updating.key.take(), &keys, table, n_left);
+        }
+        let is_updating = join.forever.is_some() && !is_of_table && kind.yields_unmatched() != [false; 2];
         let hidden = |name: &str, ty| RowColumn { hidden: true, ..RowColumn::new(name, ty, span) };
         if !kind.yields_left_only() || is_updating {
             self.rows.time = self.rows.columns.len();
@@ -126,6 +146,23 @@ impl QueryChecker<'_> {
             }
         }
     }
+}
+
+/// What names a row of an updating stream and what a table gave it: where that may be several rows, their key too.
+fn key_of_pairs(
+    key: Option<Vec<usize>>,
+    keys: &[(Expr, Expr)],
+    table: &hir::Table,
+    n_left: usize,
+) -> Option<Vec<usize>> {
+    let is_asked = |column: &usize| {
+        keys.iter().any(|(_, right)| matches!(right.kind, ExprKind::Column(asked) if asked == *column))
+    };
+    let mut key = key?;
+    if table.key.is_empty() || !table.key.iter().all(is_asked) {
+        key.extend(table.key.iter().map(|column| n_left + column));
+    }
+    Some(key)
 }
 
 fn kind_of(kind: ast::JoinKind) -> JoinKind {

@@ -4,7 +4,6 @@
 use super::rows::RowColumn;
 use super::{Known, QueryChecker};
 use crate::check::{InTable, direct_parts};
-use crate::errors::clauses::needs_append_only;
 use crate::errors::tables as errors;
 use crate::hir::{self, ClauseKind, Input, InputId, JoinBound, Side, Table};
 use crate::scope::Lookup;
@@ -85,7 +84,11 @@ impl<'q> QueryChecker<'q> {
         }
         let ahead = ahead_of(&at, time);
         if ahead.is_none() {
-            self.diagnostics.push(errors::as_of_other_time(as_of.span));
+            let because = self.rows.updating.as_ref().map(|updating| updating.because.span);
+            self.diagnostics.push(match because {
+                Some(because) => errors::as_of_of_changes(as_of.span, because),
+                None => errors::as_of_other_time(as_of.span),
+            });
         }
         ahead.map(|ahead| (at, ahead))
     }
@@ -109,10 +112,6 @@ impl<'q> QueryChecker<'q> {
 
     /// Joins one of them; whether its key is found. None if the value is wrong, which is reported.
     fn join_asked(&mut self, value: &ast::Expr, right: hir::Rows, table: &Table, span: Span) -> Option<Expr> {
-        if let Some(updating) = &self.rows.updating {
-            self.diagnostics.push(needs_append_only(span, &format!("in {}", table.name), updating.because));
-            return None;
-        }
         let values = self.asked_key(value, table)?;
         let n_left = self.rows.columns.len();
         let key_of = |number: usize, key: &Column| Expr::column(number, key.ty.clone(), span);

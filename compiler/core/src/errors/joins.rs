@@ -36,6 +36,20 @@ pub fn as_of_stream(span: Span, name: &str) -> Diagnostic {
         .help("`as of` asks for the row of a table that was valid then")
 }
 
+/// A join of streams of which one is updating: `right` and its key, or the left one. A table can stand on the right.
+pub fn or_keep_table(fault: Diagnostic, right: Option<(&str, Vec<&str>)>, table: &str) -> Diagnostic {
+    match right {
+        Some((right, key)) if !key.is_empty() => fault.help(format!(
+            "or keep its rows in a table, `table {right}_rows key {} = from {right}`, and join that, without a bound",
+            key.join(", ")
+        )),
+        Some(_) => fault,
+        None => fault.help(format!(
+            "or make a table of what `{table}` is, `table … key … = from …`: rows that change can look a table up"
+        )),
+    }
+}
+
 /// A note on the cost.
 pub fn no_equality(span: Span, is_of_table: bool) -> Diagnostic {
     let others = if is_of_table { "row of the table" } else { "row that is kept of the other stream" };

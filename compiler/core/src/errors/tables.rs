@@ -27,6 +27,14 @@ pub fn as_of_other_time(span: Span) -> Diagnostic {
         .help("make it the row's time above the join: `time … disorder 1h`")
 }
 
+/// `as of` for rows that replace each other, whose time has no name.
+pub fn as_of_of_changes(span: Span, because: Span) -> Diagnostic {
+    Diagnostic::new(E0492, span, "a row of an updating stream stands from its change on")
+        .label("another time than that of the change")
+        .also(because, "this makes rows updating")
+        .help("without `as of` it asks for what the table held when the change happened")
+}
+
 /// `right join` or `full join` of a table.
 pub fn unmatched_of_table(span: Span, kind: &str, name: &str) -> Diagnostic {
     Diagnostic::new(E0493, span, format!("a `{kind}` would yield rows of `{name}` that nothing looks up"))

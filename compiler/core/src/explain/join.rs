@@ -1,35 +1,62 @@
 //! What joins keep, and how long rows without a partner wait.
 
-use crate::hir::{ClauseKind, Join, JoinBound, Program, Query};
-use millstream_ir::flow::JoinKind;
+use crate::hir::{ClauseKind, Input, Join, JoinBound, Program, Query};
+use millstream_ir::flow::{JoinKind, Load, Schema};
 use millstream_ir::text::format_duration;
 
 /// What is kept of a row beside its columns: its place among those of its key.
 const ENTRY: usize = 40;
+/// What is kept of a row of changes beside its columns: its slot, in a table that is half full, and its look-up.
+const LOOK_UP: usize = 48;
 
 /// One sentence for each side of each join.
 pub fn state_of(program: &Program, query: &Query) -> Vec<String> {
     let mut state = vec![];
     let mut input = &query.schema;
     for clause in &query.clauses {
-        if let ClauseKind::Join(Join { bound: JoinBound::AsOf { .. }, right, .. }) = &clause.kind {
-            let (table, bytes) = (program.rows_text(*right), input.bytes_of_row());
-            state.push(format!(
-                "rows until the watermark of {table} passes the time they ask for, {bytes} bytes each"
-            ));
-        } else if let ClauseKind::Join(join) = &clause.kind
-            && !matches!(join.bound, JoinBound::AsItStands)
-        {
-            let [of_left, of_right] = untils(join);
-            let bytes = input.bytes_of_row() + ENTRY;
-            let right = program.rows_text(join.right);
-            state.push(format!("the rows to be joined with {right}, {bytes} bytes each, {of_left}"));
-            let bytes = join.schema.bytes_of_row() + ENTRY;
-            state.push(format!("the rows of {right}, {bytes} bytes each, {of_right}"));
+        if let ClauseKind::Join(join) = &clause.kind {
+            state.extend(match join.bound {
+                JoinBound::AsOf { .. } | JoinBound::AsItStands => of_look_up(program, join, input),
+                JoinBound::Within { .. } | JoinBound::Window { .. } | JoinBound::Forever => {
+                    of_sides(program, join, input)
+                }
+            });
         }
         input = &clause.schema;
     }
     state
+}
+
+fn of_sides(program: &Program, join: &Join, input: &Schema) -> Vec<String> {
+    let [of_left, of_right] = untils(join);
+    let right = program.rows_text(join.right);
+    let [left_bytes, right_bytes] = [input, &join.schema].map(|schema| schema.bytes_of_row() + ENTRY);
+    vec![
+        format!("the rows to be joined with {right}, {left_bytes} bytes each, {of_left}"),
+        format!("the rows of {right}, {right_bytes} bytes each, {of_right}"),
+    ]
+}
+
+fn of_look_up(program: &Program, join: &Join, input: &Schema) -> Vec<String> {
+    let table = program.rows_text(join.right);
+    let bytes = input.bytes_of_row();
+    let waiting = matches!(join.bound, JoinBound::AsOf { .. }).then(|| {
+        format!("rows until the watermark of {table} passes the time they ask for, {bytes} bytes each")
+    });
+    let is_loaded_once = matches!(
+        program.input(join.right.of).and_then(Input::source).map(|source| source.load),
+        Some(Some(Load { refresh: None }))
+    );
+    let given = (input.sign.is_some() && !is_loaded_once).then(|| {
+        // Up to half are those of rows that have been withdrawn.
+        let of_row = (bytes + LOOK_UP) * 3 / 2;
+        let partners = match join.kind.yields_left_only() {
+            true => String::new(),
+            false => format!(" and {} bytes per row found", join.schema.bytes_of_row() * 3 / 2),
+        };
+        format!("what {table} gave each row that stands, to withdraw it: {of_row} bytes{partners}")
+    });
+    waiting.into_iter().chain(given).collect()
 }
 
 /// Until when the rows of each side are kept.

@@ -18,6 +18,10 @@ impl Lowering<'_> {
     ) -> Option<PlanId> {
         let span = clause.span;
         let right = self.rows(join.right)?;
+        let input = match join.bound {
+            JoinBound::AsOf { .. } => self.changes_in_order(input),
+            _ => input,
+        };
         let (n_left, n_right) = (self.width(input), self.width(right));
         let mut of_left = Columns::of(&self.plan.node(input).schema);
         let mut of_right = Columns::of(&self.plan.node(right).schema);

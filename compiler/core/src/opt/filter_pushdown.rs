@@ -60,6 +60,7 @@ fn condition_below(node: &Node, condition: &Expr) -> Option<Expr> {
         Operator::Breaker(breaker) if **breaker == Breaker::LeaveOutLate => {
             (last.is_some() && !condition.can_fail()).then_some(moved)
         }
+        Operator::Order => last.is_some().then_some(moved),
         // All rows of a key pass the condition, or none does.
         Operator::Breaker(breaker) if breaker.passes_rows() => {
             let of_keys = used.iter().all(|column| breaker.keys().contains(column));

@@ -5,7 +5,7 @@
 use super::event_fields;
 use crate::plan::{Node, Operator, Plan, PlanId};
 use millstream_ir::expr::{Expr, ExprKind};
-use millstream_ir::flow::{Join, MatchSpec, OnError, Schema};
+use millstream_ir::flow::{Breaker, Join, MatchSpec, OnError, Partners, Schema, Version};
 use std::collections::BTreeSet;
 
 type Columns = BTreeSet<usize>;
@@ -109,7 +109,8 @@ fn needed_columns(plan: &Plan) -> Vec<Columns> {
         for (position, input) in node.inputs.iter().enumerate() {
             let schema = &plan.node(*input).schema;
             needed[input.0].extend(columns_of_input(node, position, &own, schema));
-            if keeps_rows && node.can_fail() {
+            let keeps_changes = matches!(&node.operator, Operator::Join(join) if asks_since_when(join, position, plan.node(*input)));
+            if keeps_rows && node.can_fail() || keeps_changes {
                 needed[input.0].extend(schema.visible().map(|(number, _)| number));
             }
         }
@@ -128,7 +129,7 @@ fn columns_of_input(node: &Node, position: usize, own: &Columns, input: &Schema)
         }
         Operator::Breaker(breaker) if !breaker.passes_rows() => Columns::new(),
         Operator::Match(spec) => columns_of_pattern(spec, position, n_inputs),
-        Operator::Join(join) => columns_of_join(join, position, own, [node.schema.columns.len(), n_inputs]),
+        Operator::Join(join) => columns_of_join(join, position, own, node.schema.columns.len(), input),
         _ => own.iter().copied().filter(|c| *c < n_inputs).collect(),
     };
     match &node.operator {
@@ -143,8 +144,9 @@ fn columns_of_input(node: &Node, position: usize, own: &Columns, input: &Schema)
     columns
 }
 
-/// What a join reads of an input to yield these of its columns; how many it has, and the input.
-fn columns_of_join(join: &Join, position: usize, own: &Columns, [n_own, n_input]: [usize; 2]) -> Columns {
+/// What a join reads of an input to yield these of its columns, of which it has so many.
+fn columns_of_join(join: &Join, position: usize, own: &Columns, n_own: usize, input: &Schema) -> Columns {
+    let n_input = input.columns.len();
     let n_left = match position {
         0 => n_input,
         _ if join.kind.yields_left_only() => n_own - join.n_added(),
@@ -155,7 +157,20 @@ fn columns_of_join(join: &Join, position: usize, own: &Columns, [n_own, n_input]
     let of_input =
         read.filter(|column| (first..first + n_input).contains(column)).map(|column| column - first);
     let [left, right] = join.columns();
-    of_input.chain(if position == 0 { left } else { right }).collect()
+    // Rows that are withdrawn are told apart by their key.
+    let key = input.key.iter().flatten().copied().filter(|_| position == 0);
+    of_input.chain(if position == 0 { left } else { right }).chain(key).collect()
+}
+
+/// Whether an answer of a join depends on when a row of this input changed last, be it in a column that nobody reads.
+fn asks_since_when(join: &Join, position: usize, input: &Node) -> bool {
+    let Partners::Table(Version::AsOf { max_age, .. }) = join.partners else { return false };
+    match &input.operator {
+        Operator::Breaker(breaker) if position == 1 => {
+            matches!(&**breaker, Breaker::Table(table) if table.takes_changes && max_age.is_some())
+        }
+        _ => position == 0 && input.schema.sign.is_some(),
+    }
 }
 
 /// What a pattern reads of an input: the key, what is in its variables, what its conditions look at.
@@ -242,7 +257,11 @@ impl Pruning {
                 self.renumber_pattern(spec, &inputs);
                 kept
             }
-            Operator::AssignTime { .. } | Operator::Sink(_) | Operator::Union | Operator::Join(_) => below,
+            Operator::AssignTime { .. }
+            | Operator::Order
+            | Operator::Sink(_)
+            | Operator::Union
+            | Operator::Join(_) => below,
         };
         self.finish(plan, id, kept);
     }

@@ -114,6 +114,7 @@ impl Printer<'_> {
                 format!("Unnest {{ {name}: {list} }}")
             }
             Operator::Union => "Union".to_string(),
+            Operator::Order => "Order".to_string(),
             Operator::AssignTime { disorder } => {
                 let on = node.schema.columns.get(node.schema.time).map_or("?", |c| &c.name);
                 format!("Watermark {{ on: {on}{} }}", duration_field("disorder", *disorder))

@@ -52,6 +52,14 @@ fn applied(program: &str, fix: &Fix) -> String {
 }
 
 #[test]
+fn sides_of_joins_that_are_withdrawn() {
+    assert_snapshot!(queries(&[
+        "from s join u on u.k == s.k within 5m select s.v",
+        "from u left join s on u.k == s.k within 5m select u.v",
+    ]));
+}
+
+#[test]
 fn kinds_and_options_of_windows() {
     assert_snapshot!(queries(&[
         "from s window 5m group by k select k, count() as n",

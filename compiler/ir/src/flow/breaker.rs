@@ -137,7 +137,7 @@ impl Breaker {
     pub fn depends_on_order(&self) -> bool {
         let of_rows = match self {
             Breaker::History(_) | Breaker::Frame(_) | Breaker::GatherWindows(_) => true,
-            Breaker::Table(spec) => spec.reading == Reading::AsOf,
+            Breaker::Table(spec) => spec.reading == Reading::AsOf && !spec.takes_changes,
             Breaker::WindowAggregate(spec) => spec.window.needs_order(),
             Breaker::UpdatingWindows(spec) => spec.window.needs_order(),
             // Which events lie so far apart that a key is forgotten in between shows in their order alone.

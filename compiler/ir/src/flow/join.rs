@@ -90,6 +90,16 @@ impl JoinKind {
     }
 }
 
+impl Version {
+    /// The same, with the time that is asked for in this column.
+    pub fn asking_in(self, column: usize) -> Version {
+        match self {
+            Version::AsOf { ahead, max_age, .. } => Version::AsOf { at: column, ahead, max_age },
+            Version::AsItStands => self,
+        }
+    }
+}
+
 impl Join {
     /// Whether rows without a partner leave at once, and are withdrawn when one comes: where that may happen at any
     /// time. The hidden sign is then the last column, and the time of the change stands before it.

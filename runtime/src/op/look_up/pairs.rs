@@ -1,5 +1,6 @@
 //! The partners of the rows of a batch, and what leaves of them.
 
+use super::changes::is_withdrawn;
 use super::{Access, LookUpOperator, Work};
 use crate::message::Message;
 use crate::op::table::NO_ROW;
@@ -12,8 +13,8 @@ use std::sync::Arc;
 /// Rows of the left, ascending, each with a row of the table or [`NO_ROW`].
 #[derive(Default)]
 pub struct Pairs {
-    rows: Vec<u32>,
-    partners: Vec<u32>,
+    pub rows: Vec<u32>,
+    pub partners: Vec<u32>,
 }
 
 impl Pairs {
@@ -56,7 +57,7 @@ impl LookUpOperator {
     }
 
     /// Where there is one partner at most, and nothing else to ask of it.
-    fn pair_all(&self, work: &mut Work) {
+    pub(super) fn pair_all(&self, work: &mut Work) {
         work.row = work.batch.n_rows;
         let found = std::mem::take(&mut work.found);
         let rows = 0..found.len() as u32;
@@ -80,7 +81,7 @@ impl LookUpOperator {
     }
 
     /// Takes rows until there is a batch of candidates.
-    fn pair_some(&mut self, work: &mut Work, store: &Store, output: &mut Output) {
+    pub(super) fn pair_some(&mut self, work: &mut Work, store: &Store, output: &mut Output) {
         let first = work.row as u32;
         let mut candidates = Pairs::default();
         let mut standing = vec![];
@@ -134,6 +135,7 @@ impl LookUpOperator {
         if self.filter.is_none() {
             return (0..n_candidates).collect();
         }
+        let sign = self.changes.as_ref().map(|changes| changes.sign);
         let mut passed = vec![];
         for first in (0..n_candidates).step_by(BATCH_ROWS) {
             let to = n_candidates.min(first + BATCH_ROWS);
@@ -144,8 +146,9 @@ impl LookUpOperator {
             let checked = filter.check(pairs);
             passed.extend(checked.passed.iter().map(|number| first + number));
             for failed in checked.failed.iter().copied() {
-                // A row fails once, however many pairs of it do.
-                if !std::mem::replace(&mut work.has_failed[rows[failed] as usize], true) {
+                // A row fails once, however many pairs of it do, and not again when it is withdrawn.
+                let is_known = std::mem::replace(&mut work.has_failed[rows[failed] as usize], true);
+                if !is_known && !is_withdrawn(sign, &work.batch, rows[failed]) {
                     output.failures.push(checked.explain(failed));
                 }
             }
@@ -156,6 +159,7 @@ impl LookUpOperator {
     /// The columns of both, and the time.
     fn joined(&self, batch: &Batch, rows: &[u32], partners: &[u32], store: &Store) -> Batch {
         let mut joined = left_of(batch, rows);
+        joined.columns.truncate(self.types.len());
         let all_have_one = !partners.contains(&NO_ROW);
         for (number, column) in store.standing.columns().iter().enumerate() {
             // What is equal need not be fetched once more.

@@ -317,6 +317,7 @@ proptest! {
             key: key.clone(),
             change: has_changes.then_some(4),
             reading: if as_of { Reading::AsOf } else { Reading::AsItStands },
+            takes_changes: false,
         };
         let specs: Vec<(Join, Version)> = joins.into_iter().map(|(kind, keys, filtered, ahead, max_age)| {
             let version = if as_of { Version::AsOf { at: 3, ahead, max_age } } else { Version::AsItStands };

@@ -22,6 +22,8 @@ pub struct Store {
     /// The rows of a load that has not ended.
     loading: Option<Versions>,
     is_loaded: bool,
+    /// Whether there is one load.
+    is_final: bool,
     /// Of each reader the least time that it can ask for.
     readers: Vec<EventTime>,
 }
@@ -46,6 +48,7 @@ impl Store {
             shape,
             loading: None,
             is_loaded: false,
+            is_final: false,
             readers: vec![],
         }
     }
@@ -76,6 +79,16 @@ impl Store {
 
     pub fn is_loaded(&self) -> bool {
         self.is_loaded
+    }
+
+    /// There is one load.
+    pub fn will_not_change(&mut self) {
+        self.is_final = true;
+    }
+
+    /// Whether the rows that were loaded stay as they are.
+    pub fn is_final(&self) -> bool {
+        self.is_final
     }
 
     /// The rows of the load that is going on, which nobody sees yet.
