@@ -1,9 +1,12 @@
 //! Memory that columns are made of: aligned to cache lines and padded by one,
 //! so that over-wide vector reads and writes past the last value stay inside the allocation.
 
+mod spare;
+
+use spare::Lines;
 use std::fmt;
 use std::marker::PhantomData;
-use std::mem::{MaybeUninit, size_of};
+use std::mem::size_of;
 use std::ops::{Deref, DerefMut};
 
 #[derive(Clone, Copy)]
@@ -32,14 +35,14 @@ unsafe impl Plain for u128 {}
 
 /// A growable array of plain values, 64-byte aligned, with at least 64 writable bytes past its capacity.
 pub struct Buffer<T: Plain> {
-    lines: Vec<MaybeUninit<Line>>,
+    lines: Lines,
     len: usize,
     _values: PhantomData<T>,
 }
 
 impl<T: Plain> Buffer<T> {
     pub fn new() -> Buffer<T> {
-        Buffer { lines: Vec::new(), len: 0, _values: PhantomData }
+        Buffer { lines: Lines::new(), len: 0, _values: PhantomData }
     }
 
     pub fn with_capacity(n: usize) -> Buffer<T> {
@@ -66,8 +69,8 @@ impl<T: Plain> Buffer<T> {
         if needed <= self.capacity() && self.lines.capacity() > 0 {
             return;
         }
-        let n_lines = (needed.max(self.len * 2) * size_of::<T>()).div_ceil(size_of::<Line>()) + 1;
-        let mut lines: Vec<MaybeUninit<Line>> = Vec::with_capacity(n_lines);
+        let n_lines = (needed.max(self.len * 2) * size_of::<T>()).div_ceil(size_of::<Line>());
+        let mut lines = spare::take(n_lines);
         // SAFETY: both allocations hold at least `len` values, and they do not overlap.
         unsafe {
             std::ptr::copy_nonoverlapping(
@@ -76,7 +79,7 @@ impl<T: Plain> Buffer<T> {
                 self.len * size_of::<T>(),
             );
         }
-        self.lines = lines;
+        spare::give(std::mem::replace(&mut self.lines, lines));
     }
 
     pub fn push(&mut self, value: T) {
@@ -137,6 +140,12 @@ impl<T: Plain> Buffer<T> {
 pub fn as_bytes<T: Plain>(buffer: &Buffer<T>) -> &[u8] {
     // SAFETY: plain values have no padding, so all of their bytes are written; `u8` has no alignment.
     unsafe { std::slice::from_raw_parts(buffer.as_ptr() as *const u8, buffer.len() * size_of::<T>()) }
+}
+
+impl<T: Plain> Drop for Buffer<T> {
+    fn drop(&mut self) {
+        spare::give(std::mem::take(&mut self.lines));
+    }
 }
 
 impl<T: Plain> Deref for Buffer<T> {
