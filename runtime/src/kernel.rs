@@ -3,6 +3,7 @@
 //! below here; everything public is safe to call, with one exception that says so.
 
 pub mod accumulate;
+pub(crate) mod ascending;
 pub(crate) mod decode;
 pub mod extent;
 pub mod float_sum;
@@ -13,6 +14,7 @@ pub mod kept_keys;
 pub mod key;
 pub(crate) mod key_hashes;
 pub mod key_index;
+pub(crate) mod picks;
 pub(crate) mod prefetch;
 pub(crate) mod simd;
 pub mod table;

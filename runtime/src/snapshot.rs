@@ -4,6 +4,7 @@
 //! says: no types, no names, no sizes of slots. Integers are little-endian and of fixed width.
 
 use millstream_ir::batch::{Batch, LateRow, Origin, RowPlace};
+use millstream_ir::buffer::Buffer;
 use millstream_ir::column::ColumnBuilder;
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
@@ -283,7 +284,9 @@ impl<'a> SnapshotReader<'a> {
         let (source, partition, first) = (self.u32()?, self.u32()?, self.u64()?);
         let offsets = match self.bool()? {
             false => None,
-            true => Some((0..n_rows).map(|_| self.u32()).collect::<Result<Vec<u32>, Corrupt>>()?.into()),
+            true => {
+                Some(Arc::new((0..n_rows).map(|_| self.u32()).collect::<Result<Buffer<u32>, Corrupt>>()?))
+            }
         };
         let branch = self.u32()?;
         let mixed = match self.bool()? {

@@ -359,7 +359,7 @@ impl Source {
             source: self.spec.ordinal,
             partition: partition as u32,
             first: first + rows.first,
-            offsets: rows.offsets.map(Into::into),
+            offsets: rows.offsets.map(|offsets| Arc::new(Buffer::from(&offsets[..]))),
             ..Origin::default()
         };
         Batch { columns, n_rows, origin, late: vec![] }

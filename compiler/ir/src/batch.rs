@@ -1,5 +1,6 @@
 //! Rows on their way from one operator to the next, in columns.
 
+use crate::buffer::Buffer;
 use crate::column::ColumnRef;
 use std::sync::Arc;
 
@@ -39,7 +40,7 @@ pub struct Origin {
     /// The offset of row 0 as it was read: a count of rows from the start of the partition.
     pub first: u64,
     /// Where rows have been dropped or doubled: the offset of each, relative to `first`.
-    pub offsets: Option<Arc<[u32]>>,
+    pub offsets: Option<Arc<Buffer<u32>>>,
     /// Where rows of several partitions have been mixed: the place of each, instead of all the others.
     pub mixed: Option<Arc<[RowPlace]>>,
     /// Of rows that workers have shared among them: the number that each had in the batch before.
@@ -65,7 +66,7 @@ impl Origin {
         let relative =
             |p: &RowPlace| u32::try_from(p.offset - first).ok().filter(|_| same(p) == same(&start));
         let RowPlace { source, partition, branch, .. } = start;
-        match places.iter().map(relative).collect::<Option<_>>() {
+        match places.iter().map(relative).collect::<Option<Buffer<u32>>>().map(Arc::new) {
             Some(offsets) => {
                 Origin { source, partition, branch, first, offsets: Some(offsets), ..Origin::default() }
             }
@@ -109,9 +110,9 @@ impl Origin {
         }
         let offsets = match &self.offsets {
             Some(offsets) => rows.iter().map(|r| offsets[*r as usize]).collect(),
-            None => rows.into(),
+            None => Buffer::from(rows),
         };
-        Origin { offsets: Some(offsets), mixed: None, marks, ..*self }
+        Origin { offsets: Some(Arc::new(offsets)), mixed: None, marks, ..*self }
     }
 
     /// The origin of the same rows behind a union of `n_inputs`, to which they came by `input`: what one row

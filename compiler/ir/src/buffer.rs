@@ -172,7 +172,15 @@ impl<T: Plain> Default for Buffer<T> {
 
 impl<T: Plain> Clone for Buffer<T> {
     fn clone(&self) -> Buffer<T> {
-        self.iter().copied().collect()
+        Buffer::from(&self[..])
+    }
+}
+
+impl<T: Plain> From<&[T]> for Buffer<T> {
+    fn from(values: &[T]) -> Buffer<T> {
+        let mut buffer = Buffer::new();
+        buffer.extend_from_slice(values);
+        buffer
     }
 }
 

@@ -14,27 +14,6 @@ pub fn magnitude_bits(numbers: &[i64]) -> u32 {
     64 - Level::best().run(Bits { numbers }).leading_zeros()
 }
 
-/// Whether no number is less than the one before it.
-pub fn is_ascending(numbers: &[i64]) -> bool {
-    let after = numbers.get(1..).unwrap_or(&[]);
-    Level::best().run(Ascending { numbers: &numbers[..after.len()], after })
-}
-
-struct Ascending<'a> {
-    numbers: &'a [i64],
-    /// Each its neighbour.
-    after: &'a [i64],
-}
-
-impl Kernel for Ascending<'_> {
-    type Output = bool;
-
-    #[inline(always)]
-    fn run<S: Simd>(self) -> bool {
-        self.numbers.iter().zip(self.after).fold(true, |ascending, (a, b)| ascending & (a <= b))
-    }
-}
-
 struct Range<'a> {
     numbers: &'a [i64],
     first: i64,
@@ -66,19 +45,6 @@ impl Kernel for Bits<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn one_step_down_is_found_wherever_it_is() {
-        for n in [0, 1, 2, 3, 100] {
-            let mut numbers: Vec<i64> = (0..n).map(|i| i / 2).collect();
-            assert!(is_ascending(&numbers));
-            for at in 1..n as usize {
-                numbers[at] = -1;
-                assert!(!is_ascending(&numbers), "{at} of {n}");
-                numbers[at] = at as i64 / 2;
-            }
-        }
-    }
 
     #[test]
     fn extents_are_those_of_all_numbers() {

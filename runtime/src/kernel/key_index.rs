@@ -20,6 +20,7 @@ use crate::accumulate::result::key_column;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 pub use look_up::NO_STATE;
 use millstream_ir::aggregate::SlotLayout;
+use millstream_ir::buffer::Buffer;
 use millstream_ir::column::{Column, ColumnData, ColumnRef};
 use millstream_ir::types::Type;
 use std::cmp::Ordering;
@@ -126,7 +127,12 @@ impl KeyIndex {
             numbers.clear();
             return keys.chunks(CHUNK).for_each(|keys| self.find_words(words_of(keys), numbers));
         }
-        let rows: Vec<u32> = (0..n_rows as u32).collect();
+        if columns.is_empty() {
+            // All rows have the one key.
+            self.find(columns, &[0][..n_rows.min(1)], numbers);
+            return numbers.resize(n_rows, numbers.first().copied().unwrap_or(0));
+        }
+        let rows: Buffer<u32> = (0..n_rows as u32).collect();
         self.find(columns, &rows, numbers);
     }
 

@@ -169,7 +169,7 @@ impl FrameOperator {
         misfits.retain(|misfit| failed.iter().all(|failed| failed.number != misfit.group));
         let fails: BTreeSet<usize> = failed.iter().map(|failed| failed.number).collect();
         self.failed_rows.report(&batch, failed, Watermark::START, output);
-        batch.columns.extend(columns.into_iter().map(Arc::new));
+        batch.columns = batch.columns.into_iter().chain(columns.into_iter().map(Arc::new)).collect();
         if self.has_bounds {
             let last = batch.columns[self.input.time].clone();
             let first = Column { data: ColumnData::I64(firsts.into_iter().collect()), validity: None };

@@ -1,24 +1,40 @@
 //! Rows of several batches in an order of their own, as columns.
 
+pub use crate::kernel::picks::Pick;
+use crate::kernel::picks::Picks;
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
 use millstream_ir::buffer::{Buffer, Plain};
 use millstream_ir::column::{Bitmap, Column, ColumnBuilder, ColumnData, ColumnRef, TextColumn, View};
 use millstream_ir::types::Type;
 use std::sync::Arc;
 
-/// A row: the number of its batch, its number there.
-pub type Pick = (u32, u32);
-
 /// The columns, of these types, of the picked rows.
 pub fn interleave(batches: &[&Batch], types: &[Type], picks: &[Pick]) -> Vec<ColumnRef> {
+    let picks = picks_of(batches, picks);
     let columns = types.iter().enumerate();
-    columns.map(|(number, ty)| Arc::new(interleave_column(batches, number, ty, picks))).collect()
+    columns.map(|(number, ty)| Arc::new(interleave_column(batches, number, ty, &picks))).collect()
+}
+
+/// The picked rows as a batch. None of them is late.
+pub fn interleave_batch(batches: &[&Batch], types: &[Type], picks: &[Pick]) -> Batch {
+    let picks = picks_of(batches, picks);
+    let columns = types.iter().enumerate();
+    Batch {
+        columns: columns.map(|(n, ty)| Arc::new(interleave_column(batches, n, ty, &picks))).collect(),
+        n_rows: picks.len(),
+        origin: interleave_origin(batches, &picks),
+        late: vec![],
+    }
+}
+
+fn picks_of<'a>(batches: &[&Batch], picks: &'a [Pick]) -> Picks<'a> {
+    Picks::new(picks, batches.iter().map(|batch| batch.n_rows).collect())
 }
 
 /// Where the picked rows stand in the order of their stream.
-pub fn interleave_origin(batches: &[&Batch], picks: &[Pick]) -> Origin {
+fn interleave_origin(batches: &[&Batch], picks: &Picks) -> Origin {
     of_one_partition(batches, picks).unwrap_or_else(|| {
-        let place = |(batch, row): &Pick| batches[*batch as usize].origin.place(*row as usize);
+        let place = |(batch, row): (usize, usize)| batches[batch].origin.place(row);
         Origin::of_places(&picks.iter().map(place).collect::<Vec<_>>())
     })
 }
@@ -35,7 +51,7 @@ static NUMBERS: [u32; BATCH_ROWS] = {
 };
 
 /// That of rows of batches of one partition, of which offsets alone tell the rows.
-fn of_one_partition(batches: &[&Batch], picks: &[Pick]) -> Option<Origin> {
+fn of_one_partition(batches: &[&Batch], picks: &Picks) -> Option<Origin> {
     let of = |origin: &Origin| (origin.source, origin.partition, origin.branch);
     let one = &batches.first()?.origin;
     let first = batches.iter().map(|batch| batch.origin.first).min()?;
@@ -53,26 +69,22 @@ fn of_one_partition(batches: &[&Batch], picks: &[Pick]) -> Option<Origin> {
         }
         offsets.push((start, of_rows));
     }
-    let of_row = |(batch, row): &Pick| {
-        let (start, offsets) = offsets[*batch as usize];
-        start + offsets[*row as usize]
-    };
-    let offsets = picks.iter().map(of_row).collect();
+    let offsets = picks.offsets_of(&offsets);
     let (source, partition, branch) = of(one);
-    Some(Origin { source, partition, branch, first, offsets: Some(offsets), ..Origin::default() })
+    Some(Origin { source, partition, branch, first, offsets: Some(Arc::new(offsets)), ..Origin::default() })
 }
 
 /// The values of one column of these rows.
-fn interleave_column(batches: &[&Batch], number: usize, ty: &Type, picks: &[Pick]) -> Column {
+fn interleave_column(batches: &[&Batch], number: usize, ty: &Type, picks: &Picks) -> Column {
     let columns: Vec<&Column> = batches.iter().map(|batch| &*batch.columns[number]).collect();
     fn all<'a, T: Plain>(
         columns: &[&'a Column],
         values: impl Fn(&'a ColumnData) -> Option<&'a Buffer<T>>,
-        picks: &[Pick],
+        picks: &Picks,
     ) -> Option<Buffer<T>> {
         let of = |column: &&'a Column| values(&column.data).map(|values| &values[..]);
         let columns: Vec<&[T]> = columns.iter().map(of).collect::<Option<_>>()?;
-        Some(picks.iter().map(|(batch, row)| columns[*batch as usize][*row as usize]).collect())
+        Some(picks.of(&columns))
     }
     fn i64s(data: &ColumnData) -> Option<&Buffer<i64>> {
         if let ColumnData::I64(b) = data { Some(b) } else { None }
@@ -98,21 +110,21 @@ fn interleave_column(batches: &[&Batch], number: usize, ty: &Type, picks: &[Pick
         ColumnData::Text(texts)
     } else {
         let mut column = ColumnBuilder::new(ty);
-        for (batch, row) in picks {
-            column.push(&columns[*batch as usize].value(*row as usize, ty));
+        for (batch, row) in picks.iter() {
+            column.push(&columns[batch].value(row, ty));
         }
         return column.finish();
     };
     let mut validity = None;
     if columns.iter().any(|column| column.validity.is_some()) {
         let mut bits = Bitmap::default();
-        picks.iter().for_each(|(batch, row)| bits.push(columns[*batch as usize].is_valid(*row as usize)));
+        picks.iter().for_each(|(batch, row)| bits.push(columns[batch].is_valid(row)));
         validity = Some(bits);
     }
     Column { data, validity }
 }
 
-fn interleave_texts(columns: &[&Column], picks: &[Pick]) -> Option<TextColumn> {
+fn interleave_texts(columns: &[&Column], picks: &Picks) -> Option<TextColumn> {
     let mut heaps = vec![];
     let mut texts = vec![];
     for column in columns {
@@ -121,8 +133,8 @@ fn interleave_texts(columns: &[&Column], picks: &[Pick]) -> Option<TextColumn> {
         heaps.extend(text.heaps.iter().cloned());
     }
     let views = picks.iter().map(|(batch, row)| {
-        let (text, first_heap) = &texts[*batch as usize];
-        let view = text.views[*row as usize];
+        let (text, first_heap) = &texts[batch];
+        let view = text.views[row];
         if View(view).len() > View::INLINE { view + (first_heap << 64) } else { view }
     });
     Some(TextColumn { views: views.collect(), heaps })

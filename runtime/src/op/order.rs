@@ -2,7 +2,7 @@
 //! that depend on the order, and of `ordered` sinks. A late row has missed its place and is left out.
 
 use crate::message::{Message, Watermark};
-use crate::op::interleave::{interleave, interleave_origin};
+use crate::op::interleave::interleave_batch;
 use crate::op::reorder::{Due, ReorderBuffer};
 use crate::operator::{Operator, Output};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
@@ -100,12 +100,7 @@ pub fn push_due(due: Due, types: &[Type], output: &mut Output) {
         Due::Mixed(batches, picks) => {
             let batches: Vec<&Batch> = batches.iter().map(|(_, batch)| *batch).collect();
             for picks in picks.chunks(BATCH_ROWS) {
-                output.messages.push(Message::Batch(Batch {
-                    columns: interleave(&batches, types, picks),
-                    n_rows: picks.len(),
-                    origin: interleave_origin(&batches, picks),
-                    late: vec![],
-                }));
+                output.messages.push(Message::Batch(interleave_batch(&batches, types, picks)));
             }
         }
     }

@@ -7,11 +7,13 @@
 
 mod runs;
 
+use crate::kernel::simd::{Kernel, Level, Simd};
 use crate::message::{EventTime, Watermark};
 use crate::op::interleave::Pick;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::waiting::Waiting as Waits;
 use millstream_ir::batch::{BATCH_ROWS, Batch, RowPlace};
+use millstream_ir::buffer::Buffer;
 use millstream_ir::column::ColumnData;
 use millstream_ir::types::Type;
 use runs::{RowOrder, Rows, order_of};
@@ -27,7 +29,14 @@ pub struct ReorderBuffer {
     /// The time of the next row of each batch that waits, and the batch.
     next: BinaryHeap<Reverse<(EventTime, u32)>>,
     n_arrived: u64,
-    memory: Vec<Pick>,
+    memory: Memory,
+}
+
+/// What a release works in.
+#[derive(Default)]
+struct Memory {
+    picks: Vec<Pick>,
+    strays: Vec<Stray>,
 }
 
 /// A batch of which not all rows have left.
@@ -56,6 +65,7 @@ pub enum Due<'a> {
 /// Rows of one batch that are due, by their places in its order.
 struct Part<'a> {
     waiting: &'a Waiting,
+    /// By place.
     times: &'a [EventTime],
     from: usize,
     to: usize,
@@ -64,7 +74,7 @@ struct Part<'a> {
 /// So many rows that stand together are handed out by themselves, and fewer with those before.
 const FEW: usize = if cfg!(test) { 3 } else { BATCH_ROWS / 4 };
 
-/// The memory of no more picks is kept for the next release.
+/// The memory of no more picks, or strays, is kept for the next release.
 const MOST_KEPT: usize = 4 * BATCH_ROWS;
 
 /// So many rows are compared with a straggler at once. Few in tests, so that they see several.
@@ -91,7 +101,7 @@ impl ReorderBuffer {
             free: vec![],
             next: BinaryHeap::new(),
             n_arrived: 0,
-            memory: vec![],
+            memory: Memory::default(),
         }
     }
 
@@ -104,15 +114,15 @@ impl ReorderBuffer {
             RowOrder::AsTheyAre => self.wait(input, false, batch, Rows::All),
             RowOrder::Stragglers { straight, stragglers, order } => {
                 let apart = batch.gather(&stragglers);
-                self.wait(input, false, batch, Rows::These(straight));
-                self.wait(input, true, apart, Rows::These(order));
+                self.wait(input, false, batch, straight);
+                self.wait(input, true, apart, order);
             }
         }
     }
 
     fn wait(&mut self, input: usize, are_stragglers: bool, batch: Batch, rows: Rows) {
         let Some(times) = times_of(&batch, self.times[input]) else { return };
-        let first = times[rows.get(0)];
+        let Some(first) = rows.times(times).first().copied() else { return };
         self.n_arrived += 1;
         let waiting = Waiting { input, arrival: self.n_arrived, are_stragglers, batch, rows, n_left: 0 };
         let number = self.free.pop().unwrap_or_else(|| {
@@ -135,11 +145,10 @@ impl ReorderBuffer {
             self.next.pop();
             let Some(waiting) = self.waiting[number as usize].as_mut() else { continue };
             let Some(times) = times_of(&waiting.batch, self.times[waiting.input]) else { continue };
-            let from = waiting.n_left;
-            let n_rows = waiting.n_rows();
-            waiting.n_left = waiting.rows.partition_point(from, n_rows, |row| is_due(times[row]));
-            if waiting.n_left < n_rows {
-                self.next.push(Reverse((times[waiting.rows.get(waiting.n_left)], number)));
+            let (from, times) = (waiting.n_left, waiting.rows.times(times));
+            waiting.n_left += times[from..].partition_point(|time| is_due(*time));
+            if let Some(next) = times.get(waiting.n_left) {
+                self.next.push(Reverse((*next, number)));
             }
             due.push((number, from));
         }
@@ -147,21 +156,22 @@ impl ReorderBuffer {
             return;
         }
         let mut memory = std::mem::take(&mut self.memory);
-        memory.clear();
         self.hand_out(&due, &mut memory, visit);
-        if memory.capacity() <= MOST_KEPT {
+        if memory.picks.capacity() <= MOST_KEPT && memory.strays.capacity() <= MOST_KEPT {
             self.memory = memory;
         }
         due.iter().for_each(|(number, _)| self.forget_if_empty(*number));
     }
 
     /// Hands out what has been found to be due, of each batch from this place on; in memory that is kept.
-    fn hand_out(&self, due: &[(u32, usize)], mixed: &mut Vec<Pick>, visit: &mut dyn FnMut(Due)) {
+    fn hand_out(&self, due: &[(u32, usize)], memory: &mut Memory, visit: &mut dyn FnMut(Due)) {
+        let Memory { picks: mixed, strays } = memory;
+        mixed.clear();
         let mut parts: Vec<Part> =
             due.iter().filter_map(|(number, from)| self.part(*number, *from)).collect();
         parts.sort_unstable_by_key(|part| (part.waiting.are_stragglers, part.waiting.arrival));
         let n_straight = parts.partition_point(|part| !part.waiting.are_stragglers);
-        let strays = take_strays(&mut parts, n_straight);
+        take_strays(&mut parts, n_straight, strays);
         let batches: Vec<(usize, &Batch)> =
             parts.iter().map(|part| (part.waiting.input, &part.waiting.batch)).collect();
         let mix = |picks: &mut Vec<Pick>, visit: &mut dyn FnMut(Due)| {
@@ -190,7 +200,7 @@ impl ReorderBuffer {
     fn part(&self, number: u32, from: usize) -> Option<Part<'_>> {
         let waiting = self.waiting[number as usize].as_ref()?;
         let times = times_of(&waiting.batch, self.times[waiting.input])?;
-        Some(Part { waiting, times, from, to: waiting.n_left })
+        Some(Part { waiting, times: waiting.rows.times(times), from, to: waiting.n_left })
     }
 
     fn forget_if_empty(&mut self, number: u32) {
@@ -242,48 +252,56 @@ impl Waiting {
     fn n_rows(&self) -> usize {
         match &self.rows {
             Rows::All => self.batch.n_rows,
-            Rows::These(rows) => rows.len(),
+            Rows::These(rows, _) => rows.len(),
         }
     }
 
-    fn place(&self, row: usize) -> Place {
+    /// Where the row at this place of its order stands.
+    fn place(&self, at: usize) -> Place {
+        let row = self.rows.get(at);
+        self.place_of_row(row)
+    }
+
+    fn place_of_row(&self, row: usize) -> Place {
         let RowPlace { source, partition, offset, branch } = self.batch.origin.place(row);
         (source, partition, offset, self.input, branch, self.arrival, row as u32)
     }
 }
 
 /// The rows that stand between those of straight parts, sorted: the stragglers, and of each straight part what is to
-/// leave before the end of one that came before it.
-fn take_strays(parts: &mut [Part], n_straight: usize) -> Vec<Stray> {
-    let mut strays: Vec<Stray> = vec![];
+/// leave before the end of one that came before it; into memory that is kept.
+fn take_strays(parts: &mut [Part], n_straight: usize, strays: &mut Vec<Stray>) {
+    strays.clear();
     let mut last: Option<(EventTime, Place)> = None;
     for (number, part) in parts.iter_mut().enumerate() {
-        let is_behind = |row: usize| last.is_some_and(|last| part.is_before(row, last));
-        let end = if number < n_straight {
-            part.waiting.rows.partition_point(part.from, part.to, is_behind)
-        } else {
-            part.to
+        let end = match last {
+            _ if number >= n_straight => part.to,
+            Some(last) => part.end_of_those_before(last),
+            None => part.from,
         };
-        strays.extend((part.from..end).map(|at| {
-            let row = part.waiting.rows.get(at);
-            Stray { time: part.times[row], pick: (number as u32, row as u32) }
+        strays.extend((part.from..end).map(|at| Stray {
+            time: part.times[at],
+            pick: (number as u32, part.waiting.rows.get(at) as u32),
         }));
         part.from = end;
         if number < n_straight && end < part.to {
-            let row = part.waiting.rows.get(part.to - 1);
-            last = Some((part.times[row], part.waiting.place(row)));
+            last = Some((part.times[part.to - 1], part.waiting.place(part.to - 1)));
         }
     }
     // Each part is a run already, which this sort makes use of.
-    let place = |stray: &Stray| parts[stray.pick.0 as usize].waiting.place(stray.pick.1 as usize);
+    let place = |stray: &Stray| parts[stray.pick.0 as usize].waiting.place_of_row(stray.pick.1 as usize);
     strays.sort_by(|a, b| a.time.cmp(&b.time).then_with(|| place(a).cmp(&place(b))));
-    strays
 }
 
 impl Part<'_> {
-    /// Whether a row of its batch stands before this.
-    fn is_before(&self, row: usize, (time, place): (EventTime, Place)) -> bool {
-        self.times[row] < time || self.times[row] == time && self.waiting.place(row) < place
+    /// The first place whose row does not stand before this.
+    fn end_of_those_before(&self, (time, place): (EventTime, Place)) -> usize {
+        let times = &self.times[..self.to];
+        let mut end = self.from + times[self.from..].partition_point(|other| *other < time);
+        while times.get(end) == Some(&time) && self.waiting.place(end) < place {
+            end += 1;
+        }
+        end
     }
 
     /// By itself.
@@ -294,63 +312,77 @@ impl Part<'_> {
                 visit(Due::Whole(*input, batch.clone()))
             }
             Rows::All => {
-                let rows: Vec<u32> = (self.from as u32..self.to as u32).collect();
+                let rows: Buffer<u32> = (self.from as u32..self.to as u32).collect();
                 visit(Due::Rows(*input, batch, &rows));
             }
-            Rows::These(rows) => visit(Due::Rows(*input, batch, &rows[self.from..self.to])),
+            Rows::These(rows, _) => visit(Due::Rows(*input, batch, &rows[self.from..self.to])),
         }
     }
 
     /// With strays between its rows, of which the last stands behind all of them; it has this number.
     fn merge(&self, number: u32, strays: &[Stray], parts: &[Part], picks: &mut Vec<Pick>) {
-        match &self.waiting.rows {
-            Rows::All => self.merge_rows(|at| at as u32, number, strays, parts, picks),
-            Rows::These(rows) => self.merge_rows(|at| rows[at], number, strays, parts, picks),
-        }
+        let all: Buffer<u32>;
+        let rows = match &self.waiting.rows {
+            Rows::All => {
+                all = (self.from as u32..self.to as u32).collect();
+                &all[..]
+            }
+            Rows::These(rows, _) => &rows[self.from..self.to],
+        };
+        let times = &self.times[self.from..self.to];
+        let is_before = |stray: &Stray, at: usize| stray.is_before(parts, self, self.from + at);
+        Level::best().run(Merge { number, rows, times, strays, is_before, picks });
     }
+}
+
+/// Puts rows of a part, at these times, and strays behind each other.
+struct Merge<'a, F> {
+    /// That of the part.
+    number: u32,
+    rows: &'a [u32],
+    times: &'a [EventTime],
+    strays: &'a [Stray],
+    /// Whether a stray stands before the row at this place.
+    is_before: F,
+    picks: &'a mut Vec<Pick>,
+}
+
+impl<F: Fn(&Stray, usize) -> bool> Kernel for Merge<'_, F> {
+    type Output = ();
 
     #[inline(always)]
-    fn merge_rows(
-        &self,
-        row: impl Fn(usize) -> u32,
-        number: u32,
-        strays: &[Stray],
-        parts: &[Part],
-        picks: &mut Vec<Pick>,
-    ) {
+    fn run<S: Simd>(self) {
+        let Merge { number, rows, times, strays, is_before, picks } = self;
         let mut n = picks.len();
-        picks.resize(n + strays.len() + self.to - self.from + STRETCH, (0, 0));
-        let mut at = self.from;
+        picks.resize(n + strays.len() + rows.len() + STRETCH, (0, 0));
+        let mut at = 0;
         for stray in strays {
             // Without a branch a row, since nobody can tell where the next straggler stands.
-            while at + STRETCH <= self.to {
-                let rows: [u32; STRETCH] = std::array::from_fn(|i| row(at + i));
-                let is_earlier = |row: &u32| (self.times[*row as usize] < stray.time) as usize;
-                let n_earlier: usize = rows.iter().map(is_earlier).sum();
-                picks[n..n + STRETCH].copy_from_slice(&rows.map(|row| (number, row)));
-                (at, n) = (at + n_earlier, n + n_earlier);
-                if n_earlier < STRETCH {
+            while let (Some(rows), Some(times)) = (rows.get(at..at + STRETCH), times.get(at..at + STRETCH)) {
+                let n_earlier: i64 = times.iter().map(|time| (*time < stray.time) as i64).sum();
+                picks[n..n + STRETCH].iter_mut().zip(rows).for_each(|(pick, row)| *pick = (number, *row));
+                (at, n) = (at + n_earlier as usize, n + n_earlier as usize);
+                if n_earlier < STRETCH as i64 {
                     break;
                 }
             }
-            while at < self.to && !stray.is_before(parts, self, at) {
-                picks[n] = (number, row(at));
+            while at < rows.len() && !is_before(stray, at) {
+                picks[n] = (number, rows[at]);
                 (at, n) = (at + 1, n + 1);
             }
             picks[n] = stray.pick;
             n += 1;
         }
         picks.truncate(n);
-        picks.extend((at..self.to).map(|at| (number, row(at))));
+        picks.extend(rows[at..].iter().map(|row| (number, *row)));
     }
 }
 
 impl Stray {
     /// Whether it stands before the row at this place of a part.
     fn is_before(&self, parts: &[Part], part: &Part, at: usize) -> bool {
-        let row = part.waiting.rows.get(at);
-        let place = || parts[self.pick.0 as usize].waiting.place(self.pick.1 as usize);
-        self.time < part.times[row] || self.time == part.times[row] && place() < part.waiting.place(row)
+        let place = || parts[self.pick.0 as usize].waiting.place_of_row(self.pick.1 as usize);
+        self.time < part.times[at] || self.time == part.times[at] && place() < part.waiting.place(at)
     }
 }
 

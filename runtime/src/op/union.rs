@@ -255,7 +255,7 @@ mod tests {
                 columns[0].push(&Value::Int(*value));
                 columns[1].push(&Value::Timestamp(*value));
             }
-            let offsets = values.iter().map(|value| *value as u32).collect();
+            let offsets = Arc::new(values.iter().map(|value| *value as u32).collect());
             let origin = Origin { first: 100, offsets: Some(offsets), ..Origin::default() };
             let columns = columns.into_iter().map(|c| Arc::new(c.finish())).collect();
             Message::Batch(Batch { columns, n_rows: values.len(), origin, late })

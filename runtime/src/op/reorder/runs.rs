@@ -1,15 +1,17 @@
 //! The order of a batch's rows: those that stand in the total order as they came, and the stragglers, which come
 //! behind later ones.
 
-use crate::kernel::extent::is_ascending;
+use crate::kernel::ascending::{Parted, is_ascending, part_ascending};
 use crate::message::EventTime;
 use millstream_ir::batch::Batch;
+use millstream_ir::buffer::Buffer;
 
 /// Rows of a batch, in the total order.
 pub enum Rows {
     /// From the first to the last.
     All,
-    These(Vec<u32>),
+    /// These, at these times.
+    These(Buffer<u32>, Buffer<EventTime>),
 }
 
 /// How the rows of a batch stand.
@@ -18,9 +20,9 @@ pub enum RowOrder {
     /// Of all rows those that are straight, and the others, as they came; and of these the order, by their numbers
     /// among themselves.
     Stragglers {
-        straight: Vec<u32>,
-        stragglers: Vec<u32>,
-        order: Vec<u32>,
+        straight: Rows,
+        stragglers: Buffer<u32>,
+        order: Rows,
     },
 }
 
@@ -30,24 +32,22 @@ impl Rows {
     pub fn get(&self, at: usize) -> usize {
         match self {
             Rows::All => at,
-            Rows::These(rows) => rows[at] as usize,
+            Rows::These(rows, _) => rows[at] as usize,
         }
     }
 
-    /// The first place from `from` up to `to` whose row is not wanted; those that are come first.
-    pub fn partition_point(&self, from: usize, to: usize, wants: impl Fn(usize) -> bool) -> usize {
-        let (mut from, mut to) = (from, to);
-        while from < to {
-            let middle = from.midpoint(to);
-            if wants(self.get(middle)) { from = middle + 1 } else { to = middle }
+    /// Their times, one behind the other; `of_batch` are those of all rows of the batch.
+    pub fn times<'a>(&'a self, of_batch: &'a [EventTime]) -> &'a [EventTime] {
+        match self {
+            Rows::All => of_batch,
+            Rows::These(_, times) => times,
         }
-        from
     }
 
     pub fn bytes(&self) -> usize {
         match self {
             Rows::All => 0,
-            Rows::These(rows) => rows.capacity() * size_of::<u32>(),
+            Rows::These(rows, times) => rows.capacity() * 4 + times.capacity() * 8,
         }
     }
 }
@@ -78,51 +78,41 @@ fn stands(batch: &Batch, times: &[EventTime], before: usize, row: usize) -> bool
 }
 
 /// The rows that are no earlier than those before them, and the others.
-fn parted_by_time(times: &[EventTime]) -> (Vec<u32>, Vec<u32>) {
-    let (mut straight, mut behind) = (vec![0; times.len()], vec![0; times.len()]);
-    let (mut n_straight, mut n_behind) = (0, 0);
-    let mut latest = EventTime::MIN;
-    for (row, time) in (0..).zip(times) {
-        // Without a branch, since nobody can tell which it is.
-        straight[n_straight] = row;
-        behind[n_behind] = row;
-        let stands = *time >= latest;
-        n_straight += stands as usize;
-        n_behind += !stands as usize;
-        latest = latest.max(*time);
-    }
-    straight.truncate(n_straight);
-    behind.truncate(n_behind);
-    behind.shrink_to_fit();
-    (straight, behind)
+fn parted_by_time(times: &[EventTime]) -> (Rows, Buffer<u32>) {
+    let Parted { straight, straight_numbers: times, behind } = part_ascending(times);
+    // Most are straight.
+    (Rows::These(straight, times), Buffer::from(&behind[..]))
 }
 
-fn parted(batch: &Batch, times: &[EventTime]) -> (Vec<u32>, Vec<u32>) {
-    let (mut straight, mut behind): (Vec<u32>, Vec<u32>) = (vec![], vec![]);
+fn parted(batch: &Batch, times: &[EventTime]) -> (Rows, Buffer<u32>) {
+    let (mut straight, mut behind): (Buffer<u32>, Buffer<u32>) = Default::default();
     for row in 0..times.len() {
         let is_straight = straight.last().is_none_or(|last| stands(batch, times, *last as usize, row));
         if is_straight { &mut straight } else { &mut behind }.push(row as u32);
     }
-    (straight, behind)
+    let straight_times = straight.iter().map(|row| times[*row as usize]).collect();
+    (Rows::These(straight, straight_times), behind)
 }
 
 /// The order of these rows, by their numbers among themselves.
-fn sorted(batch: &Batch, times: &[EventTime], ties_stand: bool, rows: &[u32]) -> Vec<u32> {
+fn sorted(batch: &Batch, times: &[EventTime], ties_stand: bool, rows: &[u32]) -> Rows {
     let time = |row: &u32| times[*row as usize];
     let (least, greatest) = (rows.iter().map(time).min(), rows.iter().map(time).max());
     if let (true, Some(least), Some(greatest)) = (ties_stand, least, greatest)
         && greatest.wrapping_sub(least) as u64 <= u32::MAX as u64
     {
         let packed = |(number, row): (u64, &u32)| (time(row).wrapping_sub(least) as u64) << 32 | number;
-        let mut packed: Vec<u64> = (0..).zip(rows).map(packed).collect();
+        let mut packed: Buffer<u64> = (0..).zip(rows).map(packed).collect();
         packed.sort_unstable();
-        return packed.into_iter().map(|packed| packed as u32).collect();
+        let sorted_times = packed.iter().map(|packed| least.wrapping_add((packed >> 32) as i64)).collect();
+        return Rows::These(packed.iter().map(|packed| *packed as u32).collect(), sorted_times);
     }
     let key = |number: &u32| {
         let row = rows[*number as usize];
         (time(&row), batch.origin.place(row as usize))
     };
-    let mut order: Vec<u32> = (0..rows.len() as u32).collect();
+    let mut order: Buffer<u32> = (0..rows.len() as u32).collect();
     order.sort_by_key(key);
-    order
+    let sorted_times = order.iter().map(|number| time(&rows[*number as usize])).collect();
+    Rows::These(order, sorted_times)
 }
