@@ -5,7 +5,7 @@ mod support;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use support::Folder;
-use support::random::{Numbered, On, Row, check, in_time, json, lines, rows, standing, write_rows};
+use support::random::{Numbered, On, Row, WHERE, check, in_time, json, lines, rows, standing, write_rows};
 
 const SOURCES: &str = r#"
 source a: { id: int, k: string?, v: int?, at: timestamp as epoch_s } from file("a.ndjson") time at disorder 3s
@@ -35,6 +35,8 @@ struct Shape {
     kind: &'static str,
     bound: Bound,
     on: usize,
+    /// One of [`WHERE`].
+    filter: usize,
     /// Whether both sides are `a`.
     is_self_join: bool,
 }
@@ -47,8 +49,14 @@ fn shape() -> impl Strategy<Value = Shape> {
         1 => Just(Bound::Forever),
     ];
     let kinds = vec!["join", "left join", "right join", "full join", "semi join", "anti join"];
-    (prop::sample::select(kinds), bound, 0..ON.len(), prop::bool::weighted(0.2))
-        .prop_map(|(kind, bound, on, is_self_join)| Shape { kind, bound, on, is_self_join })
+    let numbers = (0..ON.len(), 0..WHERE.len());
+    (prop::sample::select(kinds), bound, numbers, prop::bool::weighted(0.2)).prop_map(
+        |(kind, bound, (on, filter), is_self_join)| {
+            let has_one_side = kind == "semi join" || kind == "anti join";
+            let filter = if WHERE[filter].1 && has_one_side { 0 } else { filter };
+            Shape { kind, bound, on, filter, is_self_join }
+        },
+    )
 }
 
 impl Shape {
@@ -60,7 +68,7 @@ impl Shape {
     /// Two streams: the pairs, and how many of them there are at which times.
     fn program(&self, name: &str) -> String {
         let right = if self.is_self_join { "a" } else { "b" };
-        let on = ON[self.on].0;
+        let (on, filter) = (ON[self.on].0, WHERE[self.filter].0);
         let (window, bound) = match self.bound {
             Bound::Within(low, high) => (String::new(), format!(" within {low}s..{high}s")),
             Bound::Window(size, step) if size == step => (format!("window tumbling {size}s "), String::new()),
@@ -72,7 +80,7 @@ impl Shape {
             _ => "x.id as l, y.id as r",
         };
         let pairs = format!(
-            "stream {name} = from a as x {window}{} {right} as y on {on}{bound} select {columns}\n",
+            "stream {name} = from a as x {window}{} {right} as y on {on}{bound}{filter} select {columns}\n",
             self.kind
         );
         if self.is_updating() {
@@ -130,6 +138,14 @@ impl Shape {
                 }
             }
         }
+        let row = |rows: &[Numbered], id: Option<usize>| {
+            id.and_then(|id| rows.iter().find(|(other, _)| *other == id)).map(|(_, row)| (*row).clone())
+        };
+        let left_only = matches!(self.kind, "semi join" | "anti join");
+        pairs.retain(|(l, r, _)| {
+            let y = if left_only { None } else { row(right, *r) };
+            WHERE[self.filter].2(row(left, *l).as_ref(), y.as_ref())
+        });
         pairs
     }
 }

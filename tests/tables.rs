@@ -4,7 +4,7 @@ mod support;
 
 use proptest::prelude::*;
 use support::Folder;
-use support::random::{Numbered, On, Row, check, in_time, json, lines, rows, standing, write_rows};
+use support::random::{Numbered, On, Row, WHERE, check, in_time, json, lines, rows, standing, write_rows};
 
 /// The same rows: as they were at a time, as a query keeps them, and as they were read last.
 const TABLES: &str = r#"
@@ -44,6 +44,8 @@ struct Shape {
     kind: &'static str,
     table: &'static str,
     on: usize,
+    /// One of [`WHERE`].
+    filter: usize,
     /// How much later than its own time a row asks for, and how old the version may be, in seconds.
     as_of: Option<(i64, Option<i64>)>,
 }
@@ -53,11 +55,14 @@ fn shape() -> impl Strategy<Value = Shape> {
     let kinds = vec!["join", "left join", "semi join", "anti join", "in", "not in"];
     let tables = vec!["versions", "kept", "both", "loaded"];
     let as_of = prop::option::of((-3i64..4, prop::option::of(1i64..6)));
-    (lefts, prop::sample::select(kinds), prop::sample::select(tables), 0..ON.len(), as_of).prop_map(
-        |(left, kind, table, on, as_of)| {
+    let numbers = (0..ON.len(), 0..WHERE.len());
+    (lefts, prop::sample::select(kinds), prop::sample::select(tables), numbers, as_of).prop_map(
+        |(left, kind, table, (on, filter), as_of)| {
             let asks = kind == "in" || kind == "not in";
+            let has_one_side = asks || kind == "semi join" || kind == "anti join";
+            let filter = if WHERE[filter].1 && has_one_side || asks { 0 } else { filter };
             let as_of = as_of.filter(|_| table != "loaded" && !asks && left == "a");
-            Shape { left, kind, table, on, as_of }
+            Shape { left, kind, table, on, filter, as_of }
         },
     )
 }
@@ -82,9 +87,9 @@ impl Shape {
             "semi join" | "anti join" => "x.id as l, x.id as r",
             _ => "x.id as l, y.id as r",
         };
-        let on = ON[self.on].0;
+        let (on, filter) = (ON[self.on].0, WHERE[self.filter].0);
         format!(
-            "stream {name} = from {left} as x {kind} {table} as y on {on}{as_of} select {columns}\n{sink}"
+            "stream {name} = from {left} as x {kind} {table} as y on {on}{as_of}{filter} select {columns}\n{sink}"
         )
     }
 
@@ -138,16 +143,20 @@ impl Shape {
             let key_is = |y: &Row| x.k == y.k && (self.table != "both" || x.v == y.v);
             let is_pair = |y: &Row| if self.asks() { key_is(y) } else { ON[self.on].1(&x, y) };
             let partners = versions.iter().filter(stands).filter(|version| is_pair(version.row.1));
-            let partners: Vec<usize> = partners.map(|version| version.row.0).collect();
+            let partners: Vec<Numbered> = partners.map(|version| version.row).collect();
+            let passes = |y: Option<&Row>| WHERE[self.filter].2(Some(&x), y);
             let has_null = x.k.is_none() || self.table == "both" && x.v.is_none();
             match self.kind {
-                "semi join" if !partners.is_empty() => pairs.push((l, Some(l))),
-                "anti join" if partners.is_empty() => pairs.push((l, Some(l))),
+                "semi join" if !partners.is_empty() && passes(None) => pairs.push((l, Some(l))),
+                "anti join" if partners.is_empty() && passes(None) => pairs.push((l, Some(l))),
                 "in" if !has_null && !partners.is_empty() => pairs.push((l, Some(l))),
                 "not in" if !has_null && partners.is_empty() => pairs.push((l, Some(l))),
                 "semi join" | "anti join" | "in" | "not in" => {}
-                "left join" if partners.is_empty() => pairs.push((l, None)),
-                _ => pairs.extend(partners.iter().map(|r| (l, Some(*r)))),
+                "left join" if partners.is_empty() => pairs.extend(passes(None).then_some((l, None))),
+                _ => {
+                    let passing = partners.iter().filter(|(_, y)| passes(Some(*y)));
+                    pairs.extend(passing.map(|(r, _)| (l, Some(*r))));
+                }
             }
         }
         pairs

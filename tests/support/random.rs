@@ -21,6 +21,24 @@ pub type Numbered<'r> = (usize, &'r Row);
 /// What else holds of a pair than its times, as the language writes it and as Rust does.
 pub type On = (&'static str, fn(&Row, &Row) -> bool);
 
+/// What is asked of a pair behind a join, of which either row may be missing; whether it looks at the right one.
+pub type Where = (&'static str, bool, fn(Option<&Row>, Option<&Row>) -> bool);
+
+pub const WHERE: [Where; 5] = [
+    ("", false, |_, _| true),
+    (" where x.v > 0", false, |x, _| x.and_then(|x| x.v) > Some(0)),
+    (" where x.v < 2 and x.k != \"b\"", false, |x, _| {
+        x.is_some_and(|x| x.v.is_some_and(|v| v < 2) && x.k.is_some_and(|k| k != "b"))
+    }),
+    (" where y.v is null and x.v > 0", true, |x, y| {
+        x.and_then(|x| x.v) > Some(0) && y.is_none_or(|y| y.v.is_none())
+    }),
+    (" where y.v > 0 and x.k != \"a\" and y.k != x.k", true, |x, y| {
+        let (x, y) = (x.and_then(|x| x.k), y.filter(|y| y.v > Some(0)).and_then(|y| y.k));
+        x.is_some_and(|x| x != "a" && y.is_some_and(|y| x != y))
+    }),
+];
+
 fn row(values: Range<i64>) -> impl Strategy<Value = Row> {
     let k = prop::option::weighted(0.8, prop::sample::select(vec!["a", "b", "a longer key than fits"]));
     let v = prop::option::weighted(0.8, values);

@@ -36,8 +36,8 @@ pub fn explain(program: &Program, flow: &Flow) -> String {
         let Some(query) = input.query() else { continue };
         let facts = facts_of(program, query, &known);
         text += &match input {
-            Input::Stream(stream) => explain_stream(program, stream, &facts),
-            Input::Table(table) => table::explain_kept(program, table, query, &facts),
+            Input::Stream(stream) => explain_stream((program, flow), stream, &facts),
+            Input::Table(table) => table::explain_kept((program, flow), table, query, &facts),
             Input::Source(_) => String::new(),
         };
         known.insert(*id, facts);
@@ -50,7 +50,7 @@ pub fn explain(program: &Program, flow: &Flow) -> String {
     text
 }
 
-fn explain_stream(program: &Program, stream: &Stream, facts: &Facts) -> String {
+fn explain_stream(of: (&Program, &Flow), stream: &Stream, facts: &Facts) -> String {
     let mut text = format!("stream {}\n", stream.name);
     let mut line = |words: String| {
         let _ = writeln!(text, "  {words}");
@@ -68,7 +68,7 @@ fn explain_stream(program: &Program, stream: &Stream, facts: &Facts) -> String {
         }
         (Some(_), None) => "updating: rows are added and withdrawn; they have no key".to_string(),
     });
-    let state = state_of(program, &stream.query, &facts.sources);
+    let state = state_of(of, &stream.query, &facts.sources);
     match &state[..] {
         [] => line("keeps no state".to_string()),
         state => state.iter().for_each(|words| line(format!("keeps {words}"))),
@@ -79,7 +79,7 @@ fn explain_stream(program: &Program, stream: &Stream, facts: &Facts) -> String {
 }
 
 /// What a stream itself keeps, with its bound.
-fn state_of(program: &Program, query: &Query, sources: &BTreeSet<Arc<str>>) -> Vec<String> {
+fn state_of((program, flow): (&Program, &Flow), query: &Query, sources: &BTreeSet<Arc<str>>) -> Vec<String> {
     let sources: Vec<&str> = sources.iter().map(|s| &**s).collect();
     let watermark = match &sources[..] {
         [] => "the watermark".to_string(),
@@ -90,7 +90,7 @@ fn state_of(program: &Program, query: &Query, sources: &BTreeSet<Arc<str>>) -> V
     let state = pattern::state_of(query, &watermark).into_iter().chain(of_histories);
     let of_updating = updating::state_of(query, &watermark);
     state
-        .chain(join::state_of(program, query))
+        .chain(join::state_of(program, flow, query))
         .chain(aggregate::state_of(query, &watermark))
         .chain(of_updating)
         .chain(of_fills)

@@ -38,6 +38,8 @@ pub struct LookUpOperator {
     /// The types of the left columns, and which is the event time.
     types: Vec<Type>,
     time: usize,
+    /// The columns of the table that leave.
+    leaving: Vec<usize>,
     filter: Option<PairFilter>,
     store: SharedStore,
     reader: usize,
@@ -92,20 +94,25 @@ impl LookUpOperator {
     ) -> LookUpOperator {
         let (access, reader) = {
             let mut store = unpoisoned(&store);
-            (Access::new(&spec.keys, &mut store), store.add_reader())
+            let read = spec.reads_of_table(left.columns.len(), right.columns.len());
+            (Access::new(&spec.keys, &mut store), store.add_reader(&read))
         };
         let at = match version {
             Version::AsOf { at, .. } => at,
             Version::AsItStands => left.time,
         };
         let types = left.types();
-        let changes = left.sign.map(|sign| Changes::new(sign, left, right, spec.kind));
+        let leaving = spec.leaving(right.columns.len());
+        let leaving_types: Vec<Type> =
+            leaving.iter().filter_map(|column| right.columns.get(*column)).map(|c| c.ty.clone()).collect();
+        let changes = left.sign.map(|sign| Changes::new(sign, left, &leaving_types));
         LookUpOperator {
             kind: spec.kind,
             access,
             equal: spec.keys.iter().copied().filter(|(column, _)| is_exact(&types[*column])).collect(),
             types,
             time: left.time,
+            leaving,
             filter: PairFilter::new(spec, [left, right], kernel),
             store,
             reader,

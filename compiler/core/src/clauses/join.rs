@@ -179,10 +179,8 @@ fn kind_of(kind: ast::JoinKind) -> JoinKind {
 /// The equalities between something of the row and something of its partner, and what else the condition says.
 /// A table is looked up by its columns only, not by what can be computed of them.
 fn split(on: &Expr, n_left: usize, is_of_table: bool) -> (Vec<(Expr, Expr)>, Option<Expr>) {
-    let mut parts = vec![];
-    conjuncts(on, &mut parts);
     let (mut keys, mut rest): (Vec<(Expr, Expr)>, Vec<Expr>) = (vec![], vec![]);
-    for part in parts {
+    for part in on.conjuncts() {
         match equality(part, n_left) {
             Some((left, right)) if !is_of_table || matches!(right.kind, ExprKind::Column(_)) => {
                 keys.push((left, right));
@@ -190,21 +188,7 @@ fn split(on: &Expr, n_left: usize, is_of_table: bool) -> (Vec<(Expr, Expr)>, Opt
             _ => rest.push(part.clone()),
         }
     }
-    let and = |a: Expr, b: Expr| {
-        let (span, ty) = (a.span.to(b.span), Type::BOOL.or_null(a.ty.nullable || b.ty.nullable));
-        Expr::new(ExprKind::And(Box::new(a), Box::new(b)), ty, span)
-    };
-    (keys, rest.into_iter().reduce(and))
-}
-
-fn conjuncts<'e>(expr: &'e Expr, parts: &mut Vec<&'e Expr>) {
-    match &expr.kind {
-        ExprKind::And(a, b) => {
-            conjuncts(a, parts);
-            conjuncts(b, parts);
-        }
-        _ => parts.push(expr),
-    }
+    (keys, Expr::all_of(rest))
 }
 
 /// The sides of `left.a == right.b`, the one of the row first. Floats that are equal as keys need not be as

@@ -1,7 +1,8 @@
 //! What joins keep, and how long rows without a partner wait.
 
 use crate::hir::{ClauseKind, Input, Join, JoinBound, Program, Query};
-use millstream_ir::flow::{JoinKind, Load, Schema};
+use millstream_base::Span;
+use millstream_ir::flow::{Flow, JoinKind, Load, NodeKind, Partners, Schema};
 use millstream_ir::text::format_duration;
 
 /// What is kept of a row beside its columns: its place among those of its key.
@@ -10,15 +11,18 @@ const ENTRY: usize = 40;
 const LOOK_UP: usize = 48;
 
 /// One sentence for each side of each join.
-pub fn state_of(program: &Program, query: &Query) -> Vec<String> {
+pub fn state_of(program: &Program, flow: &Flow, query: &Query) -> Vec<String> {
     let mut state = vec![];
     let mut input = &query.schema;
     for clause in &query.clauses {
         if let ClauseKind::Join(join) = &clause.kind {
+            let bytes = bytes_of_rows(flow, clause.span, [input, &join.schema]);
             state.extend(match join.bound {
-                JoinBound::AsOf { .. } | JoinBound::AsItStands => of_look_up(program, join, input),
+                JoinBound::AsOf { .. } | JoinBound::AsItStands => {
+                    of_look_up(program, join, input.sign.is_some(), bytes)
+                }
                 JoinBound::Within { .. } | JoinBound::Window { .. } | JoinBound::Forever => {
-                    of_sides(program, join, input)
+                    of_sides(program, join, bytes)
                 }
             });
         }
@@ -27,19 +31,41 @@ pub fn state_of(program: &Program, query: &Query) -> Vec<String> {
     state
 }
 
-fn of_sides(program: &Program, join: &Join, input: &Schema) -> Vec<String> {
+/// The bytes of a row of either side as the join keeps it, and of what leaves of the right one: columns that nobody
+/// reads are left out.
+fn bytes_of_rows(flow: &Flow, span: Span, written: [&Schema; 2]) -> [usize; 2] {
+    let join = flow.nodes.iter().find(|node| node.span == span && matches!(node.kind, NodeKind::Join(_)));
+    let Some((NodeKind::Join(join), [left, right])) = join.map(|node| (&node.kind, &node.inputs[..])) else {
+        return written.map(Schema::bytes_of_row);
+    };
+    let [left, right] = [left, right].map(|side| &flow.node(*side).schema);
+    let of_right = match join.partners {
+        Partners::Stream(_) => right.bytes_of_row(),
+        Partners::Table(_) => {
+            let leaving = join.leaving(right.columns.len()).into_iter();
+            leaving.filter_map(|column| right.columns.get(column)).map(|column| column.ty.bytes()).sum()
+        }
+    };
+    [left.bytes_of_row(), of_right]
+}
+
+fn of_sides(program: &Program, join: &Join, bytes: [usize; 2]) -> Vec<String> {
     let [of_left, of_right] = untils(join);
     let right = program.rows_text(join.right);
-    let [left_bytes, right_bytes] = [input, &join.schema].map(|schema| schema.bytes_of_row() + ENTRY);
+    let [left_bytes, right_bytes] = bytes.map(|bytes| bytes + ENTRY);
     vec![
         format!("the rows to be joined with {right}, {left_bytes} bytes each, {of_left}"),
         format!("the rows of {right}, {right_bytes} bytes each, {of_right}"),
     ]
 }
 
-fn of_look_up(program: &Program, join: &Join, input: &Schema) -> Vec<String> {
+fn of_look_up(
+    program: &Program,
+    join: &Join,
+    is_updating: bool,
+    [bytes, of_table]: [usize; 2],
+) -> Vec<String> {
     let table = program.rows_text(join.right);
-    let bytes = input.bytes_of_row();
     let waiting = matches!(join.bound, JoinBound::AsOf { .. }).then(|| {
         format!("rows until the watermark of {table} passes the time they ask for, {bytes} bytes each")
     });
@@ -47,12 +73,12 @@ fn of_look_up(program: &Program, join: &Join, input: &Schema) -> Vec<String> {
         program.input(join.right.of).and_then(Input::source).map(|source| source.load),
         Some(Some(Load { refresh: None }))
     );
-    let given = (input.sign.is_some() && !is_loaded_once).then(|| {
+    let given = (is_updating && !is_loaded_once).then(|| {
         // Up to half are those of rows that have been withdrawn.
         let of_row = (bytes + LOOK_UP) * 3 / 2;
         let partners = match join.kind.yields_left_only() {
             true => String::new(),
-            false => format!(" and {} bytes per row found", join.schema.bytes_of_row() * 3 / 2),
+            false => format!(" and {} bytes per row found", of_table * 3 / 2),
         };
         format!("what {table} gave each row that stands, to withdraw it: {of_row} bytes{partners}")
     });

@@ -3,8 +3,9 @@
 use super::source::lines_of;
 use super::{Facts, columns_text, on_error_text, state_of};
 use crate::hir::{Feed, Program, Query, Table};
-use millstream_ir::flow::{Flow, Load, Reading};
+use millstream_ir::flow::{Breaker, Flow, Load, Node, NodeKind, Reading};
 use millstream_ir::text::format_duration;
+use std::collections::BTreeSet;
 
 /// What is kept of a row beside its columns: since when and until when it stands, and its place among those of
 /// its key. Of all rows up to half are those that nobody asks for any more.
@@ -19,21 +20,21 @@ pub fn explain_loaded(table: &Table, flow: &Flow) -> Option<String> {
         None => "loaded: before the first event".to_string(),
         Some(every) => format!("loaded: before the first event, and anew every {}", format_duration(every)),
     });
-    Some(explain(table, loaded.into_iter().chain(lines_of(source, flow)).collect()))
+    Some(explain(table, flow, loaded.into_iter().chain(lines_of(source, flow)).collect()))
 }
 
 /// A table that a query keeps.
-pub fn explain_kept(program: &Program, table: &Table, query: &Query, facts: &Facts) -> String {
-    let state = state_of(program, query, &facts.sources).into_iter().map(|words| format!("keeps {words}"));
+pub fn explain_kept(of: (&Program, &Flow), table: &Table, query: &Query, facts: &Facts) -> String {
+    let state = state_of(of, query, &facts.sources).into_iter().map(|words| format!("keeps {words}"));
     let failing = format!("rows that fail: {}", on_error_text(&query.on_error, &table.name));
-    explain(table, state.chain([failing]).collect())
+    explain(table, of.1, state.chain([failing]).collect())
 }
 
-fn explain(table: &Table, further: Vec<String>) -> String {
+fn explain(table: &Table, flow: &Flow, further: Vec<String>) -> String {
     let name = |key: &usize| table.schema.columns.get(*key).map_or("?", |c| &c.name).to_string();
     let key: Vec<String> = table.key.iter().map(name).collect();
     let key = key.join(", ");
-    let bytes = (table.schema.bytes_of_row() + ENTRY) * 3 / 2 + KEY;
+    let bytes = (bytes_read(table, flow) + ENTRY) * 3 / 2 + KEY;
     let reading = match table.reading {
         Reading::AsItStands => "as it stands when a row comes".to_string(),
         Reading::AsOf => {
@@ -62,4 +63,28 @@ fn explain(table: &Table, further: Vec<String>) -> String {
     let lines: String =
         lines.into_iter().chain(waiting).chain(further).map(|line| format!("  {line}\n")).collect();
     format!("table {}\n{lines}\n", table.name)
+}
+
+/// The bytes of the columns of a row that are kept: the key, and what joins read.
+fn bytes_read(table: &Table, flow: &Flow) -> usize {
+    let is_it = |node: &&Node| {
+        *node.name == *table.name
+            && matches!(&node.kind, NodeKind::Breaker(breaker) if matches!(**breaker, Breaker::Table(_)))
+    };
+    let Some(place) = flow.nodes.iter().position(|node| is_it(&node)) else {
+        return table.schema.bytes_of_row();
+    };
+    let node = &flow.nodes[place];
+    let NodeKind::Breaker(breaker) = &node.kind else { return 0 };
+    let mut read: BTreeSet<usize> = breaker.keys().iter().copied().collect();
+    for reader in &flow.nodes {
+        if let (NodeKind::Join(join), [left, right]) = (&reader.kind, &reader.inputs[..])
+            && right.0 as usize == place
+        {
+            read.extend(
+                join.reads_of_table(flow.node(*left).schema.columns.len(), node.schema.columns.len()),
+            );
+        }
+    }
+    read.iter().filter_map(|column| node.schema.columns.get(*column)).map(|column| column.ty.bytes()).sum()
 }

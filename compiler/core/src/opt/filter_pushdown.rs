@@ -1,5 +1,7 @@
-//! Moves a filter below what does not change its answer, so that fewer rows are computed. Only a
+//! Moves a filter below what does not change its answer, so that fewer rows are computed, kept and looked up. Only a
 //! filter that cannot fail moves, and only over what cannot fail: the rows that fail stay the same.
+
+mod through_joins;
 
 use crate::plan::{Node, Operator, Plan, PlanId};
 use millstream_ir::expr::{Expr, ExprKind};
@@ -7,38 +9,41 @@ use millstream_ir::flow::Breaker;
 use std::collections::BTreeMap;
 
 pub fn apply(plan: &mut Plan) -> Vec<PlanId> {
-    // A filter and the node below it change places as contents, so this stays true.
-    let n_readers: Vec<usize> = plan.readers().iter().map(Vec::len).collect();
+    // A filter and the node below it change place as contents, so this stays true.
+    let mut n_readers: Vec<usize> = plan.readers().iter().map(Vec::len).collect();
     let mut changed = vec![];
     for id in plan.ids() {
-        let mut filter = id;
-        while let Some(below) = push_down(plan, filter, &n_readers) {
-            filter = below;
-        }
-        if filter != id {
-            changed.push(id);
+        let mut filters = vec![id];
+        while let Some(filter) = filters.pop() {
+            let moved = push_down(plan, filter, &n_readers);
+            if !moved.is_empty() && changed.last() != Some(&id) {
+                changed.push(id);
+            }
+            // What has been added is read once.
+            n_readers.resize(plan.nodes.len(), 1);
+            filters.extend(moved);
         }
     }
     changed
 }
 
-/// Swaps a filter with the node below it, if it may; says where the filter is then.
-fn push_down(plan: &mut Plan, id: PlanId, n_readers: &[usize]) -> Option<PlanId> {
-    let Operator::Filter(condition) = &plan.node(id).operator else { return None };
+/// Moves a filter below the node under it, if it may; says where the filter, or its parts, are then.
+fn push_down(plan: &mut Plan, id: PlanId, n_readers: &[usize]) -> Vec<PlanId> {
+    let Operator::Filter(condition) = &plan.node(id).operator else { return vec![] };
     let below = plan.node(id).inputs[0];
-    if condition.can_fail() || n_readers[below.0] != 1 {
-        return None;
+    if condition.can_fail() || n_readers[below.0] != 1 || plan.node(below).can_fail() {
+        return vec![];
     }
-    let moved = condition_below(plan.node(below), condition)?;
+    if let Operator::Join(_) = plan.node(below).operator {
+        return through_joins::push_down(plan, id, below);
+    }
+    let Some(moved) = condition_below(plan.node(below), condition) else { return vec![] };
     swap(plan, id, below, moved);
-    Some(below)
+    vec![below]
 }
 
 /// The condition as the input of this node has its columns, if the filter may move there.
 fn condition_below(node: &Node, condition: &Expr) -> Option<Expr> {
-    if node.can_fail() {
-        return None;
-    }
     let used = condition.columns();
     let last = used.last().copied();
     let mut moved = condition.clone();

@@ -199,7 +199,7 @@ impl Pruning {
         let inputs = plan.node(id).inputs.clone();
         match plan.node(id).operator {
             Operator::Union => return self.align_inputs(plan, id, &inputs, needed),
-            Operator::Join(_) => return self.prune_join(plan, id, &inputs),
+            Operator::Join(_) => return self.prune_join(plan, id, &inputs, needed),
             _ => {}
         }
         let below = inputs.first().map(|i| self.kept[i.0].clone()).unwrap_or_default();
@@ -266,8 +266,8 @@ impl Pruning {
         self.finish(plan, id, kept);
     }
 
-    /// A join passes on all columns of its inputs.
-    fn prune_join(&mut self, plan: &mut Plan, id: PlanId, inputs: &[PlanId]) {
+    /// A join passes on all columns of its inputs, but of a table those that somebody reads.
+    fn prune_join(&mut self, plan: &mut Plan, id: PlanId, inputs: &[PlanId], needed: &Columns) {
         let [left, right] = inputs else { return };
         let (n_left, kept) = (self.widths[left.0], [&self.kept[left.0], &self.kept[right.0]]);
         let to_new =
@@ -283,7 +283,14 @@ impl Pruning {
                 Some(column) => kept[0].len() + to_new(1, column),
             });
         });
-        let of_right = kept[1].iter().filter(|_| !join.kind.yields_left_only()).map(|column| n_left + column);
+        let is_of_table = matches!(join.partners, Partners::Table(_));
+        let leaves = |column: &usize| !is_of_table || needed.contains(&(n_left + column));
+        let (places, of_right): (Vec<usize>, Vec<usize>) =
+            kept[1].iter().enumerate().filter(|(_, column)| leaves(column)).unzip();
+        if places.len() < kept[1].len() {
+            join.of_table = Some(places);
+        }
+        let of_right = of_right.into_iter().filter(|_| !join.kind.yields_left_only()).map(|c| n_left + c);
         let n_all = node.schema.columns.len();
         let kept = kept[0].iter().copied().chain(of_right).chain(n_all - join.n_added()..n_all).collect();
         self.finish(plan, id, kept);

@@ -237,3 +237,115 @@ fn updating_streams_are_explained() {
         assert!(text.contains(words), "{words:?} is not in\n{text}");
     }
 }
+
+const TABLES: &str = "
+source rows: { country: string, rate: int, note: string, at: timestamp } from file(\"rows.ndjson\") format json time at
+table rates key country = from rows
+table names: { code: string, name: string, note: string } key code from file(\"names.csv\") format csv
+";
+
+fn optimized(rest: &str) -> String {
+    payments(&format!("{TABLES}{rest}")).optimized.to_string()
+}
+
+/// A filter is asked as early as it may be; of each side what is read later is kept, of a table only that leaves.
+#[test]
+fn filters_and_columns_through_look_ups() {
+    assert_snapshot!(optimized(
+        "stream s = from payments as p left join names as n on n.code == p.card and n.note != p.card
+           where p.country == \"nl\" and n.name is not null select p.amount, n.name"
+    ), @r#"
+Emit s [amount: decimal(2), name: string, (time): timestamp]
+└─ Project [amount: decimal(2), name: string, (time): timestamp]
+   └─ Filter { name is not null }
+      └─ LeftJoin { key: [card = code], rows: as it stands, if: note != card, gives: [name] }
+         ├─ Project [card: string, amount: decimal(2), at: timestamp]
+         │  └─ Filter { country == "nl" }
+         │     └─ Watermark { on: at, disorder: 5s }
+         │        └─ Scan payments [card: string, amount: decimal(2), country: string?, at: timestamp]
+         └─ Table { key: [code], read: as it stands }
+            └─ Scan names [code: string, name: string, note: string, (time): timestamp]
+"#);
+    // What is looked up by is no longer null behind an inner join; in front of it, it may be.
+    assert_snapshot!(optimized(
+        "stream s = from payments as p join rates as r on r.country == p.country
+           where p.country != \"nl\" select p.amount, r.rate"
+    ), @r#"
+Emit s [amount: decimal(2), rate: int, (time): timestamp]
+└─ Project [amount: decimal(2), rate: int, (time): timestamp]
+   └─ Join { key: [country = country], rows: as of time, gives: [rate] }
+      ├─ Filter { country is not null and country != "nl" }
+      │  └─ Watermark { on: at, disorder: 5s }
+      │     └─ Scan payments [amount: decimal(2), country: string?, at: timestamp]
+      └─ Table { key: [country], read: as of }
+         └─ Watermark { on: at }
+            └─ Scan rows [country: string, rate: int, at: timestamp]
+"#);
+    assert_snapshot!(optimized("stream s = from payments where card in names and amount > 5.00 select amount"), @r#"
+Emit s [amount: decimal(2), (time): timestamp]
+└─ Project [amount: decimal(2), (time): timestamp]
+   └─ Filter { time is not null }
+      └─ LeftJoin { key: [card = code], rows: as it stands, gives: [time] }
+         ├─ Filter { amount > 5.00 }
+         │  └─ Watermark { on: at, disorder: 5s }
+         │     └─ Scan payments [card: string, amount: decimal(2), at: timestamp]
+         └─ Table { key: [code], read: as it stands }
+            └─ Scan names [code: string, (time): timestamp]
+"#);
+}
+
+#[test]
+fn filters_and_columns_through_joins() {
+    assert_snapshot!(optimized(
+        "stream s = from payments as p join rows as r on r.country == p.country within 1h
+           where p.amount > 5.00 and r.rate > 2 and r.rate > length(p.tags) select p.card, r.note"
+    ), @r#"
+Emit s [card: string, note: string, (time): timestamp]
+└─ Project [card: string, note: string, (time): timestamp]
+   └─ Filter { rate > length(tags) }
+      └─ Join { key: [country = country], within: -1h..1h }
+         ├─ Project [card: string, country: string?, tags: list<string>, at: timestamp]
+         │  └─ Filter { amount > 5.00 }
+         │     └─ Watermark { on: at, disorder: 5s }
+         │        └─ Scan payments [card: string, amount: decimal(2), country: string?, tags: list<string>, at: timestamp]
+         └─ Filter { rate > 2 }
+            └─ Watermark { on: at }
+               └─ Scan rows [country: string, rate: int, note: string, at: timestamp]
+"#);
+    assert_snapshot!(optimized(
+        "stream s = from payments as p left join rows as r on r.country == p.country within 1h
+           where p.amount > 5.00 and (r.rate ?? 0) > 2 select p.card"
+    ), @r#"
+Emit s [card: string, (time): timestamp]
+└─ Project [card: string, (time): timestamp]
+   └─ Filter { rate ?? 0 > 2 }
+      └─ LeftJoin { key: [country = country], within: -1h..1h }
+         ├─ Project [card: string, country: string?, at: timestamp]
+         │  └─ Filter { amount > 5.00 }
+         │     └─ Watermark { on: at, disorder: 5s }
+         │        └─ Scan payments [card: string, amount: decimal(2), country: string?, at: timestamp]
+         └─ Watermark { on: at }
+            └─ Scan rows [country: string, rate: int, at: timestamp]
+"#);
+}
+
+/// Where the filter stays: rows without a partner have nulls; a row that fails in the join is told, whatever the filter
+/// says of it; a filter that fails tells of the row as the join makes it; two read the join.
+#[test]
+fn filters_that_stay_behind_joins() {
+    for rest in [
+        "stream s = from payments as p full join rows as r on r.country == p.country within 1h where p.amount > 5.00",
+        "stream s = from payments as p join rows as r on r.country == p.country and r.rate % int(p.amount) > 0 within 1h where p.card == \"x\"",
+        "stream s = from payments as p join rows as r on r.country == p.country within 1h where 1.0 / float(p.amount) > 0.5 and int(p.amount) % int(p.amount) == 0",
+        "stream j = from payments as p join rates as r on r.country == p.country select p.card, r.rate
+          stream s = from j where card == \"x\"
+          stream t = from j where card == \"y\"
+          sink s from s to stdout
+          sink t from t to stdout",
+    ] {
+        let plan = optimized(rest);
+        let filter = plan.find("Filter").unwrap_or(usize::MAX);
+        let join = plan.find("oin {").expect("a join");
+        assert!(filter < join, "{rest}\n{plan}");
+    }
+}

@@ -2,6 +2,7 @@
 //! are the same.
 
 use super::{Expr, ExprKind};
+use crate::types::Type;
 use std::collections::BTreeSet;
 
 impl Expr {
@@ -60,5 +61,25 @@ impl Expr {
             (ExprKind::Call { function: a, .. }, ExprKind::Call { function: b, .. }) => std::ptr::eq(*a, *b),
             (a, b) => std::mem::discriminant(a) == std::mem::discriminant(b),
         }
+    }
+
+    /// What holds together if this does, from left to right.
+    pub fn conjuncts(&self) -> Vec<&Expr> {
+        let (mut parts, mut open) = (vec![], vec![self]);
+        while let Some(part) = open.pop() {
+            match &part.kind {
+                ExprKind::And(a, b) => open.extend([&**b, &**a]),
+                _ => parts.push(part),
+            }
+        }
+        parts
+    }
+
+    /// That all of these hold; none if there is none.
+    pub fn all_of(parts: impl IntoIterator<Item = Expr>) -> Option<Expr> {
+        parts.into_iter().reduce(|a, b| {
+            let (span, ty) = (a.span.to(b.span), Type::BOOL.or_null(a.ty.nullable || b.ty.nullable));
+            Expr::new(ExprKind::And(Box::new(a), Box::new(b)), ty, span)
+        })
     }
 }

@@ -5,6 +5,7 @@ use crate::expr::Expr;
 use crate::segment::{Clause, Segment, Step};
 use crate::text::format_duration;
 use crate::types::Type;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -20,6 +21,8 @@ pub struct Join {
     /// Over the columns of the left input and behind them those of the right one: what else holds of a pair. One
     /// for which it fails is none, and fails the row on the left.
     pub condition: Option<Expr>,
+    /// The columns of a table's rows that leave; none: all of them.
+    pub of_table: Option<Vec<usize>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -118,9 +121,27 @@ impl Join {
 
     /// The types of its output over those of its inputs.
     pub fn types(&self, left: &[Type], right: &[Type]) -> Vec<Type> {
-        let right = if self.kind.yields_left_only() { &[] } else { right };
+        let right: Vec<Type> =
+            self.leaving(right.len()).into_iter().filter_map(|column| right.get(column).cloned()).collect();
         let added = [Type::TIMESTAMP, Type::INT];
-        [left, right, &added[..self.n_added()]].concat()
+        [left, &right, &added[..self.n_added()]].concat()
+    }
+
+    /// Which of so many columns of the right input leave.
+    pub fn leaving(&self, n_right: usize) -> Vec<usize> {
+        match &self.of_table {
+            _ if self.kind.yields_left_only() => vec![],
+            Some(columns) => columns.clone(),
+            None => (0..n_right).collect(),
+        }
+    }
+
+    /// Which of so many columns of a table, the right input, anything is done with; so many has the left.
+    pub fn reads_of_table(&self, n_left: usize, n_right: usize) -> BTreeSet<usize> {
+        let [_, keys] = self.columns();
+        let asked = self.condition.iter().flat_map(Expr::columns);
+        let asked = asked.filter_map(|column| column.checked_sub(n_left));
+        keys.into_iter().chain(asked).chain(self.leaving(n_right)).collect()
     }
 
     /// The columns that it looks at of each input, but for its condition.
@@ -183,6 +204,10 @@ impl Join {
         if let Some(condition) = &self.condition {
             let name = |column: usize| if column < n_left { left(column) } else { right(column - n_left) };
             fields.push(("if", condition.text(&name).to_string()));
+        }
+        if let Some(columns) = self.of_table.as_ref().filter(|_| !self.kind.yields_left_only()) {
+            let columns: Vec<String> = columns.iter().map(|column| right(*column)).collect();
+            fields.push(("gives", format!("[{}]", columns.join(", "))));
         }
         (self.kind.name(), fields)
     }

@@ -12,8 +12,8 @@ use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::waiting::Waiting;
 use crate::workers::unpoisoned;
 use millstream_ir::batch::{BATCH_ROWS, Batch};
-use millstream_ir::column::ColumnData;
-use millstream_ir::flow::{JoinKind, Schema, Version};
+use millstream_ir::column::{ColumnData, ColumnRef};
+use millstream_ir::flow::{Schema, Version};
 use millstream_ir::types::Type;
 use std::sync::Arc;
 
@@ -26,8 +26,9 @@ pub struct Changes {
 }
 
 impl Changes {
-    pub fn new(sign: usize, left: &Schema, table: &Schema, kind: JoinKind) -> Changes {
-        let given = Given::new(left, &table.types(), !kind.yields_left_only());
+    /// `leaving`: the types of the columns of the table that leave.
+    pub fn new(sign: usize, left: &Schema, leaving: &[Type]) -> Changes {
+        let given = Given::new(left, leaving);
         Changes { sign, latest: EventTime::MIN, given: Some(given) }
     }
 
@@ -125,7 +126,9 @@ impl LookUpOperator {
         let asking = if added.len() == batch.n_rows { batch.clone() } else { batch.gather(&added) };
         let found = self.pairs_of(asking, store, output);
         let Some(Changes { given: Some(given), .. }) = &mut self.changes else { return };
-        let leaving = given.take(&batch, signs, &found, store.standing.columns());
+        let table = store.standing.columns();
+        let table: Vec<&ColumnRef> = self.leaving.iter().map(|column| table[*column].column()).collect();
+        let leaving = given.take(&batch, signs, &found, &table);
         for first in (0..leaving.rows.len()).step_by(BATCH_ROWS) {
             let to = leaving.rows.len().min(first + BATCH_ROWS);
             let mut leaves = batch.gather(&leaving.rows[first..to]);

@@ -20,7 +20,7 @@ const FEW: usize = 64;
 pub struct Given {
     /// The columns of the left by which a row is found again: all but its time and its sign.
     left: Vec<usize>,
-    types_of_table: Vec<Type>,
+    leaving: Vec<Type>,
     rows: KeyIndex,
     /// Of each row its last look-up.
     heads: Vec<u32>,
@@ -62,18 +62,17 @@ impl Leaving {
 }
 
 impl Given {
-    /// `keeps_partners`: whether columns of the table leave.
-    pub fn new(left: &Schema, table: &[Type], keeps_partners: bool) -> Given {
+    /// `leaving`: the types of the columns of the table that leave.
+    pub fn new(left: &Schema, leaving: &[Type]) -> Given {
         let is_value = |number: &usize| *number != left.time && Some(*number) != left.sign;
         let columns: Vec<usize> = (0..left.columns.len()).filter(is_value).collect();
         let types_of_left: Vec<Type> =
             columns.iter().filter_map(|c| left.columns.get(*c)).map(|c| c.ty.clone()).collect();
-        let types_of_table: Vec<Type> = if keeps_partners { table.into() } else { vec![] };
         Given {
             left: columns,
             rows: KeyIndex::new(&types_of_left, RandomState::new().hash_one(0)),
-            partners: types_of_table.iter().map(KeptColumn::new).collect(),
-            types_of_table,
+            partners: leaving.iter().map(KeptColumn::new).collect(),
+            leaving: leaving.into(),
             heads: vec![],
             look_ups: vec![],
             n_partners: 0,
@@ -87,16 +86,16 @@ impl Given {
     }
 
     /// Takes a batch of changes: `signs` says of each row whether it is added. Those that are, counted among
-    /// themselves, were given what `added` says, each with a row of the table's columns.
-    pub fn take(&mut self, batch: &Batch, signs: &[i64], added: &Leaving, table: &[KeptColumn]) -> Leaving {
+    /// themselves, were given what `added` says, each with a row of the
+    /// table's columns that leave.
+    pub fn take(&mut self, batch: &Batch, signs: &[i64], added: &Leaving, table: &[&ColumnRef]) -> Leaving {
         let columns: Vec<&ColumnRef> = self.left.iter().map(|column| &batch.columns[*column]).collect();
         let mut numbers = std::mem::take(&mut self.numbers);
         self.rows.find_all(&columns, batch.n_rows, &mut numbers);
         self.heads.resize(self.rows.n_numbers(), NO_ROW);
         let mut next_partner = self.n_partners as u32;
         let found: Vec<u32> = added.partners.iter().copied().filter(|partner| *partner != NO_ROW).collect();
-        let columns: Vec<&ColumnRef> = table.iter().map(KeptColumn::column).collect();
-        self.append(&columns, &found);
+        self.append(table, &found);
         let mut leaving = Leaving::default();
         let (mut n_added, mut at) = (0, 0);
         for row in 0..batch.n_rows as u32 {
@@ -158,7 +157,7 @@ impl Given {
         }
         let places = places(self.look_ups.iter().filter(|look_up| look_up.row != NO_STATE));
         let before =
-            std::mem::replace(&mut self.partners, self.types_of_table.iter().map(KeptColumn::new).collect());
+            std::mem::replace(&mut self.partners, self.leaving.iter().map(KeptColumn::new).collect());
         let columns: Vec<&ColumnRef> = before.iter().map(KeptColumn::column).collect();
         self.n_partners = 0;
         self.append(&columns, &places);
@@ -206,7 +205,7 @@ impl Given {
         let places = places(rows.iter().flat_map(|(_, look_ups)| look_ups.iter().copied()));
         let columns = self.partners.iter().map(|column| Arc::new(column.gather(&places))).collect();
         let batch = Batch { columns, n_rows: places.len(), origin: Origin::default(), late: vec![] };
-        writer.batch(&batch, &self.types_of_table);
+        writer.batch(&batch, &self.leaving);
     }
 
     /// In the order in which they were made.
@@ -230,7 +229,7 @@ impl Given {
                 self.push_again(look_up, &mut first);
             }
         }
-        let batch = reader.batch(&self.types_of_table)?;
+        let batch = reader.batch(&self.leaving)?;
         if batch.n_rows != first as usize {
             return Err(Corrupt);
         }

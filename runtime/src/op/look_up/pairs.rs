@@ -140,8 +140,8 @@ impl LookUpOperator {
         for first in (0..n_candidates).step_by(BATCH_ROWS) {
             let to = n_candidates.min(first + BATCH_ROWS);
             let (rows, partners) = (&candidates.rows[first..to], &candidates.partners[first..to]);
-            let mut pairs = self.joined(&work.batch, rows, partners, store);
-            pairs.columns.pop();
+            let all = 0..store.standing.columns().len();
+            let pairs = self.both(&work.batch, rows, partners, store, all);
             let Some(filter) = &mut self.filter else { continue };
             let checked = filter.check(pairs);
             passed.extend(checked.passed.iter().map(|number| first + number));
@@ -156,21 +156,34 @@ impl LookUpOperator {
         passed
     }
 
-    /// The columns of both, and the time.
+    /// The columns of both that leave, and the time.
     fn joined(&self, batch: &Batch, rows: &[u32], partners: &[u32], store: &Store) -> Batch {
-        let mut joined = left_of(batch, rows);
-        joined.columns.truncate(self.types.len());
-        let all_have_one = !partners.contains(&NO_ROW);
-        for (number, column) in store.standing.columns().iter().enumerate() {
-            // What is equal need not be fetched once more.
-            let equal = self.equal.iter().find(|(_, right)| all_have_one && *right == number);
-            joined.columns.push(match equal {
-                Some((left, _)) => joined.columns[*left].clone(),
-                None => Arc::new(column.gather(partners)),
-            });
-        }
+        let mut joined = self.both(batch, rows, partners, store, self.leaving.iter().copied());
         joined.columns.push(joined.columns[self.time].clone());
         joined
+    }
+
+    /// The columns of the left, and these of the table.
+    fn both(
+        &self,
+        batch: &Batch,
+        rows: &[u32],
+        partners: &[u32],
+        store: &Store,
+        columns: impl Iterator<Item = usize>,
+    ) -> Batch {
+        let mut both = left_of(batch, rows);
+        both.columns.truncate(self.types.len());
+        let all_have_one = !partners.contains(&NO_ROW);
+        for number in columns {
+            // What is equal need not be fetched once more.
+            let equal = self.equal.iter().find(|(_, right)| all_have_one && *right == number);
+            both.columns.push(match equal {
+                Some((left, _)) => both.columns[*left].clone(),
+                None => Arc::new(store.standing.columns()[number].gather(partners)),
+            });
+        }
+        both
     }
 }
 

@@ -70,7 +70,8 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn join() -> impl Strategy<Value = (JoinKind, Vec<(usize, usize)>, bool, i64, Option<i64>)> {
+fn join() -> impl Strategy<Value = (JoinKind, Vec<(usize, usize)>, bool, i64, Option<i64>, Option<Vec<usize>>)>
+{
     let kind =
         prop_oneof![Just(JoinKind::Inner), Just(JoinKind::Left), Just(JoinKind::Semi), Just(JoinKind::Anti)];
     let keys = prop_oneof![
@@ -80,7 +81,8 @@ fn join() -> impl Strategy<Value = (JoinKind, Vec<(usize, usize)>, bool, i64, Op
         1 => Just(vec![]),
     ];
     let age = prop_oneof![Just(None), (0i64..20).prop_map(Some)];
-    (kind, keys, any::<bool>(), -4i64..5, age)
+    let of_table = prop_oneof![Just(None), Just(Some(vec![2, 3])), Just(Some(vec![0])), Just(Some(vec![]))];
+    (kind, keys, any::<bool>(), -4i64..5, age, of_table)
 }
 
 /// `number % (number of the table % 5) > 0`, which fails where that is zero.
@@ -153,6 +155,8 @@ impl Model {
 /// A join as it should be.
 struct ModelJoin {
     spec: Join,
+    /// The columns of the table that leave.
+    leaving: Vec<usize>,
     version: Version,
     watermark: i64,
     given_watermark: i64,
@@ -178,13 +182,14 @@ impl ModelJoin {
         let kind = self.spec.kind;
         if matches!(kind, JoinKind::Inner | JoinKind::Left) {
             for partner in &partners {
-                self.given.messages.push(Ok([&left[..], partner, &left[4..]].concat()));
+                let leaves: Row = self.leaving.iter().map(|column| partner[*column].clone()).collect();
+                self.given.messages.push(Ok([&left[..], &leaves, &left[4..]].concat()));
             }
         }
         match kind {
             _ if has_failed => {}
             JoinKind::Left if partners.is_empty() => {
-                let nulls = vec![Value::Null; table_types().len()];
+                let nulls = vec![Value::Null; self.leaving.len()];
                 self.given.messages.push(Ok([&left[..], &nulls, &left[4..]].concat()));
             }
             JoinKind::Semi if !partners.is_empty() => self.given.messages.push(Ok(left)),
@@ -319,14 +324,15 @@ proptest! {
             reading: if as_of { Reading::AsOf } else { Reading::AsItStands },
             takes_changes: false,
         };
-        let specs: Vec<(Join, Version)> = joins.into_iter().map(|(kind, keys, filtered, ahead, max_age)| {
+        let specs: Vec<(Join, Version)> = joins.into_iter().map(|(kind, keys, filtered, ahead, max_age, of_table)| {
             let version = if as_of { Version::AsOf { at: 3, ahead, max_age } } else { Version::AsItStands };
             let condition = filtered.then(condition);
-            (Join { kind, keys, partners: Partners::Table(version), condition }, version)
+            (Join { kind, keys, partners: Partners::Table(version), condition, of_table }, version)
         }).collect();
         let mut operators = running(&table, is_loaded, &specs);
         let mut models: Vec<ModelJoin> = specs.iter().map(|(spec, version)| ModelJoin {
             spec: spec.clone(),
+            leaving: spec.leaving(table_types().len()),
             version: *version,
             watermark: i64::MIN,
             given_watermark: i64::MIN,

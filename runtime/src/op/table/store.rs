@@ -6,7 +6,7 @@ use crate::message::EventTime;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::flow::NodeId;
 use millstream_ir::types::Type;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 /// One thread runs the graph, so that nobody waits for it.
@@ -42,7 +42,9 @@ impl Stores {
 impl Store {
     /// `types` are those of all columns; `key` are those by which a row takes the place of another.
     pub fn new(types: Vec<Type>, key: Vec<usize>, seed: u64) -> Store {
-        let shape = Shape { types, key, indices: vec![], seed };
+        // By its key a snapshot finds a row again.
+        let is_read = (0..types.len()).map(|column| key.contains(&column)).collect();
+        let shape = Shape { types, key, is_read, indices: vec![], seed };
         Store {
             standing: Versions::new(shape.clone()),
             shape,
@@ -53,8 +55,14 @@ impl Store {
         }
     }
 
-    /// Adds a reader; before the first row.
-    pub fn add_reader(&mut self) -> usize {
+    /// Adds a reader of these columns; before the first row.
+    pub fn add_reader(&mut self, columns: &BTreeSet<usize>) -> usize {
+        for column in columns {
+            if let Some(is_read) = self.shape.is_read.get_mut(*column) {
+                *is_read = true;
+            }
+        }
+        self.standing = Versions::new(self.shape.clone());
         self.readers.push(EventTime::MIN);
         self.readers.len() - 1
     }

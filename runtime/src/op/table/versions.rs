@@ -30,6 +30,8 @@ const MOVED: usize = 4096;
 pub struct Shape {
     pub types: Vec<Type>,
     pub key: Vec<usize>,
+    /// Of each column whether anybody reads it: the others are not kept.
+    pub is_read: Vec<bool>,
     /// What readers look rows up by, other than the key.
     pub indices: Vec<Vec<usize>>,
     pub seed: u64,
@@ -206,10 +208,13 @@ impl Versions {
         self.versions.push(Version { from, until, key, back, jump, depth });
     }
 
+    /// Adds the columns of the versions that were pushed last.
     fn append(&mut self, columns: &[ColumnRef], rows: &[u32]) {
-        let first = self.columns.first().map_or(0, |column| column.column().len()) as u32;
-        for (kept, column) in self.columns.iter_mut().zip(columns) {
-            kept.append(column, rows);
+        let first = (self.versions.len() - rows.len()) as u32;
+        for ((kept, column), is_read) in self.columns.iter_mut().zip(columns).zip(&self.shape.is_read) {
+            if *is_read {
+                kept.append(column, rows);
+            }
         }
         for index in &mut self.indices {
             index.append(columns, rows, first);
@@ -306,7 +311,8 @@ impl Versions {
         let least = self.least;
         let live = (0..self.versions.len() as u32).filter(|row| !self.versions[*row as usize].is_dead(least));
         let live: Vec<u32> = live.collect();
-        for (column, ty) in self.columns.iter_mut().zip(&self.shape.types) {
+        let read = self.columns.iter_mut().zip(&self.shape.types).zip(&self.shape.is_read);
+        for ((column, ty), _) in read.filter(|(_, is_read)| **is_read) {
             let mut moved = KeptColumn::new(ty);
             live.chunks(MOVED).for_each(|rows| moved.append(column.column(), rows));
             *column = moved;
