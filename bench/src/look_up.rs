@@ -77,12 +77,13 @@ impl Joined {
             kind,
             on_error: OnError::Keep,
         };
-        let table = Breaker::Table(Table { key: vec![0], change: None, reading });
+        let table = Breaker::Table(Table { key: vec![0], change: None, reading, takes_changes: false });
         let join = Join {
             kind: JoinKind::Inner,
             keys: vec![(0, 0)],
             partners: Partners::Table(version),
             condition: None,
+            of_table: None,
         };
         let flow = Flow {
             nodes: vec![

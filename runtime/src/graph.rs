@@ -256,15 +256,17 @@ impl<'a, O: Outlet> Graph<'a, O> {
         Ok(())
     }
 
-    /// What operators and sinks hold until the watermark has come further.
-    pub fn waiting(&self) -> Vec<(NodeId, Waiting)> {
+    /// What operators and sinks hold until the watermark has come further: that of their rows, or of the node that
+    /// stands beside what is held.
+    pub fn waiting(&self) -> Vec<(NodeId, NodeId, Waiting)> {
         let waiting = |(id, station): (NodeId, &Station)| {
-            let waiting = match &station.task {
-                Task::Operator(operator) => operator.waiting(),
-                Task::OrderedSink(order) => order.waiting(),
-                Task::Source | Task::Sink => None,
+            let (waiting, input) = match &station.task {
+                Task::Operator(operator) => (operator.waiting(), operator.waits_for()),
+                Task::OrderedSink(order) => (order.waiting(), None),
+                Task::Source | Task::Sink => (None, None),
             };
-            Some((id, waiting?))
+            let of = input.and_then(|input| self.flow.node(id).inputs.get(input)).copied();
+            Some((id, of.unwrap_or(id), waiting?))
         };
         self.flow.ids().zip(&self.stations).filter_map(waiting).collect()
     }

@@ -161,8 +161,15 @@ impl<'a> Job<'a> {
 
     /// Loads the tables.
     fn load(&mut self, workers: &Workers) -> Result<(), Stop> {
-        let Options { clock, progress, .. } = &self.options;
-        self.tables.load(&mut self.graph, workers, &**clock, progress)?;
+        let Options { clock, progress, why, .. } = &self.options;
+        let mut tell = |held_back: HeldBack| {
+            let now = clock.now();
+            if let Some(why) = why.as_ref().filter(|why| now.saturating_sub(self.told) >= why.every) {
+                self.told = now;
+                (why.tell)(&held_back.text());
+            }
+        };
+        self.tables.load(&mut self.graph, workers, &**clock, progress, &mut tell)?;
         let now = clock.now();
         self.sources.iter_mut().for_each(|source| source.begin(now));
         self.check_memory()
@@ -246,7 +253,9 @@ impl<'a> Job<'a> {
 
     fn held_back(&self) -> Vec<HeldBack> {
         let sources: Vec<&Source> = self.sources.iter().collect();
-        held_back(self.flow, &self.graph, &sources, self.options.clock.now())
+        let now = self.options.clock.now();
+        let waiting = held_back(self.flow, &self.graph, &sources, now);
+        self.tables.held_back(now).into_iter().chain(waiting).collect()
     }
 
     /// Tells what is waited for, each time that is due.

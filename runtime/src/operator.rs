@@ -50,6 +50,11 @@ pub trait Operator: Send {
         None
     }
 
+    /// The input that has to come further for that, where the others do not matter.
+    fn waits_for(&self) -> Option<usize> {
+        None
+    }
+
     /// How many workers have shared its rows.
     fn n_workers(&self) -> usize {
         1

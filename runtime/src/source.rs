@@ -328,6 +328,7 @@ impl Source {
             watermark: last.map_or(self.watermark, |partition| partition.generator.watermark()),
             stood: last.map_or(0, |partition| now.saturating_sub(partition.moved)),
             waiting,
+            loading: None,
         }
     }
 

@@ -18,6 +18,7 @@ use crate::reader::{Block, Numbering, PartitionReader};
 use crate::report::{Progress, SourceReport};
 use crate::source::{Pace, ProcessingTime, Source};
 use crate::time::Clock;
+use crate::waiting::{HeldBack, Loading, readers_of_table};
 use crate::workers::Workers;
 use millstream_base::Diagnostic;
 use millstream_ir::batch::{Batch, Origin};
@@ -44,6 +45,10 @@ pub struct Tables {
 
 struct LoadedTable {
     node: Node,
+    /// The streams that look it up.
+    readers: Vec<Arc<str>>,
+    /// When its first load began, until that has ended.
+    began: Option<ProcessingTime>,
     spec: Arc<SourceSpec>,
     source: Source,
     /// The watermark that was given last.
@@ -90,7 +95,8 @@ impl Tables {
             if let NodeKind::Source(spec) = &node.kind
                 && let Some(load) = spec.load
             {
-                tables.push(LoadedTable::open(id, node, (spec, load), around, progress, now)?);
+                let readers = readers_of_table(flow, id);
+                tables.push(LoadedTable::open((id, node), (spec, load), readers, around, progress, now)?);
             }
         }
         Ok(Tables { tables, around: around.clone() })
@@ -110,17 +116,18 @@ impl Tables {
         })
     }
 
-    /// The first load of each.
+    /// The first load of each. `tell` is told, again and again, what is waited for.
     pub fn load<O: Outlet>(
         &mut self,
         graph: &mut Graph<O>,
         workers: &Workers,
         clock: &dyn Clock,
         progress: &Progress,
+        tell: &mut dyn FnMut(HeldBack),
     ) -> Result<(), Stop> {
         for table in &mut self.tables {
             let before = (table.source.report.rows, table.source.report.bytes);
-            table.load_first(graph, workers, clock, &self.around)?;
+            table.load_first(graph, workers, clock, &self.around, tell)?;
             let SourceReport { rows, bytes, .. } = table.source.report;
             progress.add(rows - before.0, bytes - before.1);
         }
@@ -147,6 +154,11 @@ impl Tables {
         self.tables.iter_mut().try_for_each(|table| table.rise(graph, Watermark::END))
     }
 
+    /// The table whose first load has not ended, if there is one.
+    pub fn held_back(&self, now: ProcessingTime) -> Option<HeldBack> {
+        self.tables.iter().find_map(|table| table.held_back(now))
+    }
+
     pub fn reports(&self) -> impl Iterator<Item = (NodeId, SourceReport)> {
         self.tables.iter().map(|table| (table.source.node, table.source.report.clone()))
     }
@@ -162,9 +174,9 @@ impl Tables {
 
 impl LoadedTable {
     fn open(
-        id: NodeId,
-        node: &Node,
+        (id, node): (NodeId, &Node),
         (spec, load): (&Arc<SourceSpec>, Load),
+        readers: Vec<Arc<str>>,
         around: &Surroundings,
         progress: &Progress,
         now: ProcessingTime,
@@ -174,15 +186,17 @@ impl LoadedTable {
         let bytes = partitions.iter().filter_map(|partition| partition.size).sum();
         progress.bytes_total.fetch_add(bytes, Ordering::Relaxed);
         let paces = paces(&partitions);
-        let readers = PartitionReader::of_source(spec, partitions, around)?;
+        let partitions = PartitionReader::of_source(spec, partitions, around)?;
         let refresh = load.refresh.map(|every| Refresh { every, due: ProcessingTime::MAX, reading: None });
         let input = match is_live {
-            true => Input::live(readers),
-            false => Input::Finite { first: readers, refresh },
+            true => Input::live(partitions),
+            false => Input::Finite { first: partitions, refresh },
         };
         Ok(LoadedTable {
             source: Source::new(id, node, spec, paces, None, now),
             node: node.clone(),
+            readers,
+            began: None,
             spec: spec.clone(),
             given: Watermark::START,
             input,
@@ -195,7 +209,9 @@ impl LoadedTable {
         workers: &Workers,
         clock: &dyn Clock,
         around: &Surroundings,
+        tell: &mut dyn FnMut(HeldBack),
     ) -> Result<(), Stop> {
+        self.began = Some(clock.now());
         match &mut self.input {
             Input::Finite { first, .. } => {
                 for (partition, reader) in std::mem::take(first).into_iter().enumerate() {
@@ -204,6 +220,7 @@ impl LoadedTable {
                     while let Some(mut block) = blocks.next_block().map_err(|e| self.broken(partition, &e))? {
                         numbering.number(&mut block);
                         self.give(graph, partition, block, clock.now())?;
+                        self.held_back(clock.now()).into_iter().for_each(&mut *tell);
                     }
                 }
                 // A reader that was told to stop has not reached its end.
@@ -217,6 +234,7 @@ impl LoadedTable {
                     if around.stop.load(Ordering::Relaxed) {
                         return Err(Stop::Asked);
                     }
+                    self.held_back(clock.now()).into_iter().for_each(&mut *tell);
                     if self.take_arrival(graph, clock.now(), QUIET)? {
                         has_come = true;
                         continue;
@@ -229,11 +247,19 @@ impl LoadedTable {
             }
         }
         let now = clock.now();
+        self.began = None;
         if let Input::Finite { refresh: Some(refresh), .. } = &mut self.input {
             refresh.due = now.saturating_add(refresh.every);
         }
         self.source.report.loads.get_or_insert_default().done += 1;
         self.end_load(graph, now)
+    }
+
+    fn held_back(&self, now: ProcessingTime) -> Option<HeldBack> {
+        let began = self.began?;
+        let loading = Loading { n_rows: self.source.report.rows, streams: self.readers.clone() };
+        let stood = now.saturating_sub(began);
+        Some(HeldBack { stood, loading: Some(loading), ..self.source.held_back(now, vec![]) })
     }
 
     fn poll<O: Outlet>(

@@ -2,6 +2,7 @@
 
 use crate::graph::{Graph, Outlet};
 use crate::message::{EventTime, Watermark};
+use crate::op::table::source_of;
 use crate::source::{ProcessingTime, Source};
 use millstream_ir::flow::{Flow, NodeId, NodeKind};
 use millstream_ir::text::{format_duration, format_timestamp};
@@ -32,6 +33,30 @@ pub struct HeldBack {
     pub stood: i64,
     /// The streams and sinks that wait for it, and for what.
     pub waiting: Vec<(Arc<str>, Waiting)>,
+    /// Of a table whose first load has not ended.
+    pub loading: Option<Loading>,
+}
+
+/// A first load, before which nothing else is read.
+#[derive(Clone, Debug)]
+pub struct Loading {
+    pub n_rows: u64,
+    /// The streams that look the table up.
+    pub streams: Vec<Arc<str>>,
+}
+
+/// The streams that look a table up, by the node of its source.
+pub fn readers_of_table(flow: &Flow, source: NodeId) -> Vec<Arc<str>> {
+    let mut streams = vec![];
+    for node in &flow.nodes {
+        if let (NodeKind::Join(_), [_, table]) = (&node.kind, &node.inputs[..])
+            && source_of(flow, *table) == Some(source)
+            && !streams.contains(&node.name)
+        {
+            streams.push(node.name.clone());
+        }
+    }
+    streams
 }
 
 /// The sources that something waits for: for each operator, of the sources behind it the one whose
@@ -44,9 +69,9 @@ pub fn held_back<O: Outlet>(
 ) -> Vec<HeldBack> {
     let behind = sources_behind(flow);
     let mut by_source: BTreeMap<usize, Vec<(Arc<str>, Waiting)>> = BTreeMap::new();
-    for (id, waiting) in graph.waiting() {
+    for (id, of, waiting) in graph.waiting() {
         let numbered = sources.iter().enumerate();
-        let of_it = numbered.filter(|(_, source)| behind[id.0 as usize].contains(&source.node));
+        let of_it = numbered.filter(|(_, source)| behind[of.0 as usize].contains(&source.node));
         if let Some((number, _)) = of_it.min_by_key(|(_, source)| source.watermark()) {
             by_source.entry(number).or_default().push((flow.node(id).name.clone(), waiting));
         }
@@ -78,6 +103,12 @@ impl HeldBack {
     pub fn text(&self) -> String {
         let mut out = format!("waiting for {}: ", self.source);
         let stood = format_duration(self.stood / 1_000_000 * 1_000_000);
+        if let Some(Loading { n_rows, streams }) = &self.loading {
+            let rows = if *n_rows == 1 { "1 row has" } else { &format!("{n_rows} rows have") };
+            let _ = writeln!(out, "its first load has begun {stood} ago, {rows} come");
+            let _ = writeln!(out, "{:>14} the rows of {}", "", streams.join(", "));
+            return out;
+        }
         let _ = match (&self.partition, self.time()) {
             (None, _) => writeln!(out, "all of its partitions are idle"),
             (Some(partition), None) => writeln!(out, "no row of {partition} has come for {stood}"),
@@ -104,6 +135,9 @@ impl HeldBack {
             "watermark": self.time(),
             "seconds": self.stood as f64 / 1e6,
             "waiting": waiting.collect::<Vec<_>>(),
+            "loading": self.loading.as_ref().map(|Loading { n_rows, streams }| {
+                json!({ "rows": n_rows, "streams": streams.iter().map(|name| &**name).collect::<Vec<_>>() })
+            }),
         })
     }
 

@@ -173,3 +173,21 @@ fn why_says_which_partition_is_waited_for() {
     );
     let _ = running.child.kill();
 }
+
+#[test]
+fn why_says_which_table_is_loaded_first() {
+    let folder = Folder::new();
+    folder.write("in.ndjson", "{\"k\":1}\n");
+    folder.write("p.stream", "source rows: { k: int } from file(\"in.ndjson\")\ntable names: { k: int, name: string } key k from file(\"-\") format json\nstream s = from rows as r left join names as n on n.k == r.k select r.k, n.name\n");
+    let mut running = Running::start(&folder, "run p.stream --why=1ms");
+    let said = BufReader::new(running.child.stderr.take().expect("piped"));
+    let mut lines = said.lines().map(|line| line.expect("text"));
+    let first = lines.find(|line| line.starts_with("waiting for names")).expect("it waits");
+    assert_eq!(first, "waiting for names: its first load has begun 0s ago, 0 rows have come");
+    assert_eq!(lines.next().as_deref(), Some("               the rows of s"));
+    let mut input = running.child.stdin.take().expect("piped");
+    input.write_all(b"{\"k\":1,\"name\":\"a\"}\n").expect("it reads");
+    drop(input);
+    assert_eq!(running.line(), "{\"k\":1,\"name\":\"a\"}");
+    let _ = running.child.kill();
+}

@@ -363,4 +363,9 @@ impl Operator for LookUpOperator {
     fn waiting(&self) -> Option<Waiting> {
         self.waiting.waiting().or_else(|| self.held_rows())
     }
+
+    /// The table.
+    fn waits_for(&self) -> Option<usize> {
+        Some(1)
+    }
 }

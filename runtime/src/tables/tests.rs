@@ -111,7 +111,8 @@ impl<'a> Run<'a> {
     }
 
     fn load(&mut self) -> Result<(), Stop> {
-        self.tables.load(&mut self.graph, self.threads.workers(), &self.clock, &Progress::default())
+        let progress = Progress::default();
+        self.tables.load(&mut self.graph, self.threads.workers(), &self.clock, &progress, &mut |_| {})
     }
 
     /// The names that customers 1, 2 and 3 have.

@@ -17,8 +17,11 @@ const KEY: usize = 64;
 pub fn explain_loaded(table: &Table, flow: &Flow) -> Option<String> {
     let Feed::Source(source) = &table.feed else { return None };
     let loaded = source.load.map(|Load { refresh }| match refresh {
-        None => "loaded: before the first event".to_string(),
-        Some(every) => format!("loaded: before the first event, and anew every {}", format_duration(every)),
+        None => "loaded: before the first event; nothing else is read until that is done".to_string(),
+        Some(every) => format!(
+            "loaded: before the first event, and nothing else is read until that is done; anew every {}",
+            format_duration(every)
+        ),
     });
     Some(explain(table, flow, loaded.into_iter().chain(lines_of(source, flow)).collect()))
 }
