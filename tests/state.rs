@@ -29,6 +29,7 @@ const CASES: &str = "\
 40000 rows, 10000 keys, 3000 s: from a group by k until at + 2h select k, count() as n, sum(v) as s | passes its end: 10000
 40000 rows, 10000 keys, 3000 s: from a group by k forever select k, count() as n, sum(v) as s | bytes per k: 10000
 40000 rows, 10000 keys, 3000 s: from a group by k expire 1h select k, count() as n, sum(v) as s | bytes per k: 10000, has not passed: 133
+40000 rows, 10000 keys, 3000 s: from s group by id expire 1h select id, sum(v) as s | the row of each id: 10000, bytes per id: 10000, row of these: 10000
 40000 rows, 10000 keys, 3000 s: from a window tumbling 1h group by k select k, count() as n emit on change | open window: 10000
 40000 rows, 10000 keys, 5000 s: from a window tumbling 1h lateness 1h group by k select k, count() as n | open window: 20000
 40000 rows, 10000 keys, 5000 s: from a window tumbling 1h fill 0 for 1d group by k select k, count() as n | open window: 10000, last results: 10000

@@ -61,8 +61,14 @@ impl JsonDecoder {
         let mut start = range.start as u32;
         for &end in &self.breaks {
             let line = &block[start as usize..end as usize];
-            let blank = !line.starts_with(b"{") && line.trim_ascii().is_empty();
-            if !blank || line.len() > self.max_line {
+            let is_record = line.starts_with(b"{")
+                || match line.trim_ascii() {
+                    b"" => false,
+                    // What a broker keeps behind a deletion, which says nothing more.
+                    b"null" => self.change_log.is_none(),
+                    _ => true,
+                };
+            if is_record || line.len() > self.max_line {
                 // A line over the limit keeps all its bytes, so that it is known as one.
                 let carriage_return = line.len() <= self.max_line && line.ends_with(b"\r");
                 self.lines.push(start..end - carriage_return as u32);

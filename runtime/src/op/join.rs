@@ -43,6 +43,8 @@ pub struct JoinOperator {
     filter: Option<PairFilter>,
     /// Rows of one batch of a source that came by both inputs: they are taken in the order in which they were read.
     held: Option<Vec<(usize, Batch)>>,
+    /// The watermarks that came behind rows that are held, which say nothing of these.
+    risen: [Option<Watermark>; 2],
     gathered: Gathered,
     walked: Walked,
     work: Option<Work>,
@@ -98,6 +100,7 @@ impl JoinOperator {
             given: Watermark::START,
             filter: PairFilter::new(spec, [left, right], kernel),
             held: reads_together.then(Vec::new),
+            risen: [None; 2],
             gathered: Gathered::default(),
             walked: Walked::default(),
             work: None,
@@ -404,11 +407,12 @@ impl Operator for JoinOperator {
                 Some(held) => held.push((input, batch)),
                 None => self.take(input, batch, output),
             },
+            Message::Watermark(watermark) if self.held.as_ref().is_some_and(|held| !held.is_empty()) => {
+                self.risen[input] = Some(watermark);
+            }
             Message::Watermark(watermark) => {
                 self.watermarks[input] = watermark;
-                if self.held.as_ref().is_none_or(Vec::is_empty) {
-                    self.advance(output);
-                }
+                self.advance(output);
             }
         }
     }
@@ -441,6 +445,9 @@ impl Operator for JoinOperator {
                 output.messages.append(&mut more.messages);
                 output.failures.append(&mut more.failures);
             }
+        }
+        for (watermark, risen) in self.watermarks.iter_mut().zip(&mut self.risen) {
+            *watermark = risen.take().unwrap_or(*watermark);
         }
         self.advance(output);
     }

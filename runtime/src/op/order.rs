@@ -111,15 +111,25 @@ pub fn push_due(due: Due, types: &[Type], output: &mut Output) {
 /// need not wait for each other.
 pub fn reads_in_order(flow: &Flow, n_partitions: &dyn Fn(NodeId) -> usize) -> Vec<bool> {
     let mut behind: Vec<Option<NodeId>> = vec![];
+    // Whether rows pass straight through to there.
+    let mut straight: Vec<bool> = vec![];
     let mut in_order = vec![];
     for id in flow.ids() {
         let node = flow.node(id);
+        let are_straight = node.inputs.iter().all(|input| straight.get(input.0 as usize) == Some(&true));
+        straight.push(match &node.kind {
+            NodeKind::Order | NodeKind::Match(_) | NodeKind::Join(_) | NodeKind::Errors { .. } => false,
+            NodeKind::Breaker(breaker) => **breaker == Breaker::LeaveOutLate && are_straight,
+            _ => are_straight,
+        });
         let mut inputs = node.inputs.iter().map(|input| behind.get(input.0 as usize).copied().flatten());
         let first = inputs.next().flatten();
         let of_all = first.filter(|first| inputs.all(|other| other == Some(*first)));
         in_order.push(of_all.is_some());
         behind.push(match &node.kind {
             NodeKind::Source(_) => (n_partitions(id) == 1).then_some(id),
+            // What one row became comes by one input now, and by another when it has waited.
+            NodeKind::Union if !are_straight => None,
             NodeKind::Segment(_)
             | NodeKind::Unnest { .. }
             | NodeKind::Union

@@ -7,6 +7,7 @@
 //! has no row. A result that does not fit fails its row; the group goes on.
 
 mod changes;
+mod members;
 
 use crate::accumulate::arena::Slot;
 use crate::accumulate::keyed::{Added, KeyedArena};
@@ -21,6 +22,7 @@ use crate::op::sweep::Sweep;
 use crate::operator::{Operator, Output};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use changes::{Changes, Describe};
+use members::Members;
 use millstream_ir::batch::{BATCH_ROWS, Batch};
 use millstream_ir::column::{ColumnData, ColumnRef};
 use millstream_ir::flow::{Emission, Keep, Node, Schema, UpdatingAggregate, UpdatingScope};
@@ -44,6 +46,8 @@ pub struct UpdatingAggregateOperator {
     arena: KeyedArena,
     lasts: Vec<EventTime>,
     failed_rows: FailedRows,
+    /// Where groups expire whose rows can be withdrawn.
+    members: Option<Members>,
     /// How long groups over all rows are kept, and whose turn it is to be looked at.
     keep: Keep,
     sweep: Sweep,
@@ -100,6 +104,10 @@ impl UpdatingAggregateOperator {
                 _ => KeyedArena::new_wide(&spec.aggregates),
             },
             failed_rows: FailedRows::of(input),
+            members: match (spec.sign, keep) {
+                (Some(sign), Keep::Expire(_)) => Some(Members::new(input, sign)),
+                _ => None,
+            },
             keep,
             sweep: Sweep::default(),
             to_release: BTreeMap::new(),
@@ -155,6 +163,9 @@ impl UpdatingAggregateOperator {
         let mut changes = Changes::new(self.arena.as_wide());
         for (number, group) in numbers.iter().copied().enumerate() {
             let row = Row { batch, times, number };
+            if self.is_forgotten(group, row) {
+                continue;
+            }
             let (slot, end) = self.group(group, row);
             let is_shown = self.spec.emission == Emission::OnChange || end <= self.watermark.0;
             if is_shown && self.arena.n_rows(group) > 0 {
@@ -164,6 +175,7 @@ impl UpdatingAggregateOperator {
             if is_shown && self.arena.n_rows(group) > 0 {
                 changes.record(self.arena.as_wide(), slot, 1, number);
             }
+            self.end_if_empty(group);
             // A row that is withdrawn and the one in its place stay together.
             if changes.are_many() {
                 let full = std::mem::replace(&mut changes, Changes::new(self.arena.as_wide()));
@@ -272,7 +284,7 @@ impl UpdatingAggregateOperator {
     /// The slot of a group and the end of its window, for an event.
     fn group(&mut self, number: u32, row: Row) -> (Slot, EventTime) {
         if self.touch(number, row) {
-            self.arena.clear(number);
+            self.clear(number);
         }
         let end = self.groups[number as usize].as_ref().map_or(EventTime::MAX, |group| group.end);
         (Slot(number), end)
@@ -320,11 +332,41 @@ impl UpdatingAggregateOperator {
     }
 
     fn count(&mut self, slot: Slot, row: Row) {
-        let sign = self.spec.sign.map(|sign| &row.batch.columns[sign].data);
-        match sign {
-            Some(ColumnData::I64(signs)) if signs[row.number] < 0 => self.arena.wide().remove(slot, row),
-            _ => self.arena.wide().add(slot, row),
+        if self.is_withdrawn(row) {
+            return self.arena.wide().remove(slot, row);
         }
+        self.members.iter_mut().for_each(|members| members.add(slot.0, row));
+        self.arena.wide().add(slot, row);
+    }
+
+    fn is_withdrawn(&self, row: Row) -> bool {
+        let sign = self.spec.sign.map(|sign| &row.batch.columns[sign].data);
+        matches!(sign, Some(ColumnData::I64(signs)) if signs[row.number] < 0)
+    }
+
+    /// Whether a row is withdrawn that went with what its key had before: the result of that stands. One that
+    /// the group has goes from its members.
+    fn is_forgotten(&mut self, number: u32, row: Row) -> bool {
+        if self.members.is_none() || !self.is_withdrawn(row) {
+            return false;
+        }
+        let last = self.lasts[number as usize];
+        let now = row.batch.late(row.number).map_or(row.times[row.number], |late| late.watermark);
+        let is_there = last != NEVER && !self.keep.is_over(last, now);
+        !(is_there && self.members.as_mut().is_none_or(|members| members.remove(number, row)))
+    }
+
+    /// Where groups expire: one whose rows have all been withdrawn has no last event, whatever comes behind.
+    fn end_if_empty(&mut self, number: u32) {
+        if self.members.is_some() && self.arena.n_rows(number) == 0 {
+            self.clear(number);
+            self.lasts[number as usize] = NEVER;
+        }
+    }
+
+    fn clear(&mut self, number: u32) {
+        self.arena.clear(number);
+        self.members.iter_mut().for_each(|members| members.clear(number));
     }
 
     /// Forgets those of the groups whose rows have all been withdrawn.
@@ -341,7 +383,7 @@ impl UpdatingAggregateOperator {
 
     fn remove(&mut self, number: u32) {
         if self.groups.get_mut(number as usize).and_then(Option::take).is_some() {
-            self.arena.clear(number);
+            self.clear(number);
             self.lasts[number as usize] = NEVER;
             self.index.remove(number);
         }
@@ -384,6 +426,9 @@ impl UpdatingAggregateOperator {
             let ColumnData::I64(times) = &batch.columns[self.time].data else { continue };
             for (number, group) in self.numbers(batch).into_iter().enumerate() {
                 let row = Row { batch, times, number };
+                if self.is_forgotten(group, row) {
+                    continue;
+                }
                 if let Some((slot, key)) = self.over_before(group, row) {
                     // The last result of what the key had before stands, and is shown if it has not been.
                     if let Some(old) = shown.insert(group, None) {
@@ -399,6 +444,7 @@ impl UpdatingAggregateOperator {
                     })
                 });
                 self.count(slot, row);
+                self.end_if_empty(group);
             }
             self.failed_rows.report(batch, self.arena.take_failed(), self.watermark, output);
         }
@@ -488,6 +534,7 @@ impl UpdatingAggregateOperator {
             self.groups = kept.iter().map(|number| self.groups[*number as usize].take()).collect();
             self.lasts = kept.iter().map(|number| self.lasts[*number as usize]).collect();
             self.arena.renumber(&kept);
+            self.members.iter_mut().for_each(|members| members.renumber(&kept));
         }
     }
 }
@@ -528,6 +575,7 @@ impl Operator for UpdatingAggregateOperator {
             writer.i64(self.lasts[number as usize]);
             writer.i64(group.end);
             self.arena.write(number, writer);
+            self.members.iter().for_each(|members| members.snapshot(number, writer));
         });
         writer.sequence(self.pending.iter(), |writer, (multiple, batches)| {
             writer.i64(*multiple);
@@ -543,6 +591,9 @@ impl Operator for UpdatingAggregateOperator {
             let key = reader.sequence(SnapshotReader::value)?;
             let (last, end) = (reader.i64()?, reader.i64()?);
             self.arena.restore(number, reader)?;
+            if let Some(members) = &mut self.members {
+                members.restore(number, reader)?;
+            }
             self.watch(number, end);
             self.resize();
             self.groups[number as usize] = Some(Group { end, key });
@@ -563,6 +614,7 @@ impl Operator for UpdatingAggregateOperator {
             Emission::Final | Emission::Every(_) => size_of::<Value>() * self.group_columns.len(),
         };
         self.arena.bytes()
+            + self.members.as_ref().map_or(0, Members::bytes)
             + self.index.bytes()
             + self.groups.capacity() * (size_of::<Option<Group>>() + key)
             + self.lasts.capacity() * size_of::<EventTime>()

@@ -1,7 +1,7 @@
 //! What aggregates keep. The bytes are what is taken, not what is used: `tests/state.rs` holds them to that.
 
 use super::window;
-use crate::hir::{Aggregate, Grouping, Query};
+use crate::hir::{Aggregate, Clause, ClauseKind, Grouping, Query};
 use millstream_ir::aggregate::{AccumulatorKind, AggregateCall, SlotLayout};
 use millstream_ir::flow::{Emission, Keep, UpdatingScope, WindowAssigner};
 use millstream_ir::text::format_duration;
@@ -17,6 +17,9 @@ const SLOTS_PER_GROUP: usize = 3;
 
 /// What a window that a key has of its own takes beside its slot: the same, its times and its turn.
 const WINDOW_OF_KEY: usize = 168;
+
+/// What a row that its group knows takes beside its values.
+const ROW_OF_GROUP: usize = 64;
 
 /// One sentence per aggregating select.
 pub fn state_of(query: &Query, watermark: &str) -> Vec<String> {
@@ -64,7 +67,18 @@ pub fn state_of(query: &Query, watermark: &str) -> Vec<String> {
             }
         }
     });
-    of_aggregates.collect()
+    of_aggregates
+        .chain(window::aggregates(query).filter_map(|(aggregate, _)| rows_state(query, aggregate)))
+        .collect()
+}
+
+/// Where a group is forgotten whose rows can be withdrawn, only a row that it has is taken out of it.
+fn rows_state(query: &Query, aggregate: &Aggregate) -> Option<String> {
+    let forgets = matches!(aggregate.grouping, Grouping::Updating(UpdatingScope::All(Keep::Expire(_)), _));
+    let n_columns = key_names(aggregate).len() + n_columns_of(aggregate);
+    let bytes = n_columns * size_of::<Value>() + ROW_OF_GROUP;
+    (forgets && takes_updating(query, aggregate))
+        .then(|| format!("each row of these groups, {bytes} bytes, as it can be withdrawn"))
 }
 
 /// What an aggregate of all rows so far keeps.
@@ -79,6 +93,21 @@ fn running_state(aggregate: &Aggregate, keep: Keep, beside: &str) -> String {
         Keep::Forever => "for ever".to_string(),
     };
     format!("{bytes} bytes per {per_key}{beside}, {until}")
+}
+
+/// How many columns its aggregates are made of.
+fn n_columns_of(aggregate: &Aggregate) -> usize {
+    aggregate.calls.iter().map(|call| call.arguments.len() + usize::from(call.filter.is_some())).sum()
+}
+
+/// Whether the rows that it takes can be withdrawn.
+fn takes_updating(query: &Query, aggregate: &Aggregate) -> bool {
+    let is_it = |clause: &Clause| match &clause.kind {
+        ClauseKind::Aggregate(other) => std::ptr::eq(other, aggregate),
+        _ => false,
+    };
+    let above = query.clauses.iter().take_while(|clause| !is_it(clause)).last();
+    above.map_or(&query.schema, |clause| &clause.schema).sign.is_some()
 }
 
 fn key_names(aggregate: &Aggregate) -> Vec<String> {
