@@ -91,8 +91,9 @@ slots = from a window tumbling 5s select id, window.start as w
 slots_of_keys = from a window session 2s by k where v > 1 select id, k
 pattern = match by k one: a[v < 3]+ then two: b[v > 3] within 6s select k, count(one) as n, two.id
 rising = match by k first: a[v < 2] then rise: a[v > (last(rise).v ?? 0)]{2,} within 8s select k, first.id as id, count(rise) as n
-of_latest_forgets = from latest group by v expire 4s select v, count() as n, sum(id) as s, max(id) as hi
-of_latest_forgets_every = from latest group by v expire 4s select v, count() as n, min(id) as lo emit every 3s
+latest_of_b = from b dedupe by k keep last forever
+of_latest_forgets = from latest_of_b group by v expire 4s select v, count() as n, sum(id) as s, max(id) as hi
+of_latest_forgets_every = from latest_of_b group by v expire 4s select v, count() as n, min(id) as lo emit every 3s
 of_latest = from latest group by v forever select v, count() as n, arg_min(id, x) as least, arg_max(id, d) as most, first(k) as f
 of_windows = from tumbling window tumbling 15s group by k select k, sum(n) as n
 of_running = from running where n > 1 group by n forever select n, count() as keys
@@ -104,6 +105,8 @@ maxima = from a window running by k forever select id, k, max(v) as v, at
 before_maxima = from beside_its_maxima select id, k, prev(v, by: k, forever: true) as p
 united_with_itself = from beside_its_maxima as x left join beside_its_maxima as y on x.v == y.v within 3s select x.id, y.id as other
 with_itself = from a as x full join a as y on x.v == y.v and x.id < y.id within 0s..6s select x.id, y.id as other
+chosen = from b as x semi join a as y on x.k == y.k and y.v > x.v forever
+chosen_by_time = from chosen window tumbling 5s group by k select k, count() as n
 in_windows = from a as x window tumbling 5s anti join b as y on x.k == y.k select id, window.start as w
 running_known = from running as x left join latest_b as y on x.k == y.k select x.k, x.s, y.id, y.v
 running_listed = from running as x join listed as y on x.k == y.k and x.n > y.v select x.k, x.n, y.id

@@ -169,6 +169,7 @@ impl JoinOperator {
                 let mut picks = [(0, row as u32); 2];
                 picks[other] = (number, partner.row);
                 found.push(picks, time.max(partner.time), 1);
+                found.came_by(&work.batch, row as u32);
                 candidates.push(Candidate { row: row as u32, entry });
             }
             work.row = rows.end;
@@ -194,6 +195,7 @@ impl JoinOperator {
         // A row that failed has no place among those without a partner.
         for number in failed.into_iter().filter(|_| leaves_alone[0]) {
             yielded.push(without(number, 1), found.times[number], -1);
+            yielded.came_by(&work.batch, candidates[number].row);
         }
         for number in passed {
             let Candidate { row, entry } = candidates[number];
@@ -201,15 +203,17 @@ impl JoinOperator {
             let other_is_new = self.sides[other].mark(entry);
             if other_is_new && leaves_alone[other] {
                 yielded.push(without(number, input), found.times[number], -1);
+                yielded.came_by(&work.batch, row);
             }
             let left_is_new = if input == 0 { own_is_new } else { other_is_new };
             match self.spec.kind {
                 JoinKind::Semi if left_is_new => {
                     yielded.push(without(number, 1), found.times[number], 1);
                 }
-                JoinKind::Semi | JoinKind::Anti => {}
+                JoinKind::Semi | JoinKind::Anti => continue,
                 _ => yielded.push(found.picks_of(number), found.times[number], 1),
             }
+            yielded.came_by(&work.batch, row);
         }
         self.yield_pairs(input, Some(&work.batch), &yielded, output);
     }
@@ -224,6 +228,7 @@ impl JoinOperator {
             let mut picks = [MISSING; 2];
             picks[work.input] = (0, row as u32);
             lonely.push(picks, work.times[row], 1);
+            lonely.came_by(&work.batch, row as u32);
         }
         self.yield_pairs(work.input, Some(&work.batch), &lonely, output);
     }
@@ -298,7 +303,7 @@ impl JoinOperator {
                 columns.push(pairs.signs_column());
             }
             let origin = pairs.origin(batches, self.times);
-            let late = pairs.late(self.given.0);
+            let late = pairs.late();
             output.messages.push(Message::Batch(Batch { columns, n_rows: pairs.len(), origin, late }));
         }
     }

@@ -91,9 +91,10 @@ impl QueryChecker<'_> {
         {
             updating.key = key_of_pairs(updating.key.take(), &keys, table, n_left);
         }
-        let is_updating = join.forever.is_some() && !is_of_table && kind.yields_unmatched() != [false; 2];
+        let is_for_ever = join.forever.is_some() && !is_of_table;
+        let is_updating = is_for_ever && kind.yields_unmatched() != [false; 2];
         let hidden = |name: &str, ty| RowColumn { hidden: true, ..RowColumn::new(name, ty, span) };
-        if !kind.yields_left_only() || is_updating {
+        if !kind.yields_left_only() || is_for_ever {
             self.rows.time = self.rows.columns.len();
             self.rows.columns.push(hidden("time", Type::TIMESTAMP));
         }

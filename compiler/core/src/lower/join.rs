@@ -82,7 +82,7 @@ impl Lowering<'_> {
     /// The rows of a join before what was added for it is dropped.
     fn pairs(&self, left: PlanId, right: PlanId, join: &flow::Join, clause: &Schema) -> Schema {
         let left = &self.plan.node(left).schema;
-        if join.kind.yields_left_only() && !join.is_updating() {
+        if join.n_added() == 0 {
             return left.clone();
         }
         let [of_left, of_right] = join.kind.yields_unmatched();

@@ -112,11 +112,17 @@ impl Join {
 
     /// How many columns its rows have beside those of its inputs, which are the last.
     pub fn n_added(&self) -> usize {
-        match (self.is_updating(), self.kind.yields_left_only()) {
+        match (self.is_updating(), self.keeps_times()) {
             (true, _) => 2,
             (false, false) => 1,
             (false, true) => 0,
         }
+    }
+
+    /// Whether its rows have the times of the rows on the left. Not where a partner may come at any time: by then
+    /// the watermark has passed the time of its row.
+    fn keeps_times(&self) -> bool {
+        self.kind.yields_left_only() && self.partners != Partners::Stream(JoinBound::Forever)
     }
 
     /// The types of its output over those of its inputs.

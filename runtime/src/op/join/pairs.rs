@@ -21,6 +21,8 @@ pub struct Pairs {
     pub times: Vec<EventTime>,
     /// 1 or -1.
     pub signs: Vec<i64>,
+    /// The watermarks that the rows came behind by which they come, where any of these is late.
+    pub behind: Vec<EventTime>,
 }
 
 impl Pairs {
@@ -50,6 +52,7 @@ impl Pairs {
             picks: [0, 1].map(|side| all(&self.picks[side], numbers)),
             times: all(&self.times, numbers),
             signs: all(&self.signs, numbers),
+            behind: if self.behind.is_empty() { vec![] } else { all(&self.behind, numbers) },
         }
     }
 
@@ -60,10 +63,17 @@ impl Pairs {
         columns
     }
 
-    /// Whether each is late behind this watermark, in their order.
-    pub fn late(&self, watermark: EventTime) -> Vec<LateRow> {
-        let late = (0..).zip(&self.times).filter(|(_, time)| **time < watermark);
-        late.map(|(row, _)| LateRow { row, watermark }).collect()
+    /// The pair that was pushed last comes by this row of a batch.
+    pub fn came_by(&mut self, batch: &Batch, row: u32) {
+        if !batch.late.is_empty() {
+            self.behind.push(batch.late(row as usize).map_or(EventTime::MIN, |late| late.watermark));
+        }
+    }
+
+    /// Those that are late, as the rows were by which they come, in their order.
+    pub fn late(&self) -> Vec<LateRow> {
+        let late = (0..).zip(self.times.iter().zip(&self.behind)).filter(|(_, (time, behind))| time < behind);
+        late.map(|(row, (_, watermark))| LateRow { row, watermark: *watermark }).collect()
     }
 
     pub fn times_column(&self) -> ColumnRef {
