@@ -12,6 +12,9 @@ use std::cmp::Reverse;
 use std::io;
 use std::path::Path;
 
+const WHERE_PATHS_START: &str = "a relative path in a program starts at the program's folder, \
+     one of `--source` or `--sink` at the present one";
+
 /// A connector that checks but that this build does not carry out. `replacement`: the arguments that
 /// put a file in its place.
 pub fn connector_not_in_this_build(spec: &ConnectorSpec, replacement: &str) -> Diagnostic {
@@ -24,13 +27,13 @@ pub fn cannot_open(spec: &ConnectorSpec, path: &Path, error: &io::Error) -> Diag
     let headline = format!("cannot read `{}`: {}", path.display(), plain(error));
     Diagnostic::new(codes::E0902, spec.span, headline)
         .label("named here")
-        .note("relative paths are relative to the program's folder")
+        .note(WHERE_PATHS_START)
 }
 
 pub fn no_file_matches(spec: &ConnectorSpec, pattern: &Path) -> Diagnostic {
     Diagnostic::new(codes::E0903, spec.span, format!("no file matches `{}`", pattern.display()))
         .label("named here")
-        .note("relative paths are relative to the program's folder")
+        .note(WHERE_PATHS_START)
 }
 
 pub fn bad_glob(spec: &ConnectorSpec, pattern: &str, reason: &str) -> Diagnostic {

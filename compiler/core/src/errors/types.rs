@@ -24,7 +24,11 @@ pub fn type_mismatch(expected: &Type, expr: &Expr, is_param: bool, in_test: bool
             return fault.note(units).fix("count seconds", span, format!("{n}s"));
         }
         (Some(Value::Duration(d)), TypeKind::Timestamp) if in_test => {
-            return fault.fix("count from the start of the test", span, format!("+{}", format_duration(*d)));
+            let text = match d {
+                ..0 => format!("+0s - {}", format_duration(d.saturating_neg())),
+                _ => format!("+{}", format_duration(*d)),
+            };
+            return fault.fix("count from the start of the test", span, text);
         }
         // What such text reads as is known already.
         (Some(Value::String(_)), kind) if !matches!(kind, TypeKind::Json) => {
