@@ -76,7 +76,10 @@ impl QueryChecker<'_> {
             JoinKind::Inner => self.rows.narrow(facts),
             JoinKind::Left | JoinKind::Right | JoinKind::Full => {
                 let [left, right] = kind.yields_unmatched();
-                for (number, column) in self.rows.columns.iter_mut().enumerate() {
+                // The window is that of the row that there is.
+                let bounds = self.rows.carried.get(..2).unwrap_or_default();
+                let columns = self.rows.columns.iter_mut().enumerate();
+                for (number, column) in columns.filter(|(number, _)| !bounds.contains(number)) {
                     let may_be_missing = if number < n_left { right } else { left };
                     column.ty = column.ty.clone().or_null(may_be_missing);
                 }

@@ -122,7 +122,9 @@ pub fn ambiguous_column(span: Span, name: &str, columns: &[&ScopeColumn]) -> Dia
         }
     }
     if columns.iter().any(|column| column.qualifier.is_none()) {
-        fault = fault.help(format!("a `select` made one that no alias names: call it otherwise there, `{name} as other`"));
+        fault = fault.help(format!(
+            "a `select` made one that no alias names: call it otherwise there, `{name} as other`"
+        ));
     }
     fault
 }

@@ -4,6 +4,7 @@ use super::columns::{Columns, column_expr};
 use super::{Lowering, Owner};
 use crate::hir::{self, JoinBound};
 use crate::plan::{Operator, PlanId};
+use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::flow::{self, Breaker, Column, Partners, Schema, Version};
 use millstream_ir::types::Type;
 
@@ -71,7 +72,18 @@ impl Lowering<'_> {
             return Some(pairs);
         }
         let schema = self.plan.node(pairs).schema.clone();
-        let kept = kept.into_iter().map(|c| column_expr(&schema, c, span)).collect();
+        let mut kept: Vec<Expr> = kept.into_iter().map(|c| column_expr(&schema, c, span)).collect();
+        if let (JoinBound::Window { start, end, .. }, [_, true]) = (&join.bound, join.kind.yields_unmatched())
+        {
+            // Of a row on the right without a partner the window is its own.
+            let own_end = n_left_now + self.width(right) - 1;
+            for (bound, own) in [(*start, own_end - 1), (*end, own_end)] {
+                let bounds = [bound, own].map(|column| Box::new(column_expr(&schema, column, span)));
+                let [bound_of_left, bound_of_right] = bounds;
+                let either = ExprKind::Coalesce(bound_of_left, bound_of_right);
+                kept[bound] = Expr::new(either, Type::TIMESTAMP, span);
+            }
+        }
         Some(self.add(owner, span, vec![pairs], clause.schema.clone(), Operator::Project(kept)))
     }
 
