@@ -113,6 +113,7 @@ running_listed = from running as x join listed as y on x.k == y.k and x.n > y.v 
 latest_unknown = from latest where k not in latest_b select id, k
 lenient_known = from lenient as x join latest_b as y on y.v == x.n select x.k, x.w, y.k as other
 of_totals = from b as x left join totals as y on x.k == y.k select x.id, y.n, y.s
+best_in_windows = from a as x window hopping 6s every 4s full join b as y on x.k == y.k top 2 by x.id, y.id select x.id, y.id as other
 of_joined = from left_joined window tumbling 4s group by () select count() as n, count(other) as pairs
 ";
 

@@ -26,6 +26,7 @@ const STREAMS: &[&str] = &[
     "from a group by k forever select k, count() as n, sum(v) as s",
     "from a group by t expire 20s select t, count() as n, max(v) as m",
     "from a top 2 by v desc per t forever",
+    "from a unnest [v, 1] as u window hopping 8s every 3s group by k select k, max(u) as m, count() as n emit on change top 1 by n desc, m per k",
     "from a dedupe by k keep last forever",
     "from s group by v forever select v, count() as n",
     "from a window tumbling 10s group by k, t select k, t, count() as n, max(v) as m",
@@ -92,8 +93,9 @@ fn program(stream: &str) -> (SourceMap, Flow) {
          stream failed = from errors(held) select row, reason, place
          sink told from failed to stdout"
     );
-    let is_updating =
-        ["a group by", "a top", "keep last", "from s"].iter().any(|words| stream.contains(words));
+    let is_updating = ["a group by", "a top", "keep last", "from s", "on change"]
+        .iter()
+        .any(|words| stream.contains(words));
     let program = if is_updating { program } else { program.replace("(changes: retract)", "") };
     let mut files = SourceMap::default();
     let root = files.add("workers.stream", program);

@@ -25,9 +25,7 @@ pub fn connector_not_in_this_build(spec: &ConnectorSpec, replacement: &str) -> D
 
 pub fn cannot_open(spec: &ConnectorSpec, path: &Path, error: &io::Error) -> Diagnostic {
     let headline = format!("cannot read `{}`: {}", path.display(), plain(error));
-    Diagnostic::new(codes::E0902, spec.span, headline)
-        .label("named here")
-        .note(WHERE_PATHS_START)
+    Diagnostic::new(codes::E0902, spec.span, headline).label("named here").note(WHERE_PATHS_START)
 }
 
 pub fn no_file_matches(spec: &ConnectorSpec, pattern: &Path) -> Diagnostic {

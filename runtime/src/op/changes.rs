@@ -12,10 +12,21 @@ pub fn plain(values: impl Iterator<Item = i64>) -> ColumnRef {
 
 /// The changes less those that alter nothing: what one row brought and took away again, but for the times.
 pub fn that_alter(batch: Batch, time: usize, sign: usize) -> Batch {
+    that_alter_together(batch, time, sign, |_, _| true)
+}
+
+/// The same, of those rows of which this is true that they may belong together.
+pub fn that_alter_together(
+    batch: Batch,
+    time: usize,
+    sign: usize,
+    are_together: impl Fn(usize, usize) -> bool,
+) -> Batch {
     let ColumnData::I64(signs) = &batch.columns[sign].data else { return batch };
     let undoes = |row: usize, before: usize| {
         let mut columns = batch.columns.iter().enumerate();
         signs[row] != signs[before]
+            && are_together(row, before)
             && batch.origin.place(row) == batch.origin.place(before)
             && columns.all(|(number, column)| [time, sign].contains(&number) || column.has_equal(row, before))
     };

@@ -2,7 +2,7 @@
 
 use super::partition::{Changed, Row};
 use crate::message::{EventTime, Message};
-use crate::op::changes::{late_of, plain, that_alter};
+use crate::op::changes::{late_of, plain, that_alter_together};
 use crate::operator::Output;
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
 use millstream_ir::column::{ColumnBuilder, ColumnRef};
@@ -97,8 +97,18 @@ impl Changes {
         let origin = batch.origin.gather(causes);
         let made = Batch { columns, n_rows: rows.len(), origin, late: late_of(&batch.late, causes) };
         match describe.sign {
-            // A row that replaces another can bring back what its going brought up.
-            Some(sign) => that_alter(made, describe.time, sign),
+            // A row that replaces another can bring back what its going brought up. It came directly behind that,
+            // whichever rows other workers have.
+            Some(sign) => {
+                let marks = batch.origin.marks.as_deref();
+                let mark = |change: usize| {
+                    let cause = causes[change];
+                    marks.and_then(|marks| marks.get(cause as usize).copied()).unwrap_or(cause)
+                };
+                let are_together =
+                    |change: usize, before: usize| mark(change).saturating_sub(mark(before)) <= 1;
+                that_alter_together(made, describe.time, sign, are_together)
+            }
             None => made,
         }
     }
