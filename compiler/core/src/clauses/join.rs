@@ -116,7 +116,11 @@ impl QueryChecker<'_> {
     /// What bounds the rows that are kept; none if that is wrong, which is reported.
     fn join_bound(&mut self, join: &ast::Join, span: Span) -> Option<JoinBound> {
         if let Some(as_of) = &join.as_of {
-            self.diagnostics.push(errors::as_of_stream(as_of.span, &join.stream.name().text));
+            let name = &join.stream.name().text;
+            let bound = join.within.as_ref().map(|range| range.span);
+            let before = bound.filter(|bound| bound.start < as_of.span.start).unwrap_or(join.on.span);
+            let clause = before.at_end().to(as_of.span);
+            self.diagnostics.push(errors::as_of_stream(as_of.span, name, clause));
         }
         if let Some(range) = &join.within {
             let mut checker = self.checker();
@@ -127,7 +131,7 @@ impl QueryChecker<'_> {
             };
             let (low, high) = (low?, high?);
             if low > high {
-                self.diagnostics.push(errors::empty_range(range.span));
+                self.diagnostics.push(errors::empty_range(range.span, [low, high]));
                 return None;
             }
             return Some(JoinBound::Within { low, high });

@@ -42,32 +42,39 @@ impl<'q> QueryChecker<'q> {
         span: Span,
     ) -> Option<JoinBound> {
         if matches!(kind, JoinKind::Right | JoinKind::Full) {
-            self.diagnostics.push(errors::unmatched_of_table(span, kind.name(), &table.name));
+            // The words in front of the table.
+            let words = span.at_start().to(join.stream.name().span.at_start());
+            self.diagnostics.push(errors::unmatched_of_table(span, kind.name(), &table.name, words));
             return None;
         }
         let needless = join.within.as_ref().filter(|_| join.as_of.is_none()).map(|range| range.span);
+        let on_end = join.on.span.at_end();
         if let Some(bound) = join.forever.or(needless) {
-            self.diagnostics.push(errors::bound_of_table(bound, &table.name));
+            let has_age = table.reading == Reading::AsOf && join.forever.is_none();
+            let age = self.name_of(time).filter(|_| has_age).map(|time| (on_end, time));
+            self.diagnostics.push(errors::bound_of_table(bound, &table.name, on_end.to(bound), age));
             return None;
         }
         match (table.reading, &join.as_of) {
             (Reading::AsItStands, Some(as_of)) => {
-                self.diagnostics.push(errors::as_of_without_time(as_of.span, &table.name));
+                let clause = as_of_clause(join, as_of);
+                self.diagnostics.push(errors::as_of_without_time(as_of.span, &table.name, clause));
                 None
             }
             (Reading::AsItStands, None) => Some(JoinBound::AsItStands),
             (Reading::AsOf, as_of) => {
                 let max_age = match &join.within {
                     None => None,
-                    Some(range) if range.low.is_some() => {
-                        self.diagnostics.push(errors::range_of_age(range.span));
+                    Some(ast::Range { low: Some(low), high, span }) => {
+                        self.diagnostics
+                            .push(errors::range_of_age(*span, low.span.at_start().to(high.span.at_start())));
                         return None;
                     }
                     Some(range) => Some(self.checker().check_positive_duration(&range.high)?),
                 };
                 let (at, ahead) = match as_of {
                     None => (self.rows.column_expr(time, span), 0),
-                    Some(as_of) => self.as_of(as_of, time)?,
+                    Some(as_of) => self.as_of(as_of, time, join, span)?,
                 };
                 Some(JoinBound::AsOf { at, ahead, max_age })
             }
@@ -76,7 +83,7 @@ impl<'q> QueryChecker<'q> {
 
     /// The time that a row asks for, and how much later than the row's own it is. Versions are kept for the rows
     /// that can still come, so it must be bound to their time.
-    fn as_of(&mut self, as_of: &ast::Expr, time: usize) -> Option<(Expr, i64)> {
+    fn as_of(&mut self, as_of: &ast::Expr, time: usize, join: &ast::Join, span: Span) -> Option<(Expr, i64)> {
         let scope = self.scope();
         let at = self.checker().check_expr(&scope, as_of, Some(&Type::TIMESTAMP));
         if at.ty.is_error() {
@@ -86,11 +93,28 @@ impl<'q> QueryChecker<'q> {
         if ahead.is_none() {
             let because = self.rows.updating.as_ref().map(|updating| updating.because.span);
             self.diagnostics.push(match because {
-                Some(because) => errors::as_of_of_changes(as_of.span, because),
-                None => errors::as_of_other_time(as_of.span),
+                Some(because) => errors::as_of_of_changes(as_of.span, because, as_of_clause(join, as_of)),
+                None => {
+                    let of_table = &join.alias.as_ref().unwrap_or(join.stream.name()).text;
+                    let column = match at.kind {
+                        ExprKind::Column(column) => self.name_of(column),
+                        _ => None,
+                    };
+                    let column = column.filter(|name| !name.starts_with(&format!("{of_table}.")));
+                    errors::as_of_other_time(as_of.span, column, span.at_start())
+                }
             });
         }
         ahead.map(|ahead| (at, ahead))
+    }
+
+    /// A visible column, as it can be written.
+    pub(super) fn name_of(&self, column: usize) -> Option<String> {
+        let column = self.rows.columns.get(column).filter(|column| !column.hidden)?;
+        Some(match &column.qualifier {
+            Some(qualifier) => format!("{qualifier}.{}", column.name),
+            None => column.name.to_string(),
+        })
     }
 
     /// Joins the tables that an expression asks for keys of: a column of each for when it is checked itself.
@@ -180,6 +204,12 @@ impl<'q> QueryChecker<'q> {
         }
         (!values.iter().any(|value| value.ty.is_error())).then_some(values)
     }
+}
+
+/// What `as of` adds to a join, with the space in front of it.
+fn as_of_clause(join: &ast::Join, as_of: &ast::Expr) -> Span {
+    let clause = join.on.span.at_end().to(as_of.span);
+    join.within.as_ref().map_or(clause, |range| clause.to(range.span))
 }
 
 /// Whether a list is a key.

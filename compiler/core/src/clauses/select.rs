@@ -65,6 +65,12 @@ impl QueryChecker<'_> {
         self.finish_select(selected, span, ClauseKind::Select);
     }
 
+    /// The column that a value is, as it can be written, and where its rows are named.
+    fn source_of(&self, value: Option<&Expr>) -> Option<(String, Span)> {
+        let ExprKind::Column(column) = value?.kind else { return None };
+        Some((self.name_of(column)?, self.rows.columns.get(column)?.span))
+    }
+
     /// Makes the selected columns the rows of the clauses below.
     pub(super) fn finish_select(
         &mut self,
@@ -75,8 +81,14 @@ impl QueryChecker<'_> {
         let mut columns: Vec<RowColumn> = vec![];
         let mut values = vec![];
         for Selected { name, span, value } in selected {
-            if let Some(first) = columns.iter().find(|c| *c.name == *name) {
-                self.diagnostics.push(errors::duplicate_column(span, &name, first.span));
+            if let Some(place) = columns.iter().position(|c| *c.name == *name) {
+                let both = [values.get(place), Some(&value)].map(|value| self.source_of(value));
+                self.diagnostics.push(match both {
+                    [Some(first), Some(second)] if columns[place].span == span => {
+                        errors::duplicate_columns(span, &name, [first, second])
+                    }
+                    _ => errors::duplicate_column(span, &name, columns[place].span),
+                });
                 continue;
             }
             columns.push(RowColumn::new(name, value.ty.clone(), span));

@@ -22,6 +22,15 @@ pub fn duplicate_column(span: Span, name: &str, first: Span) -> Diagnostic {
     fault.help("rename one of them with `as`, or leave it out of `*` with `* except (…)`")
 }
 
+/// Two columns that a `*` stands for, with where their rows are named.
+pub fn duplicate_columns(span: Span, name: &str, [first, second]: [(String, Span); 2]) -> Diagnostic {
+    let headline = format!("two columns would be called `{name}`: `{}` and `{}`", first.0, second.0);
+    let fault = Diagnostic::new(E0231, span, headline).label("stands for both");
+    let help =
+        format!("write one of them, `* except ({name}), {}`, or both under names of their own", first.0);
+    fault.also(first.1, format!("has `{}`", first.0)).also(second.1, format!("has `{}`", second.0)).help(help)
+}
+
 /// Two keys of one `group by`.
 pub fn duplicate_key(span: Span, name: &str, first: Span) -> Diagnostic {
     Diagnostic::new(E0231, span, format!("two keys would be called `{name}`"))

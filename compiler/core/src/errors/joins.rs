@@ -2,6 +2,7 @@
 
 use millstream_base::codes::*;
 use millstream_base::{Diagnostic, Span};
+use millstream_ir::text::format_duration;
 
 pub fn unbounded_join(span: Span, end: Span) -> Diagnostic {
     Diagnostic::new(E0480, span, "all rows of both streams would be kept for ever")
@@ -10,10 +11,14 @@ pub fn unbounded_join(span: Span, end: Span) -> Diagnostic {
         .help("or join in a window, or say `forever` if both streams are small")
 }
 
-pub fn empty_range(span: Span) -> Diagnostic {
-    Diagnostic::new(E0481, span, "no time lies within this range")
-        .label("ends before it begins")
-        .help("the lower bound comes first, as in `within -5s..1m`")
+/// `bounds`: those of the range, in microseconds.
+pub fn empty_range(span: Span, [low, high]: [i64; 2]) -> Diagnostic {
+    let turned = format!("{}..{}", format_duration(high), format_duration(low));
+    Diagnostic::new(E0481, span, "no time lies within this range").label("ends before it begins").fix(
+        "put the lower bound first",
+        span,
+        turned,
+    )
 }
 
 pub fn same_alias(span: Span, alias: &str, other: Span) -> Diagnostic {
@@ -30,10 +35,12 @@ pub fn join_in_window(span: Span, window: Span) -> Diagnostic {
         .help("say how far apart partners may be, `within 5m`, or join above the window")
 }
 
-pub fn as_of_stream(span: Span, name: &str) -> Diagnostic {
+/// `clause`: from the end of `on` to that of `as of`.
+pub fn as_of_stream(span: Span, name: &str, clause: Span) -> Diagnostic {
     Diagnostic::new(E0484, span, format!("`{name}` is a stream: it has no versions"))
         .label("versions are those of a table")
         .help("`as of` asks for the row of a table that was valid then")
+        .fix("leave `as of` out", clause, "")
 }
 
 /// A join of streams of which one is updating: `right` and its key, or the left one. A table can stand on the right.

@@ -14,50 +14,67 @@ pub fn table_as_stream(span: Span, name: &str) -> Diagnostic {
     .help(format!("join it, `join {name} on …`, or ask for a key of it, `… in {name}`"))
 }
 
-pub fn as_of_without_time(span: Span, name: &str) -> Diagnostic {
+/// `clause`: from the end of `on` to that of `as of`.
+pub fn as_of_without_time(span: Span, name: &str, clause: Span) -> Diagnostic {
     Diagnostic::new(E0491, span, format!("`{name}` has no versions: it is read as it stands"))
         .label("as it was when?")
-        .help(format!("a `time` says from when on a row of `{name}` stands; without it leave `as of` out"))
+        .help(format!("a `time` says from when on a row of `{name}` stands"))
+        .fix("without it leave `as of` out", clause, "")
 }
 
 /// `as of` a time that says nothing of how old the versions are that rows can ask for.
-pub fn as_of_other_time(span: Span) -> Diagnostic {
-    Diagnostic::new(E0492, span, "how old the versions are that rows ask for has no bound")
-        .label("neither the row's time, nor that plus or minus a duration")
-        .help("make it the row's time above the join: `time … disorder 1h`")
+/// `column`: as it is written, if it is a column; `above` the join.
+pub fn as_of_other_time(span: Span, column: Option<String>, above: Span) -> Diagnostic {
+    let fault = Diagnostic::new(E0492, span, "how old the versions are that rows ask for has no bound")
+        .label("neither the row's time, nor that plus or minus a duration");
+    match column {
+        Some(column) => {
+            fault.fix("make it the row's time above the join", above, format!("time {column} disorder 1h "))
+        }
+        None => fault.help("make it the row's time above the join: `time … disorder 1h`"),
+    }
 }
 
 /// `as of` for rows that replace each other, whose time has no name.
-pub fn as_of_of_changes(span: Span, because: Span) -> Diagnostic {
+pub fn as_of_of_changes(span: Span, because: Span, clause: Span) -> Diagnostic {
     Diagnostic::new(E0492, span, "a row of an updating stream stands from its change on")
         .label("another time than that of the change")
         .also(because, "this makes rows updating")
-        .help("without `as of` it asks for what the table held when the change happened")
+        .fix("ask for what the table held when the change happened", clause, "")
 }
 
-/// `right join` or `full join` of a table.
-pub fn unmatched_of_table(span: Span, kind: &str, name: &str) -> Diagnostic {
+/// `right join` or `full join` of a table; `words` are these. What is left of them without the table's rows.
+pub fn unmatched_of_table(span: Span, kind: &str, name: &str, words: Span) -> Diagnostic {
+    let left = if kind == "full join" { "left join " } else { "join " };
     Diagnostic::new(E0493, span, format!("a `{kind}` would yield rows of `{name}` that nothing looks up"))
         .label("when should they leave?")
         .help("a row leaves when an event comes: `join`, `left join`, `semi join` and `anti join` do that")
+        .fix("let only rows that look it up leave", words, left)
 }
 
-/// A bound as joins of streams have one.
-pub fn bound_of_table(span: Span, name: &str) -> Diagnostic {
-    Diagnostic::new(
+/// A bound as joins of streams have one; `clause` is all of it. Of a table with versions, the time by which their age
+/// could be bounded.
+pub fn bound_of_table(span: Span, name: &str, clause: Span, age: Option<(Span, String)>) -> Diagnostic {
+    let fault = Diagnostic::new(
         E0494,
         span,
         format!("a row has one partner for each key of `{name}`, however long ago it came"),
     )
     .label("bounds nothing")
-    .help("`as of E within 5m` looks at versions that are at most five minutes old")
+    .fix("leave it out", clause, "");
+    match age {
+        Some((on_end, time)) => fault.fix("bound the age of versions", on_end, format!(" as of {time}")),
+        None => fault,
+    }
 }
 
 /// `within LOW..HIGH` of versions.
-pub fn range_of_age(span: Span) -> Diagnostic {
-    Diagnostic::new(E0494, span, "the age of a version is at most one duration")
-        .label("a range")
-        .help("write `within 5m`")
+pub fn range_of_age(span: Span, low: Span) -> Diagnostic {
+    Diagnostic::new(E0494, span, "the age of a version is at most one duration").label("a range").fix(
+        "say how old it may be at most",
+        low,
+        "",
+    )
 }
 
 /// A table kept by a query whose rows are withdrawn under another key; `own` names that, if there is one.
@@ -67,14 +84,18 @@ pub fn other_key(span: Span, own: Option<Vec<&str>>, because: Span) -> Diagnosti
         Some([]) => "as one row".to_string(),
         Some(names) => format!("by {}", alternatives(names.iter().copied())),
     };
-    Diagnostic::new(
+    let fault = Diagnostic::new(
         E0495,
         span,
         format!("the rows of this query replace each other {by}, which is not the table's key"),
     )
     .label("the table's key")
     .also(because, "this makes rows updating")
-    .help("two rows of one key could stand at once: name the table by the key of the rows")
+    .help("two rows of one key could stand at once");
+    match own.as_deref() {
+        Some(names @ [_, ..]) => fault.fix("name the table by the key of the rows", span, names.join(", ")),
+        _ => fault,
+    }
 }
 
 pub fn refreshed_source(span: Span, name: &str) -> Diagnostic {

@@ -60,6 +60,42 @@ fn sides_of_joins_that_are_withdrawn() {
 }
 
 #[test]
+fn joins_and_tables() {
+    const TABLES: &str = "
+table t: { k: string, name: string } key k from file(\"t.csv\")
+table r: { k: string, rate: int, since: timestamp } key k from file(\"r.ndjson\") format json time since
+";
+    let streams = [
+        "from s as a join s as b on a.k == b.k select a.v",
+        "from s as a join s as b on a.k == b.v within 5m select a.f",
+        "from s as a join s as b on a.k == b.k within 5m select v",
+        "from s as a join s as b on a.k == b.k within 5m select *",
+        "from s as a join s as b on a.k == b.k within 5m..1m select a.v",
+        "from s as a join s as b on a.k == b.k within 5m as of a.at select a.v",
+        "from s as a join t as b on b.k == a.v select a.v",
+        "from s as a join t as b on b.k == a.k as of a.at select a.v",
+        "from s as a join t as b on b.k == a.k as of a.at within 5m select a.v",
+        "from s as a join r as b on b.k == a.k as of a.ends select a.v",
+        "from s as a join r as b on b.k == a.k as of timestamp(a.v) select a.v",
+        "from u as a join r as b on b.k == a.k as of a.at within 1h select a.v",
+        "from s as a right join t as b on b.k == a.k select a.v",
+        "from s as a full join t as b on b.k == a.k select a.v",
+        "from s as a join t as b on b.k == a.k within 5m select a.v",
+        "from s as a join r as b on b.k == a.k within 5m select a.v",
+        "from s as a join r as b on b.k == a.k forever select a.v",
+        "from s as a join r as b on b.k == a.k as of a.at within 1m..5m select a.v",
+    ];
+    let of_streams: String =
+        streams.iter().map(|stream| said(&format!("{SOURCES}{TABLES}stream x =\n  {stream}\n"))).collect();
+    let tables = programs(&[
+        "table x key v = from s group by k forever select k, sum(v) as v",
+        "table x key kk = from s",
+        "table x: { id: int } key ids from file(\"x.csv\")",
+    ]);
+    assert_snapshot!(of_streams + &tables);
+}
+
+#[test]
 fn kinds_and_options_of_windows() {
     assert_snapshot!(queries(&[
         "from s window 5m group by k select k, count() as n",
