@@ -14,7 +14,7 @@ mod window;
 use crate::hir::{ClauseKind, Feed, Head, Input, InputId, Program, Query, Source, Stream};
 use millstream_ir::flow::{
     AmongEquals, Breaker, Emission, Flow, HistoryKind, Node, NodeId, NodeKind, OnError, Partners, Schema,
-    Sharing, TopScope, UpdatingScope,
+    Sharing, TopScope, UpdatingScope, ways_of_run,
 };
 use millstream_ir::text::format_duration;
 use std::collections::{BTreeMap, BTreeSet};
@@ -139,7 +139,9 @@ fn facts_of(program: &Program, query: &Query, known: &BTreeMap<InputId, Facts>) 
         facts.sources.extend(read.sources);
     }
     if let Head::Match(pattern) = &query.head {
-        facts.patterns = facts.patterns.saturating_add(pattern.within);
+        // What is complete with its first event waits for nothing.
+        let lasts = if ways_of_run(&pattern.steps) == 0 { 0 } else { pattern.within.unwrap_or(i64::MAX) };
+        facts.patterns = facts.patterns.saturating_add(lasts);
         facts.has_pattern = true;
     }
     facts.waits |= history::waiting_rows(query).is_some();
@@ -172,6 +174,9 @@ impl Facts {
         }
         if self.windows == i64::MAX {
             return "delay: without a bound; a window lasts as long as its rows make it".to_string();
+        }
+        if self.patterns == i64::MAX {
+            return "delay: without a bound; a match waits for its events as long as they take".to_string();
         }
         let parts = [
             ("windows", self.windows),

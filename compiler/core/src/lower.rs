@@ -225,6 +225,7 @@ impl Lowering<'_> {
         let spec = MatchSpec {
             inputs: described,
             steps,
+            mode: pattern.mode,
             within: pattern.within,
             limit: pattern.limit,
             span: pattern.span,

@@ -418,7 +418,7 @@ impl WindowAssigner {
 }
 
 /// A sequence pattern over one or more input streams: steps joined by `then`, each one event or a
-/// repetition whose events may lie apart, within a time. Matches share no event.
+/// repetition.
 ///
 /// Conditions and outputs are expressions over columns. An output sees the [`MatchSpec::bindings`],
 /// by number; a condition sees the columns of its event and behind them the bindings.
@@ -428,8 +428,9 @@ pub struct MatchSpec {
     /// One per input of the node.
     pub inputs: Vec<MatchInput>,
     pub steps: Vec<MatchStep>,
-    /// The greatest time from first to last event, in microseconds.
-    pub within: i64,
+    pub mode: MatchMode,
+    /// The greatest time from first to last event, in microseconds, if there is one.
+    pub within: Option<i64>,
     /// Ways that a partition may hold at once where conditions keep them apart; the event with which
     /// there are more is a row error.
     pub limit: usize,
@@ -439,6 +440,18 @@ pub struct MatchSpec {
     /// hidden if it has no name), `match.start`, `match.end`.
     pub bindings: Vec<Column>,
     pub outputs: Vec<Expr>,
+}
+
+/// What becomes of the events and the runs of a partition when there is a match.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MatchMode {
+    /// An event takes part in at most one match, but those of steps that give theirs free.
+    UseUp,
+    /// Each run is reported on its own.
+    Overlapping,
+    /// All runs end, and none begins for so many microseconds after the match's end; none ever begins if
+    /// it is not said for how many.
+    Once(Option<i64>),
 }
 
 #[derive(Clone, Debug)]
@@ -463,6 +476,12 @@ pub struct MatchStep {
     pub max: Option<u32>,
     /// Whether its variable is a list.
     pub repeats: bool,
+    /// Whether no event of the partition may lie between the step before and this one.
+    pub next: bool,
+    /// Whether none may lie between its own.
+    pub adjacent: bool,
+    /// Whether its events are free for other matches.
+    pub reuse: bool,
 }
 
 /// What a condition looks at of the events that a step took.

@@ -6,6 +6,7 @@ mod merged;
 #[cfg(test)]
 mod properties;
 mod runs;
+mod ways;
 
 use crate::message::{EventTime, Message, Watermark};
 use crate::op::order::without_late;
@@ -18,7 +19,7 @@ use merged::{Events, States};
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin, RowPlace};
 use millstream_ir::column::{ColumnBuilder, ColumnData};
 use millstream_ir::eval::{RowError, eval};
-use millstream_ir::flow::{Column, Flow, MatchRead, MatchSpec, NodeId, Schema, keeping_apart};
+use millstream_ir::flow::{Column, Flow, MatchMode, MatchRead, MatchSpec, NodeId, Schema, keeping_apart};
 use millstream_ir::text::write_json;
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
@@ -37,7 +38,12 @@ pub struct MatchPattern {
     partitions: HashMap<Vec<Value>, Partition>,
     /// The watermark at which partitions were last cleared of what is out of time.
     swept: EventTime,
+    /// How many were left.
+    n_swept: usize,
 }
+
+/// So many partitions more than twice those that were left are cleared, whatever the watermark.
+const FEW: usize = if cfg!(test) { 2 } else { 1 << 10 };
 
 struct InputColumns {
     schema: Schema,
@@ -70,6 +76,17 @@ impl Pattern {
     }
 }
 
+impl Pattern {
+    /// How long something is kept of a partition at most, if that is known.
+    fn lasts(&self) -> Option<i64> {
+        match (self.spec.within, self.spec.mode) {
+            (_, MatchMode::Once(None)) => None,
+            (within, MatchMode::Once(Some(time))) => Some(within?.max(time)),
+            (within, _) => within,
+        }
+    }
+}
+
 /// What is kept of a partition.
 enum Partition {
     Merged(Events),
@@ -84,18 +101,20 @@ impl Partition {
         }
     }
 
-    /// Takes the partition's next event; the match that is complete with it, if any.
+    /// Takes the partition's next event; the matches that are complete with it.
     fn take(
         &mut self,
         pattern: &Pattern,
         key: &[Value],
         event: Event,
         failures: &mut Vec<FailedCondition>,
-    ) -> Option<Found> {
+    ) -> Vec<Found> {
         match (self, &pattern.states) {
-            (Partition::Merged(events), Some(states)) => events.take(states, &pattern.spec, event, failures),
+            (Partition::Merged(events), Some(states)) => {
+                events.take(states, &pattern.spec, event, failures).into_iter().collect()
+            }
             (Partition::Apart(runs), _) => runs.take(pattern, key, event, failures),
-            (Partition::Merged(_), None) => None,
+            (Partition::Merged(_), None) => vec![],
         }
     }
 
@@ -155,6 +174,7 @@ impl MatchPattern {
             inputs,
             partitions: HashMap::new(),
             swept: Watermark::START.0,
+            n_swept: 0,
         }
     }
 
@@ -179,7 +199,7 @@ impl MatchPattern {
                 let schema = &inputs[failure.input].schema;
                 output.failures.push(failure.into_failure(schema));
             }
-            if let Some(found) = found {
+            for found in found {
                 rows.add(&pattern.spec, &key, found, place, output);
             }
         };
@@ -197,9 +217,11 @@ impl MatchPattern {
             }),
         });
         rows.finish(output);
-        if watermark.0.saturating_sub(self.swept) >= self.pattern.spec.within {
+        let is_over = self.pattern.lasts().is_some_and(|time| watermark.0.saturating_sub(self.swept) >= time);
+        if is_over || self.partitions.len() >= 2 * self.n_swept + FEW {
             self.swept = watermark.0;
             self.partitions.retain(|_, p| p.sweep(&self.pattern, watermark.0));
+            self.n_swept = self.partitions.len();
         }
     }
 }

@@ -13,10 +13,10 @@ use crate::hir;
 use crate::scope::Lookup;
 use millstream_base::{Diagnostics, Span};
 use millstream_ir::expr::Expr;
-use millstream_ir::flow::{MatchStep, keeping_apart};
+use millstream_ir::flow::{MatchMode, MatchStep, keeping_apart};
 use millstream_ir::types::Type;
 use millstream_syntax::ast;
-use steps::Step;
+use steps::{Joined, Step};
 
 /// What `limit` is where a pattern does not say.
 const WAYS_PER_PARTITION: usize = 10_000;
@@ -29,13 +29,14 @@ pub(super) fn check_match(
     diagnostics: &mut Diagnostics,
 ) -> Option<(hir::Match, Rows)> {
     let mut checker = PatternChecker { around, diagnostics, inputs: vec![], is_right: true };
-    checker.refuse(query, span);
+    let mode = checker.mode(query, span);
     for fault in shape::faults(&query.pattern) {
         checker.fault(fault);
     }
     let within = checker.bound(query);
     let mut steps = vec![];
-    checker.steps_of(&query.pattern, &mut steps);
+    checker.steps_of(&query.pattern, Joined::default(), &mut steps);
+    checker.reuse(query, mode, &mut steps);
     let keys = checker.keys(&query.by);
     let (rows, first_variable) = checker.rows(keys, &query.by, &steps);
     let steps = checker.conditions(&steps, &rows, first_variable);
@@ -49,7 +50,7 @@ pub(super) fn check_match(
         keys: input.keys,
     });
     Some((
-        hir::Match { inputs: inputs.collect(), steps, within: within?, limit, span: query.pattern.span },
+        hir::Match { inputs: inputs.collect(), steps, mode, within, limit, span: query.pattern.span },
         rows,
     ))
 }
@@ -87,32 +88,47 @@ impl PatternChecker<'_> {
         Checker::new(self.around.names, self.around.file, self.diagnostics)
     }
 
-    /// The parts around the pattern that are not carried out.
-    fn refuse(&mut self, query: &ast::Match, span: Span) {
-        let mode = match &query.mode {
-            ast::MatchMode::Consume => None,
-            ast::MatchMode::Overlapping => Some("overlapping"),
-            ast::MatchMode::All => Some("all"),
-            ast::MatchMode::OncePer(duration) => {
-                self.checker().check_positive_duration(duration);
-                Some("once per")
-            }
-            ast::MatchMode::OnceForever => Some("once forever"),
-        };
-        if let Some(mode) = mode {
-            let end = query.by.first().map_or(query.pattern.span, |key| key.span);
-            self.fault(not_yet::mode(span.at_start().to(end.at_start()), mode));
-        }
+    /// What becomes of events and runs at a match; and refuses what is not carried out around the pattern.
+    fn mode(&mut self, query: &ast::Match, span: Span) -> MatchMode {
         if let Some(without) = &query.without {
             self.fault(not_yet::without(without.span));
             without.events.iter().for_each(|e| self.stream_of(e));
         }
-        if let Some(name) = query.reuse.first() {
-            self.fault(not_yet::reuse(name.span));
+        match &query.mode {
+            ast::MatchMode::Consume => MatchMode::UseUp,
+            ast::MatchMode::Overlapping => MatchMode::Overlapping,
+            ast::MatchMode::All => {
+                let end = query.by.first().map_or(query.pattern.span, |key| key.span);
+                self.fault(not_yet::mode(span.at_start().to(end.at_start()), "all"));
+                MatchMode::Overlapping
+            }
+            ast::MatchMode::OncePer(duration) => {
+                let time = self.checker().check_positive_duration(duration);
+                self.is_right &= time.is_some();
+                MatchMode::Once(time)
+            }
+            ast::MatchMode::OnceForever => MatchMode::Once(None),
         }
     }
 
-    /// The time that a match may take, in microseconds.
+    /// Marks the steps whose events are free for other matches.
+    fn reuse(&mut self, query: &ast::Match, mode: MatchMode, steps: &mut [Step]) {
+        for name in &query.reuse {
+            let is_named = |step: &&mut Step| step.variable.is_some_and(|v| v.text == name.text);
+            let Some(step) = steps.iter_mut().find(is_named) else {
+                let known: Vec<&str> =
+                    steps.iter().filter_map(|step| step.variable).map(|v| v.text.as_str()).collect();
+                self.fault(errors::reuse_of_unknown(name.span, &name.text, &known));
+                continue;
+            };
+            step.reuse = true;
+            if mode != MatchMode::UseUp {
+                self.fault(errors::needless_reuse(name.span, &mode.text()));
+            }
+        }
+    }
+
+    /// The time that a match may take, in microseconds; none if it has no bound, or a wrong one.
     fn bound(&mut self, query: &ast::Match) -> Option<i64> {
         match &query.bound {
             Some(ast::MatchBound::Within { duration, or_timeout }) => {
@@ -123,11 +139,8 @@ impl PatternChecker<'_> {
                 }
                 within
             }
-            Some(ast::MatchBound::Forever) => {
-                self.fault(not_yet::forever(query.pattern.span.at_end()));
-                None
-            }
-            None if shape::has_fixed_extent(&query.pattern) => Some(0),
+            Some(ast::MatchBound::Forever) => None,
+            None if shape::has_fixed_extent(&query.pattern) => None,
             None => {
                 self.fault(errors::unbounded(query.pattern.span));
                 None

@@ -1,6 +1,7 @@
 //! E05: sequence patterns.
 
 use millstream_base::codes::*;
+use millstream_base::suggest::did_you_mean;
 use millstream_base::{Diagnostic, Span};
 use millstream_ir::types::Type;
 
@@ -96,4 +97,22 @@ pub fn needless_limit(span: Span) -> Diagnostic {
     Diagnostic::new(E0512, span, "this pattern has nothing to limit: its ways are always merged")
         .label("limits nothing")
         .help("leave it out; only conditions that look at events taken before keep ways apart")
+}
+
+/// A name behind `reuse` that is no variable of the pattern.
+pub fn reuse_of_unknown(span: Span, name: &str, known: &[&str]) -> Diagnostic {
+    let fault = Diagnostic::new(E0550, span, format!("this pattern has no variable `{name}`"))
+        .label("not one of its variables");
+    match did_you_mean(name, known.iter().copied()) {
+        Some(near) => fault.fix(format!("did you mean `{near}`?"), span, near),
+        None if known.is_empty() => fault.help("give the step whose events are to be free a name: `a: S`"),
+        None => fault.help(format!("its variables are `{}`", known.join("`, `"))),
+    }
+}
+
+/// `reuse` where no match uses events up.
+pub fn needless_reuse(span: Span, mode: &str) -> Diagnostic {
+    Diagnostic::new(E0551, span, format!("`{mode}` uses no events up, so all are free"))
+        .label("nothing to set free")
+        .help("leave out `reuse`, or the word behind `match`")
 }

@@ -7,9 +7,9 @@ fn not_yet(code: Code, span: Span, what: &str) -> Diagnostic {
     Diagnostic::new(code, span, format!("`{what}` in a pattern is not carried out yet")).label("not yet")
 }
 
-/// `overlapping`, `all`, `once`
+/// `all`
 pub fn mode(span: Span, mode: &str) -> Diagnostic {
-    not_yet(E0620, span, mode).help("without a word, a match uses its events up; that is carried out")
+    not_yet(E0620, span, mode).help("`overlapping` reports each run on its own; that is carried out")
 }
 
 pub fn without(span: Span) -> Diagnostic {
@@ -20,18 +20,6 @@ pub fn or_timeout(span: Span) -> Diagnostic {
     not_yet(E0622, span, "or timeout").help("`within D` alone is carried out")
 }
 
-pub fn forever(span: Span) -> Diagnostic {
-    not_yet(E0623, span, "forever").help("`within D` is carried out, also with a long time")
-}
-
-pub fn reuse(span: Span) -> Diagnostic {
-    not_yet(E0624, span, "reuse")
-}
-
-pub fn next(span: Span) -> Diagnostic {
-    not_yet(E0625, span, "next").help("`then`, which lets other events lie in between, is carried out")
-}
-
 pub fn then_within(span: Span) -> Diagnostic {
     not_yet(E0626, span, "then within")
         .help("`within D` behind the pattern, for the time of the whole match, is carried out")
@@ -40,10 +28,6 @@ pub fn then_within(span: Span) -> Diagnostic {
 /// `?`, `*`
 pub fn optional_step(span: Span, quantifier: &str) -> Diagnostic {
     not_yet(E0627, span, quantifier).help("`+`, `{3}`, `{2,}` and `{2,5}` are carried out")
-}
-
-pub fn adjacent(span: Span) -> Diagnostic {
-    not_yet(E0628, span, "adjacent").help("iterations that may lie apart are carried out")
 }
 
 pub fn greedy(span: Span) -> Diagnostic {

@@ -1,7 +1,7 @@
 //! What a pattern keeps, in plain words.
 
 use crate::hir::{Head, Query};
-use millstream_ir::flow::{MatchRead, ReadPart, keeping_apart, ways_of_run};
+use millstream_ir::flow::{MatchMode, MatchRead, ReadPart, keeping_apart, ways_of_run};
 use millstream_ir::text::format_duration;
 
 /// What the pattern of a query keeps until `watermark` lets it go; none if it has no pattern.
@@ -12,14 +12,26 @@ pub fn state_of(query: &Query, watermark: &str) -> Vec<String> {
     let of_key = if keys.is_empty() { String::new() } else { format!(" of each {}", keys.join(", ")) };
     let widest = pattern.inputs.iter().map(|input| input.schema.bytes_of_row()).max().unwrap_or_default();
     let mut state = vec![format!("events until {watermark} passes them, at most {widest} bytes each")];
+    let whose = if keys.is_empty() {
+        "whether there was a match".to_string()
+    } else {
+        format!("which {} had a match", keys.join(", "))
+    };
+    match pattern.mode {
+        MatchMode::Once(Some(time)) => state.push(format!("{whose}, for {}", format_duration(time))),
+        MatchMode::Once(None) => state.push(format!("{whose}, for ever")),
+        MatchMode::UseUp | MatchMode::Overlapping => {}
+    }
     let n_ways = ways_of_run(&pattern.steps);
     if n_ways == 0 {
         return state;
     }
-    state.push(format!(
-        "the events{of_key} since the first of a match in progress, at most those of {}",
-        format_duration(pattern.within)
-    ));
+    let until = match pattern.within {
+        Some(within) => format!("at most those of {}", format_duration(within)),
+        None if pattern.steps.iter().skip(1).all(|step| step.next) => "which follow each other".to_string(),
+        None => "without a bound: `forever`".to_string(),
+    };
+    state.push(format!("the events{of_key} since the first of a match in progress, {until}"));
     let apart = keeping_apart(&pattern.steps);
     let name = |step: usize| match query.schema.columns.get(n_keys + step) {
         Some(column) if !column.hidden => format!("`{}`", column.name),

@@ -7,7 +7,8 @@ use millstream_ir::aggregate::{self, AggregateFunction, UserAggregate};
 use millstream_ir::expr::Expr;
 use millstream_ir::flow;
 use millstream_ir::flow::{
-    AmongEquals, Emission, JoinKind, MatchStep, OnError, Schema, TopScope, UpdatingScope, WindowAssigner,
+    AmongEquals, Emission, JoinKind, MatchMode, MatchStep, OnError, Schema, TopScope, UpdatingScope,
+    WindowAssigner,
 };
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
@@ -38,8 +39,9 @@ pub struct Match {
     pub inputs: Vec<MatchInput>,
     /// A condition numbers the columns of its event, and behind them those of the match's rows.
     pub steps: Vec<MatchStep>,
+    pub mode: MatchMode,
     /// Microseconds.
-    pub within: i64,
+    pub within: Option<i64>,
     /// Ways that a partition may hold where conditions keep them apart.
     pub limit: usize,
     pub span: Span,

@@ -57,7 +57,7 @@ impl Program {
 
     fn pattern(&self, pattern: &Match, rows: &Schema) -> String {
         let n_keys = pattern.inputs.first().map_or(0, |i| i.keys.len());
-        let mut text = String::from("  match\n");
+        let mut text = format!("  match {}", pattern.mode.text()).trim_end().to_string() + "\n";
         for input in &pattern.inputs {
             let keys: Vec<_> = input.keys.iter().map(|k| typed(k, &input.schema)).collect();
             let _ = writeln!(text, "    of {} by [{}]", self.rows_text(input.rows), keys.join(", "));
@@ -69,10 +69,11 @@ impl Program {
             let condition =
                 step.condition.as_ref().map_or(String::new(), |c| format!("[{}]", untyped(c, &seen)));
             let stream = self.rows_text(input.rows);
-            let _ = writeln!(text, "    {variable}: {stream}{condition}{}", step.quantifier());
+            let joined = if step.next { "next " } else { "" };
+            let _ = writeln!(text, "    {joined}{variable}: {stream}{condition}{}", step.quantifier());
         }
-        if pattern.within > 0 {
-            let _ = writeln!(text, "    within {}", format_duration(pattern.within));
+        if let Some(within) = pattern.within.filter(|within| *within > 0) {
+            let _ = writeln!(text, "    within {}", format_duration(within));
         }
         text
     }

@@ -147,16 +147,21 @@ impl Printer<'_> {
     fn pattern(&self, node: &Node, spec: &MatchSpec) -> String {
         let steps = spec.steps.iter().enumerate().filter_map(|(number, step)| {
             let input = self.plan.node(*node.inputs.get(step.input)?);
-            Some(spec.step_text(number, &input.schema))
+            let joined = if number == 0 { String::new() } else { format!(" {} ", step.joined()) };
+            Some(joined + &spec.step_text(number, &input.schema))
         });
-        let within = duration_field("within", spec.within);
+        let within = duration_field("within", spec.within.unwrap_or(0));
+        let mode = match spec.mode.text() {
+            mode if mode.is_empty() => mode,
+            mode => format!("mode: {mode}, "),
+        };
         let bindings: Vec<&str> = spec.bindings.iter().map(|b| &*b.name).collect();
         let outputs = spec.outputs.iter().enumerate();
         let outputs = outputs.map(|(i, o)| output_text(&node.schema, i, &expr_text(o, None, &bindings)));
         format!(
-            "Match {{ key: [{}], steps: {}{within} }} [{}]",
+            "Match {{ {mode}key: [{}], steps: {}{within} }} [{}]",
             spec.key_names().join(", "),
-            steps.collect::<Vec<_>>().join(" then "),
+            steps.collect::<String>(),
             outputs.collect::<Vec<_>>().join(", ")
         )
     }

@@ -73,11 +73,13 @@ impl Flow {
                 format!("watermark {time}{}", disorder_text(*disorder))
             }
             NodeKind::Match(spec) => {
-                let within = match spec.within {
-                    0 => String::new(),
-                    within => format!(" within {}", format_duration(within)),
+                let within = spec.within.filter(|within| *within > 0);
+                let within = within.map_or(String::new(), |w| format!(" within {}", format_duration(w)));
+                let mode = match spec.mode.text() {
+                    mode if mode.is_empty() => mode,
+                    mode => format!(" {mode}"),
                 };
-                format!("match {name} key [{}]{within}", spec.key_names().join(", "))
+                format!("match {name}{mode} key [{}]{within}", spec.key_names().join(", "))
             }
             NodeKind::Join(join) => {
                 let schema = |side: usize| node.inputs.get(side).map(|input| &self.node(*input).schema);
@@ -125,7 +127,8 @@ impl Flow {
         for (number, step) in spec.steps.iter().enumerate() {
             let Some(input) = node.inputs.get(step.input) else { continue };
             let step = spec.step_text(number, &self.node(*input).schema);
-            writeln!(f, "   {}{step}", if number == 0 { "" } else { "then " })?;
+            let joined = spec.steps[number].joined();
+            writeln!(f, "   {}{step}", if number == 0 { String::new() } else { format!("{joined} ") })?;
         }
         let name = |c: usize| spec.bindings.get(c).map_or("?".to_string(), |b| b.name.to_string());
         let outputs = spec.outputs.iter().zip(&node.schema.columns).map(|(value, column)| {

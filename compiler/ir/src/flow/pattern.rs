@@ -1,17 +1,38 @@
 //! What follows from the steps of a pattern: how they print, and how many ways a run can go.
 
-use super::{MatchRead, MatchSpec, MatchStep, ReadPart, Schema};
+use super::{MatchMode, MatchRead, MatchSpec, MatchStep, ReadPart, Schema};
+use crate::text::format_duration;
 use std::collections::BTreeSet;
 
 impl MatchStep {
-    /// What stands behind it: `{2,5}`.
+    /// What stands behind it: `{2,5} adjacent`.
     pub fn quantifier(&self) -> String {
-        match (self.min, self.max) {
+        let counts = match (self.min, self.max) {
             _ if !self.repeats => String::new(),
             (1, None) => "+".to_string(),
             (min, None) => format!("{{{min},}}"),
             (min, Some(max)) if min == max => format!("{{{min}}}"),
             (min, Some(max)) => format!("{{{min},{max}}}"),
+        };
+        let adjacent = if self.repeats && self.adjacent { " adjacent" } else { "" };
+        let reuse = if self.reuse { " reuse" } else { "" };
+        format!("{counts}{adjacent}{reuse}")
+    }
+
+    /// How it is joined to the step before.
+    pub fn joined(&self) -> &'static str {
+        if self.next { "next" } else { "then" }
+    }
+}
+
+impl MatchMode {
+    /// As a pattern says it; nothing where events are used up.
+    pub fn text(self) -> String {
+        match self {
+            MatchMode::UseUp => String::new(),
+            MatchMode::Overlapping => "overlapping".to_string(),
+            MatchMode::Once(Some(time)) => format!("once per {}", format_duration(time)),
+            MatchMode::Once(None) => "once forever".to_string(),
         }
     }
 }
@@ -27,15 +48,17 @@ pub fn keeping_apart(steps: &[MatchStep]) -> BTreeSet<MatchRead> {
     steps.iter().flat_map(|s| &s.reads).copied().filter(|read| !is_first_event(read)).collect()
 }
 
-/// The most ways of one run, not counting those that conditions keep apart: one per step and count.
+/// The most ways of one run, not counting those that conditions keep apart: one per step and count, and two where
+/// it matters whether an event has lain in between since.
 pub fn ways_of_run(steps: &[MatchStep]) -> u64 {
+    let kinds = if steps.iter().any(|step| step.next || step.adjacent) { 2 } else { 1 };
     let counts = |(number, step): (usize, &MatchStep)| match step.max {
         // A last step that has enough completes the match.
         _ if number + 1 == steps.len() => u64::from(step.min) - 1,
         Some(max) => u64::from(max),
         None => u64::from(step.min),
     };
-    steps.iter().enumerate().map(counts).sum()
+    steps.iter().enumerate().map(counts).sum::<u64>() * kinds
 }
 
 impl MatchSpec {

@@ -9,7 +9,7 @@ use super::runs::{Found, fulfils};
 use super::{Event, FailedCondition, values_bytes};
 use crate::message::EventTime;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
-use millstream_ir::flow::{MatchSpec, ways_of_run};
+use millstream_ir::flow::{MatchMode, MatchSpec, MatchStep, ways_of_run};
 use millstream_ir::value::Value;
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -37,10 +37,12 @@ struct State {
 }
 
 impl States {
-    /// The states of a pattern; none if they are too many, or if conditions look at events taken before.
+    /// The states of a pattern; none if they are too many, if conditions look at events taken before, or if it matters
+    /// what lies in between or becomes of events.
     pub fn of(spec: &MatchSpec) -> Option<States> {
-        let reads_nothing = spec.steps.iter().all(|s| s.reads.is_empty());
-        if !reads_nothing || ways_of_run(&spec.steps) + 1 > MOST_STATES {
+        let is_plain = |s: &MatchStep| s.reads.is_empty() && !s.next && !s.adjacent && !s.reuse;
+        let are_merged = spec.mode == MatchMode::UseUp && spec.steps.iter().all(is_plain);
+        if !are_merged || ways_of_run(&spec.steps) + 1 > MOST_STATES {
             return None;
         }
         let mut states: Vec<State> = vec![];
@@ -66,7 +68,7 @@ impl States {
             leads.collect()
         };
         let leads = (0..spec.steps.len()).map(leads).collect();
-        Some(States { states, leads, within: spec.within })
+        Some(States { states, leads, within: spec.within.unwrap_or(EventTime::MAX) })
     }
 }
 

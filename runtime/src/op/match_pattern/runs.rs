@@ -3,8 +3,8 @@
 //! An event that fits the first step begins a *run*. At each later event a run may *advance* (the event
 //! fits the next step), *take* (it fits the repetition in progress) or *skip*; it goes on as all that
 //! are possible, each a *way*, preferred in that order. A run is complete at the first event that
-//! fulfils the pattern, in the way it prefers. A match uses its events up: other runs lose the ways
-//! that hold one of them.
+//! fulfils the pattern, in the way it prefers. A match uses its events up, if nothing else is said: other
+//! runs lose the ways that hold one of them.
 //!
 //! Ways of a run that stand at the same step with the same count, and that took the same events where
 //! conditions still to come look, have the same future; only the preferred one is kept. Without such
@@ -12,17 +12,17 @@
 //! holds. A run that loses an event is computed again from the events since its start, without those
 //! used up: that is exactly the ways that do not hold them.
 
+use super::ways::{Taken, Way, keep_preferred, skipped};
 use super::{Event, FailedCondition, Pattern, values_bytes};
 use crate::message::EventTime;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::eval::{RowError, eval};
-use millstream_ir::flow::{MatchSpec, MatchStep, ReadPart};
+use millstream_ir::flow::{MatchMode, MatchSpec, MatchStep, ReadPart};
 use millstream_ir::value::Value;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 /// What a partition keeps.
-#[derive(Default)]
 pub struct Runs {
     /// The events since the start of the oldest run.
     events: VecDeque<Kept>,
@@ -30,6 +30,8 @@ pub struct Runs {
     first: u64,
     /// In the order of their starts.
     runs: Vec<Run>,
+    /// No event before this time begins a run.
+    quiet_until: EventTime,
 }
 
 struct Kept {
@@ -46,32 +48,21 @@ struct Run {
     ways: Vec<Way>,
 }
 
-/// Where a way of a run stands.
-#[derive(Clone)]
-struct Way {
-    step: usize,
-    count: u32,
-    taken: Option<Arc<Taken>>,
-}
-
-/// The events of a way, last first; ways share their beginnings.
-struct Taken {
-    step: usize,
-    event: u64,
-    before: Option<Arc<Taken>>,
-}
-
-/// A long chain is taken apart link by link, not on the stack.
-impl Drop for Taken {
-    fn drop(&mut self) {
-        let mut before = self.before.take();
-        while let Some(link) = before {
-            match Arc::try_unwrap(link) {
-                Ok(mut link) => before = link.before.take(),
-                Err(_) => break,
-            }
-        }
+impl Default for Runs {
+    fn default() -> Runs {
+        Runs { events: VecDeque::new(), first: 0, runs: vec![], quiet_until: EventTime::MIN }
     }
+}
+
+/// A run at an event, before it is known whether the event is free.
+struct Going {
+    start: u64,
+    /// Its ways before the event.
+    before: Vec<Way>,
+    /// Those with it.
+    ways: Vec<Way>,
+    /// The one that it prefers of those that are complete.
+    complete: Option<Way>,
 }
 
 /// A match: per step, its events.
@@ -95,82 +86,131 @@ fn variable(step: &MatchStep, events: &[Arc<[Value]>]) -> Value {
     if step.repeats { Value::List(records.collect()) } else { records.next().unwrap_or(Value::Null) }
 }
 
-impl Way {
-    fn grown(&self, step: usize, count: u32, event: u64) -> Way {
-        Way { step, count, taken: Some(Arc::new(Taken { step, event, before: self.taken.clone() })) }
+impl Going {
+    fn new(pattern: &Pattern, start: u64, before: Vec<Way>, ways: Vec<Way>) -> Going {
+        let complete = ways.iter().find(|way| way.is_complete(&pattern.spec)).cloned();
+        Going { start, before, ways, complete }
     }
 
-    fn is_complete(&self, spec: &MatchSpec) -> bool {
-        self.step + 1 == spec.steps.len() && self.count >= spec.steps[self.step].min
-    }
-
-    /// The events that it took in a step, last first.
-    fn events_of(&self, step: usize) -> impl Iterator<Item = u64> {
-        let until = self.events().skip_while(move |t| t.step > step);
-        until.take_while(move |t| t.step == step).map(|t| t.event)
-    }
-
-    fn events(&self) -> impl Iterator<Item = &Taken> {
-        std::iter::successors(self.taken.as_deref(), |t| t.before.as_deref())
+    /// The run behind the event.
+    fn gone(self) -> Run {
+        Run { start: self.start, ways: self.ways }
     }
 }
 
 impl Runs {
-    /// Takes the partition's next event; the match that is complete with it, if any.
+    /// Takes the partition's next event; the matches that are complete with it.
     pub fn take(
         &mut self,
         pattern: &Pattern,
         key: &[Value],
         event: Event,
         failures: &mut Vec<FailedCondition>,
-    ) -> Option<Found> {
+    ) -> Vec<Found> {
         self.expire(pattern, event.time);
         let steps = pattern.spec.steps.iter();
         let fits =
             steps.map(|s| s.reads.is_empty() && self.fits(pattern, key, s, &event, None, failures)).collect();
         let number = self.first + self.events.len() as u64;
         let begins = self.events.len();
+        let time = event.time;
         self.events.push_back(Kept { event, fits, used: false });
-        let mut grown: Vec<Vec<Way>> = Vec::with_capacity(self.runs.len());
-        let mut room = pattern.limit;
-        let mut is_full = false;
-        for run in &self.runs {
-            let mut ways = self.grow(pattern, key, &run.ways, number, failures);
-            if let Some(way) = ways.iter().find(|w| w.is_complete(&pattern.spec)) {
-                let way = way.clone();
-                return Some(self.report(pattern, key, way, failures));
+        let going = std::mem::take(&mut self.runs).into_iter().map(|run| {
+            let ways = self.grow(pattern, key, &run.ways, number, failures);
+            Going::new(pattern, run.start, run.ways, ways)
+        });
+        let going: Vec<Going> = going.collect();
+        let mut found = vec![];
+        match pattern.spec.mode {
+            MatchMode::UseUp => self.use_up(pattern, key, (number, going), &mut found, failures),
+            MatchMode::Overlapping => {
+                for run in going {
+                    match &run.complete {
+                        Some(way) => found.push(self.found(pattern, way)),
+                        None => self.runs.push(run.gone()),
+                    }
+                }
             }
-            is_full |= ways.len() > room;
-            ways.truncate(room);
-            room -= ways.len();
-            grown.push(ways);
+            MatchMode::Once(_) => match going.iter().find_map(|run| run.complete.as_ref()) {
+                Some(way) => found.push(self.found(pattern, way)),
+                None => self.runs = going.into_iter().map(Going::gone).collect(),
+            },
         }
-        for (run, ways) in self.runs.iter_mut().zip(grown) {
-            run.ways = ways;
-        }
-        self.runs.retain(|run| !run.ways.is_empty());
-        if self.begins(pattern, key, begins, failures) {
-            let start = Way { step: 0, count: 0, taken: None }.grown(0, 1, number);
+        self.be_quiet(pattern, &found);
+        let mut is_full = self.keep_to_limit(pattern);
+        let is_free = !self.events[begins].used && time >= self.quiet_until;
+        if is_free && self.begins(pattern, key, begins, failures) {
+            let start = Way::first(number);
+            let n_ways: usize = self.runs.iter().map(|run| run.ways.len()).sum();
             if start.is_complete(&pattern.spec) {
-                return Some(self.report(pattern, key, start, failures));
-            }
-            match room {
-                0 => is_full = true,
-                _ => self.runs.push(Run { start: number, ways: vec![start] }),
+                self.mark_used(pattern, &start);
+                found.push(self.found(pattern, &start));
+                self.be_quiet(pattern, &found);
+            } else if n_ways < pattern.limit {
+                self.runs.push(Run { start: number, ways: vec![start] });
+            } else {
+                is_full = true;
             }
         }
         if is_full {
             failures.push(too_many(pattern, &self.events[begins].event));
         }
         self.forget();
-        None
+        found
+    }
+
+    /// Reports the runs that are complete with an event, the earliest first. Each uses its events up; the others lose
+    /// the ways that hold one of them.
+    fn use_up(
+        &mut self,
+        pattern: &Pattern,
+        key: &[Value],
+        (number, mut going): (u64, Vec<Going>),
+        found: &mut Vec<Found>,
+        failures: &mut Vec<FailedCondition>,
+    ) {
+        while let Some(at) = going.iter().position(|run| run.complete.is_some()) {
+            let Some(way) = going.remove(at).complete else { break };
+            self.mark_used(pattern, &way);
+            found.push(self.found(pattern, &way));
+            let is_used = |n: u64| self.events[(n - self.first) as usize].used;
+            let others = going.into_iter().filter(|run| !is_used(run.start)).map(|run| {
+                // Without the event, if that is used.
+                let ways = if is_used(number) { skipped(pattern, &run.before) } else { run.ways };
+                let is_touched = ways.iter().any(|way| way.events().any(|taken| is_used(taken.event)));
+                let ways = if is_touched { self.replay(pattern, key, run.start, failures) } else { ways };
+                Going::new(pattern, run.start, run.before, ways)
+            });
+            going = others.collect();
+        }
+        self.runs = going.into_iter().map(Going::gone).collect();
+    }
+
+    /// Lets no run begin for a time after a match, where the pattern says so.
+    fn be_quiet(&mut self, pattern: &Pattern, found: &[Found]) {
+        if let (MatchMode::Once(time), Some(found)) = (pattern.spec.mode, found.first()) {
+            self.quiet_until = time.map_or(EventTime::MAX, |time| found.end.saturating_add(time));
+        }
+    }
+
+    /// Gives up the ways over the limit, of the latest runs first; whether there are such.
+    fn keep_to_limit(&mut self, pattern: &Pattern) -> bool {
+        let mut room = pattern.limit;
+        let mut is_full = false;
+        for run in &mut self.runs {
+            is_full |= run.ways.len() > room;
+            run.ways.truncate(room);
+            room -= run.ways.len();
+        }
+        self.runs.retain(|run| !run.ways.is_empty());
+        is_full
     }
 
     /// Drops what is out of time at this watermark; whether anything is left.
     pub fn sweep(&mut self, pattern: &Pattern, watermark: EventTime) -> bool {
         self.expire(pattern, watermark);
         self.forget();
-        !self.runs.is_empty()
+        !self.runs.is_empty() || self.quiet_until > watermark
     }
 
     pub fn snapshot(&self, writer: &mut SnapshotWriter) {
@@ -207,9 +247,11 @@ impl Runs {
             writer.sequence(run.ways.iter(), |writer, way| {
                 writer.count(way.step);
                 writer.u32(way.count);
+                writer.bool(way.has_missed);
                 writer.u64(number(&way.taken));
             });
         });
+        writer.i64(self.quiet_until);
     }
 
     /// What [`Runs::snapshot`] wrote of the same pattern.
@@ -250,12 +292,12 @@ impl Runs {
         let runs = reader.sequence(|reader| {
             let start = known(reader.u64()?)?;
             let ways = reader.sequence(|reader| {
-                let (step, count) = (step(reader)?, reader.u32()?);
-                Ok(Way { step, count, taken: find(&links, reader.u64()?)? })
+                let (step, count, has_missed) = (step(reader)?, reader.u32()?, reader.bool()?);
+                Ok(Way { step, count, has_missed, taken: find(&links, reader.u64()?)? })
             })?;
             Ok(Run { start, ways })
         })?;
-        Ok(Runs { events, first, runs })
+        Ok(Runs { events, first, runs, quiet_until: reader.i64()? })
     }
 
     pub fn state_bytes(&self) -> usize {
@@ -301,49 +343,39 @@ impl Runs {
         };
         let mut grown: Vec<Way> = vec![];
         for way in ways {
-            let step = &pattern.spec.steps[way.step];
             let next = way.step + 1;
-            if next < pattern.spec.steps.len() && way.count >= step.min && fits(next, way) {
+            if way.may_advance(pattern) && fits(next, way) {
                 grown.push(way.grown(next, 1, number));
             }
-            if step.max.is_none_or(|max| way.count < max) && fits(way.step, way) {
+            if way.may_take(pattern) && fits(way.step, way) {
                 grown.push(way.grown(way.step, way.count + 1, number));
             }
-            grown.push(way.clone());
+            grown.extend(way.skipped(pattern));
         }
         keep_preferred(pattern, &mut grown);
         grown
     }
 
-    /// Uses a way's events up and makes a match of them.
-    fn report(
-        &mut self,
-        pattern: &Pattern,
-        key: &[Value],
-        way: Way,
-        failures: &mut Vec<FailedCondition>,
-    ) -> Found {
+    /// Uses a way's events up, but those that are free.
+    fn mark_used(&mut self, pattern: &Pattern, way: &Way) {
+        if pattern.spec.mode == MatchMode::UseUp {
+            for taken in way.events().filter(|taken| !pattern.spec.steps[taken.step].reuse) {
+                self.events[(taken.event - self.first) as usize].used = true;
+            }
+        }
+    }
+
+    /// The match that a way is.
+    fn found(&self, pattern: &Pattern, way: &Way) -> Found {
         let mut steps = vec![vec![]; pattern.spec.steps.len()];
         let (mut start, mut end) = (EventTime::MAX, EventTime::MIN);
         for taken in way.events() {
-            let kept = &mut self.events[(taken.event - self.first) as usize];
-            kept.used = true;
-            start = start.min(kept.event.time);
-            end = end.max(kept.event.time);
-            steps[taken.step].push(kept.event.record.clone());
+            let event = &self.events[(taken.event - self.first) as usize].event;
+            start = start.min(event.time);
+            end = end.max(event.time);
+            steps[taken.step].push(event.record.clone());
         }
         steps.iter_mut().for_each(|s: &mut Vec<_>| s.reverse());
-        let runs = std::mem::take(&mut self.runs);
-        for run in runs {
-            let is_used = |n: u64| self.events[(n - self.first) as usize].used;
-            if is_used(run.start) {
-                continue;
-            }
-            let touched = run.ways.iter().any(|w| w.events().any(|t| is_used(t.event)));
-            let ways = if touched { self.replay(pattern, key, run.start, failures) } else { run.ways };
-            self.runs.push(Run { start: run.start, ways });
-        }
-        self.forget();
         Found { steps, start, end }
     }
 
@@ -355,15 +387,19 @@ impl Runs {
         start: u64,
         failures: &mut Vec<FailedCondition>,
     ) -> Vec<Way> {
-        let mut ways = vec![Way { step: 0, count: 0, taken: None }.grown(0, 1, start)];
+        let mut ways = vec![Way::first(start)];
         // Failures of conditions have been reported when the events came.
         let reported = failures.len();
         for (i, kept) in self.events.iter().enumerate() {
             let number = self.first + i as u64;
-            if number > start && !kept.used {
-                ways = self.grow(pattern, key, &ways, number, failures);
-                ways.truncate(pattern.limit);
+            if number <= start {
+                continue;
             }
+            ways = match kept.used {
+                true => skipped(pattern, &ways),
+                false => self.grow(pattern, key, &ways, number, failures),
+            };
+            ways.truncate(pattern.limit);
         }
         failures.truncate(reported);
         ways
@@ -412,7 +448,7 @@ impl Runs {
         let (events, first) = (&self.events, self.first);
         self.runs.retain(|run| {
             let start = events[(run.start - first) as usize].event.time;
-            start.saturating_add(pattern.spec.within) >= now
+            pattern.spec.within.is_none_or(|within| start.saturating_add(within) >= now)
         });
     }
 
@@ -457,29 +493,4 @@ fn too_many(pattern: &Pattern, event: &Event) -> FailedCondition {
     let reason =
         format!("the pattern holds more than {} ways; the least preferred are given up", pattern.limit);
     failed(RowError { reason, span: pattern.spec.span }, event)
-}
-
-/// Of ways with the same future, keeps the first.
-fn keep_preferred(pattern: &Pattern, ways: &mut Vec<Way>) {
-    let mut seen = HashSet::new();
-    ways.retain(|way| {
-        let step = &pattern.spec.steps[way.step];
-        // Above the minimum of an unbounded repetition, all counts are the same.
-        let count = if step.max.is_none() { way.count.min(step.min) } else { way.count };
-        let read = &pattern.still_read[way.step];
-        let mut looked_at: Vec<u64> = vec![];
-        for read in read {
-            let mut events = way.events_of(read.step);
-            match read.part {
-                ReadPart::First => looked_at.push(events.last().unwrap_or(u64::MAX)),
-                ReadPart::Last => looked_at.push(events.next().unwrap_or(u64::MAX)),
-                ReadPart::Count => looked_at.push(events.count() as u64),
-                ReadPart::All => {
-                    looked_at.extend(events);
-                    looked_at.push(u64::MAX);
-                }
-            }
-        }
-        seen.insert((way.step, count, looked_at))
-    });
 }

@@ -12,60 +12,78 @@ use millstream_ir::expr::Expr;
 use millstream_ir::flow::MatchStep;
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
-use millstream_syntax::ast;
+use millstream_syntax::ast::{self, Contiguity};
 
 /// A step of the sequence, its condition not yet checked.
 pub(super) struct Step<'q> {
     pub variable: Option<&'q ast::Name>,
     pub input: usize,
     pub repeats: bool,
+    /// Whether its events are free for other matches.
+    pub reuse: bool,
     pub span: Span,
+    next: bool,
+    adjacent: bool,
     condition: Option<&'q ast::Expr>,
     min: u32,
     max: Option<u32>,
 }
 
+/// How a part of the pattern is joined to its neighbours.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Joined {
+    before: Option<Contiguity>,
+    behind: Option<Contiguity>,
+}
+
+impl Joined {
+    /// How iterations are joined where nothing is said: as the step is to the one before, the first as the next
+    /// one is to it.
+    fn of_iterations(self) -> Option<Contiguity> {
+        self.before.or(self.behind)
+    }
+}
+
 impl PatternChecker<'_> {
     /// Adds the steps of a pattern, in order.
-    pub fn steps_of<'q>(&mut self, pattern: &'q ast::Pattern, steps: &mut Vec<Step<'q>>) {
+    pub fn steps_of<'q>(&mut self, pattern: &'q ast::Pattern, joined: Joined, steps: &mut Vec<Step<'q>>) {
         match &pattern.kind {
-            ast::PatternKind::Event(event) => self.step(event, (1, Some(1)), false, steps),
+            ast::PatternKind::Event(event) => self.step(event, (1, Some(1)), None, joined, steps),
             ast::PatternKind::Sequence { first, rest } => {
-                self.steps_of(first, steps);
-                for link in rest {
-                    if link.contiguity == ast::Contiguity::Next {
-                        self.fault(not_yet::next(shape::joining_word(link)));
-                    }
+                let behind = |number: usize| rest.get(number).map(|link| link.contiguity).or(joined.behind);
+                self.steps_of(first, Joined { before: joined.before, behind: behind(0) }, steps);
+                for (number, link) in rest.iter().enumerate() {
                     if let Some(within) = &link.within {
                         self.checker().check_positive_duration(within);
                         self.fault(not_yet::then_within(within.span));
                     }
-                    self.steps_of(&link.pattern, steps);
+                    let joined = Joined { before: Some(link.contiguity), behind: behind(number + 1) };
+                    self.steps_of(&link.pattern, joined, steps);
                 }
             }
             ast::PatternKind::Repeat { of, quantifier, adjacent, greedy } => {
-                adjacent.iter().for_each(|word| self.fault(not_yet::adjacent(*word)));
                 greedy.iter().for_each(|word| self.fault(not_yet::greedy(*word)));
                 let counts = self.counts(quantifier);
                 match &shape::ungrouped(of).kind {
                     ast::PatternKind::Event(event) => {
-                        self.step(event, counts.unwrap_or((1, None)), true, steps);
+                        let adjacent = adjacent.is_some() || joined.of_iterations() == Some(Contiguity::Next);
+                        self.step(event, counts.unwrap_or((1, None)), Some(adjacent), joined, steps);
                     }
                     _ => {
                         self.fault(not_yet::repeated_group(pattern.span));
-                        self.steps_of(of, steps);
+                        self.steps_of(of, joined, steps);
                     }
                 }
             }
             // `a then (b then c)` is `a then b then c`.
-            ast::PatternKind::Group(inner) => self.steps_of(inner, steps),
+            ast::PatternKind::Group(inner) => self.steps_of(inner, joined, steps),
             ast::PatternKind::All(parts) => {
                 self.fault(not_yet::any_order(pattern.span));
-                parts.iter().for_each(|p| self.steps_of(p, steps));
+                parts.iter().for_each(|p| self.steps_of(p, joined, steps));
             }
             ast::PatternKind::Any(parts) => {
                 self.fault(not_yet::either(pattern.span));
-                parts.iter().for_each(|p| self.steps_of(p, steps));
+                parts.iter().for_each(|p| self.steps_of(p, joined, steps));
             }
             ast::PatternKind::Absent { of, .. } => {
                 self.fault(not_yet::absence(pattern.span));
@@ -80,11 +98,13 @@ impl PatternChecker<'_> {
         check_reference(self.around, &event.stream, self.diagnostics);
     }
 
+    /// Adds a step; `adjacent` is said where it repeats.
     fn step<'q>(
         &mut self,
         event: &'q ast::Event,
         (min, max): (u32, Option<u32>),
-        repeats: bool,
+        adjacent: Option<bool>,
+        joined: Joined,
         steps: &mut Vec<Step<'q>>,
     ) {
         let (rows, schema) = check_reference(self.around, &event.stream, self.diagnostics);
@@ -113,7 +133,10 @@ impl PatternChecker<'_> {
         steps.push(Step {
             variable: event.variable.as_ref(),
             input,
-            repeats,
+            repeats: adjacent.is_some(),
+            next: joined.before == Some(Contiguity::Next),
+            adjacent: adjacent == Some(true),
+            reuse: false,
             span: event.span,
             condition: event.condition.as_ref(),
             min,
@@ -180,6 +203,9 @@ impl PatternChecker<'_> {
                 min: step.min,
                 max: step.max,
                 repeats: step.repeats,
+                next: step.next,
+                adjacent: step.adjacent,
+                reuse: step.reuse,
             });
         }
         checked
