@@ -61,6 +61,8 @@ const CASES: &str = "\
 40000 rows, 10000 keys, 3000 s: from s left join kept as t on t.k == s.id select s.v, t.v as w | the row of each k: 10000, the row of each id: 10000, that stands: 10000, bytes per row found: 10000
 40000 rows, 10000 keys, 3000 s: from s join refreshed as t on t.w == s.v select s.v, t.w | the row of each code: 10000, the row of each id: 10000, that stands: 10000, bytes per row found: 10000
 40000 rows, 10000 keys, 3000 s: from a as l join a as r on l.k == r.k within 1h select l.v, r.v as w | joined with a: 40000, rows of a: 40000
+40000 rows, 10000 keys, 3000 s: from a as l full join a as r on l.k == r.k within 1h select l.v, r.v as w | joined with a: 40000, rows of a: 40000
+40000 rows, 10000 keys, 3000 s: from a as l window tumbling 1h join a as r on l.k == r.k select l.v, r.v as w | joined with a: 40000, rows of a: 40000
 40000 rows, 10000 keys, 3000 s: from a as l left join a as r on l.k == r.k and l.v < r.v forever select l.v, r.v as w | joined with a: 40000, rows of a: 40000
 ";
 

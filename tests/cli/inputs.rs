@@ -194,3 +194,14 @@ fn records_that_cannot_be_read_keep_their_order_however_far_apart_they_are() {
     folder.write("p.stream", program);
     assert_eq!(folder.run("run -q p.stream").code(0).stdout, "in.ndjson record 4\n");
 }
+
+#[test]
+fn keys_that_a_load_gives_twice_are_counted() {
+    let folder = Folder::new();
+    folder.write("in.ndjson", "{\"k\":1,\"c\":\"nl\"}\n");
+    folder.write("names.csv", "k,c,name\n1,nl,a\n2,nl,b\n1,nl,c\n1,it,d\n1,nl,e\n");
+    folder.write("p.stream", "source rows: { k: int, c: string } from file(\"in.ndjson\")\ntable names: { k: int, c: string, name: string } key k, c from file(\"names.csv\")\nstream s = from rows as r join names as n on n.k == r.k and n.c == r.c select n.name\n");
+    let ran = folder.run("run p.stream").code(0);
+    assert_eq!(ran.stdout, "{\"name\":\"e\"}\n");
+    ran.stderr_has("2 rows  of names replaced by a later one of the same key");
+}
