@@ -3,6 +3,7 @@
 //! `cargo run --release -p millstream-bench` runs everything; further words choose subjects by name,
 //! and `--quick` makes the jobs so small that their times mean nothing and only their answers count.
 
+mod chain;
 mod compile;
 mod data;
 mod decode;
@@ -43,6 +44,7 @@ const SUBJECTS: &[Subject] = &[
     ("look_up", look_up::measure),
     ("order", order::measure),
     ("join", join::measure),
+    ("chain", chain::measure),
     ("decode", decode::measure),
     ("end_to_end", end_to_end::measure),
     ("compile", compile::measure),

@@ -16,6 +16,7 @@ pub(crate) mod key_hashes;
 pub mod key_index;
 pub(crate) mod picks;
 pub(crate) mod prefetch;
+pub mod row_lists;
 pub(crate) mod simd;
 pub mod table;
 pub mod words;

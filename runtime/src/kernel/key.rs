@@ -145,6 +145,12 @@ pub fn words_of(numbers: &[i64]) -> &[u64] {
     unsafe { std::slice::from_raw_parts(numbers.as_ptr() as *const u64, numbers.len()) }
 }
 
+/// The bits of floats.
+pub fn words_of_floats(numbers: &[f64]) -> &[u64] {
+    // SAFETY: as above.
+    unsafe { std::slice::from_raw_parts(numbers.as_ptr() as *const u64, numbers.len()) }
+}
+
 /// The bytes of words, as they stand in memory.
 pub fn bytes_of(words: &[u64]) -> &[u8] {
     // SAFETY: words have no padding, and bytes no alignment.

@@ -7,8 +7,12 @@
 
 mod keys;
 mod pairs;
+mod places;
+mod row;
 mod side;
+mod work;
 
+use crate::kernel::row_lists::ZEROS;
 use crate::message::{EventTime, Message, Watermark};
 use crate::op::order::without_late;
 use crate::op::pair_filter::PairFilter;
@@ -17,13 +21,15 @@ use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::waiting::Waiting;
 use keys::JoinKeys;
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
-use millstream_ir::buffer::Buffer;
-use millstream_ir::column::ColumnData;
 use millstream_ir::engine::SegmentKernel;
 use millstream_ir::flow::{Join, JoinBound, JoinKind, Schema};
-use millstream_ir::types::Type;
-use pairs::{Gathered, MISSING, Pairs};
-use side::{Entry, GROUP, NO_KEY, Side, Walked};
+use millstream_ir::types::{Layout, Type};
+use pairs::{Found, Pairs};
+use places::Places;
+use row::RowLayout;
+use side::Side;
+use std::sync::Arc;
+use work::Work;
 
 pub struct JoinOperator {
     spec: Join,
@@ -31,11 +37,14 @@ pub struct JoinOperator {
     /// Whether rows of each input without a partner wait until it is certain that none will come. In a join that
     /// is updating they leave at once.
     waits: [bool; 2],
-    types: [Vec<Type>; 2],
     /// The columns of the keys and of the event time of each input.
     keys: [Vec<usize>; 2],
+    /// Which values of its key a pair has from the row that came, so that they are not kept with rows.
+    of_key: Vec<usize>,
+    key_types: Vec<Type>,
     times: [usize; 2],
     index: JoinKeys,
+    places: Places,
     sides: [Side; 2],
     watermarks: [Watermark; 2],
     /// The watermark that was given last.
@@ -45,31 +54,32 @@ pub struct JoinOperator {
     held: Option<Vec<(usize, Batch)>>,
     /// The watermarks that came behind rows that are held, which say nothing of these.
     risen: [Option<Watermark>; 2],
-    gathered: Gathered,
-    walked: Walked,
+    /// Pairs that have not left.
+    found: Vec<Found>,
     work: Option<Work>,
+    /// How many rows have come since rows were forgotten last, and how many were left then.
+    n_came: usize,
+    n_left: usize,
+}
+
+/// Which values of the key are the same on both sides to the bit, and always are on both.
+fn keys_of_pairs(spec: &Join, types: [&[Type]; 2], times: [usize; 2]) -> Vec<usize> {
+    if spec.kind != JoinKind::Inner {
+        return vec![];
+    }
+    let is_same = |(number, (left, right)): (usize, &(usize, usize))| {
+        let (one, other) = (&types[0][*left], &types[1][*right]);
+        let is_plain = matches!(one.layout(), Layout::Bool | Layout::I64 | Layout::Decimal | Layout::View);
+        let is_same = is_plain && one.kind == other.kind && *left != times[0] && *right != times[1];
+        is_same.then_some(number)
+    };
+    spec.keys.iter().enumerate().filter_map(is_same).collect()
 }
 
 /// So many batches leave at once; more are asked for.
 const BATCHES_AT_ONCE: usize = 16;
-
-/// Rows that came and are being paired.
-struct Work {
-    input: usize,
-    batch: Batch,
-    /// Of each row: the number of its key, its time, and whether it has had a partner.
-    keys: Vec<u32>,
-    times: Buffer<EventTime>,
-    is_matched: Vec<bool>,
-    /// The next row to be looked up.
-    row: usize,
-}
-
-/// A row that came, and one that was there.
-struct Candidate {
-    row: u32,
-    entry: u64,
-}
+/// So few rows are not worth being forgotten.
+const FEW: usize = 1024;
 
 impl JoinOperator {
     /// `reads_together`: whether both inputs may bring rows of one batch of a source. Without a kernel the
@@ -87,50 +97,59 @@ impl JoinOperator {
         // Null equals nothing, so that it is never looked up.
         let key_types: Vec<Type> = left_keys.iter().map(|key| types[0][*key].clone().required()).collect();
         let waits = if spec.is_updating() { [false; 2] } else { spec.kind.yields_unmatched() };
+        let times = [left.time, right.time];
+        let of_key = keys_of_pairs(spec, [&types[0], &types[1]], times);
+        let layouts = [0, 1].map(|side| {
+            let keys: Vec<(usize, usize)> =
+                of_key.iter().map(|key| ([spec.keys[*key].0, spec.keys[*key].1][side], *key)).collect();
+            RowLayout::new(&types[side], times[side], &keys)
+        });
+        let [left_layout, right_layout] = layouts;
         JoinOperator {
+            index: JoinKeys::new(&key_types, seed),
+            of_key,
+            key_types,
             spec: spec.clone(),
             bound,
             waits,
-            types,
             keys: [left_keys, right_keys],
-            times: [left.time, right.time],
-            index: JoinKeys::new(&key_types, seed),
-            sides: waits.map(Side::new),
+            times,
+            places: Places::default(),
+            sides: [
+                Side::new(&types[0], left_layout, waits[0]),
+                Side::new(&types[1], right_layout, waits[1]),
+            ],
             watermarks: [Watermark::START; 2],
             given: Watermark::START,
             filter: PairFilter::new(spec, [left, right], kernel),
             held: reads_together.then(Vec::new),
             risen: [None; 2],
-            gathered: Gathered::default(),
-            walked: Walked::default(),
+            found: vec![],
             work: None,
+            n_came: 0,
+            n_left: 0,
         }
     }
 
-    /// The number of each row's key.
-    fn number_keys(&mut self, input: usize, batch: &Batch) -> Vec<u32> {
-        let keys = self.index.of(&self.keys[input], batch);
-        self.sides.iter_mut().for_each(|side| side.reserve_keys(self.index.n_numbers()));
-        keys
+    /// Takes rows that came by one input.
+    fn take(&mut self, input: usize, batch: Batch, output: &mut Output) {
+        let batch = self.in_time(batch, output);
+        if batch.n_rows > 0 {
+            let part = self.part(input, &batch);
+            self.work = Some(Work::new(vec![part], None, &self.key_types));
+            self.go_on(output);
+        }
     }
 
-    fn take(&mut self, input: usize, batch: Batch, output: &mut Output) {
-        let batch = match self.bound {
+    fn in_time(&self, batch: Batch, output: &mut Output) -> Batch {
+        match self.bound {
             // Rows that are kept for ever are not closed by time.
             JoinBound::Forever => batch,
             _ => without_late(batch, output),
-        };
-        if batch.n_rows == 0 {
-            return;
         }
-        let keys = self.number_keys(input, &batch);
-        let ColumnData::I64(times) = &batch.columns[self.times[input]].data else { return };
-        let (times, is_matched) = (times.clone(), vec![false; batch.n_rows]);
-        self.work = Some(Work { input, batch, keys, times, is_matched, row: 0 });
-        self.go_on(output);
     }
 
-    /// Pairs the rows that came last, until the answer is long or all are done; then they are kept.
+    /// Pairs the rows that came last, until the answer is long or all are done.
     fn go_on(&mut self, output: &mut Output) {
         while let Some(mut work) = self.work.take() {
             if output.messages.len() >= BATCHES_AT_ONCE {
@@ -138,229 +157,166 @@ impl JoinOperator {
                 output.more = true;
                 return;
             }
-            if work.row == work.batch.n_rows {
+            if self.found.len() >= BATCH_ROWS || work.is_done() && !self.found.is_empty() {
+                self.yield_found(&work, output);
+                self.work = Some(work);
+            } else if work.is_done() {
                 self.yield_lonely(&work, output);
-                self.keep(work.input, work.batch, &work.keys, &work.times, &work.is_matched);
+                self.n_came += work.n_rows();
+                self.wait(&work);
                 // The other side may have gone past the partners of a row before it came.
                 return self.release(output);
+            } else {
+                self.find_partners(&mut work);
+                self.work = Some(work);
             }
-            self.pair_next(&mut work, output);
-            self.work = Some(work);
         }
     }
 
-    /// Looks rows up until there is a batch of pairs, or no row is left; yields those that fulfil the condition.
-    fn pair_next(&mut self, work: &mut Work, output: &mut Output) {
-        let (input, other) = (work.input, 1 - work.input);
-        let side = &self.sides[other];
-        let (mut candidates, mut found) = (vec![], Pairs::default());
-        self.gathered.clear();
-        while work.row < work.batch.n_rows && candidates.len() < BATCH_ROWS {
-            let rows = work.row..work.batch.n_rows.min(work.row + GROUP);
-            side.request(&work.keys, rows.clone());
-            side.walk(&work.keys[rows.clone()], &mut self.walked);
-            for (in_group, entry, partner) in self.walked.in_order() {
-                let row = rows.start + in_group;
-                let time = work.times[row];
-                if !bound_holds(self.bound, input, time, partner) {
-                    continue;
-                }
-                let number = self.gathered.number(side.batch_of(partner));
-                let mut picks = [(0, row as u32); 2];
-                picks[other] = (number, partner.row);
-                found.push(picks, time.max(partner.time), 1);
-                found.came_by(&work.batch, row as u32);
-                candidates.push(Candidate { row: row as u32, entry });
-            }
-            work.row = rows.end;
+    fn go_to_end(&mut self, output: &mut Output) {
+        while std::mem::take(&mut output.more) {
+            let mut more = Output::default();
+            self.go_on(&mut more);
+            output.more = more.more;
+            output.messages.append(&mut more.messages);
+            output.failures.append(&mut more.failures);
         }
-        self.yield_found(work, &candidates, found, output);
     }
 
-    fn yield_found(&mut self, work: &mut Work, candidates: &[Candidate], found: Pairs, output: &mut Output) {
-        let (input, other) = (work.input, 1 - work.input);
-        let (passed, failed) = self.passing(work, candidates, &found, output);
+    /// Yields the first pairs that have been found, those that fulfil the condition.
+    fn yield_found(&mut self, work: &Work, output: &mut Output) {
+        let n = self.found.len().min(BATCH_ROWS);
+        let (mut pairs, mut came_by_right) = (Pairs::default(), vec![]);
+        pairs.keys = work.keys_of(&self.found[..n]);
+        for found in self.found.drain(..n) {
+            let (input, row) = (work.input(found.row), work.entries[found.row as usize]);
+            let [left, right] = if input == 0 { [row, found.partner] } else { [found.partner, row] };
+            pairs.rows[0].push(left);
+            pairs.rows[1].push(right);
+            pairs.times.push(found.time);
+            pairs.places.push(found.place);
+            pairs.behind.extend(work.behind(found.row));
+            if self.spec.kind != JoinKind::Inner {
+                came_by_right.push(input == 1);
+            }
+        }
+        if self.filter.is_none() && self.spec.kind == JoinKind::Inner {
+            return self.yield_pairs(&pairs, output);
+        }
+        let (passed, failed) = self.passing(&mut pairs, output);
         if self.spec.kind == JoinKind::Inner {
-            let found = if passed.len() == found.len() { found } else { found.gather(&passed) };
-            return self.yield_pairs(input, Some(&work.batch), &found, output);
+            return;
         }
         let leaves_alone =
             if self.spec.is_updating() { self.spec.kind.yields_unmatched() } else { [false; 2] };
-        let without = |number: usize, missing: usize| {
-            let mut picks = found.picks_of(number);
-            picks[missing] = MISSING;
-            picks
-        };
         let mut yielded = Pairs::default();
-        // A row that failed has no place among those without a partner.
-        for number in failed.into_iter().filter(|_| leaves_alone[0]) {
-            yielded.push(without(number, 1), found.times[number], -1);
-            yielded.came_by(&work.batch, candidates[number].row);
+        let alone = |rows: [u64; 2], side: usize| match side {
+            0 => [rows[0], ZEROS],
+            _ => [ZEROS, rows[1]],
+        };
+        // A row that failed has no place among those without a partner, where it has been.
+        for number in failed.into_iter().filter(|number| leaves_alone[0] && came_by_right[*number]) {
+            let rows = alone(pairs.rows_of(number), 0);
+            yielded.push(rows, pairs.times[number], self.place_of(rows), -1);
+            yielded.behind.extend(pairs.behind.get(number));
         }
         for number in passed {
-            let Candidate { row, entry } = candidates[number];
-            let own_is_new = !std::mem::replace(&mut work.is_matched[row as usize], true);
-            let other_is_new = self.sides[other].mark(entry);
-            if other_is_new && leaves_alone[other] {
-                yielded.push(without(number, input), found.times[number], -1);
-                yielded.came_by(&work.batch, row);
+            let (rows, time, input) =
+                (pairs.rows_of(number), pairs.times[number], usize::from(came_by_right[number]));
+            let is_new = [0, 1].map(|side| self.sides[side].mark(rows[side]));
+            let other = 1 - input;
+            if is_new[other] && leaves_alone[other] {
+                let rows = alone(rows, other);
+                yielded.push(rows, time, self.place_of(rows), -1);
+                yielded.behind.extend(pairs.behind.get(number));
             }
-            let left_is_new = if input == 0 { own_is_new } else { other_is_new };
             match self.spec.kind {
-                JoinKind::Semi if left_is_new => {
-                    yielded.push(without(number, 1), found.times[number], 1);
+                JoinKind::Semi if is_new[0] => {
+                    let rows = alone(rows, 0);
+                    yielded.push(rows, time, self.place_of(rows), 1);
                 }
                 JoinKind::Semi | JoinKind::Anti => continue,
-                _ => yielded.push(found.picks_of(number), found.times[number], 1),
+                _ => yielded.push(rows, time, pairs.places[number], 1),
             }
-            yielded.came_by(&work.batch, row);
+            yielded.behind.extend(pairs.behind.get(number));
         }
-        self.yield_pairs(input, Some(&work.batch), &yielded, output);
+        self.yield_pairs(&yielded, output);
     }
 
     /// Of a join that is updating: yields the rows that came and have found no partner so far.
     fn yield_lonely(&mut self, work: &Work, output: &mut Output) {
-        if !self.spec.is_updating() || !self.spec.kind.yields_unmatched()[work.input] {
+        if !self.spec.is_updating() {
             return;
         }
         let mut lonely = Pairs::default();
-        for row in (0..work.batch.n_rows).filter(|row| !work.is_matched[*row]) {
-            let mut picks = [MISSING; 2];
-            picks[work.input] = (0, row as u32);
-            lonely.push(picks, work.times[row], 1);
-            lonely.came_by(&work.batch, row as u32);
+        for (number, input, row, _) in work.came() {
+            if self.spec.kind.yields_unmatched()[input] && !self.sides[input].is_marked(row) {
+                let rows = if input == 0 { [row, ZEROS] } else { [ZEROS, row] };
+                lonely.push(rows, self.sides[input].time(row), self.place_of(rows), 1);
+                lonely.behind.extend(work.behind(number));
+            }
         }
-        self.yield_pairs(work.input, Some(&work.batch), &lonely, output);
+        self.yield_pairs(&lonely, output);
     }
 
-    /// The numbers of the candidates that fulfil the condition; and of those by which a left row fails that had
-    /// left without a partner. The left rows of those that fail are reported.
-    fn passing(
-        &mut self,
-        work: &mut Work,
-        candidates: &[Candidate],
-        found: &Pairs,
-        output: &mut Output,
-    ) -> (Vec<usize>, Vec<usize>) {
-        let Some(filter) = &mut self.filter else { return ((0..found.len()).collect(), vec![]) };
-        let others = self.gathered.batches(&self.sides[1 - work.input]);
-        let own = [&work.batch];
-        let batches: [&[&Batch]; 2] = if work.input == 0 { [&own, &others] } else { [&others, &own] };
-        let (mut passed, mut failed) = (vec![], vec![]);
-        for first in (0..found.len()).step_by(BATCH_ROWS) {
-            let numbers: Vec<usize> = (first..found.len().min(first + BATCH_ROWS)).collect();
-            let pairs = found.gather(&numbers);
-            let columns = pairs.columns(batches, [&self.types[0], &self.types[1]]);
-            let (n_rows, origin) = (pairs.len(), Origin::default());
-            let checked = filter.check(Batch { columns, n_rows, origin, late: vec![] });
-            passed.extend(checked.passed.iter().map(|number| first + number));
-            failed.extend(checked.failed.iter().map(|number| (first + number, checked.explain(*number))));
-        }
+    /// The numbers of the pairs that fulfil the condition, which leave if the join is an inner one; and of those by
+    /// which a left row fails. The left rows of those that fail are reported.
+    fn passing(&mut self, pairs: &mut Pairs, output: &mut Output) -> (Vec<usize>, Vec<usize>) {
+        let Some(filter) = &mut self.filter else { return ((0..pairs.len()).collect(), vec![]) };
+        let mut columns = self.sides[0].columns(&pairs.rows[0], &pairs.keys);
+        columns.extend(self.sides[1].columns(&pairs.rows[1], &pairs.keys));
+        let (n_rows, origin) = (pairs.len(), Origin::default());
+        let checked = filter.check(Batch { columns: columns.clone(), n_rows, origin, late: vec![] });
         let mut took_back = vec![];
-        for (number, failure) in failed {
-            let Candidate { row, entry } = candidates[number];
+        for number in &checked.failed {
             // A row fails once, however many pairs of it do.
-            let is_new = match work.input {
-                0 => !std::mem::replace(&mut work.is_matched[row as usize], true),
-                _ => self.sides[0].mark(entry),
-            };
-            if is_new {
-                took_back.extend((work.input == 1).then_some(number));
-                output.failures.push(failure);
+            if self.sides[0].mark(pairs.rows[0][*number]) {
+                took_back.push(*number);
+                output.failures.push(checked.explain(*number));
             }
+        }
+        let passed = checked.passed.clone();
+        if self.spec.kind == JoinKind::Inner && !passed.is_empty() {
+            if passed.len() < pairs.len() {
+                let rows: Vec<u32> = passed.iter().map(|number| *number as u32).collect();
+                columns.iter_mut().for_each(|column| *column = Arc::new(column.gather(&rows)));
+                pairs.keep(&passed);
+            }
+            self.yield_columns(columns, pairs, 0..passed.len(), output);
         }
         (passed, took_back)
     }
 
-    /// Yields pairs of rows of the batch that came on this input, if there is one, and of those that have been
-    /// gathered of the other; without one these are of the input itself.
-    fn yield_pairs(&self, input: usize, came: Option<&Batch>, pairs: &Pairs, output: &mut Output) {
-        let own: Vec<&Batch> = match came {
-            Some(batch) => vec![batch],
-            None => self.gathered.batches(&self.sides[input]),
-        };
-        let others = match came {
-            Some(_) => self.gathered.batches(&self.sides[1 - input]),
-            None => vec![],
-        };
-        let batches: [&[&Batch]; 2] = if input == 0 { [&own, &others] } else { [&others, &own] };
-        let left_only = self.spec.kind.yields_left_only();
-        for first in (0..pairs.len()).step_by(BATCH_ROWS) {
-            let part;
-            let pairs = if pairs.len() <= BATCH_ROWS {
-                pairs
-            } else {
-                let numbers: Vec<usize> = (first..pairs.len().min(first + BATCH_ROWS)).collect();
-                part = pairs.gather(&numbers);
-                &part
-            };
-            let right: &[Type] = if left_only { &[] } else { &self.types[1] };
-            let mut columns = pairs.columns(batches, [&self.types[0], right]);
-            if self.spec.n_added() > 0 {
-                columns.push(pairs.times_column());
+    /// Notes which of the rows that came wait for a partner.
+    fn wait(&mut self, work: &Work) {
+        for (_, input, row, until) in work.came() {
+            if self.waits[input] && !self.sides[input].is_marked(row) {
+                self.sides[input].wait(row, until);
             }
-            if self.spec.n_added() > 1 {
-                columns.push(pairs.signs_column());
-            }
-            let origin = pairs.origin(batches, self.times);
-            let late = pairs.late();
-            output.messages.push(Message::Batch(Batch { columns, n_rows: pairs.len(), origin, late }));
-        }
-    }
-
-    /// Keeps the rows of a batch that may still find partners.
-    fn keep(&mut self, input: usize, batch: Batch, keys: &[u32], times: &[EventTime], is_matched: &[bool]) {
-        let other = self.watermarks[1 - input];
-        let waits = self.waits[input];
-        let untils: Vec<EventTime> =
-            (0..batch.n_rows).map(|row| self.until(input, &batch, row, times[row])).collect();
-        // Of rows of which only whether they have a partner matters, one partner is enough.
-        let one_is_enough = input == 0 && self.spec.kind.yields_left_only();
-        let stays = |row: usize| {
-            let can_match = keys[row] != NO_KEY && !side::is_over(untils[row], other);
-            (can_match || waits) && !(is_matched[row] && (one_is_enough || !can_match))
-        };
-        let rows: Vec<usize> = (0..batch.n_rows).filter(|row| stays(*row)).collect();
-        let n_left = batch.n_rows - rows.len();
-        if !rows.is_empty() {
-            let side = &mut self.sides[input];
-            side.keep(batch);
-            for row in rows {
-                side.add(times[row], untils[row], keys[row], row as u32, is_matched[row]);
-            }
-        }
-        self.index.were_left(n_left, &self.sides);
-    }
-
-    /// The greatest time that a partner of a row can have.
-    fn until(&self, input: usize, batch: &Batch, row: usize, time: EventTime) -> EventTime {
-        match self.bound {
-            JoinBound::Within { high, .. } if input == 0 => time.saturating_add(high),
-            JoinBound::Within { low, .. } => time.saturating_sub(low),
-            JoinBound::Window { ends, .. } => match &batch.columns[ends[input]].data {
-                ColumnData::I64(ends) => ends[row].saturating_sub(1),
-                _ => time,
-            },
-            JoinBound::Forever => EventTime::MAX,
         }
     }
 
     /// Yields the rows that have no partner, and forgets what can find none.
     fn release(&mut self, output: &mut Output) {
         for input in 0..2 {
-            let other = self.watermarks[1 - input];
-            self.gathered.clear();
-            let mut unmatched = Pairs::default();
-            while let Some(number) = self.sides[input].pop_unmatched(other) {
-                let entry = *self.sides[input].entry(number);
-                let mut picks = [MISSING; 2];
-                let batch = self.gathered.number(self.sides[input].batch_of(&entry));
-                picks[input] = (batch, entry.row);
-                unmatched.push(picks, entry.time, 1);
+            let unmatched = self.sides[input].take_unmatched(self.watermarks[1 - input], &self.places);
+            if !unmatched.is_empty() {
+                let side = &self.sides[input];
+                let times = unmatched.iter().map(|row| side.time(*row)).collect();
+                let places = unmatched.iter().map(|row| side.place(*row)).collect();
+                let mut rows = [vec![ZEROS; unmatched.len()], vec![ZEROS; unmatched.len()]];
+                rows[input] = unmatched;
+                self.yield_pairs(&Pairs { rows, times, places, ..Pairs::default() }, output);
             }
-            self.yield_pairs(input, None, &unmatched, output);
-            let n_left = self.sides[input].expire(other);
-            self.index.were_left(n_left, &self.sides);
+            self.sides[input].clear_passing();
+        }
+        let n_kept = self.sides.iter().map(|side| side.lists.n_rows()).sum::<usize>();
+        if self.watermarks.contains(&Watermark::END) || self.n_came >= self.n_left.max(FEW) {
+            if n_kept > 0 {
+                self.index.expire(&mut self.sides, self.watermarks);
+            }
+            self.n_came = 0;
+            self.n_left = self.sides.iter().map(|side| side.lists.n_rows()).sum();
         }
     }
 
@@ -393,18 +349,6 @@ impl JoinOperator {
     }
 }
 
-/// Whether a row of this input is as near to one of the other as it must be.
-fn bound_holds(bound: JoinBound, input: usize, time: EventTime, partner: &Entry) -> bool {
-    match bound {
-        JoinBound::Within { low, high } => {
-            let (left, right) = if input == 0 { (time, partner.time) } else { (partner.time, time) };
-            let later = right.saturating_sub(left);
-            low <= later && later <= high
-        }
-        JoinBound::Window { .. } | JoinBound::Forever => true,
-    }
-}
-
 impl Operator for JoinOperator {
     fn step(&mut self, input: usize, message: Message, output: &mut Output) {
         match message {
@@ -431,25 +375,32 @@ impl Operator for JoinOperator {
         if held.is_empty() {
             return;
         }
+        let held: Vec<(usize, Batch)> =
+            held.into_iter().map(|(input, batch)| (input, self.in_time(batch, output))).collect();
         let mut rows: Vec<_> = vec![];
         for (number, (input, batch)) in held.iter().enumerate() {
-            rows.extend((0..batch.n_rows).map(|row| (batch.origin.place(row), *input, number, row as u32)));
+            let place = |row| {
+                let place = batch.origin.place(row);
+                ((place.source, place.partition, place.offset), *input, number as u32, row as u32)
+            };
+            rows.extend((0..batch.n_rows).map(place));
         }
-        rows.sort_by_key(|(place, input, number, row)| {
-            (place.source, place.partition, place.offset, *input, *number, *row)
-        });
-        for run in rows.chunk_by(|a, b| a.2 == b.2) {
-            let (input, batch) = &held[run[0].2];
-            let numbers: Vec<u32> = run.iter().map(|(_, _, _, row)| *row).collect();
-            let part = if numbers.len() == batch.n_rows { batch.clone() } else { batch.gather(&numbers) };
-            self.take(*input, part, output);
-            while std::mem::take(&mut output.more) {
-                let mut more = Output::default();
-                self.go_on(&mut more);
-                output.more = more.more;
-                output.messages.append(&mut more.messages);
-                output.failures.append(&mut more.failures);
+        // Rows of a batch mostly are in this order: there are few runs to be merged.
+        rows.sort();
+        if self.spec.is_updating() {
+            // A row leaves without a partner at once, if it has none, and before the next one comes.
+            for run in rows.chunk_by(|a, b| a.2 == b.2) {
+                let (input, batch) = &held[run[0].2 as usize];
+                let rows: Vec<u32> = run.iter().map(|(_, _, _, row)| *row).collect();
+                self.take(*input, batch.gather(&rows), output);
+                self.go_to_end(output);
             }
+        } else if !rows.is_empty() {
+            let parts = held.iter().map(|(input, batch)| self.part(*input, batch)).collect();
+            let order = rows.iter().map(|(_, _, number, row)| (*number, *row)).collect();
+            self.work = Some(Work::new(parts, Some(order), &self.key_types));
+            self.go_on(output);
+            self.go_to_end(output);
         }
         for (watermark, risen) in self.watermarks.iter_mut().zip(&mut self.risen) {
             *watermark = risen.take().unwrap_or(*watermark);
@@ -461,7 +412,7 @@ impl Operator for JoinOperator {
         writer.i64(self.given.0);
         for input in 0..2 {
             writer.i64(self.watermarks[input].0);
-            self.sides[input].snapshot(&self.types[input], writer);
+            self.sides[input].snapshot(&self.index, input, &self.places, writer);
         }
     }
 
@@ -470,16 +421,11 @@ impl Operator for JoinOperator {
         let mut kept = vec![];
         for input in 0..2 {
             self.watermarks[input] = Watermark(reader.i64()?);
-            kept.push(Side::read(&self.types[input], reader)?);
+            kept.push(self.sides[input].read(reader)?);
         }
         for (input, batches) in kept.into_iter().enumerate() {
             for (batch, is_matched) in batches {
-                let keys = self.number_keys(input, &batch);
-                let ColumnData::I64(times) = &batch.columns[self.times[input]].data else {
-                    return Err(Corrupt);
-                };
-                let times = times.clone();
-                self.keep(input, batch, &keys, &times, &is_matched);
+                self.restore_rows(input, &batch, &is_matched);
             }
         }
         Ok(())

@@ -5,8 +5,8 @@ use millstream_base::Span;
 use millstream_ir::flow::{Flow, JoinKind, Load, NodeKind, Partners, Schema};
 use millstream_ir::text::format_duration;
 
-/// What is kept of a row beside its columns: its place among those of its key.
-const ENTRY: usize = 40;
+/// What is kept of a row beside its columns: its time and place, and its share of a chunk that is not full.
+const ENTRY: usize = 32;
 /// What is kept of a row of changes beside its columns: its slot, in a table that is half full, and its look-up.
 const LOOK_UP: usize = 48;
 

@@ -1,209 +1,285 @@
-//! The rows of one input of a join that may still find a partner: a list per key in a ring that is in the order
-//! of arrival.
+//! The rows of one input of a join that may still find a partner.
 //!
-//! A row is as good as gone when its place is behind the tail of the ring, so lists are never mended: a walk
-//! ends at the first entry that is. (A ring with chains costs a third of hash tables of queues where a key has
-//! few live rows.) The batches stay as they came, until all their rows are gone.
+//! Rows of a key stand together, with all of their columns that are words. A row is forgotten with its chunk: some
+//! time after the watermark of the other side has passed its partners, but never before it has left, if it leaves
+//! without one.
 
-use crate::kernel::prefetch::prefetch;
+use super::keys::JoinKeys;
+use super::places::Places;
+use super::row::{PLACE, RowLayout, RowWords, TIME};
+use crate::kernel::row_lists::{EMPTY, RowLists, UNSWEPT, ZEROS};
 use crate::message::{EventTime, Watermark};
+use crate::op::interleave::{Pick, interleave};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
-use millstream_ir::batch::Batch;
+use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
+use millstream_ir::column::{ColumnBuilder, ColumnRef};
 use millstream_ir::types::Type;
+use millstream_ir::value::Value;
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
-use std::ops::Range;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
 
 /// What stands for the key of a row that equals no other.
 pub const NO_KEY: u32 = u32::MAX;
 
-#[derive(Clone, Copy)]
-pub struct Entry {
-    pub time: EventTime,
-    /// The greatest time that a partner can have.
-    pub until: EventTime,
-    pub key: u32,
-    /// How far before it the entry of its key before it stands; none if 0.
-    back: u32,
-    /// The number of its batch, counted from the first that ever came, cut to 32 bits.
-    batch: u32,
-    pub row: u32,
-    /// Whether it has had a partner, failed looking for one, or left without one.
-    pub is_matched: bool,
+pub struct Side {
+    types: Vec<Type>,
+    pub layout: RowLayout,
+    pub lists: RowLists,
+    /// Rows that equal no other and wait to leave without a partner.
+    lonely: u32,
+    /// Rows that are forgotten when the batch that they came in is done.
+    passing: u32,
+    /// The columns that are not words of rows, by batch; free where no row is left.
+    batches: Vec<LeftBehind>,
+    free: Vec<u32>,
+    /// Of rows that leave if they find no partner, when that is certain.
+    unmatched: Option<BinaryHeap<Reverse<(EventTime, u64)>>>,
 }
 
 #[derive(Default)]
-pub struct Side {
-    ring: VecDeque<Entry>,
-    /// The number of the first entry of the ring.
-    tail: u64,
-    /// Of each key, the number of its last entry, plus one.
-    heads: Vec<u64>,
-    batches: VecDeque<Batch>,
-    /// The number of the first of them.
-    first_batch: u64,
-    /// Of rows that leave if they find no partner, when that is certain, and their entries.
-    unmatched: Option<BinaryHeap<Reverse<(EventTime, EventTime, u64)>>>,
+struct LeftBehind {
+    columns: Vec<ColumnRef>,
+    n_rows: usize,
+    bytes: usize,
+    /// How many rows are kept, or will be.
+    n_live: usize,
 }
 
 impl Side {
     /// `yields_unmatched`: whether rows leave that find no partner.
-    pub fn new(yields_unmatched: bool) -> Side {
-        Side { unmatched: yields_unmatched.then(BinaryHeap::new), ..Side::default() }
-    }
-
-    /// All keys have lower numbers.
-    pub fn reserve_keys(&mut self, n: usize) {
-        if self.heads.len() < n {
-            self.heads.resize(n, 0);
+    pub fn new(types: &[Type], layout: RowLayout, yields_unmatched: bool) -> Side {
+        Side {
+            types: types.to_vec(),
+            lists: RowLists::new(layout.width, layout.pick),
+            layout,
+            lonely: EMPTY,
+            passing: EMPTY,
+            batches: vec![],
+            free: vec![],
+            unmatched: yields_unmatched.then(BinaryHeap::new),
         }
     }
 
-    /// Keeps a batch whose rows are then [added](Side::add).
-    pub fn keep(&mut self, batch: Batch) {
-        self.batches.push_back(batch);
-    }
-
-    /// Adds a row of the last batch.
-    pub fn add(&mut self, time: EventTime, until: EventTime, key: u32, row: u32, is_matched: bool) {
-        let number = self.tail + self.ring.len() as u64;
-        let mut back = 0;
-        if key != NO_KEY {
-            let head = &mut self.heads[key as usize];
-            // What stands further back than 32 bits can say has long been gone.
-            back = if *head > self.tail { u32::try_from(number + 1 - *head).unwrap_or(0) } else { 0 };
-            *head = number + 1;
-        }
-        let batch = (self.first_batch + self.batches.len() as u64 - 1) as u32;
-        self.ring.push_back(Entry { time, until, key, back, batch, row, is_matched });
-        if let Some(unmatched) = &mut self.unmatched
-            && !is_matched
-        {
-            unmatched.push(Reverse((until, time, number)));
-        }
-    }
-
-    pub fn has_key(&self, key: u32) -> bool {
-        self.heads.get(key as usize).is_some_and(|head| *head > self.tail)
-    }
-
-    pub fn entry(&self, number: u64) -> &Entry {
-        &self.ring[(number - self.tail) as usize]
-    }
-
-    /// Notes that an entry has a partner; whether it had none before.
-    pub fn mark(&mut self, number: u64) -> bool {
-        !std::mem::replace(&mut self.ring[(number - self.tail) as usize].is_matched, true)
-    }
-
-    /// The position of an entry's batch among those that are kept.
-    pub fn batch_of(&self, entry: &Entry) -> usize {
-        entry.batch.wrapping_sub(self.first_batch as u32) as usize
-    }
-
-    pub fn batches(&self) -> &VecDeque<Batch> {
-        &self.batches
-    }
-
-    /// Takes one of the rows for which it is now certain that they have no partner, in the order of their times.
-    pub fn pop_unmatched(&mut self, other: Watermark) -> Option<u64> {
-        while let Some(Reverse((until, _, number))) = self.unmatched.as_ref()?.peek().copied() {
-            if !is_over(until, other) {
-                return None;
-            }
-            self.unmatched.as_mut()?.pop();
-            if number >= self.tail && self.mark(number) {
-                return Some(number);
-            }
-        }
-        None
-    }
-
-    /// Forgets the rows that can find no partner any more. How many of them were the last of their key.
-    pub fn expire(&mut self, other: Watermark) -> usize {
-        let mut n_last = 0;
-        while let Some(first) = self.ring.front()
-            && is_over(first.until, other)
-        {
-            let key = first.key;
-            self.ring.pop_front();
-            self.tail += 1;
-            n_last += usize::from(key != NO_KEY && self.heads[key as usize] == self.tail);
-        }
-        let first = self.ring.front().map_or(self.batches.len(), |entry| self.batch_of(entry));
-        self.batches.drain(..first);
-        self.first_batch += first as u64;
-        n_last
-    }
-
-    /// Asks for the heads that looking up the keys behind these rows will need.
-    pub fn request(&self, keys: &[u32], rows: Range<usize>) {
-        for key in &keys[(rows.end + GROUP).min(keys.len())..(rows.end + 2 * GROUP).min(keys.len())] {
-            prefetch(self.heads.as_ptr().wrapping_add(*key as usize) as *const u8);
-        }
-        for key in &keys[rows.end..(rows.end + GROUP).min(keys.len())] {
-            let head = self.heads.get(*key as usize).copied().unwrap_or(0);
-            if let Some(first) = head.checked_sub(self.tail + 1).and_then(|at| self.ring.get(at as usize)) {
-                prefetch(&raw const *first as *const u8);
-            }
-        }
-    }
-
-    /// The entries of some keys, at most [`GROUP`]. The lists are walked side by side, one step of each in turn,
-    /// so that each waits for memory while the others do (Kocberber, Falsafi, Grot: Asynchronous memory access
-    /// chaining, VLDB 2015).
-    pub fn walk(&self, keys: &[u32], walked: &mut Walked) {
-        walked.found.clear();
-        let mut open: Vec<(usize, u64)> = std::mem::take(&mut walked.open);
-        let heads = keys.iter().map(|key| self.heads.get(*key as usize).copied().unwrap_or(0));
-        open.extend(heads.enumerate().filter(|(_, head)| *head > self.tail));
-        while !open.is_empty() {
-            open.retain_mut(|(key, next)| {
-                let number = *next - 1;
-                let entry = self.ring[(number - self.tail) as usize];
-                walked.found.push((*key, number, entry));
-                *next = if entry.back == 0 { 0 } else { *next - entry.back as u64 };
-                let goes_on = *next > self.tail;
-                if goes_on {
-                    prefetch(&raw const self.ring[(*next - 1 - self.tail) as usize] as *const u8);
+    /// The words of a batch of which rows may be [pushed](Side::push), each of which is then forgotten by itself;
+    /// those that are not have to be [let go](Side::let_go).
+    pub fn words_of(&mut self, batch: &Batch, places: &mut Places) -> Vec<RowWords> {
+        let picks = self.layout.pick.map(|_| {
+            let columns: Vec<ColumnRef> =
+                self.layout.left_behind.iter().map(|(number, _)| batch.columns[*number].clone()).collect();
+            let bytes = columns.iter().map(|column| column.bytes()).sum();
+            let kept = LeftBehind { columns, n_rows: batch.n_rows, bytes, n_live: batch.n_rows };
+            let number = match self.free.pop() {
+                Some(free) => {
+                    self.batches[free as usize] = kept;
+                    free
                 }
-                goes_on
-            });
+                None => {
+                    self.batches.push(kept);
+                    self.batches.len() as u32 - 1
+                }
+            };
+            (0..batch.n_rows as u64).map(|row| (number as u64) << 32 | row).collect()
+        });
+        self.layout.words_of(batch, places.words(&batch.origin, batch.n_rows), picks)
+    }
+
+    /// A row that is not kept.
+    pub fn let_go(&mut self, words: &[&[u64]], row: usize) {
+        if let Some(pick) = self.layout.pick {
+            self.forget(words[pick][row]);
         }
-        walked.open = open;
+    }
+
+    fn forget(&mut self, pick: u64) {
+        let number = (pick >> 32) as u32;
+        let batch = &mut self.batches[number as usize];
+        batch.n_live -= 1;
+        if batch.n_live == 0 {
+            *batch = LeftBehind::default();
+            self.free.push(number);
+        }
+    }
+
+    /// Lets go of the batches of rows that have been cut off.
+    fn forget_cut_off(&mut self) {
+        for pick in std::mem::take(&mut self.lists.cut_off) {
+            self.forget(pick);
+        }
+    }
+
+    /// Adds a row to the list of the key with this number. Where it stands.
+    #[inline]
+    pub fn push(
+        &mut self,
+        (list, number): (&mut u32, u32),
+        words: &[&[u64]],
+        row: usize,
+        until: EventTime,
+        other: Watermark,
+    ) -> u64 {
+        let at = self.lists.push(list, number, until, |until| is_over(until, other));
+        self.lists.row_mut(at).iter_mut().zip(words).for_each(|(to, from)| *to = from[row]);
+        at
+    }
+
+    /// Adds a row that is forgotten when its batch is done.
+    pub fn push_passing(&mut self, words: &[&[u64]], row: usize) -> u64 {
+        let mut passing = self.passing;
+        let at = self.push((&mut passing, UNSWEPT), words, row, EventTime::MAX, Watermark::START);
+        self.passing = passing;
+        at
+    }
+
+    /// Adds a row that equals no other and waits.
+    pub fn push_lonely(&mut self, words: &[&[u64]], row: usize, until: EventTime, other: Watermark) -> u64 {
+        let mut lonely = self.lonely;
+        let at = self.push((&mut lonely, UNSWEPT), words, row, until, other);
+        self.lonely = lonely;
+        at
+    }
+
+    /// A row will leave if it finds no partner.
+    pub fn wait(&mut self, row: u64, until: EventTime) {
+        if let Some(unmatched) = &mut self.unmatched {
+            unmatched.push(Reverse((until, row)));
+        }
+    }
+
+    /// Notes that a row has a partner; whether it had none before.
+    pub fn mark(&mut self, row: u64) -> bool {
+        let place = &mut self.lists.row_mut(row)[PLACE];
+        let had_none = *place & 1 == 0;
+        *place |= 1;
+        had_none
+    }
+
+    pub fn is_marked(&self, row: u64) -> bool {
+        self.place(row) & 1 == 1
+    }
+
+    pub fn time(&self, row: u64) -> EventTime {
+        self.lists.row(row)[TIME] as EventTime
+    }
+
+    pub fn place(&self, row: u64) -> u64 {
+        self.lists.row(row)[PLACE]
+    }
+
+    /// Takes the rows for which it is now certain that they have no partner, in the order of their times.
+    pub fn take_unmatched(&mut self, other: Watermark, places: &Places) -> Vec<u64> {
+        let mut taken = vec![];
+        while let Some(Reverse((until, row))) =
+            self.unmatched.as_ref().and_then(|waiting| waiting.peek()).copied()
+            && is_over(until, other)
+        {
+            self.unmatched.as_mut().map(BinaryHeap::pop);
+            taken.extend(self.mark(row).then_some(row));
+        }
+        taken.sort_by_cached_key(|row| (self.time(*row), places.place(self.place(*row))));
+        taken
+    }
+
+    /// Forgets the rows that are [passing](Side::push_passing).
+    pub fn clear_passing(&mut self) {
+        self.lists.cut(&mut self.passing, |_| true);
+        self.forget_cut_off();
+    }
+
+    /// Forgets rows that can find no partner any more; what leaves without one has to be taken before. `lists` are
+    /// those of the keys, of both sides.
+    pub fn expire(&mut self, lists: &mut [[u32; 2]], side: usize, other: Watermark) {
+        self.lists.sweep(lists, |lists| &mut lists[side], |until| is_over(until, other));
+        self.lists.cut(&mut self.lonely, |until| is_over(until, other));
+        self.forget_cut_off();
     }
 
     /// How many rows wait to be found without a partner, and the watermark that decides the first.
     pub fn waiting(&self) -> Option<(usize, EventTime)> {
         let unmatched = self.unmatched.as_ref()?;
-        let Reverse((until, _, _)) = unmatched.peek()?;
+        let Reverse((until, _)) = unmatched.peek()?;
         Some((unmatched.len(), *until))
     }
 
     pub fn bytes(&self) -> usize {
-        let batches: usize = self.batches.iter().map(Batch::bytes).sum();
-        let unmatched = self.unmatched.as_ref().map_or(0, |heap| heap.len() * 24);
-        batches + self.ring.len() * size_of::<Entry>() + self.heads.len() * 8 + unmatched
+        let batches: usize = self.batches.iter().map(|batch| batch.bytes).sum();
+        self.lists.bytes() + batches + self.unmatched.as_ref().map_or(0, |heap| heap.len() * 16)
     }
 
-    /// Writes the rows that are kept, batch by batch, each with whether it has had a partner.
-    pub fn snapshot(&self, types: &[Type], writer: &mut SnapshotWriter) {
-        let mut entries = self.ring.iter().peekable();
-        writer.sequence(self.batches.iter().enumerate(), |writer, (position, batch)| {
-            let mut of_batch = vec![];
-            while let Some(entry) = entries.next_if(|entry| self.batch_of(entry) == position) {
-                of_batch.push(*entry);
+    /// The columns of these rows, null where there is none ([`ZEROS`]). `keys` are the values of their keys, as far
+    /// as the rows have them from there.
+    pub fn columns(&self, rows: &[u64], keys: &[Option<ColumnRef>]) -> Vec<ColumnRef> {
+        let columns = self.layout.columns(&self.lists, rows, keys);
+        let mut left_behind = match self.layout.pick {
+            Some(pick) => self.left_behind(rows, pick).into_iter(),
+            None => vec![].into_iter(),
+        };
+        columns.into_iter().filter_map(|column| column.or_else(|| left_behind.next())).collect()
+    }
+
+    fn left_behind(&self, rows: &[u64], pick: usize) -> Vec<ColumnRef> {
+        let types: Vec<Type> = self.layout.left_behind.iter().map(|(_, ty)| ty.clone()).collect();
+        // Of each batch that is looked at, its number among these.
+        let mut numbers: Vec<u32> = vec![u32::MAX; self.batches.len()];
+        let mut batches: Vec<Batch> = vec![];
+        let batch = |columns, n_rows| Batch { columns, n_rows, origin: Origin::default(), late: vec![] };
+        let mut nothing = None;
+        let mut pick_of = |row: &u64| -> Pick {
+            if *row == ZEROS {
+                let number = *nothing.get_or_insert_with(|| {
+                    batches.push(batch(types.iter().map(null).collect(), 1));
+                    batches.len() as u32 - 1
+                });
+                return (number, 0);
             }
-            let rows: Vec<u32> = of_batch.iter().map(|entry| entry.row).collect();
-            writer.batch(&batch.gather(&rows), types);
-            writer.sequence(of_batch.iter(), |writer, entry| writer.bool(entry.is_matched));
-        });
+            let word = self.lists.row(*row)[pick];
+            let number = &mut numbers[(word >> 32) as usize];
+            if *number == u32::MAX {
+                let of = &self.batches[(word >> 32) as usize];
+                *number = batches.len() as u32;
+                batches.push(batch(of.columns.clone(), of.n_rows));
+            }
+            (*number, word as u32)
+        };
+        let picks: Vec<Pick> = rows.iter().map(&mut pick_of).collect();
+        if let [one] = &batches[..] {
+            let rows: Vec<u32> = picks.iter().map(|(_, row)| *row).collect();
+            return one.columns.iter().map(|column| Arc::new(column.gather(&rows))).collect();
+        }
+        let types: Vec<Type> = types.into_iter().map(|ty| ty.or_null(true)).collect();
+        interleave(&batches.iter().collect::<Vec<_>>(), &types, &picks)
+    }
+
+    /// Writes the rows that are kept, those of a key in their order, each with whether it has had a partner.
+    /// `lists` are those of the keys.
+    pub fn snapshot(&self, keys: &JoinKeys, side: usize, places: &Places, writer: &mut SnapshotWriter) {
+        let (mut rows, mut numbers) = (vec![], vec![]);
+        let all = (EventTime::MIN, EventTime::MAX);
+        let lists = (0..).zip(&keys.lists).map(|(number, lists)| (number, lists[side]));
+        for (number, list) in lists.chain([self.lonely, self.passing].map(|list| (NO_KEY, list))) {
+            self.lists.walk(list, EventTime::MIN, all, |row, _| rows.push(row));
+            numbers.resize(rows.len(), number);
+        }
+        writer.sequence(
+            rows.chunks(BATCH_ROWS).zip(numbers.chunks(BATCH_ROWS)),
+            |writer, (rows, numbers)| {
+                let origin = places.origin(&rows.iter().map(|row| self.place(*row)).collect::<Vec<_>>());
+                let keys = match self.layout.has_keys() {
+                    true => keys.columns(numbers),
+                    false => vec![],
+                };
+                let batch =
+                    Batch { columns: self.columns(rows, &keys), n_rows: rows.len(), origin, late: vec![] };
+                writer.batch(&batch, &self.types);
+                writer.sequence(rows.iter(), |writer, row| writer.bool(self.is_marked(*row)));
+            },
+        );
     }
 
     /// What [`Side::snapshot`] wrote.
-    pub fn read(types: &[Type], reader: &mut SnapshotReader) -> Result<Vec<(Batch, Vec<bool>)>, Corrupt> {
+    pub fn read(&self, reader: &mut SnapshotReader) -> Result<Vec<(Batch, Vec<bool>)>, Corrupt> {
         reader.sequence(|reader| {
-            let batch = reader.batch(types)?;
+            let batch = reader.batch(&self.types)?;
             let matched = reader.sequence(|reader| reader.bool())?;
             if matched.len() != batch.n_rows {
                 return Err(Corrupt);
@@ -213,26 +289,14 @@ impl Side {
     }
 }
 
+fn null(ty: &Type) -> ColumnRef {
+    let mut column = ColumnBuilder::new(&ty.clone().or_null(true));
+    column.push(&Value::Null);
+    Arc::new(column.finish())
+}
+
 /// Whether no partner can come any more.
+#[inline]
 pub fn is_over(until: EventTime, other: Watermark) -> bool {
     until < other.0 || other == Watermark::END
-}
-
-/// So many keys are looked up at once.
-pub const GROUP: usize = 32;
-
-/// The entries of some keys.
-#[derive(Default)]
-pub struct Walked {
-    /// The number of the key among those that were looked up, and that of the entry.
-    found: Vec<(usize, u64, Entry)>,
-    open: Vec<(usize, u64)>,
-}
-
-impl Walked {
-    /// Key by key, of each the first that came first.
-    pub fn in_order(&mut self) -> impl Iterator<Item = (usize, u64, &Entry)> {
-        self.found.sort_unstable_by_key(|(key, number, _)| (*key, *number));
-        self.found.iter().map(|(key, number, entry)| (*key, *number, entry))
-    }
 }

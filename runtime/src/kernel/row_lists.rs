@@ -1,0 +1,389 @@
+//! Lists of rows of one width, in the order in which they came: those of a list stand side by side in chunks, so
+//! that a walk through them takes few lines of memory, one behind the other.
+//!
+//! A list is the number of its newest chunk, which its owner keeps; each chunk leads to the one before it and knows
+//! until when any row of it, or of one before it, is wanted. What nobody wants is cut off.
+
+use super::prefetch::prefetch;
+use super::words::Words;
+use millstream_ir::buffer::{Buffer, Plain};
+use std::collections::VecDeque;
+
+/// A list without rows.
+pub const EMPTY: u32 = 0;
+/// Where a row of zeros stands.
+pub const ZEROS: u64 = 0;
+/// The number of a list of which its owner cuts off what is not wanted.
+pub const UNSWEPT: u32 = u32::MAX;
+
+/// Each twice as large as the one before.
+const N_SIZES: usize = 5;
+/// The words of a line of memory.
+const LINE: usize = 8;
+/// The words in front of a chunk's rows. The first is the chunk before it in the low half, in the high half the
+/// number of the list; the second is the greatest `until` of rows in it and before it, of which the lowest bits give
+/// way to how many rows it has, and its size. A chunk without rows is free.
+const HEAD: usize = 2;
+const SIZE_BITS: u32 = 3;
+const UNTIL_FROM: u32 = 10;
+const ONE_ROW: u64 = 1 << SIZE_BITS;
+const MOST_ROWS: usize = (1 << (UNTIL_FROM - SIZE_BITS)) - 1;
+/// At most so many lines of a chunk are requested.
+const LINES_AHEAD: u32 = 4;
+/// How far ahead chunks that are free are requested.
+const FREE_AHEAD: usize = 8;
+/// How many lines ahead a sweep requests memory, and how many lists it cuts at once.
+const SWEPT_AHEAD: usize = 32;
+const SWEPT_AT_ONCE: usize = 32;
+
+pub struct RowLists {
+    words: Words,
+    /// The words of a row.
+    width: usize,
+    /// Of each size the lines of a chunk, and how many rows it has room for.
+    sizes: [(u32, u32); N_SIZES],
+    /// The lines that have been given to chunks, from the first; and how many chunks these are.
+    n_lines: u32,
+    n_chunks: u32,
+    free: [VecDeque<u32>; N_SIZES],
+    n_rows: usize,
+    /// A word of which the values in rows that have been cut off are gathered.
+    watched: Option<usize>,
+    pub cut_off: Vec<u64>,
+}
+
+impl RowLists {
+    /// Of rows of so many words.
+    pub fn new(width: usize, watched: Option<usize>) -> RowLists {
+        let smallest = (HEAD + width).div_ceil(LINE);
+        let size = |size: usize| {
+            let lines = smallest << size;
+            (lines as u32, ((lines * LINE - HEAD) / width.max(1)).min(MOST_ROWS) as u32)
+        };
+        RowLists {
+            words: Words::zeroed(smallest * LINE),
+            width,
+            sizes: std::array::from_fn(size),
+            n_lines: smallest as u32,
+            n_chunks: 0,
+            free: Default::default(),
+            n_rows: 0,
+            watched,
+            cut_off: vec![],
+        }
+    }
+
+    /// How many rows there are, with those that are not wanted and have not been cut off.
+    pub fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.n_lines as usize * LINE * 8
+    }
+
+    pub fn row(&self, row: u64) -> &[u64] {
+        &self.words[row as usize..][..self.width]
+    }
+
+    pub fn row_mut(&mut self, row: u64) -> &mut [u64] {
+        &mut self.words[row as usize..][..self.width]
+    }
+
+    /// Adds a row, which is to be written, to a list with this number. Of the newest chunks those that are not wanted
+    /// are cut off.
+    #[inline]
+    pub fn push(&mut self, list: &mut u32, number: u32, until: i64, is_over: impl Fn(i64) -> bool) -> u64 {
+        let mut at = *list as usize * LINE;
+        if *list == EMPTY || n_rows_of(self.words[at + 1]) == self.sizes[size_of_chunk(self.words[at + 1])].1
+        {
+            at = self.add_chunk(list, number, is_over) as usize * LINE;
+        }
+        let head = &mut self.words[at + 1];
+        let row = at + HEAD + n_rows_of(*head) as usize * self.width;
+        let known = (*head >> UNTIL_FROM << UNTIL_FROM) as i64;
+        if known >> UNTIL_FROM < until >> UNTIL_FROM {
+            *head = *head & ((1 << UNTIL_FROM) - 1) | (until >> UNTIL_FROM << UNTIL_FROM) as u64;
+        }
+        *head += ONE_ROW;
+        self.n_rows += 1;
+        row as u64
+    }
+
+    #[inline(never)]
+    fn add_chunk(&mut self, list: &mut u32, number: u32, is_over: impl Fn(i64) -> bool) -> u32 {
+        self.cut_among(list, 3, &is_over, false);
+        let (before, mut size, mut until) = (*list, 0, i64::MIN);
+        if before != EMPTY {
+            let at = before as usize * LINE;
+            (size, until) = (size_of_chunk(self.words[at + 1]), until_of(self.words[at + 1]));
+            // Where one chunk has not room for all rows that are wanted, the next is larger.
+            if before_of(self.words[at]) != EMPTY {
+                size = (size + 1).min(N_SIZES - 1);
+            }
+        }
+        let chunk = match self.free[size].pop_front() {
+            Some(chunk) => {
+                if let Some(later) = self.free[size].get(FREE_AHEAD) {
+                    self.request_head(*later);
+                }
+                chunk
+            }
+            None => {
+                let chunk = self.n_lines;
+                self.n_lines += self.sizes[size].0;
+                self.n_chunks += 1;
+                self.words.grow(self.n_lines as usize * LINE);
+                chunk
+            }
+        };
+        let at = chunk as usize * LINE;
+        self.words[at] = before as u64 | (number as u64) << 32;
+        self.words[at + 1] = (until >> UNTIL_FROM << UNTIL_FROM) as u64 | size as u64;
+        *list = chunk;
+        chunk
+    }
+
+    /// Cuts off the chunks of which no row is wanted.
+    pub fn cut(&mut self, list: &mut u32, is_over: impl Fn(i64) -> bool) {
+        self.cut_among(list, usize::MAX, is_over, true);
+    }
+
+    /// The same of all lists, of which `list` gives those that have a number. Small chunks behind one that is wanted
+    /// stay: rows that are added will cut them off.
+    pub fn sweep<L>(
+        &mut self,
+        lists: &mut [L],
+        list: impl Fn(&mut L) -> &mut u32,
+        is_over: impl Fn(i64) -> bool,
+    ) {
+        let mut chunk = self.sizes[0].0;
+        let mut due: Vec<(usize, u32, usize)> = Vec::with_capacity(SWEPT_AT_ONCE);
+        while chunk < self.n_lines {
+            while chunk < self.n_lines && due.len() < SWEPT_AT_ONCE {
+                let at = chunk as usize * LINE;
+                prefetch(self.words.as_ptr().wrapping_add(at + SWEPT_AHEAD * LINE) as *const u8);
+                let (head, of_rows) = (self.words[at], self.words[at + 1]);
+                let owner = (head >> 32) as usize;
+                if n_rows_of(of_rows) > 0 && is_over(until_of(of_rows)) && owner < lists.len() {
+                    prefetch(lists.as_ptr().wrapping_add(owner) as *const u8);
+                    due.push((owner, chunk, size_of_chunk(of_rows)));
+                }
+                chunk += self.sizes[size_of_chunk(of_rows)].0;
+            }
+            for (owner, chunk, size) in due.drain(..) {
+                let list = list(&mut lists[owner]);
+                if *list == chunk || size > 0 {
+                    self.cut_among(list, usize::MAX, &is_over, true);
+                }
+            }
+        }
+    }
+
+    /// As [`RowLists::cut`], if it is one of the newest from which on none is wanted. Whether what is cut off is
+    /// used again after all others, rather than before.
+    fn cut_among(&mut self, list: &mut u32, newest: usize, is_over: impl Fn(i64) -> bool, is_last: bool) {
+        let (mut newer, mut chunk, mut n) = (EMPTY, *list, 0);
+        while chunk != EMPTY && !is_over(until_of(self.words[chunk as usize * LINE + 1])) {
+            n += 1;
+            if n == newest {
+                return;
+            }
+            (newer, chunk) = (chunk, before_of(self.words[chunk as usize * LINE]));
+        }
+        if chunk == EMPTY {
+            return;
+        }
+        match newer {
+            EMPTY => *list = EMPTY,
+            newer => {
+                let head = &mut self.words[newer as usize * LINE];
+                *head = *head >> 32 << 32;
+            }
+        }
+        while chunk != EMPTY {
+            let at = chunk as usize * LINE;
+            let (before, of_rows) = (before_of(self.words[at]), self.words[at + 1]);
+            let n = n_rows_of(of_rows) as usize;
+            if let Some(word) = self.watched {
+                let rows = (0..n).map(|row| at + HEAD + row * self.width + word);
+                self.cut_off.extend(rows.map(|word| self.words[word]));
+            }
+            self.n_rows -= n;
+            let size = size_of_chunk(of_rows);
+            self.words[at + 1] = size as u64;
+            match is_last {
+                true => self.free[size].push_back(chunk),
+                false => self.free[size].push_front(chunk),
+            }
+            chunk = before;
+        }
+    }
+
+    /// The rows of a list that are wanted until `time` or longer and of which the first word lies in a range, in
+    /// the order in which they came.
+    #[inline]
+    pub fn walk(&self, list: u32, time: i64, (low, high): (i64, i64), mut found: impl FnMut(u64, &[u64])) {
+        let within = high.wrapping_sub(low) as u64;
+        let mut rows_of = |chunk: u32| {
+            let at = chunk as usize * LINE;
+            let n = n_rows_of(self.words[at + 1]) as usize;
+            let rows = &self.words[at + HEAD..at + HEAD + n * self.width];
+            for (row, words) in (0u64..).zip(rows.chunks_exact(self.width)) {
+                if (words[0] as i64).wrapping_sub(low) as u64 <= within {
+                    found((at + HEAD) as u64 + row * self.width as u64, words);
+                }
+            }
+        };
+        let before = |chunk: u32| before_of(self.words[chunk as usize * LINE]);
+        let is_wanted =
+            |chunk: u32| chunk != EMPTY && until_of(self.words[chunk as usize * LINE + 1]) >= time;
+        if !is_wanted(list) {
+            return;
+        }
+        let (mut chunks, mut n, mut chunk) = ([list; 8], 1, before(list));
+        while n < chunks.len() && is_wanted(chunk) {
+            chunks[n] = chunk;
+            (n, chunk) = (n + 1, before(chunk));
+        }
+        if is_wanted(chunk) {
+            let older =
+                std::iter::successors(Some(chunk), |chunk| Some(before(*chunk)).filter(|c| is_wanted(*c)));
+            let older: Vec<u32> = older.collect();
+            older.into_iter().rev().for_each(&mut rows_of);
+        }
+        chunks[..n].iter().rev().for_each(|chunk| rows_of(*chunk));
+    }
+
+    /// Asks for the newest chunk of a list that will be walked.
+    #[inline]
+    pub fn request(&self, list: u32) {
+        let start = self.words.as_ptr().wrapping_add(list as usize * LINE) as *const u8;
+        let lines = (self.n_lines / self.n_chunks.max(1)).min(LINES_AHEAD);
+        prefetch(start);
+        (1..lines as usize).for_each(|line| prefetch(start.wrapping_add(line * LINE * 8)));
+    }
+
+    /// Asks for the chunk before it, when it has come itself.
+    #[inline]
+    pub fn request_before(&self, list: u32) {
+        if list != EMPTY {
+            let before = before_of(self.words[list as usize * LINE]);
+            if before != EMPTY {
+                self.request(before);
+            }
+        }
+    }
+
+    /// Asks for the head of a list to which a row will be added.
+    #[inline]
+    pub fn request_head(&self, list: u32) {
+        prefetch(self.words.as_ptr().wrapping_add(list as usize * LINE) as *const u8);
+    }
+
+    /// One word of each of these rows.
+    pub fn gather<T: Plain>(&self, rows: &[u64], word: usize, value: impl Fn(u64) -> T) -> Buffer<T> {
+        let words = &self.words[..];
+        rows.iter().map(|row| value(words[*row as usize + word])).collect()
+    }
+}
+
+fn before_of(head: u64) -> u32 {
+    head as u32
+}
+
+fn n_rows_of(head: u64) -> u32 {
+    (head >> SIZE_BITS) as u32 & MOST_ROWS as u32
+}
+
+fn size_of_chunk(head: u64) -> usize {
+    head as usize & ((1 << SIZE_BITS) - 1)
+}
+
+/// Rounded up by a millisecond or so.
+fn until_of(head: u64) -> i64 {
+    (head | ((1 << UNTIL_FROM) - 1)) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::HashSet;
+
+    /// Of rows that are wanted for so long, which come to lists in turn.
+    #[derive(Clone, Debug)]
+    enum Step {
+        Push { list: usize, lasts: i64 },
+        Advance(i64),
+        Sweep,
+        Cut(usize),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            60 => (0usize..4, prop_oneof![Just(0i64), 0i64..90_000]).prop_map(|(list, lasts)| Step::Push { list: list * list % 5, lasts }),
+            4 => (0i64..30_000).prop_map(Step::Advance),
+            1 => Just(Step::Sweep),
+            1 => (0usize..5).prop_map(Step::Cut),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn wanted_rows_are_found_in_their_order(
+            steps in proptest::collection::vec(step(), 0..900),
+            width in 2usize..12,
+        ) {
+            let mut lists = RowLists::new(width, Some(1));
+            let mut heads = [EMPTY; 5];
+            // Of each list the number, the first word and the end of its rows.
+            let mut expected: [Vec<(u64, i64, i64)>; 5] = Default::default();
+            let (mut now, mut n, mut cut_off) = (0, 0, HashSet::new());
+            for step in steps {
+                match step {
+                    Step::Push { list, lasts } => {
+                        n += 1;
+                        let until = now + lasts;
+                        let row = lists.push(&mut heads[list], list as u32, until, |until| until < now);
+                        lists.row_mut(row).fill(n);
+                        lists.row_mut(row)[0] = now as u64;
+                        expected[list].push((n, now, until));
+                    }
+                    Step::Advance(by) => now += by,
+                    Step::Sweep => {
+                        let n_before = lists.n_rows();
+                        lists.sweep(&mut heads, |list| list, |until| until < now);
+                        prop_assert!(lists.n_rows() <= n_before);
+                    }
+                    Step::Cut(list) => lists.cut(&mut heads[list], |until| until < now),
+                }
+                for number in lists.cut_off.drain(..) {
+                    prop_assert!(cut_off.insert(number), "a row is cut off twice");
+                    let is_wanted = |(row, _, until): &(u64, i64, i64)| *row == number && *until >= now;
+                    prop_assert!(!expected.iter().flatten().any(is_wanted), "a row that is wanted is cut off");
+                }
+                prop_assert_eq!(lists.n_rows(), n as usize - cut_off.len());
+            }
+            for (list, rows) in heads.iter().zip(&expected) {
+                let mut found = vec![];
+                lists.walk(*list, now, (now - 20_000, now), |at, row| found.push((at, row[1])));
+                found.iter().for_each(|(at, number)| assert_eq!(lists.row(*at)[1], *number));
+                let found: Vec<u64> = found.into_iter().map(|(_, number)| number).collect();
+                prop_assert!(found.is_sorted());
+                // Others may be found too: how long they are wanted is not known to the microsecond.
+                for (number, first, until) in rows {
+                    let is_in_range = *first >= now - 20_000;
+                    prop_assert!(!(is_in_range && *until >= now) || found.contains(number));
+                    prop_assert!(is_in_range || !found.contains(number));
+                }
+                prop_assert!(found.iter().all(|number| rows.iter().any(|row| row.0 == *number)));
+            }
+            lists.sweep(&mut heads, |list| list, |_| true);
+            heads.iter_mut().for_each(|list| lists.cut(list, |_| true));
+            prop_assert_eq!(lists.n_rows(), 0);
+        }
+    }
+}
