@@ -263,7 +263,7 @@ impl JoinOperator {
         let part = self.part(input, batch);
         let words: Vec<&[u64]> = part.words.iter().map(RowWords::as_slice).collect();
         let (other, waits) = (self.watermarks[1 - input], self.waits[input]);
-        for row in 0..batch.n_rows {
+        for (row, is_matched) in is_matched.iter().enumerate() {
             let (key, until) = (part.keys[row], part.untils[row]);
             let side = &mut self.sides[input];
             let entry = match (key != NO_KEY, is_over(until, other)) {
@@ -277,7 +277,7 @@ impl JoinOperator {
                     continue;
                 }
             };
-            if is_matched[row] {
+            if *is_matched {
                 side.mark(entry);
             } else if waits {
                 side.wait(entry, until);

@@ -70,8 +70,10 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn join() -> impl Strategy<Value = (JoinKind, Vec<(usize, usize)>, bool, i64, Option<i64>, Option<Vec<usize>>)>
-{
+/// Kind, keys, whether it reads versions, how much earlier, how old they may be, what it reads of the table.
+type Spec = (JoinKind, Vec<(usize, usize)>, bool, i64, Option<i64>, Option<Vec<usize>>);
+
+fn join() -> impl Strategy<Value = Spec> {
     let kind =
         prop_oneof![Just(JoinKind::Inner), Just(JoinKind::Left), Just(JoinKind::Semi), Just(JoinKind::Anti)];
     let keys = prop_oneof![
