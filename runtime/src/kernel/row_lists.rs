@@ -275,6 +275,17 @@ impl RowLists {
         }
     }
 
+    /// Asks for the head of the chunk before that one, when that one has come: a walk looks whether it is wanted.
+    /// Short lists, whose newest chunk is small, rarely have it.
+    #[inline]
+    pub fn request_second_before(&self, list: u32) {
+        let at = list as usize * LINE;
+        if size_of_chunk(self.words[at + 1]) > 0 {
+            let before = before_of(self.words[at]);
+            self.request_head(before_of(self.words[before as usize * LINE]));
+        }
+    }
+
     /// Asks for the head of a list to which a row will be added.
     #[inline]
     pub fn request_head(&self, list: u32) {

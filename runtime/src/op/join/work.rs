@@ -42,7 +42,8 @@ pub struct Part {
 /// How many rows ahead lists of keys are requested; and then, one behind the other, what they lead to.
 const LISTS_AHEAD: usize = 30;
 const CHUNKS_AHEAD: usize = 20;
-const OLDER_AHEAD: usize = 10;
+const OLDER_AHEAD: usize = 12;
+const OLDEST_AHEAD: usize = 6;
 /// The same of the words of rows that come, by the line.
 const WORDS_AHEAD: usize = 64;
 const LINE: usize = 8;
@@ -254,6 +255,12 @@ impl JoinOperator {
             let (input, key) = of(row + OLDER_AHEAD);
             if let Some(lists) = lists(key) {
                 self.sides[1 - input].lists.request_before(lists[1 - input]);
+            }
+        }
+        if row + OLDEST_AHEAD < n_rows {
+            let (input, key) = of(row + OLDEST_AHEAD);
+            if let Some(lists) = lists(key) {
+                self.sides[1 - input].lists.request_second_before(lists[1 - input]);
             }
         }
     }
