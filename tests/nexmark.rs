@@ -273,7 +273,8 @@ fn q4(events: &Events) -> Vec<Value> {
 
 fn q6(events: &Events) -> Vec<Value> {
     let mut auctions: Vec<&Auction> = events.auctions.iter().collect();
-    auctions.sort_by_key(|a| (a.expires, a.id));
+    // Of groups that end at once, the one that began first comes first.
+    auctions.sort_by_key(|a| (a.expires, valid_bids(events, a).first().map(|b| b.at), a.id));
     let mut by_seller: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
     let mut rows = vec![];
     for auction in auctions {
