@@ -7,6 +7,7 @@ use millstream_ir::value::Value;
 use regex::{Captures, Regex};
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 pub static FUNCTIONS: &[ScalarFunction] = &[
     partial("regex_extract", regex_extract),
@@ -19,15 +20,16 @@ pub static FUNCTIONS: &[ScalarFunction] = &[
 /// More patterns than this at a time are made of data, and not worth keeping.
 const MOST_KEPT: usize = 100;
 
-fn compiled(pattern: &str) -> Result<Regex> {
+/// Shared, not copied: a copy of a regular expression builds up what it matches by anew.
+fn compiled(pattern: &str) -> Result<Rc<Regex>> {
     thread_local! {
-        static COMPILED: RefCell<HashMap<String, Regex>> = RefCell::default();
+        static COMPILED: RefCell<HashMap<String, Rc<Regex>>> = RefCell::default();
     }
     COMPILED.with_borrow_mut(|kept| {
         if let Some(regex) = kept.get(pattern) {
             return Ok(regex.clone());
         }
-        let regex = Regex::new(pattern).map_err(|error| match error {
+        let regex = Regex::new(pattern).map(Rc::new).map_err(|error| match error {
             regex::Error::CompiledTooBig(_) => "the regular expression is too big".to_string(),
             // The last line says what is wrong; those above draw the pattern.
             other => {
