@@ -5,6 +5,7 @@
 pub mod bytes;
 pub mod duration;
 pub mod json;
+pub mod lines;
 pub mod number;
 pub mod pattern;
 pub mod timestamp;
@@ -12,6 +13,7 @@ pub mod timestamp;
 pub use bytes::{parse_base64, write_base64};
 pub use duration::{format_duration, parse_duration, write_duration};
 pub use json::{from_json, json_of, quote, write_json, write_json_string};
+pub use lines::{Lines, Piece};
 pub use number::{
     format_decimal, format_float, parse_bool, parse_decimal, parse_float, parse_int, write_decimal,
     write_float, write_int,

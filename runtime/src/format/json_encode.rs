@@ -6,9 +6,9 @@
 use super::Encoder;
 use super::changes::{Change, Changes};
 use millstream_ir::batch::Batch;
-use millstream_ir::column::{Column, ColumnData};
+use millstream_ir::column::{Column, ColumnData, TextColumn, View};
 use millstream_ir::flow::Schema;
-use millstream_ir::text;
+use millstream_ir::text::{self, Lines, Piece};
 use millstream_ir::types::{Type, TypeKind};
 
 pub struct JsonEncoder {
@@ -19,39 +19,109 @@ struct Field {
     /// The column's number in the batch.
     column: usize,
     /// `,"name":`; for the first `{"name":`.
-    prefix: Vec<u8>,
+    prefix: Piece,
     ty: Type,
 }
 
 impl JsonEncoder {
     pub fn new(schema: &Schema) -> JsonEncoder {
         let fields = schema.visible().enumerate().map(|(i, (number, column))| {
-            let mut prefix = vec![if i == 0 { b'{' } else { b',' }];
-            text::write_json_string(&mut prefix, &column.name);
-            prefix.push(b':');
+            let before: &[u8] = if i == 0 { b"{" } else { b"," };
+            let prefix = Piece::name(before, &column.name, b":");
             Field { column: number, prefix, ty: column.ty.clone() }
         });
         JsonEncoder { fields: fields.collect() }
     }
 
-    /// One row, without a newline.
-    pub fn row(&self, batch: &Batch, row: usize, out: &mut Vec<u8>) {
-        if self.fields.is_empty() {
-            out.push(b'{');
-        }
-        for field in &self.fields {
-            out.extend_from_slice(&field.prefix);
-            write_cell(out, &batch.columns[field.column], row, &field.ty);
-        }
-        out.push(b'}');
+    /// What there is to write of a batch.
+    fn rows<'a>(&'a self, batch: &'a Batch) -> Rows<'a> {
+        let cells = |field: &'a Field| {
+            let column = &*batch.columns[field.column];
+            Cells { prefix: &field.prefix, values: Values::of(column, &field.ty), column, ty: &field.ty }
+        };
+        Rows(self.fields.iter().map(cells).collect())
     }
 }
 
 impl Encoder for JsonEncoder {
     fn encode(&mut self, batch: &Batch, out: &mut Vec<u8>) {
+        let (rows, mut lines) = (self.rows(batch), Lines::new(out));
         for row in 0..batch.n_rows {
-            self.row(batch, row, out);
-            out.push(b'\n');
+            rows.write(row, &mut lines);
+            lines.byte(b'\n');
+        }
+        lines.finish();
+    }
+}
+
+struct Rows<'a>(Vec<Cells<'a>>);
+
+impl Rows<'_> {
+    /// One row, without a newline.
+    #[inline]
+    fn write(&self, row: usize, lines: &mut Lines) {
+        if self.0.is_empty() {
+            lines.byte(b'{');
+        }
+        for cells in &self.0 {
+            lines.piece(cells.prefix);
+            cells.write(row, lines);
+        }
+        lines.byte(b'}');
+    }
+}
+
+/// The values of one field.
+struct Cells<'a> {
+    prefix: &'a Piece,
+    values: Values<'a>,
+    column: &'a Column,
+    ty: &'a Type,
+}
+
+/// Those that are written often enough to be worth a way of their own.
+enum Values<'a> {
+    Ints(&'a [i64]),
+    Decimals(&'a [i64], u8),
+    Timestamps(&'a [i64]),
+    Floats(&'a [f64]),
+    Texts(&'a TextColumn),
+    Other,
+}
+
+impl<'a> Values<'a> {
+    fn of(column: &'a Column, ty: &Type) -> Values<'a> {
+        match (&column.data, &ty.kind) {
+            (ColumnData::I64(values), TypeKind::Int) => Values::Ints(values),
+            (ColumnData::I64(values), TypeKind::Decimal(scale)) => Values::Decimals(values, *scale),
+            (ColumnData::I64(values), TypeKind::Timestamp) => Values::Timestamps(values),
+            (ColumnData::F64(values), TypeKind::Float) => Values::Floats(values),
+            (ColumnData::Text(strings), _) => Values::Texts(strings),
+            _ => Values::Other,
+        }
+    }
+}
+
+impl Cells<'_> {
+    #[inline(always)]
+    fn write(&self, row: usize, lines: &mut Lines) {
+        if !self.column.is_valid(row) {
+            return lines.put(b"null", 4);
+        }
+        match &self.values {
+            Values::Ints(values) => lines.int(values[row]),
+            Values::Decimals(values, scale) => lines.decimal(values[row], *scale),
+            Values::Timestamps(values) => lines.timestamp(values[row]),
+            Values::Floats(values) if values[row].is_finite() => lines.float(values[row]),
+            Values::Floats(_) => lines.put(b"null", 4),
+            Values::Texts(strings) => match View(strings.views[row]) {
+                view if view.len() <= View::INLINE => lines.json_string_inline(view),
+                _ => lines.json_string(strings.bytes(row)),
+            },
+            Values::Other => lines.with(|out| match &self.column.data {
+                ColumnData::Boxed(values) => text::write_json(out, &values[row], self.ty),
+                _ => text::write_json(out, &self.column.value(row, self.ty), self.ty),
+            }),
         }
     }
 }
@@ -69,32 +139,38 @@ impl DebeziumEncoder {
     pub fn new(schema: &Schema, changes: Changes) -> DebeziumEncoder {
         DebeziumEncoder { changes, time: schema.time, rows: JsonEncoder::new(schema) }
     }
-
-    fn field(&self, name: &str, batch: &Batch, row: Option<usize>, out: &mut Vec<u8>) {
-        out.extend_from_slice(name.as_bytes());
-        match row {
-            Some(row) => self.rows.row(batch, row, out),
-            None => out.extend_from_slice(b"null"),
-        }
-    }
 }
 
 impl Encoder for DebeziumEncoder {
     fn encode(&mut self, batch: &Batch, out: &mut Vec<u8>) {
+        let (rows, mut lines) = (self.rows.rows(batch), Lines::new(out));
+        let write = |row: Option<usize>, lines: &mut Lines| match row {
+            Some(row) => rows.write(row, lines),
+            None => lines.put(b"null", 4),
+        };
+        let times = match &batch.columns[self.time].data {
+            ColumnData::I64(times) => &times[..],
+            _ => &[],
+        };
         for change in self.changes.of(batch) {
             let (before, after, op, cause) = match change {
-                Change::Added(row) => (None, Some(row), "c", row),
-                Change::Withdrawn(row) => (Some(row), None, "d", row),
-                Change::Replaced(before, after) => (Some(before), Some(after), "u", after),
+                Change::Added(row) => (None, Some(row), b'c', row),
+                Change::Withdrawn(row) => (Some(row), None, b'd', row),
+                Change::Replaced(before, after) => (Some(before), Some(after), b'u', after),
             };
-            self.field("{\"before\":", batch, before, out);
-            self.field(",\"after\":", batch, after, out);
-            out.extend_from_slice(format!(",\"op\":\"{op}\"").as_bytes());
-            if let ColumnData::I64(times) = &batch.columns[self.time].data {
-                out.extend_from_slice(format!(",\"ts_ms\":{}", times[cause].div_euclid(1000)).as_bytes());
+            lines.bytes(b"{\"before\":");
+            write(before, &mut lines);
+            lines.bytes(b",\"after\":");
+            write(after, &mut lines);
+            lines.bytes(b",\"op\":\"");
+            lines.put(&[op, b'"'], 2);
+            if let Some(time) = times.get(cause) {
+                lines.bytes(b",\"ts_ms\":");
+                lines.int(time.div_euclid(1000));
             }
-            out.extend_from_slice(b"}\n");
+            lines.put(b"}\n", 2);
         }
+        lines.finish();
     }
 }
 
@@ -114,27 +190,14 @@ impl RetractEncoder {
 impl Encoder for RetractEncoder {
     fn encode(&mut self, batch: &Batch, out: &mut Vec<u8>) {
         let ColumnData::I64(signs) = &batch.columns[self.sign].data else { return };
+        let (rows, mut lines) = (self.rows.rows(batch), Lines::new(out));
         for row in 0..batch.n_rows {
-            let change = if signs[row] < 0 { '-' } else { '+' };
-            out.extend_from_slice(format!("{{\"change\":\"{change}\",\"row\":").as_bytes());
-            self.rows.row(batch, row, out);
-            out.extend_from_slice(b"}\n");
+            let begin =
+                if signs[row] < 0 { b"{\"change\":\"-\",\"row\":" } else { b"{\"change\":\"+\",\"row\":" };
+            lines.put(begin, begin.len());
+            rows.write(row, &mut lines);
+            lines.put(b"}\n", 2);
         }
-    }
-}
-
-/// A column's value in a row, as JSON.
-pub fn write_cell(out: &mut Vec<u8>, column: &Column, row: usize, ty: &Type) {
-    if !column.is_valid(row) {
-        return out.extend_from_slice(b"null");
-    }
-    match (&column.data, &ty.kind) {
-        (ColumnData::I64(values), TypeKind::Int) => text::write_int(out, values[row]),
-        (ColumnData::I64(values), TypeKind::Decimal(scale)) => {
-            text::write_decimal(out, values[row] as i128, *scale);
-        }
-        (ColumnData::Text(strings), _) => text::write_json_string(out, strings.get(row)),
-        (ColumnData::Boxed(values), _) => text::write_json(out, &values[row], ty),
-        _ => text::write_json(out, &column.value(row, ty), ty),
+        lines.finish();
     }
 }

@@ -1,5 +1,6 @@
 //! What the tests of the formats share.
 
+use super::Encoder;
 use super::json_encode::JsonEncoder;
 use super::{Decoded, DecodedRows, Decoder, PADDING};
 use millstream_base::Span;
@@ -65,7 +66,7 @@ pub fn schema(spec: &SourceSpec) -> Schema {
 /// Feeds `input` to the decoder as a reader does that gets it in pieces cut at these places, and has a copy
 /// of it decode every second piece. Each row as JSON, each unreadable record as `number: reason`, in the order of records.
 pub fn run(decoder: &mut dyn Decoder, input: &[u8], cuts: &[usize], spec: &SourceSpec) -> Vec<String> {
-    let encoder = JsonEncoder::new(&schema(spec));
+    let mut encoder = JsonEncoder::new(&schema(spec));
     let mut records: BTreeMap<u64, String> = BTreeMap::new();
     let mut before = 0;
     let mut pending: Vec<u8> = vec![];
@@ -96,11 +97,12 @@ pub fn run(decoder: &mut dyn Decoder, input: &[u8], cuts: &[usize], spec: &Sourc
                 |row: usize| batch.offsets.as_ref().map_or(batch.first + row as u64, |o| o[row] as u64);
             let numbers: Vec<u64> = (0..n_rows).map(number).collect();
             let rows = self::batch(batch);
-            for (row, number) in numbers.into_iter().enumerate() {
-                let mut text = vec![];
-                encoder.row(&rows, row, &mut text);
-                let text = String::from_utf8(text).expect("the encoder writes UTF-8");
-                assert_eq!(records.insert(before + number, text), None, "record {number} twice");
+            let mut text = vec![];
+            encoder.encode(&rows, &mut text);
+            let text = String::from_utf8(text).expect("the encoder writes UTF-8");
+            assert_eq!(text.lines().count(), n_rows);
+            for (line, number) in text.lines().zip(numbers) {
+                assert_eq!(records.insert(before + number, line.into()), None, "record {number} twice");
             }
         }
         for unreadable in decoded.unreadable {

@@ -110,9 +110,13 @@ fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
 
 /// The string in quotes, escaped as JSON requires and no more.
 pub fn write_json_string(out: &mut Vec<u8>, text: &str) {
+    write_json_string_bytes(out, text.as_bytes());
+}
+
+/// The same of a string's bytes.
+pub(super) fn write_json_string_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     out.push(b'"');
-    let bytes = text.as_bytes();
     let mut from = 0;
     for (i, &byte) in bytes.iter().enumerate() {
         let short = match byte {

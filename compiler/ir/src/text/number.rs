@@ -110,29 +110,70 @@ pub fn write_int(out: &mut Vec<u8>, value: i64) {
     write_digits(out, value.unsigned_abs());
 }
 
-/// Two digits at a time: outputs are mostly numbers.
-fn write_digits(out: &mut Vec<u8>, mut number: u64) {
-    const PAIRS: [[u8; 2]; 100] = {
-        let mut pairs = [[0; 2]; 100];
-        let mut i = 0;
-        while i < 100 {
-            pairs[i] = [b'0' + (i / 10) as u8, b'0' + (i % 10) as u8];
-            i += 1;
-        }
-        pairs
+fn write_digits(out: &mut Vec<u8>, number: u64) {
+    match digits(number) {
+        Digits::Few(bytes, n) => out.extend_from_slice(&bytes[..n]),
+        Digits::Many(bytes, n) => out.extend_from_slice(&bytes[..n]),
+    }
+}
+
+/// The digits of a number, with zeros or anything behind them, and how many they are.
+pub(super) enum Digits {
+    Few([u8; 8], usize),
+    Many([u8; 24], usize),
+}
+
+const EIGHT: u64 = 100_000_000;
+
+/// Eight digits at a time, in one word: outputs are mostly numbers.
+#[inline(always)]
+pub(super) fn digits(number: u64) -> Digits {
+    if number < EIGHT {
+        let (word, n) = leading_digits(number);
+        return Digits::Few(word.to_le_bytes(), n);
+    }
+    let (high, low) = (number / EIGHT, eight_digits(number % EIGHT));
+    let mut bytes = [0; 24];
+    let n = if high < EIGHT {
+        let (word, n) = leading_digits(high);
+        bytes[..8].copy_from_slice(&word.to_le_bytes());
+        n
+    } else {
+        let (word, n) = leading_digits(high / EIGHT);
+        let both = word as u128 | ((eight_digits(high % EIGHT) as u128) << (8 * n));
+        bytes[..16].copy_from_slice(&both.to_le_bytes());
+        n + 8
     };
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    while number >= 10 {
-        at -= 2;
-        digits[at..at + 2].copy_from_slice(&PAIRS[(number % 100) as usize]);
-        number /= 100;
-    }
-    if number > 0 || at == digits.len() {
-        at -= 1;
-        digits[at] = b'0' + number as u8;
-    }
-    out.extend_from_slice(&digits[at..]);
+    bytes[n..n + 8].copy_from_slice(&low.to_le_bytes());
+    Digits::Many(bytes, n + 8)
+}
+
+/// Those of a number below 10^8, and how many they are.
+#[inline(always)]
+fn leading_digits(number: u64) -> (u64, usize) {
+    let digits = eight_values(number);
+    // The first digit stands lowest. Of zero one stays.
+    let n_zeros = ((digits | 1 << 56).trailing_zeros() / 8) as usize;
+    ((digits | ASCII_ZEROS) >> (8 * n_zeros), 8 - n_zeros)
+}
+
+const ASCII_ZEROS: u64 = 0x3030_3030_3030_3030;
+
+/// All eight of a number below 10^8.
+#[inline(always)]
+pub(super) fn eight_digits(number: u64) -> u64 {
+    eight_values(number) | ASCII_ZEROS
+}
+
+/// The same as numbers from 0 to 9, a byte each: halves, then quarters, then digits, side by side.
+#[inline(always)]
+fn eight_values(number: u64) -> u64 {
+    let halves = (number / 10_000) | ((number % 10_000) << 32);
+    // x / 100 and x / 10 by multiplying, exact for what has so few digits.
+    let hundreds = ((halves * 10_486) >> 20) & 0x0000_007f_0000_007f;
+    let quarters = hundreds | ((halves - hundreds * 100) << 16);
+    let tens = ((quarters * 103) >> 10) & 0x000f_000f_000f_000f;
+    tens | ((quarters - tens * 10) << 8)
 }
 
 /// All digits of the scale: 1234 of scale 2 is `12.34`.
@@ -162,7 +203,25 @@ pub fn write_decimal(out: &mut Vec<u8>, value: i128, scale: u8) {
 
 /// The shortest text that reads back as the same float, with a point or an exponent; `NaN`, `inf`, `-inf`.
 pub fn write_float(out: &mut Vec<u8>, x: f64) {
-    let _ = write!(out, "{x:?}");
+    match short_float(x) {
+        Some((bytes, n)) => out.extend_from_slice(&bytes[..n]),
+        None => {
+            let _ = write!(out, "{x:?}");
+        }
+    }
+}
+
+/// The same for what is written without an exponent; none for others.
+#[inline]
+pub(super) fn short_float(x: f64) -> Option<([u8; 24], usize)> {
+    if !(1e-4..1e16).contains(&x.abs()) {
+        return None;
+    }
+    let mut buffer = zmij::Buffer::new();
+    let text = buffer.format_finite(x).as_bytes();
+    let mut bytes = [0; 24];
+    bytes.get_mut(..text.len())?.copy_from_slice(text);
+    Some((bytes, text.len()))
 }
 
 pub fn format_decimal(value: i128, scale: u8) -> String {
@@ -170,7 +229,7 @@ pub fn format_decimal(value: i128, scale: u8) -> String {
 }
 
 pub fn format_float(x: f64) -> String {
-    format!("{x:?}")
+    super::written(|out| write_float(out, x))
 }
 
 #[cfg(test)]
@@ -189,6 +248,35 @@ mod tests {
             let point = if scale > 0 { "." } else { "" };
             let sign = if x < 0 { "-" } else { "" };
             prop_assert_eq!(format_decimal(x as i128, scale), format!("{sign}{whole}{point}{fraction}"));
+        }
+    }
+
+    /// As the standard library writes it, but that of two texts that are equally near it may take the other.
+    fn is_short(x: f64) -> bool {
+        let (text, expected) = (format_float(x), format!("{x:?}"));
+        let (Some((start, last)), Some((expected_start, expected_last))) = (
+            text.as_bytes().split_at_checked(text.len() - 1),
+            expected.as_bytes().split_at_checked(text.len() - 1),
+        ) else {
+            return false;
+        };
+        let is_next = start == expected_start
+            && expected_last.len() == 1
+            && last[0].abs_diff(expected_last[0]) == 1
+            && text.parse() == Ok(x);
+        text == expected || is_next
+    }
+
+    proptest! {
+        #[test]
+        fn floats_are_as_short_as_can_be(x: f64, a: i64, b: i64, bits in 0u32..64, power in -60i32..60) {
+            prop_assert!(is_short(x), "{:?}", x);
+            let (a, b) = (a >> bits, b >> (bits / 2));
+            for x in [a as f64, a as f64 / (b | 1) as f64, a as f64 * 2f64.powi(power), 2f64.powi(power)] {
+                for x in [x, x.next_down(), x.next_up()] {
+                    prop_assert!(is_short(x), "{:?}", x);
+                }
+            }
         }
     }
 

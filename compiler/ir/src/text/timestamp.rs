@@ -2,6 +2,7 @@
 //!
 //! Years outside 0000..=9999 are written with a sign and six digits, as ISO 8601 does.
 
+use super::number::eight_digits;
 use std::io::Write;
 
 pub const MICROS_PER_SECOND: i64 = 1_000_000;
@@ -9,47 +10,55 @@ pub const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
 
 /// In UTC, with the shortest fraction.
 pub fn write_timestamp(out: &mut Vec<u8>, micros: i64) {
-    let (days, time) = (micros.div_euclid(MICROS_PER_DAY), micros.rem_euclid(MICROS_PER_DAY));
-    write_date(out, days);
-    let (seconds, fraction) = (time / MICROS_PER_SECOND, time % MICROS_PER_SECOND);
-    out.push(b'T');
-    push_two(out, seconds / 3600);
-    out.push(b':');
-    push_two(out, seconds / 60 % 60);
-    out.push(b':');
-    push_two(out, seconds % 60);
-    if fraction != 0 {
-        out.push(b'.');
-        let mut rest = fraction;
-        let mut unit = MICROS_PER_SECOND / 10;
-        while rest != 0 {
-            out.push(b'0' + (rest / unit) as u8);
-            rest %= unit;
-            unit /= 10;
-        }
+    write_date(out, micros.div_euclid(MICROS_PER_DAY));
+    let (time, n) = time_bytes(micros.rem_euclid(MICROS_PER_DAY));
+    out.extend_from_slice(&time[..n]);
+}
+
+/// `T08:30:00.25Z`, with anything behind it, and how long it is.
+#[inline(always)]
+pub(super) fn time_bytes(micros_of_day: i64) -> ([u8; 24], usize) {
+    let (seconds, fraction) = (micros_of_day / MICROS_PER_SECOND, micros_of_day % MICROS_PER_SECOND);
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+    // As eight digits, in which one more stands between hours, minutes and seconds.
+    let clock = hours * 1_000_000 + minutes * 1000 + seconds % 60;
+    let mut bytes = [0; 24];
+    bytes[1..9].copy_from_slice(&eight_digits(clock as u64).to_le_bytes());
+    (bytes[0], bytes[3], bytes[6]) = (b'T', b':', b':');
+    if fraction == 0 {
+        bytes[9] = b'Z';
+        return (bytes, 10);
     }
-    out.push(b'Z');
+    let digits = eight_digits(fraction as u64 * 100);
+    let n = 8 - ((digits ^ eight_digits(0)).leading_zeros() / 8) as usize;
+    bytes[9] = b'.';
+    bytes[10..18].copy_from_slice(&digits.to_le_bytes());
+    bytes[10 + n] = b'Z';
+    (bytes, 11 + n)
+}
+
+/// `2024-05-01`, of a number of days since 1970; none of a year that has not four digits.
+pub(super) fn date_bytes(days: i64) -> Option<[u8; 10]> {
+    let (year, month, day) = civil_from_days(days);
+    if !(0..=9999).contains(&year) {
+        return None;
+    }
+    let mut bytes = [b'-'; 10];
+    for (at, number) in [(0, year / 100), (2, year % 100), (5, month), (8, day)] {
+        bytes[at] = b'0' + (number / 10) as u8;
+        bytes[at + 1] = b'0' + (number % 10) as u8;
+    }
+    Some(bytes)
 }
 
 /// `2024-05-01`, of a number of days since 1970.
 pub fn write_date(out: &mut Vec<u8>, days: i64) {
-    let (year, month, day) = civil_from_days(days);
-    if (0..=9999).contains(&year) {
-        push_two(out, year / 100);
-        push_two(out, year % 100);
-    } else {
-        let sign = if year < 0 { '-' } else { '+' };
-        let _ = write!(out, "{sign}{:06}", year.unsigned_abs());
+    if let Some(bytes) = date_bytes(days) {
+        return out.extend_from_slice(&bytes);
     }
-    out.push(b'-');
-    push_two(out, month);
-    out.push(b'-');
-    push_two(out, day);
-}
-
-fn push_two(out: &mut Vec<u8>, number: i64) {
-    out.push(b'0' + (number / 10 % 10) as u8);
-    out.push(b'0' + (number % 10) as u8);
+    let (year, month, day) = civil_from_days(days);
+    let sign = if year < 0 { '-' } else { '+' };
+    let _ = write!(out, "{sign}{:06}-{month:02}-{day:02}", year.unsigned_abs());
 }
 
 pub fn format_timestamp(micros: i64) -> String {

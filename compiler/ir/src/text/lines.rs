@@ -1,0 +1,344 @@
+//! Text made of many short pieces, appended to a buffer that the pieces may write over its end: a piece is
+//! stored whole, with what fills it up to a fixed size, and the next one is stored over that. So a number or a
+//! name costs a store or two instead of a call to copy as many bytes as it has.
+
+use super::json::{write_json_string, write_json_string_bytes};
+use super::number::{Digits, digits, short_float};
+use super::timestamp::{MICROS_PER_DAY, date_bytes, time_bytes};
+use crate::column::View;
+
+/// What is being written; ends with [`Lines::finish`].
+pub struct Lines<'a> {
+    /// Filled with anything from `at` on.
+    out: &'a mut Vec<u8>,
+    at: usize,
+    /// A day, and how its date is written: most times are of the day of the time before.
+    day: i64,
+    date: [u8; 10],
+}
+
+/// How much room is made at once.
+const ROOM: usize = 4096;
+const BLOCK: usize = 16;
+
+impl<'a> Lines<'a> {
+    pub fn new(out: &'a mut Vec<u8>) -> Lines<'a> {
+        let at = out.len();
+        let (day, date) = (0, *b"1970-01-01");
+        Lines { out, at, day, date }
+    }
+
+    /// Cuts off what is no text.
+    pub fn finish(self) {
+        self.out.truncate(self.at);
+    }
+
+    /// Stores all of a piece, of which `n` bytes count.
+    #[inline(always)]
+    pub fn put<const N: usize>(&mut self, piece: &[u8; N], n: usize) {
+        if self.at + N > self.out.len() {
+            self.make_room(N);
+        }
+        if let Some(place) = self.out.get_mut(self.at..).and_then(|rest| rest.first_chunk_mut()) {
+            *place = *piece;
+            self.at += n;
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_room(&mut self, n: usize) {
+        self.out.resize(self.at + n + ROOM, 0);
+    }
+
+    #[inline(always)]
+    pub fn byte(&mut self, byte: u8) {
+        self.put(&[byte], 1);
+    }
+
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        if self.at + bytes.len() > self.out.len() {
+            self.make_room(bytes.len());
+        }
+        if let Some(place) = self.out.get_mut(self.at..self.at + bytes.len()) {
+            place.copy_from_slice(bytes);
+            self.at += bytes.len();
+        }
+    }
+
+    /// What has a length that is known beforehand.
+    #[inline(always)]
+    pub fn piece(&mut self, piece: &Piece) {
+        match piece {
+            Piece::Short(bytes, n) => self.put(bytes, *n),
+            Piece::Long(bytes) => self.bytes(bytes),
+        }
+    }
+
+    /// What other functions write.
+    pub fn with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        self.out.truncate(self.at);
+        write(self.out);
+        self.at = self.out.len();
+    }
+
+    #[inline(always)]
+    pub fn int(&mut self, value: i64) {
+        if value < 0 {
+            self.byte(b'-');
+        }
+        self.number(value.unsigned_abs());
+    }
+
+    #[inline(always)]
+    fn number(&mut self, number: u64) {
+        match digits(number) {
+            Digits::Few(bytes, n) => self.put(&bytes, n),
+            Digits::Many(bytes, n) => self.put(&bytes, n),
+        }
+    }
+
+    /// A number of so many digits behind the point, which are no more than 18.
+    #[inline(always)]
+    pub fn decimal(&mut self, value: i64, scale: u8) {
+        const UNITS: [u64; 19] = {
+            let mut units = [1; 19];
+            let mut i = 1;
+            while i < 19 {
+                units[i] = units[i - 1] * 10;
+                i += 1;
+            }
+            units
+        };
+        let unit = match UNITS.get(scale as usize) {
+            Some(unit) if scale > 0 => *unit,
+            _ => return self.with(|out| super::write_decimal(out, value as i128, scale)),
+        };
+        if value < 0 {
+            self.byte(b'-');
+        }
+        let value = value.unsigned_abs();
+        self.number(value / unit);
+        // The unit is a one before as many zeros as there are digits; the point takes its place.
+        let point = self.at;
+        self.number(value % unit + unit);
+        self.out[point] = b'.';
+    }
+
+    /// As [`write_float`](super::write_float).
+    pub fn float(&mut self, x: f64) {
+        match short_float(x) {
+            Some((bytes, n)) => self.put(&bytes, n),
+            None => self.with(|out| super::write_float(out, x)),
+        }
+    }
+
+    /// A timestamp in quotes.
+    #[inline(always)]
+    pub fn timestamp(&mut self, micros: i64) {
+        let (day, time) = (micros.div_euclid(MICROS_PER_DAY), micros.rem_euclid(MICROS_PER_DAY));
+        if day != self.day {
+            match date_bytes(day) {
+                Some(date) => (self.day, self.date) = (day, date),
+                None => {
+                    return self.with(|out| {
+                        out.push(b'"');
+                        super::write_timestamp(out, micros);
+                        out.push(b'"');
+                    });
+                }
+            }
+        }
+        self.byte(b'"');
+        let date = self.date;
+        self.put(&date, date.len());
+        let (time, n) = time_bytes(time);
+        self.put(&time, n);
+        self.byte(b'"');
+    }
+
+    /// A string in quotes, escaped as JSON requires and no more.
+    #[inline(always)]
+    pub fn json_string(&mut self, text: &[u8]) {
+        self.byte(b'"');
+        let start = self.at;
+        let (blocks, _) = text.as_chunks::<BLOCK>();
+        for block in blocks {
+            if is_escaped(block) {
+                return self.escaped(start, text);
+            }
+            self.put(block, BLOCK);
+        }
+        let rest = text.len() % BLOCK;
+        if rest > 0 {
+            let (block, n) = match text.last_chunk::<BLOCK>() {
+                // What comes twice is stored over itself.
+                Some(block) => {
+                    self.at -= BLOCK - rest;
+                    (*block, BLOCK)
+                }
+                None => {
+                    let mut block = [b' '; BLOCK];
+                    block[..rest].copy_from_slice(text);
+                    (block, rest)
+                }
+            };
+            if is_escaped(&block) {
+                return self.escaped(start, text);
+            }
+            self.put(&block, n);
+        }
+        self.byte(b'"');
+    }
+
+    /// The same of a string that stands in its view.
+    #[inline(always)]
+    pub fn json_string_inline(&mut self, view: View) {
+        let n = view.len().min(View::INLINE);
+        // What is not of the string counts as spaces.
+        let spaces = u128::from_le_bytes([b' '; 16]) << (8 * n as u32);
+        let block = ((view.0 >> 32) | spaces).to_le_bytes();
+        if is_escaped(&block) {
+            self.byte(b'"');
+            return self.escaped(self.at, &block[..n]);
+        }
+        let quoted =
+            (((view.0 >> 32) << 8) | b'"' as u128 | (b'"' as u128) << (8 + 8 * n as u32)).to_le_bytes();
+        self.put(&quoted, n + 2);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn escaped(&mut self, start: usize, text: &[u8]) {
+        self.at = start - 1;
+        self.with(|out| write_json_string_bytes(out, text));
+    }
+}
+
+/// Whether JSON does not take these bytes as they are.
+#[inline(always)]
+fn is_escaped(block: &[u8; BLOCK]) -> bool {
+    block
+        .iter()
+        .fold(0, |any, byte| any | (*byte < 0x20) as u8 | (*byte == b'"') as u8 | (*byte == b'\\') as u8)
+        != 0
+}
+
+/// Text that is written again and again.
+pub enum Piece {
+    Short([u8; 32], usize),
+    Long(Vec<u8>),
+}
+
+impl Piece {
+    pub fn new(bytes: &[u8]) -> Piece {
+        let mut short = [0; 32];
+        match short.get_mut(..bytes.len()) {
+            Some(place) => {
+                place.copy_from_slice(bytes);
+                Piece::Short(short, bytes.len())
+            }
+            None => Piece::Long(bytes.to_vec()),
+        }
+    }
+
+    /// A name in quotes between these.
+    pub fn name(before: &[u8], name: &str, after: &[u8]) -> Piece {
+        let mut bytes = before.to_vec();
+        write_json_string(&mut bytes, name);
+        bytes.extend_from_slice(after);
+        Piece::new(&bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::column::TextColumn;
+    use crate::text;
+    use proptest::prelude::*;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Int(i64),
+        Decimal(i64, u8),
+        Timestamp(i64),
+        Float(f64),
+        Text(String),
+        Piece(Vec<u8>),
+        Other,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let number = || (any::<i64>(), 0u32..64).prop_map(|(x, bits)| x >> bits);
+        let text = prop_oneof![".{0,40}", "[a-z]{0,40}", "[a-z\"\\\\\n\u{1}é]{0,20}"];
+        prop_oneof![
+            number().prop_map(Step::Int),
+            (number(), 0u8..=38).prop_map(|(x, scale)| Step::Decimal(x, scale)),
+            number().prop_map(Step::Timestamp),
+            (0i64..2_000_000_000, 0i64..6).prop_map(|(s, zeros)| {
+                Step::Timestamp(s * 1_000_000 + 123_456 / 10i64.pow(zeros as u32) * 10i64.pow(zeros as u32))
+            }),
+            any::<f64>().prop_map(Step::Float),
+            (number(), number()).prop_map(|(x, y)| Step::Float(x as f64 / (y | 1) as f64)),
+            number().prop_map(|x| Step::Float(x as f64)),
+            text.prop_map(Step::Text),
+            prop::collection::vec(any::<u8>(), 0..50).prop_map(Step::Piece),
+            Just(Step::Other),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn lines_are_what_the_plain_functions_write(
+            begun in prop::collection::vec(any::<u8>(), 0..10),
+            steps in prop::collection::vec(step(), 0..400),
+        ) {
+            let (mut expected, mut out) = (begun.clone(), begun);
+            let mut lines = Lines::new(&mut out);
+            for step in steps {
+                match step {
+                    Step::Int(x) => {
+                        text::write_int(&mut expected, x);
+                        lines.int(x);
+                    }
+                    Step::Decimal(x, scale) => {
+                        text::write_decimal(&mut expected, x as i128, scale);
+                        lines.decimal(x, scale);
+                    }
+                    Step::Timestamp(micros) => {
+                        expected.push(b'"');
+                        text::write_timestamp(&mut expected, micros);
+                        expected.push(b'"');
+                        lines.timestamp(micros);
+                    }
+                    Step::Float(x) => {
+                        text::write_float(&mut expected, x);
+                        lines.float(x);
+                    }
+                    Step::Text(string) => {
+                        text::write_json_string(&mut expected, &string);
+                        let mut column = TextColumn::default();
+                        column.push(&string);
+                        match string.len() {
+                            0..=View::INLINE => lines.json_string_inline(View(column.views[0])),
+                            _ => lines.json_string(column.bytes(0)),
+                        }
+                        write_json_string(&mut expected, &string);
+                        lines.json_string(string.as_bytes());
+                    }
+                    Step::Piece(bytes) => {
+                        expected.extend_from_slice(&bytes);
+                        lines.piece(&Piece::new(&bytes));
+                    }
+                    Step::Other => {
+                        expected.extend_from_slice(b"other");
+                        lines.with(|out| out.extend_from_slice(b"other"));
+                    }
+                }
+            }
+            lines.finish();
+            prop_assert_eq!(String::from_utf8_lossy(&out), String::from_utf8_lossy(&expected));
+        }
+    }
+}
