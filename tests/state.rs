@@ -38,6 +38,9 @@ const CASES: &str = "\
 40000 rows, 10000 keys, 3000 s: from a window running by k forever select k, sum(v) as s | bytes per key: 10000
 40000 rows, 1000 keys, 3000 s: from a top 10 by v desc per k forever | 10 rows per k: 10000
 40000 rows, 1000 keys, 3000 s: from a top 1000 by v desc forever | 1000 rows: 1000
+40000 rows, 4000 keys, 5000 s: from a window tumbling 1h lateness 1h top 1 by v desc per k | one row per k: 8000
+40000 rows, 4000 keys, 3000 s: from a window session 1h lateness 1h by k top 1 by v desc | one row: 4000
+40000 rows, 1000 keys, 3000 s: from a window session 1h by k group by k, v % 10 as m select k, m, count() as n top 3 by n desc emit on change | session: 10000, all rows that stand: 10000
 40000 rows, 10000 keys, 3000 s: from a dedupe by k keep last forever | one row per k: 10000
 40000 rows, 10000 keys, 3000 s: from s select id, v | the row of each id: 10000
 40000 rows, 1000 keys, 3000 s: from a window tumbling 1h group by k select k, count() as n emit every 1h | open window: 1000, last multiple: 40000

@@ -35,6 +35,18 @@ stream best_united = from even window hopping 6s every 4s where v is null or v <
 stream best_of_session = from a window session 3s by k top 2 by v desc emit on change select k, id
 stream best_of_session_every = from a window session 3s max 4s by k top 1 by v desc emit every 2s select k, id
 stream best_of_rows = from a window tumbling 3 rows by k forever top 1 by v desc emit every 3s select k, id
+stream best_late = from a window tumbling 5s lateness 4s top 2 by v desc per k select k, id
+stream best_of_hops_late = from a window hopping 6s every 4s lateness 4s top 1 by v desc per k emit every 3s select k, id
+stream best_late_changes = from a window tumbling 5s lateness 4s top 2 by v desc per k emit on change select k, id
+stream best_of_session_late = from a window session 3s lateness 4s by k top 2 by v desc select k, id
+stream best_of_session_late_changes = from a window session 3s lateness 4s by k top 2 by v desc emit on change select k, id
+stream best_of_session_late_every = from a window session 3s lateness 4s by k top 2 by v desc emit every 3s select k, id
+stream session_leaders = from a window session 3s by k group by k, v select k, v, count() as n top 2 by n desc, v emit on change
+stream session_leaders_every = from a window session 3s by k group by k, v select k, v, count() as n emit every 2s top 2 by n desc, v
+stream session_leaders_late = from a window session 3s lateness 4s by k group by k, v select k, v, count() as n top 2 by n desc, v
+stream session_leaders_late_changes = from a window session 3s lateness 4s by k group by k, v select k, v, count() as n top 2 by n desc, v emit on change
+stream rows_leaders = from a window tumbling 4 rows by k forever group by k, v select k, v, count() as n where n > 0 top 2 by n desc, v emit on change
+stream rows_leaders_every = from a window tumbling 4 rows by k forever group by k, v select k, v, count() as n top 2 by n desc, v emit every 3s
 stream fullest_every = from running top 2 by n desc, k forever emit every 3s select k, n
 stream leaders = from a window tumbling 5s group by k select k, count() as n top 1 by n desc, k emit on change
 stream leaders_every = from a window tumbling 5s group by k select k, count() as n top 1 by n desc, k emit every 3s
@@ -43,7 +55,7 @@ stream sorted = from a window tumbling 5s order by v desc select id
 stream first = from a window tumbling 5s group by k select k, count() as n top 1 by n desc select k, n
 "#;
 
-const UPDATING: [&str; 26] = [
+const UPDATING: [&str; 38] = [
     "running",
     "sizes",
     "sizes_every",
@@ -70,6 +82,18 @@ const UPDATING: [&str; 26] = [
     "leaders",
     "leaders_every",
     "leaders_late",
+    "best_late",
+    "best_of_hops_late",
+    "best_late_changes",
+    "best_of_session_late",
+    "best_of_session_late_changes",
+    "best_of_session_late_every",
+    "session_leaders",
+    "session_leaders_every",
+    "session_leaders_late",
+    "session_leaders_late_changes",
+    "rows_leaders",
+    "rows_leaders_every",
 ];
 
 #[test]
@@ -203,6 +227,34 @@ impl<'r> Reference<'r> {
                     best(rows, 2).iter().for_each(|id| add(format!("{{\"id\":{id}}}")));
                 }
             }
+            "best_late" | "best_late_changes" => {
+                for ((_, k), rows) in self.groups(5, 5, 4) {
+                    best(rows, 2).iter().for_each(|id| add(format!("{{\"k\":{},\"id\":{id}}}", quoted(k))));
+                }
+            }
+            "best_of_hops_late" => {
+                for ((_, k), rows) in self.groups(6, 4, 4) {
+                    best(rows, 1).iter().for_each(|id| add(format!("{{\"k\":{},\"id\":{id}}}", quoted(k))));
+                }
+            }
+            "best_of_session_late" | "best_of_session_late_changes" | "best_of_session_late_every" => {
+                for (k, rows) in self.rows_of_sessions(3, Some(4)) {
+                    best(rows, 2).iter().for_each(|id| add(format!("{{\"k\":{},\"id\":{id}}}", quoted(k))));
+                }
+            }
+            "session_leaders" | "session_leaders_every" => {
+                self.rows_of_sessions(3, None).iter().flat_map(leaders).for_each(add);
+            }
+            "session_leaders_late" | "session_leaders_late_changes" => {
+                self.rows_of_sessions(3, Some(4)).iter().flat_map(leaders).for_each(add);
+            }
+            "rows_leaders" | "rows_leaders_every" => {
+                for (k, mut rows) in self.by_key() {
+                    rows.retain(|(_, row, watermark)| row.at >= *watermark);
+                    rows.sort_by_key(|(id, row, _)| (row.at, *id));
+                    rows.chunks(4).flat_map(|rows| leaders(&(k, rows.to_vec()))).for_each(&mut add);
+                }
+            }
             "best_of_hops" | "best_united" => {
                 for ((_, k), rows) in self.groups(6, 4, 0) {
                     best(rows, 1).iter().for_each(|id| add(format!("{{\"k\":{},\"id\":{id}}}", quoted(k))));
@@ -299,12 +351,11 @@ impl<'r> Reference<'r> {
 
     /// Each key's sessions, row by row in the order of arrival: a row joins all sessions of its key that it is
     /// near to and that are not over for it.
-    fn sessions(&self, gap: i64, lateness: Option<i64>) -> Vec<String> {
+    fn rows_of_sessions(&self, gap: i64, lateness: Option<i64>) -> Vec<(Option<&'static str>, Group<'r>)> {
         let mut found = vec![];
         for (k, rows) in self.by_key() {
             let mut sessions: Vec<Group> = vec![];
-            let first = |session: &Group| session.iter().map(|(_, row, _)| row.at).min().unwrap_or(0);
-            let end = |session: &Group| session.iter().map(|(_, row, _)| row.at + gap).max().unwrap_or(0);
+            let end = |session: &Group| end(session, gap);
             for (id, row, watermark) in rows {
                 let is_late = row.at < watermark;
                 let counts = |end: i64| !is_late || lateness.is_some_and(|late| end + late > watermark);
@@ -316,9 +367,14 @@ impl<'r> Reference<'r> {
                 joined.push((id, row, watermark));
                 sessions.push(joined);
             }
-            found.extend(sessions.iter().map(|session| bounded(k, first(session), end(session), session)));
+            found.extend(sessions.into_iter().map(|session| (k, session)));
         }
         found
+    }
+
+    fn sessions(&self, gap: i64, lateness: Option<i64>) -> Vec<String> {
+        let sessions = self.rows_of_sessions(gap, lateness);
+        sessions.iter().map(|(k, session)| bounded(*k, first(session), end(session, gap), session)).collect()
     }
 
     /// Of each window of 5 s, the rows in order.
@@ -339,6 +395,24 @@ impl<'r> Reference<'r> {
             .filter_map(|groups| groups.iter().min_by_key(|(k, n)| (std::cmp::Reverse(**n), **k)));
         first.map(|(k, n)| format!("{{\"k\":{},\"n\":{n}}}", quoted(*k))).collect()
     }
+}
+
+fn first(rows: &Group) -> i64 {
+    rows.iter().map(|(_, row, _)| row.at).min().unwrap_or(0)
+}
+
+fn end(rows: &Group, gap: i64) -> i64 {
+    rows.iter().map(|(_, row, _)| row.at + gap).max().unwrap_or(0)
+}
+
+/// The two most frequent values of a key's window.
+fn leaders((k, rows): &(Option<&'static str>, Group)) -> Vec<String> {
+    let mut counts: BTreeMap<Option<i64>, usize> = BTreeMap::new();
+    rows.iter().for_each(|(_, row, _)| *counts.entry(row.v).or_default() += 1);
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by_key(|(v, n)| (std::cmp::Reverse(*n), *v));
+    let row = |(v, n)| format!("{{\"k\":{},\"v\":{},\"n\":{n}}}", quoted(*k), json(v));
+    counts.into_iter().take(2).map(row).collect()
 }
 
 /// The rows with the greatest values, of equal ones the first.

@@ -41,7 +41,7 @@ pub mod window_aggregate;
 use crate::operator::Operator;
 use crate::workers::Workers;
 use millstream_ir::engine::Compiled;
-use millstream_ir::flow::{Breaker, Flow, NodeId, NodeKind, Partners};
+use millstream_ir::flow::{Breaker, Flow, NodeId, NodeKind, Partners, TopScope};
 use std::hash::{BuildHasher, RandomState};
 use table::store::Stores;
 
@@ -118,6 +118,9 @@ pub fn build(
                 exchange::shared(node, breaker, input(0), Box::new(make), workers)
             }
             Breaker::SortWindow(spec) => Box::new(sort_window::SortWindowOperator::new(spec, input(0))),
+            Breaker::Top(spec) if matches!(spec.scope, TopScope::OfKeys { lateness: 1.., .. }) => {
+                Box::new(top::of_sessions::TopOfSessions::new(spec, input(0))?)
+            }
             // In shares only where its rows leave at once: [`Breaker::sharing`] says so.
             Breaker::Top(spec) => {
                 let share = (spec.clone(), input(0).clone(), RandomState::new().hash_one(id));

@@ -211,7 +211,6 @@ codes! {
     E0440 "window-key-not-known";
     E0441 "nothing-to-correct";
     E0442 "lead-outside-window";
-    E0443 "emit-of-top";
     E0451 "unbounded-history";
     E0452 "misplaced-function-over-rows";
     E0453 "expire-and-forever";

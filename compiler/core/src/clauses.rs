@@ -90,6 +90,8 @@ struct Replaced {
     /// The `emit` that says so.
     emit: Option<Span>,
     lateness: i64,
+    /// Whether the rows carry a number of their window and when that is over, instead of the window's bounds.
+    is_numbered: bool,
 }
 
 /// More clauses than this are more likely a mistake than a query; each keeps the columns below it.

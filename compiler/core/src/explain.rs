@@ -150,6 +150,7 @@ fn facts_of(program: &Program, query: &Query, known: &BTreeMap<InputId, Facts>) 
         facts.lateness = facts.lateness.saturating_add(updating::lateness(aggregate));
     }
     facts.windows = facts.windows.saturating_add(updating::delay_of_order(query));
+    facts.lateness = facts.lateness.saturating_add(updating::lateness_of_top(query));
     facts.joins = facts.joins.saturating_add(join::delay(query));
     for clause in &query.clauses {
         if let ClauseKind::Time { disorder, .. } = &clause.kind {
@@ -294,7 +295,9 @@ fn breaker_text(name: &str, breaker: &Breaker) -> String {
             AmongEquals::Earliest => {
                 let of_window = match top.scope {
                     TopScope::All(_) => "",
-                    TopScope::Window { .. } | TopScope::OfKeys(_) => " in each open window",
+                    TopScope::Window { .. } | TopScope::OfKeys { .. } | TopScope::Numbered { .. } => {
+                        " in each open window"
+                    }
                 };
                 let emission = match top.emission {
                     Emission::Every(_) => format!("; they emit {}", top.emission),

@@ -166,8 +166,9 @@ pub struct UpdatingAggregate {
 }
 
 /// Aggregates of each group of windows that each key has of its own, whose results are replaced as rows come.
-/// Output columns: keys, aggregates, the hidden `window.start` and `window.end`, then the hidden event time of the
-/// change and the hidden sign.
+/// Output columns: keys, aggregates, the hidden `window.start` and `window.end`; if they are numbered, the hidden
+/// number of the window and the time from which on nothing changes it; then the hidden event time of the change
+/// and the hidden sign.
 #[derive(Clone, PartialEq, Debug)]
 pub struct UpdatingWindows {
     pub window: WindowAssigner,
@@ -179,6 +180,8 @@ pub struct UpdatingWindows {
     pub emission: Emission,
     /// Whether anybody looks at the start and at the end: else a row that differs in these alone is the same.
     pub shows: [bool; 2],
+    /// Whether the rows tell their window by a number, for a clause that takes those of one.
+    pub is_numbered: bool,
 }
 
 impl UpdatingWindows {
@@ -253,7 +256,7 @@ pub struct Top {
     pub among_equals: AmongEquals,
     pub limit: usize,
     pub scope: TopScope,
-    /// `Final` is for updating input: where each window is told but once, it is a [`SortWindow`].
+    /// `Final` is for windows that change behind their end: where each is told but once, it is a [`SortWindow`].
     pub emission: Emission,
     /// Of an updating input the column of the sign.
     pub sign: Option<usize>,
@@ -262,14 +265,14 @@ pub struct Top {
 impl Top {
     /// Of an input that only adds rows: whether it matters in which order these come.
     pub fn is_told_by_order(&self) -> bool {
-        matches!(self.scope, TopScope::All(Keep::Expire(_)) | TopScope::OfKeys(_))
+        self.scope.is_told_by_order()
     }
 
     /// The columns of the keys that have windows of their own.
     pub fn keys_of_windows(&self) -> &[usize] {
         match &self.scope {
-            TopScope::OfKeys(window) => self.per.get(..window.by().len()).unwrap_or(&[]),
-            TopScope::All(_) | TopScope::Window { .. } => &[],
+            TopScope::OfKeys { window, .. } => self.per.get(..window.by().len()).unwrap_or(&[]),
+            TopScope::All(_) | TopScope::Window { .. } | TopScope::Numbered { .. } => &[],
         }
     }
 }
@@ -282,8 +285,19 @@ pub enum TopScope {
     /// Those of a window of time, whose start and end come first in `per`; its rows can change until so many
     /// microseconds after its end.
     Window { lateness: i64 },
-    /// Those of a session, or of a window of rows, while it is open. What these are kept by comes first in `per`.
-    OfKeys(WindowAssigner),
+    /// Those of a session, or of a window of rows, while it is open, and of a session until so many microseconds
+    /// after its end. What these are kept by comes first in `per`.
+    OfKeys { window: WindowAssigner, lateness: i64 },
+    /// Results of such a window, whose number comes first in `per`. This column says from when on nothing changes
+    /// them.
+    Numbered { over: usize },
+}
+
+impl TopScope {
+    /// Of rows that are only added: whether it matters in which order they come.
+    pub fn is_told_by_order(&self) -> bool {
+        matches!(self, TopScope::All(Keep::Expire(_)) | TopScope::OfKeys { lateness: 0, .. })
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -516,6 +530,7 @@ impl Flow {
                     &**breaker,
                     Breaker::UpdatingAggregate(UpdatingAggregate { emission: Emission::Final, .. })
                         | Breaker::UpdatingWindows(UpdatingWindows { emission: Emission::Final, .. })
+                        | Breaker::Top(Top { emission: Emission::Final, sign: None, .. })
                         | Breaker::FillWindows(FillWindows { corrected: Some(_), .. })
                 )
             }

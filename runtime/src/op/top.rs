@@ -4,10 +4,11 @@
 //! Of an append-only input only the best are kept, since what has once been pushed out never comes back.
 //! Of an updating input all rows are, so that the next best takes the place of one that is withdrawn.
 //! A change has the time of the row that caused it, and is late if that is. With `emit every D` rows wait for
-//! the first multiple of D behind them, and with `emit final` for the end of their window; what they come to
-//! together is told there.
+//! the first multiple of D behind them; what they come to together is told there. With `emit final` the best are
+//! told at the end of their window, and late rows correct them after that. Of an updating input, rows wait for it.
 
 mod changes;
+pub mod of_sessions;
 mod partition;
 
 use crate::accumulate::side::Position;
@@ -41,8 +42,10 @@ pub struct TopOperator {
     /// By number; none where nothing has the number.
     partitions: Vec<Option<Partition>>,
     sweep: Sweep,
-    /// Of windows of time the numbers of partitions, by the time after which nothing changes theirs.
+    /// Of windows the numbers of partitions, by the time after which nothing changes theirs.
     to_forget: BTreeMap<EventTime, Vec<u32>>,
+    /// Of windows that are told when they are over the numbers of partitions, by that time.
+    to_tell: BTreeMap<EventTime, Vec<u32>>,
     /// Where keys have windows of their own.
     windows: Option<OpenWindows>,
     /// Rows by the watermark at which they are to be counted.
@@ -66,8 +69,8 @@ impl TopOperator {
     pub fn new(spec: &Top, input: &Schema, seed: u64) -> TopOperator {
         let key_types: Vec<Type> = spec.per.iter().map(|c| input.columns[*c].ty.clone()).collect();
         let windows = match &spec.scope {
-            TopScope::OfKeys(window) => Windows::new(window, spec.keys_of_windows(), input, seed),
-            TopScope::All(_) | TopScope::Window { .. } => None,
+            TopScope::OfKeys { window, .. } => Windows::new(window, spec.keys_of_windows(), input, seed),
+            TopScope::All(_) | TopScope::Window { .. } | TopScope::Numbered { .. } => None,
         };
         TopOperator {
             types: input.types(),
@@ -78,6 +81,7 @@ impl TopOperator {
             partitions: vec![],
             sweep: Sweep::default(),
             to_forget: BTreeMap::new(),
+            to_tell: BTreeMap::new(),
             windows: windows.map(|windows| OpenWindows {
                 windows,
                 partitions: BTreeMap::new(),
@@ -99,7 +103,8 @@ impl TopOperator {
             }
             Emission::Every(every) => defer(batch, times, every, &mut self.pending),
             Emission::Final => {
-                let over = self.wait_for_end(batch);
+                let (open, over) = self.parted_by_end(batch);
+                self.wait_for_end(open, output);
                 let ColumnData::I64(times) = &over.columns[self.time].data else { return };
                 self.change_at_rows(&over, times, output);
             }
@@ -113,24 +118,39 @@ impl TopOperator {
         changes.give_at_rows(&self.describe, batch, times, output);
     }
 
-    /// Keeps the rows of windows that are not over until these are; gives back the others.
-    fn wait_for_end(&mut self, batch: &Batch) -> Batch {
-        let end = self.spec.per.get(1).map(|end| &batch.columns[*end].data);
-        let Some(ColumnData::I64(ends)) = end else { return batch.clone() };
+    /// The rows of windows that are not over, by the times at which they are, and the others.
+    fn parted_by_end(&self, batch: &Batch) -> (BTreeMap<EventTime, Batch>, Batch) {
+        let end = match self.spec.scope {
+            TopScope::Window { .. } => self.spec.per.get(1).map(|end| (&batch.columns[*end].data, 0)),
+            // Results come with the time of their window.
+            _ => Some((&batch.columns[self.time].data, 1)),
+        };
+        let Some((ColumnData::I64(ends), behind)) = end else { return (BTreeMap::new(), batch.clone()) };
+        let end = |row: u32| ends[row as usize].saturating_add(behind);
         let (open, over): (Vec<u32>, Vec<u32>) =
-            (0..batch.n_rows as u32).partition(|row| ends[*row as usize] > self.watermark.0);
+            (0..batch.n_rows as u32).partition(|row| end(*row) > self.watermark.0);
         let mut of_ends: BTreeMap<EventTime, Vec<u32>> = BTreeMap::new();
-        open.into_iter().for_each(|row| of_ends.entry(ends[row as usize]).or_default().push(row));
-        for (end, rows) in of_ends {
-            self.pending.entry(end).or_default().push(batch.gather(&rows));
+        open.into_iter().for_each(|row| of_ends.entry(end(row)).or_default().push(row));
+        let open = of_ends.into_iter().map(|(end, rows)| (end, batch.gather(&rows))).collect();
+        (open, batch.gather(&over))
+    }
+
+    /// Takes rows of windows that are not over. Of an updating input they wait for that.
+    fn wait_for_end(&mut self, of_ends: BTreeMap<EventTime, Batch>, output: &mut Output) {
+        for (end, batch) in of_ends {
+            if self.spec.sign.is_some() {
+                self.pending.entry(end).or_default().push(batch);
+            } else if let ColumnData::I64(times) = &batch.columns[self.time].data {
+                self.rank_rows(&batch, times, &mut Changes::default(), output);
+            }
         }
-        batch.gather(&over)
     }
 
     /// Brings rows in among the others, or takes them out.
     fn rank_rows(&mut self, batch: &Batch, times: &[EventTime], changes: &mut Changes, output: &mut Output) {
         let signs = self.spec.sign.map(|sign| &batch.columns[sign].data);
         let keys: Vec<&ColumnRef> = self.spec.per.iter().map(|column| &batch.columns[*column]).collect();
+        let tells_ends = self.tells_ends();
         let (rows, mut numbers): (Vec<u32>, _) = ((0..batch.n_rows as u32).collect(), vec![]);
         self.index.find(&keys, &rows, &mut numbers);
         self.partitions.resize_with(self.index.n_numbers(), || None);
@@ -144,6 +164,10 @@ impl TopOperator {
                 continue;
             }
             let row: Row = batch.columns.iter().zip(&self.types).map(|(c, ty)| c.value(number, ty)).collect();
+            if late.is_some_and(|late| self.is_too_late(&row, late.watermark)) {
+                output.n_late_left_out += 1;
+                continue;
+            }
             let is_added = !matches!(signs, Some(ColumnData::I64(signs)) if signs[number] < 0);
             let rank = self.rank(&row, Position::of_row(batch, times, number));
             let now = late.map_or(times[number], |late| late.watermark);
@@ -151,15 +175,18 @@ impl TopOperator {
             let place = &mut self.partitions[found as usize];
             let is_over = |known: &Partition| match self.spec.scope {
                 TopScope::All(keep) => keep.is_over(known.last, now),
-                TopScope::Window { .. } => false,
-                TopScope::OfKeys(_) => known.window != window,
+                TopScope::Window { .. } | TopScope::Numbered { .. } => false,
+                TopScope::OfKeys { .. } => known.window != window,
             };
             if place.as_ref().is_some_and(is_over) {
                 *place = None;
             }
             if place.is_none() {
-                if let Some(end) = end_of_window(&self.spec, &row) {
-                    self.to_forget.entry(end).or_default().push(found);
+                if let Some((end, lateness)) = end_of_window(&self.spec, &row) {
+                    self.to_forget.entry(end.saturating_add(lateness)).or_default().push(found);
+                    if tells_ends && end > self.watermark.0 {
+                        self.to_tell.entry(end).or_default().push(found);
+                    }
                 }
                 if let Some(open) = &mut self.windows {
                     open.partitions.entry(window).or_default().push(found);
@@ -167,11 +194,21 @@ impl TopOperator {
             }
             let partition = place.get_or_insert_with(|| Partition::new(times[number], window));
             partition.last = partition.last.max(times[number]);
+            if let TopScope::Numbered { over } = self.spec.scope
+                && let Value::Timestamp(over) = row[over]
+                && is_added
+            {
+                partition.over = over;
+                if over < partition.due {
+                    partition.due = over;
+                    self.to_forget.entry(over).or_default().push(found);
+                }
+            }
             let caused = match is_added {
                 true => partition.add(rank, row, self.spec.limit, self.spec.sign.is_some()),
                 false => partition.remove(rank),
             };
-            caused.into_iter().for_each(|(sign, row)| changes.push(sign, row, number));
+            caused.into_iter().for_each(|(sign, row)| changes.push(sign, row, number, found));
         }
     }
 
@@ -188,16 +225,40 @@ impl TopOperator {
             }
             changes.give_together(&self.describe, multiple - 1, output);
         }
+        while let Some(entry) = self.to_tell.first_entry()
+            && *entry.key() <= watermark.0
+        {
+            let (end, numbers) = entry.remove_entry();
+            let mut changes = Changes::default();
+            for number in numbers {
+                let best = self.partitions[number as usize].iter().flat_map(|known| known.best.values());
+                best.for_each(|row| changes.push(1, row.clone(), 0, number));
+            }
+            changes.give_together(&self.describe, end - 1, output);
+        }
         self.forget(counted_until(self.spec.emission, watermark));
     }
 
     /// Forgets partitions that no row can reach any more.
     fn forget(&mut self, watermark: Watermark) {
-        while let Some(over) = self.to_forget.first_entry()
-            && *over.key() <= watermark.0
-        {
-            for number in over.remove() {
-                self.partitions[number as usize] = None;
+        let is_numbered = matches!(self.spec.scope, TopScope::Numbered { .. });
+        while let Some((over, numbers)) = self.to_forget.pop_first() {
+            if over > watermark.0 {
+                self.to_forget.insert(over, numbers);
+                break;
+            }
+            for number in numbers {
+                let place = &mut self.partitions[number as usize];
+                // It may have been seen to earlier, or to end later since.
+                if is_numbered && place.as_ref().is_none_or(|known| known.due != over) {
+                    continue;
+                }
+                if let Some(known) = place.as_mut().filter(|known| is_numbered && known.over > over) {
+                    known.due = known.over;
+                    self.to_forget.entry(known.due).or_default().push(number);
+                    continue;
+                }
+                *place = None;
                 self.index.remove(number);
             }
         }
@@ -232,13 +293,24 @@ impl TopOperator {
         }
     }
 
+    /// Whether the best of a window are told when it is over; late rows correct them.
+    fn tells_ends(&self) -> bool {
+        self.spec.emission == Emission::Final && self.spec.sign.is_none()
+    }
+
+    /// Whether a row that came behind this watermark can no longer correct its window.
+    fn is_too_late(&self, row: &Row, watermark: EventTime) -> bool {
+        let window = end_of_window(&self.spec, row).filter(|_| self.spec.sign.is_none());
+        window.is_some_and(|(end, lateness)| lateness == 0 || end.saturating_add(lateness) <= watermark)
+    }
+
     fn rank(&self, row: &Row, position: Position) -> Rank {
         let tie = match (self.spec.among_equals, self.spec.sign) {
             (AmongEquals::Latest, _) => Tie::Latest(std::cmp::Reverse(position)),
             (AmongEquals::Earliest, None) => Tie::Position(position),
             // When a row came that stands for a result depends on the order of arrival.
-            (AmongEquals::Earliest, Some(sign)) => {
-                let told_apart = row.iter().enumerate().filter(|(c, _)| *c != sign && *c != self.time);
+            (AmongEquals::Earliest, Some(_)) => {
+                let told_apart = row.iter().enumerate().filter(|(c, _)| self.describe.is_of_row(*c));
                 Tie::Columns(told_apart.map(|(_, value)| value.clone()).collect())
             }
         };
@@ -247,11 +319,11 @@ impl TopOperator {
     }
 }
 
-/// When nothing changes the window of a row any more, if it is one of time.
-fn end_of_window(spec: &Top, row: &Row) -> Option<EventTime> {
+/// The end of a row's window, if it is one of time, and for how long it can be changed behind that.
+fn end_of_window(spec: &Top, row: &Row) -> Option<(EventTime, i64)> {
     let TopScope::Window { lateness } = spec.scope else { return None };
     match row[*spec.per.get(1)?] {
-        Value::Timestamp(end) => Some(end.saturating_add(lateness)),
+        Value::Timestamp(end) => Some((end, lateness)),
         _ => None,
     }
 }
@@ -268,6 +340,7 @@ impl Operator for TopOperator {
     }
 
     fn snapshot(&self, writer: &mut SnapshotWriter) {
+        writer.i64(self.watermark.0);
         let known: Vec<(u32, &Partition)> = (0..)
             .zip(&self.partitions)
             .filter_map(|(number, place)| Some((number, place.as_ref()?)))
@@ -276,6 +349,7 @@ impl Operator for TopOperator {
             self.index.snapshot(number, writer);
             writer.i64(partition.last);
             writer.u64(partition.window);
+            writer.i64(partition.over);
             for rows in [&partition.best, &partition.rest] {
                 writer.sequence(rows.iter(), |writer, (rank, row)| {
                     row.iter().for_each(|value| writer.value(value));
@@ -289,16 +363,16 @@ impl Operator for TopOperator {
             writer.sequence(batches.iter(), |writer, batch| writer.batch(batch, &self.types));
         });
         writer.i64(self.latest);
-        writer.i64(self.watermark.0);
         if let Some(open) = &self.windows {
             open.windows.snapshot(writer);
         }
     }
 
     fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
+        self.watermark = Watermark(reader.i64()?);
         for _ in 0..reader.count()? {
             let number = self.index.restore(reader)?;
-            let (last, window) = (reader.i64()?, reader.u64()?);
+            let (last, window, over) = (reader.i64()?, reader.u64()?, reader.i64()?);
             let mut ranked = || {
                 let rows = reader.sequence(|reader| {
                     let row: Row = self.types.iter().map(|_| reader.value()).collect::<Result<_, _>>()?;
@@ -307,10 +381,16 @@ impl Operator for TopOperator {
                 })?;
                 Ok(rows.into_iter().collect::<BTreeMap<Rank, Row>>())
             };
-            let partition = Partition { best: ranked()?, rest: ranked()?, last, window };
+            let partition = Partition { best: ranked()?, rest: ranked()?, last, window, over, due: over };
             let end = partition.best.values().next().and_then(|row| end_of_window(&self.spec, row));
-            if let Some(end) = end {
-                self.to_forget.entry(end).or_default().push(number);
+            if let Some((end, lateness)) = end {
+                self.to_forget.entry(end.saturating_add(lateness)).or_default().push(number);
+                if self.tells_ends() && end > self.watermark.0 {
+                    self.to_tell.entry(end).or_default().push(number);
+                }
+            }
+            if let TopScope::Numbered { .. } = self.spec.scope {
+                self.to_forget.entry(over).or_default().push(number);
             }
             if let Some(open) = &mut self.windows {
                 open.partitions.entry(window).or_default().push(number);
@@ -324,7 +404,6 @@ impl Operator for TopOperator {
             self.pending.insert(multiple, batches);
         }
         self.latest = reader.i64()?;
-        self.watermark = Watermark(reader.i64()?);
         match &mut self.windows {
             Some(open) => open.windows.restore(reader),
             None => Ok(()),

@@ -50,6 +50,8 @@ pub struct UpdatingWindowsOperator {
     /// Rows by the watermark at which they are to be counted.
     pending: Pending,
     watermark: Watermark,
+    /// How many windows there have been.
+    n_windows: i64,
 }
 
 type Key = Vec<Value>;
@@ -62,6 +64,8 @@ struct State {
 }
 
 struct Window {
+    /// The first that had rows of it, of those that have become one; no two others have the same.
+    number: i64,
     open: Open,
     /// Its rows that stand, as they came out.
     shown: Vec<Vec<Value>>,
@@ -100,6 +104,7 @@ impl UpdatingWindowsOperator {
             due: BTreeMap::new(),
             pending: Pending::new(),
             watermark: Watermark::START,
+            n_windows: 0,
             spec: spec.clone(),
         })
     }
@@ -162,7 +167,9 @@ impl UpdatingWindowsOperator {
             };
             let open = Open { start: time, last: time, end: own_end, n_rows: 0, groups };
             let place = state.windows.partition_point(|window| window.open.start <= time);
-            state.windows.insert(place, Window { open, shown: vec![], changed: false, full: false });
+            self.n_windows += 1;
+            let number = self.n_windows;
+            state.windows.insert(place, Window { number, open, shown: vec![], changed: false, full: false });
             return self.add(key, place, row, others);
         };
         while taking.len() > 1
@@ -247,8 +254,14 @@ impl UpdatingWindowsOperator {
                 continue;
             }
             window.changed = !is_shown;
-            let now = if is_shown { self.rows_of(key, &window.open, time, output) } else { vec![] };
+            let now = if is_shown { self.rows_of(key, window, time, output) } else { vec![] };
             let mut before = std::mem::take(&mut window.shown);
+            if let Some(number) = self.column_of_number() {
+                // Those of windows that have become part of this go first, all together.
+                let is_own = |row: &Vec<Value>| row[number] == Value::Int(window.number);
+                let others = before.extract_if(.., |row| !is_own(row));
+                changes.extend(others.map(|row| Change { row, sign: -1, cause, time }));
+            }
             for row in &now {
                 let of_group = |old: &Vec<Value>| old[..self.spec.keys.len()] == row[..self.spec.keys.len()];
                 let mut olds: Vec<Vec<Value>> = before.extract_if(.., |old| of_group(old)).collect();
@@ -278,13 +291,34 @@ impl UpdatingWindowsOperator {
 
     /// Whether a row is the one before, as far as somebody looks at it.
     fn says_the_same(&self, old: &[Value], new: &[Value]) -> bool {
-        let n_bounds = new.len().saturating_sub(2);
-        let shown = (0..new.len()).filter(|at| *at < n_bounds || self.spec.shows[at - n_bounds]);
+        let n_numbers = if self.spec.is_numbered { 2 } else { 0 };
+        let n_results = new.len().saturating_sub(2 + n_numbers);
+        let is_shown = |at: usize| {
+            let bound = at.checked_sub(n_results).and_then(|bound| self.spec.shows.get(bound));
+            bound.is_none_or(|is_shown| *is_shown)
+        };
+        let shown = (0..new.len()).filter(|at| is_shown(*at));
         shown.into_iter().all(|at| old[at] == new[at])
     }
 
+    /// Where the rows have the number of their window, if they have it.
+    fn column_of_number(&self) -> Option<usize> {
+        self.spec.is_numbered.then(|| self.types.len().saturating_sub(2))
+    }
+
+    /// From when on nothing changes the rows of a window as it is.
+    fn over(&self, window: &Window) -> EventTime {
+        match self.kind {
+            Kind::Rows { count, .. } if window.open.n_rows >= count => window.open.last,
+            Kind::Rows { keep: Keep::Expire(duration), .. } => window.open.last.saturating_add(duration),
+            Kind::Rows { .. } => EventTime::MAX,
+            _ => window.open.end.saturating_add(self.spec.lateness),
+        }
+    }
+
     /// The rows of a window as it is.
-    fn rows_of(&self, key: &Key, open: &Open, time: EventTime, output: &mut Output) -> Vec<Vec<Value>> {
+    fn rows_of(&self, key: &Key, window: &Window, time: EventTime, output: &mut Output) -> Vec<Vec<Value>> {
+        let open = &window.open;
         let slots = open.groups.slots();
         let slots: Vec<(&[Value], Slot)> =
             slots.into_iter().filter(|(_, slot)| self.arena.n_rows(*slot) > 0).collect();
@@ -308,6 +342,9 @@ impl UpdatingWindowsOperator {
             let types = self.types.iter().skip(self.spec.keys.len());
             row.extend(columns.iter().zip(types).map(|(column, ty)| column.value(number, ty)));
             row.extend([open.start, end].map(Value::Timestamp));
+            if self.spec.is_numbered {
+                row.extend([Value::Int(window.number), Value::Timestamp(self.over(window))]);
+            }
             rows.push(row);
         }
         rows
@@ -449,9 +486,11 @@ impl Operator for UpdatingWindowsOperator {
 
     fn snapshot(&self, writer: &mut SnapshotWriter) {
         writer.i64(self.watermark.0);
+        writer.i64(self.n_windows);
         writer.sequence(self.keys.iter(), |writer, (key, state)| {
             key.iter().for_each(|value| writer.value(value));
             writer.sequence(state.windows.iter(), |writer, window| {
+                writer.i64(window.number);
                 window.open.snapshot(&self.arena, writer);
                 writer.bool(window.changed);
                 writer.bool(window.full);
@@ -468,6 +507,7 @@ impl Operator for UpdatingWindowsOperator {
 
     fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
         self.watermark = Watermark(reader.i64()?);
+        self.n_windows = reader.i64()?;
         let (n_by, n_others, n_columns) = (self.by.len(), self.others.len(), self.types.len());
         let values = |n: usize, reader: &mut SnapshotReader| -> Result<Vec<Value>, Corrupt> {
             (0..n).map(|_| reader.value()).collect()
@@ -475,10 +515,11 @@ impl Operator for UpdatingWindowsOperator {
         for _ in 0..reader.count()? {
             let key = values(n_by, reader)?;
             let windows = reader.sequence(|reader| {
+                let number = reader.i64()?;
                 let open = Open::restore(n_others, &mut self.arena, reader)?;
                 let (changed, full) = (reader.bool()?, reader.bool()?);
                 let shown = reader.sequence(|reader| values(n_columns, reader))?;
-                Ok(Window { open, shown, changed, full })
+                Ok(Window { number, open, shown, changed, full })
             })?;
             self.keys.insert(key.clone(), State { windows, due: None });
             self.watch(&key);

@@ -35,7 +35,7 @@ impl QueryChecker<'_> {
         let window = self.take_window("select", span);
         let top_follows = emit::top_of_results(below).is_some();
         let below = match &window {
-            Some(window) if window.bounds == Bounds::Carried => emit::below_results(below),
+            Some(window) if window.frame.is_none() => emit::below_results(below),
             _ => below,
         };
         let n_inputs = self.rows.columns.len();
@@ -153,8 +153,8 @@ impl QueryChecker<'_> {
                         let shows = [0, 1].map(|bound| {
                             selected.iter().any(|s| s.value.columns().contains(&(places.start + bound)))
                         });
-                        let lateness = lateness.unwrap_or(0);
-                        Grouping::UpdatingWindows { window: assigner, lateness, emission, shows }
+                        let (lateness, is_numbered) = (lateness.unwrap_or(0), top_follows);
+                        Grouping::UpdatingWindows { window: assigner, lateness, emission, shows, is_numbered }
                     }
                 }
             }
@@ -178,6 +178,10 @@ impl QueryChecker<'_> {
         if is_windowed {
             grouped.extend(["window.start", "window.end"].map(|name| hidden(name, Type::TIMESTAMP)));
         }
+        let is_numbered = matches!(grouping, Grouping::UpdatingWindows { is_numbered: true, .. });
+        if is_numbered {
+            grouped.extend([hidden("window.number", Type::INT), hidden("window.over", Type::TIMESTAMP)]);
+        }
         grouped.push(hidden("time", Type::TIMESTAMP));
         let time = grouped.len() - 1;
         let own = self.because_of(is_windowed.then_some(lateness_span), group.span, below);
@@ -189,7 +193,7 @@ impl QueryChecker<'_> {
             let is_selected = |column: usize| {
                 selected.iter().any(|s| matches!(s.value.kind, ExprKind::Column(c) if c == column))
             };
-            let (start, end) = (time.wrapping_sub(2), time.wrapping_sub(1));
+            let (start, end) = (places.start, places.start + 1);
             let bound = match window_kind {
                 _ if !is_windowed => None,
                 Some(WindowAssigner::Cumulative { .. }) => Some(end),
@@ -217,7 +221,14 @@ impl QueryChecker<'_> {
         self.rows.carried = match &grouping {
             Grouping::Updating(UpdatingScope::Window { lateness, .. }, emission) if top_follows => {
                 let emit = emit_span(below);
-                self.replaced = Some(Replaced { emission: *emission, emit, lateness: *lateness });
+                self.replaced =
+                    Some(Replaced { emission: *emission, emit, lateness: *lateness, is_numbered });
+                vec![time.saturating_sub(2), time.saturating_sub(1)]
+            }
+            Grouping::UpdatingWindows { lateness, emission, .. } if is_numbered => {
+                let emit = emit_span(below);
+                self.replaced =
+                    Some(Replaced { emission: *emission, emit, lateness: *lateness, is_numbered });
                 vec![time.saturating_sub(2), time.saturating_sub(1)]
             }
             Grouping::Updating(..) | Grouping::UpdatingWindows { .. } => vec![],

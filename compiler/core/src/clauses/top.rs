@@ -4,7 +4,7 @@
 use super::QueryChecker;
 use super::emit;
 use super::rows::{RowColumn, Updating};
-use super::window::Bounds;
+use super::window::{Bounds, OpenWindow};
 use crate::errors::{clauses as errors, over_rows};
 use crate::hir::{Because, Cause, ClauseKind, SortWindow, Top};
 use millstream_base::Span;
@@ -78,11 +78,18 @@ impl QueryChecker<'_> {
                 return Told::OfWindow(replaced.emission);
             }
         } else if self.window.is_some() || is_of_results {
-            return match self.emission(below) {
-                None | Some(Emission::Final) => Told::Once,
-                Some(emission) if self.window.is_some() => Told::OfWindow(emission),
-                Some(_) => {
-                    self.diagnostics.push(errors::emit_of_top_of_results(emit.unwrap_or(span)));
+            let corrected = self.window.as_ref().filter(|window| window.lateness.is_some());
+            let corrected = corrected.map(|window| window.corrected);
+            return match (self.emission(below), corrected) {
+                (Some(Emission::Final), Some(corrected)) => {
+                    self.diagnostics.push(errors::final_with_lateness(emit.unwrap_or(span), corrected));
+                    Told::OfWindow(Emission::Final)
+                }
+                (None, Some(_)) => Told::OfWindow(Emission::Final),
+                (None | Some(Emission::Final), None) => Told::Once,
+                (Some(emission), _) if self.window.is_some() => Told::OfWindow(emission),
+                (Some(_), _) => {
+                    self.diagnostics.push(errors::emit_of_top_of_final(emit.unwrap_or(span)));
                     Told::Once
                 }
             };
@@ -104,25 +111,46 @@ impl QueryChecker<'_> {
         if !self.rows.known || window.as_ref().is_some_and(|window| window.frame.is_some()) {
             return;
         }
-        let scope = match window.as_ref().filter(|window| window.bounds == Bounds::AtEnd) {
-            Some(_) => {
-                self.window = window;
+        let replaced = self.replaced.filter(|_| self.rows.updating.is_some());
+        let because = self.because_of_open_window(window.as_ref(), span, below);
+        let lateness = window.as_ref().and_then(|window| window.lateness);
+        let lateness = lateness.or(replaced.map(|replaced| replaced.lateness)).unwrap_or(0);
+        let scope = match (window, &self.rows.carried[..]) {
+            (Some(window), _) if window.bounds == Bounds::AtEnd => {
+                self.window = Some(window);
                 let windows = self.windows_of_rows().map(|(window, _)| window);
                 self.window = None;
                 let Some(window) = windows else { return };
-                TopScope::OfKeys(window)
+                TopScope::OfKeys { window, lateness }
             }
-            None => {
-                let lateness = self.replaced.filter(|_| self.rows.updating.is_some()).map(|r| r.lateness);
-                TopScope::Window { lateness: lateness.unwrap_or(0) }
+            (None, [_, over]) if replaced.is_some_and(|replaced| replaced.is_numbered) => {
+                let over = *over;
+                self.rows.carried.pop();
+                TopScope::Numbered { over }
             }
+            _ => TopScope::Window { lateness },
         };
         let carried = self.rows.carried.iter();
         let of_window: Vec<Expr> = carried.map(|column| self.rows.column_expr(*column, span)).collect();
         self.hide_bounds();
         self.rows.carried.clear();
-        let because = Because { span: emit::emit_span(below).unwrap_or(span), cause: Cause::Emit };
         self.push_top((limit, by, [of_window, per].concat()), scope, emission, (span, because));
+    }
+
+    /// What makes the best rows of a window updating.
+    fn because_of_open_window(
+        &self,
+        window: Option<&OpenWindow>,
+        span: Span,
+        below: &[&ast::Clause],
+    ) -> Because {
+        let corrected = window.filter(|window| window.lateness.is_some()).map(|window| window.corrected);
+        let (span, cause) = match (corrected, emit::emit_span(below)) {
+            (Some(_), Some(emit)) => (emit, Cause::EmitAndLateness),
+            (Some(corrected), None) => (corrected, Cause::Lateness),
+            (None, emit) => (emit.unwrap_or(span), Cause::Emit),
+        };
+        Because { span, cause }
     }
 
     fn push_top(
@@ -158,6 +186,9 @@ impl QueryChecker<'_> {
         if let Some(window) = self.window.as_ref().filter(|window| window.frame.is_some()) {
             self.diagnostics.push(over_rows::inside_frame(span, "order by", window.span));
         } else {
+            if let Some(window) = self.window.as_ref().filter(|window| window.lateness.is_some()) {
+                self.diagnostics.push(over_rows::order_with_lateness(span, window.span));
+            }
             self.gather_open_rows(span);
         }
         if let Some(updating) = &self.rows.updating {

@@ -111,7 +111,8 @@ impl QueryChecker<'_> {
         };
         let assigns = bounds == Bounds::Carried;
         let keep = window.keep.as_ref().and_then(|keep| Some((self.check_keep(keep)?, keep.span)));
-        let leaves_out_late = !ahead.aggregates;
+        let corrects = ahead.aggregates || ahead.ranks;
+        let leaves_out_late = !(ahead.aggregates || ahead.ranks && lateness.is_some());
         if leaves_out_late && self.rows.known {
             self.push(ClauseKind::LeaveOutLate, span);
         }
@@ -129,7 +130,9 @@ impl QueryChecker<'_> {
         if bounds == Bounds::AtEnd {
             self.carry_keys(&by);
         }
-        if let Some(lateness) = window.lateness.as_ref().filter(|_| !ahead.aggregates && self.rows.known) {
+        if let Some(lateness) =
+            window.lateness.as_ref().filter(|_| !corrects && !ahead.sorts && self.rows.known)
+        {
             self.diagnostics.push(errors::nothing_to_correct(lateness.span));
         }
         let fill = window.fill.as_ref().and_then(|fill| {

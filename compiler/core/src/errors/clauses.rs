@@ -320,11 +320,10 @@ pub fn emit_of_final_results(span: Span, of: &str) -> Diagnostic {
 }
 
 /// An `emit` below a `top` whose rows are results that come once.
-pub fn emit_of_top_of_results(span: Span) -> Diagnostic {
-    Diagnostic::new(E0443, span, "the results that `top` takes come when their window is over")
-        .label("nothing comes before")
+pub fn emit_of_top_of_final(span: Span) -> Diagnostic {
+    Diagnostic::new(E0407, span, "each result that this `top` takes comes once, when it is final")
+        .label("nothing to replace")
         .fix("remove it", span, "")
-        .help("`top` directly in the scope of such a window takes it, and so does the aggregating select")
 }
 
 /// An `emit` of `top` where the results that it takes have one.

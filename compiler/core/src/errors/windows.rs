@@ -141,15 +141,15 @@ pub fn fill_does_not_fit(span: Span, name: &str, ty: &Type, is_named: bool, name
     fault.help(format!("name the columns: `fill ({}) for …`", fields.join(", ")))
 }
 
-/// `lateness` where no aggregating select closes the window.
+/// `lateness` where nothing closes the window.
 pub fn nothing_to_correct(span: Span) -> Diagnostic {
     Diagnostic::new(
         E0441,
         span,
-        "`lateness` corrects the rows of an aggregating select, and none closes this window",
+        "`lateness` corrects the rows of an aggregating select or of `top`, and none closes this window",
     )
     .label("corrects nothing")
-    .help("aggregate the rows of the window: `group by … select …`")
+    .help("aggregate the rows of the window, `group by … select …`, or take the best, `top 10 by …`")
     .help("or give the source as much `disorder` as rows are late")
 }
 

@@ -3,7 +3,7 @@
 use crate::check::OverRowsFunction;
 use crate::hir::{ClauseKind, Grouping, History, HistoryKind, Query};
 use millstream_ir::expr::Expr;
-use millstream_ir::flow::{self, Keep, KeyHistory, Schema, TopScope, UpdatingScope};
+use millstream_ir::flow::{self, Keep, KeyHistory, Schema, UpdatingScope};
 use millstream_ir::text::format_duration;
 use millstream_ir::types::Type;
 
@@ -12,9 +12,7 @@ pub fn waiting_rows(query: &Query) -> Option<usize> {
     let inputs = [&query.schema].into_iter().chain(query.clauses.iter().map(|clause| &clause.schema));
     let mut waits = query.clauses.iter().zip(inputs).filter(|(clause, input)| match &clause.kind {
         ClauseKind::History(_) | ClauseKind::Frame(_) | ClauseKind::GatherWindows { .. } => true,
-        ClauseKind::Top(top) => {
-            input.sign.is_none() && matches!(top.scope, TopScope::All(Keep::Expire(_)) | TopScope::OfKeys(_))
-        }
+        ClauseKind::Top(top) => input.sign.is_none() && top.scope.is_told_by_order(),
         ClauseKind::Aggregate(aggregate) => {
             let expires =
                 matches!(aggregate.grouping, Grouping::Updating(UpdatingScope::All(Keep::Expire(_)), _));

@@ -1,6 +1,6 @@
 //! What `top`, `order by` and `dedupe … keep last` keep, and how long results of updating aggregates wait.
 
-use crate::hir::{Aggregate, ClauseKind, Grouping, Query, SortWindow, Top};
+use crate::hir::{Aggregate, Clause, ClauseKind, Grouping, Query, SortWindow, Top};
 use millstream_ir::expr::Expr;
 use millstream_ir::flow::{AmongEquals, Emission, Keep, Schema, TopScope, UpdatingScope, WindowAssigner};
 use millstream_ir::text::format_duration;
@@ -55,7 +55,11 @@ fn waiting_for_multiple(every: i64, input: &Schema) -> String {
 
 fn of_top(top: &Top, input: &Schema, watermark: &str) -> String {
     let name = |number: usize| input.columns.get(number).map_or("?".to_string(), |c| c.name.to_string());
-    let n_bounds = if let TopScope::Window { .. } = top.scope { 2 } else { 0 };
+    let n_bounds = match top.scope {
+        TopScope::Window { .. } => 2,
+        TopScope::Numbered { .. } => 1,
+        TopScope::All(_) | TopScope::OfKeys { .. } => 0,
+    };
     let is_of_window = !matches!(top.scope, TopScope::All(_));
     let keys: Vec<String> =
         top.per.iter().skip(n_bounds).map(|key: &Expr| key.text(&name).to_string()).collect();
@@ -72,7 +76,10 @@ fn of_top(top: &Top, input: &Schema, watermark: &str) -> String {
         TopScope::Window { lateness } => {
             format!("until {watermark} passes its end plus {}", format_duration(*lateness))
         }
-        TopScope::OfKeys(_) => "until it is over".to_string(),
+        TopScope::OfKeys { lateness: 0, .. } | TopScope::Numbered { .. } => "until it is over".to_string(),
+        TopScope::OfKeys { lateness, .. } => {
+            format!("until {watermark} passes its end plus {}", format_duration(*lateness))
+        }
         TopScope::All(Keep::Expire(duration)) => {
             format!("until {} after the last event", format_duration(*duration))
         }
@@ -110,10 +117,33 @@ pub fn lateness(aggregate: &Aggregate) -> i64 {
     }
 }
 
+/// The same of the best rows of windows.
+pub fn lateness_of_top(query: &Query) -> i64 {
+    let tops = with_inputs(query).map(|(clause, input)| match &clause.kind {
+        ClauseKind::Top(top) if tells_ends(top, input) => match top.scope {
+            TopScope::Window { lateness } | TopScope::OfKeys { lateness, .. } => lateness,
+            TopScope::All(_) | TopScope::Numbered { .. } => 0,
+        },
+        _ => 0,
+    });
+    tops.fold(0, i64::saturating_add)
+}
+
+/// Whether it tells the best rows of a window when that is over.
+fn tells_ends(top: &Top, input: &Schema) -> bool {
+    top.emission == Emission::Final && input.sign.is_none()
+}
+
+/// The clauses with the columns that each reads.
+fn with_inputs(query: &Query) -> impl Iterator<Item = (&Clause, &Schema)> {
+    let inputs = [&query.schema].into_iter().chain(query.clauses.iter().map(|clause| &clause.schema));
+    query.clauses.iter().zip(inputs)
+}
+
 /// Of the rows of a window that are put in order, or that wait for others of it.
 pub fn delay_of_order(query: &Query) -> i64 {
     let mut open = None;
-    let delays = query.clauses.iter().map(|clause| match &clause.kind {
+    let delays = with_inputs(query).map(|(clause, input)| match &clause.kind {
         ClauseKind::Window { assigner, .. } => {
             open = Some(assigner);
             0
@@ -121,6 +151,7 @@ pub fn delay_of_order(query: &Query) -> i64 {
         ClauseKind::SortWindow(SortWindow { is_timed_by_window: false, .. })
         | ClauseKind::GatherWindows { .. } => open.take().map_or(0, WindowAssigner::longest),
         ClauseKind::Top(Top { emission: Emission::Every(every), .. }) => *every,
+        ClauseKind::Top(top) if tells_ends(top, input) => open.take().map_or(0, WindowAssigner::longest),
         ClauseKind::History(history) if history.looks_ahead() => open.map_or(0, WindowAssigner::longest),
         _ => 0,
     });

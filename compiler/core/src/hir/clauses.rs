@@ -225,8 +225,8 @@ pub struct Aggregate {
     /// of the window whose results a row repeats, and whether it does.
     pub fill: Option<Fill>,
     /// One per column of the clause's schema. They number the columns of `grouped`: the keys, then the
-    /// calls, then of a window `window.start` and `window.end`, then the time of the result, then of an
-    /// updating one the sign.
+    /// calls, then of a window `window.start` and `window.end`, of one that is numbered its number and when it is
+    /// over, then the time of the result, then of an updating one the sign.
     pub select: Vec<Expr>,
     /// The columns of which `select` speaks.
     pub grouped: Schema,
@@ -265,6 +265,8 @@ pub enum Grouping {
         emission: Emission,
         /// Whether the select looks at `window.start` and `window.end`.
         shows: [bool; 2],
+        /// Whether a clause below takes the results of one window.
+        is_numbered: bool,
     },
 }
 

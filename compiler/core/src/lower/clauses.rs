@@ -229,7 +229,7 @@ impl Lowering<'_> {
             Grouping::Window(window) => {
                 Breaker::WindowAggregate(WindowAggregate { window: window.clone(), keys, aggregates })
             }
-            Grouping::UpdatingWindows { window, lateness, emission, shows } => {
+            Grouping::UpdatingWindows { window, lateness, emission, shows, is_numbered } => {
                 Breaker::UpdatingWindows(UpdatingWindows {
                     window: window.clone(),
                     keys,
@@ -237,6 +237,7 @@ impl Lowering<'_> {
                     lateness: *lateness,
                     emission: *emission,
                     shows: *shows,
+                    is_numbered: *is_numbered,
                 })
             }
             Grouping::Updating(scope, emission) => {

@@ -4,7 +4,7 @@
 
 use super::Lowering;
 use crate::plan::{Node, Operator, PlanId};
-use millstream_ir::flow::{Breaker, Emission, Keep, TopScope, UpdatingScope};
+use millstream_ir::flow::{Breaker, Emission, TopScope, UpdatingScope};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Lowering<'_> {
@@ -55,8 +55,11 @@ fn tells_changes_as_rows_come(breaker: &Breaker) -> bool {
     match breaker {
         Breaker::LatestOfKey(_) => true,
         Breaker::Top(spec) => {
-            let is_lenient = matches!(spec.scope, TopScope::Window { lateness: 1.. });
-            let is_ordered = matches!(spec.scope, TopScope::All(Keep::Expire(_)) | TopScope::OfKeys(_));
+            let is_lenient = matches!(
+                spec.scope,
+                TopScope::Window { lateness: 1.. } | TopScope::OfKeys { lateness: 1.., .. }
+            );
+            let is_ordered = spec.scope.is_told_by_order();
             spec.sign.is_none() && spec.emission == Emission::OnChange && !is_lenient && !is_ordered
         }
         Breaker::UpdatingAggregate(spec) => {

@@ -162,7 +162,7 @@ fn what_is_updating_and_how_it_becomes_final() {
         "from s window tumbling 1m lateness 1h group by k select k, count() as n emit on change window tumbling 1h select sum(n) as n",
         "from s top 3 by v forever window tumbling 1h group by k select k, count() as n",
         "from s dedupe by k keep last forever window tumbling 1h group by k select k, count() as n",
-        "from s window session 5m lateness 20s by k group by k select k, window.start as ws, count() as n top 1 by n per ws",
+        "from s window session 5m by k top 5 by v emit on change top 1 by v",
         "from s window tumbling 5m group by k select k, count() as n emit on change order by n",
         "from u top 1 by v",
     ]));

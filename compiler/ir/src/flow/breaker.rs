@@ -161,7 +161,7 @@ impl Breaker {
             Breaker::UpdatingAggregate(spec) => &spec.keys,
             Breaker::UpdatingWindows(spec) => &spec.keys,
             // Others split the rows of a window: all of them say how long it lasts.
-            Breaker::Top(spec) if matches!(spec.scope, TopScope::OfKeys(_)) => spec.keys_of_windows(),
+            Breaker::Top(spec) if matches!(spec.scope, TopScope::OfKeys { .. }) => spec.keys_of_windows(),
             Breaker::Top(spec) => &spec.per,
             Breaker::LatestOfKey(spec) => &spec.keys,
             Breaker::Table(spec) => &spec.key,
@@ -225,7 +225,8 @@ impl Breaker {
             }
             Breaker::Top(spec) => {
                 let by = spec.by.iter_mut().map(|key| &mut key.column);
-                spec.per.iter_mut().chain(by).chain(&mut spec.sign).collect()
+                let over = if let TopScope::Numbered { over } = &mut spec.scope { Some(over) } else { None };
+                spec.per.iter_mut().chain(by).chain(over).chain(&mut spec.sign).collect()
             }
             Breaker::History(spec) => spec.columns_mut(),
             Breaker::Frame(spec) => of_groups(&mut spec.keys, &mut spec.aggregates),
@@ -359,7 +360,8 @@ impl Breaker {
             Breaker::UpdatingWindows(spec) => {
                 let groups = types_of_groups(&spec.keys, &spec.aggregates, input)?;
                 let bounds = [Type::TIMESTAMP, Type::TIMESTAMP];
-                Ok([groups, bounds.to_vec(), vec![Type::TIMESTAMP, Type::INT]].concat())
+                let number = if spec.is_numbered { vec![Type::INT, Type::TIMESTAMP] } else { vec![] };
+                Ok([groups, bounds.to_vec(), number, vec![Type::TIMESTAMP, Type::INT]].concat())
             }
             Breaker::LatestOfKey(_) => Ok([input, &[Type::TIMESTAMP, Type::INT]].concat()),
             Breaker::SortWindow(_) => Ok([input, &[Type::TIMESTAMP]].concat()),

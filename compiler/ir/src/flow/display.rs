@@ -215,7 +215,11 @@ impl Display for TopScope {
             TopScope::All(keep) => write!(f, "all rows {keep}"),
             TopScope::Window { lateness: 0 } => f.write_str("window"),
             TopScope::Window { lateness } => write!(f, "window lateness {}", format_duration(*lateness)),
-            TopScope::OfKeys(window) => write!(f, "{window}"),
+            TopScope::OfKeys { window, lateness: 0 } => write!(f, "{window}"),
+            TopScope::OfKeys { window, lateness } => {
+                write!(f, "{window} lateness {}", format_duration(*lateness))
+            }
+            TopScope::Numbered { .. } => f.write_str("window"),
         }
     }
 }

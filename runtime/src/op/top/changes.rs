@@ -6,7 +6,7 @@ use crate::op::changes::{late_of, plain, that_alter_together};
 use crate::operator::Output;
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
 use millstream_ir::column::{ColumnBuilder, ColumnRef};
-use millstream_ir::flow::{Schema, Top};
+use millstream_ir::flow::{Schema, Top, TopScope};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use std::collections::BTreeMap;
@@ -22,6 +22,8 @@ pub struct Describe {
     /// What changes that are told together are ordered by: what parts the rows, then what names them.
     per: Vec<usize>,
     key: Vec<usize>,
+    /// Of results of a window the column that says when it is over, which changes without them.
+    over: Option<usize>,
 }
 
 impl Describe {
@@ -32,12 +34,17 @@ impl Describe {
             sign: spec.sign,
             per: spec.per.clone(),
             key: input.key.clone().unwrap_or_default(),
+            over: if let TopScope::Numbered { over } = spec.scope { Some(over) } else { None },
         }
     }
 
     /// Whether a value is that of the row, rather than of the change that brought it.
-    fn is_of_row(&self, column: usize) -> bool {
-        self.sign.is_none_or(|sign| column != sign && column != self.time)
+    pub fn is_of_row(&self, column: usize) -> bool {
+        self.sign.is_none_or(|sign| column != sign && column != self.time) && self.over != Some(column)
+    }
+
+    fn is_same(&self, a: &Row, b: &Row) -> bool {
+        (0..a.len()).all(|column| !self.is_of_row(column) || a[column] == b[column])
     }
 
     /// The columns of changes with these times.
@@ -69,16 +76,50 @@ pub struct Changes {
     rows: Vec<Changed>,
     /// Of each, the row of the batch that caused it.
     causes: Vec<u32>,
+    /// Of each, the number of the partition.
+    partitions: Vec<u32>,
 }
 
 impl Changes {
-    pub fn push(&mut self, sign: i64, row: Row, cause: usize) {
+    pub fn push(&mut self, sign: i64, row: Row, cause: usize, partition: u32) {
         self.rows.push((sign, row));
         self.causes.push(cause as u32);
+        self.partitions.push(partition);
+    }
+
+    /// Drops what the rows of one place bring and take away again in a partition: the results of a window come
+    /// anew with each of its rows.
+    fn drop_undone(&mut self, describe: &Describe, batch: &Batch) {
+        let mut kept: Vec<usize> = vec![];
+        let place = |change: usize| batch.origin.place(self.causes[change] as usize);
+        for change in 0..self.rows.len() {
+            let (sign, row) = &self.rows[change];
+            let before = kept.iter().rev().take_while(|before| place(**before) == place(change));
+            let undone = before.copied().find(|before| {
+                self.rows[*before].0 != *sign
+                    && self.partitions[*before] == self.partitions[change]
+                    && describe.is_same(&self.rows[*before].1, row)
+            });
+            match undone {
+                Some(undone) => kept.retain(|before| *before != undone),
+                None => kept.push(change),
+            }
+        }
+        self.causes = kept.iter().map(|change| self.causes[*change]).collect();
+        self.rows = kept.into_iter().map(|change| std::mem::take(&mut self.rows[change])).collect();
     }
 
     /// Puts them into the output in batches; what rows of one place cause stays together.
-    pub fn give_at_rows(self, describe: &Describe, batch: &Batch, times: &[EventTime], output: &mut Output) {
+    pub fn give_at_rows(
+        mut self,
+        describe: &Describe,
+        batch: &Batch,
+        times: &[EventTime],
+        output: &mut Output,
+    ) {
+        if describe.over.is_some() {
+            self.drop_undone(describe, batch);
+        }
         let mut from = 0;
         while from < self.rows.len() {
             let mut to = self.rows.len().min(from + BATCH_ROWS);
@@ -99,7 +140,7 @@ impl Changes {
         match describe.sign {
             // A row that replaces another can bring back what its going brought up. It came directly behind that,
             // whichever rows other workers have.
-            Some(sign) => {
+            Some(sign) if describe.over.is_none() => {
                 let marks = batch.origin.marks.as_deref();
                 let mark = |change: usize| {
                     let cause = causes[change];
@@ -109,7 +150,7 @@ impl Changes {
                     |change: usize, before: usize| mark(change).saturating_sub(mark(before)) <= 1;
                 that_alter_together(made, describe.time, sign, are_together)
             }
-            None => made,
+            _ => made,
         }
     }
 

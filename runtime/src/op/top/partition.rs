@@ -21,6 +21,9 @@ pub struct Partition {
     pub last: EventTime,
     /// The window of its key that the rows are in, where keys have windows of their own.
     pub window: u64,
+    /// Of results of a window: from when on nothing changes them, and when to look at that.
+    pub over: EventTime,
+    pub due: EventTime,
 }
 
 /// Where a row stands among the others; no two rows of a partition share a rank.
@@ -68,7 +71,14 @@ impl PartialOrd for Rank {
 
 impl Partition {
     pub fn new(first: EventTime, window: u64) -> Partition {
-        Partition { best: BTreeMap::new(), rest: BTreeMap::new(), last: first, window }
+        Partition {
+            best: BTreeMap::new(),
+            rest: BTreeMap::new(),
+            last: first,
+            window,
+            over: EventTime::MAX,
+            due: EventTime::MAX,
+        }
     }
 
     pub fn add(&mut self, mut rank: Rank, row: Row, limit: usize, keeps_all: bool) -> Vec<Changed> {

@@ -18,6 +18,8 @@ pub(super) struct Ahead {
     pub is_updating: bool,
     /// Whether `top` or `order by` closes the scope.
     pub sorts: bool,
+    /// Whether it is `top`.
+    pub ranks: bool,
     /// Whether `window.start` or `window.end` of a row is looked at.
     pub looks_at_bounds: bool,
     /// Whether a row is looked at together with others of its window.
@@ -35,6 +37,7 @@ impl Ahead {
             aggregates: false,
             is_updating: false,
             sorts: false,
+            ranks: false,
             looks_at_bounds: false,
             looks_at_others: false,
             joins: false,
@@ -78,6 +81,7 @@ impl Ahead {
                 Select(items) => any(values(items)),
                 Top(_) | OrderBy(_) => {
                     ahead.sorts = true;
+                    ahead.ranks = matches!(clause.kind, Top(_));
                     true
                 }
                 Dedupe(dedupe) => any(dedupe.by.iter()),
