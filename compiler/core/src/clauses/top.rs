@@ -69,14 +69,18 @@ impl QueryChecker<'_> {
         let emit = emit::emit_span(below);
         self.may_emit |= emit.is_some();
         let is_of_results = self.window.is_none() && !self.rows.carried.is_empty();
-        if is_of_results && let Some(replaced) = self.replaced.filter(|_| self.rows.updating.is_some()) {
-            if top.keep.is_none() {
-                // An `emit` of its own has said when the results come that it takes.
-                if let Some((emit, first)) = emit.zip(replaced.emit).filter(|(own, first)| own != first) {
-                    self.diagnostics.push(errors::second_emit(emit, first));
-                }
-                return Told::OfWindow(replaced.emission);
+        if is_of_results && top.keep.is_some() {
+            // The results of all windows so far.
+            self.hide_bounds();
+            self.rows.carried.clear();
+        } else if is_of_results
+            && let Some(replaced) = self.replaced.filter(|_| self.rows.updating.is_some())
+        {
+            // An `emit` of its own has said when the results come that it takes.
+            if let Some((emit, first)) = emit.zip(replaced.emit).filter(|(own, first)| own != first) {
+                self.diagnostics.push(errors::second_emit(emit, first));
             }
+            return Told::OfWindow(replaced.emission);
         } else if self.window.is_some() || is_of_results {
             let corrected = self.window.as_ref().filter(|window| window.lateness.is_some());
             let corrected = corrected.map(|window| window.corrected);
