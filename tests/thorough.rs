@@ -116,6 +116,12 @@ united_with_itself = from beside_its_maxima as x left join beside_its_maxima as 
 with_itself = from a as x full join a as y on x.v == y.v and x.id < y.id within 0s..6s select x.id, y.id as other
 chosen = from b as x semi join a as y on x.k == y.k and y.v > x.v forever
 chosen_by_time = from chosen window tumbling 5s group by k select k, count() as n
+changes_joined = from running as r join latest_of_b as l on r.k == l.k forever select r.k, r.n, l.id
+changes_left = from latest_of_b as l left join running as r on r.k == l.k and r.s > l.v forever select l.id, r.k, r.n
+changes_full = from of_latest as x full join latest_of_b as y on x.v == y.v and x.n < y.id forever select x.v, x.n, y.id
+changes_semi = from latest_of_b as l semi join a as x on x.v == l.v forever select l.id
+changes_anti = from a as x anti join latest_of_b as l on x.v == l.v forever select x.id
+changes_themselves = from latest_of_b as l join latest_of_b as r on l.v == r.v and l.id < r.id forever select l.id, r.id as other
 in_windows = from a as x window tumbling 5s anti join b as y on x.k == y.k select id, window.start as w
 running_known = from running as x left join latest_b as y on x.k == y.k select x.k, x.s, y.id, y.v
 running_listed = from running as x join listed as y on x.k == y.k and x.n > y.v select x.k, x.n, y.id

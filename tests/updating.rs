@@ -51,11 +51,17 @@ stream fullest_every = from running top 2 by n desc, k forever emit every 3s sel
 stream leaders = from a window tumbling 5s group by k select k, count() as n top 1 by n desc, k emit on change
 stream leaders_every = from a window tumbling 5s group by k select k, count() as n top 1 by n desc, k emit every 3s
 stream leaders_late = from a window tumbling 5s lateness 4s group by k select k, count() as n top 1 by n desc, k
+stream changes_inner = from running as r join best as b on r.k == b.k forever select r.k, r.n, b.id
+stream changes_left = from running as r left join latest as l on r.k == l.k and r.n < l.id forever select r.k, r.n, l.id
+stream changes_full = from running as r full join sizes as s on r.n == s.n and s.keys > 1 forever select r.k, s.n, s.keys
+stream changes_semi = from best as b semi join running as r on b.k == r.k and r.n > 2 forever select b.id
+stream changes_anti = from best as b anti join running as r on b.k == r.k and r.n > 2 forever select b.id
+stream changes_right = from a as x right join running as r on x.k == r.k and x.v == r.n forever select x.id, r.k, r.n
 stream sorted = from a window tumbling 5s order by v desc select id
 stream first = from a window tumbling 5s group by k select k, count() as n top 1 by n desc select k, n
 "#;
 
-const UPDATING: [&str; 38] = [
+const UPDATING: [&str; 44] = [
     "running",
     "sizes",
     "sizes_every",
@@ -94,6 +100,12 @@ const UPDATING: [&str; 38] = [
     "session_leaders_late_changes",
     "rows_leaders",
     "rows_leaders_every",
+    "changes_inner",
+    "changes_left",
+    "changes_full",
+    "changes_semi",
+    "changes_anti",
+    "changes_right",
 ];
 
 #[test]
@@ -296,9 +308,68 @@ impl<'r> Reference<'r> {
                     first.iter().for_each(|(k, n)| add(format!("{{\"k\":{},\"n\":{n}}}", quoted(*k))));
                 }
             }
+            "changes_inner" => {
+                for (k, n) in self.counts() {
+                    let ids = self.best_ids().into_iter().filter(|(other, _)| k.is_some() && *other == k);
+                    ids.for_each(|(_, id)| add(format!("{{\"k\":{},\"n\":{n},\"id\":{id}}}", quoted(k))));
+                }
+            }
+            "changes_left" => {
+                for (k, n) in self.counts() {
+                    let last = self.in_time().filter(|(_, row, _)| k.is_some() && row.k == k);
+                    let last = last.map(|(id, row, _)| (row.at, *id)).max();
+                    let id = last.filter(|(_, id)| n < *id).map(|(_, id)| id);
+                    add(format!("{{\"k\":{},\"n\":{n},\"id\":{}}}", quoted(k), json(id)));
+                }
+            }
+            "changes_full" => {
+                let counts = self.counts();
+                let mut sizes: BTreeMap<usize, usize> = BTreeMap::new();
+                counts.iter().for_each(|(_, n)| *sizes.entry(*n).or_default() += 1);
+                let row =
+                    |k: String, n: String, keys: String| format!("{{\"k\":{k},\"n\":{n},\"keys\":{keys}}}");
+                for (k, n) in counts {
+                    let keys = Some(sizes[&n]).filter(|keys| *keys > 1);
+                    add(row(quoted(k), json(keys.map(|_| n)), json(keys)));
+                }
+                let alone = sizes.into_iter().filter(|(_, keys)| *keys < 2);
+                alone.for_each(|(n, keys)| add(row("null".into(), n.to_string(), keys.to_string())));
+            }
+            "changes_semi" | "changes_anti" => {
+                let counts = self.counts();
+                for (k, id) in self.best_ids() {
+                    let has = k.is_some() && counts.iter().any(|(other, n)| *other == k && *n > 2);
+                    if has == (stream == "changes_semi") {
+                        add(format!("{{\"id\":{id}}}"));
+                    }
+                }
+            }
+            "changes_right" => {
+                for (k, n) in self.counts() {
+                    let is_pair = |row: &Row| k.is_some() && row.k == k && row.v == Some(n as i64);
+                    let ids: Vec<usize> =
+                        self.rows.iter().filter(|(_, row, _)| is_pair(row)).map(|(id, ..)| *id).collect();
+                    let mut pair = |id| add(format!("{{\"id\":{},\"k\":{},\"n\":{n}}}", json(id), quoted(k)));
+                    ids.iter().for_each(|id| pair(Some(*id)));
+                    if ids.is_empty() {
+                        pair(None);
+                    }
+                }
+            }
             other => panic!("no reference for {other}"),
         }
         table
+    }
+
+    /// How many rows each key has.
+    fn counts(&self) -> Vec<(Option<&'static str>, usize)> {
+        self.by_key().into_iter().map(|(k, rows)| (k, rows.len())).collect()
+    }
+
+    /// The two best rows of each key.
+    fn best_ids(&self) -> Vec<(Option<&'static str>, usize)> {
+        let of_key = |(k, rows)| best(rows, 2).into_iter().map(move |id| (k, id));
+        self.by_key().into_iter().flat_map(of_key).collect()
     }
 
     /// The same, with a row for each window without rows that begins less than 5 s behind the last row of its key

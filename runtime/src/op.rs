@@ -13,6 +13,7 @@ pub mod gather_windows;
 pub mod history;
 mod interleave;
 pub mod join;
+mod join_of_changes;
 pub mod keyed_windows;
 pub mod late;
 pub mod latest_of_key;
@@ -41,7 +42,7 @@ pub mod window_aggregate;
 use crate::operator::Operator;
 use crate::workers::Workers;
 use millstream_ir::engine::Compiled;
-use millstream_ir::flow::{Breaker, Flow, NodeId, NodeKind, Partners, TopScope};
+use millstream_ir::flow::{Breaker, Flow, JoinBound, NodeId, NodeKind, Partners, TopScope};
 use std::hash::{BuildHasher, RandomState};
 use table::store::Stores;
 
@@ -151,6 +152,12 @@ pub fn build(
         NodeKind::Late => Box::new(late::Late),
         NodeKind::Errors { of } => Box::new(union::Union::new(vec![], vec![false; of.len()])),
         NodeKind::Join(spec) => match spec.partners {
+            Partners::Stream(JoinBound::OfChanges) => Box::new(join_of_changes::JoinOfChanges::new(
+                spec,
+                [input(0), input(1)],
+                compiled.segment(id),
+                union::reads_together(flow, node)[0],
+            )),
             Partners::Stream(bound) => Box::new(join::JoinOperator::new(
                 spec,
                 bound,

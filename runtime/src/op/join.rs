@@ -144,7 +144,7 @@ impl JoinOperator {
     fn in_time(&self, batch: Batch, output: &mut Output) -> Batch {
         match self.bound {
             // Rows that are kept for ever are not closed by time.
-            JoinBound::Forever => batch,
+            JoinBound::Forever | JoinBound::OfChanges => batch,
             _ => without_late(batch, output),
         }
     }
@@ -332,7 +332,7 @@ impl JoinOperator {
         let (after_left, after_right) = match self.bound {
             JoinBound::Within { low, high } => (high, low.saturating_neg()),
             JoinBound::Window { longest, .. } => (longest, longest),
-            JoinBound::Forever => (0, 0),
+            JoinBound::Forever | JoinBound::OfChanges => (0, 0),
         };
         let of_left = if left_waits { behind(right, after_left) } else { right };
         let of_right = if right_waits { behind(left, after_right) } else { left };

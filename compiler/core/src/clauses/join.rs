@@ -31,12 +31,15 @@ impl QueryChecker<'_> {
         let because = updating_because(self.around, right);
         let of_right = Rows::of_schema(&schema, &alias.text, alias.span, because);
         // What a table gave a row is withdrawn with it.
-        let of_left = self.rows.updating.iter().filter(|_| !is_of_table);
+        let is_for_ever = join.forever.is_some() && !is_of_table;
+        let needs_final = !is_of_table && !is_for_ever;
+        let changed = self.rows.updating.as_ref().or(of_right.updating.as_ref()).map(|u| u.because);
+        let of_left = self.rows.updating.iter().filter(|_| needs_final);
         for updating in of_left {
             let fault = clauses::needs_append_only(span, kind.name(), updating.because);
             self.diagnostics.push(errors::or_keep_table(fault, None, &alias.text));
         }
-        if let Some(updating) = &of_right.updating {
+        if let Some(updating) = of_right.updating.as_ref().filter(|_| needs_final) {
             let fault = clauses::needs_append_only(span, kind.name(), updating.because);
             let columns = of_right.columns.iter();
             let names: Vec<&str> = columns.map(|column| &*column.name).collect();
@@ -94,8 +97,7 @@ impl QueryChecker<'_> {
         {
             updating.key = key_of_pairs(updating.key.take(), &keys, table, n_left);
         }
-        let is_for_ever = join.forever.is_some() && !is_of_table;
-        let is_updating = is_for_ever && kind.yields_unmatched() != [false; 2];
+        let is_updating = is_for_ever && (changed.is_some() || kind.yields_unmatched() != [false; 2]);
         let hidden = |name: &str, ty| RowColumn { hidden: true, ..RowColumn::new(name, ty, span) };
         if !kind.yields_left_only() || is_for_ever {
             self.rows.time = self.rows.columns.len();
@@ -104,7 +106,7 @@ impl QueryChecker<'_> {
         if is_updating {
             let sign = self.rows.columns.len();
             self.rows.columns.push(hidden("sign", Type::INT));
-            let because = Because { span, cause: Cause::OuterJoin };
+            let because = changed.unwrap_or(Because { span, cause: Cause::OuterJoin });
             self.rows.updating = Some(Updating { sign, key: None, because });
         }
         if let Some(bound) = bound {

@@ -73,8 +73,7 @@ impl QueryChecker<'_> {
             // The results of all windows so far.
             self.hide_bounds();
             self.rows.carried.clear();
-        } else if is_of_results
-            && let Some(replaced) = self.replaced.filter(|_| self.rows.updating.is_some())
+        } else if is_of_results && let Some(replaced) = self.replaced.filter(|_| self.rows.updating.is_some())
         {
             // An `emit` of its own has said when the results come that it takes.
             if let Some((emit, first)) = emit.zip(replaced.emit).filter(|(own, first)| own != first) {

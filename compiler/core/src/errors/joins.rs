@@ -45,6 +45,7 @@ pub fn as_of_stream(span: Span, name: &str, clause: Span) -> Diagnostic {
 
 /// A join of streams of which one is updating: `right` and its key, or the left one. A table can stand on the right.
 pub fn or_keep_table(fault: Diagnostic, right: Option<(&str, Vec<&str>)>, table: &str) -> Diagnostic {
+    let fault = fault.help("or join with `forever`: when a row goes, its pairs go with it");
     match right {
         Some((right, key)) if !key.is_empty() => fault.help(format!(
             "or keep its rows in a table, `table {right}_rows key {} = from {right}`, and join that, without a bound",

@@ -2,13 +2,17 @@
 
 use crate::hir::{ClauseKind, Input, Join, JoinBound, Program, Query};
 use millstream_base::Span;
-use millstream_ir::flow::{Flow, JoinKind, Load, NodeKind, Partners, Schema};
+use millstream_ir::flow::{self, Flow, JoinKind, Load, NodeKind, Partners, Schema};
 use millstream_ir::text::format_duration;
+use millstream_ir::value::Value;
 
 /// What is kept of a row beside its columns: its time and place, and its share of a chunk that is not full.
 const ENTRY: usize = 32;
 /// What is kept of a row of changes beside its columns: its slot, in a table that is half full, and its look-up.
 const LOOK_UP: usize = 48;
+
+/// What is kept of a row that can be withdrawn beside its columns: its time, how many partners it has, and its key.
+const ROW_AND_KEY: usize = 64;
 
 /// One sentence for each side of each join.
 pub fn state_of(program: &Program, flow: &Flow, query: &Query) -> Vec<String> {
@@ -39,6 +43,11 @@ fn bytes_of_rows(flow: &Flow, span: Span, written: [&Schema; 2]) -> [usize; 2] {
         return written.map(Schema::bytes_of_row);
     };
     let [left, right] = [left, right].map(|side| &flow.node(*side).schema);
+    if join.partners == Partners::Stream(flow::JoinBound::OfChanges) {
+        // As values, beside the key and how many partners a row has.
+        return [left, right]
+            .map(|side| (side.columns.len() + join.keys.len()) * size_of::<Value>() + ROW_AND_KEY);
+    }
     let of_right = match join.partners {
         Partners::Stream(_) => right.bytes_of_row(),
         Partners::Table(_) => {

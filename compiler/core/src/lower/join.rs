@@ -45,7 +45,11 @@ impl Lowering<'_> {
             JoinBound::Within { low, high } => {
                 Partners::Stream(flow::JoinBound::Within { low: *low, high: *high })
             }
-            JoinBound::Forever => Partners::Stream(flow::JoinBound::Forever),
+            JoinBound::Forever => {
+                let is_changed = [left, right].iter().any(|side| self.plan.node(*side).schema.sign.is_some());
+                let bound = if is_changed { flow::JoinBound::OfChanges } else { flow::JoinBound::Forever };
+                Partners::Stream(bound)
+            }
             JoinBound::Window { assigner, start, end } => {
                 let (own_start, own_end) = (self.width(right), self.width(right) + 1);
                 let mut schema = self.plan.node(right).schema.clone();

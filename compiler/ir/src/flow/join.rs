@@ -46,6 +46,8 @@ pub enum JoinBound {
     Window { ends: [usize; 2], longest: i64 },
     /// All.
     Forever,
+    /// All, and rows of a side can be withdrawn again.
+    OfChanges,
 }
 
 /// Which rows of a table can be partners.
@@ -104,10 +106,13 @@ impl Version {
 }
 
 impl Join {
-    /// Whether rows without a partner leave at once, and are withdrawn when one comes: where that may happen at any
-    /// time. The hidden sign is then the last column, and the time of the change stands before it.
+    /// Whether its rows can be withdrawn: those of rows that can, and where a partner may come at any time rows
+    /// without one, which leave at once. The hidden sign is then the last column, and the time of the change stands before it.
     pub fn is_updating(&self) -> bool {
-        self.partners == Partners::Stream(JoinBound::Forever) && self.kind.yields_unmatched() != [false; 2]
+        match self.partners {
+            Partners::Stream(JoinBound::Forever) => self.kind.yields_unmatched() != [false; 2],
+            partners => partners == Partners::Stream(JoinBound::OfChanges),
+        }
     }
 
     /// How many columns its rows have beside those of its inputs, which are the last.
@@ -227,6 +232,7 @@ impl fmt::Display for JoinBound {
             }
             JoinBound::Window { .. } => f.write_str("window"),
             JoinBound::Forever => f.write_str("forever"),
+            JoinBound::OfChanges => f.write_str("forever, of changes"),
         }
     }
 }

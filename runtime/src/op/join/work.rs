@@ -148,7 +148,7 @@ impl JoinOperator {
             JoinBound::Window { ends, .. } => {
                 numbers(ends[input]).iter().map(|end| end.saturating_sub(1)).collect()
             }
-            JoinBound::Forever => vec![EventTime::MAX; batch.n_rows],
+            JoinBound::Forever | JoinBound::OfChanges => vec![EventTime::MAX; batch.n_rows],
         }
     }
 
@@ -159,7 +159,9 @@ impl JoinOperator {
                 (time.saturating_add(low), time.saturating_add(high))
             }
             JoinBound::Within { low, high } => (time.saturating_sub(high), time.saturating_sub(low)),
-            JoinBound::Window { .. } | JoinBound::Forever => (EventTime::MIN, EventTime::MAX),
+            JoinBound::Window { .. } | JoinBound::Forever | JoinBound::OfChanges => {
+                (EventTime::MIN, EventTime::MAX)
+            }
         }
     }
 
