@@ -10,6 +10,8 @@
 mod changes;
 pub mod of_sessions;
 mod partition;
+mod ranked;
+mod row;
 
 use crate::accumulate::side::Position;
 use crate::kernel::key_index::KeyIndex;
@@ -24,10 +26,10 @@ use millstream_ir::batch::Batch;
 use millstream_ir::column::{ColumnData, ColumnRef};
 use millstream_ir::flow::{AmongEquals, Emission, Keep, Schema, Top, TopScope};
 use millstream_ir::types::Type;
-use millstream_ir::value::Value;
-use partition::{Partition, Rank, Row, Tie};
+use partition::Partition;
+use ranked::Ranked;
+use row::RowLayout;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 pub struct TopOperator {
     spec: Top,
@@ -35,8 +37,6 @@ pub struct TopOperator {
     describe: Describe,
     /// The column of the event time.
     time: usize,
-    /// Which columns sort in reverse.
-    descending: Arc<[bool]>,
     /// From what rows are parted by to the numbers of partitions.
     index: KeyIndex,
     /// By number; none where nothing has the number.
@@ -76,7 +76,6 @@ impl TopOperator {
             types: input.types(),
             describe: Describe::new(spec, input),
             time: input.time,
-            descending: spec.by.iter().map(|key| key.descending).collect(),
             index: KeyIndex::new(&key_types, seed),
             partitions: vec![],
             sweep: Sweep::default(),
@@ -157,19 +156,20 @@ impl TopOperator {
         if let Some(open) = &mut self.windows {
             open.windows.find(batch, &mut open.found, &mut open.ended);
         }
+        let (describe, mut row) = (&self.describe, vec![]);
         for (number, found) in numbers.into_iter().enumerate() {
             let late = batch.late(number);
             if late.is_some() && self.spec.among_equals == AmongEquals::Latest {
                 output.n_late_left_out += 1;
                 continue;
             }
-            let row: Row = batch.columns.iter().zip(&self.types).map(|(c, ty)| c.value(number, ty)).collect();
-            if late.is_some_and(|late| self.is_too_late(&row, late.watermark)) {
+            describe.layout.pack(batch, number, Position::of_row(batch, times, number), &mut row);
+            let window_end = end_of_window(&self.spec, &describe.layout, &row);
+            if late.is_some_and(|late| is_too_late(&self.spec, window_end, late.watermark)) {
                 output.n_late_left_out += 1;
                 continue;
             }
             let is_added = !matches!(signs, Some(ColumnData::I64(signs)) if signs[number] < 0);
-            let rank = self.rank(&row, Position::of_row(batch, times, number));
             let now = late.map_or(times[number], |late| late.watermark);
             let window = self.windows.as_ref().and_then(|open| open.found.get(number)).copied().unwrap_or(0);
             let place = &mut self.partitions[found as usize];
@@ -182,7 +182,7 @@ impl TopOperator {
                 *place = None;
             }
             if place.is_none() {
-                if let Some((end, lateness)) = end_of_window(&self.spec, &row) {
+                if let Some((end, lateness)) = window_end {
                     self.to_forget.entry(end.saturating_add(lateness)).or_default().push(found);
                     if tells_ends && end > self.watermark.0 {
                         self.to_tell.entry(end).or_default().push(found);
@@ -195,7 +195,7 @@ impl TopOperator {
             let partition = place.get_or_insert_with(|| Partition::new(times[number], window));
             partition.last = partition.last.max(times[number]);
             if let TopScope::Numbered { over } = self.spec.scope
-                && let Value::Timestamp(over) = row[over]
+                && let Some(over) = describe.layout.int(&row, over)
                 && is_added
             {
                 partition.over = over;
@@ -204,11 +204,11 @@ impl TopOperator {
                     self.to_forget.entry(over).or_default().push(found);
                 }
             }
-            let caused = match is_added {
-                true => partition.add(rank, row, self.spec.limit, self.spec.sign.is_some()),
-                false => partition.remove(rank),
-            };
-            caused.into_iter().for_each(|(sign, row)| changes.push(sign, row, number, found));
+            let changed = |(sign, row)| changes.push(sign, row, number, found);
+            match is_added {
+                true => partition.add(&row, describe.rules(), changed),
+                false => partition.remove(&row, describe.rules(), changed),
+            }
         }
     }
 
@@ -231,7 +231,7 @@ impl TopOperator {
             let (end, numbers) = entry.remove_entry();
             let mut changes = Changes::default();
             for number in numbers {
-                let best = self.partitions[number as usize].iter().flat_map(|known| known.best.values());
+                let best = self.partitions[number as usize].iter().flat_map(|known| known.best.iter());
                 best.for_each(|row| changes.push(1, row.clone(), 0, number));
             }
             changes.give_together(&self.describe, end - 1, output);
@@ -297,35 +297,18 @@ impl TopOperator {
     fn tells_ends(&self) -> bool {
         self.spec.emission == Emission::Final && self.spec.sign.is_none()
     }
-
-    /// Whether a row that came behind this watermark can no longer correct its window.
-    fn is_too_late(&self, row: &Row, watermark: EventTime) -> bool {
-        let window = end_of_window(&self.spec, row).filter(|_| self.spec.sign.is_none());
-        window.is_some_and(|(end, lateness)| lateness == 0 || end.saturating_add(lateness) <= watermark)
-    }
-
-    fn rank(&self, row: &Row, position: Position) -> Rank {
-        let tie = match (self.spec.among_equals, self.spec.sign) {
-            (AmongEquals::Latest, _) => Tie::Latest(std::cmp::Reverse(position)),
-            (AmongEquals::Earliest, None) => Tie::Position(position),
-            // When a row came that stands for a result depends on the order of arrival.
-            (AmongEquals::Earliest, Some(_)) => {
-                let told_apart = row.iter().enumerate().filter(|(c, _)| self.describe.is_of_row(*c));
-                Tie::Columns(told_apart.map(|(_, value)| value.clone()).collect())
-            }
-        };
-        let by = self.spec.by.iter().map(|key| row[key.column].clone()).collect();
-        Rank { by, descending: self.descending.clone(), tie, copy: 0 }
-    }
 }
 
 /// The end of a row's window, if it is one of time, and for how long it can be changed behind that.
-fn end_of_window(spec: &Top, row: &Row) -> Option<(EventTime, i64)> {
+fn end_of_window(spec: &Top, layout: &RowLayout, row: &[u8]) -> Option<(EventTime, i64)> {
     let TopScope::Window { lateness } = spec.scope else { return None };
-    match row[*spec.per.get(1)?] {
-        Value::Timestamp(end) => Some((end, lateness)),
-        _ => None,
-    }
+    Some((layout.int(row, *spec.per.get(1)?)?, lateness))
+}
+
+/// Whether a row that came behind this watermark can no longer correct its window.
+fn is_too_late(spec: &Top, window: Option<(EventTime, i64)>, watermark: EventTime) -> bool {
+    let window = window.filter(|_| spec.sign.is_none());
+    window.is_some_and(|(end, lateness)| lateness == 0 || end.saturating_add(lateness) <= watermark)
 }
 
 impl Operator for TopOperator {
@@ -350,13 +333,8 @@ impl Operator for TopOperator {
             writer.i64(partition.last);
             writer.u64(partition.window);
             writer.i64(partition.over);
-            for rows in [&partition.best, &partition.rest] {
-                writer.sequence(rows.iter(), |writer, (rank, row)| {
-                    row.iter().for_each(|value| writer.value(value));
-                    rank.tie.position().write(writer);
-                    writer.u64(rank.copy);
-                });
-            }
+            partition.best.snapshot(writer);
+            partition.rest.as_deref().unwrap_or(&Ranked::default()).snapshot(writer);
         });
         writer.sequence(self.pending.iter(), |writer, (multiple, batches)| {
             writer.i64(*multiple);
@@ -373,16 +351,11 @@ impl Operator for TopOperator {
         for _ in 0..reader.count()? {
             let number = self.index.restore(reader)?;
             let (last, window, over) = (reader.i64()?, reader.u64()?, reader.i64()?);
-            let mut ranked = || {
-                let rows = reader.sequence(|reader| {
-                    let row: Row = self.types.iter().map(|_| reader.value()).collect::<Result<_, _>>()?;
-                    let rank = self.rank(&row, Position::restore(reader)?);
-                    Ok((Rank { copy: reader.u64()?, ..rank }, row))
-                })?;
-                Ok(rows.into_iter().collect::<BTreeMap<Rank, Row>>())
-            };
-            let partition = Partition { best: ranked()?, rest: ranked()?, last, window, over, due: over };
-            let end = partition.best.values().next().and_then(|row| end_of_window(&self.spec, row));
+            let best = Ranked::restore(&self.describe.layout, reader)?;
+            let rest = Some(Ranked::restore(&self.describe.layout, reader)?).filter(|rest| rest.len() > 0);
+            let end =
+                best.iter().next().and_then(|row| end_of_window(&self.spec, &self.describe.layout, row));
+            let partition = Partition { best, rest: rest.map(Box::new), last, window, over, due: over };
             if let Some((end, lateness)) = end {
                 self.to_forget.entry(end.saturating_add(lateness)).or_default().push(number);
                 if self.tells_ends() && end > self.watermark.0 {
@@ -411,12 +384,12 @@ impl Operator for TopOperator {
     }
 
     fn state_bytes(&self) -> usize {
-        let n_rows: usize = self.partitions.iter().flatten().map(|p| p.best.len() + p.rest.len()).sum();
+        let rows: usize = self.partitions.iter().flatten().map(Partition::bytes).sum();
         let partitions = self.partitions.capacity() * size_of::<Option<Partition>>();
         let pending: usize = self.pending.values().flatten().map(Batch::bytes).sum();
         self.index.bytes()
             + partitions
-            + n_rows * (size_of::<Rank>() + self.types.len() * 2 * size_of::<Value>())
+            + rows
             + self.windows.as_ref().map_or(0, |open| open.windows.bytes())
             + pending
     }

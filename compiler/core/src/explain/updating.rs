@@ -4,10 +4,13 @@ use crate::hir::{Aggregate, Clause, ClauseKind, Grouping, Query, SortWindow, Top
 use millstream_ir::expr::Expr;
 use millstream_ir::flow::{AmongEquals, Emission, Keep, Schema, TopScope, UpdatingScope, WindowAssigner};
 use millstream_ir::text::format_duration;
-use millstream_ir::value::Value;
 
 /// What it takes to find a row among those that are kept.
 const PLACE_OF_ROW: usize = 8;
+
+/// What stands beside the values of a row that is ranked: where it stands in its stream, which values are null, and
+/// what it takes to find it.
+const BESIDE_RANKED_ROW: usize = 72;
 
 /// One sentence per clause.
 pub fn state_of(query: &Query, watermark: &str) -> Vec<String> {
@@ -85,9 +88,9 @@ fn of_top(top: &Top, input: &Schema, watermark: &str) -> String {
         }
         TopScope::All(Keep::Forever) => "for ever".to_string(),
     };
-    // As values, beside what they are ranked by; in a partition of its own, one row also takes that.
+    // In a partition of its own, one row also takes that.
     let of_partition = if top.limit == 1 { 120 } else { 0 };
-    let bytes = input.columns.len() * 2 * size_of::<Value>() + 96 + of_partition;
+    let bytes = input.bytes_of_row() + BESIDE_RANKED_ROW + of_partition;
     let each = if rows == "one row" { "" } else { " each" };
     format!("{rows}{per}, {bytes} bytes{each}, {until}")
 }

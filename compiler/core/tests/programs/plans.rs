@@ -228,8 +228,8 @@ fn updating_streams_are_explained() {
     let text = explain(&done.program, &done.flow.unwrap_or_default());
     for words in [
         "updating: one row per card, which is replaced when it changes\n  keeps 152 bytes per card, for ever\n  delay: none",
-        "keeps all rows that stand, 352 bytes each, for ever\n  delay: none",
-        "to bring them into the order of their times\n  keeps one row per card, 536 bytes, until 1h after the last event\n  delay: at most 5s",
+        "keeps all rows that stand, 120 bytes each, for ever\n  delay: none",
+        "to bring them into the order of their times\n  keeps one row per card, 280 bytes, until 1h after the last event\n  delay: at most 5s",
         "updating: one row per card, end, which is replaced when it changes",
         "keeps the rows that have come since the last multiple of 10s, 104 bytes each\n  delay: at most 15s of event time",
         "append-only: each row is final\n  keeps the rows of each open window, 104 bytes each; they leave when the watermark of payments passes its end\n  delay: at most 5m5s",

@@ -1,24 +1,28 @@
 //! From the rows that come among the best and leave them to batches of changes.
 
-use super::partition::{Changed, Row};
+use super::partition::{Changed, Ranking, Rules};
+use super::row::{Row, RowLayout};
 use crate::message::{EventTime, Message};
 use crate::op::changes::{late_of, plain, that_alter_together};
 use crate::operator::Output;
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
-use millstream_ir::column::{ColumnBuilder, ColumnRef};
+use millstream_ir::column::ColumnRef;
 use millstream_ir::flow::{Schema, Top, TopScope};
-use millstream_ir::types::Type;
-use millstream_ir::value::Value;
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// What there is to know of the rows that leave.
+/// What there is to know of the rows, and of the changes that leave.
 pub struct Describe {
-    types: Vec<Type>,
+    pub layout: RowLayout,
+    ranking: Ranking,
+    /// How many rows are the best.
+    limit: usize,
     /// The input columns of the event time, and of an updating input of the sign.
     time: usize,
     sign: Option<usize>,
+    /// Those whose values are those of the row, rather than of the change that brought it.
+    of_row: Vec<usize>,
     /// What changes that are told together are ordered by: what parts the rows, then what names them.
     per: Vec<usize>,
     key: Vec<usize>,
@@ -28,41 +32,47 @@ pub struct Describe {
 
 impl Describe {
     pub fn new(spec: &Top, input: &Schema) -> Describe {
+        let over = if let TopScope::Numbered { over } = spec.scope { Some(over) } else { None };
+        let is_of_row = |column: &usize| {
+            spec.sign.is_none_or(|sign| ![sign, input.time].contains(column)) && over != Some(*column)
+        };
+        let of_row: Vec<usize> = (0..input.columns.len()).filter(is_of_row).collect();
         Describe {
-            types: input.types(),
+            layout: RowLayout::new(input.types()),
+            ranking: Ranking::new(spec, &of_row),
+            limit: spec.limit,
             time: input.time,
             sign: spec.sign,
+            of_row,
             per: spec.per.clone(),
             key: input.key.clone().unwrap_or_default(),
-            over: if let TopScope::Numbered { over } = spec.scope { Some(over) } else { None },
+            over,
         }
     }
 
-    /// Whether a value is that of the row, rather than of the change that brought it.
-    pub fn is_of_row(&self, column: usize) -> bool {
-        self.sign.is_none_or(|sign| column != sign && column != self.time) && self.over != Some(column)
+    /// What decides which rows are kept.
+    pub fn rules(&self) -> Rules<'_> {
+        Rules {
+            layout: &self.layout,
+            ranking: &self.ranking,
+            limit: self.limit,
+            keeps_all: self.sign.is_some(),
+        }
     }
 
-    fn is_same(&self, a: &Row, b: &Row) -> bool {
-        (0..a.len()).all(|column| !self.is_of_row(column) || a[column] == b[column])
+    pub fn compare(&self, a: &Row, b: &Row) -> Ordering {
+        self.layout.compare_by(&self.of_row, a, b)
     }
 
     /// The columns of changes with these times.
     fn columns(&self, rows: &[Changed], times: impl Iterator<Item = EventTime>) -> Vec<ColumnRef> {
-        let mut columns: Vec<ColumnRef> = vec![];
-        let times = plain(times);
-        let signs = plain(rows.iter().map(|(sign, _)| *sign));
-        for (number, ty) in self.types.iter().enumerate() {
-            match self.sign {
-                Some(sign) if number == sign => columns.push(signs.clone()),
-                Some(_) if number == self.time => columns.push(times.clone()),
-                _ => {
-                    let mut column = ColumnBuilder::new(ty);
-                    rows.iter().for_each(|(_, row)| column.push(&row[number]));
-                    columns.push(Arc::new(column.finish()));
-                }
-            }
-        }
+        let (times, signs) = (plain(times), plain(rows.iter().map(|(sign, _)| *sign)));
+        let column = |number: usize| match self.sign {
+            Some(sign) if number == sign => signs.clone(),
+            Some(_) if number == self.time => times.clone(),
+            _ => Arc::new(self.layout.column(number, rows.iter().map(|(_, row)| &row[..]))),
+        };
+        let mut columns: Vec<ColumnRef> = (0..self.layout.n_columns()).map(column).collect();
         if self.sign.is_none() {
             columns.extend([times, signs]);
         }
@@ -98,7 +108,7 @@ impl Changes {
             let undone = before.copied().find(|before| {
                 self.rows[*before].0 != *sign
                     && self.partitions[*before] == self.partitions[change]
-                    && describe.is_same(&self.rows[*before].1, row)
+                    && describe.compare(&self.rows[*before].1, row).is_eq()
             });
             match undone {
                 Some(undone) => kept.retain(|before| *before != undone),
@@ -106,7 +116,7 @@ impl Changes {
             }
         }
         self.causes = kept.iter().map(|change| self.causes[*change]).collect();
-        self.rows = kept.into_iter().map(|change| std::mem::take(&mut self.rows[change])).collect();
+        self.rows = kept.into_iter().map(|change| self.rows[change].clone()).collect();
     }
 
     /// Puts them into the output in batches; what rows of one place cause stays together.
@@ -156,22 +166,12 @@ impl Changes {
 
     /// Puts what they come to together into the output, as changes of one time.
     pub fn give_together(self, describe: &Describe, time: EventTime, output: &mut Output) {
-        let mut sums: BTreeMap<Row, (i64, Row)> = BTreeMap::new();
-        for (sign, row) in self.rows {
-            let columns = row.iter().enumerate().filter(|(column, _)| describe.is_of_row(*column));
-            let of_row: Row = columns.map(|(_, value)| value.clone()).collect();
-            sums.entry(of_row).or_insert((0, row)).0 += sign;
-        }
-        let mut rows: Vec<Changed> = vec![];
-        for (sum, row) in sums.into_values() {
-            rows.extend((0..sum.abs()).map(|_| (sum.signum(), row.clone())));
-        }
-        let values = |row: &Row, columns: &[usize]| -> Vec<Value> {
-            columns.iter().map(|column| row[*column].clone()).collect()
-        };
-        // Stable: of equal ones the order of their columns.
-        rows.sort_by_cached_key(|(sign, row)| {
-            (values(row, &describe.per), values(row, &describe.key), *sign)
+        let mut rows = summed(self.rows, |a, b| describe.compare(a, b));
+        // Of equal ones the order of their columns.
+        let layout = &describe.layout;
+        rows.sort_by(|(sign, a), (other, b)| {
+            let parts = layout.compare_by(&describe.per, a, b);
+            parts.then_with(|| layout.compare_by(&describe.key, a, b)).then(sign.cmp(other))
         });
         let mut rows = &rows[..];
         while !rows.is_empty() {
@@ -187,4 +187,15 @@ impl Changes {
             output.messages.push(Message::Batch(Batch { columns, n_rows, origin, late: vec![] }));
         }
     }
+}
+
+/// What changes of rows come to, in the order of these; the first of equal ones stands for all.
+pub fn summed(mut changes: Vec<Changed>, order: impl Fn(&Row, &Row) -> Ordering) -> Vec<Changed> {
+    changes.sort_by(|(_, a), (_, b)| order(a, b));
+    let mut rows: Vec<Changed> = vec![];
+    for equal in changes.chunk_by(|(_, a), (_, b)| order(a, b).is_eq()) {
+        let sum: i64 = equal.iter().map(|(sign, _)| sign).sum();
+        rows.extend((0..sum.abs()).map(|_| (sum.signum(), equal[0].1.clone())));
+    }
+    rows
 }

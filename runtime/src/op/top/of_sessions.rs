@@ -6,8 +6,10 @@
 //!
 //! A late row sees the sessions that end, with `lateness`, behind the watermark that it came behind.
 
-use super::changes::{Changes, Describe};
-use super::partition::{Partition, Rank, Row, Tie};
+use super::changes::{Changes, Describe, summed};
+use super::partition::{Changed, Partition, Rules};
+use super::ranked::Ranked;
+use super::row::Row;
 use crate::accumulate::side::Position;
 use crate::message::{EventTime, Message, Watermark};
 use crate::op::multiples::{Pending, defer, next_multiple};
@@ -20,7 +22,6 @@ use millstream_ir::flow::{Emission, Schema, Top, TopScope, WindowAssigner};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 pub struct TopOfSessions {
     spec: Top,
@@ -30,8 +31,6 @@ pub struct TopOfSessions {
     describe: Describe,
     /// The column of the event time.
     time: usize,
-    /// Which columns sort in reverse.
-    descending: Arc<[bool]>,
     /// The sessions of each key, by their starts.
     keys: BTreeMap<Key, Vec<Session>>,
     /// Keys by the watermark at which to look at them.
@@ -68,7 +67,6 @@ impl TopOfSessions {
             types: input.types(),
             describe: Describe::new(spec, input),
             time: input.time,
-            descending: spec.by.iter().map(|key| key.descending).collect(),
             keys: BTreeMap::new(),
             due: BTreeMap::new(),
             pending: Pending::new(),
@@ -88,11 +86,11 @@ impl TopOfSessions {
     }
 
     fn rank_rows(&mut self, batch: &Batch, times: &[EventTime], changes: &mut Changes, output: &mut Output) {
+        let mut row = vec![];
         for number in 0..batch.n_rows {
-            let row: Row = batch.columns.iter().zip(&self.types).map(|(c, ty)| c.value(number, ty)).collect();
-            let rank = self.rank(&row, Position::of_row(batch, times, number));
+            self.describe.layout.pack(batch, number, Position::of_row(batch, times, number), &mut row);
             let late = batch.late(number).map(|late| late.watermark);
-            match self.add(row, rank, times[number], late) {
+            match self.add(&row, times[number], late) {
                 Some(caused) => caused.into_iter().for_each(|(sign, row)| changes.push(sign, row, number, 0)),
                 None => output.n_late_left_out += 1,
             }
@@ -101,16 +99,10 @@ impl TopOfSessions {
 
     /// Brings a row in among the others of its session. The answer is what that changes of what has been told; none
     /// if the row is too late.
-    fn add(
-        &mut self,
-        row: Row,
-        rank: Rank,
-        time: EventTime,
-        late: Option<EventTime>,
-    ) -> Option<Vec<(i64, Row)>> {
+    fn add(&mut self, row: &[u8], time: EventTime, late: Option<EventTime>) -> Option<Vec<Changed>> {
         let own_end = time.saturating_add(self.gap);
         let is_seen = |end: EventTime| late.is_none_or(|late| end.saturating_add(self.lateness) > late);
-        let (key, part) = self.key_and_part(&row);
+        let (key, part) = self.key_and_part(row);
         let mut sessions = self.keys.remove(&key).unwrap_or_default();
         let takes =
             |session: &mut Session| time < session.end && session.start < own_end && is_seen(session.end);
@@ -119,22 +111,20 @@ impl TopOfSessions {
         let mut caused = vec![];
         if !is_too_late {
             let session = match taking.pop() {
-                Some(only) if taking.is_empty() => {
-                    self.extend(only, (time, own_end), part, rank, row, &mut caused)
-                }
+                Some(only) if taking.is_empty() => self.extend(only, (time, own_end), part, row, &mut caused),
                 Some(last) => {
                     taking.push(last);
                     let told =
                         taking.iter().filter(|session| session.is_told).flat_map(Session::best).collect();
-                    let joined = Session::of_all(taking, self.spec.limit);
-                    let session = self.extend(joined, (time, own_end), part, rank, row, &mut vec![]);
+                    let joined = Session::of_all(taking, self.describe.rules());
+                    let session = self.extend(joined, (time, own_end), part, row, &mut vec![]);
                     let now = if session.is_told { session.best().collect() } else { vec![] };
-                    caused = differences(told, now);
+                    caused = self.differences(told, now);
                     session
                 }
                 None => {
                     let new = Session::new(time, own_end, self.spec.emission != Emission::Final);
-                    self.extend(new, (time, own_end), part, rank, row, &mut caused)
+                    self.extend(new, (time, own_end), part, row, &mut caused)
                 }
             };
             let place = sessions.partition_point(|other| other.start <= session.start);
@@ -154,9 +144,8 @@ impl TopOfSessions {
         mut session: Session,
         (start, end): (EventTime, EventTime),
         part: Key,
-        rank: Rank,
-        row: Row,
-        caused: &mut Vec<(i64, Row)>,
+        row: &[u8],
+        caused: &mut Vec<Changed>,
     ) -> Session {
         (session.start, session.end) = (session.start.min(start), session.end.max(end));
         let is_told = self.spec.emission != Emission::Final || session.end <= self.watermark.0;
@@ -164,7 +153,8 @@ impl TopOfSessions {
             caused.extend(session.best().map(|row| (-1, row)));
         }
         let partition = session.partitions.entry(part).or_insert_with(|| Partition::new(start, 0));
-        let changes = partition.add(rank, row, self.spec.limit, false);
+        let mut changes = vec![];
+        partition.add(row, self.describe.rules(), |changed| changes.push(changed));
         match (session.is_told, is_told) {
             (true, true) => caused.extend(changes),
             (false, true) => caused.extend(session.best().map(|row| (1, row))),
@@ -172,6 +162,15 @@ impl TopOfSessions {
         }
         session.is_told = is_told;
         session
+    }
+
+    /// What goes of the rows that stood, and what comes to them.
+    fn differences(&self, before: Vec<Row>, now: Vec<Row>) -> Vec<Changed> {
+        let (gone, came) = (before.into_iter().map(|row| (-1, row)), now.into_iter().map(|row| (1, row)));
+        let mut changes = summed(gone.chain(came).collect(), |a, b| self.describe.compare(a, b));
+        // Stable: of those that go and those that come the order of their columns.
+        changes.sort_by_key(|(sign, _)| *sign);
+        changes
     }
 
     /// Sees to it that sessions of a key are looked at when they are to be told or forgotten.
@@ -184,16 +183,12 @@ impl TopOfSessions {
     }
 
     /// The key that the sessions of a row are kept by, and what parts the rows of one.
-    fn key_and_part(&self, row: &Row) -> (Key, Key) {
+    fn key_and_part(&self, row: &[u8]) -> (Key, Key) {
         let n_keys = self.spec.keys_of_windows().len();
-        let mut key: Key = self.spec.per.iter().map(|column| row[*column].clone()).collect();
+        let mut key: Key =
+            self.spec.per.iter().map(|column| self.describe.layout.value(row, *column)).collect();
         let part = key.split_off(n_keys.min(key.len()));
         (key, part)
-    }
-
-    fn rank(&self, row: &Row, position: Position) -> Rank {
-        let by = self.spec.by.iter().map(|key| row[key.column].clone()).collect();
-        Rank { by, descending: self.descending.clone(), tie: Tie::Position(position), copy: 0 }
     }
 
     /// When a session as it is is to be told or forgotten.
@@ -265,16 +260,14 @@ impl Session {
     }
 
     /// The one that several, which are in their order, have become.
-    fn of_all(sessions: Vec<Session>, limit: usize) -> Session {
+    fn of_all(sessions: Vec<Session>, rules: Rules) -> Session {
         let mut sessions = sessions.into_iter();
         let mut all = sessions.next().unwrap_or_else(|| Session::new(EventTime::MAX, EventTime::MIN, false));
         for session in sessions {
             all.end = all.end.max(session.end);
             for (part, partition) in session.partitions {
                 let known = all.partitions.entry(part).or_insert_with(|| Partition::new(all.start, 0));
-                for (rank, row) in partition.best {
-                    known.add(rank, row, limit, false);
-                }
+                partition.best.iter().for_each(|row| known.add(row, rules, |_| ()));
             }
         }
         // Not told as it is.
@@ -284,18 +277,8 @@ impl Session {
 
     /// Its best rows.
     fn best(&self) -> impl Iterator<Item = Row> {
-        self.partitions.values().flat_map(|partition| partition.best.values().cloned())
+        self.partitions.values().flat_map(|partition| partition.best.iter().cloned())
     }
-}
-
-/// What goes of the rows that stood, and what comes to them.
-fn differences(before: Vec<Row>, now: Vec<Row>) -> Vec<(i64, Row)> {
-    let mut sums: BTreeMap<Row, i64> = BTreeMap::new();
-    let signed = before.into_iter().map(|row| (row, -1)).chain(now.into_iter().map(|row| (row, 1)));
-    signed.for_each(|(row, sign)| *sums.entry(row).or_default() += sign);
-    let (gone, came): (Vec<_>, Vec<_>) = sums.into_iter().partition(|(_, sum)| *sum < 0);
-    let each = |(row, sum): (Row, i64)| (0..sum.abs()).map(move |_| (sum.signum(), row.clone()));
-    gone.into_iter().chain(came).flat_map(each).collect()
 }
 
 impl Operator for TopOfSessions {
@@ -320,12 +303,8 @@ impl Operator for TopOfSessions {
                 writer.i64(session.start);
                 writer.i64(session.end);
                 writer.bool(session.is_told);
-                writer.sequence(session.partitions.iter(), |writer, (_, partition)| {
-                    writer.sequence(partition.best.iter(), |writer, (rank, row)| {
-                        values(writer, row);
-                        rank.tie.position().write(writer);
-                        writer.u64(rank.copy);
-                    });
+                writer.sequence(session.partitions.values(), |writer, partition| {
+                    partition.best.snapshot(writer);
                 });
             });
         });
@@ -345,16 +324,12 @@ impl Operator for TopOfSessions {
             let mut sessions = reader.sequence(|reader| {
                 let (start, end, is_told) = (reader.i64()?, reader.i64()?, reader.bool()?);
                 let mut session = Session::new(start, end, is_told);
-                for _ in 0..reader.count()? {
-                    for _ in 0..reader.count()? {
-                        let row: Row = values(self.types.len(), reader)?;
-                        let rank = self.rank(&row, Position::restore(reader)?);
-                        let rank = Rank { copy: reader.u64()?, ..rank };
-                        let (_, part) = self.key_and_part(&row);
-                        let known =
-                            session.partitions.entry(part).or_insert_with(|| Partition::new(start, 0));
-                        known.best.insert(rank, row);
-                    }
+                for best in reader.sequence(|reader| Ranked::restore(&self.describe.layout, reader))? {
+                    // None is without rows.
+                    let Some((_, part)) = best.iter().next().map(|row| self.key_and_part(row)) else {
+                        continue;
+                    };
+                    session.partitions.insert(part, Partition { best, ..Partition::new(start, 0) });
                 }
                 Ok(session)
             })?;
@@ -377,12 +352,10 @@ impl Operator for TopOfSessions {
 
     fn state_bytes(&self) -> usize {
         let sessions = self.keys.values().flatten();
-        let rows: usize = sessions.flat_map(|s| s.partitions.values()).map(|p| p.best.len()).sum();
+        let rows: usize = sessions.flat_map(|s| s.partitions.values()).map(Partition::bytes).sum();
         let n_sessions: usize = self.keys.values().map(Vec::len).sum();
         let of_key = self.spec.per.len() * 2 * size_of::<Value>();
         let pending: usize = self.pending.values().flatten().map(Batch::bytes).sum();
-        rows * (size_of::<Rank>() + self.types.len() * 2 * size_of::<Value>())
-            + n_sessions * (size_of::<Session>() + of_key)
-            + pending
+        rows + n_sessions * (size_of::<Session>() + of_key) + pending
     }
 }
