@@ -13,9 +13,11 @@
 //! Groups begin [narrow](Narrow) where all that their aggregates know are words of 64 bits; when something comes
 //! that those cannot hold, they move into slots of an [`Arena`], and stay there.
 
+mod distinct;
 mod narrow;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 use super::arena::{Arena, Slot};
 use super::side::FailedRow;
@@ -106,11 +108,17 @@ impl KeyedArena {
     }
 
     fn widen(&mut self) {
-        if let Some(narrow) = self.narrow.take() {
-            for number in 0..self.n_groups as u32 {
+        let Some(narrow) = self.narrow.take() else { return };
+        for number in 0..self.n_groups as u32 {
+            if narrow.is_plain() {
                 let slot = self.arena.make();
                 self.arena.set_words(slot, &narrow.widened(number));
+                continue;
             }
+            let mut writer = SnapshotWriter::default();
+            narrow.write(number, &mut writer);
+            let restored = self.arena.restore(&mut SnapshotReader::new(&writer.finish()));
+            debug_assert!(restored.is_ok(), "both write the same");
         }
     }
 
@@ -144,7 +152,7 @@ impl KeyedArena {
     /// Writes all of a group, the same whether it is narrow or not.
     pub fn write(&self, number: u32, out: &mut SnapshotWriter) {
         match &self.narrow {
-            Some(narrow) => Arena::write_words(&narrow.widened(number), out),
+            Some(narrow) => narrow.write(number, out),
             None => self.arena.write(Slot(number), out),
         }
     }
@@ -154,22 +162,15 @@ impl KeyedArena {
         if number as usize != self.n_groups {
             return Err(Corrupt);
         }
-        // Where a group can be narrow, it has nothing beside its words.
-        let words = match &self.narrow {
-            Some(_) => Some(Arena::restore_words(from)?),
-            None => None,
-        };
-        match (words, &mut self.narrow) {
-            (Some(words), Some(narrow)) => {
-                if !narrow.take_over(&words)? {
-                    self.wide();
-                    let slot = self.arena.make();
-                    self.arena.set_words(slot, &words);
-                }
-            }
-            _ => {
+        let too_wide = match &mut self.narrow {
+            Some(narrow) => narrow.restore(from)?,
+            None => {
                 self.arena.restore(from)?;
+                None
             }
+        };
+        if let Some(group) = too_wide {
+            self.wide().restore(&mut SnapshotReader::new(&group))?;
         }
         self.n_groups += 1;
         Ok(())

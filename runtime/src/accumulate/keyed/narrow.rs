@@ -1,20 +1,24 @@
 //! Groups whose aggregates are words of 64 bits: counts, sums and averages of whole numbers and extremes, as long
-//! as sums are known to fit. Rows are added many at once, aggregate by aggregate, with the results behind each.
+//! as sums are known to fit; counts of distinct words, and extremes of texts, which stand beside them. Rows are
+//! added many at once, aggregate by aggregate, with the results behind each.
 
+use super::distinct::{self, Distinct};
+use super::texts::{TextResults, Texts};
+use crate::accumulate::arena::Arena;
 use crate::accumulate::result::divide_exactly;
 use crate::kernel::accumulate::takes_part;
 use crate::kernel::extent::magnitude_bits;
 use crate::kernel::prefetch::prefetch;
 use crate::kernel::table::widen_accumulators;
-use crate::snapshot::Corrupt;
+use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::aggregate::{
     AccumulatorField, AccumulatorKind, AggregateCall, AggregateFunction, SlotLayout,
 };
 use millstream_ir::batch::Batch;
 use millstream_ir::buffer::Buffer;
 use millstream_ir::column::{Bitmap, Column, ColumnData};
-use millstream_ir::types::TypeKind;
-use millstream_ir::value::{canonical_float, compare_floats};
+use millstream_ir::types::{Layout, TypeKind};
+use millstream_ir::value::{Value, canonical_float, compare_floats};
 use std::cmp::Ordering;
 
 /// How far ahead slots are requested.
@@ -32,8 +36,59 @@ pub struct Narrow {
     words: Buffer<u64>,
     /// No sum has been farther from zero than 2 to this power; one per aggregate.
     bits: Vec<u32>,
+    /// What aggregates know beside their words; one per aggregate.
+    beside: Vec<Beside>,
+    distinct: Vec<Distinct>,
+    texts: Vec<Texts>,
     /// Of the rows that are added: whether each is the first of its group.
     starts: Vec<bool>,
+}
+
+/// What stands beside the word of an aggregate.
+#[derive(Clone, Copy, PartialEq)]
+enum Beside {
+    Nothing,
+    /// Which of the sets has the values that it counts, and its bit there. Its word is the count.
+    Distinct(usize, usize),
+    /// Which of the texts are its. Its word says nothing.
+    Text(usize),
+}
+
+impl Beside {
+    /// The same, if it is in this set.
+    fn filter_set(self, set: usize) -> Beside {
+        match self {
+            Beside::Distinct(own, _) if own == set => self,
+            _ => Beside::Nothing,
+        }
+    }
+}
+
+/// Whether what an aggregate knows can stand beside its word.
+fn is_beside(call: &AggregateCall) -> bool {
+    let layout = call.argument().filter(|_| !call.removable).map(|(_, ty)| ty.layout());
+    match call.function {
+        AggregateFunction::CountDistinct => matches!(layout, Some(Layout::I64 | Layout::F64)),
+        AggregateFunction::Minimum | AggregateFunction::Maximum => layout == Some(Layout::View),
+        _ => false,
+    }
+}
+
+impl Restored {
+    fn write(&self, out: &mut SnapshotWriter) {
+        match self {
+            Restored::Nothing => {}
+            Restored::Words(words) => out.sequence(words.iter(), |out, word| out.u64(*word)),
+            Restored::Text(text) => out.value(text),
+        }
+    }
+}
+
+/// What a snapshot has of it.
+enum Restored {
+    Nothing,
+    Words(Vec<u64>),
+    Text(Value),
 }
 
 /// Rows of a batch, from `first` on, that are added to the groups with these numbers.
@@ -61,6 +116,7 @@ impl Narrow {
             AccumulatorKind::SumNarrow => {
                 call.function == AggregateFunction::Sum || call.result.kind == TypeKind::Float
             }
+            AccumulatorKind::Side => is_beside(call),
             _ => false,
         };
         if !layout.accumulators.iter().zip(calls).all(is_word) {
@@ -68,6 +124,33 @@ impl Narrow {
         }
         let mut fresh = layout.fresh();
         fresh.resize(layout.stride() / 8, 0);
+        let (mut distinct, mut texts, mut beside) = (vec![], vec![], vec![]);
+        // Of each of the sets how many count its values.
+        let mut n_sharing: Vec<usize> = vec![];
+        for (field, call) in layout.accumulators.iter().zip(calls) {
+            let argument = call.argument().filter(|_| field.kind == AccumulatorKind::Side);
+            beside.push(match (call.function, argument) {
+                (AggregateFunction::CountDistinct, Some((column, _))) => {
+                    let shares = |set: &usize| {
+                        let known: &Distinct = &distinct[*set];
+                        known.column == *column && n_sharing[*set] < distinct::MOST
+                    };
+                    let set = (0..distinct.len()).find(shares).unwrap_or(distinct.len());
+                    if set == distinct.len() {
+                        distinct.push(Distinct::new(*column));
+                        n_sharing.push(0);
+                    }
+                    n_sharing[set] += 1;
+                    Beside::Distinct(set, n_sharing[set] - 1)
+                }
+                (function, Some(_)) => {
+                    let is_least = function == AggregateFunction::Minimum;
+                    texts.push(Texts::new(if is_least { Ordering::Less } else { Ordering::Greater }));
+                    Beside::Text(texts.len() - 1)
+                }
+                _ => Beside::Nothing,
+            });
+        }
         Some(Narrow {
             calls: calls.to_vec(),
             layout,
@@ -75,6 +158,9 @@ impl Narrow {
             fresh,
             words: Buffer::new(),
             bits: vec![0; calls.len()],
+            beside,
+            distinct,
+            texts,
             starts: vec![],
         })
     }
@@ -93,9 +179,18 @@ impl Narrow {
                 (AccumulatorKind::MinI64 | AccumulatorKind::MaxI64, ColumnData::I64(_)) => true,
                 (AccumulatorKind::MinF64 | AccumulatorKind::MaxF64, ColumnData::F64(_)) => true,
                 (AccumulatorKind::Any | AccumulatorKind::All, ColumnData::Bool(_)) => true,
+                // What is beside a word takes any value of its type.
+                (AccumulatorKind::Side, ColumnData::I64(_) | ColumnData::F64(_) | ColumnData::Text(_)) => {
+                    true
+                }
                 _ => false,
             }
         })
+    }
+
+    /// Whether groups are nothing but words.
+    pub fn is_plain(&self) -> bool {
+        self.beside.iter().all(|beside| *beside == Beside::Nothing)
     }
 
     /// Makes groups for all numbers below `n`, of which there are fewer.
@@ -105,11 +200,15 @@ impl Narrow {
         while self.words.len() < n_words {
             self.words.extend_from_slice(&self.fresh);
         }
+        self.distinct.iter_mut().for_each(|distinct| distinct.reach(n));
+        self.texts.iter_mut().for_each(|texts| texts.reach(n));
     }
 
     pub fn clear(&mut self, number: u32) {
         let n_words = self.fresh.len();
         self.words[number as usize * n_words..][..n_words].copy_from_slice(&self.fresh);
+        self.distinct.iter_mut().for_each(|distinct| distinct.clear(number));
+        self.texts.iter_mut().for_each(|texts| texts.clear(number));
     }
 
     pub fn n_rows(&self, number: u32) -> u64 {
@@ -128,8 +227,67 @@ impl Narrow {
         widened
     }
 
+    /// Writes a group as an arena does.
+    pub fn write(&self, number: u32, out: &mut SnapshotWriter) {
+        let mut words = self.widened(number);
+        let mut values: Vec<Restored> = vec![];
+        for (beside, field) in self.beside.iter().zip(&self.wide.accumulators) {
+            let value = match *beside {
+                Beside::Nothing => continue,
+                Beside::Distinct(set, bit) => {
+                    Restored::Words(self.distinct[set].counted(number, bit).collect())
+                }
+                Beside::Text(texts) => match self.texts[texts].get(number) {
+                    Some(text) => Restored::Text(Value::string(String::from_utf8_lossy(&text))),
+                    None => Restored::Nothing,
+                },
+            };
+            // In the place of the number of a state: whether there is one.
+            words[field.offset / 8] = !matches!(value, Restored::Nothing) as u64;
+            values.push(value);
+        }
+        Arena::write_words(&words, out);
+        values.iter().for_each(|value| value.write(out));
+    }
+
+    /// Makes the next group of what [`Narrow::write`] wrote. If it does not fit: the same for an arena.
+    pub fn restore(&mut self, from: &mut SnapshotReader) -> Result<Option<Vec<u8>>, Corrupt> {
+        let words = Arena::restore_words(from)?;
+        let mut values = vec![];
+        for (beside, field) in self.beside.iter().zip(&self.wide.accumulators) {
+            let is_there = words.get(field.offset / 8).is_some_and(|word| *word != 0);
+            values.push(match beside {
+                Beside::Distinct(..) if is_there => Restored::Words(from.sequence(SnapshotReader::u64)?),
+                Beside::Text(_) if is_there => Restored::Text(from.value()?),
+                _ => Restored::Nothing,
+            });
+        }
+        if !self.take_over(&words)? {
+            let mut out = SnapshotWriter::default();
+            Arena::write_words(&words, &mut out);
+            values.iter().for_each(|value| value.write(&mut out));
+            return Ok(Some(out.finish()));
+        }
+        let n = self.words.len() / self.fresh.len();
+        self.reach(n);
+        let number = n as u32 - 1;
+        for ((beside, value), field) in self.beside.iter().zip(values).zip(&self.layout.accumulators) {
+            match (*beside, value) {
+                (Beside::Distinct(set, bit), Restored::Words(values)) => {
+                    self.distinct[set].restore(number, bit, &values);
+                    self.words[number as usize * self.fresh.len() + field.offset / 8] = values.len() as u64;
+                }
+                (Beside::Text(texts), Restored::Text(Value::String(text))) => {
+                    self.texts[texts].set(number, text.as_bytes());
+                }
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
     /// Makes a group of such words; whether they fit.
-    pub fn take_over(&mut self, widened: &[u64]) -> Result<bool, Corrupt> {
+    fn take_over(&mut self, widened: &[u64]) -> Result<bool, Corrupt> {
         if widened.len() != self.wide.size / 8 {
             return Err(Corrupt);
         }
@@ -141,7 +299,7 @@ impl Narrow {
                 words[to / 8] = widened[from / 8];
             }
             let n_rows = words[to.seen.map_or(0, |seen| seen / 8)];
-            if to.kind == AccumulatorKind::Count || n_rows == 0 {
+            if matches!(to.kind, AccumulatorKind::Count | AccumulatorKind::Side) || n_rows == 0 {
                 continue;
             }
             let from_words = &widened[from.offset / 8..][..from.kind.bytes() / 8];
@@ -170,10 +328,14 @@ impl Narrow {
         let mut words = Buffer::with_capacity(kept.len() * self.fresh.len());
         kept.iter().for_each(|number| words.extend_from_slice(self.slot(*number)));
         self.words = words;
+        self.distinct.iter_mut().for_each(|distinct| distinct.renumber(kept));
+        self.texts.iter_mut().for_each(|texts| texts.renumber(kept));
     }
 
     pub fn bytes(&self) -> usize {
         self.words.capacity() * 8
+            + self.distinct.iter().map(Distinct::bytes).sum::<usize>()
+            + self.texts.iter().map(Texts::bytes).sum::<usize>()
     }
 
     /// Whether each of the rows that were added last was the first of its group.
@@ -191,9 +353,10 @@ impl Narrow {
         let n_most = n_rows * (1 + BEFORE as usize);
         self.starts.clear();
         self.starts.resize(n_rows, false);
-        let fields = self.calls.iter().zip(&self.layout.accumulators);
+        let fields = self.calls.iter().zip(&self.layout.accumulators).zip(&self.beside);
         let mut results: Vec<Results> =
-            fields.map(|(call, field)| Results::new(call, field, added, n_most)).collect();
+            fields.map(|((call, field), beside)| Results::new(call, field, *beside, added, n_most)).collect();
+        let mut new = vec![[0; ROWS]; self.distinct.len()];
         let mut counts: Buffer<i64> = Buffer::filled(0, n_most);
         let mut n_results = 0;
         for first in (0..n_rows).step_by(ROWS) {
@@ -207,8 +370,18 @@ impl Narrow {
             let restarts = added.restarts.map(|restarts| &restarts[rows]);
             let later = added.numbers.get(first + AHEAD..).unwrap_or(&[]);
             let n = part.count::<BEFORE>(&mut counts[n_results..], restarts, later);
+            for (set, (distinct, new)) in self.distinct.iter_mut().zip(&mut new).enumerate() {
+                let (data, new) =
+                    (&added.batch.columns[distinct.column].data, &mut new[..part.numbers.len()]);
+                new.fill(0);
+                results.iter().for_each(|result| result.take_part_in(set, first, new));
+                distinct.add(data, added.first + first, part.numbers, part.starts, new);
+            }
             for result in &mut results {
-                result.add::<BEFORE>(&mut part, first, n_results);
+                match result.beside {
+                    Beside::Text(texts) => result.add_texts::<BEFORE>(&mut self.texts[texts], &part, first),
+                    _ => result.add::<BEFORE>(&mut part, first, n_results, &new),
+                }
             }
             n_results += n;
         }
@@ -222,6 +395,7 @@ impl Narrow {
 struct Results<'a> {
     call: &'a AggregateCall,
     field: &'a AccumulatorField,
+    beside: Beside,
     data: Option<&'a ColumnData>,
     /// The batch's row that is the first.
     first: usize,
@@ -230,12 +404,14 @@ struct Results<'a> {
     /// How many rows took part.
     seen: Buffer<i64>,
     values: Buffer<i64>,
+    texts: TextResults,
 }
 
 impl<'a> Results<'a> {
     fn new(
         call: &'a AggregateCall,
         field: &'a AccumulatorField,
+        beside: Beside,
         added: Added<'a>,
         n_most: usize,
     ) -> Results<'a> {
@@ -244,20 +420,49 @@ impl<'a> Results<'a> {
             || call.arguments.iter().any(|(column, _)| columns[*column].validity.is_some());
         let rows = added.first..added.first + added.numbers.len();
         let n_seen = if field.seen.is_some() { n_most } else { 0 };
-        let n_values = if field.kind == AccumulatorKind::Count { 0 } else { n_most };
+        let has_values = field.kind != AccumulatorKind::Count && !matches!(beside, Beside::Text(_));
+        let n_values = if has_values { n_most } else { 0 };
         Results {
             call,
             field,
+            beside,
             data: call.argument().map(|(column, _)| &columns[*column].data),
             first: added.first,
             mask: is_partial.then(|| rows.map(|row| takes_part(call, columns, row)).collect()),
             seen: Buffer::filled(0, n_seen),
             values: Buffer::filled(0, n_values),
+            texts: TextResults::default(),
         }
     }
 
-    /// Adds a part of the rows, from the one with this number on; the results are put behind `n_results`.
-    fn add<const BEFORE: bool>(&mut self, part: &mut Part, first: usize, n_results: usize) {
+    /// Of rows that come to a set from the one with this number on: marks those that are counted here.
+    fn take_part_in(&self, set: usize, first: usize, rows: &mut [u64]) {
+        let Beside::Distinct(_, bit) = self.beside.filter_set(set) else { return };
+        match &self.mask {
+            None => rows.iter_mut().for_each(|row| *row |= 1 << bit),
+            Some(mask) => {
+                rows.iter_mut().zip(&mask[first..]).for_each(|(row, takes)| *row |= (*takes as u64) << bit);
+            }
+        }
+    }
+
+    /// Adds a part of the rows, from the one with this number on.
+    fn add_texts<const BEFORE: bool>(&mut self, texts: &mut Texts, part: &Part, first: usize) {
+        let Some(ColumnData::Text(column)) = self.data else { return };
+        let takes_part = |row: usize| self.mask.as_ref().is_none_or(|mask| mask[first + row]);
+        let (from, results) = (self.first + first, &mut self.texts);
+        texts.add_each::<BEFORE>(column, from, part.numbers, part.starts, takes_part, results);
+    }
+
+    /// Adds a part of the rows, from the one with this number on; the results are put behind `n_results`. `new` are
+    /// the aggregates for which the values of rows are new in each of the sets.
+    fn add<const BEFORE: bool>(
+        &mut self,
+        part: &mut Part,
+        first: usize,
+        n_results: usize,
+        new: &[[u64; ROWS]],
+    ) {
         let mask = self.mask.as_ref().map(|mask| &mask[first..]);
         if let Some(seen) = self.field.seen {
             let results = &mut self.seen[n_results..];
@@ -267,6 +472,10 @@ impl<'a> Results<'a> {
         let (at, from) = (self.field.offset / 8, self.first + first);
         let results = self.values.get_mut(n_results..).unwrap_or(&mut []);
         let int = |word: u64| word as i64;
+        if let Beside::Distinct(set, bit) = self.beside {
+            let count = |n: u64, row: usize| n + (new[set][row] >> bit & 1);
+            return part.walk::<BEFORE>(at, 0, results, count);
+        }
         match (self.field.kind, data) {
             (AccumulatorKind::SumNarrow, ColumnData::I64(values)) => {
                 let values = &values[from..];
@@ -311,6 +520,11 @@ impl<'a> Results<'a> {
     fn finish(mut self, counts: &Buffer<i64>, bits: &mut u32) -> Column {
         self.seen.truncate(counts.len());
         self.values.truncate(counts.len());
+        match self.beside {
+            Beside::Text(_) => return self.texts.finish(),
+            Beside::Distinct(..) => return Column { data: ColumnData::I64(self.values), validity: None },
+            Beside::Nothing => {}
+        }
         let n_rows = if self.field.seen.is_some() { self.seen } else { counts.clone() };
         if self.field.kind == AccumulatorKind::Count {
             return Column { data: ColumnData::I64(n_rows), validity: None };

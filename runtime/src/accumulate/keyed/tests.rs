@@ -36,9 +36,13 @@ fn step() -> impl Strategy<Value = Step> {
 fn narrow_calls() -> impl Strategy<Value = Vec<AggregateCall>> {
     let calls: Vec<AggregateCall> =
         calls().into_iter().filter(|call| Narrow::new(std::slice::from_ref(call)).is_some()).collect();
-    let pick = (prop::sample::select(calls), any::<bool>());
+    // Several of one argument share what they know.
+    let is_distinct = |call: &&AggregateCall| call.function == AggregateFunction::CountDistinct;
+    let distinct: Vec<AggregateCall> = calls.iter().filter(is_distinct).cloned().collect();
+    let call = prop_oneof![2 => prop::sample::select(calls), 1 => prop::sample::select(distinct)];
+    let pick = (call, any::<bool>());
     let pick = pick.prop_map(|(call, filter)| AggregateCall { filter: filter.then_some(7), ..call });
-    prop::collection::vec(pick, 1..5)
+    prop::collection::vec(pick, 1..7)
 }
 
 type Rows = Vec<Vec<Value>>;
