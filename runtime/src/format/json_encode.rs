@@ -64,8 +64,15 @@ impl Rows<'_> {
             lines.byte(b'{');
         }
         for cells in &self.0 {
-            lines.piece(cells.prefix);
-            cells.write(row, lines);
+            match &cells.values {
+                Values::Ints(values) if cells.column.validity.is_none() => {
+                    lines.piece_and_int(cells.prefix, values[row]);
+                }
+                _ => {
+                    lines.piece(cells.prefix);
+                    cells.write(row, lines);
+                }
+            }
         }
         lines.byte(b'}');
     }

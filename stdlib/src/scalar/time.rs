@@ -11,6 +11,8 @@ use millstream_ir::text::timestamp::{
 };
 use millstream_ir::text::{format_timestamp, quote};
 use millstream_ir::value::Value;
+use std::cell::RefCell;
+use std::sync::Arc;
 
 const MICROS_PER_MINUTE: i64 = 60 * MICROS_PER_SECOND;
 const MICROS_PER_HOUR: i64 = 60 * MICROS_PER_MINUTE;
@@ -215,11 +217,47 @@ fn zone_offset(types: &CallTypes, values: &[Value]) -> Result {
     Ok(Value::Duration(offset(*time, &zone_named(Some(zone))?)?))
 }
 
+/// A text that was made last: most times are of the second of the time before.
+struct LastText {
+    pattern: Arc<str>,
+    zone: Option<Value>,
+    second: i64,
+    text: Value,
+}
+
+/// Whether a pattern shows nothing below a second, as far as that is known.
+fn shows_seconds(pattern: &str) -> bool {
+    let mut directives = pattern.split('%').skip(1);
+    directives.all(|directive| {
+        let letter = directive.trim_start_matches(['-', '_', '^', '#', '0']).chars().next();
+        letter.is_some_and(|letter| "YCymdejHIklMSpPFTRDaAbBhUuwWzZ".contains(letter))
+    })
+}
+
 fn format_time(types: &CallTypes, values: &[Value]) -> Result {
+    thread_local! {
+        static LAST: RefCell<Option<LastText>> = const { RefCell::new(None) };
+    }
     let [Value::Timestamp(time), Value::String(pattern), zone @ ..] = values else { return misuse(types) };
+    let second = time.div_euclid(MICROS_PER_SECOND);
+    let is_same = |last: &&LastText| {
+        last.second == second && last.pattern == *pattern && last.zone.as_ref() == zone.first()
+    };
+    if let Some(text) = LAST.with_borrow(|last| last.as_ref().filter(is_same).map(|last| last.text.clone())) {
+        return Ok(text);
+    }
+    let text = written_time(*time, pattern, zone)?;
+    if shows_seconds(pattern) {
+        let (pattern, zone, text) = (pattern.clone(), zone.first().cloned(), text.clone());
+        LAST.set(Some(LastText { pattern, zone, second, text }));
+    }
+    Ok(text)
+}
+
+fn written_time(time: i64, pattern: &Arc<str>, zone: &[Value]) -> Result {
     let pattern = TimePattern { pattern: pattern.clone(), zone: zone_named(zone.first())? };
     let text = pattern
-        .format(*time)
+        .format(time)
         .map_err(|e| format!("the pattern {} cannot be written: {e}", quote(&pattern.pattern)))?;
     Ok(Value::string(text))
 }
@@ -378,5 +416,25 @@ mod tests {
             "\"1 May\" does not fit the pattern \"%Y-%m-%d\""
         );
         assert!(reason("try_parse_time", &[text("12:00"), text("%H:%M")]).contains("reads no time"));
+    }
+
+    #[test]
+    fn texts_are_of_their_own_time_pattern_and_zone() {
+        let patterns = ["%H:%M:%S", "%H:%M", "%S%.f", "%Y %%", "%d. %B"];
+        for time in [0, 1, 999_999, 1_000_000, -1, -1_000_000, 1_500_000, 1_500_001] {
+            for pattern in patterns {
+                for zone in [None, Some("Europe/Paris"), Some("Asia/Kolkata")] {
+                    let zones: Vec<Value> = zone.map(Value::string).into_iter().collect();
+                    let values = [&[Value::Timestamp(time), Value::string(pattern)][..], &zones].concat();
+                    let types = CallTypes { arguments: &[], result: &Type::STRING };
+                    let zone = time_zone(zone.unwrap_or("UTC")).expect("a zone");
+                    let expected =
+                        TimePattern { pattern: pattern.into(), zone }.format(time).expect("a text");
+                    for _ in 0..2 {
+                        assert_eq!(format_time(&types, &values), Ok(Value::string(&expected)), "{pattern}");
+                    }
+                }
+            }
+        }
     }
 }

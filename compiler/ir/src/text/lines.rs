@@ -20,6 +20,8 @@ pub struct Lines<'a> {
 /// How much room is made at once.
 const ROOM: usize = 4096;
 const BLOCK: usize = 16;
+/// The longest piece that is stored whole.
+const PIECE: usize = 32;
 
 impl<'a> Lines<'a> {
     pub fn new(out: &'a mut Vec<u8>) -> Lines<'a> {
@@ -96,6 +98,27 @@ impl<'a> Lines<'a> {
             Digits::Few(bytes, n) => self.put(&bytes, n),
             Digits::Many(bytes, n) => self.put(&bytes, n),
         }
+    }
+
+    /// A piece and then a number: what most of a line is made of, so both are stored before anything is counted.
+    #[inline(always)]
+    pub fn piece_and_int(&mut self, piece: &Piece, value: i64) {
+        if let (Piece::Short(bytes, n), Digits::Few(digits, n_digits)) = (piece, digits(value as u64)) {
+            if self.at + PIECE + 8 > self.out.len() {
+                self.make_room(PIECE + 8);
+            }
+            let room = self.out.get_mut(self.at..).and_then(|rest| rest.first_chunk_mut::<{ PIECE + 8 }>());
+            if let Some(room) = room {
+                room[..PIECE].copy_from_slice(bytes);
+                if let Some(place) = room.get_mut(*n..).and_then(|rest| rest.first_chunk_mut()) {
+                    *place = digits;
+                    self.at += n + n_digits;
+                }
+            }
+            return;
+        }
+        self.piece(piece);
+        self.int(value);
     }
 
     /// A number of so many digits behind the point, which are no more than 18.
@@ -226,13 +249,13 @@ fn is_escaped(block: &[u8; BLOCK]) -> bool {
 
 /// Text that is written again and again.
 pub enum Piece {
-    Short([u8; 32], usize),
+    Short([u8; PIECE], usize),
     Long(Vec<u8>),
 }
 
 impl Piece {
     pub fn new(bytes: &[u8]) -> Piece {
-        let mut short = [0; 32];
+        let mut short = [0; PIECE];
         match short.get_mut(..bytes.len()) {
             Some(place) => {
                 place.copy_from_slice(bytes);
@@ -265,7 +288,7 @@ mod tests {
         Timestamp(i64),
         Float(f64),
         Text(String),
-        Piece(Vec<u8>),
+        Piece(Vec<u8>, i64),
         Other,
     }
 
@@ -283,7 +306,8 @@ mod tests {
             (number(), number()).prop_map(|(x, y)| Step::Float(x as f64 / (y | 1) as f64)),
             number().prop_map(|x| Step::Float(x as f64)),
             text.prop_map(Step::Text),
-            prop::collection::vec(any::<u8>(), 0..50).prop_map(Step::Piece),
+            (prop::collection::vec(any::<u8>(), 0..50), number())
+                .prop_map(|(bytes, x)| Step::Piece(bytes, x)),
             Just(Step::Other),
         ]
     }
@@ -327,9 +351,12 @@ mod tests {
                         write_json_string(&mut expected, &string);
                         lines.json_string(string.as_bytes());
                     }
-                    Step::Piece(bytes) => {
+                    Step::Piece(bytes, x) => {
                         expected.extend_from_slice(&bytes);
                         lines.piece(&Piece::new(&bytes));
+                        expected.extend_from_slice(&bytes);
+                        text::write_int(&mut expected, x);
+                        lines.piece_and_int(&Piece::new(&bytes), x);
                     }
                     Step::Other => {
                         expected.extend_from_slice(b"other");

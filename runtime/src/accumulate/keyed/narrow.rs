@@ -16,10 +16,11 @@ use millstream_ir::aggregate::{
 };
 use millstream_ir::batch::Batch;
 use millstream_ir::buffer::Buffer;
-use millstream_ir::column::{Bitmap, Column, ColumnData};
+use millstream_ir::column::{Bitmap, Column, ColumnData, ColumnRef};
 use millstream_ir::types::{Layout, TypeKind};
 use millstream_ir::value::{Value, canonical_float, compare_floats};
 use std::cmp::Ordering;
+use std::ops::Range;
 
 /// How far ahead slots are requested.
 const AHEAD: usize = 24;
@@ -428,7 +429,7 @@ impl<'a> Results<'a> {
             beside,
             data: call.argument().map(|(column, _)| &columns[*column].data),
             first: added.first,
-            mask: is_partial.then(|| rows.map(|row| takes_part(call, columns, row)).collect()),
+            mask: is_partial.then(|| mask(call, columns, rows)),
             seen: Buffer::filled(0, n_seen),
             values: Buffer::filled(0, n_values),
             texts: TextResults::default(),
@@ -555,6 +556,17 @@ impl<'a> Results<'a> {
             _ => ColumnData::I64(each().map(|(value, n)| if *n > 0 { *value } else { 0 }).collect()),
         };
         Column { data, validity }
+    }
+}
+
+/// Whether each of some rows takes part.
+fn mask(call: &AggregateCall, columns: &[ColumnRef], rows: Range<usize>) -> Vec<bool> {
+    let is_never_null = call.arguments.iter().all(|(column, _)| columns[*column].validity.is_none());
+    match call.filter.map(|filter| &*columns[filter]) {
+        Some(Column { data: ColumnData::Bool(truths), validity: None }) if is_never_null => {
+            truths[rows].iter().map(|truth| *truth != 0).collect()
+        }
+        _ => rows.map(|row| takes_part(call, columns, row)).collect(),
     }
 }
 
