@@ -141,9 +141,13 @@ fn split_part(types: &CallTypes, values: &[Value]) -> Result {
     if separator.is_empty() {
         return Ok(if *number == 0 { Value::String(text.clone()) } else { Value::Null });
     }
-    let part = match usize::try_from(*number) {
-        Ok(number) => text.split(&**separator).nth(number),
-        Err(_) => text.rsplit(&**separator).nth((number.unsigned_abs() - 1) as usize),
+    let from_end = number.unsigned_abs().wrapping_sub(1) as usize;
+    let part = match (usize::try_from(*number), separator.as_bytes()) {
+        // To look for one byte is several times as fast as for a text.
+        (Ok(number), [byte @ 0..0x80]) => text.split(*byte as char).nth(number),
+        (Err(_), [byte @ 0..0x80]) => text.rsplit(*byte as char).nth(from_end),
+        (Ok(number), _) => text.split(&**separator).nth(number),
+        (Err(_), _) => text.rsplit(&**separator).nth(from_end),
     };
     Ok(part.map_or(Value::Null, Value::string))
 }
@@ -364,6 +368,29 @@ mod tests {
             [("kitten", "sitting", 3), ("", "abc", 3), ("abc", "", 3), ("same", "same", 0)]
         {
             assert_eq!(call("edit_distance", &[text(a), text(b)], Type::INT), Ok(Value::Int(expected)));
+        }
+    }
+
+    #[test]
+    fn parts_between_separators_of_any_length() {
+        let part = |separator: &str, number: i64| {
+            let arguments = [text("a,b,,c"), text(separator), (Value::Int(number), Type::INT)];
+            call("split_part", &arguments, Type::STRING.nullable())
+        };
+        for (separator, parts) in [(",", &["a", "b", "", "c"][..]), (",,", &["a,b", "c"]), ("é", &["a,b,,c"])]
+        {
+            for (number, expected) in parts.iter().enumerate() {
+                let (from_start, from_end) = (number as i64, number as i64 - parts.len() as i64);
+                assert_eq!(
+                    part(separator, from_start),
+                    Ok(Value::string(expected)),
+                    "{separator} {from_start}"
+                );
+                assert_eq!(part(separator, from_end), Ok(Value::string(expected)), "{separator} {from_end}");
+            }
+            for outside in [parts.len() as i64, -1 - parts.len() as i64, i64::MAX, i64::MIN] {
+                assert_eq!(part(separator, outside), Ok(Value::Null), "{separator} {outside}");
+            }
         }
     }
 }
