@@ -172,7 +172,10 @@ impl<'a> Job<'a> {
         self.tables.load(&mut self.graph, workers, &**clock, progress, &mut tell)?;
         let now = clock.now();
         self.sources.iter_mut().for_each(|source| source.begin(now));
-        self.check_memory()
+        self.check_memory()?;
+        // What the first rows bring is looked at, however long that took.
+        self.measured = now;
+        Ok(())
     }
 
     fn work(&mut self, intake: &mut Intake) -> Result<(), Stop> {
