@@ -175,10 +175,13 @@ impl TopOfSessions {
 
     /// Sees to it that sessions of a key are looked at when they are to be told or forgotten.
     fn watch(&mut self, key: &Key, sessions: &mut [Session]) {
-        for session in sessions.iter_mut().filter(|session| session.due.is_none()) {
-            let due = self.next_look(session);
-            session.due = Some(due);
-            self.due.entry(due).or_default().insert(key.clone());
+        for session in sessions {
+            let next = self.next_look(session);
+            // One that was told and no longer is, is to be told long before it was to be forgotten.
+            if session.due.is_none_or(|due| next < due) {
+                session.due = Some(next);
+                self.due.entry(next).or_default().insert(key.clone());
+            }
         }
     }
 
