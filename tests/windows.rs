@@ -32,7 +32,9 @@ fn flow(types: &[Type], spec: &WindowAggregate) -> Flow {
     let input: Vec<Column> = types.iter().map(|ty| column("c", ty)).collect();
     let mut output: Vec<Column> = spec.keys.iter().map(|k| input[*k].clone()).collect();
     output.extend(spec.aggregates.iter().map(|a| column("a", &a.result)));
-    output.extend(["start", "end", "time"].map(|name| column(name, &Type::TIMESTAMP)));
+    output.extend(["start", "end"].map(|name| column(name, &Type::TIMESTAMP)));
+    output.extend(spec.window.is_of_rows().then(|| column("number", &Type::INT)));
+    output.push(column("time", &Type::TIMESTAMP));
     let node = |inputs, columns: Vec<Column>, kind| Node {
         name: "n".into(),
         span: Default::default(),
@@ -390,6 +392,8 @@ proptest! {
             let again = run(&Jit, &flow, &rows, &Feed { disorder, sizes: &[1000], restores: false, workers: 1 });
             prop_assert_eq!(&answer.rows, &again.rows);
             let n = spec.keys.len() + spec.aggregates.len();
+            // The number of the window, which the reference does not give.
+            answer.rows.iter_mut().for_each(|row| drop(row.remove(n + 2)));
             answer.rows.sort_by(|a, b| {
                 let place = |row: &[Value]| (row[n + 2].clone(), row[n].clone(), row[..spec.keys.len()].to_vec());
                 place(a).cmp(&place(b))

@@ -101,7 +101,8 @@ pub enum NodeKind {
 }
 
 /// Aggregates of each group of each window. Output columns: keys, aggregates, then hidden
-/// `window.start` and `window.end`, then the event time (`window.end` less a microsecond).
+/// `window.start` and `window.end`, of windows of rows the hidden number that tells apart those of a key that begin
+/// and end together, then the event time (`window.end` less a microsecond; of windows of rows their end).
 #[derive(Clone, PartialEq, Debug)]
 pub struct WindowAggregate {
     pub window: WindowAssigner,
@@ -418,6 +419,11 @@ impl WindowAssigner {
             WindowAssigner::Session { by, .. } | WindowAssigner::Rows { by, .. } => by,
             _ => &[],
         }
+    }
+
+    /// Whether it counts rows, so that windows of one key can begin and end together.
+    pub fn is_of_rows(&self) -> bool {
+        matches!(self, WindowAssigner::Rows { .. })
     }
 
     /// Whether which windows there are depends on the order of the rows.

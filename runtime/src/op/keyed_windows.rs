@@ -77,6 +77,8 @@ pub struct KeyedWindows {
     /// The first source behind the rows.
     source: Option<u32>,
     n_rows_out: u64,
+    /// How many windows of rows have left, which numbers them.
+    n_windows_out: i64,
     /// How many keys there are to be when those without windows are forgotten.
     n_keys_at_most: usize,
     /// The rows of a batch that are not late, and the numbers of their keys.
@@ -120,6 +122,7 @@ impl KeyedWindows {
             passed: Watermark::START,
             source: None,
             n_rows_out: 0,
+            n_windows_out: 0,
             n_keys_at_most: KEYS_AT_LEAST,
             rows: vec![],
             found: vec![],
@@ -322,7 +325,7 @@ impl KeyedWindows {
         let mut results = self.arena.results();
         let mut others: Vec<ColumnBuilder> =
             self.others.iter().map(|key| ColumnBuilder::new(&self.key_types[*key])).collect();
-        let (mut numbers, mut rows) = (vec![], vec![]);
+        let (mut numbers, mut rows, mut window_numbers) = (vec![], vec![], vec![]);
         while results.len() < BATCH_ROWS
             && let Some((number, window)) = self.leaving.pop_front()
         {
@@ -335,6 +338,7 @@ impl KeyedWindows {
                     self.arena.record(slot, &mut results);
                     numbers.push(number);
                     rows.push(times);
+                    window_numbers.push(self.n_windows_out);
                 }
                 self.arena.free(slot);
             };
@@ -342,14 +346,19 @@ impl KeyedWindows {
                 Groups::One(slot) => give(&[], *slot),
                 Groups::Split(slots) => slots.iter().for_each(|(key, slot)| give(key, *slot)),
             }
+            self.n_windows_out += 1;
         }
         let by = self.by.iter().zip(self.index.columns(&numbers));
         let others = self.others.iter().zip(others.into_iter().map(ColumnBuilder::finish));
         let keys: BTreeMap<&usize, Column> = by.chain(others).collect();
         let mut misfits = vec![];
         let results = self.arena.columns(results, &mut misfits);
-        let times = (0..3).map(|i| times_column(rows.iter().map(|times| times[i])));
-        let columns: Vec<ColumnRef> = keys.into_values().chain(results).map(Arc::new).chain(times).collect();
+        let [start, end, time] = [0, 1, 2].map(|i| times_column(rows.iter().map(|times| times[i])));
+        let is_of_rows = matches!(self.kind, Kind::Rows { .. });
+        let window_numbers = is_of_rows.then(|| times_column(window_numbers.into_iter()));
+        let of_window = [start, end].into_iter().chain(window_numbers).chain([time]);
+        let columns: Vec<ColumnRef> =
+            keys.into_values().chain(results).map(Arc::new).chain(of_window).collect();
         let source = self.source.unwrap_or(0);
         let origin = Origin { source, first: self.n_rows_out, ..Origin::default() };
         let batch = Batch { columns, n_rows: rows.len(), origin, late: vec![] };
@@ -406,6 +415,7 @@ impl Operator for KeyedWindows {
         writer.i64(self.passed.0);
         writer.sequence(self.source.iter(), |writer, source| writer.u32(*source));
         writer.u64(self.n_rows_out);
+        writer.i64(self.n_windows_out);
         let numbers: Vec<u32> = match self.kind {
             Kind::Rows { .. } => self.oldest.keys().collect(),
             _ => (0..self.index.n_numbers() as u32).filter(|number| self.n_windows(*number) > 0).collect(),
@@ -424,6 +434,7 @@ impl Operator for KeyedWindows {
         self.passed = Watermark(reader.i64()?);
         self.source = reader.sequence(SnapshotReader::u32)?.pop();
         self.n_rows_out = reader.u64()?;
+        self.n_windows_out = reader.i64()?;
         for _ in 0..reader.count()? {
             let number = self.index.restore(reader)?;
             let restore = |reader: &mut _| Open::restore(self.others.len(), &mut self.arena, reader);

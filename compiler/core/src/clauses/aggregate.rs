@@ -178,6 +178,11 @@ impl QueryChecker<'_> {
         if is_windowed {
             grouped.extend(["window.start", "window.end"].map(|name| hidden(name, Type::TIMESTAMP)));
         }
+        // Windows of rows of one key can begin and end together.
+        let is_of_rows = matches!(&grouping, Grouping::Window(window) if window.is_of_rows());
+        if is_of_rows {
+            grouped.push(hidden("window.number", Type::INT));
+        }
         let is_numbered = matches!(grouping, Grouping::UpdatingWindows { is_numbered: true, .. });
         if is_numbered {
             grouped.extend([hidden("window.number", Type::INT), hidden("window.over", Type::TIMESTAMP)]);
@@ -239,7 +244,9 @@ impl QueryChecker<'_> {
                     WindowAssigner::Until { .. } => (0..group.keys.len()).collect(),
                     _ => vec![],
                 };
-                [vec![time.saturating_sub(2), time.saturating_sub(1)], by].concat()
+                let number = if is_of_rows { vec![time.saturating_sub(1)] } else { vec![] };
+                let start = time.saturating_sub(2 + number.len());
+                [vec![start, start + 1], by, number].concat()
             }
         };
         let keys = group.keys.into_iter().filter(|k| k.bound.is_none()).map(|k| k.value);

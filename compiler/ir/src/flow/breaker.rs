@@ -332,8 +332,9 @@ impl Breaker {
                 {
                     return Err(format!("its windows' #{other} is no timestamp"));
                 }
-                let times = [Type::TIMESTAMP, Type::TIMESTAMP, Type::TIMESTAMP];
-                Ok([types_of_groups(&spec.keys, &spec.aggregates, input)?, times.to_vec()].concat())
+                let number = if spec.window.is_of_rows() { vec![Type::INT] } else { vec![] };
+                let groups = types_of_groups(&spec.keys, &spec.aggregates, input)?;
+                Ok([groups, vec![Type::TIMESTAMP; 2], number, vec![Type::TIMESTAMP]].concat())
             }
             Breaker::LeaveOutLate => Ok(input.to_vec()),
             Breaker::Table(spec) => match spec.key.iter().chain(&spec.change).find(|c| **c >= input.len()) {
