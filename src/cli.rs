@@ -229,7 +229,8 @@ pub struct Explain {
 #[command(after_help = "Examples:
   millstream emit plan fraud.stream
   millstream emit plan --opt fraud.stream
-  millstream emit clif fraud.stream")]
+  millstream emit clif fraud.stream
+  millstream emit nfa --dot fraud.stream | dot -Tsvg > fraud.svg")]
 pub struct Emit {
     #[arg(value_enum)]
     pub layer: Layer,
@@ -243,6 +244,9 @@ pub struct Emit {
     /// With `ast`: with the byte range of each node
     #[arg(long)]
     pub spans: bool,
+    /// With `nfa`: as graphs for graphviz
+    #[arg(long)]
+    pub dot: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum, PartialEq, Eq)]
@@ -257,6 +261,8 @@ pub enum Layer {
     Plan,
     /// The physical dataflow
     Flow,
+    /// The automata of its sequence patterns
+    Nfa,
     /// Cranelift's intermediate code
     Clif,
 }

@@ -5,6 +5,7 @@ use crate::program::{Program, has_errors, show};
 use crate::terminal;
 use crate::{FAILED, WRONG_PROGRAM};
 use millstream_base::{Diagnostic, Diagnostics};
+use millstream_ir::flow::{Flow, NodeKind, Schema};
 use millstream_jit::Jit;
 use millstream_syntax::dump::{Spans, dump};
 
@@ -27,6 +28,7 @@ pub fn emit(arguments: Emit) -> u8 {
         }
         Layer::Plan => terminal::out(&compilation.plan),
         Layer::Flow => terminal::out(flow),
+        Layer::Nfa => terminal::out(automata(flow, arguments.dot)),
         _ => match Jit.text(flow) {
             Ok(text) => terminal::out(text),
             Err(error) => {
@@ -49,4 +51,20 @@ fn emit_syntax(program: &Program, arguments: &Emit) -> u8 {
     let found: Vec<Diagnostic> = diagnostics.into_sorted();
     show(&program.files, &found);
     if has_errors(&found) { WRONG_PROGRAM } else { shown }
+}
+
+/// The automaton of each pattern, below the pattern.
+fn automata(flow: &Flow, dot: bool) -> String {
+    let mut text = String::new();
+    for node in &flow.nodes {
+        let NodeKind::Match(spec) = &node.kind else { continue };
+        let inputs: Vec<&Schema> = node.inputs.iter().map(|input| &flow.node(*input).schema).collect();
+        if dot {
+            text += &spec.automaton_dot(&node.name, &inputs);
+        } else {
+            let pattern = spec.pattern_text(&inputs);
+            text += &format!("stream {}: {pattern}\n{}\n", node.name, spec.automaton_text(&inputs));
+        }
+    }
+    text
 }

@@ -52,6 +52,30 @@ fn emits_machine_code() {
 }
 
 #[test]
+fn emits_automata() {
+    let folder = folder();
+    let pattern = "stream s = match by user a: clicks[price > 1]+ then not x: clicks[price == 0] for 5m within 1h select user\nsink found from s to file(\"found.ndjson\")\n";
+    folder.write("m.stream", &(PROGRAM.to_string() + pattern));
+    let text = folder.run("emit nfa m.stream").code(0).stdout;
+    assert!(
+        text.starts_with("stream s: a: clicks[price > 1]+ then not clicks[price == 0] for 5m\nstate 0\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains(
+            "  after 5m -> 2, no clicks[price == 0]\n  a: clicks[price > 1] -> 1\nstate 2 complete\n"
+        ),
+        "{text}"
+    );
+    let graph = folder.run("emit nfa --dot m.stream").code(0).stdout;
+    assert!(
+        graph.starts_with("digraph \"s\" {\n") && graph.contains("  2 [shape=doublecircle];\n"),
+        "{graph}"
+    );
+    assert_eq!(folder.run("emit nfa p.stream").code(0).stdout, "");
+}
+
+#[test]
 fn explains_a_program_and_a_code() {
     let folder = folder();
     insta::assert_snapshot!(folder.run("explain p.stream").code(0).stdout);

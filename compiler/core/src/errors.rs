@@ -9,7 +9,6 @@ pub mod names;
 pub mod not_yet;
 pub mod over_rows;
 pub mod patterns;
-pub mod patterns_not_yet;
 pub mod tables;
 pub mod tests;
 pub mod types;

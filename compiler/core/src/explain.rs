@@ -14,7 +14,7 @@ mod window;
 use crate::hir::{ClauseKind, Feed, Head, Input, InputId, Program, Query, Source, Stream};
 use millstream_ir::flow::{
     AmongEquals, Breaker, Emission, Flow, HistoryKind, Node, NodeId, NodeKind, OnError, Partners, Schema,
-    Sharing, TopScope, UpdatingScope, ways_of_run,
+    Sharing, TopScope, UpdatingScope,
 };
 use millstream_ir::text::format_duration;
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,6 +68,7 @@ fn explain_stream(of: (&Program, &Flow), stream: &Stream, facts: &Facts) -> Stri
         }
         (Some(_), None) => "updating: rows are added and withdrawn; they have no key".to_string(),
     });
+    pattern::lines_of(&stream.query).into_iter().for_each(&mut line);
     let state = state_of(of, &stream.query, &facts.sources);
     match &state[..] {
         [] => line("keeps no state".to_string()),
@@ -139,9 +140,7 @@ fn facts_of(program: &Program, query: &Query, known: &BTreeMap<InputId, Facts>) 
         facts.sources.extend(read.sources);
     }
     if let Head::Match(pattern) = &query.head {
-        // What is complete with its first event waits for nothing.
-        let lasts = if ways_of_run(&pattern.steps) == 0 { 0 } else { pattern.within.unwrap_or(i64::MAX) };
-        facts.patterns = facts.patterns.saturating_add(lasts);
+        facts.patterns = facts.patterns.saturating_add(pattern::delay(&pattern.spec));
         facts.has_pattern = true;
     }
     facts.waits |= history::waiting_rows(query).is_some();

@@ -10,7 +10,7 @@ use crate::plan::{Node, Operator, Plan, PlanId};
 use columns::{Columns, column_expr};
 use millstream_base::Span;
 use millstream_ir::expr::{Expr, ExprKind};
-use millstream_ir::flow::{self, Breaker, Column, LatestOfKey, MatchInput, MatchSpec, OnError, Schema};
+use millstream_ir::flow::{self, Breaker, Column, LatestOfKey, OnError, Schema};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use std::collections::{BTreeSet, HashMap};
@@ -191,48 +191,29 @@ impl Lowering<'_> {
 
     /// A match whose outputs are its bindings: `rows` without the time.
     fn pattern(&mut self, owner: &Owner, pattern: &hir::Match, rows: &Schema) -> Option<PlanId> {
-        let (mut inputs, mut described) = (vec![], vec![]);
-        for input in &pattern.inputs {
+        let (mut inputs, mut described) = (vec![], pattern.spec.inputs.clone());
+        for (input, described) in pattern.inputs.iter().zip(&mut described) {
             let mut id = self.rows(input.rows)?;
             let mut columns = Columns::of(&self.plan.node(id).schema);
             let keys = input.keys.iter().zip(&rows.columns);
-            let keys = keys.map(|(key, named)| columns.column(key, &named.name)).collect();
-            id = self.with_columns(owner, pattern.span, id, columns);
-            let fields = input.schema.visible().map(|(number, _)| Some(number)).collect();
-            let name = self.program.rows_text(input.rows).into();
-            described.push(MatchInput { name, keys, fields });
+            described.keys = keys.map(|(key, named)| columns.column(key, &named.name)).collect();
+            id = self.with_columns(owner, pattern.spec.span, id, columns);
             inputs.push(id);
         }
-        let bindings: Vec<Column> = rows
-            .columns
-            .iter()
-            .enumerate()
-            .filter(|(i, _)| *i != rows.time)
-            .map(|(_, c)| c.clone())
-            .collect();
-        let outputs = (0..bindings.len()).map(|i| column_expr(rows, i, pattern.span)).collect();
-        let mut steps = pattern.steps.clone();
-        for step in &mut steps {
+        let mut spec = pattern.spec.clone();
+        spec.inputs = described;
+        for test in spec.tests_mut() {
             // Computed keys are columns of the events too.
             let (from, to) = (
-                pattern.inputs.get(step.input)?.schema.columns.len(),
-                self.plan.node(*inputs.get(step.input)?).schema.columns.len(),
+                pattern.inputs.get(test.input)?.schema.columns.len(),
+                self.plan.node(*inputs.get(test.input)?).schema.columns.len(),
             );
-            step.condition
+            test.condition
                 .iter_mut()
                 .for_each(|c| c.renumber(|column| if column < from { column } else { column - from + to }));
         }
-        let spec = MatchSpec {
-            inputs: described,
-            steps,
-            mode: pattern.mode,
-            within: pattern.within,
-            limit: pattern.limit,
-            span: pattern.span,
-            bindings,
-            outputs,
-        };
-        Some(self.add(owner, pattern.span, inputs, rows.clone(), Operator::Match(Box::new(spec))))
+        let span = pattern.spec.span;
+        Some(self.add(owner, span, inputs, rows.clone(), Operator::Match(Box::new(spec))))
     }
 }
 

@@ -6,7 +6,8 @@ mod text;
 use crate::hir;
 use millstream_base::Span;
 use millstream_ir::expr::Expr;
-use millstream_ir::flow::{Breaker, Join, MatchSpec, OnError, Schema, SinkSpec, keeping_apart};
+use millstream_ir::flow::{Breaker, Join, OnError, Schema, SinkSpec};
+use millstream_ir::pattern::{Clock, MatchMode, MatchSpec};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -158,7 +159,12 @@ impl Node {
             Operator::Filter(condition) => vec![condition],
             Operator::Let(exprs) | Operator::Project(exprs) => exprs.iter().collect(),
             Operator::Match(spec) => {
-                spec.steps.iter().filter_map(|s| s.condition.as_ref()).chain(&spec.outputs).collect()
+                let conditions = spec.tests().filter_map(|test| test.condition.as_ref());
+                let durations = spec.clocks.iter().filter_map(|clock| match clock {
+                    Clock::Computed { duration, .. } => Some(duration),
+                    Clock::Fixed(_) => None,
+                });
+                conditions.chain(durations).chain(&spec.outputs).collect()
             }
             Operator::Join(join) => join.condition.iter().collect(),
             _ => vec![],
@@ -170,8 +176,15 @@ impl Node {
             Operator::Filter(condition) => vec![condition],
             Operator::Let(exprs) | Operator::Project(exprs) => exprs.iter_mut().collect(),
             Operator::Match(spec) => {
-                let conditions = spec.steps.iter_mut().filter_map(|s| s.condition.as_mut());
-                conditions.chain(&mut spec.outputs).collect()
+                let MatchSpec { steps, absences, clocks, outputs, .. } = &mut **spec;
+                let of_steps = steps.iter_mut().map(|step| &mut step.test);
+                let tests = of_steps.chain(absences.iter_mut().flat_map(|absence| &mut absence.tests));
+                let conditions = tests.filter_map(|test| test.condition.as_mut());
+                let durations = clocks.iter_mut().filter_map(|clock| match clock {
+                    Clock::Computed { duration, .. } => Some(duration),
+                    Clock::Fixed(_) => None,
+                });
+                conditions.chain(durations).chain(outputs).collect()
             }
             Operator::Join(join) => join.condition.iter_mut().collect(),
             _ => vec![],
@@ -184,7 +197,7 @@ impl Node {
             Operator::Scan { .. } => true,
             Operator::Breaker(breaker) => breaker.can_fail(),
             // There can be more ways than its limit.
-            Operator::Match(spec) if !keeping_apart(&spec.steps).is_empty() => true,
+            Operator::Match(spec) if spec.mode == MatchMode::All || !spec.keeping_apart().is_empty() => true,
             _ => self.exprs().into_iter().any(Expr::can_fail),
         }
     }

@@ -29,7 +29,7 @@ pub struct ScopeColumn {
 pub enum Events {
     /// At least one.
     Some,
-    /// Those taken so far, perhaps none: the variable inside its own condition.
+    /// Those taken so far, perhaps none: the variable inside its own condition, or one that can be left out.
     SoFar,
 }
 
@@ -47,6 +47,8 @@ pub struct Scope {
     /// The innermost last.
     names: Vec<ScopeName>,
     facts: Facts,
+    /// Names that the pattern above gives to events that must not come.
+    pub(crate) unbound: Vec<(Arc<str>, Span)>,
     /// What closed the window whose bounds are no longer known here.
     pub(crate) closed_window: Option<Closed>,
 }

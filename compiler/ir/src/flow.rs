@@ -6,11 +6,10 @@ mod display;
 mod frame;
 mod history;
 mod join;
-mod pattern;
 mod verify;
 
 use crate::aggregate::AggregateCall;
-use crate::expr::Expr;
+use crate::pattern::MatchSpec;
 use crate::segment::Segment;
 use crate::types::Type;
 use crate::window::CalendarUnit;
@@ -22,7 +21,6 @@ pub use frame::{Frame, FrameAggregate};
 pub use history::{HistoryFunction, HistoryKind, KeyHistory};
 pub use join::{Join, JoinBound, JoinKind, Partners, Version};
 use millstream_base::Span;
-pub use pattern::{keeping_apart, ways_of_run};
 use std::sync::Arc;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -437,91 +435,6 @@ impl WindowAssigner {
     }
 }
 
-/// A sequence pattern over one or more input streams: steps joined by `then`, each one event or a
-/// repetition.
-///
-/// Conditions and outputs are expressions over columns. An output sees the [`MatchSpec::bindings`],
-/// by number; a condition sees the columns of its event and behind them the bindings.
-/// Output columns: the outputs, then the hidden event time of the match's last event.
-#[derive(Clone, Debug)]
-pub struct MatchSpec {
-    /// One per input of the node.
-    pub inputs: Vec<MatchInput>,
-    pub steps: Vec<MatchStep>,
-    pub mode: MatchMode,
-    /// The greatest time from first to last event, in microseconds, if there is one.
-    pub within: Option<i64>,
-    /// Ways that a partition may hold at once where conditions keep them apart; the event with which
-    /// there are more is a row error.
-    pub limit: usize,
-    /// The pattern in the program.
-    pub span: Span,
-    /// The key columns, one variable per step (a record, or a list of records where the step repeats;
-    /// hidden if it has no name), `match.start`, `match.end`.
-    pub bindings: Vec<Column>,
-    pub outputs: Vec<Expr>,
-}
-
-/// What becomes of the events and the runs of a partition when there is a match.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum MatchMode {
-    /// An event takes part in at most one match, but those of steps that give theirs free.
-    UseUp,
-    /// Each run is reported on its own.
-    Overlapping,
-    /// All runs end, and none begins for so many microseconds after the match's end; none ever begins if
-    /// it is not said for how many.
-    Once(Option<i64>),
-}
-
-#[derive(Clone, Debug)]
-pub struct MatchInput {
-    /// The stream, as the pattern calls it.
-    pub name: Arc<str>,
-    /// The columns of the partition key.
-    pub keys: Vec<usize>,
-    /// The columns that make the record of a variable, in the order of its fields; none for a field that
-    /// nothing reads.
-    pub fields: Vec<Option<usize>>,
-}
-
-#[derive(Clone, Debug)]
-pub struct MatchStep {
-    /// Which input its events come from.
-    pub input: usize,
-    pub condition: Option<Expr>,
-    /// What the condition looks at of earlier variables, and of a repetition's own; sorted.
-    pub reads: Vec<MatchRead>,
-    pub min: u32,
-    pub max: Option<u32>,
-    /// Whether its variable is a list.
-    pub repeats: bool,
-    /// Whether no event of the partition may lie between the step before and this one.
-    pub next: bool,
-    /// Whether none may lie between its own.
-    pub adjacent: bool,
-    /// Whether its events are free for other matches.
-    pub reuse: bool,
-}
-
-/// What a condition looks at of the events that a step took.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct MatchRead {
-    pub step: usize,
-    pub part: ReadPart,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum ReadPart {
-    /// `first(a)`
-    First,
-    /// `last(a)`
-    Last,
-    /// `count(a)`
-    Count,
-    All,
-}
-
 impl Flow {
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id.0 as usize]
@@ -548,7 +461,9 @@ impl Flow {
     pub fn gives_in_order(&self, id: NodeId) -> bool {
         let node = self.node(id);
         match &node.kind {
-            NodeKind::Order | NodeKind::Match(_) => true,
+            NodeKind::Order => true,
+            // A match that waits whether it can take more is reported when it is over.
+            NodeKind::Match(spec) => !spec.automaton.waits(),
             NodeKind::Breaker(breaker) if breaker.gives_rows_of_the_past() => false,
             // What watermarks release comes in the order of its times, late rows left out.
             NodeKind::Breaker(breaker) => {

@@ -1,11 +1,15 @@
 //! Sequence patterns: brings events into the total order, hands each to the runs of its partition,
-//! and makes rows of the matches. What a match is stands in [`runs`]; where conditions look at
-//! nothing but their own event, [`merged`] finds the same matches for less.
+//! lets their clocks run down as the watermark passes, and makes rows of the matches. What a match is stands in
+//! [`runs`]; where nothing but their own event decides what it is taken as, [`merged`] finds the same
+//! matches for less.
 
+mod growth;
 mod merged;
+mod pattern;
 #[cfg(test)]
 mod properties;
 mod runs;
+mod snapshot;
 mod ways;
 
 use crate::message::{EventTime, Message, Watermark};
@@ -15,16 +19,18 @@ use crate::operator::{Failure, Operator, Output, Place};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::waiting::Waiting;
 use crate::watermark::WatermarkTracker;
-use merged::{Events, States};
+use merged::Events;
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin, RowPlace};
 use millstream_ir::column::{ColumnBuilder, ColumnData};
 use millstream_ir::eval::{RowError, eval};
-use millstream_ir::flow::{Column, Flow, MatchMode, MatchRead, MatchSpec, NodeId, Schema, keeping_apart};
+use millstream_ir::flow::{Column, Flow, NodeId, Schema};
+use millstream_ir::pattern::{MatchSpec, MatchStep};
 use millstream_ir::text::write_json;
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
-use runs::{Found, Runs};
-use std::collections::{BTreeSet, HashMap};
+use pattern::Pattern;
+use runs::Runs;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 pub struct MatchPattern {
@@ -35,7 +41,9 @@ pub struct MatchPattern {
     waiting: ReorderBuffer,
     /// Whether an event at the watermark stands behind all that came before.
     in_order: bool,
-    partitions: HashMap<Vec<Value>, Partition>,
+    partitions: Partitions,
+    /// The watermark that was passed on last.
+    passed_on: Watermark,
     /// The watermark at which partitions were last cleared of what is out of time.
     swept: EventTime,
     /// How many were left.
@@ -50,54 +58,34 @@ struct InputColumns {
     types: Vec<Type>,
 }
 
-/// A pattern, with what can be known of it before any event.
-struct Pattern {
-    spec: Arc<MatchSpec>,
-    /// Per step: what conditions may look at from there on.
-    still_read: Vec<Vec<MatchRead>>,
-    /// Ways that a partition may hold.
-    limit: usize,
-    /// What runs can reach, where they can be merged.
-    states: Option<States>,
+type Key = Arc<[Value]>;
+
+#[derive(Default)]
+struct Partitions {
+    of_key: HashMap<Key, Partition>,
+    /// When something next happens in a partition without an event.
+    due: BTreeSet<(EventTime, Key)>,
+    /// How many partitions have a match that waits whether it can take more, by when its run began.
+    held: BTreeMap<EventTime, usize>,
 }
 
-impl Pattern {
-    fn new(spec: Arc<MatchSpec>) -> Pattern {
-        let read_from = |number: usize| {
-            let to_come = spec.steps.iter().enumerate().skip(number);
-            let asked = to_come.filter(|(i, step)| *i > number || step.repeats);
-            let read: BTreeSet<MatchRead> = asked.flat_map(|(_, step)| &step.reads).copied().collect();
-            read.into_iter().collect()
-        };
-        let still_read: Vec<Vec<MatchRead>> = (0..spec.steps.len()).map(read_from).collect();
-        let merges_all = keeping_apart(&spec.steps).is_empty();
-        let limit = if merges_all { usize::MAX } else { spec.limit };
-        Pattern { states: States::of(&spec), spec, still_read, limit }
-    }
+/// What is kept of a partition, and where it stands in the lists of all.
+struct Partition {
+    state: State,
+    due: Option<EventTime>,
+    held: Option<EventTime>,
 }
 
-impl Pattern {
-    /// How long something is kept of a partition at most, if that is known.
-    fn lasts(&self) -> Option<i64> {
-        match (self.spec.within, self.spec.mode) {
-            (_, MatchMode::Once(None)) => None,
-            (within, MatchMode::Once(Some(time))) => Some(within?.max(time)),
-            (within, _) => within,
-        }
-    }
-}
-
-/// What is kept of a partition.
-enum Partition {
+enum State {
     Merged(Events),
     Apart(Runs),
 }
 
-impl Partition {
-    fn new(pattern: &Pattern) -> Partition {
+impl State {
+    fn new(pattern: &Pattern) -> State {
         match pattern.states {
-            Some(_) => Partition::Merged(Events::default()),
-            None => Partition::Apart(Runs::default()),
+            Some(_) => State::Merged(Events::default()),
+            None => State::Apart(Runs::new(pattern)),
         }
     }
 
@@ -110,22 +98,117 @@ impl Partition {
         failures: &mut Vec<FailedCondition>,
     ) -> Vec<Found> {
         match (self, &pattern.states) {
-            (Partition::Merged(events), Some(states)) => {
+            (State::Merged(events), Some(states)) => {
                 events.take(states, &pattern.spec, event, failures).into_iter().collect()
             }
-            (Partition::Apart(runs), _) => runs.take(pattern, key, event, failures),
-            (Partition::Merged(_), None) => vec![],
+            (State::Apart(runs), _) => runs.take(pattern, key, event, failures),
+            (State::Merged(_), None) => vec![],
         }
     }
 
     /// Drops what is out of time at this watermark; whether anything is left.
     fn sweep(&mut self, pattern: &Pattern, watermark: EventTime) -> bool {
         match (self, &pattern.states) {
-            (Partition::Merged(events), Some(states)) => events.sweep(states, watermark),
-            (Partition::Apart(runs), _) => runs.sweep(pattern, watermark),
-            (Partition::Merged(_), None) => false,
+            (State::Merged(events), Some(states)) => events.sweep(states, watermark),
+            (State::Apart(runs), _) => runs.sweep(pattern, watermark),
+            (State::Merged(_), None) => false,
         }
     }
+}
+
+impl Partition {
+    fn new(state: State) -> Partition {
+        Partition { state, due: None, held: None }
+    }
+}
+
+impl Partitions {
+    fn take(
+        &mut self,
+        pattern: &Pattern,
+        key: &Key,
+        event: Event,
+        failures: &mut Vec<FailedCondition>,
+    ) -> Vec<Found> {
+        let partition = self.of_key.entry(key.clone()).or_insert_with(|| Partition::new(State::new(pattern)));
+        let found = partition.state.take(pattern, key, event, failures);
+        self.enlist(pattern, key);
+        found
+    }
+
+    /// The key of the partition in which something happens next without an event, before a time.
+    fn next_due(&self, before: EventTime) -> Option<(EventTime, Key)> {
+        self.due.first().filter(|(time, _)| *time < before).cloned()
+    }
+
+    /// Lets the clocks of a partition run down that are due at a time.
+    fn run_clocks(
+        &mut self,
+        pattern: &Pattern,
+        (time, key): &(EventTime, Key),
+        failures: &mut Vec<FailedCondition>,
+    ) -> Vec<Found> {
+        let found = match self.of_key.get_mut(key).map(|partition| &mut partition.state) {
+            Some(State::Apart(runs)) => runs.run_clocks(pattern, key, *time, failures),
+            _ => vec![],
+        };
+        self.enlist(pattern, key);
+        found
+    }
+
+    /// Brings the lists up to what a partition now waits for.
+    fn enlist(&mut self, pattern: &Pattern, key: &Key) {
+        let Some(partition) = self.of_key.get_mut(key) else { return };
+        let State::Apart(runs) = &partition.state else { return };
+        let (due, held) = (runs.due(pattern), runs.held());
+        if due != partition.due {
+            if let Some(time) = partition.due {
+                self.due.remove(&(time, key.clone()));
+            }
+            self.due.extend(due.map(|time| (time, key.clone())));
+            partition.due = due;
+        }
+        if held != partition.held {
+            if let Some(time) = partition.held
+                && let Some(n) = self.held.get_mut(&time)
+            {
+                *n -= 1;
+                if *n == 0 {
+                    self.held.remove(&time);
+                }
+            }
+            if let Some(time) = held {
+                *self.held.entry(time).or_default() += 1;
+            }
+            partition.held = held;
+        }
+    }
+}
+
+/// A match: per step, its events.
+pub struct Found {
+    pub steps: Vec<Vec<Arc<[Value]>>>,
+    pub start: EventTime,
+    pub end: EventTime,
+    /// That of its last event.
+    pub place: RowPlace,
+    /// Whether it is reported as far as it came.
+    pub is_timeout: bool,
+}
+
+impl Found {
+    /// The values of the spec's bindings.
+    pub fn bindings(&self, spec: &MatchSpec, key: &[Value]) -> Vec<Value> {
+        let variables = spec.steps.iter().zip(&self.steps).map(|(step, events)| variable(step, events));
+        let times = [Value::Timestamp(self.start), Value::Timestamp(self.end), Value::Bool(self.is_timeout)];
+        key.iter().cloned().chain(variables).chain(times).collect()
+    }
+}
+
+/// The value of a step's variable.
+fn variable(step: &MatchStep, events: &[Arc<[Value]>]) -> Value {
+    let mut records = events.iter().map(|row| Value::Record(row.clone()));
+    if step.repeats { Value::List(records.collect()) } else { records.next().unwrap_or(Value::Null) }
 }
 
 /// A row of an input at its place in the total order.
@@ -133,6 +216,7 @@ impl Partition {
 pub struct Event {
     pub time: EventTime,
     pub input: usize,
+    pub place: RowPlace,
     /// All columns of the row.
     pub row: Arc<[Value]>,
     /// What a variable holds of it.
@@ -151,6 +235,7 @@ impl Event {
         Event {
             time,
             input,
+            place: batch.origin.place(row),
             record: fields.iter().map(|f| f.map_or(Value::Null, |column| values[column].clone())).collect(),
             row: values,
         }
@@ -172,7 +257,8 @@ impl MatchPattern {
             waiting: ReorderBuffer::new(inputs.iter().map(|input| input.schema.time).collect()),
             in_order: false,
             inputs,
-            partitions: HashMap::new(),
+            partitions: Partitions::default(),
+            passed_on: Watermark::START,
             swept: Watermark::START.0,
             n_swept: 0,
         }
@@ -182,46 +268,96 @@ impl MatchPattern {
         self.inputs.iter().map(|input| &input.types[..]).collect()
     }
 
-    /// Works on all events that the watermark has passed, in order.
+    /// Works on all events that the watermark has passed, in order, and lets the clocks run down between them.
     fn release(&mut self, output: &mut Output) {
         let watermark = self.tracker.watermark();
         let MatchPattern { pattern, inputs, waiting, partitions, .. } = self;
-        let mut rows = Rows::new(&pattern.spec);
-        let mut take = |input: usize, batch: &Batch, row: usize, place: RowPlace| {
-            let event = Event::of_row(pattern, &inputs[input], input, batch, row);
-            let key: Vec<Value> =
-                pattern.spec.inputs[input].keys.iter().map(|c| event.row[*c].clone()).collect();
-            let partition = partitions.entry(key.clone()).or_insert_with(|| Partition::new(pattern));
-            let mut failures = vec![];
-            let found = partition.take(pattern, &key, event, &mut failures);
-            // An event fails once, however many conditions and ways it fails in.
-            if let Some(failure) = failures.into_iter().next() {
-                let schema = &inputs[failure.input].schema;
-                output.failures.push(failure.into_failure(schema));
-            }
-            for found in found {
-                rows.add(&pattern.spec, &key, found, place, output);
-            }
-        };
+        let mut finder = Finder { pattern, inputs, partitions, rows: Rows::new(&pattern.spec), output };
         waiting.release(watermark, self.in_order, &mut |due| match due {
-            Due::Whole(input, batch) => {
-                (0..batch.n_rows).for_each(|row| take(input, &batch, row, batch.origin.place(row)));
-            }
+            Due::Whole(input, batch) => (0..batch.n_rows).for_each(|row| finder.take(input, &batch, row)),
             Due::Rows(input, batch, numbers) => {
-                let numbers = numbers.iter().map(|row| *row as usize);
-                numbers.for_each(|row| take(input, batch, row, batch.origin.place(row)));
+                numbers.iter().for_each(|row| finder.take(input, batch, *row as usize));
             }
             Due::Mixed(batches, picks) => picks.iter().for_each(|(batch, row)| {
                 let (input, batch) = batches[*batch as usize];
-                take(input, batch, *row as usize, batch.origin.place(*row as usize));
+                finder.take(input, batch, *row as usize);
             }),
         });
-        rows.finish(output);
+        finder.run_clocks(watermark.0);
+        if watermark == Watermark::END {
+            finder.end();
+        }
+        finder.rows.finish(output);
         let is_over = self.pattern.lasts().is_some_and(|time| watermark.0.saturating_sub(self.swept) >= time);
-        if is_over || self.partitions.len() >= 2 * self.n_swept + FEW {
+        if is_over || self.partitions.of_key.len() >= 2 * self.n_swept + FEW {
             self.swept = watermark.0;
-            self.partitions.retain(|_, p| p.sweep(&self.pattern, watermark.0));
-            self.n_swept = self.partitions.len();
+            self.partitions.of_key.retain(|_, p| p.state.sweep(&self.pattern, watermark.0));
+            self.n_swept = self.partitions.of_key.len();
+        }
+    }
+
+    /// Passes the watermark on, as far as no match that still waits stands in its way.
+    fn pass_on(&mut self, watermark: Watermark, output: &mut Output) {
+        let held = self.partitions.held.keys().next().map_or(watermark, |time| Watermark(*time));
+        let free = watermark.min(held);
+        if free > self.passed_on {
+            self.passed_on = free;
+            output.messages.push(Message::Watermark(free));
+        }
+    }
+}
+
+/// What hands events, and clocks, to partitions in order.
+struct Finder<'a> {
+    pattern: &'a Pattern,
+    inputs: &'a [InputColumns],
+    partitions: &'a mut Partitions,
+    rows: Rows,
+    output: &'a mut Output,
+}
+
+impl Finder<'_> {
+    fn take(&mut self, input: usize, batch: &Batch, row: usize) {
+        let event = Event::of_row(self.pattern, &self.inputs[input], input, batch, row);
+        self.run_clocks(event.time);
+        let key: Key = self.pattern.spec.inputs[input].keys.iter().map(|c| event.row[*c].clone()).collect();
+        let mut failures = vec![];
+        let found = self.partitions.take(self.pattern, &key, event, &mut failures);
+        self.report(&key, found, failures);
+    }
+
+    /// Lets the clocks run down that are due before a time.
+    fn run_clocks(&mut self, before: EventTime) {
+        while let Some(due) = self.partitions.next_due(before) {
+            let mut failures = vec![];
+            let found = self.partitions.run_clocks(self.pattern, &due, &mut failures);
+            self.report(&due.1, found, failures);
+        }
+    }
+
+    /// Reports what still waits at the end of the input.
+    fn end(&mut self) {
+        let waiting = self.partitions.of_key.iter().filter(|(_, partition)| partition.held.is_some());
+        let mut keys: Vec<Key> = waiting.map(|(key, _)| key.clone()).collect();
+        keys.sort();
+        for key in keys {
+            let found = match self.partitions.of_key.get_mut(&key).map(|partition| &mut partition.state) {
+                Some(State::Apart(runs)) => runs.end(self.pattern, &key),
+                _ => vec![],
+            };
+            self.partitions.enlist(self.pattern, &key);
+            self.report(&key, found, vec![]);
+        }
+    }
+
+    fn report(&mut self, key: &[Value], found: Vec<Found>, failures: Vec<FailedCondition>) {
+        // An event fails once, however many conditions and ways it fails in.
+        if let Some(failure) = failures.into_iter().next() {
+            let schema = &self.inputs[failure.input].schema;
+            self.output.failures.push(failure.into_failure(schema));
+        }
+        for found in found {
+            self.rows.add(&self.pattern.spec, key, found, self.output);
         }
     }
 }
@@ -245,7 +381,7 @@ impl Operator for MatchPattern {
             Message::Watermark(watermark) => {
                 if let Some(merged) = self.tracker.advance(input, watermark) {
                     self.release(output);
-                    output.messages.push(Message::Watermark(merged));
+                    self.pass_on(merged, output);
                 }
             }
         }
@@ -259,13 +395,14 @@ impl Operator for MatchPattern {
         self.tracker.snapshot(writer);
         self.waiting.snapshot(&self.types(), writer);
         writer.i64(self.swept);
-        let mut partitions: Vec<_> = self.partitions.iter().collect();
+        writer.i64(self.passed_on.0);
+        let mut partitions: Vec<_> = self.partitions.of_key.iter().collect();
         partitions.sort_by_key(|(key, _)| *key);
         writer.sequence(partitions.into_iter(), |writer, (key, partition)| {
             writer.sequence(key.iter(), SnapshotWriter::value);
-            match partition {
-                Partition::Merged(events) => events.snapshot(writer),
-                Partition::Apart(runs) => runs.snapshot(writer),
+            match &partition.state {
+                State::Merged(events) => events.snapshot(writer),
+                State::Apart(runs) => runs.snapshot(writer),
             }
         });
     }
@@ -275,16 +412,17 @@ impl Operator for MatchPattern {
         let types: Vec<&[Type]> = self.inputs.iter().map(|input| &input.types[..]).collect();
         self.waiting.restore(&types, reader)?;
         self.swept = reader.i64()?;
+        self.passed_on = Watermark(reader.i64()?);
         let pattern = &self.pattern;
-        let partitions = reader.sequence(|reader| {
-            let key = reader.sequence(SnapshotReader::value)?;
-            let partition = match &pattern.states {
-                Some(states) => Partition::Merged(Events::restore(states, pattern.spec.steps.len(), reader)?),
-                None => Partition::Apart(Runs::restore(pattern, reader)?),
+        for _ in 0..reader.count()? {
+            let key: Key = reader.sequence(SnapshotReader::value)?.into();
+            let state = match &pattern.states {
+                Some(states) => State::Merged(Events::restore(states, pattern.spec.steps.len(), reader)?),
+                None => State::Apart(Runs::restore(pattern, reader)?),
             };
-            Ok((key, partition))
-        })?;
-        self.partitions = partitions.into_iter().collect();
+            self.partitions.of_key.insert(key.clone(), Partition::new(state));
+            self.partitions.enlist(pattern, &key);
+        }
         Ok(())
     }
 
@@ -293,10 +431,10 @@ impl Operator for MatchPattern {
     }
 
     fn state_bytes(&self) -> usize {
-        let partitions = self.partitions.iter().map(|(key, partition)| {
-            let state = match partition {
-                Partition::Merged(events) => events.state_bytes(),
-                Partition::Apart(runs) => runs.state_bytes(),
+        let partitions = self.partitions.of_key.iter().map(|(key, partition)| {
+            let state = match &partition.state {
+                State::Merged(events) => events.state_bytes(),
+                State::Apart(runs) => runs.state_bytes(),
             };
             size_of::<Partition>() + values_bytes(key) + state
         });
@@ -324,6 +462,10 @@ pub struct FailedCondition {
 }
 
 impl FailedCondition {
+    fn new(error: RowError, event: &Event) -> FailedCondition {
+        FailedCondition { error, time: event.time, input: event.input, row: event.row.clone() }
+    }
+
     fn into_failure(self, schema: &Schema) -> Failure {
         failure(&schema.columns, &self.row, &self.error, self.time)
     }
@@ -352,8 +494,8 @@ impl Rows {
         Rows { columns: types.map(ColumnBuilder::new).collect(), places: vec![] }
     }
 
-    fn add(&mut self, spec: &MatchSpec, key: &[Value], found: Found, place: RowPlace, output: &mut Output) {
-        let end = found.end;
+    fn add(&mut self, spec: &MatchSpec, key: &[Value], found: Found, output: &mut Output) {
+        let (end, place) = (found.end, found.place);
         let bindings = found.bindings(spec, key);
         let values: Result<Vec<Value>, RowError> = spec
             .outputs

@@ -43,6 +43,10 @@ impl Checker<'_> {
         if self.names.is_broken(text) {
             return error(span);
         }
+        if let Some((_, defined)) = scope.unbound.iter().find(|(unbound, _)| **unbound == *text) {
+            self.diagnostics.push(patterns::never_bound(span, text, *defined));
+            return error(span);
+        }
         let in_rows = self
             .aggregates
             .as_ref()
@@ -146,7 +150,10 @@ impl Checker<'_> {
         if is_value {
             return None;
         }
-        let fault = if scope.has_qualifier(&qualifier.text) {
+        let fault = if (&*qualifier.text, &*name.text) == ("match", "timeout") && scope.has_qualifier("match")
+        {
+            patterns::never_times_out(span)
+        } else if scope.has_qualifier(&qualifier.text) {
             let nearest = scope.nearest_qualified(&qualifier.text, &name.text);
             names_errors::unknown_qualified(name.span, &qualifier.text, &name.text, nearest)
         } else if matches!(qualifier.text.as_str(), "window" | "match") {

@@ -29,7 +29,22 @@ pub(super) fn events_variable<'s>(scope: &'s Scope, expr: &ast::Expr) -> Option<
 
 /// Whether a call that looks like an aggregate's is one over the events of a variable.
 pub(super) fn is_of_events(call: &ast::Call, scope: &Scope) -> bool {
-    is_aggregate(call) && call.args.iter().any(|arg| !variables(scope, &arg.value).is_empty())
+    let is_of_events =
+        |arg: &ast::Arg| !variables(scope, &arg.value).is_empty() || unbound(scope, &arg.value).is_some();
+    is_aggregate(call) && call.args.iter().any(is_of_events)
+}
+
+/// A name in an expression that the pattern gives to events that must not come.
+fn unbound<'e>(scope: &Scope, expr: &'e ast::Expr) -> Option<(&'e ast::Name, Span)> {
+    if let ast::ExprKind::Name(name) = &expr.kind {
+        let is_missing = matches!(scope.lookup(&name.text), Lookup::Missing);
+        let defined = scope.unbound.iter().find(|(unbound, _)| is_missing && **unbound == *name.text);
+        return defined.map(|(_, defined)| (name, *defined));
+    }
+    if scope.unbound.is_empty() {
+        return None;
+    }
+    direct_parts(expr).into_iter().find_map(|part| unbound(scope, part))
 }
 
 fn is_aggregate(call: &ast::Call) -> bool {
@@ -63,6 +78,10 @@ impl Checker<'_> {
     pub(super) fn events_call(&mut self, scope: &Scope, call: &ast::Call, span: Span) -> Option<Expr> {
         if !is_of_events(call, scope) {
             return None;
+        }
+        if let Some((name, defined)) = call.args.iter().find_map(|arg| unbound(scope, &arg.value)) {
+            self.diagnostics.push(errors::never_bound(name.span, &name.text, defined));
+            return Some(error(span));
         }
         let name = call.function.text.as_str();
         let function = match aggregate_name(name) {

@@ -37,12 +37,10 @@ pub(super) fn check_head(
             };
             (Head::Rows(reference), rows)
         }
-        ast::QueryHeadKind::Match(query) => {
-            match super::pattern::check_match(around, query, head.span, diagnostics) {
-                Some((pattern, rows)) => (Head::Match(Box::new(pattern)), rows),
-                None => (Head::Rows(no_rows(head.span)), Rows::unknown()),
-            }
-        }
+        ast::QueryHeadKind::Match(query) => match super::pattern::check_match(around, query, diagnostics) {
+            Some((pattern, rows)) => (Head::Match(Box::new(pattern)), rows),
+            None => (Head::Rows(no_rows(head.span)), Rows::unknown()),
+        },
         ast::QueryHeadKind::Error => (Head::Rows(no_rows(head.span)), Rows::unknown()),
     }
 }

@@ -1,22 +1,28 @@
-//! `match …` as the head of a query: its steps and what they read in [`steps`], here what surrounds them.
-//! What this version does not carry out is rejected by name.
+//! `match …` as the head of a query: the tree of its pattern in [`tree`], what its conditions see in [`sight`] and
+//! what they say in [`conditions`], here what surrounds them.
 
+mod conditions;
+mod contradiction;
 mod reads;
 mod shape;
-mod steps;
+mod sight;
+mod tree;
 
 use super::rows::RowColumn;
 use super::{Rows, Surroundings, select};
 use crate::check::Checker;
-use crate::errors::{patterns as errors, patterns_not_yet as not_yet};
+use crate::errors::patterns as errors;
 use crate::hir;
-use crate::scope::Lookup;
+use crate::scope::{Events, Lookup};
 use millstream_base::{Diagnostics, Span};
 use millstream_ir::expr::Expr;
-use millstream_ir::flow::{MatchMode, MatchStep, keeping_apart};
+use millstream_ir::flow::Column;
+use millstream_ir::pattern::{Automaton, Edge, Event, MatchInput, MatchMode, MatchSpec, Pattern};
 use millstream_ir::types::Type;
 use millstream_syntax::ast;
-use steps::{Joined, Step};
+use sight::{Presence, Seen};
+use std::collections::BTreeMap;
+use tree::{Parts, Place, Step};
 
 /// What `limit` is where a pattern does not say.
 const WAYS_PER_PARTITION: usize = 10_000;
@@ -25,22 +31,58 @@ const WAYS_PER_PARTITION: usize = 10_000;
 pub(super) fn check_match(
     around: Surroundings,
     query: &ast::Match,
-    span: Span,
     diagnostics: &mut Diagnostics,
 ) -> Option<(hir::Match, Rows)> {
     let mut checker = PatternChecker { around, diagnostics, inputs: vec![], is_right: true };
-    let mode = checker.mode(query, span);
-    for fault in shape::faults(&query.pattern) {
+    let mode = checker.mode(query);
+    for fault in shape::faults(query) {
         checker.fault(fault);
     }
     let within = checker.bound(query);
-    let mut steps = vec![];
-    checker.steps_of(&query.pattern, Joined::default(), &mut steps);
-    checker.reuse(query, mode, &mut steps);
+    let or_timeout = matches!(query.bound, Some(ast::MatchBound::Within { or_timeout: true, .. }));
+    let mut parts = Parts::default();
+    let mut seen = vec![];
+    let pattern = checker.tree(&query.pattern, Place::default(), &mut seen, &mut parts);
+    let first = pattern.first_step();
+    let of_first: Vec<Seen> =
+        first.map(|step| Seen { step, presence: Presence::Surely }).into_iter().collect();
+    let without = query.without.as_ref().map(|without| checker.absence(without, &of_first, &mut parts));
+    checker.reuse(query, mode, &mut parts);
     let keys = checker.keys(&query.by);
-    let (rows, first_variable) = checker.rows(keys, &query.by, &steps);
-    let steps = checker.conditions(&steps, &rows, first_variable);
-    let limit = checker.limit(query, &steps);
+    if or_timeout {
+        // A run that ran out of time may have taken its first event only.
+        seen.iter_mut().filter(|seen| Some(seen.step) != first).for_each(|s| s.presence = Presence::Perhaps);
+    }
+    let (rows, first_variable) = checker.rows(keys, &query.by, &parts, &seen, or_timeout);
+    let steps = checker.checked_steps(&parts, &rows, first_variable);
+    let absences = checker.checked_absences(&parts, &rows, first_variable);
+    let clocks = checker.checked_clocks(&parts, &rows, first_variable);
+    let automaton = checker.automaton(&pattern, absences.len(), query)?;
+    let described = checker.inputs.iter().map(|input| MatchInput {
+        name: input.name.as_str().into(),
+        // They become columns when the pattern is lowered.
+        keys: vec![0; input.keys.len()],
+        fields: input.columns.visible().map(|(number, _)| Some(number)).collect(),
+    });
+    let bindings: Vec<Column> = rows.schema().columns.into_iter().take(rows.time).collect();
+    let outputs = (0..bindings.len()).map(|i| rows.column_expr(i, query.pattern.span)).collect();
+    let mut spec = MatchSpec {
+        inputs: described.collect(),
+        steps,
+        absences,
+        clocks,
+        pattern,
+        automaton,
+        mode,
+        within,
+        or_timeout,
+        without,
+        limit: WAYS_PER_PARTITION,
+        span: query.pattern.span,
+        bindings,
+        outputs,
+    };
+    checker.limit(query, &mut spec);
     if !checker.is_right {
         return None;
     }
@@ -49,10 +91,7 @@ pub(super) fn check_match(
         schema: input.columns.schema(),
         keys: input.keys,
     });
-    Some((
-        hir::Match { inputs: inputs.collect(), steps, mode, within, limit, span: query.pattern.span },
-        rows,
-    ))
+    Some((hir::Match { inputs: inputs.collect(), spec }, rows))
 }
 
 struct PatternChecker<'q> {
@@ -88,20 +127,12 @@ impl PatternChecker<'_> {
         Checker::new(self.around.names, self.around.file, self.diagnostics)
     }
 
-    /// What becomes of events and runs at a match; and refuses what is not carried out around the pattern.
-    fn mode(&mut self, query: &ast::Match, span: Span) -> MatchMode {
-        if let Some(without) = &query.without {
-            self.fault(not_yet::without(without.span));
-            without.events.iter().for_each(|e| self.stream_of(e));
-        }
+    /// What becomes of events and runs at a match.
+    fn mode(&mut self, query: &ast::Match) -> MatchMode {
         match &query.mode {
             ast::MatchMode::Consume => MatchMode::UseUp,
             ast::MatchMode::Overlapping => MatchMode::Overlapping,
-            ast::MatchMode::All => {
-                let end = query.by.first().map_or(query.pattern.span, |key| key.span);
-                self.fault(not_yet::mode(span.at_start().to(end.at_start()), "all"));
-                MatchMode::Overlapping
-            }
+            ast::MatchMode::All => MatchMode::All,
             ast::MatchMode::OncePer(duration) => {
                 let time = self.checker().check_positive_duration(duration);
                 self.is_right &= time.is_some();
@@ -112,12 +143,12 @@ impl PatternChecker<'_> {
     }
 
     /// Marks the steps whose events are free for other matches.
-    fn reuse(&mut self, query: &ast::Match, mode: MatchMode, steps: &mut [Step]) {
+    fn reuse(&mut self, query: &ast::Match, mode: MatchMode, parts: &mut Parts) {
         for name in &query.reuse {
             let is_named = |step: &&mut Step| step.variable.is_some_and(|v| v.text == name.text);
-            let Some(step) = steps.iter_mut().find(is_named) else {
+            let Some(step) = parts.steps.iter_mut().find(is_named) else {
                 let known: Vec<&str> =
-                    steps.iter().filter_map(|step| step.variable).map(|v| v.text.as_str()).collect();
+                    parts.steps.iter().filter_map(|step| step.variable).map(|v| v.text.as_str()).collect();
                 self.fault(errors::reuse_of_unknown(name.span, &name.text, &known));
                 continue;
             };
@@ -131,12 +162,9 @@ impl PatternChecker<'_> {
     /// The time that a match may take, in microseconds; none if it has no bound, or a wrong one.
     fn bound(&mut self, query: &ast::Match) -> Option<i64> {
         match &query.bound {
-            Some(ast::MatchBound::Within { duration, or_timeout }) => {
+            Some(ast::MatchBound::Within { duration, .. }) => {
                 let within = self.checker().check_positive_duration(duration);
                 self.is_right &= within.is_some();
-                if *or_timeout {
-                    self.fault(not_yet::or_timeout(duration.span));
-                }
                 within
             }
             Some(ast::MatchBound::Forever) => None,
@@ -148,15 +176,41 @@ impl PatternChecker<'_> {
         }
     }
 
+    fn automaton(&mut self, pattern: &Pattern, n_absences: usize, query: &ast::Match) -> Option<Automaton> {
+        let Ok(automaton) = Automaton::new(pattern, n_absences) else {
+            self.fault(errors::too_large(query.pattern.span));
+            return None;
+        };
+        // What a complete match would rather take, and nothing surely ends the wait for it.
+        let waits_on = |edge: &Edge| {
+            let touches = edge.guards >> n_absences != 0;
+            matches!(edge.on, Event::Step(_)) && !touches && edge.limits.is_empty()
+        };
+        let mut complete = automaton.states.iter().filter(|state| state.accepts.is_some());
+        if matches!(query.bound, Some(ast::MatchBound::Forever))
+            && query.mode != ast::MatchMode::All
+            && complete.any(|state| state.preferred().iter().any(waits_on))
+            && let Some(word) = shape::words_of_greed(&query.pattern).last()
+        {
+            self.fault(errors::greedy_for_ever(*word));
+        }
+        let is_bounded = matches!(query.bound, Some(ast::MatchBound::Within { .. }));
+        if automaton.has_endless_clocks(is_bounded, query.mode == ast::MatchMode::All) {
+            self.fault(errors::endless_timer(query.pattern.span));
+        }
+        Some(automaton)
+    }
+
     /// How many ways a partition may hold, where some are kept apart.
-    fn limit(&mut self, query: &ast::Match, steps: &[MatchStep]) -> usize {
-        let Some(limit) = &query.limit else { return WAYS_PER_PARTITION };
+    fn limit(&mut self, query: &ast::Match, spec: &mut MatchSpec) {
+        let Some(limit) = &query.limit else { return };
         let count = self.checker().check_count(limit);
-        let merged = keeping_apart(steps).is_empty();
+        self.is_right &= count.is_some();
+        let merged = spec.keeping_apart().is_empty() && spec.mode != MatchMode::All;
         if merged && self.is_right {
             self.fault(errors::needless_limit(limit.span));
         }
-        count.and_then(|count| usize::try_from(count).ok()).unwrap_or(WAYS_PER_PARTITION)
+        spec.limit = count.and_then(|count| usize::try_from(count).ok()).unwrap_or(spec.limit);
     }
 
     /// Checks the partition key in each stream of the pattern.
@@ -199,27 +253,41 @@ impl PatternChecker<'_> {
         Some(key)
     }
 
-    /// The rows of the match, and the number of the first variable among them.
-    fn rows(&mut self, keys: Vec<Key>, by: &[ast::Expr], steps: &[Step]) -> (Rows, usize) {
+    /// The rows of the match, and the number of the first variable among them. `seen` is what is known behind the
+    /// pattern.
+    fn rows(
+        &mut self,
+        keys: Vec<Key>,
+        by: &[ast::Expr],
+        parts: &Parts,
+        seen: &[Seen],
+        or_timeout: bool,
+    ) -> (Rows, usize) {
         let mut columns: Vec<RowColumn> = vec![];
         for key in keys {
             let name = key.name.as_deref().unwrap_or("key");
             let column = RowColumn::new(name, key.ty, key.span);
             columns.push(RowColumn { hidden: key.name.is_none(), ..column });
         }
-        for step in steps {
-            let event = match self.inputs.get(step.input) {
+        let presence: BTreeMap<usize, Presence> =
+            seen.iter().map(|seen| (seen.step, seen.presence)).collect();
+        for (number, step) in parts.steps.iter().enumerate() {
+            let event = match self.inputs.get(step.test.input) {
                 Some(input) => event_type(&input.columns),
                 None => Type::ERROR,
             };
-            let ty = if step.repeats { Type::list(event) } else { event };
+            let is_sure = presence.get(&number) == Some(&Presence::Surely);
+            let (ty, events) = match step.repeats {
+                true => (Type::list(event), Some(if is_sure { Events::Some } else { Events::SoFar })),
+                false => (event.or_null(!is_sure), None),
+            };
             let (name, span) = match step.variable {
                 Some(name) => (name.text.as_str(), name.span),
                 None => ("event", step.span),
             };
             columns.push(RowColumn {
                 hidden: step.variable.is_none(),
-                events: step.repeats,
+                events,
                 ..RowColumn::new(name, ty, span)
             });
         }
@@ -229,21 +297,41 @@ impl PatternChecker<'_> {
                 self.fault(errors::variable_twice(column.span, &column.name, first.span));
             }
         }
-        for name in ["start", "end"] {
+        for name in &parts.unbound {
+            if let Some(first) = columns.iter().find(|c| !c.hidden && *c.name == *name.text) {
+                self.fault(errors::variable_twice(name.span, &name.text, first.span));
+            }
+        }
+        let of_match = [("start", Type::TIMESTAMP), ("end", Type::TIMESTAMP), ("timeout", Type::BOOL)];
+        for (name, ty) in of_match {
             columns.push(RowColumn {
                 hidden: true,
                 qualifier: Some("match".into()),
-                qualified_only: true,
-                ..RowColumn::new(name, Type::TIMESTAMP, Span::default())
+                qualified_only: name != "timeout" || or_timeout,
+                ..RowColumn::new(name, ty, Span::default())
             });
         }
         columns.push(RowColumn { hidden: true, ..RowColumn::new("time", Type::TIMESTAMP, Span::default()) });
         let time = columns.len() - 1;
-        (
-            Rows { columns, time, updating: None, carried: vec![], facts: Default::default(), known: true },
-            by.len(),
-        )
+        let unbound = parts.unbound.iter().map(|name| (name.text.as_str().into(), name.span)).collect();
+        let rows = Rows {
+            columns,
+            time,
+            updating: None,
+            carried: vec![],
+            facts: Default::default(),
+            unbound,
+            known: true,
+        };
+        (rows, by.len())
     }
+}
+
+/// The variables of steps that an expression names.
+fn variables_in<'s>(expr: &'s ast::Expr, steps: &'s [Step]) -> impl Iterator<Item = &'s ast::Name> {
+    let mut names = vec![];
+    select::bare_names(expr, &mut names);
+    names.into_iter().filter(|name| steps.iter().any(|s| s.variable.is_some_and(|v| v.text == name.text)))
 }
 
 /// The record that a variable is: the visible columns of its stream.

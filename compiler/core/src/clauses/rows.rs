@@ -20,6 +20,8 @@ pub(crate) struct Rows {
     pub carried: Vec<usize>,
     /// What conditions have proved.
     pub facts: Facts,
+    /// Names that the pattern above gives to events that must not come.
+    pub unbound: Vec<(Arc<str>, Span)>,
     /// Whether the columns are known. Where they are not, which has been reported, nothing is said of
     /// the names in expressions.
     pub known: bool,
@@ -45,8 +47,8 @@ pub(crate) struct RowColumn {
     pub qualifier: Option<Arc<str>>,
     /// Whether it is hidden but for `qualifier.name`, as `match.start`.
     pub qualified_only: bool,
-    /// Whether it is the list of a repeated variable of the pattern above.
-    pub events: bool,
+    /// Set for the list of a repeated variable of the pattern above.
+    pub events: Option<Events>,
     /// Where it was declared.
     pub span: Span,
 }
@@ -59,7 +61,7 @@ impl RowColumn {
             hidden: false,
             qualifier: None,
             qualified_only: false,
-            events: false,
+            events: None,
             span,
         }
     }
@@ -75,6 +77,7 @@ impl Rows {
             updating: None,
             carried: vec![],
             facts: Facts::default(),
+            unbound: vec![],
             known: false,
         }
     }
@@ -89,7 +92,15 @@ impl Rows {
         };
         let columns = schema.columns.iter().map(column).collect();
         let updating = schema.sign.map(|sign| Updating { sign, key: schema.key.clone(), because });
-        Rows { columns, time: schema.time, updating, carried: vec![], facts: Facts::default(), known: true }
+        Rows {
+            columns,
+            time: schema.time,
+            updating,
+            carried: vec![],
+            facts: Facts::default(),
+            unbound: vec![],
+            known: true,
+        }
     }
 
     pub fn schema(&self) -> Schema {
@@ -106,7 +117,7 @@ impl Rows {
         let named = self.columns.iter().enumerate().filter(|(_, c)| !c.hidden || c.qualified_only);
         let columns = named.map(|(number, column)| {
             let scoped = ScopeColumn::new(column.name.clone(), number, column.ty.clone(), column.span)
-                .events(column.events.then_some(Events::Some));
+                .events(column.events);
             match &column.qualifier {
                 Some(qualifier) if column.qualified_only => scoped.only_qualified(qualifier.clone()),
                 Some(qualifier) => scoped.qualified(qualifier.clone()),
@@ -115,6 +126,7 @@ impl Rows {
         });
         let mut scope = Scope::new(columns.collect());
         scope.narrow(self.facts.clone());
+        scope.unbound = self.unbound.clone();
         scope
     }
 
@@ -177,6 +189,8 @@ impl Rows {
             })
         });
         let carried = carried.collect();
-        (Rows { columns, time, updating, carried, facts: Facts::default(), known: self.known }, values)
+        let known = self.known;
+        let rows = Rows { columns, time, updating, carried, facts: Facts::default(), unbound: vec![], known };
+        (rows, values)
     }
 }

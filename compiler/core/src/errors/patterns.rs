@@ -116,3 +116,114 @@ pub fn needless_reuse(span: Span, mode: &str) -> Diagnostic {
         .label("nothing to set free")
         .help("leave out `reuse`, or the word behind `match`")
 }
+
+/// `not` without a time that nothing stands before, or behind.
+pub fn open_not(span: Span, is_first: bool) -> Diagnostic {
+    let fault = Diagnostic::new(E0552, span, "this `not` has no step on one of its sides to end it");
+    let fault = match is_first {
+        true => fault.label("nothing surely stands before it"),
+        false => fault.label("nothing surely stands behind it"),
+    };
+    fault.fix("say for how long nothing may come", span.at_end(), " for 5m").help(
+        "`not x: S` rules out what comes between two steps; from the first event to the last, `without` does",
+    )
+}
+
+/// A timer in `and`, `or` or a repetition with which the pattern begins.
+pub fn timer_without_start(span: Span, inside: &str) -> Diagnostic {
+    Diagnostic::new(E0553, span, "this time has nothing to run from")
+        .label(format!("in {inside} at the start of the pattern"))
+        .help("put a step in front: `a: S then (… or not x: S for 5m)`")
+        .help(
+            "at the very start of a pattern, `not x: S for 5m then …` asks what came before its first event",
+        )
+}
+
+/// A computed time before the first event.
+pub fn computed_before(span: Span) -> Diagnostic {
+    Diagnostic::new(E0554, span, "before its first event a pattern has no variables to compute a time from")
+        .label("depends on what has not come")
+        .help("say how long by a constant: `not x: S for 5m then …`")
+}
+
+/// A final `greedy` repetition that ends only when the input does.
+pub fn greedy_for_ever(word: Span) -> Diagnostic {
+    Diagnostic::new(
+        E0555,
+        word,
+        "this repetition could take more for ever, so the match would never be reported",
+    )
+    .label("waits until it can take no more")
+    .fix("end it at the first event that does not fit", word.at_start(), "adjacent ")
+    .help("or bound the pattern: `within 10m` in place of `forever`")
+}
+
+pub fn greedy_with_all(word: Span) -> Diagnostic {
+    Diagnostic::new(E0556, word, "`all` reports every choice of events, so there is none to prefer")
+        .label("prefers nothing")
+        .help("leave out `greedy`, or `all`")
+}
+
+/// A variable of another part of the same `and`.
+pub fn other_part(span: Span, name: &str, defined: Span) -> Diagnostic {
+    Diagnostic::new(E0557, span, format!("`{name}` may not have come yet when this condition is checked"))
+        .label("perhaps no event yet")
+        .also(defined, "may come later: the parts of `and` come in any order")
+        .help("compare the two behind the pattern, with `where`, or in a step behind the `and`")
+}
+
+/// A variable of another branch of the same `or`.
+pub fn other_branch(span: Span, name: &str, defined: Span) -> Diagnostic {
+    Diagnostic::new(E0558, span, format!("where this condition is checked, there is no `{name}`"))
+        .label("never an event")
+        .also(defined, "in another branch of the same `or`, of which one is taken")
+        .help("a condition sees the variables of earlier steps, and of earlier steps of its own branch")
+}
+
+/// A name of what must not come.
+pub fn never_bound(span: Span, name: &str, defined: Span) -> Diagnostic {
+    Diagnostic::new(E0559, span, format!("nothing is ever called `{name}`: no such event came"))
+        .label("has no event")
+        .also(defined, "what must not come")
+        .help("its columns are known, bare, in its own condition only")
+}
+
+/// `match.timeout` of a pattern that has none.
+pub fn never_times_out(span: Span) -> Diagnostic {
+    Diagnostic::new(E0560, span, "the matches of this pattern are all complete")
+        .label("never true")
+        .help("to have those reported that ran out of time, write `or timeout` behind `within …`")
+}
+
+/// A pattern whose automaton has too many states.
+pub fn too_large(span: Span) -> Diagnostic {
+    Diagnostic::new(E0561, span, "this pattern is too large")
+        .label("more than 4096 states")
+        .note("counts of groups are written out, and `and` has a state for each of its parts that can be open")
+        .help("use smaller counts, or `{2,}`, and count in a `where` behind the pattern: `where count(a) >= 1000`")
+}
+
+/// A condition that no event meets; `column` if it is what is asked of that that excludes itself.
+pub fn never_holds(span: Span, column: Option<&str>) -> Diagnostic {
+    let fault = Diagnostic::new(E0562, span, "no event can meet this condition");
+    match column {
+        Some(column) => fault
+            .label(format!("asks of `{column}` what excludes itself"))
+            .help("did you mean `or` in place of `and`?"),
+        None => fault.label("never true").help("leave the step out, or mend its condition"),
+    }
+}
+
+/// A time that depends on a variable, without the most that it can be.
+pub fn timer_without_max(span: Span, name: &str) -> Diagnostic {
+    Diagnostic::new(E0563, span, format!("this time depends on `{name}`, so it could be of any length"))
+        .label("no `max` behind it")
+        .fix("say the most that it can be", span.at_end(), " max 1d")
+}
+
+/// A timer that starts again whenever it has run down.
+pub fn endless_timer(pattern: Span) -> Diagnostic {
+    Diagnostic::new(E0564, pattern, "without any event the timers of this pattern would run for ever")
+        .label("what is repeated here needs no event")
+        .help("say how often: `{3}` in place of `+` or `*`; or put an event into the repetition")
+}

@@ -1,14 +1,32 @@
-//! What a pattern keeps, in plain words.
+//! What a pattern keeps, how it is run and when it reports, in plain words.
 
-use crate::hir::{Head, Query};
-use millstream_ir::flow::{MatchMode, MatchRead, ReadPart, keeping_apart, ways_of_run};
+use crate::hir::{Head, Match, Query};
+use millstream_ir::flow::Schema;
+use millstream_ir::pattern::{
+    Automaton, Clock, Event, Link, MatchMode, MatchRead, MatchSpec, Pattern, ReadPart, State,
+};
 use millstream_ir::text::format_duration;
+use std::collections::BTreeSet;
+
+/// States of an automaton that is drawn where a program is explained.
+const MOST_DRAWN_STATES: usize = 12;
+
+/// How the pattern of a query is run, and when it reports; nothing if it has no pattern.
+pub fn lines_of(query: &Query) -> Vec<String> {
+    let Head::Match(pattern) = &query.head else { return vec![] };
+    let spec = &pattern.spec;
+    let mut lines = vec![format!("pattern: {}", class_text(spec))];
+    lines.extend(apart_text(pattern));
+    lines.push(format!("reported: {}", report_text(spec)));
+    lines.extend(drawn(pattern));
+    lines
+}
 
 /// What the pattern of a query keeps until `watermark` lets it go; none if it has no pattern.
 pub fn state_of(query: &Query, watermark: &str) -> Vec<String> {
     let Head::Match(pattern) = &query.head else { return vec![] };
-    let n_keys = pattern.inputs.first().map_or(0, |i| i.keys.len());
-    let keys: Vec<&str> = query.schema.columns.iter().take(n_keys).map(|c| &*c.name).collect();
+    let spec = &pattern.spec;
+    let keys = spec.key_names();
     let of_key = if keys.is_empty() { String::new() } else { format!(" of each {}", keys.join(", ")) };
     let widest = pattern.inputs.iter().map(|input| input.schema.bytes_of_row()).max().unwrap_or_default();
     let mut state = vec![format!("events until {watermark} passes them, at most {widest} bytes each")];
@@ -17,49 +35,257 @@ pub fn state_of(query: &Query, watermark: &str) -> Vec<String> {
     } else {
         format!("which {} had a match", keys.join(", "))
     };
-    match pattern.mode {
+    match spec.mode {
         MatchMode::Once(Some(time)) => state.push(format!("{whose}, for {}", format_duration(time))),
         MatchMode::Once(None) => state.push(format!("{whose}, for ever")),
-        MatchMode::UseUp | MatchMode::Overlapping => {}
+        MatchMode::UseUp | MatchMode::Overlapping | MatchMode::All => {}
     }
-    let n_ways = ways_of_run(&pattern.steps);
+    state.extend(quiet_before(spec).map(|(absence, time)| {
+        let what = spec.absence_text(absence, &schemas(pattern));
+        format!("when the last {what}{of_key} came, for {}", format_duration(time))
+    }));
+    let n_ways = spec.automaton.n_waiting_states();
     if n_ways == 0 {
         return state;
     }
-    let until = match pattern.within {
-        Some(within) => format!("at most those of {}", format_duration(within)),
-        None if pattern.steps.iter().skip(1).all(|step| step.next) => "which follow each other".to_string(),
+    let until = match spec.within {
+        Some(within) => {
+            let lasts = within.saturating_add(longest_timers(spec));
+            format!("at most those of {}", format_duration(lasts))
+        }
+        None if is_single(&spec.pattern) => {
+            format!("at most those of {}", format_duration(longest_timers(spec)))
+        }
+        None if is_fixed(&spec.pattern) => "which follow each other".to_string(),
         None => "without a bound: `forever`".to_string(),
     };
     state.push(format!("the events{of_key} since the first of a match in progress, {until}"));
-    let apart = keeping_apart(&pattern.steps);
-    let name = |step: usize| match query.schema.columns.get(n_keys + step) {
-        Some(column) if !column.hidden => format!("`{}`", column.name),
-        _ => format!("step {}", step + 1),
-    };
-    let part = |read: &MatchRead| match read.part {
-        ReadPart::First => format!("the first of {}", name(read.step)),
-        ReadPart::Last => format!("the last of {}", name(read.step)),
-        ReadPart::Count => format!("the number of {}", name(read.step)),
-        ReadPart::All => name(read.step),
-    };
-    let steps = pattern.steps.iter().enumerate();
-    let reading = steps.filter(|(_, step)| step.reads.iter().any(|read| apart.contains(read)));
-    let reading: Vec<String> = reading.map(|(number, _)| name(number)).collect();
-    state.push(match &reading[..] {
-        [] => format!("at most {n_ways} way{} per event that begins a match", plural(n_ways)),
-        readers => format!(
-            "at most {} ways{of_key}, kept apart by {}, which the condition{} of {} look{} at; what is over fails its event",
-            pattern.limit,
-            apart.iter().map(part).collect::<Vec<_>>().join(" and "),
-            plural(readers.len() as u64),
-            readers.join(" and "),
-            if readers.len() == 1 { "s" } else { "" },
-        ),
-    });
+    if spec.mode == MatchMode::All {
+        state.push(format!("at most {} choices of events{of_key}; what is over fails its event", spec.limit));
+    } else if spec.keeping_apart().is_empty() {
+        state.push(format!("at most {n_ways} way{} per event that begins a match", plural(n_ways)));
+    } else {
+        state.push(format!("at most {} ways{of_key}; what is over fails its event", spec.limit));
+    }
     state
 }
 
-fn plural(n: u64) -> &'static str {
+/// The automaton, if it is small enough to be looked at.
+fn drawn(pattern: &Match) -> Vec<String> {
+    if pattern.spec.automaton.states.len() > MOST_DRAWN_STATES {
+        return vec!["automaton: shown by `millstream emit nfa`".to_string()];
+    }
+    let text = pattern.spec.automaton_text(&schemas(pattern));
+    std::iter::once("automaton:".to_string()).chain(text.lines().map(|line| format!("  {line}"))).collect()
+}
+
+fn class_text(spec: &MatchSpec) -> String {
+    let n_states = spec.automaton.states.len();
+    if spec.mode == MatchMode::All {
+        "enumerating: each choice of events that fits is a match of its own".to_string()
+    } else if spec.is_constant() {
+        format!("constant: the runs of a key are merged into one machine of {n_states} states")
+    } else if spec.keeping_apart().is_empty() {
+        format!("per live run: a machine of {n_states} states for each event that begins a match")
+    } else {
+        format!("per live run, with ways that are kept apart: a machine of {n_states} states for each")
+    }
+}
+
+/// Which conditions keep ways apart, and what would let them be merged.
+fn apart_text(pattern: &Match) -> Vec<String> {
+    let spec = &pattern.spec;
+    let apart = spec.keeping_apart();
+    if apart.is_empty() {
+        return vec![];
+    }
+    let schemas = schemas(pattern);
+    let reads_apart = |reads: &[MatchRead]| -> Vec<MatchRead> {
+        reads.iter().filter(|read| apart.contains(read)).copied().collect()
+    };
+    let of_steps = spec.steps.iter().enumerate().map(|(number, step)| {
+        (format!("`{}`", spec.step_text(number, &schemas)), reads_apart(&step.test.reads))
+    });
+    let of_absences = spec
+        .absences
+        .iter()
+        .flat_map(|absence| &absence.tests)
+        .map(|test| (format!("`not {}`", spec.test_text(test, &schemas)), reads_apart(&test.reads)));
+    let of_clocks = spec.clocks.iter().enumerate().filter_map(|(number, clock)| match clock {
+        Clock::Computed { reads, .. } => {
+            Some((format!("the time {}", spec.clock_text(number)), reads_apart(reads)))
+        }
+        Clock::Fixed(_) => None,
+    });
+    let readers = of_steps.chain(of_absences).chain(of_clocks).filter(|(_, reads)| !reads.is_empty());
+    let mut lines: Vec<String> = readers
+        .map(|(reader, reads)| {
+            let looked_at: Vec<String> = reads.iter().map(|read| read_text(read, spec)).collect();
+            format!("kept apart: {reader} looks at {}", looked_at.join(" and "))
+        })
+        .collect();
+    let first = spec.pattern.first_step().map(|first| {
+        let name = step_name(first, spec);
+        match spec.steps.get(first) {
+            Some(step) if step.repeats => format!("`first({})`", name.trim_matches('`')),
+            _ => name,
+        }
+    });
+    lines.push(match first {
+        Some(first) => format!(
+            "to merge them, look only at {first}, which all ways share, or compare in a `where` behind the pattern"
+        ),
+        None => "to merge them, compare in a `where` behind the pattern".to_string(),
+    });
+    lines
+}
+
+fn read_text(read: &MatchRead, spec: &MatchSpec) -> String {
+    let name = step_name(read.step, spec);
+    match read.part {
+        ReadPart::First => format!("the first of {name}"),
+        ReadPart::Last => format!("the last of {name}"),
+        ReadPart::Count => format!("the number of {name}"),
+        ReadPart::All => name,
+    }
+}
+
+fn step_name(step: usize, spec: &MatchSpec) -> String {
+    match spec.bindings.get(spec.key_names().len() + step) {
+        Some(column) if !column.hidden => format!("`{}`", column.name),
+        _ => format!("step {}", step + 1),
+    }
+}
+
+fn report_text(spec: &MatchSpec) -> String {
+    let mut parts = vec![];
+    if spec.automaton.waits() {
+        let until = spec
+            .within
+            .map_or(String::new(), |d| format!(", at most {} after its first event", format_duration(d)));
+        parts.push(format!("when {} can take no more{until}", waiting_steps(spec).join(" or ")));
+    } else if last_edges(&spec.automaton).any(|on| matches!(on, Event::Step(_))) {
+        parts.push("at the event that completes the match".to_string());
+    }
+    if last_edges(&spec.automaton).any(|on| matches!(on, Event::Clock(_))) {
+        let longest = longest_timers(spec);
+        parts
+            .push(format!("when its time has run down, {} after an event at most", format_duration(longest)));
+    }
+    if let (true, Some(within)) = (spec.or_timeout, spec.within) {
+        parts.push(format!("incomplete, {} after its first event", format_duration(within)));
+    }
+    parts.join("; or ")
+}
+
+/// What a complete match waits for.
+fn waiting_steps(spec: &MatchSpec) -> Vec<String> {
+    let states = spec.automaton.states.iter().filter(|state| state.accepts.is_some());
+    let steps: BTreeSet<usize> = states
+        .flat_map(State::preferred)
+        .filter_map(|edge| match edge.on {
+            Event::Step(step) => Some(step),
+            Event::Clock(_) => None,
+        })
+        .collect();
+    steps.into_iter().map(|step| step_name(step, spec)).collect()
+}
+
+/// What can complete a match.
+fn last_edges(automaton: &Automaton) -> impl Iterator<Item = Event> {
+    let is_last = |to: usize| automaton.states.get(to).is_some_and(|state| state.accepts.is_some());
+    automaton
+        .states
+        .iter()
+        .flat_map(|state| &state.edges)
+        .filter(move |edge| is_last(edge.to))
+        .map(|edge| edge.on)
+}
+
+/// The absences that must have lasted before the first event, with their times.
+fn quiet_before(spec: &MatchSpec) -> impl Iterator<Item = (usize, i64)> {
+    let of_start = spec.automaton.states.first().into_iter().flat_map(|state| &state.edges);
+    let mut quiet: Vec<(usize, usize)> = of_start.flat_map(|edge| edge.quiet.iter().copied()).collect();
+    quiet.sort_unstable();
+    quiet.dedup();
+    quiet.into_iter().filter_map(|(absence, clock)| Some((absence, longest(spec.clocks.get(clock)?))))
+}
+
+/// The greatest time between an event and the match that it is in, in microseconds.
+pub fn delay(spec: &MatchSpec) -> i64 {
+    if spec.automaton.n_waiting_states() == 0 {
+        // What is complete with its first event waits for nothing.
+        return 0;
+    }
+    let of_events = match spec.within {
+        Some(within) => within,
+        None if is_single(&spec.pattern) => 0,
+        None => i64::MAX,
+    };
+    of_events.saturating_add(longest_timers(spec))
+}
+
+/// The longest time that timers take, one behind the other with no event between them.
+fn longest_timers(spec: &MatchSpec) -> i64 {
+    let states = &spec.automaton.states;
+    // From each state on; a way of timers that is longer than there are states goes round for ever.
+    let mut lasts = vec![0i64; states.len()];
+    for _ in 0..states.len() {
+        let before = lasts.clone();
+        for (number, state) in states.iter().enumerate() {
+            for edge in &state.edges {
+                let Event::Clock(clock) = edge.on else { continue };
+                let own = spec.clocks.get(clock).map_or(0, longest);
+                lasts[number] =
+                    lasts[number].max(own.saturating_add(before.get(edge.to).copied().unwrap_or(0)));
+            }
+        }
+        if lasts == before {
+            return lasts.into_iter().max().unwrap_or(0);
+        }
+    }
+    i64::MAX
+}
+
+fn longest(clock: &Clock) -> i64 {
+    match clock {
+        Clock::Fixed(time) => *time,
+        Clock::Computed { most, .. } => *most,
+    }
+}
+
+/// Whether its events all touch.
+fn is_fixed(pattern: &Pattern) -> bool {
+    match pattern {
+        Pattern::Sequence(links) => {
+            let touches = |link: &Link| link.next || is_timer(&link.pattern);
+            links.iter().skip(1).all(touches) && links.iter().all(|link| is_fixed(&link.pattern))
+        }
+        Pattern::Repeat { of, adjacent, .. } => *adjacent && is_fixed(of),
+        Pattern::Step(_) | Pattern::Quiet { .. } | Pattern::Absent(_) => true,
+        Pattern::All { .. } | Pattern::Any(_) => false,
+    }
+}
+
+/// Whether it is one event, but for timers.
+fn is_single(pattern: &Pattern) -> bool {
+    match pattern {
+        Pattern::Sequence(links) => {
+            let mut others = links.iter().map(|link| &link.pattern).filter(|part| !is_timer(part));
+            others.next().is_some_and(is_single) && others.next().is_none()
+        }
+        pattern => matches!(pattern, Pattern::Step(_)),
+    }
+}
+
+fn is_timer(pattern: &Pattern) -> bool {
+    matches!(pattern, Pattern::Quiet { .. })
+}
+
+fn schemas(pattern: &Match) -> Vec<&Schema> {
+    pattern.inputs.iter().map(|input| &input.schema).collect()
+}
+
+fn plural(n: usize) -> &'static str {
     if n == 1 { "" } else { "s" }
 }

@@ -7,9 +7,9 @@ use millstream_ir::aggregate::{self, AggregateFunction, UserAggregate};
 use millstream_ir::expr::Expr;
 use millstream_ir::flow;
 use millstream_ir::flow::{
-    AmongEquals, Emission, JoinKind, MatchMode, MatchStep, OnError, Schema, TopScope, UpdatingScope,
-    WindowAssigner,
+    AmongEquals, Emission, JoinKind, OnError, Schema, TopScope, UpdatingScope, WindowAssigner,
 };
+use millstream_ir::pattern::MatchSpec;
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use std::sync::Arc;
@@ -31,20 +31,14 @@ pub enum Head {
     Match(Box<Match>),
 }
 
-/// `match …`. Its rows are the keys, the variables, one per step, `match.start` and `match.end`, and last
-/// the time.
+/// `match …`. Its rows are the keys, the variables, one per step, `match.start`, `match.end` and
+/// `match.timeout`, and last the time.
 #[derive(Clone, Debug)]
 pub struct Match {
     /// What the events come from, each once.
     pub inputs: Vec<MatchInput>,
-    /// A condition numbers the columns of its event, and behind them those of the match's rows.
-    pub steps: Vec<MatchStep>,
-    pub mode: MatchMode,
-    /// Microseconds.
-    pub within: Option<i64>,
-    /// Ways that a partition may hold where conditions keep them apart.
-    pub limit: usize,
-    pub span: Span,
+    /// The pattern over the columns of these inputs. Its keys have no columns yet: they are those of the inputs.
+    pub spec: MatchSpec,
 }
 
 #[derive(Clone, Debug)]

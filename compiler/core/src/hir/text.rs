@@ -55,25 +55,18 @@ impl Program {
         }
     }
 
-    fn pattern(&self, pattern: &Match, rows: &Schema) -> String {
-        let n_keys = pattern.inputs.first().map_or(0, |i| i.keys.len());
-        let mut text = format!("  match {}", pattern.mode.text()).trim_end().to_string() + "\n";
+    fn pattern(&self, pattern: &Match) -> String {
+        let spec = &pattern.spec;
+        let mut text = format!("  match {}", spec.mode.text()).trim_end().to_string() + "\n";
         for input in &pattern.inputs {
             let keys: Vec<_> = input.keys.iter().map(|k| typed(k, &input.schema)).collect();
             let _ = writeln!(text, "    of {} by [{}]", self.rows_text(input.rows), keys.join(", "));
         }
-        for (number, step) in pattern.steps.iter().enumerate() {
-            let Some(input) = pattern.inputs.get(step.input) else { continue };
-            let variable = rows.columns.get(n_keys + number).map_or("?", |c| &c.name);
-            let seen = Schema::append_only([&input.schema.columns[..], &rows.columns].concat(), 0);
-            let condition =
-                step.condition.as_ref().map_or(String::new(), |c| format!("[{}]", untyped(c, &seen)));
-            let stream = self.rows_text(input.rows);
-            let joined = if step.next { "next " } else { "" };
-            let _ = writeln!(text, "    {joined}{variable}: {stream}{condition}{}", step.quantifier());
-        }
-        if let Some(within) = pattern.within.filter(|within| *within > 0) {
-            let _ = writeln!(text, "    within {}", format_duration(within));
+        let inputs: Vec<&Schema> = pattern.inputs.iter().map(|input| &input.schema).collect();
+        let _ = writeln!(text, "    {}", spec.pattern_text(&inputs));
+        if let Some(within) = spec.within {
+            let or_timeout = if spec.or_timeout { " or timeout" } else { "" };
+            let _ = writeln!(text, "    within {}{or_timeout}", format_duration(within));
         }
         text
     }
@@ -81,7 +74,7 @@ impl Program {
     fn query(&self, query: &Query) -> String {
         let mut text = match &query.head {
             Head::Rows(rows) => format!("  from {}\n", self.rows_text(*rows)),
-            Head::Match(pattern) => self.pattern(pattern, &query.schema),
+            Head::Match(pattern) => self.pattern(pattern),
         };
         let mut schema = &query.schema;
         for clause in &query.clauses {

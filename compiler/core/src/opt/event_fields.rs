@@ -3,6 +3,7 @@
 
 use crate::plan::{Operator, Plan, PlanId};
 use millstream_ir::expr::{Expr, ExprKind};
+use millstream_ir::pattern::Clock;
 use millstream_ir::types::TypeKind;
 use std::collections::BTreeSet;
 
@@ -15,17 +16,22 @@ pub fn leave_out(plan: &mut Plan) {
         for (number, step) in spec.steps.iter().enumerate() {
             let mut fields = Fields::default();
             let binding = n_keys + number;
-            for other in &spec.steps {
-                let Some(input) = plan.node(id).inputs.get(other.input) else { continue };
+            for test in spec.tests() {
+                let Some(input) = plan.node(id).inputs.get(test.input) else { continue };
                 let column = plan.node(*input).schema.columns.len() + binding;
-                other.condition.iter().for_each(|c| Variable::new(column).read_in(c, &mut fields));
+                test.condition.iter().for_each(|c| Variable::new(column).read_in(c, &mut fields));
+            }
+            for clock in &spec.clocks {
+                if let Clock::Computed { duration, .. } = clock {
+                    Variable::new(binding).read_in(duration, &mut fields);
+                }
             }
             for (output, value) in spec.outputs.iter().enumerate() {
                 if value.columns().contains(&binding) {
                     fields.extend(below(plan, &readers, id, output));
                 }
             }
-            if let Some(all) = read.get_mut(step.input) {
+            if let Some(all) = read.get_mut(step.test.input) {
                 all.extend(fields);
             }
         }

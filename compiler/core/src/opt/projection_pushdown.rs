@@ -5,7 +5,8 @@
 use super::event_fields;
 use crate::plan::{Node, Operator, Plan, PlanId};
 use millstream_ir::expr::{Expr, ExprKind};
-use millstream_ir::flow::{Breaker, Join, MatchSpec, OnError, Partners, Schema, Version};
+use millstream_ir::flow::{Breaker, Join, OnError, Partners, Schema, Version};
+use millstream_ir::pattern::MatchSpec;
 use std::collections::BTreeSet;
 
 type Columns = BTreeSet<usize>;
@@ -179,8 +180,8 @@ fn columns_of_pattern(spec: &MatchSpec, position: usize, n_columns: usize) -> Co
     if let Some(input) = spec.inputs.get(position) {
         columns.extend(input.keys.iter().chain(input.fields.iter().flatten()));
     }
-    for step in spec.steps.iter().filter(|s| s.input == position) {
-        let of_event = step.condition.iter().flat_map(Expr::columns).filter(|c| *c < n_columns);
+    for test in spec.tests().filter(|test| test.input == position) {
+        let of_event = test.condition.iter().flat_map(Expr::columns).filter(|c| *c < n_columns);
         columns.extend(of_event);
     }
     columns
@@ -307,9 +308,9 @@ impl Pruning {
             let fields = input.fields.iter_mut().flatten();
             input.keys.iter_mut().chain(fields).for_each(|c| *c = to_new(number, *c));
         }
-        for step in &mut spec.steps {
-            let input = step.input;
-            step.condition.iter_mut().for_each(|c| c.renumber(|column| to_new(input, column)));
+        for test in spec.tests_mut() {
+            let input = test.input;
+            test.condition.iter_mut().for_each(|c| c.renumber(|column| to_new(input, column)));
         }
     }
 

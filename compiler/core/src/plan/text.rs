@@ -2,7 +2,8 @@
 
 use super::{Node, Operator, Plan, PlanId};
 use millstream_ir::expr::Expr;
-use millstream_ir::flow::{MatchSpec, Schema};
+use millstream_ir::flow::Schema;
+use millstream_ir::pattern::MatchSpec;
 use millstream_ir::text::format_duration;
 use std::collections::BTreeSet;
 use std::fmt::{self, Write};
@@ -145,11 +146,8 @@ impl Printer<'_> {
     }
 
     fn pattern(&self, node: &Node, spec: &MatchSpec) -> String {
-        let steps = spec.steps.iter().enumerate().filter_map(|(number, step)| {
-            let input = self.plan.node(*node.inputs.get(step.input)?);
-            let joined = if number == 0 { String::new() } else { format!(" {} ", step.joined()) };
-            Some(joined + &spec.step_text(number, &input.schema))
-        });
+        let inputs: Vec<&Schema> = node.inputs.iter().map(|input| &self.plan.node(*input).schema).collect();
+        let or_timeout = if spec.or_timeout { " or timeout" } else { "" };
         let within = duration_field("within", spec.within.unwrap_or(0));
         let mode = match spec.mode.text() {
             mode if mode.is_empty() => mode,
@@ -159,9 +157,9 @@ impl Printer<'_> {
         let outputs = spec.outputs.iter().enumerate();
         let outputs = outputs.map(|(i, o)| output_text(&node.schema, i, &expr_text(o, None, &bindings)));
         format!(
-            "Match {{ {mode}key: [{}], steps: {}{within} }} [{}]",
+            "Match {{ {mode}key: [{}], pattern: {}{within}{or_timeout} }} [{}]",
             spec.key_names().join(", "),
-            steps.collect::<String>(),
+            spec.pattern_text(&inputs),
             outputs.collect::<Vec<_>>().join(", ")
         )
     }

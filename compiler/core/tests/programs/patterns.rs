@@ -3,6 +3,7 @@
 use crate::helper::{faults, payments};
 use insta::assert_snapshot;
 use millstream_core::explain::explain;
+use millstream_ir::flow::{NodeKind, Schema};
 
 /// The paragraph of an explanation that is about a stream.
 fn explained(rest: &str, stream: &str) -> String {
@@ -28,11 +29,10 @@ source payments [card: string, amount: decimal(2), country: string?, tags: list<
 stream testing [card: string, probes: int, total: decimal(2), country: string?, began: timestamp, hidden time: timestamp]
   match
     of payments by [card#0 : string]
-    probe: payments[amount#1 < 5.00]{3,}
-    burst: payments[amount#1 > get(probe#6, 0).amount]
+    probe: payments[amount < 5.00]{3,} then burst: payments[amount > get(probe, 0).amount]
     within 10m
   filter length(probe#1) < 10 : bool
-  select card = card#0 : string, probes = length(probe#1) : int, total = list_sum([$0.amount for $0 in probe#1]) : decimal(2), country = burst#2.country : string?, began = start#3 : timestamp, hidden time = time#5 : timestamp
+  select card = card#0 : string, probes = length(probe#1) : int, total = list_sum([$0.amount for $0 in probe#1]) : decimal(2), country = burst#2.country : string?, began = start#3 : timestamp, hidden time = time#6 : timestamp
 sink alerts
   from testing
   to stdout(…)
@@ -41,15 +41,14 @@ sink alerts
 Emit alerts [card: string, probes: int, total: decimal(2), country: string?, began: timestamp, (time): timestamp]
 └─ Project [card: string, probes: int = length(probe), total: decimal(2) = list_sum([$0.amount for $0 in probe]), country: string? = burst.country, began: timestamp = start, (time): timestamp]
    └─ Filter { length(probe) < 10 }
-      └─ Match { key: [card], steps: probe: payments[amount < 5.00]{3,} then burst: payments[amount > get(probe, 0).amount], within: 10m } [card: string, probe: list<{ card: string, amount: decimal(2), country: string?, tags: list<string>, at: timestamp }>, burst: { card: string, amount: decimal(2), country: string?, tags: list<string>, at: timestamp }, (start): timestamp, (end): timestamp]
+      └─ Match { key: [card], pattern: probe: payments[amount < 5.00]{3,} then burst: payments[amount > get(probe, 0).amount], within: 10m } [card: string, probe: list<{ card: string, amount: decimal(2), country: string?, tags: list<string>, at: timestamp }>, burst: { card: string, amount: decimal(2), country: string?, tags: list<string>, at: timestamp }, (start): timestamp, (end): timestamp, (timeout): bool]
          └─ Watermark { on: at, disorder: 5s }
             └─ Scan payments [card: string, amount: decimal(2), country: string?, tags: list<string>, at: timestamp]
 "#);
     assert_snapshot!(done.flow.unwrap_or_default(), @r#"
 n0 source payments [card: string, amount: decimal(2), country: string?, at: timestamp] watermark at-5s
 n1 match testing key [card] within 10m                                                                  <- n0
-   probe: payments[amount < 5.00]{3,}
-   then burst: payments[amount > get(probe, 0).amount]
+   probe: payments[amount < 5.00]{3,} then burst: payments[amount > get(probe, 0).amount]
    yield [card, probe, burst, (start)]
 n2 segment testing                                                                                      <- n1
    filter length(probe) < 10
@@ -81,9 +80,7 @@ n2 segment s                                                                    
    #4 = country ?? "??" : string
    yield [card, at, home = #4, (key) = #4]
 n3 match s key [card, key] within 1h                                                                    <- n1, n2
-   payments[amount < 5.00]{2}
-   then large: large[home != "US"]
-   then large
+   payments[amount < 5.00]{2} then large: large[home != "US"] then large
    yield [card, large, (end)]
 n4 segment s                                                                                            <- n3
    #4 = large.home : string
@@ -103,8 +100,7 @@ fn events_that_fail_keep_their_row() {
     assert_snapshot!(done.flow.unwrap_or_default(), @r#"
 n0 source payments [card: string, amount: decimal(2), country: string?, tags: list<string>, at: timestamp] watermark at-5s
 n1 match s key [card] within 1h                                                                                             <- n0
-   a: payments[amount * 2 > 5.00]
-   then b: payments
+   a: payments[amount * 2 > 5.00] then b: payments
    yield [b]
 n2 segment s                                                                                                                <- n1
    #2 = b.amount : decimal(2)
@@ -129,6 +125,26 @@ fn explanations_say_the_bound_of_the_state() {
 stream s
   columns: card: string
   append-only: each row is final
+  pattern: constant: the runs of a key are merged into one machine of 7 states
+  reported: at the event that completes the match
+  automaton:
+    state 0
+      a: payments -> 1
+    state 1
+      a: payments -> 2
+    state 2
+      b: payments[amount > 5.00] -> 3
+      a: payments -> 4
+    state 3 complete
+      b: payments[amount > 5.00] -> 3 (only with `all`)
+    state 4
+      b: payments[amount > 5.00] -> 3
+      a: payments -> 5
+    state 5
+      b: payments[amount > 5.00] -> 3
+      a: payments -> 6
+    state 6
+      b: payments[amount > 5.00] -> 3
   keeps events until the watermark of payments passes them, at most 88 bytes each
   keeps the events of each card since the first of a match in progress, at most those of 10m
   keeps at most 5 ways per event that begins a match
@@ -148,9 +164,21 @@ stream s
 stream s
   columns: card: string
   append-only: each row is final
+  pattern: per live run, with ways that are kept apart: a machine of 3 states for each
+  kept apart: `a: payments[amount > get(a, -1).amount ?? 0.00]` looks at the last of `a`
+  kept apart: `b: payments[amount < get(a, -1).amount]` looks at the last of `a`
+  to merge them, look only at `first(a)`, which all ways share, or compare in a `where` behind the pattern
+  reported: at the event that completes the match
+  automaton:
+    state 0
+      a: payments[amount > get(a, -1).amount ?? 0.00] -> 1
+    state 1
+      b: payments[amount < get(a, -1).amount] -> 2
+      a: payments[amount > get(a, -1).amount ?? 0.00] -> 1
+    state 2 complete
   keeps events until the watermark of payments passes them, at most 88 bytes each
   keeps the events since the first of a match in progress, at most those of 10m
-  keeps at most 50 ways, kept apart by the last of `a`, which the conditions of `a` and `b` look at; what is over fails its event
+  keeps at most 50 ways; what is over fails its event
   delay: at most 10m5s of event time between an event and its result (patterns 10m, disorder 5s)
   rows that fail: counted, readable as errors(s)
 "#
@@ -165,6 +193,12 @@ stream s
 stream s
   columns: card: string
   append-only: each row is final
+  pattern: constant: the runs of a key are merged into one machine of 2 states
+  reported: at the event that completes the match
+  automaton:
+    state 0
+      a: payments[amount > 500.00] -> 1
+    state 1 complete
   keeps events until the watermark of payments passes them, at most 88 bytes each
   delay: at most 5s of event time between an event and its result (disorder 5s)
   rows that fail: counted, readable as errors(s)
@@ -233,13 +267,10 @@ match by card a: payments+ then b: payments+ within 5m select sum(a.amount + b.a
 E0508 `a.amount + b.amount` which event of `a` and `b` belongs to which?
 match by card a: payments* within 5m select card
 E0509 `a: payments*` this pattern would be complete without any event
-E0627 `*` `*` in a pattern is not carried out yet
 match by card a: payments then b: payments? within 5m select card
 E0510 `b: payments?` this last step never takes an event: the match is complete before it
-E0627 `?` `?` in a pattern is not carried out yet
 match by card a: payments next not b: payments then c: payments within 5m select card
 E0511 `next` `next` lets nothing lie in between, so that `not` has nothing to rule out
-E0633 `not b: payments` `not` in a pattern is not carried out yet
 match by card a: payments then b: payments within 5m limit 10 select card
 E0512 `10` this pattern has nothing to limit: its ways are always merged
 match by card a: payments[amount] then b: paymnts within 0s select card
@@ -263,43 +294,357 @@ E0504 `a` `a` is repeated, so it is a list of events
 }
 
 #[test]
-fn what_is_not_carried_out() {
-    let refused = [
-        "match all by card a: payments then b: payments within 5m select card",
-        "match by card a: payments then b: payments without x: payments within 5m select card",
-        "match by card a: payments then b: payments within 5m or timeout select card",
-        "match by card a: payments then within 1m b: payments within 5m select card",
-        "match by card a: payments? then b: payments within 5m select card",
-        "match by card a: payments+ adjacent then b: payments+ greedy within 5m select card",
-        "match by card (a: payments then b: payments){2} within 5m select card",
-        "match by card (a: payments and b: payments) within 5m select card",
-        "match by card (a: payments or b: payments) within 5m select card",
-        "match by card a: payments then not b: payments for 5m within 5m select card",
+fn wrong_groups_and_absences() {
+    let wrong = [
+        "match by card (a: payments[amount > b.amount] and b: payments) within 5m select card",
+        "match by card (a: payments or b: payments[amount > a.amount]) within 5m select card",
+        "match by card a: payments then not x: payments within 5m select card",
+        "match by card not x: payments then a: payments within 5m select card",
+        "match by card a: payments then (b: payments and not x: payments) then c: payments within 5m select card",
+        "match by card (a: payments then not x: payments)+ then b: payments within 5m select card",
+        "match by card (a: payments then not x: payments)+ within 5m select card",
+        "match by card not x: payments for 5m within 5m select card",
+        "match by card (not x: payments for 1m or a: payments) then b: payments within 5m select card",
+        "match by card (not x: payments for 1m then a: payments){2} within 5m select card",
+        "match by card not x: payments for (1s) max 1m then a: payments within 5m select card",
+        "match by card a: payments then b: payments+ greedy forever select card",
+        "match by card a: payments then b: payments? greedy forever select card",
+        "match by card a: payments then (b: payments+ greedy or c: payments) forever select card",
+        "match by card a: payments next b: payments+ greedy forever select card",
+        "match all by card a: payments then b: payments+ greedy within 5m select card",
+        "match by card a: payments then not x: payments for 5m select x.amount",
+        "match by card a: payments then not x: payments then b: payments[amount > x.amount] within 5m select card",
+        "match by card a: payments then not x: payments then b: payments within 5m select count(x) as n, sum(x.amount) as m",
+        "match by card a: payments then not a: payments then b: payments within 5m select card",
+        "match by card a: payments then b: payments without x: payments[amount > b.amount] within 5m select card",
+        "match by card a: payments then b: payments within 5m select match.timeout as late",
+        "match by card (a: payments then b: payments){3000} within 5m select card",
+        "match by card a: payments[amount > 5.00 and amount < 3.00] then b: payments[false] within 5m select card",
+        "match by card a: payments[country == \"A\" and country == \"B\"] then b: payments[country is null and country > \"C\"] within 5m select card",
+        "match by card a: payments then not x: payments for (if a.amount > 5.00 then 1h else 2h) within 5m select card",
+        "match by card a: payments then not x: payments for (a.card) max 1d within 5m select card",
+        "match by card a: payments then not x: payments for (nothing) max 0s within 5m select card",
+        "match by card a: payments then within 0s b: paymnts within 5m select card",
+        "match by card a: payments then (b: payments or c: payments) within 5m select decimal(b.amount, 3) as n, if a.amount > c.amount then 1 else 0 as m",
     ];
-    assert_snapshot!(all_faults(&refused), @r#"
-match all by card a: payments then b: payments within 5m select card
-E0620 `match all by ` `all` in a pattern is not carried out yet
-match by card a: payments then b: payments without x: payments within 5m select card
-E0621 `x: payments` `without` in a pattern is not carried out yet
-match by card a: payments then b: payments within 5m or timeout select card
-E0622 `5m` `or timeout` in a pattern is not carried out yet
-match by card a: payments then within 1m b: payments within 5m select card
-E0626 `1m` `then within` in a pattern is not carried out yet
-match by card a: payments? then b: payments within 5m select card
-E0627 `?` `?` in a pattern is not carried out yet
-match by card a: payments+ adjacent then b: payments+ greedy within 5m select card
-E0629 `greedy` `greedy` in a pattern is not carried out yet
-match by card (a: payments then b: payments){2} within 5m select card
-E0630 `(a: payments then b: payments){2}` the repetition of a group is not carried out yet
-match by card (a: payments and b: payments) within 5m select card
-E0631 `(a: payments and b: payments)` `and` in a pattern is not carried out yet
-match by card (a: payments or b: payments) within 5m select card
-E0632 `(a: payments or b: payments)` `or` in a pattern is not carried out yet
-match by card a: payments then not b: payments for 5m within 5m select card
-E0633 `not b: payments for 5m` `not` in a pattern is not carried out yet
+    assert_snapshot!(all_faults(&wrong), @r#"
+match by card (a: payments[amount > b.amount] and b: payments) within 5m select card
+E0557 `b` `b` may not have come yet when this condition is checked
+match by card (a: payments or b: payments[amount > a.amount]) within 5m select card
+E0558 `a` where this condition is checked, there is no `a`
+match by card a: payments then not x: payments within 5m select card
+E0552 `not x: payments` this `not` has no step on one of its sides to end it
+match by card not x: payments then a: payments within 5m select card
+E0552 `not x: payments` this `not` has no step on one of its sides to end it
+match by card a: payments then (b: payments and not x: payments) then c: payments within 5m select card
+E0552 `not x: payments` this `not` has no step on one of its sides to end it
+match by card (a: payments then not x: payments)+ then b: payments within 5m select card
+match by card (a: payments then not x: payments)+ within 5m select card
+E0552 `not x: payments` this `not` has no step on one of its sides to end it
+match by card not x: payments for 5m within 5m select card
+E0509 `not x: payments for 5m` this pattern would be complete without any event
+match by card (not x: payments for 1m or a: payments) then b: payments within 5m select card
+E0553 `not x: payments for 1m` this time has nothing to run from
+match by card (not x: payments for 1m then a: payments){2} within 5m select card
+E0553 `not x: payments for 1m` this time has nothing to run from
+match by card not x: payments for (1s) max 1m then a: payments within 5m select card
+E0554 `for (1s) max 1m` before its first event a pattern has no variables to compute a time from
+match by card a: payments then b: payments+ greedy forever select card
+E0555 `greedy` this repetition could take more for ever, so the match would never be reported
+match by card a: payments then b: payments? greedy forever select card
+E0555 `greedy` this repetition could take more for ever, so the match would never be reported
+match by card a: payments then (b: payments+ greedy or c: payments) forever select card
+E0555 `greedy` this repetition could take more for ever, so the match would never be reported
+match by card a: payments next b: payments+ greedy forever select card
+match all by card a: payments then b: payments+ greedy within 5m select card
+E0556 `greedy` `all` reports every choice of events, so there is none to prefer
+match by card a: payments then not x: payments for 5m select x.amount
+E0559 `x` nothing is ever called `x`: no such event came
+match by card a: payments then not x: payments then b: payments[amount > x.amount] within 5m select card
+E0559 `x` nothing is ever called `x`: no such event came
+match by card a: payments then not x: payments then b: payments within 5m select count(x) as n, sum(x.amount) as m
+E0559 `x` nothing is ever called `x`: no such event came
+E0559 `x` nothing is ever called `x`: no such event came
+match by card a: payments then not a: payments then b: payments within 5m select card
+E0502 `a` `a` is defined twice in this pattern
+match by card a: payments then b: payments without x: payments[amount > b.amount] within 5m select card
+E0503 `b` `b` is not known yet when this condition is checked
+match by card a: payments then b: payments within 5m select match.timeout as late
+E0560 `match.timeout` the matches of this pattern are all complete
+match by card (a: payments then b: payments){3000} within 5m select card
+E0561 `(a: payments then b: payments){3000}` this pattern is too large
+match by card a: payments[amount > 5.00 and amount < 3.00] then b: payments[false] within 5m select card
+E0562 `amount > 5.00 and amount < 3.00` no event can meet this condition
+E0562 `false` no event can meet this condition
+match by card a: payments[country == "A" and country == "B"] then b: payments[country is null and country > "C"] within 5m select card
+E0562 `country == "A" and country == "B"` no event can meet this condition
+E0562 `country is null and country > "C"` no event can meet this condition
+match by card a: payments then not x: payments for (if a.amount > 5.00 then 1h else 2h) within 5m select card
+E0563 `(if a.amount > 5.00 then 1h else 2h)` this time depends on `a`, so it could be of any length
+match by card a: payments then not x: payments for (a.card) max 1d within 5m select card
+E0301 `(a.card)` expected `duration?`, found `string`
+match by card a: payments then not x: payments for (nothing) max 0s within 5m select card
+E0319 `0s` this duration must be more than zero
+match by card a: payments then within 0s b: paymnts within 5m select card
+E0319 `0s` this duration must be more than zero
+E0203 `paymnts` there is no source, table or stream called `paymnts`
+match by card a: payments then (b: payments or c: payments) within 5m select decimal(b.amount, 3) as n, if a.amount > c.amount then 1 else 0 as m
+"#);
+}
+
+#[test]
+fn what_variables_are() {
+    let select = |pattern: &str, values: &str| {
+        let done = payments(&format!(
+            "stream s = match by card {pattern} select {values}
+             sink o from s to stdout"
+        ));
+        let text = done.program.to_string();
+        let stream = text.lines().find(|line| line.starts_with("stream s")).unwrap_or_default().to_string();
+        format!("{pattern}\n  {stream}\n")
+    };
+    let all = [
+        select("a: payments? then b: payments within 5m", "a.amount as n, b.amount as m"),
+        select("a: payments* then b: payments within 5m", "first(a).amount as n, count(a) as m"),
+        select("a: payments+ then b: payments within 5m", "first(a).amount as n, count(a) as m"),
+        select(
+            "(a: payments then b: payments?)+ then c: payments within 5m",
+            "last(a).amount as n, last(b).amount as m",
+        ),
+        select(
+            "(a: payments or b: payments{2}) then c: payments within 5m",
+            "a.amount as n, first(b).amount as m",
+        ),
+        select("(a: payments and b: payments?) then c: payments within 5m", "a.amount as n, b.amount as m"),
+        select("(a: payments then b: payments)? then c: payments within 5m", "a.amount as n, b.amount as m"),
+        select(
+            "a: payments{2} then b: payments+ within 5m or timeout",
+            "last(a).amount as n, last(b).amount as m, match.timeout as late",
+        ),
+        select("(a: payments and b: payments) within 5m or timeout", "a.amount as n, b.amount as m"),
+        select("a: payments then not x: payments for 5m", "a.amount as n, match.end as m"),
+    ];
+    assert_snapshot!(all.concat(), @r#"
+a: payments? then b: payments within 5m
+  stream s [n: decimal(2)?, m: decimal(2), hidden time: timestamp]
+a: payments* then b: payments within 5m
+  stream s [n: decimal(2)?, m: int, hidden time: timestamp]
+a: payments+ then b: payments within 5m
+  stream s [n: decimal(2), m: int, hidden time: timestamp]
+(a: payments then b: payments?)+ then c: payments within 5m
+  stream s [n: decimal(2), m: decimal(2)?, hidden time: timestamp]
+(a: payments or b: payments{2}) then c: payments within 5m
+  stream s [n: decimal(2)?, m: decimal(2)?, hidden time: timestamp]
+(a: payments and b: payments?) then c: payments within 5m
+  stream s [n: decimal(2), m: decimal(2)?, hidden time: timestamp]
+(a: payments then b: payments)? then c: payments within 5m
+  stream s [n: decimal(2)?, m: decimal(2)?, hidden time: timestamp]
+a: payments{2} then b: payments+ within 5m or timeout
+  stream s [n: decimal(2), m: decimal(2)?, late: bool, hidden time: timestamp]
+(a: payments and b: payments) within 5m or timeout
+  stream s [n: decimal(2)?, m: decimal(2)?, hidden time: timestamp]
+a: payments then not x: payments for 5m
+  stream s [n: decimal(2), m: timestamp, hidden time: timestamp]
+"#);
+}
+
+#[test]
+fn all_forms_in_plans() {
+    let plan = |pattern: &str| {
+        let done = payments(&format!(
+            "stream refunds = from payments where amount < 0.00
+             stream s = match {pattern} select match.end as ended
+             sink o from s to stdout"
+        ));
+        let flow = done.flow.unwrap_or_default().to_string();
+        let of_match = flow.lines().skip_while(|line| !line.contains(" match s"));
+        let text: Vec<&str> = of_match.take_while(|line| !line.contains(" yield")).map(str::trim).collect();
+        text.join("\n").split("  <-").map(str::trim_end).collect::<Vec<_>>().join(" <-") + "\n"
+    };
+    let all = [
+        plan("by card a: payments then b: payments+ greedy within 5m or timeout"),
+        plan("by card a: payments+ next b: payments* next c: payments{2} within 5m"),
+        plan(
+            "by card a: payments next (b: payments then c: payments+)+ adjacent then within 1m d: payments within 5m",
+        ),
+        plan(
+            "all by card a: payments next (b: payments and c: refunds) then (d: payments or e: refunds) within 5m",
+        ),
+        plan("by card a: payments then not x: refunds[amount < a.amount] then b: payments within 5m"),
+        plan(
+            "by card not x: refunds for 1m then a: payments then not (y: refunds or z: payments) for (if a.amount > 5.00 then 1h else 2h) max 1d within 5m",
+        ),
+        plan(
+            "by card (a: payments then b: payments[amount > last(a).amount]){2} without x: refunds[amount < first(a).amount] within 5m",
+        ),
+        plan(
+            "by card (a: payments[amount > (last(b).amount ?? 0.00)] then b: payments[amount > last(a).amount])+ then c: payments within 5m",
+        ),
+    ];
+    assert_snapshot!(all.concat(), @r#"
+n1 match s key [card] within 5m or timeout <- n0
+a: payments then b: payments+ greedy
+n1 match s key [card] within 5m <- n0
+a: payments+ adjacent next b: payments* adjacent next c: payments{2} adjacent
+n1 match s key [card] within 5m <- n0
+a: payments next (b: payments then c: payments+)+ adjacent then within 1m d: payments
+n2 match s all key [card] within 5m <- n0, n1
+a: payments next (b: payments and c: refunds) then (d: payments or e: refunds)
+n2 match s key [card] within 5m <- n0, n1
+a: payments then not refunds[amount < a.amount] then b: payments
+n2 match s key [card] within 5m <- n1, n0
+not refunds for 1m then a: payments then not (refunds or payments) for (if a.amount > 5.00 then 1h else 2h) max 1d
+n2 match s key [card] within 5m <- n0, n1
+(a: payments then b: payments[amount > get(a, -1).amount]){2} without refunds[amount < get(a, 0).amount]
+n1 match s key [card] within 5m <- n0
+(a: payments[amount > get(b, -1).amount ?? 0.00] then b: payments[amount > get(a, -1).amount])+ then c: payments
 "#);
 }
 
 fn all_faults(queries: &[&str]) -> String {
     queries.iter().map(|query| format!("{query}\n{}", faults(&format!("stream s = {query}")))).collect()
+}
+
+#[test]
+fn automata() {
+    let automata = |pattern: &str| {
+        let done = payments(&format!(
+            "stream s = match {pattern} select match.end as ended
+             sink o from s to stdout"
+        ));
+        let flow = done.flow.unwrap_or_default();
+        let text = flow.nodes.iter().filter_map(|node| match &node.kind {
+            NodeKind::Match(spec) => {
+                let inputs: Vec<&Schema> = node.inputs.iter().map(|i| &flow.node(*i).schema).collect();
+                let (lines, dot) = (spec.automaton_text(&inputs), spec.automaton_dot(&node.name, &inputs));
+                Some(format!("{lines}{dot}"))
+            }
+            _ => None,
+        });
+        text.collect::<String>()
+    };
+    let pattern = r#"by card not x: payments[card == "x\"y"] for 1m then a: payments+ greedy next b: payments
+        then within 30s c: payments[amount > 5.00]? greedy within 5m"#;
+    assert_snapshot!(automata(pattern), @r#"
+state 0
+  a: payments -> 1, no payments[card == "x\"y"] for 1m before
+state 1
+  a: payments -> 1
+  b: payments -> 2, nothing in between
+state 2 complete
+  c: payments[amount > 5.00] -> 3, within 30s
+state 3 complete
+digraph "s" {
+  rankdir=LR;
+  node [shape=circle];
+  0 -> 1 [label="a: payments\nno payments[card == \"x\\\"y\"] for 1m before"];
+  1 -> 1 [label="a: payments"];
+  1 -> 2 [label="b: payments\nnothing in between"];
+  2 [shape=doublecircle];
+  2 -> 3 [label="c: payments[amount > 5.00]\nwithin 30s"];
+  3 [shape=doublecircle];
+}
+"#);
+    assert_snapshot!(automata("a: payments[amount > 5.00] then not b: payments for 5m"), @r#"
+state 0
+  a: payments[amount > 5.00] -> 1
+state 1
+  after 5m -> 2, no payments
+state 2 complete
+digraph "s" {
+  rankdir=LR;
+  node [shape=circle];
+  0 -> 1 [label="a: payments[amount > 5.00]"];
+  1 -> 2 [label="after 5m\nno payments"];
+  2 [shape=doublecircle];
+}
+"#);
+}
+
+#[test]
+fn explanations_of_other_patterns() {
+    let explained = |pattern: &str| {
+        let text = explained(
+            &format!("stream s = match by card {pattern} select card sink o from s to stdout"),
+            "s",
+        );
+        let lines = text.lines().skip_while(|line| !line.starts_with("  pattern:"));
+        format!(
+            "{pattern}\n{}\n",
+            lines.take_while(|l| !l.starts_with("  rows")).collect::<Vec<_>>().join("\n")
+        )
+    };
+    let all = [
+        explained("not x: payments for 1h then a: payments then not y: payments[amount < a.amount] for 5m"),
+        explained("a: payments then b: payments[amount > a.amount]+ greedy within 5m or timeout"),
+        explained("a: payments{20} then not x: payments[amount < last(a).amount] then b: payments within 5m"),
+        explained(
+            "a: payments then (not x: payments for 1m or b: payments) then not y: payments for (2m) max 3m within 5m",
+        ),
+    ];
+    assert_snapshot!(all.concat(), @r#"
+not x: payments for 1h then a: payments then not y: payments[amount < a.amount] for 5m
+  pattern: per live run: a machine of 3 states for each event that begins a match
+  reported: when its time has run down, 5m after an event at most
+  automaton:
+    state 0
+      a: payments -> 1, no payments for 1h before
+    state 1
+      after 5m -> 2, no payments[amount < a.amount]
+    state 2 complete
+  keeps events until the watermark of payments passes them, at most 88 bytes each
+  keeps when the last payments of each card came, for 1h
+  keeps the events of each card since the first of a match in progress, at most those of 5m
+  keeps at most 1 way per event that begins a match
+  delay: at most 5m5s of event time between an event and its result (patterns 5m, disorder 5s)
+a: payments then b: payments[amount > a.amount]+ greedy within 5m or timeout
+  pattern: per live run: a machine of 3 states for each event that begins a match
+  reported: when `b` can take no more, at most 5m after its first event; or incomplete, 5m after its first event
+  automaton:
+    state 0
+      a: payments -> 1
+    state 1
+      b: payments[amount > a.amount] -> 2
+    state 2 complete
+      b: payments[amount > a.amount] -> 2
+  keeps events until the watermark of payments passes them, at most 88 bytes each
+  keeps the events of each card since the first of a match in progress, at most those of 5m
+  keeps at most 2 ways per event that begins a match
+  delay: at most 5m5s of event time between an event and its result (patterns 5m, disorder 5s)
+a: payments{20} then not x: payments[amount < last(a).amount] then b: payments within 5m
+  pattern: per live run, with ways that are kept apart: a machine of 22 states for each
+  kept apart: `not payments[amount < get(a, -1).amount]` looks at the last of `a`
+  to merge them, look only at `first(a)`, which all ways share, or compare in a `where` behind the pattern
+  reported: at the event that completes the match
+  automaton: shown by `millstream emit nfa`
+  keeps events until the watermark of payments passes them, at most 88 bytes each
+  keeps the events of each card since the first of a match in progress, at most those of 5m
+  keeps at most 10000 ways of each card; what is over fails its event
+  delay: at most 5m5s of event time between an event and its result (patterns 5m, disorder 5s)
+a: payments then (not x: payments for 1m or b: payments) then not y: payments for (2m) max 3m within 5m
+  pattern: per live run: a machine of 4 states for each event that begins a match
+  reported: when its time has run down, 4m after an event at most
+  automaton:
+    state 0
+      a: payments -> 1
+    state 1
+      after 1m -> 2, no payments
+      b: payments -> 2
+    state 2
+      after (2m) max 3m -> 3, no payments
+    state 3 complete
+  keeps events until the watermark of payments passes them, at most 88 bytes each
+  keeps the events of each card since the first of a match in progress, at most those of 9m
+  keeps at most 2 ways per event that begins a match
+  delay: at most 9m5s of event time between an event and its result (patterns 9m, disorder 5s)
+"#);
+    let done = payments(
+        "stream s = match all by card a: payments then b: payments within 5m limit 7 select card sink o from s to stdout",
+    );
+    let text = explain(&done.program, &done.flow.unwrap_or_default());
+    let of_match: Vec<&str> = text.lines().filter(|l| l.contains("choice")).collect();
+    assert_snapshot!(of_match.join("\n"), @r#"
+pattern: enumerating: each choice of events that fits is a match of its own
+keeps at most 7 choices of events of each card; what is over fails its event
+"#);
 }

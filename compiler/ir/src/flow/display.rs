@@ -1,8 +1,7 @@
 //! How dataflows print: one node a line, its inputs behind an arrow, the steps of a segment below it.
 
-use super::{
-    Emission, Flow, Keep, MatchSpec, Node, NodeKind, OnError, Schema, TopScope, UpdatingScope, WindowAssigner,
-};
+use super::{Emission, Flow, Keep, Node, NodeKind, OnError, Schema, TopScope, UpdatingScope, WindowAssigner};
+use crate::pattern::MatchSpec;
 use crate::segment::{Segment, Step};
 use crate::text::format_duration;
 use std::fmt::{self, Display, Formatter};
@@ -75,11 +74,12 @@ impl Flow {
             NodeKind::Match(spec) => {
                 let within = spec.within.filter(|within| *within > 0);
                 let within = within.map_or(String::new(), |w| format!(" within {}", format_duration(w)));
+                let or_timeout = if spec.or_timeout { " or timeout" } else { "" };
                 let mode = match spec.mode.text() {
                     mode if mode.is_empty() => mode,
                     mode => format!(" {mode}"),
                 };
-                format!("match {name}{mode} key [{}]{within}", spec.key_names().join(", "))
+                format!("match {name}{mode} key [{}]{within}{or_timeout}", spec.key_names().join(", "))
             }
             NodeKind::Join(join) => {
                 let schema = |side: usize| node.inputs.get(side).map(|input| &self.node(*input).schema);
@@ -124,12 +124,8 @@ impl Flow {
     }
 
     fn pattern(&self, node: &Node, spec: &MatchSpec, f: &mut Formatter) -> fmt::Result {
-        for (number, step) in spec.steps.iter().enumerate() {
-            let Some(input) = node.inputs.get(step.input) else { continue };
-            let step = spec.step_text(number, &self.node(*input).schema);
-            let joined = spec.steps[number].joined();
-            writeln!(f, "   {}{step}", if number == 0 { String::new() } else { format!("{joined} ") })?;
-        }
+        let inputs: Vec<&Schema> = node.inputs.iter().map(|input| &self.node(*input).schema).collect();
+        writeln!(f, "   {}", spec.pattern_text(&inputs))?;
         let name = |c: usize| spec.bindings.get(c).map_or("?".to_string(), |b| b.name.to_string());
         let outputs = spec.outputs.iter().zip(&node.schema.columns).map(|(value, column)| {
             let (shown, value) = (shown_name(column), value.text(&name).to_string());

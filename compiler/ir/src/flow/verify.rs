@@ -1,8 +1,9 @@
 //! Checks that a flow is well formed: inputs stand before their readers, columns exist and have the
 //! types that their readers say. What it finds is a fault in the compiler, not in a program.
 
-use super::{Flow, Join, MatchSpec, Node, NodeId, NodeKind};
+use super::{Flow, Join, Node, NodeId, NodeKind};
 use crate::expr::{Expr, ExprKind};
+use crate::pattern::{Clock, MatchSpec};
 use crate::segment::{Segment, Step};
 use crate::types::{Type, TypeKind};
 
@@ -163,10 +164,15 @@ fn verify_match(spec: &MatchSpec, inputs: &[Vec<Type>], output: &[Type]) -> Resu
             }
         }
     }
-    for step in &spec.steps {
-        let columns = inputs.get(step.input).ok_or("a step has no input")?;
+    for test in spec.tests() {
+        let columns = inputs.get(test.input).ok_or("a step has no input")?;
         let seen: Vec<Type> = columns.iter().chain(&bindings).cloned().collect();
-        step.condition.iter().try_for_each(|c| verify_expr(c, &seen))?;
+        test.condition.iter().try_for_each(|c| verify_expr(c, &seen))?;
+    }
+    for clock in &spec.clocks {
+        if let Clock::Computed { duration, .. } = clock {
+            verify_expr(duration, &bindings)?;
+        }
     }
     spec.outputs.iter().try_for_each(|o| verify_expr(o, &bindings))?;
     let yielded: Vec<Type> = spec.outputs.iter().map(|o| o.ty.clone()).chain([Type::TIMESTAMP]).collect();

@@ -1,74 +1,72 @@
-//! The runs of one partition where no condition looks at events taken before. What a run can become then
+//! The runs of one partition where nothing but their own event decides what it is taken as. What a run can become then
 //! depends on its first event only by time: whatever completes a later run completes an earlier one
 //! too, with its own first event in the place of the later one's. So only the earliest run in time is
 //! ever reported, and it is enough to know, for each state that a run can be in, the latest start of one
-//! that is: an event costs a step per state, however many runs there are. The events of a match are
+//! that is: an event costs a step per edge, however many runs there are. The events of a match are
 //! looked for when there is one.
 
-use super::runs::{Found, fulfils};
-use super::{Event, FailedCondition, values_bytes};
+use super::growth::fulfils;
+use super::{Event, FailedCondition, Found, values_bytes};
 use crate::message::EventTime;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
-use millstream_ir::flow::{MatchMode, MatchSpec, MatchStep, ways_of_run};
+use millstream_ir::batch::RowPlace;
+use millstream_ir::pattern::{Event as On, MatchSpec};
 use millstream_ir::value::Value;
 use std::collections::VecDeque;
-use std::ops::Range;
 use std::sync::Arc;
 
-/// As many as a mask has bits; more would cost more per event than runs do.
-const MOST_STATES: u64 = u64::BITS as u64;
-
-/// What a run can have reached: a step, and how many events of it. Those of one step stand together, by
-/// count; what an unbounded repetition has beyond its minimum counts as the minimum. In the last state the
-/// pattern is complete.
+/// What a run can have reached: the states of the automaton.
 pub struct States {
-    states: Vec<State>,
-    /// Per step, the states between which an event that fits it leads.
-    leads: Vec<Vec<(usize, usize)>>,
+    n_states: usize,
+    /// What a run begins with.
+    first: Lead,
+    /// Per state, where events lead from there, the preferred first.
+    leads: Vec<Vec<Lead>>,
+    /// The states in which a run is complete, as bits.
+    complete: u64,
     within: EventTime,
 }
 
-struct State {
+/// An event that fits the step leads to the state.
+#[derive(Clone, Copy)]
+struct Lead {
     step: usize,
-    /// The states from which an event that fits the step leads here.
-    from: Range<usize>,
-    /// Whether a further event of the step leads here again.
-    stays: bool,
+    to: usize,
 }
 
 impl States {
-    /// The states of a pattern; none if they are too many, if conditions look at events taken before, or if it matters
-    /// what lies in between or becomes of events.
+    /// The states of a pattern; none if its runs cannot be merged.
     pub fn of(spec: &MatchSpec) -> Option<States> {
-        let is_plain = |s: &MatchStep| s.reads.is_empty() && !s.next && !s.adjacent && !s.reuse;
-        let are_merged = spec.mode == MatchMode::UseUp && spec.steps.iter().all(is_plain);
-        if !are_merged || ways_of_run(&spec.steps) + 1 > MOST_STATES {
+        if !spec.is_constant() {
             return None;
         }
-        let mut states: Vec<State> = vec![];
-        let mut may_advance = 0..0;
-        for (number, step) in spec.steps.iter().enumerate() {
-            let is_last = number + 1 == spec.steps.len();
-            let most = if is_last { step.min } else { step.max.unwrap_or(step.min) };
-            let first = states.len();
-            for count in 1..=most {
-                let before = states.len();
-                let from = if count == 1 { may_advance.clone() } else { before - 1..before };
-                let stays = !is_last && step.max.is_none() && count == most;
-                states.push(State { step: number, from, stays });
-            }
-            may_advance = first + step.min as usize - 1..states.len();
-        }
-        let leads = |step: usize| {
-            let of_step = states.iter().enumerate().filter(move |(_, state)| state.step == step);
-            let leads = of_step.flat_map(|(to, state)| {
-                let stays = state.stays.then_some(to);
-                state.from.clone().chain(stays).map(move |from| (from, to))
-            });
-            leads.collect()
+        let leads = |edges: &[millstream_ir::pattern::Edge]| {
+            let lead = |edge: &millstream_ir::pattern::Edge| match edge.on {
+                On::Step(step) => Some(Lead { step, to: edge.to }),
+                On::Clock(_) => None,
+            };
+            edges.iter().filter_map(lead).collect::<Vec<_>>()
         };
-        let leads = (0..spec.steps.len()).map(leads).collect();
-        Some(States { states, leads, within: spec.within.unwrap_or(EventTime::MAX) })
+        let states = &spec.automaton.states;
+        let complete = states.iter().enumerate().filter(|(_, state)| state.accepts.is_some());
+        Some(States {
+            n_states: states.len(),
+            first: leads(&states[0].edges).first().copied()?,
+            leads: states.iter().map(|state| leads(state.preferred())).collect(),
+            complete: complete.fold(0, |complete, (number, _)| complete | 1 << number),
+            within: spec.within.unwrap_or(EventTime::MAX),
+        })
+    }
+
+    fn is_complete(&self, state: usize) -> bool {
+        self.complete >> state & 1 == 1
+    }
+
+    /// Where an event leads, from and to.
+    fn led<'s>(&'s self, fits: &'s [bool]) -> impl Iterator<Item = (usize, usize)> {
+        // A run begins in the first state only once.
+        let leads = self.leads.iter().enumerate().skip(1);
+        leads.flat_map(move |(from, leads)| leads.iter().filter(|l| fits[l.step]).map(move |l| (from, l.to)))
     }
 }
 
@@ -83,6 +81,7 @@ pub struct Events {
 
 struct Kept {
     time: EventTime,
+    place: RowPlace,
     record: Arc<[Value]>,
     /// Per step.
     fits: Box<[bool]>,
@@ -99,23 +98,29 @@ impl Events {
         failures: &mut Vec<FailedCondition>,
     ) -> Option<Found> {
         self.expire(states, event.time);
-        let fits: Box<[bool]> = spec.steps.iter().map(|s| fulfils(s, &event, &[], failures)).collect();
-        if !fits.contains(&true) || (self.kept.is_empty() && !fits[0]) {
+        let fits: Box<[bool]> = spec.steps.iter().map(|s| fulfils(&s.test, &event, &[], failures)).collect();
+        if !fits.contains(&true) || (self.kept.is_empty() && !fits[states.first.step]) {
             return None;
         }
-        self.latest.resize(states.states.len(), None);
+        self.latest.resize(states.n_states, None);
         let is_complete = self.completes(states, &fits, event.time);
         if !is_complete {
             self.reach(states, &fits, event.time);
         }
-        self.kept.push_back(Kept { time: event.time, record: event.record, fits, used: false });
+        self.kept.push_back(Kept {
+            time: event.time,
+            place: event.place,
+            record: event.record,
+            fits,
+            used: false,
+        });
         if !is_complete {
             return None;
         }
         let first = self.kept.front().map(|e| e.time);
         let found = self.use_up(states, spec.steps.len());
         let n_used: usize = found.steps.iter().map(Vec::len).sum();
-        self.forget();
+        self.forget(states);
         let is_next_later = self.kept.front().is_some_and(|e| Some(e.time) > first);
         match n_used {
             // Only the earliest run held its first event, and no run has taken the last.
@@ -128,6 +133,7 @@ impl Events {
     pub fn snapshot(&self, writer: &mut SnapshotWriter) {
         writer.sequence(self.kept.iter(), |writer, kept| {
             writer.i64(kept.time);
+            writer.place(&kept.place);
             writer.value(&Value::Record(kept.record.clone()));
             kept.fits.iter().for_each(|fits| writer.bool(*fits));
             writer.bool(kept.used);
@@ -141,17 +147,17 @@ impl Events {
     /// What [`Events::snapshot`] wrote of a pattern with these states and so many steps.
     pub fn restore(states: &States, n_steps: usize, reader: &mut SnapshotReader) -> Result<Events, Corrupt> {
         let kept = reader.sequence(|reader| {
-            let time = reader.i64()?;
+            let (time, place) = (reader.i64()?, reader.place()?);
             let Value::Record(record) = reader.value()? else { return Err(Corrupt) };
             let fits = (0..n_steps).map(|_| reader.bool()).collect::<Result<_, Corrupt>>()?;
-            Ok(Kept { time, record, fits, used: reader.bool()? })
+            Ok(Kept { time, place, record, fits, used: reader.bool()? })
         })?;
         let latest = reader.sequence(|reader| {
             let is_reached = reader.bool()?;
             let start = reader.i64()?;
             Ok(is_reached.then_some(start))
         })?;
-        if !latest.is_empty() && latest.len() != states.states.len() {
+        if !latest.is_empty() && latest.len() != states.n_states {
             return Err(Corrupt);
         }
         Ok(Events { kept: kept.into(), latest })
@@ -165,7 +171,7 @@ impl Events {
     /// Lets the runs take all events that are left.
     fn reach_again(&mut self, states: &States) {
         self.latest.clear();
-        self.latest.resize(states.states.len(), None);
+        self.latest.resize(states.n_states, None);
         let kept = std::mem::take(&mut self.kept);
         for event in kept.iter().filter(|e| !e.used) {
             self.reach(states, &event.fits, event.time);
@@ -181,27 +187,20 @@ impl Events {
 
     /// Whether a run is complete with an event.
     fn completes(&self, states: &States, fits: &[bool], time: EventTime) -> bool {
-        let Some((number, state)) = states.states.iter().enumerate().next_back() else { return false };
-        let start = self.latest_before(number, state, time);
-        fits[state.step] && start.is_some_and(|start| start.saturating_add(states.within) >= time)
+        let is_in_time = |start: EventTime| start.saturating_add(states.within) >= time;
+        let completes =
+            |(from, to): (usize, usize)| states.is_complete(to) && self.latest[from].is_some_and(is_in_time);
+        fits[states.first.step] && states.is_complete(states.first.to) || states.led(fits).any(completes)
     }
 
     /// Lets every run go on with an event that completes none.
     fn reach(&mut self, states: &States, fits: &[bool], time: EventTime) {
-        // From the last state on, so that an event is taken once.
-        for (number, state) in states.states.iter().enumerate().rev() {
-            if fits[state.step] {
-                let latest = self.latest_before(number, state, time);
-                self.latest[number] = self.latest[number].max(latest);
-            }
+        let before = self.latest.clone();
+        for (from, to) in states.led(fits) {
+            self.latest[to] = self.latest[to].max(before[from]);
         }
-    }
-
-    /// The latest start of a run that an event at this time leads to a state.
-    fn latest_before(&self, number: usize, state: &State, time: EventTime) -> Option<EventTime> {
-        match number {
-            0 => Some(time),
-            _ => self.latest[state.from.clone()].iter().copied().max().flatten(),
+        if fits[states.first.step] {
+            self.latest[states.first.to] = Some(time);
         }
     }
 
@@ -209,22 +208,26 @@ impl Events {
     fn use_up(&mut self, states: &States, n_steps: usize) -> Found {
         let completes = self.completing(states);
         let mut steps = vec![vec![]; n_steps];
-        let (mut start, mut end) = (EventTime::MAX, EventTime::MIN);
+        let (mut start, mut end, mut place) = (EventTime::MAX, EventTime::MIN, RowPlace::default());
         let mut state: Option<usize> = None;
         for (number, kept) in self.kept.iter_mut().enumerate() {
-            // The steps come in the order of preference: on to the next, then further in this one.
             let next = match state {
-                None => Some(0),
-                Some(state) => states.after(state, kept).find(|to| completes[number] & (1 << *to) != 0),
+                None => Some(states.first),
+                Some(state) => {
+                    let fits = |lead: &&Lead| kept.fits[lead.step] && !kept.used;
+                    let completes = |lead: &&Lead| completes[number] >> lead.to & 1 == 1;
+                    states.leads[state].iter().filter(fits).find(completes).copied()
+                }
             };
             let Some(next) = next else { continue };
-            state = Some(next);
+            state = Some(next.to);
             kept.used = true;
             start = start.min(kept.time);
             end = end.max(kept.time);
-            steps[states.states[next].step].push(kept.record.clone());
+            place = kept.place;
+            steps[next.step].push(kept.record.clone());
         }
-        Found { steps, start, end }
+        Found { steps, start, end, place, is_timeout: false }
     }
 
     /// Per event, a bit per state: whether a run that has reached the state with that event can be complete
@@ -232,15 +235,15 @@ impl Events {
     fn completing(&self, states: &States) -> Vec<u64> {
         let mut completes = vec![0u64; self.kept.len()];
         if let Some(last) = completes.last_mut() {
-            *last = 1 << (states.states.len() - 1);
+            *last = states.complete;
         }
         // The same, of a run that has reached the state before that event.
         let mut later = 0;
         for (kept, completes) in self.kept.iter().zip(&mut completes).rev() {
             *completes |= later;
-            for leads in kept.fits.iter().zip(&states.leads).filter(|(fits, _)| **fits && !kept.used) {
-                let reaching = leads.1.iter().filter(|(_, to)| *completes & (1 << *to) != 0);
-                later = reaching.fold(later, |later, (from, _)| later | 1 << *from);
+            if !kept.used {
+                let reaching = states.led(&kept.fits).filter(|(_, to)| *completes >> to & 1 == 1);
+                later = reaching.fold(later, |later, (from, _)| later | 1 << from);
             }
         }
         completes
@@ -251,34 +254,16 @@ impl Events {
         while self.kept.front().is_some_and(|e| e.time.saturating_add(states.within) < now) {
             self.kept.pop_front();
         }
-        self.forget();
+        self.forget(states);
     }
 
     /// Drops what stands before the earliest run.
-    fn forget(&mut self) {
-        while self.kept.front().is_some_and(|e| e.used || !e.fits[0]) {
+    fn forget(&mut self, states: &States) {
+        while self.kept.front().is_some_and(|e| e.used || !e.fits[states.first.step]) {
             self.kept.pop_front();
         }
         if self.kept.is_empty() {
             self.latest.clear();
         }
-    }
-}
-
-impl States {
-    /// The states to which an event leads from another, the preferred first.
-    fn after<'s>(&'s self, state: usize, event: &'s Kept) -> impl Iterator<Item = usize> + use<'s> {
-        let step = self.states[state].step;
-        let leads = move |to: &usize| {
-            let target = &self.states[*to];
-            let leads_here = target.from.contains(&state) || (*to == state && target.stays);
-            leads_here && event.fits[target.step] && !event.used
-        };
-        let onward = (state + 1..self.states.len()).filter(move |to| self.states[*to].step == step + 1);
-        onward
-            .take(1)
-            .chain([state + 1].into_iter().filter(|to| *to < self.states.len()))
-            .chain([state])
-            .filter(leads)
     }
 }

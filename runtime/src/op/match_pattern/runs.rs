@@ -1,104 +1,84 @@
-//! The runs of one partition where conditions look at events taken before, straight from the definition of matching in the language reference.
+//! The runs of one partition, straight from the definition of matching in the language reference; how one run
+//! goes on is in [`growth`].
 //!
-//! An event that fits the first step begins a *run*. At each later event a run may *advance* (the event
-//! fits the next step), *take* (it fits the repetition in progress) or *skip*; it goes on as all that
-//! are possible, each a *way*, preferred in that order. A run is complete at the first event that
-//! fulfils the pattern, in the way it prefers. A match uses its events up, if nothing else is said: other
-//! runs lose the ways that hold one of them.
-//!
-//! Ways of a run that stand at the same step with the same count, and that took the same events where
-//! conditions still to come look, have the same future; only the preferred one is kept. Without such
-//! conditions there are at most as many ways as the pattern has counts; with them the pattern's limit
+//! A match uses its events up, if nothing else is said: other runs lose the ways that hold one of them.
+//! Ways of a run that stand in the same state, with the same clocks, and that took the same events
+//! where conditions still to come look, have the same future; only the preferred one is kept. Without such
+//! conditions there are at most as many ways as the pattern has states; with them the pattern's limit
 //! holds. A run that loses an event is computed again from the events since its start, without those
 //! used up: that is exactly the ways that do not hold them.
+//!
+//! [`growth`]: super::growth
 
-use super::ways::{Taken, Way, keep_preferred, skipped};
-use super::{Event, FailedCondition, Pattern, values_bytes};
+use super::growth::{END, Going, Growth, Moment, Run, fulfils};
+use super::pattern::Pattern;
+use super::ways::Way;
+use super::{Event, FailedCondition, Found, values_bytes};
 use crate::message::EventTime;
-use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
-use millstream_ir::eval::{RowError, eval};
-use millstream_ir::flow::{MatchMode, MatchSpec, MatchStep, ReadPart};
+use millstream_ir::batch::RowPlace;
+use millstream_ir::eval::RowError;
+use millstream_ir::pattern::MatchMode;
 use millstream_ir::value::Value;
-use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
+use std::collections::VecDeque;
 
 /// What a partition keeps.
 pub struct Runs {
-    /// The events since the start of the oldest run.
-    events: VecDeque<Kept>,
-    /// The number of the first of `events`.
-    first: u64,
+    pub(super) events: KeptEvents,
     /// In the order of their starts.
-    runs: Vec<Run>,
+    pub(super) runs: Vec<Run>,
     /// No event before this time begins a run.
-    quiet_until: EventTime,
+    pub(super) quiet_until: EventTime,
+    /// Of each absence that is asked for before a run begins, when it came last, and last before that time.
+    pub(super) seen: Vec<Seen>,
 }
 
-struct Kept {
-    event: Event,
-    /// Per step: whether it fits, where that does not depend on events taken before.
-    fits: Vec<bool>,
-    used: bool,
+/// The events since the start of the oldest run.
+#[derive(Default)]
+pub struct KeptEvents {
+    /// The number of the first.
+    pub(super) first: u64,
+    pub(super) kept: VecDeque<Kept>,
 }
 
-struct Run {
-    /// The number of its first event.
-    start: u64,
-    /// The preferred first.
-    ways: Vec<Way>,
+pub struct Kept {
+    pub event: Event,
+    /// Per test, those of steps first: whether it passes, where that does not depend on events taken before.
+    pub fits: Vec<bool>,
+    pub used: bool,
 }
 
-impl Default for Runs {
-    fn default() -> Runs {
-        Runs { events: VecDeque::new(), first: 0, runs: vec![], quiet_until: EventTime::MIN }
-    }
+#[derive(Clone, Copy)]
+pub struct Seen {
+    pub last: EventTime,
+    pub before: EventTime,
 }
 
-/// A run at an event, before it is known whether the event is free.
-struct Going {
-    start: u64,
-    /// Its ways before the event.
-    before: Vec<Way>,
-    /// Those with it.
-    ways: Vec<Way>,
-    /// The one that it prefers of those that are complete.
-    complete: Option<Way>,
-}
-
-/// A match: per step, its events.
-pub struct Found {
-    pub steps: Vec<Vec<Arc<[Value]>>>,
-    pub start: EventTime,
-    pub end: EventTime,
-}
-
-impl Found {
-    /// The values of the spec's bindings.
-    pub fn bindings(&self, spec: &MatchSpec, key: &[Value]) -> Vec<Value> {
-        let variables = spec.steps.iter().zip(&self.steps).map(|(step, events)| variable(step, events));
-        let times = [Value::Timestamp(self.start), Value::Timestamp(self.end)];
-        key.iter().cloned().chain(variables).chain(times).collect()
-    }
-}
-
-fn variable(step: &MatchStep, events: &[Arc<[Value]>]) -> Value {
-    let mut records = events.iter().map(|row| Value::Record(row.clone()));
-    if step.repeats { Value::List(records.collect()) } else { records.next().unwrap_or(Value::Null) }
-}
-
-impl Going {
-    fn new(pattern: &Pattern, start: u64, before: Vec<Way>, ways: Vec<Way>) -> Going {
-        let complete = ways.iter().find(|way| way.is_complete(&pattern.spec)).cloned();
-        Going { start, before, ways, complete }
+impl KeptEvents {
+    pub fn get(&self, number: u64) -> &Kept {
+        &self.kept[(number - self.first) as usize]
     }
 
-    /// The run behind the event.
-    fn gone(self) -> Run {
-        Run { start: self.start, ways: self.ways }
+    /// The number that the next event will have.
+    pub fn end(&self) -> u64 {
+        self.first + self.kept.len() as u64
+    }
+
+    fn is_used(&self, number: u64) -> bool {
+        self.get(number).used
     }
 }
 
 impl Runs {
+    pub fn new(pattern: &Pattern) -> Runs {
+        let never = Seen { last: EventTime::MIN, before: EventTime::MIN };
+        Runs {
+            events: KeptEvents::default(),
+            runs: vec![],
+            quiet_until: EventTime::MIN,
+            seen: vec![never; pattern.quiet.len()],
+        }
+    }
+
     /// Takes the partition's next event; the matches that are complete with it.
     pub fn take(
         &mut self,
@@ -107,90 +87,135 @@ impl Runs {
         event: Event,
         failures: &mut Vec<FailedCondition>,
     ) -> Vec<Found> {
-        self.expire(pattern, event.time);
-        let steps = pattern.spec.steps.iter();
-        let fits =
-            steps.map(|s| s.reads.is_empty() && self.fits(pattern, key, s, &event, None, failures)).collect();
-        let number = self.first + self.events.len() as u64;
-        let begins = self.events.len();
-        let time = event.time;
-        self.events.push_back(Kept { event, fits, used: false });
-        let going = std::mem::take(&mut self.runs).into_iter().map(|run| {
-            let ways = self.grow(pattern, key, &run.ways, number, failures);
-            Going::new(pattern, run.start, run.ways, ways)
-        });
-        let going: Vec<Going> = going.collect();
-        let mut found = vec![];
-        match pattern.spec.mode {
-            MatchMode::UseUp => self.use_up(pattern, key, (number, going), &mut found, failures),
-            MatchMode::Overlapping => {
-                for run in going {
-                    match &run.complete {
-                        Some(way) => found.push(self.found(pattern, way)),
-                        None => self.runs.push(run.gone()),
-                    }
-                }
-            }
-            MatchMode::Once(_) => match going.iter().find_map(|run| run.complete.as_ref()) {
-                Some(way) => found.push(self.found(pattern, way)),
-                None => self.runs = going.into_iter().map(Going::gone).collect(),
-            },
+        let (number, time) = (self.events.end(), event.time);
+        let mut fits = |test| fulfils(test, &event, &[], failures);
+        let fits = pattern.spec.tests().map(|test| test.reads.is_empty() && fits(test)).collect();
+        self.events.kept.push_back(Kept { event, fits, used: false });
+        self.expire(pattern, time);
+        let moment = Moment::Event(number, time);
+        let growth = Growth { pattern, key, events: &self.events };
+        let runs = std::mem::take(&mut self.runs).into_iter();
+        let mut going: Vec<Going> = runs.map(|run| growth.grow(run, moment, failures)).collect();
+        if time >= self.quiet_until {
+            let seen = &self.seen;
+            let is_quiet = |absence: usize, duration: i64| {
+                let Seen { last, before } = seen[absence];
+                let last = if last < time { last } else { before };
+                last < time.saturating_sub(duration)
+            };
+            going.extend(growth.begin(number, &is_quiet, failures));
         }
-        self.be_quiet(pattern, &found);
-        let mut is_full = self.keep_to_limit(pattern);
-        let is_free = !self.events[begins].used && time >= self.quiet_until;
-        if is_free && self.begins(pattern, key, begins, failures) {
-            let start = Way::first(number);
-            let n_ways: usize = self.runs.iter().map(|run| run.ways.len()).sum();
-            if start.is_complete(&pattern.spec) {
-                self.mark_used(pattern, &start);
-                found.push(self.found(pattern, &start));
-                self.be_quiet(pattern, &found);
-            } else if n_ways < pattern.limit {
-                self.runs.push(Run { start: number, ways: vec![start] });
-            } else {
-                is_full = true;
-            }
+        let found = self.report(pattern, key, moment, going, failures);
+        if self.keep_to_limit(pattern) {
+            failures.push(too_many(pattern, &self.events.get(number).event));
         }
-        if is_full {
-            failures.push(too_many(pattern, &self.events[begins].event));
-        }
+        self.see(pattern, number);
         self.forget();
         found
     }
 
-    /// Reports the runs that are complete with an event, the earliest first. Each uses its events up; the others lose
+    /// Lets the clocks run down that are due at a time, behind the events of that time; the matches that are complete then.
+    pub fn run_clocks(
+        &mut self,
+        pattern: &Pattern,
+        key: &[Value],
+        time: EventTime,
+        failures: &mut Vec<FailedCondition>,
+    ) -> Vec<Found> {
+        let growth = Growth { pattern, key, events: &self.events };
+        let runs = std::mem::take(&mut self.runs).into_iter();
+        let going = runs.map(|run| growth.grow(run, Moment::Clock(time), failures)).collect();
+        let found = self.report(pattern, key, Moment::Clock(time), going, failures);
+        self.keep_to_limit(pattern);
+        self.forget();
+        found
+    }
+
+    /// When something next happens without an event.
+    pub fn due(&self, pattern: &Pattern) -> Option<EventTime> {
+        let growth = Growth { pattern, key: &[], events: &self.events };
+        self.runs.iter().filter_map(|run| growth.due(run)).min()
+    }
+
+    /// No match that waits whether it can take more is of an earlier time. One that loses an event to another
+    /// may yet end earlier than it seems now.
+    pub fn held(&self) -> Option<EventTime> {
+        self.runs.iter().filter(|run| run.best.is_some()).map(|run| run.began).min()
+    }
+
+    /// The matches that were waiting whether they can take more when the input ended.
+    pub fn end(&mut self, pattern: &Pattern, key: &[Value]) -> Vec<Found> {
+        self.run_clocks(pattern, key, END, &mut vec![])
+    }
+
+    /// What of the runs at a moment is a match; the others go on.
+    fn report(
+        &mut self,
+        pattern: &Pattern,
+        key: &[Value],
+        moment: Moment,
+        going: Vec<Going>,
+        failures: &mut Vec<FailedCondition>,
+    ) -> Vec<Found> {
+        let mut found = vec![];
+        match pattern.spec.mode {
+            MatchMode::UseUp => self.use_up(pattern, key, (moment, going), &mut found, failures),
+            MatchMode::Overlapping | MatchMode::All => {
+                for run in going {
+                    found.extend(run.complete.iter().map(|way| self.found(pattern, way, run.is_timeout)));
+                    self.runs.push(run.run);
+                }
+            }
+            MatchMode::Once(_) => match going.iter().find(|run| !run.complete.is_empty()) {
+                Some(run) => {
+                    found.extend(run.complete.iter().map(|way| self.found(pattern, way, run.is_timeout)))
+                }
+                None => self.runs = going.into_iter().map(|going| going.run).collect(),
+            },
+        }
+        self.runs.retain(|run| !run.ways.is_empty());
+        if let (MatchMode::Once(time), Some(found)) = (pattern.spec.mode, found.first()) {
+            self.quiet_until = time.map_or(EventTime::MAX, |time| found.end.saturating_add(time));
+        }
+        found
+    }
+
+    /// Reports the runs that are complete at a moment, the earliest first. Each uses its events up; the others lose
     /// the ways that hold one of them.
     fn use_up(
         &mut self,
         pattern: &Pattern,
         key: &[Value],
-        (number, mut going): (u64, Vec<Going>),
+        (moment, mut going): (Moment, Vec<Going>),
         found: &mut Vec<Found>,
         failures: &mut Vec<FailedCondition>,
     ) {
-        while let Some(at) = going.iter().position(|run| run.complete.is_some()) {
-            let Some(way) = going.remove(at).complete else { break };
-            self.mark_used(pattern, &way);
-            found.push(self.found(pattern, &way));
-            let is_used = |n: u64| self.events[(n - self.first) as usize].used;
-            let others = going.into_iter().filter(|run| !is_used(run.start)).map(|run| {
-                // Without the event, if that is used.
-                let ways = if is_used(number) { skipped(pattern, &run.before) } else { run.ways };
-                let is_touched = ways.iter().any(|way| way.events().any(|taken| is_used(taken.event)));
-                let ways = if is_touched { self.replay(pattern, key, run.start, failures) } else { ways };
-                Going::new(pattern, run.start, run.before, ways)
+        while let Some(at) = going.iter().position(|run| !run.complete.is_empty()) {
+            let complete = going.remove(at);
+            for way in &complete.complete {
+                self.mark_used(pattern, way);
+                found.push(self.found(pattern, way, complete.is_timeout));
+            }
+            let growth = Growth { pattern, key, events: &self.events };
+            let is_used = |number: u64| growth.events.is_used(number);
+            let others = going.into_iter().filter(|other| !is_used(other.run.start)).map(|other| {
+                let holds_used = |way: &Way| way.events().any(|taken| is_used(taken.event));
+                let of = |run: &Run| run.ways.iter().chain(&run.best).any(holds_used);
+                let is_clock = matches!(moment, Moment::Clock(_));
+                if of(&other.before) || is_clock && of(&other.run) {
+                    return growth.replay(other.before, moment, failures);
+                }
+                match moment {
+                    // Without the event, if that is used.
+                    Moment::Event(number, _) if is_used(number) && other.before.start < number => {
+                        growth.pass_over(other.before, number, failures)
+                    }
+                    _ => other,
+                }
             });
             going = others.collect();
         }
-        self.runs = going.into_iter().map(Going::gone).collect();
-    }
-
-    /// Lets no run begin for a time after a match, where the pattern says so.
-    fn be_quiet(&mut self, pattern: &Pattern, found: &[Found]) {
-        if let (MatchMode::Once(time), Some(found)) = (pattern.spec.mode, found.first()) {
-            self.quiet_until = time.map_or(EventTime::MAX, |time| found.end.saturating_add(time));
-        }
+        self.runs = going.into_iter().map(|going| going.run).collect();
     }
 
     /// Gives up the ways over the limit, of the latest runs first; whether there are such.
@@ -210,94 +235,12 @@ impl Runs {
     pub fn sweep(&mut self, pattern: &Pattern, watermark: EventTime) -> bool {
         self.expire(pattern, watermark);
         self.forget();
-        !self.runs.is_empty() || self.quiet_until > watermark
-    }
-
-    pub fn snapshot(&self, writer: &mut SnapshotWriter) {
-        writer.u64(self.first);
-        writer.sequence(self.events.iter(), |writer, kept| {
-            writer.i64(kept.event.time);
-            writer.count(kept.event.input);
-            writer.value(&Value::Record(kept.event.row.clone()));
-            writer.value(&Value::Record(kept.event.record.clone()));
-            writer.sequence(kept.fits.iter(), |writer, fits| writer.bool(*fits));
-            writer.bool(kept.used);
-        });
-        // Ways share their beginnings: each link is written once, behind the one before it.
-        let mut numbers: HashMap<*const Taken, u64> = HashMap::new();
-        let mut links: Vec<&Taken> = vec![];
-        for way in self.runs.iter().flat_map(|run| &run.ways) {
-            let unknown: Vec<&Taken> =
-                way.events().take_while(|taken| !numbers.contains_key(&std::ptr::from_ref(*taken))).collect();
-            for taken in unknown.into_iter().rev() {
-                links.push(taken);
-                numbers.insert(taken, links.len() as u64);
-            }
-        }
-        let number = |link: &Option<Arc<Taken>>| {
-            link.as_ref().and_then(|taken| numbers.get(&Arc::as_ptr(taken))).copied().unwrap_or(0)
+        let is_recent = |(seen, quiet): (&Seen, &Option<i64>)| {
+            quiet.is_some_and(|quiet| seen.last >= watermark.saturating_sub(quiet))
         };
-        writer.sequence(links.iter(), |writer, taken| {
-            writer.count(taken.step);
-            writer.u64(taken.event);
-            writer.u64(number(&taken.before));
-        });
-        writer.sequence(self.runs.iter(), |writer, run| {
-            writer.u64(run.start);
-            writer.sequence(run.ways.iter(), |writer, way| {
-                writer.count(way.step);
-                writer.u32(way.count);
-                writer.bool(way.has_missed);
-                writer.u64(number(&way.taken));
-            });
-        });
-        writer.i64(self.quiet_until);
-    }
-
-    /// What [`Runs::snapshot`] wrote of the same pattern.
-    pub fn restore(pattern: &Pattern, reader: &mut SnapshotReader) -> Result<Runs, Corrupt> {
-        let n_steps = pattern.spec.steps.len();
-        let first = reader.u64()?;
-        let events: VecDeque<Kept> = reader
-            .sequence(|reader| {
-                let (time, input) = (reader.i64()?, reader.count()?);
-                let (Value::Record(row), Value::Record(record)) = (reader.value()?, reader.value()?) else {
-                    return Err(Corrupt);
-                };
-                let fits = reader.sequence(SnapshotReader::bool)?;
-                let event = Event { time, input, row, record };
-                if fits.len() != n_steps || input >= pattern.spec.inputs.len() {
-                    return Err(Corrupt);
-                }
-                Ok(Kept { event, fits, used: reader.bool()? })
-            })?
-            .into();
-        let known = |event: u64| {
-            let is_known = event.checked_sub(first).is_some_and(|at| at < events.len() as u64);
-            if is_known { Ok(event) } else { Err(Corrupt) }
-        };
-        let step = |reader: &mut SnapshotReader| {
-            reader.count().and_then(|n| if n < n_steps { Ok(n) } else { Err(Corrupt) })
-        };
-        let mut links: Vec<Arc<Taken>> = vec![];
-        let find = |links: &[Arc<Taken>], number: u64| match number.checked_sub(1) {
-            None => Ok(None),
-            Some(at) => links.get(at as usize).cloned().map(Some).ok_or(Corrupt),
-        };
-        for _ in 0..reader.count()? {
-            let (step, event, before) = (step(reader)?, known(reader.u64()?)?, reader.u64()?);
-            let before = find(&links, before)?;
-            links.push(Arc::new(Taken { step, event, before }));
-        }
-        let runs = reader.sequence(|reader| {
-            let start = known(reader.u64()?)?;
-            let ways = reader.sequence(|reader| {
-                let (step, count, has_missed) = (step(reader)?, reader.u32()?, reader.bool()?);
-                Ok(Way { step, count, has_missed, taken: find(&links, reader.u64()?)? })
-            })?;
-            Ok(Run { start, ways })
-        })?;
-        Ok(Runs { events, first, runs, quiet_until: reader.i64()? })
+        !self.runs.is_empty()
+            || self.quiet_until > watermark
+            || self.seen.iter().zip(&pattern.quiet).any(is_recent)
     }
 
     pub fn state_bytes(&self) -> usize {
@@ -305,192 +248,75 @@ impl Runs {
             let values = values_bytes(&kept.event.row) + values_bytes(&kept.event.record);
             size_of::<Kept>() + values + kept.fits.len()
         };
-        let n_ways: usize = self.runs.iter().map(|run| run.ways.len()).sum();
+        let n_ways: usize =
+            self.runs.iter().map(|run| run.ways.len() + usize::from(run.best.is_some())).sum();
         // A way has at least a link of its own.
-        let of_way = size_of::<Way>() + size_of::<Taken>();
-        self.events.iter().map(bytes).sum::<usize>() + n_ways * of_way + self.runs.len() * size_of::<Run>()
-    }
-
-    fn begins(
-        &self,
-        pattern: &Pattern,
-        key: &[Value],
-        at: usize,
-        failures: &mut Vec<FailedCondition>,
-    ) -> bool {
-        let kept = &self.events[at];
-        let first = &pattern.spec.steps[0];
-        if first.reads.is_empty() {
-            kept.fits[0]
-        } else {
-            self.fits(pattern, key, first, &kept.event, None, failures)
-        }
-    }
-
-    /// The ways that a run's ways become at an event: advance, take, skip each.
-    fn grow(
-        &self,
-        pattern: &Pattern,
-        key: &[Value],
-        ways: &[Way],
-        number: u64,
-        failures: &mut Vec<FailedCondition>,
-    ) -> Vec<Way> {
-        let kept = &self.events[(number - self.first) as usize];
-        let mut fits = |step: usize, way: &Way| match &pattern.spec.steps[step] {
-            s if !s.reads.is_empty() => self.fits(pattern, key, s, &kept.event, Some(way), failures),
-            _ => kept.fits[step],
-        };
-        let mut grown: Vec<Way> = vec![];
-        for way in ways {
-            let next = way.step + 1;
-            if way.may_advance(pattern) && fits(next, way) {
-                grown.push(way.grown(next, 1, number));
-            }
-            if way.may_take(pattern) && fits(way.step, way) {
-                grown.push(way.grown(way.step, way.count + 1, number));
-            }
-            grown.extend(way.skipped(pattern));
-        }
-        keep_preferred(pattern, &mut grown);
-        grown
+        let of_way = size_of::<Way>() + size_of::<super::ways::Taken>();
+        let events = self.events.kept.iter().map(bytes).sum::<usize>();
+        events + n_ways * of_way + self.runs.len() * size_of::<Run>() + self.seen.len() * size_of::<Seen>()
     }
 
     /// Uses a way's events up, but those that are free.
     fn mark_used(&mut self, pattern: &Pattern, way: &Way) {
-        if pattern.spec.mode == MatchMode::UseUp {
-            for taken in way.events().filter(|taken| !pattern.spec.steps[taken.step].reuse) {
-                self.events[(taken.event - self.first) as usize].used = true;
-            }
+        for taken in way.events().filter(|taken| !pattern.spec.steps[taken.step].reuse) {
+            let at = (taken.event - self.events.first) as usize;
+            self.events.kept[at].used = true;
         }
     }
 
     /// The match that a way is.
-    fn found(&self, pattern: &Pattern, way: &Way) -> Found {
+    fn found(&self, pattern: &Pattern, way: &Way, is_timeout: bool) -> Found {
         let mut steps = vec![vec![]; pattern.spec.steps.len()];
-        let (mut start, mut end) = (EventTime::MAX, EventTime::MIN);
-        for taken in way.events() {
-            let event = &self.events[(taken.event - self.first) as usize].event;
-            start = start.min(event.time);
-            end = end.max(event.time);
+        let mut start = way.since;
+        let mut place = RowPlace::default();
+        for (back, taken) in way.events().enumerate() {
+            let event = &self.events.get(taken.event).event;
+            if back == 0 {
+                place = event.place;
+            }
+            start = event.time;
             steps[taken.step].push(event.record.clone());
         }
         steps.iter_mut().for_each(|s: &mut Vec<_>| s.reverse());
-        Found { steps, start, end }
+        Found { steps, start, end: way.since, place, is_timeout }
     }
 
-    /// The ways of the run that begins with an event, over the events that are not used up.
-    fn replay(
-        &self,
-        pattern: &Pattern,
-        key: &[Value],
-        start: u64,
-        failures: &mut Vec<FailedCondition>,
-    ) -> Vec<Way> {
-        let mut ways = vec![Way::first(start)];
-        // Failures of conditions have been reported when the events came.
-        let reported = failures.len();
-        for (i, kept) in self.events.iter().enumerate() {
-            let number = self.first + i as u64;
-            if number <= start {
-                continue;
-            }
-            ways = match kept.used {
-                true => skipped(pattern, &ways),
-                false => self.grow(pattern, key, &ways, number, failures),
-            };
-            ways.truncate(pattern.limit);
-        }
-        failures.truncate(reported);
-        ways
-    }
-
-    fn fits(
-        &self,
-        pattern: &Pattern,
-        key: &[Value],
-        step: &MatchStep,
-        event: &Event,
-        way: Option<&Way>,
-        failures: &mut Vec<FailedCondition>,
-    ) -> bool {
-        if step.input != event.input {
-            return false;
-        }
-        let bindings = if step.reads.is_empty() { vec![] } else { self.partial(pattern, key, step, way) };
-        fulfils(step, event, &bindings, failures)
-    }
-
-    /// The bindings as far as a way has come and the condition of a step looks at them: of a variable of
-    /// which it looks at the ends, the events at the ends.
-    fn partial(&self, pattern: &Pattern, key: &[Value], step: &MatchStep, way: Option<&Way>) -> Vec<Value> {
-        let mut steps: Vec<Vec<Arc<[Value]>>> = vec![vec![]; pattern.spec.steps.len()];
-        // In the order of the parts: what looks at all comes last.
-        for read in &step.reads {
-            let Some(way) = way else { continue };
-            let record = |event: u64| self.events[(event - self.first) as usize].event.record.clone();
-            let mut taken = way.events_of(read.step).map(record);
-            match read.part {
-                ReadPart::First => steps[read.step].extend(taken.last()),
-                ReadPart::Last => steps[read.step].extend(taken.next()),
-                ReadPart::Count | ReadPart::All => {
-                    let mut all: Vec<_> = taken.collect();
-                    all.reverse();
-                    steps[read.step] = all;
-                }
+    /// Remembers the absences that an event breaks.
+    fn see(&mut self, pattern: &Pattern, number: u64) {
+        let kept = self.events.get(number);
+        for (absence, quiet) in pattern.quiet.iter().enumerate() {
+            let seen = &mut self.seen[absence];
+            let is_seen = quiet.is_some() && pattern.tests[absence].clone().any(|test| kept.fits[test]);
+            if is_seen && seen.last < kept.event.time {
+                *seen = Seen { last: kept.event.time, before: seen.last };
             }
         }
-        Found { steps, start: 0, end: 0 }.bindings(&pattern.spec, key)
     }
 
     /// Ends the runs that exceed `within` at this time.
     fn expire(&mut self, pattern: &Pattern, now: EventTime) {
-        let (events, first) = (&self.events, self.first);
-        self.runs.retain(|run| {
-            let start = events[(run.start - first) as usize].event.time;
-            pattern.spec.within.is_none_or(|within| start.saturating_add(within) >= now)
+        let Some(within) = pattern.spec.within else { return };
+        self.runs.retain_mut(|run| {
+            if run.began.saturating_add(within) >= now || run.best.is_some() {
+                return true;
+            }
+            run.ways.retain(|way| pattern.by_clocks[way.state]);
+            !run.ways.is_empty()
         });
     }
 
     /// Drops the events that no run looks back to.
     fn forget(&mut self) {
-        let end = self.first + self.events.len() as u64;
-        let needed = self.runs.first().map_or(end, |r| r.start);
-        while self.first < needed {
-            self.events.pop_front();
-            self.first += 1;
+        let needed = self.runs.first().map_or(self.events.end(), |r| r.start);
+        while self.events.first < needed {
+            self.events.kept.pop_front();
+            self.events.first += 1;
         }
     }
-}
-
-/// Whether an event fulfils a step's stream and condition; a condition that fails counts as no.
-pub fn fulfils(
-    step: &MatchStep,
-    event: &Event,
-    bindings: &[Value],
-    failures: &mut Vec<FailedCondition>,
-) -> bool {
-    if step.input != event.input {
-        return false;
-    }
-    let Some(condition) = &step.condition else { return true };
-    let n_columns = event.row.len();
-    let column = |i: usize| event.row.get(i).or_else(|| bindings.get(i - n_columns)).cloned();
-    match eval(condition, &|i| column(i).unwrap_or(Value::Null)) {
-        Ok(value) => matches!(value, Value::Bool(true)),
-        Err(error) => {
-            failures.push(failed(error, event));
-            false
-        }
-    }
-}
-
-fn failed(error: RowError, event: &Event) -> FailedCondition {
-    FailedCondition { error, time: event.time, input: event.input, row: event.row.clone() }
 }
 
 fn too_many(pattern: &Pattern, event: &Event) -> FailedCondition {
     let reason =
         format!("the pattern holds more than {} ways; the least preferred are given up", pattern.limit);
-    failed(RowError { reason, span: pattern.spec.span }, event)
+    FailedCondition::new(RowError { reason, span: pattern.spec.span }, event)
 }

@@ -1,19 +1,28 @@
 //! The ways of a run: where each stands, what it has taken, and which have the same future.
 
-use super::Pattern;
-use millstream_ir::flow::{MatchSpec, ReadPart};
+use super::pattern::Pattern;
+use crate::message::EventTime;
+use millstream_ir::pattern::{Edge, Guards, MatchMode, ReadPart};
 use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Where a way of a run stands.
 #[derive(Clone)]
 pub struct Way {
-    pub step: usize,
-    pub count: u32,
-    /// Whether an event has come since it took one, where that matters.
-    pub has_missed: bool,
+    pub state: usize,
+    /// The guards that are broken, of those that are watched for here.
+    pub broken: Guards,
+    /// When the clocks of its state have run down; [`SPENT`] if that has been and gone.
+    pub deadlines: Vec<EventTime>,
+    /// When it went on last: the time of its last event or clock.
+    pub since: EventTime,
+    /// The furthest in the pattern that it has been.
+    pub rank: u32,
     pub taken: Option<Arc<Taken>>,
 }
+
+/// The deadline of a clock along which a way did not go.
+pub const SPENT: EventTime = EventTime::MIN;
 
 /// The events of a way, last first; ways share their beginnings.
 pub struct Taken {
@@ -36,80 +45,75 @@ impl Drop for Taken {
 }
 
 impl Way {
-    pub fn grown(&self, step: usize, count: u32, event: u64) -> Way {
-        let taken = Taken { step, event, before: self.taken.clone() };
-        Way { step, count, has_missed: false, taken: Some(Arc::new(taken)) }
+    /// A way before any event.
+    pub fn nowhere() -> Way {
+        Way { state: 0, broken: 0, deadlines: vec![], since: EventTime::MIN, rank: 0, taken: None }
     }
 
-    /// That of a run that begins with an event.
-    pub fn first(event: u64) -> Way {
-        Way { step: 0, count: 0, has_missed: false, taken: None }.grown(0, 1, event)
+    /// Whether nothing that rules an edge out has happened.
+    pub fn is_open(&self, edge: &Edge) -> bool {
+        edge.guards & self.broken == 0
     }
 
-    /// Whether an event that fits the next step leads on to it.
-    pub fn may_advance(&self, pattern: &Pattern) -> bool {
-        let next = pattern.spec.steps.get(self.step + 1);
-        self.count >= pattern.spec.steps[self.step].min
-            && next.is_some_and(|next| !(self.has_missed && next.next))
+    /// When a clock of its state has run down.
+    pub fn deadline(&self, pattern: &Pattern, clock: usize) -> EventTime {
+        let place = pattern.state(self.state).clocks.iter().position(|c| *c == clock);
+        place.map_or(SPENT, |place| self.deadlines[place])
     }
 
-    /// Whether it takes an event that fits its step.
-    pub fn may_take(&self, pattern: &Pattern) -> bool {
-        let step = &pattern.spec.steps[self.step];
-        step.max.is_none_or(|max| self.count < max) && !(self.has_missed && step.adjacent)
-    }
-
-    /// What it is when an event lies in between; nothing if it can take no more then.
-    pub fn skipped(&self, pattern: &Pattern) -> Option<Way> {
-        let steps = &pattern.spec.steps;
-        let matters = steps[self.step].adjacent || steps.get(self.step + 1).is_some_and(|next| next.next);
-        let way = Way { has_missed: matters, ..self.clone() };
-        (!matters || way.may_advance(pattern) || way.may_take(pattern)).then_some(way)
-    }
-
-    pub fn is_complete(&self, spec: &MatchSpec) -> bool {
-        self.step + 1 == spec.steps.len() && self.count >= spec.steps[self.step].min
+    /// Whether the limits of an edge allow an event of this time.
+    pub fn is_in_time(&self, pattern: &Pattern, edge: &Edge, time: EventTime) -> bool {
+        edge.limits.iter().all(|clock| self.deadline(pattern, *clock) >= time)
     }
 
     /// The events that it took in a step, last first.
     pub fn events_of(&self, step: usize) -> impl Iterator<Item = u64> {
-        let until = self.events().skip_while(move |t| t.step > step);
-        until.take_while(move |t| t.step == step).map(|t| t.event)
+        self.events().filter(move |t| t.step == step).map(|t| t.event)
     }
 
     pub fn events(&self) -> impl Iterator<Item = &Taken> {
         std::iter::successors(self.taken.as_deref(), |t| t.before.as_deref())
     }
-}
 
-/// What ways are when an event lies in between.
-pub fn skipped(pattern: &Pattern, ways: &[Way]) -> Vec<Way> {
-    let mut skipped = ways.iter().filter_map(|way| way.skipped(pattern)).collect();
-    keep_preferred(pattern, &mut skipped);
-    skipped
+    /// What it has taken: steps and events, last first.
+    pub fn choice(&self) -> Vec<(usize, u64)> {
+        self.events().map(|taken| (taken.step, taken.event)).collect()
+    }
 }
 
 /// Of ways with the same future, keeps the first.
 pub fn keep_preferred(pattern: &Pattern, ways: &mut Vec<Way>) {
+    if ways.len() < 2 {
+        return;
+    }
     let mut seen = HashSet::new();
     ways.retain(|way| {
-        let step = &pattern.spec.steps[way.step];
-        // Above the minimum of an unbounded repetition, all counts are the same.
-        let count = if step.max.is_none() { way.count.min(step.min) } else { way.count };
-        let read = &pattern.still_read[way.step];
-        let mut looked_at: Vec<u64> = vec![];
-        for read in read {
-            let mut events = way.events_of(read.step);
-            match read.part {
-                ReadPart::First => looked_at.push(events.last().unwrap_or(u64::MAX)),
-                ReadPart::Last => looked_at.push(events.next().unwrap_or(u64::MAX)),
-                ReadPart::Count => looked_at.push(events.count() as u64),
-                ReadPart::All => {
-                    looked_at.extend(events);
-                    looked_at.push(u64::MAX);
-                }
+        let future = match pattern.spec.mode {
+            // Each choice of events counts.
+            MatchMode::All => {
+                way.choice().into_iter().flat_map(|(step, event)| [step as u64, event]).collect()
+            }
+            _ => looked_at(pattern, way),
+        };
+        let rank = if pattern.spec.or_timeout { way.rank } else { 0 };
+        seen.insert((way.state, way.broken, way.deadlines.clone(), rank, future))
+    });
+}
+
+/// The events that conditions still to come look at.
+fn looked_at(pattern: &Pattern, way: &Way) -> Vec<u64> {
+    let mut events_read = vec![];
+    for read in &pattern.still_read[way.state] {
+        let mut events = way.events_of(read.step);
+        match read.part {
+            ReadPart::First => events_read.push(events.last().unwrap_or(u64::MAX)),
+            ReadPart::Last => events_read.push(events.next().unwrap_or(u64::MAX)),
+            ReadPart::Count => events_read.push(events.count() as u64),
+            ReadPart::All => {
+                events_read.extend(events);
+                events_read.push(u64::MAX);
             }
         }
-        seen.insert((way.step, count, way.has_missed, looked_at))
-    });
+    }
+    events_read
 }

@@ -2,7 +2,7 @@
 
 use millstream_ir::eval::eval_constant;
 use millstream_ir::expr::{Expr, ExprKind};
-use millstream_ir::flow::{MatchRead, ReadPart};
+use millstream_ir::pattern::{MatchRead, ReadPart};
 use millstream_ir::value::Value;
 use std::collections::BTreeSet;
 

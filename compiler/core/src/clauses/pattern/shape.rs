@@ -2,10 +2,12 @@
 
 use crate::errors::patterns as errors;
 use millstream_base::{Diagnostic, Span};
-use millstream_syntax::ast::{Contiguity, Pattern, PatternKind, PatternLink, QuantifierKind};
+use millstream_syntax::ast::{
+    Contiguity, Match, MatchMode, Pattern, PatternKind, PatternLink, QuantifierKind,
+};
 
 /// The pattern without parentheses around it.
-pub fn ungrouped(pattern: &Pattern) -> &Pattern {
+fn ungrouped(pattern: &Pattern) -> &Pattern {
     match &pattern.kind {
         PatternKind::Group(inner) => ungrouped(inner),
         _ => pattern,
@@ -13,42 +15,49 @@ pub fn ungrouped(pattern: &Pattern) -> &Pattern {
 }
 
 /// The place of `then` or `next`.
-pub fn joining_word(link: &PatternLink) -> Span {
+fn joining_word(link: &PatternLink) -> Span {
     Span { end: link.span.end.min(link.span.start + 4), ..link.span }
 }
 
 /// What is wrong with its form.
-pub fn faults(pattern: &Pattern) -> Vec<Diagnostic> {
+pub fn faults(query: &Match) -> Vec<Diagnostic> {
+    let pattern = &query.pattern;
     let mut faults = vec![];
-    if needs_no_event(pattern) {
+    if needs_no_event(pattern, true) {
         faults.push(errors::empty(pattern.span));
     } else if let Some(last) = last_step(pattern)
-        && needs_no_event(last)
+        && needs_no_event(last, false)
         && !is_greedy(last)
         && !matches!(ungrouped(last).kind, PatternKind::Absent { .. })
     {
         faults.push(errors::empty_last_step(last.span));
     }
     nots_beside_next(pattern, &mut faults);
+    open_nots(pattern, Ends { first: true, last: true }, &mut faults);
+    timers_at_start(pattern, Start::Pattern, &mut faults);
+    if query.mode == MatchMode::All {
+        faults.extend(words_of_greed(pattern).into_iter().map(errors::greedy_with_all));
+    }
     faults
 }
 
-/// Whether it is complete before anything happens.
-fn needs_no_event(pattern: &Pattern) -> bool {
+/// Whether it can be complete before anything happens; a timer takes its time, but not at the start, where it
+/// looks back.
+fn needs_no_event(pattern: &Pattern, is_start: bool) -> bool {
     match &pattern.kind {
         PatternKind::Event(_) | PatternKind::Error => false,
         PatternKind::Sequence { first, rest } => {
-            needs_no_event(first) && rest.iter().all(|link| needs_no_event(&link.pattern))
+            needs_no_event(first, is_start) && rest.iter().all(|link| needs_no_event(&link.pattern, is_start))
         }
         PatternKind::Repeat { of, quantifier, .. } => {
             let may_be_left_out =
                 matches!(quantifier.kind, QuantifierKind::ZeroOrMore | QuantifierKind::Optional);
-            may_be_left_out || needs_no_event(of)
+            may_be_left_out || needs_no_event(of, is_start)
         }
-        PatternKind::All(parts) => parts.iter().all(needs_no_event),
-        PatternKind::Any(parts) => parts.iter().any(needs_no_event),
-        PatternKind::Absent { .. } => true,
-        PatternKind::Group(inner) => needs_no_event(inner),
+        PatternKind::All(parts) => parts.iter().all(|part| needs_no_event(part, is_start)),
+        PatternKind::Any(parts) => parts.iter().any(|part| needs_no_event(part, is_start)),
+        PatternKind::Absent { timer, .. } => timer.is_none() || is_start,
+        PatternKind::Group(inner) => needs_no_event(inner, is_start),
     }
 }
 
@@ -68,36 +77,125 @@ fn is_greedy(pattern: &Pattern) -> bool {
 }
 
 fn nots_beside_next(pattern: &Pattern, faults: &mut Vec<Diagnostic>) {
+    if let PatternKind::Sequence { first, rest } = &pattern.kind {
+        let parts = std::iter::once(&**first).chain(rest.iter().map(|link| &link.pattern));
+        for (link, before) in rest.iter().zip(parts) {
+            let is_not = |p: &Pattern| matches!(ungrouped(p).kind, PatternKind::Absent { .. });
+            let is_next = link.contiguity == Contiguity::Next;
+            if is_next && (is_not(before) || is_not(&link.pattern)) {
+                faults.push(errors::not_beside_next(joining_word(link)));
+            }
+        }
+    }
+    children(pattern).into_iter().for_each(|part| nots_beside_next(part, faults));
+}
+
+/// The direct parts of a pattern.
+fn children(pattern: &Pattern) -> Vec<&Pattern> {
     match &pattern.kind {
         PatternKind::Sequence { first, rest } => {
-            let parts = || std::iter::once(&**first).chain(rest.iter().map(|link| &link.pattern));
-            for (link, before) in rest.iter().zip(parts()) {
-                let is_not = |p: &Pattern| matches!(ungrouped(p).kind, PatternKind::Absent { .. });
-                let is_next = link.contiguity == Contiguity::Next;
-                if is_next && (is_not(before) || is_not(&link.pattern)) {
-                    faults.push(errors::not_beside_next(joining_word(link)));
-                }
-            }
-            parts().for_each(|part| nots_beside_next(part, faults));
+            std::iter::once(&**first).chain(rest.iter().map(|link| &link.pattern)).collect()
         }
-        PatternKind::Repeat { of, .. } => nots_beside_next(of, faults),
-        PatternKind::All(parts) | PatternKind::Any(parts) => {
-            parts.iter().for_each(|part| nots_beside_next(part, faults));
-        }
-        PatternKind::Group(inner) => nots_beside_next(inner, faults),
-        PatternKind::Event(_) | PatternKind::Absent { .. } | PatternKind::Error => {}
+        PatternKind::Repeat { of, .. } => vec![of],
+        PatternKind::All(parts) | PatternKind::Any(parts) => parts.iter().collect(),
+        PatternKind::Group(inner) => vec![inner],
+        PatternKind::Event(_) | PatternKind::Absent { .. } | PatternKind::Error => vec![],
     }
 }
 
-/// Whether it takes a fixed number of events that touch, so that nothing waits.
+/// Whether nothing need stand before a part, or behind it.
+#[derive(Clone, Copy)]
+struct Ends {
+    first: bool,
+    last: bool,
+}
+
+/// Each `not` without a time that has no step on one of its sides.
+fn open_nots(pattern: &Pattern, ends: Ends, faults: &mut Vec<Diagnostic>) {
+    match &pattern.kind {
+        PatternKind::Absent { timer: None, .. } if ends.first || ends.last => {
+            faults.push(errors::open_not(pattern.span, ends.first));
+        }
+        PatternKind::Sequence { .. } => {
+            let parts = children(pattern);
+            for (number, part) in parts.iter().enumerate() {
+                let (before, behind) = (&parts[..number], &parts[number + 1..]);
+                let first = ends.first && before.iter().all(|part| needs_no_event(part, ends.first));
+                let last = ends.last && behind.iter().all(|part| needs_no_event(part, false));
+                open_nots(part, Ends { first, last }, faults);
+            }
+        }
+        // Where the part ends, another may go on, or none.
+        PatternKind::All(parts) => {
+            parts.iter().for_each(|part| open_nots(part, Ends { last: true, ..ends }, faults));
+        }
+        _ => children(pattern).into_iter().for_each(|part| open_nots(part, ends, faults)),
+    }
+}
+
+/// What is at the start of a pattern.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Start {
+    /// The pattern itself, or a sequence.
+    Pattern,
+    /// A part of `and` or `or`, or a repetition.
+    Inside(&'static str),
+}
+
+/// Each timer that nothing stands before and that can't look back, and each that can't because its time is not
+/// known; says whether more may be at the start behind this.
+fn timers_at_start(pattern: &Pattern, start: Start, faults: &mut Vec<Diagnostic>) {
+    match &pattern.kind {
+        PatternKind::Absent { timer: Some(timer), .. } => match start {
+            Start::Inside(word) => faults.push(errors::timer_without_start(pattern.span, word)),
+            Start::Pattern if timer.max.is_some() => faults.push(errors::computed_before(timer.span)),
+            Start::Pattern => {}
+        },
+        PatternKind::Sequence { .. } => {
+            for part in children(pattern) {
+                timers_at_start(part, start, faults);
+                if !needs_no_event(part, true) {
+                    break;
+                }
+            }
+        }
+        PatternKind::Repeat { of, .. } => timers_at_start(of, Start::Inside("a repetition"), faults),
+        PatternKind::All(parts) => {
+            parts.iter().for_each(|part| timers_at_start(part, Start::Inside("`and`"), faults));
+        }
+        PatternKind::Any(parts) => {
+            parts.iter().for_each(|part| timers_at_start(part, Start::Inside("`or`"), faults));
+        }
+        PatternKind::Group(inner) => timers_at_start(inner, start, faults),
+        PatternKind::Event(_) | PatternKind::Absent { timer: None, .. } | PatternKind::Error => {}
+    }
+}
+
+/// The places of the words `greedy`, in order.
+pub fn words_of_greed(pattern: &Pattern) -> Vec<Span> {
+    let inside = children(pattern).into_iter().flat_map(words_of_greed);
+    let own = match &pattern.kind {
+        PatternKind::Repeat { greedy, .. } => *greedy,
+        _ => None,
+    };
+    inside.chain(own).collect()
+}
+
+/// Whether it takes a fixed number of events that touch, and perhaps timers in front and behind, so that nothing
+/// waits for an event for longer than that.
 pub fn has_fixed_extent(pattern: &Pattern) -> bool {
     match &pattern.kind {
         PatternKind::Event(_) => true,
         PatternKind::Sequence { first, rest } => {
-            has_fixed_extent(first)
-                && rest
-                    .iter()
-                    .all(|link| link.contiguity == Contiguity::Next && has_fixed_extent(&link.pattern))
+            let is_timer =
+                |part: &Pattern| matches!(ungrouped(part).kind, PatternKind::Absent { timer: Some(_), .. });
+            let n_timers_in_front = children(pattern).into_iter().take_while(|part| is_timer(part)).count();
+            let lasts = |(number, link): (usize, &PatternLink)| {
+                let is_last = rest.iter().skip(number).all(|link| is_timer(&link.pattern));
+                let touches = link.contiguity == Contiguity::Next || number < n_timers_in_front;
+                is_last || touches && has_fixed_extent(&link.pattern)
+            };
+            (is_timer(first) || has_fixed_extent(first)) && rest.iter().enumerate().all(lasts)
         }
         PatternKind::Repeat { of, quantifier, adjacent, .. } => {
             let has_count = matches!(quantifier.kind, QuantifierKind::Exactly(_));

@@ -1,0 +1,149 @@
+//! The conditions of a pattern, and the times that its variables say: each sees the columns of its event and the
+//! variables that are known where it stands.
+
+use super::super::{Rows, select};
+use super::contradiction::{self, Contradiction};
+use super::sight::{Beside, Presence, Sight, Test};
+use super::tree::{Clock, Parts, Step};
+use super::{PatternChecker, reads};
+use crate::errors::patterns as errors;
+use crate::scope::{Events, Lookup, Scope, ScopeColumn};
+use millstream_base::Diagnostic;
+use millstream_ir::expr::Expr;
+use millstream_ir::pattern::{self as ir, Absence, EventTest, MatchStep};
+use millstream_ir::types::Type;
+use millstream_syntax::ast;
+
+impl PatternChecker<'_> {
+    pub fn checked_steps(&mut self, parts: &Parts, rows: &Rows, first_variable: usize) -> Vec<MatchStep> {
+        let checked = |step: &Step| MatchStep {
+            test: self.checked_test(&step.test, parts, rows, first_variable),
+            repeats: step.repeats,
+            reuse: step.reuse,
+        };
+        parts.steps.iter().map(checked).collect()
+    }
+
+    pub fn checked_absences(&mut self, parts: &Parts, rows: &Rows, first_variable: usize) -> Vec<Absence> {
+        let mut checked = |tests: &Vec<Test>| Absence {
+            tests: tests.iter().map(|test| self.checked_test(test, parts, rows, first_variable)).collect(),
+        };
+        parts.absences.iter().map(&mut checked).collect()
+    }
+
+    pub fn checked_clocks(&mut self, parts: &Parts, rows: &Rows, first_variable: usize) -> Vec<ir::Clock> {
+        let mut checked = vec![];
+        for clock in &parts.clocks {
+            checked.push(match clock {
+                Clock::Fixed(micros) => ir::Clock::Fixed(*micros),
+                Clock::Computed { duration, most, sight } => {
+                    let sight = parts.sights.get(*sight).cloned().unwrap_or_default();
+                    let mut scope = Scope::default();
+                    add_variables(&mut scope, &sight, &parts.steps, rows, first_variable, 0);
+                    let computed = self.seen(duration, &sight, parts, &scope).then(|| {
+                        let ty = Type::DURATION.nullable();
+                        self.checker().check_expr(&scope, duration, Some(&ty))
+                    });
+                    self.is_right &= computed.as_ref().is_some_and(|expr| !expr.ty.is_error());
+                    let Some(duration) = computed else { continue };
+                    let reads = reads::of(&duration, first_variable);
+                    ir::Clock::Computed { duration, reads, most: *most }
+                }
+            });
+        }
+        checked
+    }
+
+    fn checked_test(&mut self, test: &Test, parts: &Parts, rows: &Rows, first_variable: usize) -> EventTest {
+        let condition = test.condition.and_then(|condition| {
+            let columns = &self.inputs.get(test.input)?.columns;
+            let (mut scope, n_columns) = (columns.scope(), columns.columns.len());
+            let sight = parts.sights.get(test.sight)?;
+            add_variables(&mut scope, sight, &parts.steps, rows, first_variable, n_columns);
+            if !self.seen(condition, sight, parts, &scope) {
+                return None;
+            }
+            let (checked, _) = self.checker().check_condition(&scope, condition);
+            if checked.ty.is_error() {
+                self.is_right = false;
+            } else if let Some(fault) = self.contradiction(condition, &checked, test.input) {
+                self.fault(fault);
+            }
+            Some(checked)
+        });
+        let n_columns = self.inputs.get(test.input).map_or(0, |i| i.columns.columns.len());
+        let reads = condition.as_ref().map(|c| reads::of(c, n_columns + first_variable));
+        EventTest { input: test.input, condition, reads: reads.unwrap_or_default() }
+    }
+
+    /// That a condition can never hold. One with a parameter may hold with another value.
+    fn contradiction(&self, written: &ast::Expr, checked: &Expr, input: usize) -> Option<Diagnostic> {
+        let mut names = vec![];
+        select::bare_names(written, &mut names);
+        if names.iter().any(|name| self.around.names.param(self.around.file, &name.text).is_some()) {
+            return None;
+        }
+        let column = match contradiction::of(checked)? {
+            Contradiction::Constant => None,
+            Contradiction::Column(column) => self.inputs.get(input)?.columns.columns.get(column),
+        };
+        Some(errors::never_holds(written.span, column.map(|column| &*column.name)))
+    }
+
+    /// Whether all variables that an expression names can be seen; says which can't.
+    fn seen(&mut self, expr: &ast::Expr, sight: &Sight, parts: &Parts, scope: &Scope) -> bool {
+        let mut names = vec![];
+        select::bare_names(expr, &mut names);
+        for name in names {
+            if !matches!(scope.lookup(&name.text), Lookup::Missing) {
+                continue;
+            }
+            if let Some(fault) = unseen(name, sight, parts) {
+                self.fault(fault);
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// Why a condition does not know a name of the pattern; none if it is not one.
+fn unseen(name: &ast::Name, sight: &Sight, parts: &Parts) -> Option<Diagnostic> {
+    let is_it = |variable: &&ast::Name| variable.text == name.text;
+    let step = parts.steps.iter().position(|step| step.variable.as_ref().is_some_and(is_it));
+    let Some(step) = step else {
+        let unbound = parts.unbound.iter().find(|v| v.text == name.text)?;
+        return Some(errors::never_bound(name.span, &name.text, unbound.span));
+    };
+    let defined = parts.steps.get(step)?.variable?.span;
+    let beside = sight.beside.iter().find(|(other, _)| *other == step).map(|(_, how)| *how);
+    Some(match beside {
+        Some(Beside::And) => errors::other_part(name.span, &name.text, defined),
+        Some(Beside::Or) => errors::other_branch(name.span, &name.text, defined),
+        None => errors::not_bound_yet(name.span, &name.text, defined),
+    })
+}
+
+/// Makes the variables that are seen known behind so many columns.
+fn add_variables(
+    scope: &mut Scope,
+    sight: &Sight,
+    steps: &[Step],
+    rows: &Rows,
+    first_variable: usize,
+    n_columns: usize,
+) {
+    for seen in &sight.seen {
+        let number = first_variable + seen.step;
+        let (Some(step), Some(column)) = (steps.get(seen.step), rows.columns.get(number)) else { continue };
+        let Some(variable) = step.variable else { continue };
+        let (ty, events) = match (step.repeats, seen.presence) {
+            (true, Presence::Surely) => (column.ty.clone(), Some(Events::Some)),
+            (true, Presence::Perhaps) => (column.ty.clone(), Some(Events::SoFar)),
+            (false, Presence::Surely) => (column.ty.clone().required(), None),
+            (false, Presence::Perhaps) => (column.ty.clone().nullable(), None),
+        };
+        let place = n_columns + number;
+        scope.add_column(ScopeColumn::new(variable.text.as_str(), place, ty, variable.span).events(events));
+    }
+}

@@ -1,0 +1,88 @@
+//! What the conditions of a pattern can see of its variables, as far as its form says it.
+
+use millstream_syntax::ast;
+use std::ops::Range;
+
+/// What a condition, or a computed time, can see.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Sight {
+    pub seen: Vec<Seen>,
+    /// Steps that stand beside it.
+    pub beside: Vec<(usize, Beside)>,
+}
+
+/// A variable, as it is known at some place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
+    pub step: usize,
+    pub presence: Presence,
+}
+
+/// Whether a step has taken an event.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Presence {
+    Surely,
+    Perhaps,
+}
+
+/// What keeps a condition from seeing a variable that is not simply a later one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Beside {
+    /// Another part of the same `and`.
+    And,
+    /// Another branch of the same `or`.
+    Or,
+}
+
+/// An event as it is tested, its condition not yet checked.
+#[derive(Clone, Debug)]
+pub(super) struct Test<'q> {
+    pub input: usize,
+    pub condition: Option<&'q ast::Expr>,
+    /// The number of what it sees.
+    pub sight: usize,
+}
+
+/// The sights of a pattern, by number, in the order in which what they belong to is written.
+#[derive(Default, Debug)]
+pub(super) struct Sights(pub Vec<Sight>);
+
+impl Sights {
+    pub fn add(&mut self, seen: &[Seen]) -> usize {
+        self.0.push(Sight { seen: seen.to_vec(), beside: vec![] });
+        self.0.len() - 1
+    }
+
+    pub fn get(&self, number: usize) -> Option<&Sight> {
+        self.0.get(number)
+    }
+
+    /// In a group that is repeated, earlier iterations have taken events of all its steps, perhaps.
+    pub fn repeat(&mut self, sights: Range<usize>, steps: Range<usize>) {
+        for sight in self.0.get_mut(sights).into_iter().flatten() {
+            for step in steps.clone() {
+                if !sight.seen.iter().any(|seen| seen.step == step) {
+                    sight.seen.push(Seen { step, presence: Presence::Perhaps });
+                }
+            }
+        }
+    }
+
+    /// What belongs to one part of an `and` or `or` does not see the steps of the others.
+    pub fn set_beside(&mut self, parts: &[(Range<usize>, Range<usize>)], how: Beside) {
+        for (number, (sights, _)) in parts.iter().enumerate() {
+            let others = parts.iter().enumerate().filter(|(other, _)| *other != number);
+            let others: Vec<_> = others.flat_map(|(_, (_, steps))| steps.clone()).map(|s| (s, how)).collect();
+            for sight in self.0.get_mut(sights.clone()).into_iter().flatten() {
+                sight.beside.extend(&others);
+            }
+        }
+    }
+}
+
+/// What is seen behind a part that may have been left out, which the steps of this range are in.
+pub(super) fn perhaps(seen: &mut [Seen], steps: &Range<usize>) {
+    for one in seen.iter_mut().filter(|seen| steps.contains(&seen.step)) {
+        one.presence = Presence::Perhaps;
+    }
+}

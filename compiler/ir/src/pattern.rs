@@ -1,0 +1,245 @@
+//! Sequence patterns: the typed pattern as it was written ([`Pattern`]), the [`Automaton`] that finds it, and
+//! what an operator must know to run that ([`MatchSpec`]).
+
+mod automaton;
+mod automaton_text;
+mod derive;
+mod text;
+
+use crate::expr::Expr;
+use crate::flow::Column;
+pub use automaton::{Automaton, Edge, Event, Guards, State, TooLarge};
+use millstream_base::Span;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// A pattern over one or more input streams.
+///
+/// A condition sees the columns of its event and behind them the [`MatchSpec::bindings`]; the duration of a
+/// clock and an output see the bindings alone.
+/// Output columns: the outputs, then the hidden event time of the match.
+#[derive(Clone, Debug)]
+pub struct MatchSpec {
+    /// One per input of the node.
+    pub inputs: Vec<MatchInput>,
+    /// What can be taken, one per variable, in the order in which they are written.
+    pub steps: Vec<MatchStep>,
+    /// What must not come.
+    pub absences: Vec<Absence>,
+    /// The times that are waited for, or not exceeded.
+    pub clocks: Vec<Clock>,
+    pub pattern: Pattern,
+    pub automaton: Automaton,
+    pub mode: MatchMode,
+    /// The greatest time from first to last event, in microseconds, if there is one.
+    pub within: Option<i64>,
+    /// Whether a run that exceeds `within` is reported as far as it came.
+    pub or_timeout: bool,
+    /// The absence that holds from the first event to the last.
+    pub without: Option<usize>,
+    /// Ways that a partition may hold at once where they cannot be merged; the event with which
+    /// there are more is a row error.
+    pub limit: usize,
+    /// The pattern in the program.
+    pub span: Span,
+    /// The key columns, one variable per step (a record, or a list of records where the step repeats;
+    /// hidden if it has no name), `match.start`, `match.end`, `match.timeout`.
+    pub bindings: Vec<Column>,
+    pub outputs: Vec<Expr>,
+}
+
+/// What becomes of the events and the runs of a partition when there is a match.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MatchMode {
+    /// An event takes part in at most one match, but those of steps that give theirs free.
+    UseUp,
+    /// Each run is reported on its own.
+    Overlapping,
+    /// Every choice of events that fits is reported.
+    All,
+    /// All runs end, and none begins for so many microseconds after the match's end; none ever begins if
+    /// it is not said for how many.
+    Once(Option<i64>),
+}
+
+#[derive(Clone, Debug)]
+pub struct MatchInput {
+    /// The stream, as the pattern calls it.
+    pub name: Arc<str>,
+    /// The columns of the partition key.
+    pub keys: Vec<usize>,
+    /// The columns that make the record of a variable, in the order of its fields; none for a field that
+    /// nothing reads.
+    pub fields: Vec<Option<usize>>,
+}
+
+/// What an event must be.
+#[derive(Clone, Debug)]
+pub struct EventTest {
+    /// Which input it comes from.
+    pub input: usize,
+    pub condition: Option<Expr>,
+    /// What the condition looks at of variables; sorted.
+    pub reads: Vec<MatchRead>,
+}
+
+/// An event that can be taken.
+#[derive(Clone, Debug)]
+pub struct MatchStep {
+    pub test: EventTest,
+    /// Whether its variable is a list.
+    pub repeats: bool,
+    /// Whether its events are free for other matches.
+    pub reuse: bool,
+}
+
+/// Events of which none may come.
+#[derive(Clone, Debug)]
+pub struct Absence {
+    pub tests: Vec<EventTest>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Clock {
+    /// Microseconds.
+    Fixed(i64),
+    /// As the variables say, at most `most` microseconds.
+    Computed { duration: Expr, reads: Vec<MatchRead>, most: i64 },
+}
+
+/// A pattern. Steps, absences and clocks are meant by their numbers in the [`MatchSpec`].
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Pattern {
+    Step(usize),
+    /// One behind the other; without links it is complete at once.
+    Sequence(Vec<Link>),
+    Repeat {
+        of: Box<Pattern>,
+        min: u32,
+        max: Option<u32>,
+        /// Whether nothing may lie between the iterations.
+        adjacent: bool,
+        greedy: bool,
+    },
+    /// All of them, in any order; `adjacent` if nothing may lie between one and the next.
+    All {
+        parts: Vec<Pattern>,
+        adjacent: bool,
+    },
+    /// One of them, the first preferred.
+    Any(Vec<Pattern>),
+    /// No such event between what stands before it in a sequence and what stands behind.
+    Absent(usize),
+    /// No such event until the clock, which starts where what stands before it ends, has run down; at the
+    /// start of a pattern: for so long before what stands behind.
+    Quiet {
+        absence: usize,
+        clock: usize,
+    },
+}
+
+/// A part of a sequence.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Link {
+    /// Whether nothing may lie between the part before and this one.
+    pub next: bool,
+    /// The clock by which its first event must have come.
+    pub within: Option<usize>,
+    pub pattern: Pattern,
+}
+
+/// What a condition looks at of the events that a step took.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct MatchRead {
+    pub step: usize,
+    pub part: ReadPart,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum ReadPart {
+    /// `first(a)`
+    First,
+    /// `last(a)`
+    Last,
+    /// `count(a)`
+    Count,
+    All,
+}
+
+impl Pattern {
+    /// The number of the step that every match begins with, and with nothing else, if there is one.
+    pub fn first_step(&self) -> Option<usize> {
+        match self {
+            Pattern::Step(step) => Some(*step),
+            Pattern::Sequence(links) => {
+                let is_event = |part: &&Pattern| !matches!(part, Pattern::Quiet { .. });
+                links.iter().map(|link| &link.pattern).find(is_event)?.first_step()
+            }
+            Pattern::Repeat { of, min: 1.., .. } => of.first_step(),
+            _ => None,
+        }
+    }
+}
+
+impl MatchSpec {
+    /// What conditions and clocks look at that the ways of a run may have different: what keeps them apart.
+    pub fn keeping_apart(&self) -> BTreeSet<MatchRead> {
+        keeping_apart(&self.pattern, &self.steps, &self.absences, &self.clocks)
+    }
+
+    /// Whether the runs of a partition can be merged into one, whatever they have taken: only the earliest start
+    /// of those in each state counts.
+    pub fn is_constant(&self) -> bool {
+        let is_plain = |edge: &Edge| matches!(edge.on, Event::Step(_)) && edge.guards == 0;
+        let states = &self.automaton.states;
+        self.mode == MatchMode::UseUp
+            && self.tests().all(|test| test.reads.is_empty())
+            && self.absences.is_empty()
+            && self.clocks.is_empty()
+            && !self.or_timeout
+            && !self.steps.iter().any(|step| step.reuse)
+            && !self.automaton.waits()
+            && states.first().is_some_and(|first| first.edges.len() == 1)
+            && states.len() <= u64::BITS as usize
+            && states.iter().flat_map(|state| &state.edges).all(is_plain)
+    }
+
+    /// Everything that an event is tested for.
+    pub fn tests(&self) -> impl Iterator<Item = &EventTest> {
+        self.steps.iter().map(|step| &step.test).chain(self.absences.iter().flat_map(|a| &a.tests))
+    }
+
+    pub fn tests_mut(&mut self) -> impl Iterator<Item = &mut EventTest> {
+        let of_absences = self.absences.iter_mut().flat_map(|a| &mut a.tests);
+        self.steps.iter_mut().map(|step| &mut step.test).chain(of_absences)
+    }
+
+    /// The names of the partition key.
+    pub fn key_names(&self) -> Vec<&str> {
+        let n_keys = self.inputs.first().map_or(0, |i| i.keys.len());
+        self.bindings.iter().take(n_keys).map(|b| &*b.name).collect()
+    }
+}
+
+/// What keeps the ways of a run apart, because conditions or clocks look at it. All ways of a run have its
+/// first event.
+pub fn keeping_apart(
+    pattern: &Pattern,
+    steps: &[MatchStep],
+    absences: &[Absence],
+    clocks: &[Clock],
+) -> BTreeSet<MatchRead> {
+    let first = pattern.first_step();
+    let repeats = |step: usize| steps.get(step).is_some_and(|s| s.repeats);
+    let is_first_event = |read: &MatchRead| match read.part {
+        ReadPart::First => first == Some(read.step),
+        _ => first == Some(read.step) && !repeats(read.step),
+    };
+    let of_clocks = clocks.iter().flat_map(|clock| match clock {
+        Clock::Fixed(_) => &[][..],
+        Clock::Computed { reads, .. } => reads,
+    });
+    let of_absences = absences.iter().flat_map(|a| &a.tests).flat_map(|test| &test.reads);
+    let reads = steps.iter().flat_map(|s| &s.test.reads).chain(of_absences).chain(of_clocks);
+    reads.copied().filter(|read| !is_first_event(read)).collect()
+}
