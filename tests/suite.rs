@@ -18,6 +18,7 @@ mod support;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use support::Folder;
+use support::document::{Document, Part, Section};
 
 #[test]
 fn every_section_means_what_it_says() {
@@ -57,53 +58,9 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-struct Document {
-    sections: Vec<Section>,
-}
-
 /// How a block that shows a stream's rows begins, and the options of the format in which they are written.
 const FORMS: [(&str, &str); 3] =
     [("output ", ""), ("changes ", "(changes: retract)"), ("debezium ", "(changes: debezium)")];
-
-/// The lines from one heading to the next: prose and blocks in turn.
-struct Section {
-    parts: Vec<Part>,
-}
-
-enum Part {
-    Prose(String),
-    Block { kind: String, body: String },
-}
-
-impl Document {
-    fn parse(text: &str) -> Document {
-        let mut sections = vec![Section { parts: vec![] }];
-        let mut lines = text.lines();
-        while let Some(line) = lines.next() {
-            if line.starts_with("## ") {
-                sections.push(Section { parts: vec![] });
-            }
-            let section = sections.last_mut().expect("there is always one");
-            if let Some(kind) = line.strip_prefix("```") {
-                let body = lines.by_ref().take_while(|l| *l != "```").map(|l| format!("{l}\n")).collect();
-                section.parts.push(Part::Block { kind: kind.into(), body });
-            } else {
-                section.parts.push(Part::Prose(line.into()));
-            }
-        }
-        Document { sections }
-    }
-
-    fn text(&self) -> String {
-        let parts = self.sections.iter().flat_map(|s| &s.parts);
-        parts
-            .map(|p| match p {
-                Part::Prose(line) => format!("{line}\n"),
-                Part::Block { kind, body } => format!("```{kind}\n{body}```\n"),
-            })
-            .collect()
-    }
-}
 
 impl Section {
     fn title(&self) -> &str {

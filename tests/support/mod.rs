@@ -2,12 +2,27 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub mod document;
 pub mod page;
 pub mod random;
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+/// The programs in a folder and those in it.
+pub fn programs_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = vec![];
+    for path in std::fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path()) {
+        if path.is_dir() {
+            found.extend(programs_below(&path));
+        } else if path.extension().is_some_and(|e| e == "stream") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
 
 /// A folder that is removed when the test ends.
 pub struct Folder(tempfile::TempDir);
