@@ -112,7 +112,7 @@ fn operator() -> Box<dyn Operator> {
         keys: vec![(0, 0)],
         partners: Partners::Stream(bound),
         condition: None,
-        of_table: None,
+        leaving: [None, None],
     };
     let columns = [bids(), bids(), vec![named("time", Type::TIMESTAMP)]].concat();
     joined(join, Schema::append_only(columns, 6))

@@ -83,7 +83,7 @@ impl Joined {
             keys: vec![(0, 0)],
             partners: Partners::Table(version),
             condition: None,
-            of_table: None,
+            leaving: [None, None],
         };
         let flow = Flow {
             nodes: vec![

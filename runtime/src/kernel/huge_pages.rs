@@ -35,6 +35,33 @@ impl Memory {
         }
     }
 
+    /// Makes it longer; what it grows by is zero. Huge pages are moved, not copied: nothing is touched.
+    pub fn grow(&mut self, len: usize) {
+        let mut grown = Memory::zeroed(len.max(self.len));
+        #[cfg(all(target_os = "linux", not(miri)))]
+        if self.mapped && grown.mapped {
+            match take_pages(self, &grown) {
+                true => std::mem::forget(std::mem::replace(self, grown)),
+                false => {
+                    // The system may have let go of what was to be replaced: others may stand there now.
+                    std::mem::forget(grown);
+                    grown = Memory::zeroed(len.max(self.len));
+                    grown.copy_from(self);
+                    *self = grown;
+                }
+            }
+            return;
+        }
+        grown.copy_from(self);
+        *self = grown;
+    }
+
+    /// What the other, which is no longer, has at its start.
+    fn copy_from(&mut self, other: &Memory) {
+        // SAFETY: both are initialized, the other is no longer, and they belong to different values.
+        unsafe { std::ptr::copy_nonoverlapping(other.start(), self.start(), other.len) }
+    }
+
     pub fn start(&self) -> *mut u8 {
         self.start.as_ptr()
     }
@@ -91,4 +118,17 @@ fn map(len: usize) -> Memory {
             None => handle_alloc_error(layout(len)),
         }
     }
+}
+
+/// Moves the pages of mapped memory to the start of such that is longer and was not touched, where it is zero behind
+/// them. Whether that could be done: then the first is gone.
+#[cfg(all(target_os = "linux", not(miri)))]
+fn take_pages(from: &Memory, to: &Memory) -> bool {
+    // SAFETY: the target is a mapping of ours that nothing points into, and of the length that is given; nothing
+    // uses the source under its old address when this has gone well.
+    let moved = unsafe {
+        let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+        libc::mremap(from.start() as *mut libc::c_void, from.len, to.len, flags, to.start())
+    };
+    moved == to.start() as *mut libc::c_void
 }

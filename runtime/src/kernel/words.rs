@@ -17,9 +17,7 @@ impl Words {
     /// Makes it longer.
     pub fn grow(&mut self, len: usize) {
         if len * 8 > self.memory.len() {
-            let mut grown = Words::zeroed(len.max(self.len * 2));
-            grown[..self.len].copy_from_slice(self);
-            self.memory = grown.memory;
+            self.memory.grow((len * 8).max(self.memory.len() * 2));
         }
         self.len = self.len.max(len);
     }
@@ -56,7 +54,7 @@ mod tests {
     fn words_stay_when_they_grow() {
         let mut words = Words::zeroed(0);
         assert!(words.is_empty());
-        for len in [1, 3, 8, 9, 100, 600_000] {
+        for len in [1, 3, 8, 9, 100, 600_000, 600_001, 1_500_000, 4_000_000] {
             let before = words.len();
             words.grow(len);
             assert_eq!(words.len(), len);

@@ -21,6 +21,7 @@ use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::waiting::Waiting;
 use keys::JoinKeys;
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
+use millstream_ir::column::ColumnRef;
 use millstream_ir::engine::SegmentKernel;
 use millstream_ir::flow::{Join, JoinBound, JoinKind, Schema};
 use millstream_ir::types::{Layout, Type};
@@ -42,6 +43,8 @@ pub struct JoinOperator {
     /// Which values of its key a pair has from the row that came, so that they are not kept with rows.
     of_key: Vec<usize>,
     key_types: Vec<Type>,
+    /// The columns of either side that leave.
+    leaving: [Vec<usize>; 2],
     times: [usize; 2],
     index: JoinKeys,
     places: Places,
@@ -50,6 +53,11 @@ pub struct JoinOperator {
     /// The watermark that was given last.
     given: Watermark,
     filter: Option<PairFilter>,
+    /// Of rows on the left only whether they have a partner matters, and it has one.
+    one_is_enough: bool,
+    /// In a join where one is enough for ever: the keys that have got their first row on the right, so that those on
+    /// the left are done with.
+    settled: Vec<u32>,
     /// Rows of one batch of a source that came by both inputs: they are taken in the order in which they were read.
     held: Option<Vec<(usize, Batch)>>,
     /// The watermarks that came behind rows that are held, which say nothing of these.
@@ -109,6 +117,9 @@ impl JoinOperator {
             index: JoinKeys::new(&key_types, seed),
             of_key,
             key_types,
+            leaving: spec.leaving([types[0].len(), types[1].len()]),
+            one_is_enough: spec.one_is_enough(),
+            settled: vec![],
             spec: spec.clone(),
             bound,
             waits,
@@ -263,10 +274,15 @@ impl JoinOperator {
     /// which a left row fails. The left rows of those that fail are reported.
     fn passing(&mut self, pairs: &mut Pairs, output: &mut Output) -> (Vec<usize>, Vec<usize>) {
         let Some(filter) = &mut self.filter else { return ((0..pairs.len()).collect(), vec![]) };
-        let mut columns = self.sides[0].columns(&pairs.rows[0], &pairs.keys);
-        columns.extend(self.sides[1].columns(&pairs.rows[1], &pairs.keys));
+        let of_sides = [0, 1].map(|side| self.sides[side].all_columns(&pairs.rows[side], &pairs.keys));
+        let of_side = |side: usize| {
+            let of_sides = &of_sides;
+            self.leaving[side].iter().map(move |number| of_sides[side][*number].clone())
+        };
+        let mut leaving: Vec<ColumnRef> = of_side(0).chain(of_side(1)).collect();
+        let columns = of_sides.into_iter().flatten().collect();
         let (n_rows, origin) = (pairs.len(), Origin::default());
-        let checked = filter.check(Batch { columns: columns.clone(), n_rows, origin, late: vec![] });
+        let checked = filter.check(Batch { columns, n_rows, origin, late: vec![] });
         let mut took_back = vec![];
         for number in &checked.failed {
             // A row fails once, however many pairs of it do.
@@ -279,10 +295,10 @@ impl JoinOperator {
         if self.spec.kind == JoinKind::Inner && !passed.is_empty() {
             if passed.len() < pairs.len() {
                 let rows: Vec<u32> = passed.iter().map(|number| *number as u32).collect();
-                columns.iter_mut().for_each(|column| *column = Arc::new(column.gather(&rows)));
+                leaving.iter_mut().for_each(|column| *column = Arc::new(column.gather(&rows)));
                 pairs.keep(&passed);
             }
-            self.yield_columns(columns, pairs, 0..passed.len(), output);
+            self.yield_columns(leaving, pairs, 0..passed.len(), output);
         }
         (passed, took_back)
     }
@@ -309,6 +325,9 @@ impl JoinOperator {
                 self.yield_pairs(&Pairs { rows, times, places, ..Pairs::default() }, output);
             }
             self.sides[input].clear_passing();
+        }
+        for key in self.settled.drain(..) {
+            self.sides[0].forget_list(&mut self.index.lists[key as usize][0]);
         }
         let n_kept = self.sides.iter().map(|side| side.lists.n_rows()).sum::<usize>();
         if self.watermarks.contains(&Watermark::END) || self.n_came >= self.n_left.max(FEW) {

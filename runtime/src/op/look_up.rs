@@ -102,7 +102,7 @@ impl LookUpOperator {
             Version::AsItStands => left.time,
         };
         let types = left.types();
-        let leaving = spec.leaving(right.columns.len());
+        let [_, leaving] = spec.leaving([left.columns.len(), right.columns.len()]);
         let leaving_types: Vec<Type> =
             leaving.iter().filter_map(|column| right.columns.get(*column)).map(|c| c.ty.clone()).collect();
         let changes = left.sign.map(|sign| Changes::new(sign, left, &leaving_types));

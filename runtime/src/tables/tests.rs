@@ -76,7 +76,7 @@ fn flow(path: &str) -> Flow {
         keys: vec![(0, 0)],
         partners: Partners::Table(Version::AsItStands),
         condition: None,
-        of_table: None,
+        leaving: [None, None],
     };
     let sink = SinkSpec { connector: connector("-"), format: None, ordered: false };
     let fields = vec![field("id", Type::INT), field("name", Type::STRING)];

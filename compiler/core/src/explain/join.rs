@@ -2,13 +2,13 @@
 
 use crate::hir::{ClauseKind, Input, Join, JoinBound, Program, Query};
 use millstream_base::Span;
-use millstream_ir::flow::{self, Flow, JoinKind, Load, NodeKind, Partners, Schema};
+use millstream_ir::flow::{self, Flow, JoinKind, Load, NodeId, NodeKind, Partners, Schema};
 use millstream_ir::text::format_duration;
 use millstream_ir::value::Value;
 
 /// What is kept of a row beside its columns: its time and place, and its share of a chunk that is not full.
 const ENTRY: usize = 32;
-/// What is kept of a row of changes beside its columns: its slot, in a table that is half full, and its look-up.
+/// What is kept of a row of changes, or of a key with one row, beside its columns: its slot, in a table that is half full, and its look-up.
 const LOOK_UP: usize = 48;
 
 /// What is kept of a row that can be withdrawn beside its columns: its time, how many partners it has, and its key.
@@ -20,10 +20,14 @@ pub fn state_of(program: &Program, flow: &Flow, query: &Query) -> Vec<String> {
     let mut input = &query.schema;
     for clause in &query.clauses {
         if let ClauseKind::Join(join) = &clause.kind {
-            let bytes = bytes_of_rows(flow, clause.span, [input, &join.schema]);
+            let as_run = as_run(flow, clause.span);
+            let bytes = bytes_of_rows(flow, as_run, [input, &join.schema]);
             state.extend(match join.bound {
                 JoinBound::AsOf { .. } | JoinBound::AsItStands => {
                     of_look_up(program, join, input.sign.is_some(), bytes)
+                }
+                JoinBound::Forever if as_run.is_some_and(|(join, _)| settles(join)) => {
+                    of_keys(program, join, bytes)
                 }
                 JoinBound::Within { .. } | JoinBound::Window { .. } | JoinBound::Forever => {
                     of_sides(program, join, bytes)
@@ -35,14 +39,30 @@ pub fn state_of(program: &Program, flow: &Flow, query: &Query) -> Vec<String> {
     state
 }
 
+/// A join as it will run, with its inputs.
+fn as_run(flow: &Flow, span: Span) -> Option<(&flow::Join, [NodeId; 2])> {
+    flow.nodes.iter().filter(|node| node.span == span).find_map(|node| match (&node.kind, &node.inputs[..]) {
+        (NodeKind::Join(join), [left, right]) => Some((&**join, [*left, *right])),
+        _ => None,
+    })
+}
+
+/// Whether a row on the left is forgotten with its first partner, and of each key one on the right is kept.
+fn settles(join: &flow::Join) -> bool {
+    join.partners == Partners::Stream(flow::JoinBound::Forever) && join.one_is_enough()
+}
+
 /// The bytes of a row of either side as the join keeps it, and of what leaves of the right one: columns that nobody
 /// reads are left out.
-fn bytes_of_rows(flow: &Flow, span: Span, written: [&Schema; 2]) -> [usize; 2] {
-    let join = flow.nodes.iter().find(|node| node.span == span && matches!(node.kind, NodeKind::Join(_)));
-    let Some((NodeKind::Join(join), [left, right])) = join.map(|node| (&node.kind, &node.inputs[..])) else {
+fn bytes_of_rows(
+    flow: &Flow,
+    as_run: Option<(&flow::Join, [NodeId; 2])>,
+    written: [&Schema; 2],
+) -> [usize; 2] {
+    let Some((join, [left, right])) = as_run else {
         return written.map(Schema::bytes_of_row);
     };
-    let [left, right] = [left, right].map(|side| &flow.node(*side).schema);
+    let [left, right] = [left, right].map(|side| &flow.node(side).schema);
     if join.partners == Partners::Stream(flow::JoinBound::OfChanges) {
         // As values, beside the key and how many partners a row has.
         return [left, right]
@@ -51,8 +71,12 @@ fn bytes_of_rows(flow: &Flow, span: Span, written: [&Schema; 2]) -> [usize; 2] {
     let of_right = match join.partners {
         Partners::Stream(_) => right.bytes_of_row(),
         Partners::Table(_) => {
-            let leaving = join.leaving(right.columns.len()).into_iter();
-            leaving.filter_map(|column| right.columns.get(column)).map(|column| column.ty.bytes()).sum()
+            let [_, leaving] = join.leaving([left, right].map(|side| side.columns.len()));
+            leaving
+                .into_iter()
+                .filter_map(|column| right.columns.get(column))
+                .map(|column| column.ty.bytes())
+                .sum()
         }
     };
     [left.bytes_of_row(), of_right]
@@ -65,6 +89,16 @@ fn of_sides(program: &Program, join: &Join, bytes: [usize; 2]) -> Vec<String> {
     vec![
         format!("the rows to be joined with {right}, {left_bytes} bytes each, {of_left}"),
         format!("the rows of {right}, {right_bytes} bytes each, {of_right}"),
+    ]
+}
+
+/// As [`of_sides`], of a join in which the first partner of a key decides for ever.
+fn of_keys(program: &Program, join: &Join, bytes: [usize; 2]) -> Vec<String> {
+    let right = program.rows_text(join.right);
+    let (left_bytes, right_bytes) = (bytes[0] + ENTRY, bytes[1] + ENTRY + LOOK_UP);
+    vec![
+        format!("the rows to be joined with {right}, {left_bytes} bytes each, until a partner comes"),
+        format!("the first row of {right} per key, {right_bytes} bytes each, for ever"),
     ]
 }
 

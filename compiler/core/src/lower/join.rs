@@ -66,7 +66,7 @@ impl Lowering<'_> {
         let place = |column: usize| if column < n_left { column } else { column - n_left + n_left_now };
         let mut condition = join.condition.clone();
         condition.iter_mut().for_each(|condition| condition.renumber(place));
-        let spec = flow::Join { kind: join.kind, keys, partners, condition, of_table: None };
+        let spec = flow::Join { kind: join.kind, keys, partners, condition, leaving: [None, None] };
         let (schema, n_added) = (self.pairs(left, right, &spec, &clause.schema), spec.n_added());
         let pairs = self.add(owner, span, vec![left, right], schema, Operator::Join(Box::new(spec)));
         let n_right = if join.kind.yields_left_only() { 0 } else { n_right };

@@ -42,7 +42,10 @@ fn project_before_breakers(plan: &mut Plan) {
             let input = plan.node(id).inputs[position];
             let node = plan.node(input);
             let in_segment = matches!(node.operator, Operator::Filter(_) | Operator::Let(_));
-            if !breaks || !in_segment || readers[input.0].len() != 1 {
+            let ends_here = in_segment && readers[input.0].len() == 1;
+            // Joins of streams keep rows: not what others read of them.
+            let keeps_rows = matches!(&plan.node(id).operator, Operator::Join(join) if matches!(join.partners, Partners::Stream(_)));
+            if !breaks || !(ends_here || keeps_rows && readers[input.0].len() > 1) {
                 continue;
             }
             let columns = node.schema.columns.iter().enumerate();
@@ -267,7 +270,7 @@ impl Pruning {
         self.finish(plan, id, kept);
     }
 
-    /// A join passes on all columns of its inputs, but of a table those that somebody reads.
+    /// A join passes on the columns of its inputs that somebody reads; of rows that can be withdrawn all.
     fn prune_join(&mut self, plan: &mut Plan, id: PlanId, inputs: &[PlanId], needed: &Columns) {
         let [left, right] = inputs else { return };
         let (n_left, kept) = (self.widths[left.0], [&self.kept[left.0], &self.kept[right.0]]);
@@ -284,16 +287,31 @@ impl Pruning {
                 Some(column) => kept[0].len() + to_new(1, column),
             });
         });
-        let is_of_table = matches!(join.partners, Partners::Table(_));
-        let leaves = |column: &usize| !is_of_table || needed.contains(&(n_left + column));
-        let (places, of_right): (Vec<usize>, Vec<usize>) =
-            kept[1].iter().enumerate().filter(|(_, column)| leaves(column)).unzip();
-        if places.len() < kept[1].len() {
-            join.of_table = Some(places);
+        // Rows that are withdrawn are found again by all that they have.
+        let is_pruned = match join.partners {
+            Partners::Table(_) => [false, true],
+            Partners::Stream(_) => [!join.is_updating(); 2],
+        };
+        let mut leaving = vec![];
+        for (side, first) in [(0, 0), (1, n_left)] {
+            let leaves = |column: &usize| !is_pruned[side] || needed.contains(&(first + column));
+            let (places, columns): (Vec<usize>, Vec<usize>) =
+                kept[side].iter().enumerate().filter(|(_, column)| leaves(column)).unzip();
+            if is_pruned[side] {
+                join.leaving[side] = Some(places);
+            }
+            let leaves_by_side = side == 0 || !join.kind.yields_left_only();
+            leaving.extend(columns.into_iter().filter(|_| leaves_by_side).map(|column| first + column));
         }
-        let of_right = of_right.into_iter().filter(|_| !join.kind.yields_left_only()).map(|c| n_left + c);
+        if [0, 1]
+            .iter()
+            .all(|side| join.leaving[*side].as_ref().is_none_or(|of| of.len() == kept[*side].len()))
+        {
+            join.leaving = [None, None];
+        }
         let n_all = node.schema.columns.len();
-        let kept = kept[0].iter().copied().chain(of_right).chain(n_all - join.n_added()..n_all).collect();
+        leaving.extend(n_all - join.n_added()..n_all);
+        let kept = leaving;
         self.finish(plan, id, kept);
     }
 

@@ -303,7 +303,7 @@ fn filters_and_columns_through_joins() {
 Emit s [card: string, note: string, (time): timestamp]
 └─ Project [card: string, note: string, (time): timestamp]
    └─ Filter { rate > length(tags) }
-      └─ Join { key: [country = country], within: -1h..1h }
+      └─ Join { key: [country = country], within: -1h..1h, gives: [card, tags, rate, note] }
          ├─ Project [card: string, country: string?, tags: list<string>, at: timestamp]
          │  └─ Filter { amount > 5.00 }
          │     └─ Watermark { on: at, disorder: 5s }
@@ -319,13 +319,28 @@ Emit s [card: string, note: string, (time): timestamp]
 Emit s [card: string, (time): timestamp]
 └─ Project [card: string, (time): timestamp]
    └─ Filter { rate ?? 0 > 2 }
-      └─ LeftJoin { key: [country = country], within: -1h..1h }
+      └─ LeftJoin { key: [country = country], within: -1h..1h, gives: [card, rate] }
          ├─ Project [card: string, country: string?, at: timestamp]
          │  └─ Filter { amount > 5.00 }
          │     └─ Watermark { on: at, disorder: 5s }
          │        └─ Scan payments [card: string, amount: decimal(2), country: string?, at: timestamp]
          └─ Watermark { on: at }
             └─ Scan rows [country: string, rate: int, at: timestamp]
+"#);
+}
+
+/// Of a stream that others read too, a join of streams keeps what it reads itself, and passes on what is read of that.
+#[test]
+fn columns_of_streams_that_others_read() {
+    assert_snapshot!(optimized(
+        "stream s = from payments as p semi join payments as q on q.card == p.card forever select p.amount"
+    ), @r#"
+Emit s [amount: decimal(2), (time): timestamp]
+└─ SemiJoin { key: [card = card], within: forever, gives: [amount] }
+   ├─ #0 Watermark { on: at, disorder: 5s }
+   │  └─ Scan payments [card: string, amount: decimal(2), at: timestamp]
+   └─ Project [card: string, at: timestamp]
+      └─ #0 (above)
 "#);
 }
 

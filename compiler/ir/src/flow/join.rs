@@ -21,8 +21,8 @@ pub struct Join {
     /// Over the columns of the left input and behind them those of the right one: what else holds of a pair. One
     /// for which it fails is none, and fails the row on the left.
     pub condition: Option<Expr>,
-    /// The columns of a table's rows that leave; none: all of them.
-    pub of_table: Option<Vec<usize>>,
+    /// The columns of the rows on the left and on the right that leave; none: all of them.
+    pub leaving: [Option<Vec<usize>>; 2],
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -115,6 +115,11 @@ impl Join {
         }
     }
 
+    /// Whether of a row on the left nothing matters but that it has a partner.
+    pub fn one_is_enough(&self) -> bool {
+        self.kind.yields_left_only() && self.condition.is_none()
+    }
+
     /// How many columns its rows have beside those of its inputs, which are the last.
     pub fn n_added(&self) -> usize {
         match (self.is_updating(), self.keeps_times()) {
@@ -132,19 +137,20 @@ impl Join {
 
     /// The types of its output over those of its inputs.
     pub fn types(&self, left: &[Type], right: &[Type]) -> Vec<Type> {
-        let right: Vec<Type> =
-            self.leaving(right.len()).into_iter().filter_map(|column| right.get(column).cloned()).collect();
-        let added = [Type::TIMESTAMP, Type::INT];
-        [left, &right, &added[..self.n_added()]].concat()
+        let [of_left, of_right] = self.leaving([left.len(), right.len()]);
+        let of_left = of_left.into_iter().filter_map(|column| left.get(column).cloned());
+        let of_right = of_right.into_iter().filter_map(|column| right.get(column).cloned());
+        let added = [Type::TIMESTAMP, Type::INT].into_iter().take(self.n_added());
+        of_left.chain(of_right).chain(added).collect()
     }
 
-    /// Which of so many columns of the right input leave.
-    pub fn leaving(&self, n_right: usize) -> Vec<usize> {
-        match &self.of_table {
-            _ if self.kind.yields_left_only() => vec![],
+    /// Which columns leave of inputs that have so many.
+    pub fn leaving(&self, n_columns: [usize; 2]) -> [Vec<usize>; 2] {
+        [0, 1].map(|side| match &self.leaving[side] {
+            _ if side == 1 && self.kind.yields_left_only() => vec![],
             Some(columns) => columns.clone(),
-            None => (0..n_right).collect(),
-        }
+            None => (0..n_columns[side]).collect(),
+        })
     }
 
     /// Which of so many columns of a table, the right input, anything is done with; so many has the left.
@@ -152,7 +158,8 @@ impl Join {
         let [_, keys] = self.columns();
         let asked = self.condition.iter().flat_map(Expr::columns);
         let asked = asked.filter_map(|column| column.checked_sub(n_left));
-        keys.into_iter().chain(asked).chain(self.leaving(n_right)).collect()
+        let [_, leaving] = self.leaving([n_left, n_right]);
+        keys.into_iter().chain(asked).chain(leaving).collect()
     }
 
     /// The columns that it looks at of each input, but for its condition.
@@ -216,9 +223,14 @@ impl Join {
             let name = |column: usize| if column < n_left { left(column) } else { right(column - n_left) };
             fields.push(("if", condition.text(&name).to_string()));
         }
-        if let Some(columns) = self.of_table.as_ref().filter(|_| !self.kind.yields_left_only()) {
-            let columns: Vec<String> = columns.iter().map(|column| right(*column)).collect();
-            fields.push(("gives", format!("[{}]", columns.join(", "))));
+        if self.leaving.iter().any(Option::is_some) {
+            let [of_left, of_right] = &self.leaving;
+            let of_right = of_right.iter().filter(|_| !self.kind.yields_left_only()).flatten();
+            let columns = of_left.iter().flatten().map(|column| left(*column));
+            let columns: Vec<String> = columns.chain(of_right.map(|column| right(*column))).collect();
+            if !columns.is_empty() || !self.kind.yields_left_only() {
+                fields.push(("gives", format!("[{}]", columns.join(", "))));
+            }
         }
         (self.kind.name(), fields)
     }

@@ -69,15 +69,16 @@ impl JoinOperator {
     pub(super) fn yield_pairs(&self, pairs: &Pairs, output: &mut Output) {
         for first in (0..pairs.len()).step_by(BATCH_ROWS) {
             let range = first..pairs.len().min(first + BATCH_ROWS);
-            let mut columns = self.sides[0].columns(&pairs.rows[0][range.clone()], &pairs.keys);
-            if !self.spec.kind.yields_left_only() {
-                columns.extend(self.sides[1].columns(&pairs.rows[1][range.clone()], &pairs.keys));
-            }
+            let columns = [0, 1].map(|side| {
+                let rows = &pairs.rows[side][range.clone()];
+                self.sides[side].columns(rows, &pairs.keys, &self.leaving[side])
+            });
+            let columns = columns.into_iter().flatten().collect();
             self.yield_columns(columns, pairs, range, output);
         }
     }
 
-    /// Yields a batch of some pairs, whose columns of either side these are.
+    /// Yields a batch of some pairs, whose columns of either side that leave these are.
     pub(super) fn yield_columns(
         &self,
         mut columns: Vec<ColumnRef>,

@@ -132,13 +132,14 @@ impl RowLayout {
         words
     }
 
-    /// The columns of these rows, null where there is none ([`ZEROS`]); None for those that are not in the row.
-    /// `keys` are the values of their keys, as far as they are asked for.
+    /// Columns with these numbers of these rows, null where there is none ([`ZEROS`]); None for those that are not in
+    /// the row. `keys` are the values of their keys, as far as they are asked for.
     pub fn columns(
         &self,
         lists: &RowLists,
         rows: &[u64],
         keys: &[Option<ColumnRef>],
+        wanted: &[usize],
     ) -> Vec<Option<ColumnRef>> {
         let is_missing = rows.contains(&ZEROS);
         let nulls: Vec<Buffer<u64>> =
@@ -164,7 +165,7 @@ impl RowLayout {
             };
             Some(Arc::new(Column { data, validity }))
         };
-        self.columns.iter().map(column).collect()
+        wanted.iter().map(|number| column(&self.columns[*number])).collect()
     }
 }
 

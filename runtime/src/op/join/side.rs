@@ -180,6 +180,12 @@ impl Side {
         taken
     }
 
+    /// Forgets all rows of a key.
+    pub fn forget_list(&mut self, list: &mut u32) {
+        self.lists.cut(list, |_| true);
+        self.forget_cut_off();
+    }
+
     /// Forgets the rows that are [passing](Side::push_passing).
     pub fn clear_passing(&mut self) {
         self.lists.cut(&mut self.passing, |_| true);
@@ -206,19 +212,28 @@ impl Side {
         self.lists.bytes() + batches + self.unmatched.as_ref().map_or(0, |heap| heap.len() * 16)
     }
 
-    /// The columns of these rows, null where there is none ([`ZEROS`]). `keys` are the values of their keys, as far
-    /// as the rows have them from there.
-    pub fn columns(&self, rows: &[u64], keys: &[Option<ColumnRef>]) -> Vec<ColumnRef> {
-        let columns = self.layout.columns(&self.lists, rows, keys);
+    /// Columns with these numbers of these rows, null where there is none ([`ZEROS`]). `keys` are the values of their
+    /// keys, as far as the rows have them from there.
+    pub fn columns(&self, rows: &[u64], keys: &[Option<ColumnRef>], wanted: &[usize]) -> Vec<ColumnRef> {
+        let columns = self.layout.columns(&self.lists, rows, keys, wanted);
+        let is_wanted =
+            |(place, (number, _)): (usize, &(usize, Type))| wanted.contains(number).then_some(place);
+        let places: Vec<usize> = self.layout.left_behind.iter().enumerate().filter_map(is_wanted).collect();
         let mut left_behind = match self.layout.pick {
-            Some(pick) => self.left_behind(rows, pick).into_iter(),
-            None => vec![].into_iter(),
+            Some(pick) if !places.is_empty() => self.left_behind(rows, pick, &places).into_iter(),
+            _ => vec![].into_iter(),
         };
         columns.into_iter().filter_map(|column| column.or_else(|| left_behind.next())).collect()
     }
 
-    fn left_behind(&self, rows: &[u64], pick: usize) -> Vec<ColumnRef> {
-        let types: Vec<Type> = self.layout.left_behind.iter().map(|(_, ty)| ty.clone()).collect();
+    /// All columns of its rows.
+    pub fn all_columns(&self, rows: &[u64], keys: &[Option<ColumnRef>]) -> Vec<ColumnRef> {
+        self.columns(rows, keys, &(0..self.types.len()).collect::<Vec<_>>())
+    }
+
+    /// Of the columns that stay in batches those at these places.
+    fn left_behind(&self, rows: &[u64], pick: usize, places: &[usize]) -> Vec<ColumnRef> {
+        let types: Vec<Type> = places.iter().map(|place| self.layout.left_behind[*place].1.clone()).collect();
         // Of each batch that is looked at, its number among these.
         let mut numbers: Vec<u32> = vec![u32::MAX; self.batches.len()];
         let mut batches: Vec<Batch> = vec![];
@@ -237,7 +252,8 @@ impl Side {
             if *number == u32::MAX {
                 let of = &self.batches[(word >> 32) as usize];
                 *number = batches.len() as u32;
-                batches.push(batch(of.columns.clone(), of.n_rows));
+                let columns = places.iter().map(|place| of.columns[*place].clone()).collect();
+                batches.push(batch(columns, of.n_rows));
             }
             (*number, word as u32)
         };
@@ -268,8 +284,12 @@ impl Side {
                     true => keys.columns(numbers),
                     false => vec![],
                 };
-                let batch =
-                    Batch { columns: self.columns(rows, &keys), n_rows: rows.len(), origin, late: vec![] };
+                let batch = Batch {
+                    columns: self.all_columns(rows, &keys),
+                    n_rows: rows.len(),
+                    origin,
+                    late: vec![],
+                };
                 writer.batch(&batch, &self.types);
                 writer.sequence(rows.iter(), |writer, row| writer.bool(self.is_marked(*row)));
             },

@@ -5,7 +5,7 @@ use super::pairs::Found;
 use super::row::{PLACE, RowWords, TIME};
 use super::side::{NO_KEY, is_over};
 use crate::kernel::prefetch::prefetch;
-use crate::kernel::row_lists::ZEROS;
+use crate::kernel::row_lists::{EMPTY, ZEROS};
 use crate::message::EventTime;
 use crate::op::interleave::{Pick, interleave};
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
@@ -180,8 +180,8 @@ impl JoinOperator {
         let words: Vec<Vec<&[u64]>> =
             work.parts.iter().map(|part| part.words.iter().map(RowWords::as_slice).collect()).collect();
         let keeps_all = [0, 1].map(|side| self.spec.kind.yields_unmatched()[side]);
-        // Of rows of which only whether they have a partner matters, one partner is enough.
-        let one_is_enough = self.spec.kind.yields_left_only() && self.filter.is_none();
+        let one_is_enough = self.one_is_enough;
+        let settles = one_is_enough && self.bound == JoinBound::Forever;
         let n_rows = work.n_rows();
         let mut row = first;
         while row < n_rows && self.found.len() < BATCH_ROWS {
@@ -191,6 +191,16 @@ impl JoinOperator {
             let (input, key, until) = (part.input, part.keys[in_part], part.untils[in_part]);
             let other = self.watermarks[1 - input];
             let is_over = is_over(until, other);
+            if settles && input == 1 && key != NO_KEY {
+                if self.index.lists[key as usize][1] != EMPTY {
+                    // What it could be a partner of has one.
+                    self.sides[1].let_go(words, in_part);
+                    entries.push(ZEROS);
+                    row += 1;
+                    continue;
+                }
+                self.settled.push(key);
+            }
             let n_found = self.found.len();
             if key != NO_KEY {
                 let (time, place) = (words[TIME][in_part] as EventTime, words[PLACE][in_part]);

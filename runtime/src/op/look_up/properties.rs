@@ -329,12 +329,12 @@ proptest! {
         let specs: Vec<(Join, Version)> = joins.into_iter().map(|(kind, keys, filtered, ahead, max_age, of_table)| {
             let version = if as_of { Version::AsOf { at: 3, ahead, max_age } } else { Version::AsItStands };
             let condition = filtered.then(condition);
-            (Join { kind, keys, partners: Partners::Table(version), condition, of_table }, version)
+            (Join { kind, keys, partners: Partners::Table(version), condition, leaving: [None, of_table] }, version)
         }).collect();
         let mut operators = running(&table, is_loaded, &specs);
         let mut models: Vec<ModelJoin> = specs.iter().map(|(spec, version)| ModelJoin {
             spec: spec.clone(),
-            leaving: spec.leaving(table_types().len()),
+            leaving: spec.leaving([N_LEFT, table_types().len()])[1].clone(),
             version: *version,
             watermark: i64::MIN,
             given_watermark: i64::MIN,
