@@ -146,7 +146,8 @@ pub fn build(
         }
         NodeKind::Unnest { list } => Box::new(unnest::Unnest::new(*list, &node.schema)),
         NodeKind::AssignTime { disorder } => {
-            Box::new(assign_time::AssignTime::new(node.schema.time, *disorder))
+            let in_order = flow.gives_in_order(*node.inputs.first()?);
+            Box::new(assign_time::AssignTime::new(input(0), &node.schema, *disorder, in_order))
         }
         NodeKind::Order => Box::new(order::Order::new(node.schema.types(), node.schema.time)),
         NodeKind::Late => Box::new(late::Late),

@@ -143,7 +143,7 @@ fn facts_of(program: &Program, query: &Query, known: &BTreeMap<InputId, Facts>) 
         facts.patterns = facts.patterns.saturating_add(pattern::delay(&pattern.spec));
         facts.has_pattern = true;
     }
-    facts.waits |= history::waiting_rows(query).is_some();
+    facts.waits |= history::waiting_rows(query).is_some() || history::times(query).next().is_some();
     for (aggregate, assigner) in window::aggregates(query) {
         facts.windows = facts.windows.saturating_add(updating::delay(aggregate, assigner));
         facts.lateness = facts.lateness.saturating_add(updating::lateness(aggregate));

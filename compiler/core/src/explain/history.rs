@@ -30,7 +30,21 @@ pub fn state_of(query: &Query, watermark: &str) -> Vec<String> {
             "the rows that {watermark} has not passed, {bytes} bytes each, to bring them into the order of their times"
         )
     });
-    waiting.into_iter().chain(histories(query).map(state_text)).collect()
+    let of_times = times(query).map(|input| {
+        let bytes = input.bytes_of_row();
+        format!(
+            "the rows that {watermark} has not passed, {bytes} bytes each, if they come from several partitions: they get their new times in the order of the old ones"
+        )
+    });
+    waiting.into_iter().chain(of_times).chain(histories(query).map(state_text)).collect()
+}
+
+/// Of each `time` clause the rows before it.
+pub fn times(query: &Query) -> impl Iterator<Item = &Schema> {
+    let inputs = [&query.schema].into_iter().chain(query.clauses.iter().map(|clause| &clause.schema));
+    let times =
+        query.clauses.iter().zip(inputs).filter(|(clause, _)| matches!(clause.kind, ClauseKind::Time { .. }));
+    times.map(|(_, input)| input)
 }
 
 /// With the rows that each looks at.
