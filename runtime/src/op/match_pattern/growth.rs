@@ -118,7 +118,7 @@ impl Growth<'_> {
                     grown.push((self.along(way, edge, moment, failures), true));
                 }
             }
-            grown.extend(self.stay(way, moment, failures).map(|way| (way, false)));
+            grown.extend(self.stay(way, moment, run.best.is_some(), failures).map(|way| (way, false)));
         }
         self.settle(&run, grown.into_iter(), moment)
     }
@@ -128,7 +128,7 @@ impl Growth<'_> {
         let moment = Moment::Event(number, self.events.get(number).event.time);
         let mut grown = vec![];
         for way in &run.ways {
-            grown.extend(self.stay(way, moment, failures).map(|way| (way, false)));
+            grown.extend(self.stay(way, moment, run.best.is_some(), failures).map(|way| (way, false)));
         }
         self.settle(&run, grown.into_iter(), moment)
     }
@@ -196,10 +196,12 @@ impl Growth<'_> {
     pub fn due(&self, run: &Run) -> Option<EventTime> {
         let clocks = run.ways.iter().flat_map(|way| {
             let edges = self.pattern.edges(way.state).iter().filter(|edge| way.is_open(edge));
-            edges.filter_map(|edge| match edge.on {
-                On::Clock(clock) => Some(way.deadline(self.pattern, clock)).filter(|at| *at != SPENT),
-                On::Step(_) => None,
-            })
+            let clocks = edges.flat_map(|edge| match edge.on {
+                On::Clock(clock) => vec![clock],
+                On::Step(_) if run.best.is_some() => edge.limits.clone(),
+                On::Step(_) => vec![],
+            });
+            clocks.map(|clock| way.deadline(self.pattern, clock)).filter(|at| *at != SPENT)
         });
         let mut due = clocks.min();
         if self.pattern.minds_expiry
@@ -343,7 +345,13 @@ impl Growth<'_> {
     }
 
     /// A way behind a moment at which it did not go on; nothing if it is over.
-    fn stay(&self, way: &Way, moment: Moment, failures: &mut Vec<FailedCondition>) -> Option<Way> {
+    fn stay(
+        &self,
+        way: &Way,
+        moment: Moment,
+        waits: bool,
+        failures: &mut Vec<FailedCondition>,
+    ) -> Option<Way> {
         let mut stayed = way.clone();
         match moment {
             Moment::Event(number, _) => {
@@ -358,9 +366,10 @@ impl Growth<'_> {
             }
             Moment::Clock(time) => {
                 let state = self.pattern.state(way.state);
+                // What a complete match still waits for must be known to be over when it is.
                 for (clock, at) in state.clocks.iter().zip(&mut stayed.deadlines) {
                     let runs_down = state.edges.iter().any(|edge| edge.on == On::Clock(*clock));
-                    if runs_down && *at == time {
+                    if (runs_down || waits) && *at == time {
                         *at = SPENT;
                     }
                 }

@@ -409,8 +409,12 @@ impl Oracle<'_> {
         if over || !self.pattern.has_greedy {
             return Status::Complete(Box::new(best.clone()));
         }
-        let longer =
-            Oracle { n_magic: self.n_magic_needed(), now: moment.0, used: self.used.clone(), ..*self };
+        let longer = Oracle {
+            n_magic: self.n_magic_needed(), // Behind a clock all events of its time have come.
+            now: moment.0 + i64::from(moment.1),
+            used: self.used.clone(),
+            ..*self
+        };
         let may_take = longer.of_run().into_iter().any(|d| {
             let is_longer = d.taken.iter().any(|(_, event)| *event >= self.n_come);
             is_longer && rather(&d) && preference(&d, best).is_lt()
