@@ -192,11 +192,25 @@ impl Lowering<'_> {
     /// A match whose outputs are its bindings: `rows` without the time.
     fn pattern(&mut self, owner: &Owner, pattern: &hir::Match, rows: &Schema) -> Option<PlanId> {
         let (mut inputs, mut described) = (vec![], pattern.spec.inputs.clone());
-        for (input, described) in pattern.inputs.iter().zip(&mut described) {
+        let mut computed: Vec<Option<usize>> = vec![None; pattern.spec.tests().count()];
+        for (number, (input, described)) in pattern.inputs.iter().zip(&mut described).enumerate() {
             let mut id = self.rows(input.rows)?;
-            let mut columns = Columns::of(&self.plan.node(id).schema);
+            let schema = self.plan.node(id).schema.clone();
+            let mut columns = Columns::of(&schema);
             let keys = input.keys.iter().zip(&rows.columns);
             described.keys = keys.map(|(key, named)| columns.column(key, &named.name)).collect();
+            // What depends on the event alone is machine code over whole batches.
+            let name = |c: usize| schema.columns.get(c).map_or("?".to_string(), |c| c.name.to_string());
+            for (test, computed) in pattern.spec.tests().zip(&mut computed) {
+                if let Some(condition) = &test.condition
+                    && test.input == number
+                    && test.reads.is_empty()
+                    && !condition.can_fail()
+                    && condition.columns().into_iter().all(|c| c < schema.columns.len())
+                {
+                    *computed = Some(columns.column(condition, &condition.text(&name).to_string()));
+                }
+            }
             id = self.with_columns(owner, pattern.spec.span, id, columns);
             inputs.push(id);
         }
@@ -211,6 +225,11 @@ impl Lowering<'_> {
             test.condition
                 .iter_mut()
                 .for_each(|c| c.renumber(|column| if column < from { column } else { column - from + to }));
+        }
+        for (test, column) in spec.tests_mut().zip(computed) {
+            if let (Some(condition), Some(column)) = (&mut test.condition, column) {
+                *condition = Expr::column(column, condition.ty.clone(), condition.span);
+            }
         }
         let span = pattern.spec.span;
         Some(self.add(owner, span, inputs, rows.clone(), Operator::Match(Box::new(spec))))

@@ -19,16 +19,17 @@ use crate::operator::{Failure, Operator, Output, Place};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::waiting::Waiting;
 use crate::watermark::WatermarkTracker;
+use growth::fulfils;
 use merged::Events;
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin, RowPlace};
-use millstream_ir::column::{ColumnBuilder, ColumnData};
+use millstream_ir::column::{Column as ColumnValues, ColumnBuilder, ColumnData};
 use millstream_ir::eval::{RowError, eval};
 use millstream_ir::flow::{Column, Flow, NodeId, Schema};
-use millstream_ir::pattern::{MatchSpec, MatchStep};
+use millstream_ir::pattern::{EventTest, MatchSpec, MatchStep};
 use millstream_ir::text::write_json;
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
-use pattern::Pattern;
+use pattern::{Known, Pattern};
 use runs::Runs;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -99,7 +100,7 @@ impl State {
     ) -> Vec<Found> {
         match (self, &pattern.states) {
             (State::Merged(events), Some(states)) => {
-                events.take(states, &pattern.spec, event, failures).into_iter().collect()
+                events.take(states, &pattern.spec, event).into_iter().collect()
             }
             (State::Apart(runs), _) => runs.take(pattern, key, event, failures),
             (State::Merged(_), None) => vec![],
@@ -217,29 +218,12 @@ pub struct Event {
     pub time: EventTime,
     pub input: usize,
     pub place: RowPlace,
-    /// All columns of the row.
+    /// All columns of the row, where conditions are asked for each event.
     pub row: Arc<[Value]>,
     /// What a variable holds of it.
     pub record: Arc<[Value]>,
-}
-
-impl Event {
-    fn of_row(pattern: &Pattern, columns: &InputColumns, input: usize, batch: &Batch, row: usize) -> Event {
-        let values = batch.columns.iter().zip(&columns.types).map(|(c, ty)| c.value(row, ty));
-        let values: Arc<[Value]> = values.collect();
-        let fields = &pattern.spec.inputs[input].fields;
-        let time = match &batch.columns[columns.schema.time].data {
-            ColumnData::I64(times) => times[row],
-            _ => EventTime::MIN,
-        };
-        Event {
-            time,
-            input,
-            place: batch.origin.place(row),
-            record: fields.iter().map(|f| f.map_or(Value::Null, |column| values[column].clone())).collect(),
-            row: values,
-        }
-    }
+    /// Per test: whether it passes, where that does not depend on events taken before.
+    pub fits: Box<[bool]>,
 }
 
 impl MatchPattern {
@@ -272,7 +256,8 @@ impl MatchPattern {
     fn release(&mut self, output: &mut Output) {
         let watermark = self.tracker.watermark();
         let MatchPattern { pattern, inputs, waiting, partitions, .. } = self;
-        let mut finder = Finder { pattern, inputs, partitions, rows: Rows::new(&pattern.spec), output };
+        let rows = Rows::new(&pattern.spec);
+        let mut finder = Finder { pattern, inputs, partitions, rows, output, may_fit: vec![], key: vec![] };
         waiting.release(watermark, self.in_order, &mut |due| match due {
             Due::Whole(input, batch) => (0..batch.n_rows).for_each(|row| finder.take(input, &batch, row)),
             Due::Rows(input, batch, numbers) => {
@@ -314,15 +299,72 @@ struct Finder<'a> {
     partitions: &'a mut Partitions,
     rows: Rows,
     output: &'a mut Output,
+    /// Per test, of the event that is looked at: whether it may pass.
+    may_fit: Vec<bool>,
+    /// Its key.
+    key: Vec<Value>,
+}
+
+/// Whether a condition that was computed for whole batches holds for a row.
+fn is_true(column: &ColumnValues, row: usize) -> bool {
+    match &column.data {
+        ColumnData::Bool(values) => values[row] != 0 && column.is_valid(row),
+        _ => false,
+    }
 }
 
 impl Finder<'_> {
     fn take(&mut self, input: usize, batch: &Batch, row: usize) {
-        let event = Event::of_row(self.pattern, &self.inputs[input], input, batch, row);
-        self.run_clocks(event.time);
-        let key: Key = self.pattern.spec.inputs[input].keys.iter().map(|c| event.row[*c].clone()).collect();
+        let (pattern, columns) = (self.pattern, &self.inputs[input]);
+        let time = match &batch.columns[columns.schema.time].data {
+            ColumnData::I64(times) => times[row],
+            _ => EventTime::MIN,
+        };
+        self.run_clocks(time);
+        // As far as columns say it; what has to be asked may be.
+        let may_fit = |(test, known): (&EventTest, &Known)| {
+            test.input == input
+                && match known {
+                    Known::Column(column) => is_true(&batch.columns[*column], row),
+                    Known::Always | Known::Asked | Known::OfWay => true,
+                }
+        };
+        self.may_fit.clear();
+        self.may_fit.extend(pattern.spec.tests().zip(&pattern.known).map(may_fit));
+        if !pattern.minds_all && !self.may_fit.contains(&true) {
+            return;
+        }
+        let value = |column: usize| batch.columns[column].value(row, &columns.types[column]);
+        self.key.clear();
+        self.key.extend(pattern.spec.inputs[input].keys.iter().map(|column| value(*column)));
+        let is_known = self.partitions.of_key.contains_key(&self.key[..]);
+        if !is_known && !pattern.begins.iter().any(|test| self.may_fit[*test]) {
+            return;
+        }
+        let row_values = match pattern.asks {
+            true => (0..batch.columns.len()).map(value).collect(),
+            false => Arc::default(),
+        };
+        let n_steps = pattern.spec.steps.len();
+        let record = match self.may_fit[..n_steps].contains(&true) {
+            true => {
+                let fields = pattern.spec.inputs[input].fields.iter();
+                fields.map(|field| field.map_or(Value::Null, value)).collect()
+            }
+            false => Arc::default(),
+        };
+        let (place, fits) = (batch.origin.place(row), Box::default());
+        let mut event = Event { time, input, place, row: row_values, record, fits };
         let mut failures = vec![];
-        let found = self.partitions.take(self.pattern, &key, event, &mut failures);
+        let tests = pattern.spec.tests().zip(&pattern.known).zip(&self.may_fit);
+        let fits = tests.map(|((test, known), may_fit)| match known {
+            Known::Always | Known::Column(_) => *may_fit,
+            Known::Asked => *may_fit && fulfils(test, &event, &[], &mut failures),
+            Known::OfWay => false,
+        });
+        event.fits = fits.collect();
+        let key: Key = self.key[..].into();
+        let found = self.partitions.take(pattern, &key, event, &mut failures);
         self.report(&key, found, failures);
     }
 

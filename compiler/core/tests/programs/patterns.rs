@@ -42,21 +42,25 @@ Emit alerts [card: string, probes: int, total: decimal(2), country: string?, beg
 └─ Project [card: string, probes: int = length(probe), total: decimal(2) = list_sum([$0.amount for $0 in probe]), country: string? = burst.country, began: timestamp = start, (time): timestamp]
    └─ Filter { length(probe) < 10 }
       └─ Match { key: [card], pattern: probe: payments[amount < 5.00]{3,} then burst: payments[amount > get(probe, 0).amount], within: 10m } [card: string, probe: list<{ card: string, amount: decimal(2), country: string?, tags: list<string>, at: timestamp }>, burst: { card: string, amount: decimal(2), country: string?, tags: list<string>, at: timestamp }, (start): timestamp, (end): timestamp, (timeout): bool]
-         └─ Watermark { on: at, disorder: 5s }
-            └─ Scan payments [card: string, amount: decimal(2), country: string?, tags: list<string>, at: timestamp]
+         └─ Let { amount < 5.00 = amount < 5.00 }
+            └─ Watermark { on: at, disorder: 5s }
+               └─ Scan payments [card: string, amount: decimal(2), country: string?, tags: list<string>, at: timestamp]
 "#);
     assert_snapshot!(done.flow.unwrap_or_default(), @r#"
 n0 source payments [card: string, amount: decimal(2), country: string?, at: timestamp] watermark at-5s
-n1 match testing key [card] within 10m                                                                  <- n0
+n1 segment testing                                                                                      <- n0
+   #4 = amount < 5.00 : bool
+   yield [card, amount, country, at, (amount < 5.00) = #4]
+n2 match testing key [card] within 10m                                                                  <- n1
    probe: payments[amount < 5.00]{3,} then burst: payments[amount > get(probe, 0).amount]
    yield [card, probe, burst, (start)]
-n2 segment testing                                                                                      <- n1
+n3 segment testing                                                                                      <- n2
    filter length(probe) < 10
    #5 = length(probe) : int
    #6 = list_sum([$0.amount for $0 in probe]) : decimal(2)
    #7 = burst.country : string?
    yield [card, probes = #5, total = #6, country = #7, began = start, (time)]
-n3 sink alerts to stdout                                                                                <- n2
+n4 sink alerts to stdout                                                                                <- n3
 "#);
 }
 
@@ -74,11 +78,13 @@ fn keys_and_streams() {
 n0 source payments [card: string, amount: decimal(2), country: string?, at: timestamp] watermark at-5s
 n1 segment s                                                                                            <- n0
    #4 = country ?? "??" : string
-   yield [card, amount, at, (key) = #4]
+   #5 = amount < 5.00 : bool
+   yield [card, at, (key) = #4, (amount < 5.00) = #5]
 n2 segment s                                                                                            <- n0
    filter amount > 100.00
    #4 = country ?? "??" : string
-   yield [card, at, home = #4, (key) = #4]
+   #5 = #4 != "US" : bool
+   yield [card, at, home = #4, (key) = #4, (home != "US") = #5]
 n3 match s key [card, key] within 1h                                                                    <- n1, n2
    payments[amount < 5.00]{2} then large: large[home != "US"] then large
    yield [card, large, (end)]

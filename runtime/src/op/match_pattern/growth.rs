@@ -420,7 +420,7 @@ impl Growth<'_> {
         failures: &mut Vec<FailedCondition>,
     ) -> bool {
         if test.reads.is_empty() {
-            return kept.fits[place];
+            return kept.event.fits[place];
         }
         test.input == kept.event.input
             && fulfils(test, &kept.event, &self.bindings(&test.reads, way), failures)

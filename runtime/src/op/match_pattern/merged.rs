@@ -5,8 +5,7 @@
 //! that is: an event costs a step per edge, however many runs there are. The events of a match are
 //! looked for when there is one.
 
-use super::growth::fulfils;
-use super::{Event, FailedCondition, Found, values_bytes};
+use super::{Event, Found, values_bytes};
 use crate::message::EventTime;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::batch::RowPlace;
@@ -90,15 +89,9 @@ struct Kept {
 
 impl Events {
     /// Takes the partition's next event; the match that is complete with it, if any.
-    pub fn take(
-        &mut self,
-        states: &States,
-        spec: &MatchSpec,
-        event: Event,
-        failures: &mut Vec<FailedCondition>,
-    ) -> Option<Found> {
+    pub fn take(&mut self, states: &States, spec: &MatchSpec, event: Event) -> Option<Found> {
         self.expire(states, event.time);
-        let fits: Box<[bool]> = spec.steps.iter().map(|s| fulfils(&s.test, &event, &[], failures)).collect();
+        let fits = event.fits;
         if !fits.contains(&true) || (self.kept.is_empty() && !fits[states.first.step]) {
             return None;
         }

@@ -1,10 +1,35 @@
 //! A pattern, with what can be known of it before any event.
 
 use super::merged::States;
-use millstream_ir::pattern::{Clock, Edge, Event, Guards, MatchMode, MatchRead, MatchSpec, State};
+use millstream_ir::expr::{Expr, ExprKind};
+use millstream_ir::pattern::{Clock, Edge, Event, EventTest, Guards, MatchMode, MatchRead, MatchSpec, State};
 use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
+
+/// How it is known whether an event passes a test.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// Every event of its input does.
+    Always,
+    /// A column of the event says so: it was computed for whole batches.
+    Column(usize),
+    /// Its condition is asked for each event.
+    Asked,
+    /// It depends on what a way has taken.
+    OfWay,
+}
+
+impl Known {
+    fn of(test: &EventTest) -> Known {
+        match &test.condition {
+            None => Known::Always,
+            Some(_) if !test.reads.is_empty() => Known::OfWay,
+            Some(Expr { kind: ExprKind::Column(column), .. }) => Known::Column(*column),
+            Some(_) => Known::Asked,
+        }
+    }
+}
 
 /// What is no longer possible.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -21,6 +46,14 @@ pub struct Pattern {
     pub still_read: Vec<Vec<MatchRead>>,
     /// Per state: whether it can be complete from there without an event.
     pub by_clocks: Vec<bool>,
+    /// Per test, those of steps first.
+    pub known: Vec<Known>,
+    /// The tests that an event must pass, or may pass, to begin something in a partition of which nothing is kept.
+    pub begins: Vec<usize>,
+    /// Whether something may be asked of each event, or said of it where it fails.
+    pub asks: bool,
+    /// Whether any event matters where something is kept.
+    pub minds_all: bool,
     /// Per absence: where its tests stand among all.
     pub tests: Vec<Range<usize>>,
     /// Per absence: for how long before an event that begins a run none may have come, if that is asked.
@@ -53,13 +86,27 @@ impl Pattern {
                 quiet[*absence] = quiet[*absence].max(Some(duration));
             }
         }
+        let tests: Vec<Range<usize>> = tests.collect();
+        let known: Vec<Known> = spec.tests().map(Known::of).collect();
+        let first_steps = automaton.states[0].edges.iter().filter_map(|edge| match edge.on {
+            Event::Step(step) => Some(step),
+            Event::Clock(_) => None,
+        });
+        let looked_back_for = (0..quiet.len()).filter(|absence| quiet[*absence].is_some());
+        let begins = first_steps.chain(looked_back_for.flat_map(|absence| tests[absence].clone())).collect();
+        let touches = Guards::MAX.checked_shl(automaton.n_absences as u32).unwrap_or(0);
+        let is_asked = |known: &Known| matches!(known, Known::Asked | Known::OfWay);
         Pattern {
+            asks: !can_merge || known.iter().any(is_asked),
+            minds_all: automaton.states.iter().any(|state| state.guards & touches != 0),
+            begins,
+            known,
             still_read: still_read(&spec),
             by_clocks: by_clocks(&automaton.states),
-            tests: tests.collect(),
+            tests,
             quiet,
             ranks: ranks(&spec),
-            touches: Guards::MAX.checked_shl(automaton.n_absences as u32).unwrap_or(0),
+            touches,
             limit: if can_merge { usize::MAX } else { spec.limit },
             minds_expiry: spec.or_timeout || automaton.waits(),
             states: States::of(&spec),

@@ -61,6 +61,8 @@ struct Pattern {
     without: Option<Vec<i64>>,
     has_all: bool,
     has_greedy: bool,
+    /// Whether the events have columns that say which tests they pass.
+    has_columns: bool,
 }
 
 impl fmt::Debug for Pattern {
@@ -76,6 +78,13 @@ impl fmt::Debug for Pattern {
 }
 
 impl Pattern {
+    /// Per test, the values that pass it, if events say which they pass.
+    fn tested(&self) -> Vec<&[i64]> {
+        let steps = self.steps.iter().map(|step| &step.values[..]);
+        let all = steps.chain(self.absences.iter().chain(&self.without).map(|values| &values[..]));
+        if self.has_columns { all.collect() } else { vec![] }
+    }
+
     fn rank_of_step(&self, step: usize) -> usize {
         self.ranks().iter().position(|rank| *rank == (false, step)).expect("a step of the pattern")
     }
@@ -129,14 +138,16 @@ fn flow(pattern: &Pattern) -> Flow {
     bindings.push(column("timeout", Type::BOOL));
     let numbered = |number: usize, ty: &Type| Expr::column(number, ty.clone(), Default::default());
     let boolean = |kind| Expr::new(kind, Type::BOOL, Default::default());
-    let n_columns = 4;
+    let n_columns = 4 + pattern.tested().len();
+    let said = |test: usize| Expr::column(4 + test, Type::BOOL, Default::default());
     let value = || Box::new(numbered(1, &Type::INT));
     let one_of = |values: &[i64]| {
         let list = values.iter().map(|v| Expr::literal(Value::Int(*v), Type::INT, Default::default()));
         boolean(ExprKind::In { value: value(), list: list.collect() })
     };
-    let steps = pattern.steps.iter().map(|step| {
-        let mut condition = one_of(&step.values);
+    let steps = pattern.steps.iter().enumerate().map(|(number, step)| {
+        let is_said = pattern.has_columns && step.above.is_none();
+        let mut condition = if is_said { said(number) } else { one_of(&step.values) };
         if let Some(above) = step.above {
             let events = numbered(n_columns + 1 + above, &bindings[1 + above].ty);
             let last = ExprKind::Call { function: &LAST, arguments: vec![events] };
@@ -149,10 +160,12 @@ fn flow(pattern: &Pattern) -> Flow {
         let test = EventTest { input: 0, condition: Some(condition), reads };
         MatchStep { test, repeats: true, reuse: step.reuse }
     });
-    let ruled_out = pattern.absences.iter().chain(&pattern.without);
+    let ruled_out = pattern.absences.iter().chain(&pattern.without).enumerate();
     let absences: Vec<Absence> = ruled_out
-        .map(|values| {
-            let test = EventTest { input: 0, condition: Some(one_of(values)), reads: vec![] };
+        .map(|(number, values)| {
+            let test = pattern.steps.len() + number;
+            let condition = if pattern.has_columns { said(test) } else { one_of(values) };
+            let test = EventTest { input: 0, condition: Some(condition), reads: vec![] };
             Absence { tests: vec![test] }
         })
         .collect();
@@ -177,14 +190,15 @@ fn flow(pattern: &Pattern) -> Flow {
         span: Default::default(),
         inputs,
         schema: {
-            let time = columns.len() - 1;
+            let time = columns.iter().rposition(|column| column.name.as_ref() == "time").unwrap_or(0);
             Schema::append_only(columns, time)
         },
         kind,
         on_error: OnError::Keep,
     };
     let input = ["key", "value", "id"].map(|name| column(name, Type::INT));
-    let input = input.into_iter().chain([column("time", Type::TIMESTAMP)]).collect();
+    let said = pattern.tested().into_iter().map(|_| column("fits", Type::BOOL));
+    let input: Vec<Column> = input.into_iter().chain([column("time", Type::TIMESTAMP)]).chain(said).collect();
     let output = bindings.into_iter().chain([column("time", Type::TIMESTAMP)]).collect();
     Flow {
         nodes: vec![
@@ -219,6 +233,9 @@ fn run(pattern: &Pattern, batches: &[(Vec<Event>, Watermark)]) -> Vec<Row> {
             let row = [event.key, event.value, event.id].map(Value::Int);
             columns.iter_mut().zip(row).for_each(|(column, value)| column.push(&value));
             columns[3].push(&Value::Timestamp(event.time));
+            for (column, values) in columns.iter_mut().skip(4).zip(pattern.tested()) {
+                column.push(&Value::Bool(values.contains(&event.value)));
+            }
         }
         let columns = columns.into_iter().map(|c| Arc::new(c.finish())).collect();
         let origin = Origin { first, ..Origin::default() };
@@ -456,7 +473,8 @@ fn pattern() -> impl Strategy<Value = Pattern> {
     ];
     let within = proptest::option::weighted(0.9, 0i64..14);
     let ruled_out = || proptest::sample::subsequence(vec![0, 1, 2, 3], 1..=2);
-    let rest = (mode, within, proptest::bool::weighted(0.15), proptest::option::weighted(0.1, ruled_out()));
+    let without = proptest::option::weighted(0.1, ruled_out());
+    let rest = (mode, within, proptest::bool::weighted(0.15), without, any::<bool>());
     let numbered = tree().prop_map(|mut tree| {
         let mut numbers = [0; 3];
         number(&mut tree, &mut numbers);
@@ -473,16 +491,30 @@ fn pattern() -> impl Strategy<Value = Pattern> {
         let clocks = proptest::collection::vec(1i64..6, n_clocks);
         (Just(tree), steps, absences, clocks)
     });
-    (all, rest).prop_map(|((tree, mut steps, absences, clocks), (mode, within, or_timeout, without))| {
-        let is_mixed = has_all(&tree);
-        for (number, step) in steps.iter_mut().enumerate() {
-            // The parts of `and` do not know each other.
-            step.above = step.above.filter(|above| *above <= number && !is_mixed);
-        }
-        let or_timeout = or_timeout && within.is_some();
-        let (has_all, has_greedy) = (is_mixed, has_greedy(&tree));
-        Pattern { tree, steps, absences, clocks, mode, within, or_timeout, without, has_all, has_greedy }
-    })
+    (all, rest).prop_map(
+        |((tree, mut steps, absences, clocks), (mode, within, or_timeout, without, has_columns))| {
+            let is_mixed = has_all(&tree);
+            for (number, step) in steps.iter_mut().enumerate() {
+                // The parts of `and` do not know each other.
+                step.above = step.above.filter(|above| *above <= number && !is_mixed);
+            }
+            let or_timeout = or_timeout && within.is_some();
+            let (has_all, has_greedy) = (is_mixed, has_greedy(&tree));
+            Pattern {
+                tree,
+                steps,
+                absences,
+                clocks,
+                mode,
+                within,
+                or_timeout,
+                without,
+                has_all,
+                has_greedy,
+                has_columns,
+            }
+        },
+    )
 }
 
 fn events() -> impl Strategy<Value = Vec<Event>> {

@@ -10,7 +10,7 @@
 //!
 //! [`growth`]: super::growth
 
-use super::growth::{END, Going, Growth, Moment, Run, fulfils};
+use super::growth::{END, Going, Growth, Moment, Run};
 use super::pattern::Pattern;
 use super::ways::Way;
 use super::{Event, FailedCondition, Found, values_bytes};
@@ -42,8 +42,6 @@ pub struct KeptEvents {
 
 pub struct Kept {
     pub event: Event,
-    /// Per test, those of steps first: whether it passes, where that does not depend on events taken before.
-    pub fits: Vec<bool>,
     pub used: bool,
 }
 
@@ -88,9 +86,7 @@ impl Runs {
         failures: &mut Vec<FailedCondition>,
     ) -> Vec<Found> {
         let (number, time) = (self.events.end(), event.time);
-        let mut fits = |test| fulfils(test, &event, &[], failures);
-        let fits = pattern.spec.tests().map(|test| test.reads.is_empty() && fits(test)).collect();
-        self.events.kept.push_back(Kept { event, fits, used: false });
+        self.events.kept.push_back(Kept { event, used: false });
         self.expire(pattern, time);
         let moment = Moment::Event(number, time);
         let growth = Growth { pattern, key, events: &self.events };
@@ -246,7 +242,7 @@ impl Runs {
     pub fn state_bytes(&self) -> usize {
         let bytes = |kept: &Kept| {
             let values = values_bytes(&kept.event.row) + values_bytes(&kept.event.record);
-            size_of::<Kept>() + values + kept.fits.len()
+            size_of::<Kept>() + values + kept.event.fits.len()
         };
         let n_ways: usize =
             self.runs.iter().map(|run| run.ways.len() + usize::from(run.best.is_some())).sum();
@@ -286,7 +282,7 @@ impl Runs {
         let kept = self.events.get(number);
         for (absence, quiet) in pattern.quiet.iter().enumerate() {
             let seen = &mut self.seen[absence];
-            let is_seen = quiet.is_some() && pattern.tests[absence].clone().any(|test| kept.fits[test]);
+            let is_seen = quiet.is_some() && pattern.tests[absence].clone().any(|test| kept.event.fits[test]);
             if is_seen && seen.last < kept.event.time {
                 *seen = Seen { last: kept.event.time, before: seen.last };
             }

@@ -89,7 +89,7 @@ impl KeptEvents {
             writer.place(&kept.event.place);
             writer.value(&Value::Record(kept.event.row.clone()));
             writer.value(&Value::Record(kept.event.record.clone()));
-            writer.sequence(kept.fits.iter(), |writer, fits| writer.bool(*fits));
+            writer.sequence(kept.event.fits.iter(), |writer, fits| writer.bool(*fits));
             writer.bool(kept.used);
         });
     }
@@ -104,11 +104,11 @@ impl KeptEvents {
                     return Err(Corrupt);
                 };
                 let fits = reader.sequence(SnapshotReader::bool)?;
-                let event = Event { time, input, place, row, record };
                 if fits.len() != n_tests || input >= pattern.spec.inputs.len() {
                     return Err(Corrupt);
                 }
-                Ok(Kept { event, fits, used: reader.bool()? })
+                let event = Event { time, input, place, row, record, fits: fits.into() };
+                Ok(Kept { event, used: reader.bool()? })
             })?
             .into();
         Ok(KeptEvents { first, kept })
