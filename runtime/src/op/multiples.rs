@@ -27,6 +27,25 @@ pub fn defer(batch: &Batch, times: &[EventTime], every: i64, pending: &mut Pendi
     }
 }
 
+/// What happens next up to a watermark.
+pub enum Next {
+    /// The rows of this multiple are counted.
+    Count(EventTime),
+    /// What is due first is told or forgotten.
+    Due,
+}
+
+/// What is next of the multiple that rows wait for and the time when something is due, both the first, as far as
+/// the watermark has passed them. What is counted at a time comes before what is forgotten then.
+pub fn next(pending: &Pending, due: Option<EventTime>, watermark: Watermark) -> Option<Next> {
+    let multiple = pending.keys().next().copied().filter(|multiple| *multiple <= watermark.0);
+    match (multiple, due.filter(|due| *due <= watermark.0)) {
+        (Some(multiple), due) if due.is_none_or(|due| multiple <= due) => Some(Next::Count(multiple)),
+        (_, Some(_)) => Some(Next::Due),
+        (_, None) => None,
+    }
+}
+
 /// The times at which changes are to be counted, each at least that of the ones before, whose greatest is
 /// `latest`: a row that is taken back must not go before it came, though the row that caused it is earlier.
 pub fn rising(batch: &Batch, times: &[EventTime], latest: &mut EventTime) -> Vec<EventTime> {

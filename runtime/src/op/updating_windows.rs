@@ -15,7 +15,7 @@ use crate::message::{EventTime, Message, Watermark};
 use crate::op::changes::{late_of, plain};
 use crate::op::failed_rows::FailedRows;
 use crate::op::keyed_windows::state::{Groups, Kind, Open};
-use crate::op::multiples::{Pending, defer, next_multiple};
+use crate::op::multiples::{self, Next, Pending, defer, next_multiple};
 use crate::op::order::without_late;
 use crate::op::segment::json_row;
 use crate::operator::{Failure, Operator, Output, Place};
@@ -389,16 +389,10 @@ impl UpdatingWindowsOperator {
 
     fn advance(&mut self, watermark: Watermark, output: &mut Output) {
         self.watermark = watermark;
-        loop {
-            let multiple = self.pending.first_key_value().map(|(multiple, _)| *multiple);
-            let due = self.due.first_key_value().map(|(due, _)| *due);
-            match (multiple.filter(|m| *m <= watermark.0), due.filter(|d| *d <= watermark.0)) {
-                // What is counted at a time comes before what is forgotten then.
-                (Some(multiple), due) if due.is_none_or(|due| multiple <= due) => {
-                    self.change_at(multiple, output);
-                }
-                (_, Some(_)) => self.look_at_next(output),
-                (_, None) => return,
+        while let Some(next) = multiples::next(&self.pending, self.due.keys().next().copied(), watermark) {
+            match next {
+                Next::Count(multiple) => self.change_at(multiple, output),
+                Next::Due => self.look_at_next(output),
             }
         }
     }

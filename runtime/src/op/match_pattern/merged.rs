@@ -9,7 +9,7 @@ use super::{Event, Found, values_bytes};
 use crate::message::EventTime;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::batch::RowPlace;
-use millstream_ir::pattern::{Event as On, MatchSpec};
+use millstream_ir::pattern::{Edge, Event as On, MatchSpec};
 use millstream_ir::value::Value;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -39,8 +39,8 @@ impl States {
         if !spec.is_constant() {
             return None;
         }
-        let leads = |edges: &[millstream_ir::pattern::Edge]| {
-            let lead = |edge: &millstream_ir::pattern::Edge| match edge.on {
+        let leads = |edges: &[Edge]| {
+            let lead = |edge: &Edge| match edge.on {
                 On::Step(step) => Some(Lead { step, to: edge.to }),
                 On::Clock(_) => None,
             };
