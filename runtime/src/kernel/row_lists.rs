@@ -2,7 +2,8 @@
 //! that a walk through them takes few lines of memory, one behind the other.
 //!
 //! A list is the number of its newest chunk, which its owner keeps; each chunk leads to the one before it and knows
-//! until when any row of it, or of one before it, is wanted. What nobody wants is cut off.
+//! until when any row of it, or of one before it, is wanted. What nobody wants is cut off. A small chunk that is
+//! left without rows stays with its list, to which rows mostly come again.
 
 use super::prefetch::prefetch;
 use super::words::Words;
@@ -27,13 +28,15 @@ const HEAD: usize = 2;
 const SIZE_BITS: u32 = 3;
 const UNTIL_FROM: u32 = 10;
 const ONE_ROW: u64 = 1 << SIZE_BITS;
+/// The second word of a small chunk without rows that belongs to a list.
+const BARE: u64 = 1 << 63;
 const MOST_ROWS: usize = (1 << (UNTIL_FROM - SIZE_BITS)) - 1;
 /// At most so many lines of a chunk are requested.
 const LINES_AHEAD: u32 = 4;
 /// How far ahead chunks that are free are requested.
 const FREE_AHEAD: usize = 8;
 /// How many lines ahead a sweep requests memory, and how many lists it cuts at once.
-const SWEPT_AHEAD: usize = 32;
+const SWEPT_AHEAD: usize = 64;
 const SWEPT_AT_ONCE: usize = 32;
 
 pub struct RowLists {
@@ -45,8 +48,12 @@ pub struct RowLists {
     /// The lines that have been given to chunks, from the first; and how many chunks these are.
     n_lines: u32,
     n_chunks: u32,
+    /// How many lines of a chunk are requested: as many as chunks have, on average.
+    lines_ahead: usize,
     free: [VecDeque<u32>; N_SIZES],
     n_rows: usize,
+    /// How many lists have a chunk without rows.
+    n_bare: usize,
     /// A word of which the values in rows that have been cut off are gathered.
     watched: Option<usize>,
     pub cut_off: Vec<u64>,
@@ -66,8 +73,10 @@ impl RowLists {
             sizes: std::array::from_fn(size),
             n_lines: smallest as u32,
             n_chunks: 0,
+            lines_ahead: 1,
             free: Default::default(),
             n_rows: 0,
+            n_bare: 0,
             watched,
             cut_off: vec![],
         }
@@ -95,19 +104,36 @@ impl RowLists {
     #[inline]
     pub fn push(&mut self, list: &mut u32, number: u32, until: i64, is_over: impl Fn(i64) -> bool) -> u64 {
         let mut at = *list as usize * LINE;
-        if *list == EMPTY || n_rows_of(self.words[at + 1]) == self.sizes[size_of_chunk(self.words[at + 1])].1
-        {
+        let mut head = self.words[at + 1];
+        // Without a branch: whether rows of a key are over is hard to foresee.
+        let is_done = is_only_and_small(self.words[at], head) & is_over(until_of(head));
+        let n_over = if is_done { n_rows_of(head) } else { 0 };
+        if self.watched.is_some() && n_over > 0 {
+            self.drop_rows(*list);
+        } else {
+            self.n_rows -= n_over as usize;
+        }
+        self.n_bare -= usize::from((n_rows_of(head) == 0) & (*list != EMPTY));
+        head = if n_over > 0 { BARE } else { head };
+        if (*list == EMPTY) | (n_rows_of(head) == self.sizes[size_of_chunk(head)].1) {
             at = self.add_chunk(list, number, is_over) as usize * LINE;
+            head = self.words[at + 1];
         }
-        let head = &mut self.words[at + 1];
-        let row = at + HEAD + n_rows_of(*head) as usize * self.width;
-        let known = (*head >> UNTIL_FROM << UNTIL_FROM) as i64;
-        if known >> UNTIL_FROM < until >> UNTIL_FROM {
-            *head = *head & ((1 << UNTIL_FROM) - 1) | (until >> UNTIL_FROM << UNTIL_FROM) as u64;
-        }
-        *head += ONE_ROW;
+        let row = at + HEAD + n_rows_of(head) as usize * self.width;
+        let known = head as i64 >> UNTIL_FROM;
+        let until = known.max(until >> UNTIL_FROM);
+        self.words[at + 1] = (head & ((1 << UNTIL_FROM) - 1) | (until << UNTIL_FROM) as u64) + ONE_ROW;
         self.n_rows += 1;
         row as u64
+    }
+
+    /// Writes rows that have been added: their numbers in `words`, which has each word of all rows, and their places.
+    pub fn write(&mut self, rows: &[(u32, u64)], words: &[&[u64]]) {
+        for (number, column) in words.iter().enumerate().take(self.width) {
+            for (row, at) in rows {
+                self.words[*at as usize + number] = column[*row as usize];
+            }
+        }
     }
 
     #[inline(never)]
@@ -133,6 +159,7 @@ impl RowLists {
                 let chunk = self.n_lines;
                 self.n_lines += self.sizes[size].0;
                 self.n_chunks += 1;
+                self.lines_ahead = (self.n_lines / self.n_chunks).min(LINES_AHEAD) as usize;
                 self.words.grow(self.n_lines as usize * LINE);
                 chunk
             }
@@ -150,34 +177,55 @@ impl RowLists {
     }
 
     /// The same of all lists, of which `list` gives those that have a number. Small chunks behind one that is wanted
-    /// stay: rows that are added will cut them off.
+    /// stay, as rows that are added will cut them off; so do those that are their list's only one, without rows,
+    /// unless the last sweep left so many of these that half of all are without rows. `occupied` is told of
+    /// chunks that stay, with their lists, whether they have rows.
     pub fn sweep<L>(
         &mut self,
         lists: &mut [L],
         list: impl Fn(&mut L) -> &mut u32,
         is_over: impl Fn(i64) -> bool,
+        mut occupied: impl FnMut(usize, bool),
     ) {
+        let n_free: usize = self.free.iter().map(VecDeque::len).sum();
+        let gives_back = self.n_bare > (self.n_chunks as usize - n_free) / 2;
         let mut chunk = self.sizes[0].0;
-        let mut due: Vec<(usize, u32, usize)> = Vec::with_capacity(SWEPT_AT_ONCE);
+        let (mut due, mut n_due) = ([(0, 0, 0); SWEPT_AT_ONCE], 0);
         while chunk < self.n_lines {
-            while chunk < self.n_lines && due.len() < SWEPT_AT_ONCE {
+            while chunk < self.n_lines && n_due < SWEPT_AT_ONCE {
                 let at = chunk as usize * LINE;
                 prefetch(self.words.as_ptr().wrapping_add(at + SWEPT_AHEAD * LINE) as *const u8);
                 let (head, of_rows) = (self.words[at], self.words[at + 1]);
-                let owner = (head >> 32) as usize;
-                if n_rows_of(of_rows) > 0 && is_over(until_of(of_rows)) && owner < lists.len() {
+                let (owner, size) = ((head >> 32) as usize, size_of_chunk(of_rows));
+                if owner < lists.len() {
+                    // Without a branch: which rows are over is hard to foresee.
+                    let (has_rows, is_done) = (n_rows_of(of_rows) > 0, is_over(until_of(of_rows)));
+                    occupied(owner, has_rows & !is_done);
                     prefetch(lists.as_ptr().wrapping_add(owner) as *const u8);
-                    due.push((owner, chunk, size_of_chunk(of_rows)));
+                    due[n_due] = (owner, chunk, size);
+                    n_due += usize::from((has_rows & is_done) | (!has_rows & gives_back));
                 }
-                chunk += self.sizes[size_of_chunk(of_rows)].0;
+                chunk += self.sizes[size].0;
             }
-            for (owner, chunk, size) in due.drain(..) {
+            for (owner, chunk, size) in due[..std::mem::take(&mut n_due)].iter().copied() {
                 let list = list(&mut lists[owner]);
-                if *list == chunk || size > 0 {
+                if *list == chunk && size == 0 && !gives_back {
+                    self.make_bare(chunk);
+                } else if *list == chunk || size > 0 {
                     self.cut_among(list, usize::MAX, &is_over, true);
                 }
             }
         }
+    }
+
+    /// Cuts off all rows of a list, of which this is the newest chunk and stays.
+    fn make_bare(&mut self, chunk: u32) {
+        let at = chunk as usize * LINE;
+        self.free_from(before_of(self.words[at]), true);
+        self.words[at] = self.words[at] >> 32 << 32;
+        self.drop_rows(chunk);
+        self.words[at + 1] = BARE;
+        self.n_bare += 1;
     }
 
     /// As [`RowLists::cut`], if it is one of the newest from which on none is wanted. Whether what is cut off is
@@ -201,22 +249,52 @@ impl RowLists {
                 *head = *head >> 32 << 32;
             }
         }
+        self.free_from(chunk, is_last);
+    }
+
+    /// Frees a chunk and those before it.
+    fn free_from(&mut self, mut chunk: u32, is_last: bool) {
         while chunk != EMPTY {
             let at = chunk as usize * LINE;
-            let (before, of_rows) = (before_of(self.words[at]), self.words[at + 1]);
-            let n = n_rows_of(of_rows) as usize;
-            if let Some(word) = self.watched {
-                let rows = (0..n).map(|row| at + HEAD + row * self.width + word);
-                self.cut_off.extend(rows.map(|word| self.words[word]));
-            }
-            self.n_rows -= n;
-            let size = size_of_chunk(of_rows);
+            let (before, size) = (before_of(self.words[at]), size_of_chunk(self.words[at + 1]));
+            self.n_bare -= usize::from(n_rows_of(self.words[at + 1]) == 0);
+            self.drop_rows(chunk);
             self.words[at + 1] = size as u64;
             match is_last {
                 true => self.free[size].push_back(chunk),
                 false => self.free[size].push_front(chunk),
             }
             chunk = before;
+        }
+    }
+
+    /// Counts the rows of a chunk as cut off.
+    fn drop_rows(&mut self, chunk: u32) {
+        let at = chunk as usize * LINE;
+        let n = n_rows_of(self.words[at + 1]) as usize;
+        if let Some(word) = self.watched {
+            let rows = (0..n).map(|row| at + HEAD + row * self.width + word);
+            self.cut_off.extend(rows.map(|word| self.words[word]));
+        }
+        self.n_rows -= n;
+    }
+
+    /// Tells where the rows of a list are that are wanted until `time` or longer and of which the first word lies in
+    /// a range, in the order in which they came, as those that `row` has found.
+    #[inline]
+    pub fn find(&self, list: u32, time: i64, (low, high): (i64, i64), row: u32, found: &mut FoundRows) {
+        let at = list as usize * LINE;
+        let head = self.words[at + 1];
+        if !is_only_and_small(self.words[at], head) {
+            return self.walk(list, time, (low, high), |partner, _| found.push(Found { row, partner }));
+        }
+        // As many as there may be, without a branch: how many there are is hard to foresee.
+        let n = if until_of(head) >= time { n_rows_of(head) } else { 0 };
+        let within = high.wrapping_sub(low) as u64;
+        for number in 0..self.sizes[0].1 {
+            let partner = at + HEAD + number as usize * self.width;
+            let is_in_range = (self.words[partner] as i64).wrapping_sub(low) as u64 <= within;
+            found.push_if(is_in_range & (number < n), Found { row, partner: partner as u64 });
         }
     }
 
@@ -259,20 +337,15 @@ impl RowLists {
     #[inline]
     pub fn request(&self, list: u32) {
         let start = self.words.as_ptr().wrapping_add(list as usize * LINE) as *const u8;
-        let lines = (self.n_lines / self.n_chunks.max(1)).min(LINES_AHEAD);
         prefetch(start);
-        (1..lines as usize).for_each(|line| prefetch(start.wrapping_add(line * LINE * 8)));
+        (1..self.lines_ahead).for_each(|line| prefetch(start.wrapping_add(line * LINE * 8)));
     }
 
     /// Asks for the chunk before it, when it has come itself.
     #[inline]
     pub fn request_before(&self, list: u32) {
-        if list != EMPTY {
-            let before = before_of(self.words[list as usize * LINE]);
-            if before != EMPTY {
-                self.request(before);
-            }
-        }
+        // Without a branch: an empty list leads to itself, and its line is always there.
+        self.request(before_of(self.words[list as usize * LINE]));
     }
 
     /// Asks for the head of the chunk before that one, when that one has come: a walk looks whether it is wanted.
@@ -297,6 +370,65 @@ impl RowLists {
         let words = &self.words[..];
         rows.iter().map(|row| value(words[*row as usize + word])).collect()
     }
+}
+
+/// A row that came, by its number among those that did, and the place of one that was there.
+#[derive(Clone, Copy, Default)]
+pub struct Found {
+    pub row: u32,
+    pub partner: u64,
+}
+
+/// Pairs of rows that have been found.
+#[derive(Default)]
+pub struct FoundRows {
+    /// Those from the number on are room.
+    all: Vec<Found>,
+    n: usize,
+}
+
+impl FoundRows {
+    pub fn len(&self) -> usize {
+        self.n
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.n == 0
+    }
+
+    /// The first so many, if there are.
+    pub fn first(&self, n: usize) -> &[Found] {
+        &self.all[..n.min(self.n)]
+    }
+
+    pub fn drop_first(&mut self, n: usize) {
+        let n = n.min(self.n);
+        self.all.copy_within(n..self.n, 0);
+        self.n -= n;
+    }
+
+    fn push(&mut self, found: Found) {
+        self.push_if(true, found);
+    }
+
+    #[inline]
+    fn push_if(&mut self, is_one: bool, found: Found) {
+        if self.n == self.all.len() {
+            self.grow();
+        }
+        self.all[self.n] = found;
+        self.n += usize::from(is_one);
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        self.all.resize((self.n * 2).max(64), Found::default());
+    }
+}
+
+/// Whether a chunk with these first words has none before it, and is of the least size.
+fn is_only_and_small(head: u64, of_rows: u64) -> bool {
+    before_of(head) as u64 | size_of_chunk(of_rows) as u64 == 0
 }
 
 fn before_of(head: u64) -> u32 {
@@ -366,8 +498,14 @@ mod tests {
                     Step::Advance(by) => now += by,
                     Step::Sweep => {
                         let n_before = lists.n_rows();
-                        lists.sweep(&mut heads, |list| list, |until| until < now);
+                        let mut occupied = [false; 5];
+                        lists.sweep(&mut heads, |list| list, |until| until < now, |list, has_rows| occupied[list] |= has_rows);
                         prop_assert!(lists.n_rows() <= n_before);
+                        for (list, head) in heads.iter().enumerate() {
+                            let mut n = 0;
+                            lists.walk(*head, i64::MIN, (i64::MIN, i64::MAX), |_, _| n += 1);
+                            prop_assert_eq!(occupied[list], n > 0);
+                        }
                     }
                     Step::Cut(list) => lists.cut(&mut heads[list], |until| until < now),
                 }
@@ -382,6 +520,10 @@ mod tests {
                 let mut found = vec![];
                 lists.walk(*list, now, (now - 20_000, now), |at, row| found.push((at, row[1])));
                 found.iter().for_each(|(at, number)| assert_eq!(lists.row(*at)[1], *number));
+                let mut again = FoundRows::default();
+                lists.find(*list, now, (now - 20_000, now), 7, &mut again);
+                let again = again.first(usize::MAX).iter();
+                prop_assert!(again.map(|f| (f.partner, f.row)).eq(found.iter().map(|(at, _)| (*at, 7))));
                 let found: Vec<u64> = found.into_iter().map(|(_, number)| number).collect();
                 prop_assert!(found.is_sorted());
                 // Others may be found too: how long they are wanted is not known to the microsecond.
@@ -392,7 +534,7 @@ mod tests {
                 }
                 prop_assert!(found.iter().all(|number| rows.iter().any(|row| row.0 == *number)));
             }
-            lists.sweep(&mut heads, |list| list, |_| true);
+            lists.sweep(&mut heads, |list| list, |_| true, |_, _| ());
             heads.iter_mut().for_each(|list| lists.cut(list, |_| true));
             prop_assert_eq!(lists.n_rows(), 0);
         }

@@ -12,7 +12,7 @@ mod row;
 mod side;
 mod work;
 
-use crate::kernel::row_lists::ZEROS;
+use crate::kernel::row_lists::{FoundRows, ZEROS};
 use crate::message::{EventTime, Message, Watermark};
 use crate::op::order::without_late;
 use crate::op::pair_filter::PairFilter;
@@ -25,7 +25,7 @@ use millstream_ir::column::ColumnRef;
 use millstream_ir::engine::SegmentKernel;
 use millstream_ir::flow::{Join, JoinBound, JoinKind, Schema};
 use millstream_ir::types::{Layout, Type};
-use pairs::{Found, Pairs};
+use pairs::Pairs;
 use places::Places;
 use row::RowLayout;
 use side::Side;
@@ -63,7 +63,7 @@ pub struct JoinOperator {
     /// The watermarks that came behind rows that are held, which say nothing of these.
     risen: [Option<Watermark>; 2],
     /// Pairs that have not left.
-    found: Vec<Found>,
+    found: FoundRows,
     work: Option<Work>,
     /// How many rows have come since rows were forgotten last, and how many were left then.
     n_came: usize,
@@ -135,7 +135,7 @@ impl JoinOperator {
             filter: PairFilter::new(spec, [left, right], kernel),
             held: reads_together.then(Vec::new),
             risen: [None; 2],
-            found: vec![],
+            found: FoundRows::default(),
             work: None,
             n_came: 0,
             n_left: 0,
@@ -196,21 +196,26 @@ impl JoinOperator {
 
     /// Yields the first pairs that have been found, those that fulfil the condition.
     fn yield_found(&mut self, work: &Work, output: &mut Output) {
-        let n = self.found.len().min(BATCH_ROWS);
+        if let Some(part) = work.only_part().filter(|_| self.is_plain()) {
+            return self.yield_plain(work, part, output);
+        }
         let (mut pairs, mut came_by_right) = (Pairs::default(), vec![]);
-        pairs.keys = work.keys_of(&self.found[..n]);
-        for found in self.found.drain(..n) {
+        let found = self.found.first(BATCH_ROWS);
+        pairs.keys = work.keys_of(found);
+        for found in found {
             let (input, row) = (work.input(found.row), work.entries[found.row as usize]);
             let [left, right] = if input == 0 { [row, found.partner] } else { [found.partner, row] };
+            let (time, place) = self.time_and_place(work, found, 1 - input);
             pairs.rows[0].push(left);
             pairs.rows[1].push(right);
-            pairs.times.push(found.time);
-            pairs.places.push(found.place);
+            pairs.times.push(time);
+            pairs.places.push(place);
             pairs.behind.extend(work.behind(found.row));
             if self.spec.kind != JoinKind::Inner {
                 came_by_right.push(input == 1);
             }
         }
+        self.found.drop_first(BATCH_ROWS);
         if self.filter.is_none() && self.spec.kind == JoinKind::Inner {
             return self.yield_pairs(&pairs, output);
         }

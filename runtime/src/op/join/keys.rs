@@ -52,17 +52,19 @@ impl JoinKeys {
 
     /// Forgets rows that can find no partner any more, and then perhaps keys.
     pub fn expire(&mut self, sides: &mut [Side; 2], watermarks: [Watermark; 2]) {
+        let mut occupied = vec![false; self.lists.len()];
         for side in 0..2 {
-            sides[side].expire(&mut self.lists, side, watermarks[1 - side]);
+            sides[side].expire(&mut self.lists, side, watermarks[1 - side], &mut occupied);
         }
-        let mut n_empty = self.lists.iter().filter(|lists| **lists == [EMPTY; 2]).count();
-        // Those without a key are empty too.
-        n_empty -= self.lists.len() - self.index.n_live();
+        // Numbers without a key have no rows either.
+        let n_empty = self.index.n_live() - occupied.iter().filter(|has_rows| **has_rows).count();
         if n_empty < FEW || n_empty < self.index.n_live() / 2 {
             return;
         }
-        for (number, lists) in (0..).zip(&self.lists) {
-            if *lists == [EMPTY; 2] && self.index.is_live(number) {
+        for number in 0..self.lists.len() as u32 {
+            if !occupied[number as usize] && self.index.is_live(number) {
+                let lists = &mut self.lists[number as usize];
+                sides.iter_mut().zip(lists).for_each(|(side, list)| side.forget_list(list));
                 self.index.remove(number);
             }
         }

@@ -1,23 +1,17 @@
 //! Rows of a join as batches: columns of the left and of the right row of each pair, and the pair's time.
 
 use super::JoinOperator;
-use crate::kernel::row_lists::ZEROS;
+use super::row::{PLACE, TIME};
+use super::work::{Part, Work};
+use crate::kernel::row_lists::{Found, ZEROS};
 use crate::message::{EventTime, Message};
 use crate::op::changes::plain;
 use crate::operator::Output;
 use millstream_ir::batch::{BATCH_ROWS, Batch, LateRow};
 use millstream_ir::column::ColumnRef;
+use std::cmp::Ordering;
 use std::ops::Range;
-
-/// A row that came, by its number among those that did, and one that was there.
-#[derive(Clone, Copy)]
-pub struct Found {
-    pub row: u32,
-    pub partner: u64,
-    /// The time of the pair, and its place: that of the row that is later.
-    pub time: EventTime,
-    pub place: u64,
-}
+use std::sync::Arc;
 
 /// Pairs that come, or that are taken back.
 #[derive(Default)]
@@ -76,6 +70,46 @@ impl JoinOperator {
             let columns = columns.into_iter().flatten().collect();
             self.yield_columns(columns, pairs, range, output);
         }
+    }
+
+    /// Yields the first pairs that have been found of rows that came by one input, if nothing but pairs is asked for.
+    pub(super) fn yield_plain(&mut self, work: &Work, part: &Part, output: &mut Output) {
+        let found = self.found.first(BATCH_ROWS);
+        let (input, other) = (part.input, 1 - part.input);
+        let keys = work.keys_of(found);
+        let rows: Vec<u32> = found.iter().map(|found| found.row).collect();
+        let partners: Vec<u64> = found.iter().map(|found| found.partner).collect();
+        let mut pairs = Pairs::default();
+        for found in found {
+            let (time, place) = self.time_and_place(work, found, other);
+            pairs.times.push(time);
+            pairs.places.push(place);
+            pairs.behind.extend(work.behind(found.row));
+        }
+        let of_row = |column: &usize| {
+            let is_it = |(number, key): (usize, &usize)| (key == column).then(|| keys[number].clone())?;
+            let of_key = self.keys[input].iter().enumerate().find_map(is_it);
+            of_key.unwrap_or_else(|| Arc::new(part.columns[*column].gather(&rows)))
+        };
+        let of_rows: Vec<ColumnRef> = self.leaving[input].iter().map(of_row).collect();
+        let of_partners = self.sides[other].columns(&partners, &keys, &self.leaving[other]);
+        let columns = if input == 0 { [of_rows, of_partners] } else { [of_partners, of_rows] };
+        self.yield_columns(columns.concat(), &pairs, 0..found.len(), output);
+        self.found.drop_first(BATCH_ROWS);
+    }
+
+    /// When a pair comes, and its place: that of the row that is later.
+    #[inline]
+    pub(super) fn time_and_place(&self, work: &Work, found: &Found, other: usize) -> (EventTime, u64) {
+        let (time, place) = work.time_and_place(found.row);
+        let partner = self.sides[other].lists.row(found.partner);
+        let (its_time, its_place) = (partner[TIME] as EventTime, partner[PLACE]);
+        let place = match time.cmp(&its_time) {
+            Ordering::Less => its_place,
+            Ordering::Equal => self.places.later(place, its_place),
+            Ordering::Greater => place,
+        };
+        (time.max(its_time), place)
     }
 
     /// Yields a batch of some pairs, whose columns of either side that leave these are.

@@ -193,9 +193,10 @@ impl Side {
     }
 
     /// Forgets rows that can find no partner any more; what leaves without one has to be taken before. `lists` are
-    /// those of the keys, of both sides.
-    pub fn expire(&mut self, lists: &mut [[u32; 2]], side: usize, other: Watermark) {
-        self.lists.sweep(lists, |lists| &mut lists[side], |until| is_over(until, other));
+    /// those of the keys, of both sides; those with rows are noted.
+    pub fn expire(&mut self, lists: &mut [[u32; 2]], side: usize, other: Watermark, occupied: &mut [bool]) {
+        let over = |until| is_over(until, other);
+        self.lists.sweep(lists, |lists| &mut lists[side], over, |list, has_rows| occupied[list] |= has_rows);
         self.lists.cut(&mut self.lonely, |until| is_over(until, other));
         self.forget_cut_off();
     }

@@ -1,16 +1,15 @@
 //! Rows that came, on their way to their partners and into the lists of their keys.
 
 use super::JoinOperator;
-use super::pairs::Found;
 use super::row::{PLACE, RowWords, TIME};
 use super::side::{NO_KEY, is_over};
 use crate::kernel::prefetch::prefetch;
-use crate::kernel::row_lists::{EMPTY, ZEROS};
+use crate::kernel::row_lists::{EMPTY, Found, ZEROS};
 use crate::message::EventTime;
 use crate::op::interleave::{Pick, interleave};
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
 use millstream_ir::column::{ColumnData, ColumnRef};
-use millstream_ir::flow::JoinBound;
+use millstream_ir::flow::{JoinBound, JoinKind};
 use millstream_ir::types::Type;
 use std::sync::Arc;
 
@@ -28,17 +27,20 @@ pub struct Work {
 
 /// Rows that came by one input.
 pub struct Part {
-    input: usize,
+    pub input: usize,
     /// Of each row the number of its key, the greatest time that a partner of it can have, and its words.
     keys: Vec<u32>,
     untils: Vec<EventTime>,
     words: Vec<RowWords>,
     /// The watermarks that they came behind, if any of them is late.
     behind: Vec<EventTime>,
-    /// The values of the keys, as far as pairs have them from there.
+    /// Its columns; and the values of the keys, as far as pairs have them from there.
+    pub columns: Vec<ColumnRef>,
     key_columns: Vec<Option<ColumnRef>>,
 }
 
+/// So many rows are looked up, and then kept, where rows of both inputs do not alternate.
+const BLOCK: usize = 64;
 /// How many rows ahead lists of keys are requested; and then, one behind the other, what they lead to.
 const LISTS_AHEAD: usize = 30;
 const CHUNKS_AHEAD: usize = 20;
@@ -96,6 +98,18 @@ impl Work {
         (0..self.key_types.len()).map(|key| is_asked(&key).then(|| columns.next()).flatten()).collect()
     }
 
+    /// The event time of a row, and its place.
+    pub fn time_and_place(&self, row: u32) -> (EventTime, u64) {
+        let (part, row) = self.at(row as usize);
+        let words = &self.parts[part].words;
+        (words[TIME].as_slice()[row] as EventTime, words[PLACE].as_slice()[row])
+    }
+
+    /// The rows, if all came by one input.
+    pub fn only_part(&self) -> Option<&Part> {
+        self.parts.first().filter(|_| self.order.is_none())
+    }
+
     /// The watermark that a row came behind if it is late, where any is.
     pub fn behind(&self, row: u32) -> Option<EventTime> {
         if self.parts.iter().all(|part| part.behind.is_empty()) {
@@ -129,6 +143,7 @@ impl JoinOperator {
                 false => (0..batch.n_rows).map(behind).collect(),
             },
             keys: self.index.of(&self.keys[input], batch),
+            columns: batch.columns.clone(),
             key_columns: (0..self.keys[input].len()).map(key_column).collect(),
             untils: self.untils(input, batch),
             words: self.sides[input].words_of(batch, &mut self.places),
@@ -169,7 +184,73 @@ impl JoinOperator {
     pub(super) fn find_partners(&mut self, work: &mut Work) {
         match work.order {
             Some(_) => self.find_partners_of::<true>(work),
+            None if self.is_plain() => self.find_partners_of_block(work),
             None => self.find_partners_of::<false>(work),
+        }
+    }
+
+    /// Whether nothing but the pairs themselves is asked of rows that came.
+    pub(super) fn is_plain(&self) -> bool {
+        self.spec.kind == JoinKind::Inner && self.filter.is_none()
+    }
+
+    /// Looks up the rows of a block, and then keeps them: rows of one input are no partners of each other, and two
+    /// simple loops wait less than one for memory and for guesses that were wrong.
+    fn find_partners_of_block(&mut self, work: &mut Work) {
+        let part = &work.parts[0];
+        let words: Vec<&[u64]> = part.words.iter().map(RowWords::as_slice).collect();
+        let (input, n_rows) = (part.input, part.keys.len());
+        let other = self.watermarks[1 - input];
+        let mut kept: Vec<(u32, u64)> = Vec::with_capacity(BLOCK);
+        while work.row < n_rows && self.found.len() < BATCH_ROWS {
+            let block = work.row..n_rows.min(work.row + BLOCK);
+            for line in block.clone().step_by(LINE) {
+                let address = |words: &&[u64]| words.as_ptr().wrapping_add(line + WORDS_AHEAD) as *const u8;
+                words.iter().map(address).for_each(prefetch);
+            }
+            for row in block.clone() {
+                self.request_of_one(input, &part.keys, row);
+                let key = part.keys[row];
+                if key != NO_KEY {
+                    let time = words[TIME][row] as EventTime;
+                    let list = self.index.lists[key as usize][1 - input];
+                    let range = self.range(input, time);
+                    self.sides[1 - input].lists.find(list, time, range, row as u32, &mut self.found);
+                }
+            }
+            kept.clear();
+            let side = &mut self.sides[input];
+            for row in block.clone() {
+                let (key, until) = (part.keys[row], part.untils[row]);
+                if key == NO_KEY || is_over(until, other) {
+                    side.let_go(&words, row);
+                    continue;
+                }
+                let list = &mut self.index.lists[key as usize][input];
+                kept.push((row as u32, side.lists.push(list, key, until, |until| is_over(until, other))));
+            }
+            side.lists.write(&kept, &words);
+            work.row = block.end;
+        }
+    }
+
+    /// Asks for what looking up and keeping later rows of one input will need.
+    #[inline]
+    fn request_of_one(&self, input: usize, keys: &[u32], row: usize) {
+        let key_at = |ahead: usize| keys.get(row + ahead).copied();
+        let lists_of = |key: Option<u32>| Some(*self.index.lists.get(key? as usize)?);
+        if let Some(key) = key_at(LISTS_AHEAD) {
+            self.index.request(key);
+        }
+        if let Some(lists) = lists_of(key_at(CHUNKS_AHEAD)) {
+            self.sides[1 - input].lists.request(lists[1 - input]);
+            self.sides[input].lists.request_head(lists[input]);
+        }
+        if let Some(lists) = lists_of(key_at(OLDER_AHEAD)) {
+            self.sides[1 - input].lists.request_before(lists[1 - input]);
+        }
+        if let Some(lists) = lists_of(key_at(OLDEST_AHEAD)) {
+            self.sides[1 - input].lists.request_second_before(lists[1 - input]);
         }
     }
 
@@ -203,19 +284,10 @@ impl JoinOperator {
             }
             let n_found = self.found.len();
             if key != NO_KEY {
-                let (time, place) = (words[TIME][in_part] as EventTime, words[PLACE][in_part]);
+                let time = words[TIME][in_part] as EventTime;
                 let list = self.index.lists[key as usize][1 - input];
                 let range = self.range(input, time);
-                let (found, places) = (&mut self.found, &self.places);
-                self.sides[1 - input].lists.walk(list, time, range, |partner, words| {
-                    let (its_time, its_place) = (words[TIME] as EventTime, words[PLACE]);
-                    let place = match time.cmp(&its_time) {
-                        std::cmp::Ordering::Less => its_place,
-                        std::cmp::Ordering::Equal => places.later(place, its_place),
-                        std::cmp::Ordering::Greater => place,
-                    };
-                    found.push(Found { row: row as u32, partner, time: time.max(its_time), place });
-                });
+                self.sides[1 - input].lists.find(list, time, range, row as u32, &mut self.found);
             }
             let has_partner = self.found.len() > n_found;
             let can_match = key != NO_KEY && !is_over;
