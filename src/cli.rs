@@ -28,6 +28,8 @@ pub enum Command {
     Run(Run),
     /// Run the tests that stand in programs
     Test(Test),
+    /// Say why there is a match, or none; which clause dropped a row, and what a stream waits for
+    Why(Why),
     /// Report everything that is wrong with programs, without running them
     Check(Check),
     /// Bring programs into the standard layout
@@ -163,6 +165,46 @@ pub struct Test {
     /// What computes: machine code, or the slow evaluator that defines the language
     #[arg(long, value_enum, default_value_t = EngineChoice::Jit, value_name = "ENGINE")]
     pub engine: EngineChoice,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  millstream why fraud.stream --match card_testing --key c1
+  millstream why fraud.stream --match card_testing --key c1 --at 2024-05-01T12:00:00Z
+  millstream why routes.stream --match late --key DE,7 --source stops=monday.ndjson
+  millstream why fraud.stream --match card_testing        which keys there are
+  millstream why fraud.stream --stream spend              what each clause dropped
+  millstream why fraud.stream --stream spend --at 2024-05-01T12:00:00Z      what was open then
+
+The inputs of the program are read again, to their end; its sinks are not written. A key of several parts is
+given as DE,7 or as --key DE --key 7; text need not be quoted, null is the key null.
+
+Exit codes: 0 answered, 1 failed while reading, 2 the program is wrong, 64 the command line is wrong.")]
+#[command(group = clap::ArgGroup::new("subject").required(true))]
+pub struct Why {
+    /// The program, or `-` for standard input
+    pub file: PathBuf,
+    /// The stream whose pattern is asked about
+    #[arg(long = "match", value_name = "NAME", group = "subject")]
+    pub of_match: Option<String>,
+    /// The stream whose clauses are asked about
+    #[arg(long, value_name = "NAME", group = "subject")]
+    pub stream: Option<String>,
+    /// The key of which it is told
+    #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
+    pub key: Vec<String>,
+    /// Tell of what was live at this time, such as 2024-05-01T12:00:00Z, what led to it and what came next
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    /// Tell of at most so many events [default: 20]
+    #[arg(long, value_name = "EVENTS")]
+    pub limit: Option<usize>,
+    /// Give a parameter a value (also from the environment: MILLSTREAM_NAME)
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
+    pub set: Vec<(String, String)>,
+    /// Read a source from this file, pattern or `-`; the format follows the extension
+    #[arg(long = "source", value_name = "NAME=PATH", value_parser = pair)]
+    pub source: Vec<(String, String)>,
 }
 
 #[derive(Args)]

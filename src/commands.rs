@@ -6,3 +6,4 @@ pub mod explain;
 pub mod fmt;
 pub mod run;
 pub mod test;
+pub mod why;

@@ -6,6 +6,7 @@ mod commands;
 mod program;
 mod terminal;
 mod testing;
+mod why;
 
 use clap::Parser;
 use cli::{Arguments, Command};
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     let code = match arguments.command {
         Command::Run(run) => commands::run::run(run),
         Command::Test(test) => commands::test::test(test),
+        Command::Why(why) => commands::why::why(why),
         Command::Check(check) => commands::check::check(check),
         Command::Fmt(fmt) => commands::fmt::fmt(fmt),
         Command::Explain(explain) => commands::explain::explain(explain),

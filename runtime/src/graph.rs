@@ -8,7 +8,7 @@ use crate::op;
 use crate::op::order::{self, Order};
 use crate::op::table::{self, store::Stores};
 use crate::operator::{Failure, Operator, Output, Place};
-use crate::report::StreamReport;
+use crate::report::{SinkReport, StreamReport};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::source::Arrived;
 use crate::waiting::Waiting;
@@ -26,6 +26,20 @@ pub trait Outlet {
 
     /// Rows that failed in a node, for its sideline if it has one.
     fn write_failed(&mut self, node: NodeId, batch: &Batch) -> Result<(), Stop>;
+
+    /// Lets everything be seen that has been written.
+    fn flush(&mut self) -> Result<(), Stop> {
+        Ok(())
+    }
+
+    /// Nothing more will be written.
+    fn finish(&mut self) -> Result<(), Stop> {
+        Ok(())
+    }
+
+    fn reports(&self) -> Vec<SinkReport> {
+        vec![]
+    }
 }
 
 /// Why work ends before the inputs do.

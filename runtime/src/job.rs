@@ -3,7 +3,7 @@
 
 use crate::connector::{self, Surroundings};
 use crate::errors;
-use crate::graph::{Graph, Stop};
+use crate::graph::{Graph, Outlet, Stop};
 use crate::intake::{Address, Intake, Next};
 use crate::message::EventTime;
 use crate::reader::PartitionReader;
@@ -15,6 +15,7 @@ use crate::waiting::{HeldBack, held_back};
 use crate::workers::{WorkerThreads, Workers};
 use crate::writers::Writers;
 use millstream_base::{Diagnostic, SourceMap};
+use millstream_ir::batch::Batch;
 use millstream_ir::engine::Compiled;
 use millstream_ir::flow::{Flow, Node, NodeId, NodeKind, SourceSpec};
 use std::sync::Arc;
@@ -54,6 +55,15 @@ pub struct Broken {
     pub report: Report,
 }
 
+/// How an observed run ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// As its inputs do.
+    OfInputs,
+    /// It stands still as it stood when no row from `until` on had come.
+    StandingStill,
+}
+
 /// Runs a flow to the end of its inputs. Must be called within a tokio runtime, on a thread that may block.
 pub fn run(
     flow: &Flow,
@@ -61,11 +71,49 @@ pub fn run(
     files: &SourceMap,
     options: Options,
 ) -> Result<Report, Box<Broken>> {
+    let open = |options: &Options, workers: &Workers| {
+        Writers::open(flow, &options.around, options.limit, options.terminal_width, workers)
+    };
+    run_into(flow, compiled, files, (options, None), open).map(|(report, _)| report)
+}
+
+/// Runs a flow as [`run`] does, but that rows for its sinks are shown to `seen` and not written. Also tells what was
+/// waited for when all rows had been read, before the input ended.
+pub fn observe(
+    flow: &Flow,
+    compiled: &dyn Compiled,
+    files: &SourceMap,
+    (options, ending): (Options, Ending),
+    seen: &mut dyn FnMut(NodeId, &Batch),
+) -> Result<(Report, Vec<HeldBack>), Box<Broken>> {
+    run_into(flow, compiled, files, (options, Some(ending)), |_, _| Ok(Observer(seen)))
+}
+
+struct Observer<'s>(&'s mut dyn FnMut(NodeId, &Batch));
+
+impl Outlet for Observer<'_> {
+    fn write(&mut self, sink: NodeId, batch: &Batch) -> Result<(), Stop> {
+        (self.0)(sink, batch);
+        Ok(())
+    }
+
+    fn write_failed(&mut self, _node: NodeId, _batch: &Batch) -> Result<(), Stop> {
+        Ok(())
+    }
+}
+
+fn run_into<O: Outlet>(
+    flow: &Flow,
+    compiled: &dyn Compiled,
+    files: &SourceMap,
+    (options, ending): (Options, Option<Ending>),
+    open: impl FnOnce(&Options, &Workers) -> Result<O, Box<Diagnostic>>,
+) -> Result<(Report, Vec<HeldBack>), Box<Broken>> {
     let started = options.clock.now();
     let broken = |diagnostic| Box::new(Broken { diagnostic, report: Report::default() });
     let threads = WorkerThreads::start(options.workers);
     let (mut job, mut intake) =
-        Job::open(flow, compiled, files, options, threads.workers()).map_err(broken)?;
+        Job::open(flow, compiled, files, (options, ending), threads.workers(), open).map_err(broken)?;
     let ended = job.load(threads.workers()).and_then(|()| job.work(&mut intake));
     // However the run ends: what was read has been worked on and is to be seen.
     let finished = job.graph.outlet.finish();
@@ -79,15 +127,16 @@ pub fn run(
         (Err(Stop::Limit), _) => Some("the limit of rows is reached"),
         (Ok(()), _) => None,
     };
-    Ok(Report { stopped, ..job.report(started) })
+    let report = Report { stopped, ..job.report(started) };
+    Ok((report, job.waited_for))
 }
 
 /// How often sources are told the time, in microseconds.
 const TICK: i64 = 50_000;
 
-struct Job<'a> {
+struct Job<'a, O> {
     flow: &'a Flow,
-    graph: Graph<'a, Writers>,
+    graph: Graph<'a, O>,
     sources: Vec<Source>,
     /// The sources that are loaded.
     tables: Tables,
@@ -100,17 +149,22 @@ struct Job<'a> {
     told: i64,
     /// When the state is to be measured again.
     measured: i64,
+    /// Of a run that is observed.
+    ending: Option<Ending>,
+    /// What was waited for when all rows had been read.
+    waited_for: Vec<HeldBack>,
     options: Options,
 }
 
-impl<'a> Job<'a> {
+impl<'a, O: Outlet> Job<'a, O> {
     fn open(
         flow: &'a Flow,
         compiled: &dyn Compiled,
         files: &'a SourceMap,
-        mut options: Options,
+        (mut options, ending): (Options, Option<Ending>),
         workers: &Workers,
-    ) -> Result<(Job<'a>, Intake), Box<Diagnostic>> {
+        open: impl FnOnce(&Options, &Workers) -> Result<O, Box<Diagnostic>>,
+    ) -> Result<(Job<'a, O>, Intake), Box<Diagnostic>> {
         let mut partitions = vec![];
         let mut sources = vec![];
         for id in flow.ids() {
@@ -128,12 +182,14 @@ impl<'a> Job<'a> {
                 let number = sources.len();
                 let source = open_source(number, id, flow.node(id), spec, &options, &mut partitions)?;
                 let is_cut = flow.corrects_windows();
-                sources.push(if is_cut { source.with_late_rows_apart() } else { source });
+                let source = if is_cut { source.with_late_rows_apart() } else { source };
+                let stands_still = ending == Some(Ending::StandingStill);
+                sources.push(if stands_still { source.standing_still() } else { source });
             }
         }
         let tables = Tables::open(flow, &options.around, &options.progress, options.clock.now())?;
-        let writers = Writers::open(flow, &options.around, options.limit, options.terminal_width, workers)?;
-        let mut graph = Graph::new(flow, compiled, files, workers, writers);
+        let outlet = open(&options, workers)?;
+        let mut graph = Graph::new(flow, compiled, files, workers, outlet);
         graph.tell_partitions(&|id| {
             sources.iter().find(|source: &&Source| source.node == id).map_or(0, Source::n_partitions)
         });
@@ -153,6 +209,8 @@ impl<'a> Job<'a> {
                 ticked: i64::MIN,
                 told,
                 measured: i64::MIN,
+                ending,
+                waited_for: vec![],
                 options,
             },
             intake,
@@ -197,13 +255,8 @@ impl<'a> Job<'a> {
                     self.graph.take(node, arrived)?;
                     self.check_memory()?;
                 }
-                Next::End(at) => {
-                    let node = self.sources[at.source].node;
-                    if let Some(message) = self.sources[at.source].end(at.partition, self.options.clock.now())
-                    {
-                        self.graph.deliver_of_source(node, message)?;
-                    }
-                }
+                Next::End(at) if self.is_left_open(at) => self.sources[at.source].leave_open(at.partition),
+                Next::End(at) => self.end(at)?,
                 Next::Failed(at, error) => {
                     let node = self.flow.node(self.sources[at.source].node);
                     let NodeKind::Source(spec) = &node.kind else { continue };
@@ -215,10 +268,47 @@ impl<'a> Job<'a> {
                     self.tick()?;
                     self.graph.outlet.flush()?;
                 }
-                Next::Done => return self.tables.end(&mut self.graph),
+                Next::Done => return self.end_all(),
                 Next::Stopped => return Err(Stop::Asked),
             }
         }
+    }
+
+    /// Whether a partition stays open that has ended: where a run is observed, until it is known what is waited for.
+    fn is_left_open(&self, at: Address) -> bool {
+        let has_ended = |other: Address| self.sources[other.source].has_ended(other.partition);
+        let is_last = || self.partitions().all(|other| other == at || has_ended(other));
+        self.ending.is_some() && (self.sources[at.source].is_cut(at.partition) || is_last())
+    }
+
+    fn partitions(&self) -> impl Iterator<Item = Address> {
+        let of_source = |(source, of): (usize, &Source)| {
+            (0..of.n_partitions()).map(move |partition| Address { source, partition }).collect::<Vec<_>>()
+        };
+        self.sources.iter().enumerate().flat_map(of_source)
+    }
+
+    fn end(&mut self, at: Address) -> Result<(), Stop> {
+        let source = &mut self.sources[at.source];
+        match source.end(at.partition, self.options.clock.now()) {
+            Some(message) => self.graph.deliver_of_source(source.node, message),
+            None => Ok(()),
+        }
+    }
+
+    /// All has been read.
+    fn end_all(&mut self) -> Result<(), Stop> {
+        if self.ending.is_some() {
+            self.waited_for = self.held_back();
+        }
+        match self.ending {
+            Some(Ending::StandingStill) => return Ok(()),
+            Some(Ending::OfInputs) => {
+                self.partitions().collect::<Vec<_>>().into_iter().try_for_each(|open| self.end(open))?;
+            }
+            None => {}
+        }
+        self.tables.end(&mut self.graph)
     }
 
     /// Time has passed for the sources.

@@ -26,6 +26,7 @@ mod tables;
 pub mod time;
 pub mod waiting;
 pub mod watermark;
+pub mod why;
 pub mod workers;
 mod write_behind;
 mod writers;

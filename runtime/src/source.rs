@@ -63,6 +63,8 @@ pub struct Source {
     /// Rows from this time on are not wanted.
     until: Option<EventTime>,
     late_rows_apart: bool,
+    /// Rows that are not wanted count as not come, and not just as not wanted.
+    stands_still: bool,
     /// Of a change log the column that tells a row from the deletion of one.
     change: Option<usize>,
     pub report: SourceReport,
@@ -77,6 +79,8 @@ struct PartitionState {
     /// When its watermark last rose; before that, when the source was opened.
     moved: ProcessingTime,
     standing: Standing,
+    /// Whether rows have been left out as if they had not come.
+    is_cut: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -84,6 +88,8 @@ enum Standing {
     Active,
     /// It has been silent for too long.
     Idle,
+    /// Nothing more is read of it, as if it were not known that it has ended.
+    Open,
     Ended,
 }
 
@@ -105,6 +111,13 @@ struct SetAside {
     at: Option<EventTime>,
 }
 
+impl PartitionState {
+    /// Whether the source waits for it.
+    fn counts(&self) -> bool {
+        matches!(self.standing, Standing::Active | Standing::Open)
+    }
+}
+
 impl Source {
     /// `partitions`: their names and how they come. Opened at time `now`.
     pub fn new(
@@ -123,6 +136,7 @@ impl Source {
             last_record: now,
             moved: now,
             standing: Standing::Active,
+            is_cut: false,
         };
         Source {
             node: id,
@@ -132,6 +146,7 @@ impl Source {
             watermark: Watermark::START,
             until,
             late_rows_apart: false,
+            stands_still: false,
             change: change_of(spec),
             report: SourceReport { name: node.name.clone(), ..SourceReport::default() },
         }
@@ -141,6 +156,11 @@ impl Source {
     /// was read, however rows are batched.
     pub fn with_late_rows_apart(self) -> Source {
         Source { late_rows_apart: true, ..self }
+    }
+
+    /// Stands, when all has been read, as it stood when nothing from `until` on had come.
+    pub fn standing_still(self) -> Source {
+        Source { stands_still: true, ..self }
     }
 
     /// Reading begins now: that nothing came before is no silence.
@@ -168,8 +188,19 @@ impl Source {
         self.until.is_some_and(|until| self.position(partition) >= until)
     }
 
+    /// Whether nothing more is read of a partition.
     pub fn has_ended(&self, partition: usize) -> bool {
-        self.partitions[partition].standing == Standing::Ended
+        matches!(self.partitions[partition].standing, Standing::Ended | Standing::Open)
+    }
+
+    /// Whether rows of it count as not come.
+    pub fn is_cut(&self, partition: usize) -> bool {
+        self.partitions[partition].is_cut
+    }
+
+    /// A partition has no more rows, and yet its watermark stays as it is, until it is said to have ended.
+    pub fn leave_open(&mut self, partition: usize) {
+        self.partitions[partition].standing = Standing::Open;
     }
 
     pub fn take(&mut self, partition: usize, block: Block, now: ProcessingTime) -> Arrived {
@@ -188,6 +219,7 @@ impl Source {
         }
         let batches = block.decoded.batches.into_iter().map(|rows| {
             let batch = self.batch(partition, first_record, rows, now);
+            let batch = self.leave_out_unborn(partition, batch);
             self.leave_out_ahead(partition, batch, now, &mut set_aside)
         });
         let batches: Vec<Batch> = batches.collect();
@@ -294,7 +326,7 @@ impl Source {
     /// The source's new watermark, if it rises: the least of its active partitions; where none is, but some
     /// are idle, what the clock says.
     fn rise(&mut self, now: ProcessingTime) -> Option<Message> {
-        let active = self.partitions.iter().filter(|p| p.standing == Standing::Active);
+        let active = self.partitions.iter().filter(|p| p.counts());
         let least = active.map(|partition| partition.generator.watermark()).min();
         let watermark = least.unwrap_or_else(|| self.without_active(now));
         if watermark <= self.watermark {
@@ -320,7 +352,7 @@ impl Source {
 
     /// Which partition holds the source's watermark back, for those that wait for it.
     pub fn held_back(&self, now: ProcessingTime, waiting: Vec<(Arc<str>, Waiting)>) -> HeldBack {
-        let active = self.partitions.iter().filter(|p| p.standing == Standing::Active);
+        let active = self.partitions.iter().filter(|p| p.counts());
         let last = active.min_by_key(|partition| partition.generator.watermark());
         HeldBack {
             source: self.report.name.clone(),
@@ -364,6 +396,15 @@ impl Source {
             ..Origin::default()
         };
         Batch { columns, n_rows, origin, late: vec![] }
+    }
+
+    /// The batch without the rows that count as not come.
+    fn leave_out_unborn(&mut self, partition: usize, batch: Batch) -> Batch {
+        let Some(until) = self.until.filter(|_| self.stands_still) else { return batch };
+        let n_rows = batch.n_rows;
+        let batch = before(batch, self.schema.time, until);
+        self.partitions[partition].is_cut |= batch.n_rows < n_rows;
+        batch
     }
 
     /// The batch without the rows that are too far in the future.

@@ -52,26 +52,6 @@ impl Writers {
         }
         Ok(writers)
     }
-
-    /// Lets everything be seen that has been written.
-    pub fn flush(&mut self) -> Result<(), Stop> {
-        let mut all = self.sinks.values_mut().chain(self.sidelines.values_mut());
-        all.try_for_each(|writer| writer.sink.flush().map_err(|e| writer.stop(&e)))
-    }
-
-    /// Ends every output, whatever becomes of the others; the first fault.
-    pub fn finish(&mut self) -> Result<(), Stop> {
-        let all = self.sinks.values_mut().chain(self.sidelines.values_mut());
-        let mut ended = Ok(());
-        for writer in all {
-            ended = ended.and(writer.sink.finish().map_err(|e| writer.stop(&e)));
-        }
-        ended
-    }
-
-    pub fn reports(&self) -> Vec<SinkReport> {
-        self.sinks.values().map(|writer| writer.sink.report()).collect()
-    }
 }
 
 impl Outlet for Writers {
@@ -92,6 +72,25 @@ impl Outlet for Writers {
     fn write_failed(&mut self, node: NodeId, batch: &Batch) -> Result<(), Stop> {
         let Some(writer) = self.sidelines.get_mut(&node) else { return Ok(()) };
         writer.sink.write(batch).map_err(|e| writer.stop(&e))
+    }
+
+    fn flush(&mut self) -> Result<(), Stop> {
+        let mut all = self.sinks.values_mut().chain(self.sidelines.values_mut());
+        all.try_for_each(|writer| writer.sink.flush().map_err(|e| writer.stop(&e)))
+    }
+
+    /// Whatever becomes of the others, each output is ended; the first fault.
+    fn finish(&mut self) -> Result<(), Stop> {
+        let all = self.sinks.values_mut().chain(self.sidelines.values_mut());
+        let mut ended = Ok(());
+        for writer in all {
+            ended = ended.and(writer.sink.finish().map_err(|e| writer.stop(&e)));
+        }
+        ended
+    }
+
+    fn reports(&self) -> Vec<SinkReport> {
+        self.sinks.values().map(|writer| writer.sink.report()).collect()
     }
 }
 

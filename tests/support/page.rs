@@ -11,17 +11,23 @@ pub struct Example<'a> {
     others: Vec<(&'a str, &'a str)>,
     /// What stands behind the program's name, with a space in front.
     pub arguments: &'a str,
+    /// Whether it is a question to `why`, of which `check` knows nothing.
+    is_question: bool,
 }
 
 impl<'a> Example<'a> {
     pub fn of(page: &'a str, part: &str) -> Option<Example<'a>> {
         let part = page.split(&format!("## {part}\n")).nth(1)?.split("\n## ").next()?;
-        let mut example = Example { program: "", others: vec![], arguments: "" };
+        let mut example = Example { program: "", others: vec![], arguments: "", is_question: false };
         for block in part.split("```").skip(1).step_by(2) {
             let (kind, body) = block.split_once('\n')?;
             match kind.split_once(' ') {
                 None if kind == "stream" => example.program = body,
-                None if kind == "sh" => example.arguments = body.trim().split_once("program.stream")?.1,
+                None if kind == "sh" => {
+                    let (command, arguments) = body.trim().split_once("program.stream")?;
+                    example.is_question = command == "millstream why ";
+                    example.arguments = arguments;
+                }
                 Some(("stream", name)) => example.others.push((name, body)),
                 _ => return None,
             }
@@ -30,7 +36,8 @@ impl<'a> Example<'a> {
     }
 
     pub fn check(&self) -> Ran {
-        self.folder().run(&format!("check --format json program.stream{}", self.arguments))
+        let command = if self.is_question { "why" } else { "check --format json" };
+        self.folder().run(&format!("{command} program.stream{}", self.arguments))
     }
 
     /// The codes that it raises, each once: in `check`, or in `run` for what only a run can find.
@@ -79,7 +86,11 @@ pub fn found_by_run(code: Code) -> bool {
 
 /// What says it, if `check` does not.
 pub fn command_that_finds(code: Code) -> &'static str {
-    if code.name() == "E0810" { "test" } else { "run -q" }
+    match code.name() {
+        "E0810" => "test",
+        name if ("E0940".."E0950").contains(&name) => "why",
+        _ => "run -q",
+    }
 }
 
 /// The codes in findings as JSON, each once.

@@ -291,6 +291,12 @@ codes! {
     E0929 "no-changes";
     E0930 "unknown-word";
     E0931 "standard-input-twice";
+    E0940 "nothing-to-ask-about";
+    E0941 "not-a-match";
+    E0942 "key-not-said";
+    E0943 "parts-of-key";
+    E0944 "key-of-other-type";
+    E0945 "never-ends";
     W0001 "glued-comment";
     W0002 "stray-doc-comment";
     W0003 "join-without-equality";

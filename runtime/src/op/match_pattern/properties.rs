@@ -1,5 +1,6 @@
 //! Matches of random events and patterns agree with a matcher that tries every way.
 
+mod explained;
 mod oracle;
 
 use super::MatchPattern;

@@ -1,0 +1,49 @@
+//! What `why` tells of random events and patterns are the matches that the operator finds.
+
+use super::{Event, Pattern, Row, events, flow, pattern, run, sorted};
+use crate::message::Watermark;
+use crate::why::{self, Automaton, Replay, Told};
+use millstream_ir::batch::RowPlace;
+use millstream_ir::flow::NodeKind;
+use millstream_ir::testing::cases;
+use millstream_ir::value::Value;
+use proptest::prelude::*;
+
+/// The matches that are told of.
+fn told(pattern: &Pattern, events: &[Event]) -> Vec<Row> {
+    let flow = flow(pattern);
+    let NodeKind::Match(spec) = &flow.nodes[1].kind else { unreachable!() };
+    let automaton = Automaton::new(spec);
+    let mut rows = vec![];
+    for key in 0..2 {
+        let own: Vec<&Event> = events.iter().filter(|event| event.key == key).collect();
+        let replayed: Vec<why::Event> = own.iter().map(|event| replayed(pattern, event)).collect();
+        let values = [Value::Int(key)];
+        let mut visit = |told: Told| {
+            for found in &told.matches {
+                let ids = |events: &Vec<usize>| events.iter().map(|event| own[*event].id).collect();
+                rows.push((key, found.steps.iter().map(ids).collect(), found.end, found.is_timeout));
+            }
+        };
+        Replay::new(&automaton, &values, &replayed).run(&|_, _| true, &mut visit);
+    }
+    rows
+}
+
+fn replayed(pattern: &Pattern, event: &Event) -> why::Event {
+    let values = [event.key, event.value, event.id].map(Value::Int).into_iter();
+    let said = pattern.tested().into_iter().map(|values| Value::Bool(values.contains(&event.value)));
+    let row = values.chain([Value::Timestamp(event.time)]).chain(said).collect();
+    let place = RowPlace { offset: event.id as u64, ..RowPlace::default() };
+    why::Event { time: event.time, input: 0, place, row }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(5_000) as u32, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_told_is_what_is_reported(pattern in pattern(), events in events()) {
+        let reported = run(&pattern, &[(events.clone(), Watermark::END)]);
+        prop_assert_eq!(sorted(told(&pattern, &events)), sorted(reported));
+    }
+}
