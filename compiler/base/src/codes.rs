@@ -260,6 +260,7 @@ codes! {
     E0562 "never-holds";
     E0563 "timer-without-max";
     E0564 "endless-timer";
+    E0565 "never-taken";
     E0612 "retry-not-yet";
     E0614 "sideline-not-yet";
     E0617 "query-too-long";

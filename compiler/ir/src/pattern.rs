@@ -167,6 +167,20 @@ pub enum ReadPart {
 }
 
 impl Pattern {
+    /// Its steps and clocks, as they are written.
+    pub fn in_order(&self) -> Vec<Event> {
+        match self {
+            Pattern::Step(step) => vec![Event::Step(*step)],
+            Pattern::Quiet { clock, .. } => vec![Event::Clock(*clock)],
+            Pattern::Sequence(links) => links.iter().flat_map(|link| link.pattern.in_order()).collect(),
+            Pattern::Repeat { of, .. } => of.in_order(),
+            Pattern::All { parts, .. } | Pattern::Any(parts) => {
+                parts.iter().flat_map(Pattern::in_order).collect()
+            }
+            Pattern::Absent(_) => vec![],
+        }
+    }
+
     /// The number of the step that every match begins with, and with nothing else, if there is one.
     pub fn first_step(&self) -> Option<usize> {
         match self {
@@ -185,6 +199,55 @@ impl MatchSpec {
     /// What conditions and clocks look at that the ways of a run may have different: what keeps them apart.
     pub fn keeping_apart(&self) -> BTreeSet<MatchRead> {
         keeping_apart(&self.pattern, &self.steps, &self.absences, &self.clocks)
+    }
+
+    /// Whether the ways of a run that stand in one state have the same future, so that there is no more than one of them
+    /// for each.
+    pub fn merges_ways(&self) -> bool {
+        self.mode != MatchMode::All
+            && self.keeping_apart().is_empty()
+            && self.automaton.clocks_apart().is_empty()
+    }
+
+    /// How many ways of a run can be kept at once, where [`MatchSpec::merges_ways`]: one for each state, for each choice of
+    /// what may be ruled out there while something else is open, and, where a run may be reported as far as
+    /// it came, for each step that may be the furthest.
+    pub fn most_ways(&self) -> usize {
+        let states = &self.automaton.states;
+        let mut furthest: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); states.len()];
+        furthest[0].insert(0);
+        let mut is_growing = self.or_timeout;
+        let order = self.pattern.in_order();
+        while std::mem::take(&mut is_growing) {
+            for number in 0..states.len() {
+                for edge in &states[number].edges {
+                    let rank = order.iter().position(|on| *on == edge.on).unwrap_or(0);
+                    for before in furthest[number].clone() {
+                        is_growing |= furthest[edge.to].insert(before.max(rank));
+                    }
+                }
+            }
+        }
+        let of_state = |(number, state): (usize, &State)| {
+            let guards: Vec<Guards> =
+                (0..Guards::BITS).map(|bit| 1 << bit).filter(|bit| state.guards & bit != 0).collect();
+            let n_open = if guards.len() > 10 {
+                1 << guards.len().min(40)
+            } else {
+                let subset = |chosen: usize| {
+                    guards
+                        .iter()
+                        .enumerate()
+                        .filter(|(i, _)| chosen >> i & 1 == 1)
+                        .fold(0, |all, (_, g)| all | g)
+                };
+                let is_open = |chosen: &usize| state.edges.iter().any(|e| e.guards & subset(*chosen) == 0);
+                (0..1usize << guards.len()).filter(is_open).count()
+            };
+            n_open.saturating_mul(furthest[number].len().max(1))
+        };
+        let waiting = states.iter().enumerate().skip(1).filter(|(_, state)| state.accepts != Some(0));
+        waiting.map(of_state).fold(0, usize::saturating_add)
     }
 
     /// Whether the runs of a partition can be merged into one, whatever they have taken: only the earliest start

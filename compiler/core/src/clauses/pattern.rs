@@ -57,7 +57,7 @@ pub(super) fn check_match(
     let steps = checker.checked_steps(&parts, &rows, first_variable);
     let absences = checker.checked_absences(&parts, &rows, first_variable);
     let clocks = checker.checked_clocks(&parts, &rows, first_variable);
-    let automaton = checker.automaton(&pattern, absences.len(), query)?;
+    let automaton = checker.automaton(&pattern, absences.len(), query, &parts)?;
     let described = checker.inputs.iter().map(|input| MatchInput {
         name: input.name.as_str().into(),
         // They become columns when the pattern is lowered.
@@ -168,19 +168,29 @@ impl PatternChecker<'_> {
                 within
             }
             Some(ast::MatchBound::Forever) => None,
-            None if shape::has_fixed_extent(&query.pattern) => None,
-            None => {
-                self.fault(errors::unbounded(query.pattern.span));
-                None
-            }
+            // Whether it needs one is seen when there is an automaton.
+            None => None,
         }
     }
 
-    fn automaton(&mut self, pattern: &Pattern, n_absences: usize, query: &ast::Match) -> Option<Automaton> {
-        let Ok(automaton) = Automaton::new(pattern, n_absences) else {
-            self.fault(errors::too_large(query.pattern.span));
-            return None;
+    fn automaton(
+        &mut self,
+        pattern: &Pattern,
+        n_absences: usize,
+        query: &ast::Match,
+        parts: &Parts,
+    ) -> Option<Automaton> {
+        let automaton = match Automaton::new(pattern, n_absences) {
+            Ok(automaton) => automaton,
+            Err(too_large) => {
+                self.fault(errors::too_large(query.pattern.span, too_large));
+                return None;
+            }
         };
+        let is_short = || shape::has_fixed_extent(&query.pattern) || automaton.touches_throughout();
+        if query.bound.is_none() && !is_short() {
+            self.fault(errors::unbounded(query.pattern.span));
+        }
         // What a complete match would rather take, and nothing surely ends the wait for it.
         let waits_on = |edge: &Edge| {
             let touches = edge.guards >> n_absences != 0;
@@ -198,6 +208,12 @@ impl PatternChecker<'_> {
         if automaton.has_endless_clocks(is_bounded, query.mode == ast::MatchMode::All) {
             self.fault(errors::endless_timer(query.pattern.span));
         }
+        if self.is_right {
+            let taken = automaton.steps_taken(query.mode == ast::MatchMode::All);
+            for (_, step) in parts.steps.iter().enumerate().filter(|(number, _)| !taken.contains(number)) {
+                self.fault(errors::never_taken(step.span));
+            }
+        }
         Some(automaton)
     }
 
@@ -206,8 +222,7 @@ impl PatternChecker<'_> {
         let Some(limit) = &query.limit else { return };
         let count = self.checker().check_count(limit);
         self.is_right &= count.is_some();
-        let merged = spec.keeping_apart().is_empty() && spec.mode != MatchMode::All;
-        if merged && self.is_right {
+        if spec.merges_ways() && self.is_right {
             self.fault(errors::needless_limit(limit.span));
         }
         spec.limit = count.and_then(|count| usize::try_from(count).ok()).unwrap_or(spec.limit);

@@ -3,6 +3,7 @@
 use millstream_base::codes::*;
 use millstream_base::suggest::did_you_mean;
 use millstream_base::{Diagnostic, Span};
+use millstream_ir::pattern::TooLarge;
 use millstream_ir::types::Type;
 
 pub fn unbounded(pattern: Span) -> Diagnostic {
@@ -86,6 +87,13 @@ pub fn empty_last_step(step: Span) -> Diagnostic {
         .help("ask for at least one, as `+` does, or add `greedy`, so that the match waits until it can take no more")
 }
 
+/// A step behind which the pattern is complete already.
+pub fn never_taken(step: Span) -> Diagnostic {
+    Diagnostic::new(E0565, step, "this step never takes an event: wherever it could, the match is complete before it")
+        .label("never waited for")
+        .help("a match is reported at the first event that completes it; to have it wait for more, make what repeats `greedy`, and write the longer branch of an `or` alone")
+}
+
 pub fn not_beside_next(span: Span) -> Diagnostic {
     Diagnostic::new(E0511, span, "`next` lets nothing lie in between, so that `not` has nothing to rule out")
         .label("beside `not`")
@@ -96,7 +104,7 @@ pub fn not_beside_next(span: Span) -> Diagnostic {
 pub fn needless_limit(span: Span) -> Diagnostic {
     Diagnostic::new(E0512, span, "this pattern has nothing to limit: its ways are always merged")
         .label("limits nothing")
-        .help("leave it out; only conditions that look at events taken before keep ways apart")
+        .help("leave it out; only conditions that look at events taken before, and times that run from one of them, keep ways apart")
 }
 
 /// A name behind `reuse` that is no variable of the pattern.
@@ -195,12 +203,22 @@ pub fn never_times_out(span: Span) -> Diagnostic {
         .help("to have those reported that ran out of time, write `or timeout` behind `within …`")
 }
 
-/// A pattern whose automaton has too many states.
-pub fn too_large(span: Span) -> Diagnostic {
-    Diagnostic::new(E0561, span, "this pattern is too large")
-        .label("more than 4096 states")
-        .note("counts of groups are written out, and `and` has a state for each of its parts that can be open")
-        .help("use smaller counts, or `{2,}`, and count in a `where` behind the pattern: `where count(a) >= 1000`")
+/// A pattern whose automaton would be too large.
+pub fn too_large(span: Span, what: TooLarge) -> Diagnostic {
+    let fault = Diagnostic::new(E0561, span, "this pattern is too large");
+    match what {
+        TooLarge::States => fault
+            .label("more than 4096 states")
+            .note("counts of groups are written out, and `and` has a state for each of its parts that can be open")
+            .help("use smaller counts, or `{2,}`, and count in a `where` behind the pattern: `where count(a) >= 1000`"),
+        TooLarge::Guards => fault
+            .label("more than 64 `not`, times and parts of `and`")
+            .help("find a part of it in a stream of its own, and match that: `from` a pattern is a stream like any other"),
+        TooLarge::Terms => fault
+            .label("too many ways through it")
+            .note("where many steps can be left out, each of them can follow on each other")
+            .help("leave out `?` and `*` around what is itself optional or repeated"),
+    }
 }
 
 /// A condition that no event meets; `column` if it is what is asked of that that excludes itself.

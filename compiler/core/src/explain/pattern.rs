@@ -62,7 +62,8 @@ pub fn state_of(query: &Query, watermark: &str) -> Vec<String> {
     state.push(format!("the events{of_key} since the first of a match in progress, {until}"));
     if spec.mode == MatchMode::All {
         state.push(format!("at most {} choices of events{of_key}; what is over fails its event", spec.limit));
-    } else if spec.keeping_apart().is_empty() {
+    } else if spec.merges_ways() {
+        let n_ways = spec.most_ways();
         state.push(format!("at most {n_ways} way{} per event that begins a match", plural(n_ways)));
     } else {
         state.push(format!("at most {} ways{of_key}; what is over fails its event", spec.limit));
@@ -85,7 +86,7 @@ fn class_text(spec: &MatchSpec) -> String {
         "enumerating: each choice of events that fits is a match of its own".to_string()
     } else if spec.is_constant() {
         format!("constant: the runs of a key are merged into one machine of {n_states} states")
-    } else if spec.keeping_apart().is_empty() {
+    } else if spec.merges_ways() {
         format!("per live run: a machine of {n_states} states for each event that begins a match")
     } else {
         format!("per live run, with ways that are kept apart: a machine of {n_states} states for each")
@@ -95,8 +96,8 @@ fn class_text(spec: &MatchSpec) -> String {
 /// Which conditions keep ways apart, and what would let them be merged.
 fn apart_text(pattern: &Match) -> Vec<String> {
     let spec = &pattern.spec;
-    let apart = spec.keeping_apart();
-    if apart.is_empty() {
+    let (apart, clocks_apart) = (spec.keeping_apart(), spec.automaton.clocks_apart());
+    if spec.mode == MatchMode::All && apart.is_empty() {
         return vec![];
     }
     let schemas = schemas(pattern);
@@ -124,6 +125,22 @@ fn apart_text(pattern: &Match) -> Vec<String> {
             format!("kept apart: {reader} looks at {}", looked_at.join(" and "))
         })
         .collect();
+    let n_conditions = lines.len();
+    if spec.mode != MatchMode::All {
+        lines.extend(clocks_apart.into_iter().map(|clock| {
+            let clock = spec.clock_text(clock);
+            format!("kept apart: the time of {clock} runs from where a way went on last, which may differ")
+        }));
+        if lines.len() > n_conditions {
+            lines.push(
+                "to merge these, let the time run from the first event, or bound the whole by `within`"
+                    .into(),
+            );
+        }
+    }
+    if n_conditions == 0 {
+        return lines;
+    }
     let first = spec.pattern.first_step().map(|first| {
         let name = step_name(first, spec);
         match spec.steps.get(first) {

@@ -1,7 +1,8 @@
 //! Sequence patterns: what they become, and what is said of wrong ones and of those not carried out.
 
-use crate::helper::{faults, payments};
+use crate::helper::{PAYMENTS, compile_with, faults, payments};
 use insta::assert_snapshot;
+use millstream_core::Overrides;
 use millstream_core::explain::explain;
 use millstream_ir::flow::{NodeKind, Schema};
 
@@ -29,7 +30,7 @@ source payments [card: string, amount: decimal(2), country: string?, tags: list<
 stream testing [card: string, probes: int, total: decimal(2), country: string?, began: timestamp, hidden time: timestamp]
   match
     of payments by [card#0 : string]
-    probe: payments[amount < 5.00]{3,} then burst: payments[amount > get(probe, 0).amount]
+    probe: payments[amount < 5.00]{3,} then burst: payments[amount > first(probe).amount]
     within 10m
   filter length(probe#1) < 10 : bool
   select card = card#0 : string, probes = length(probe#1) : int, total = list_sum([$0.amount for $0 in probe#1]) : decimal(2), country = burst#2.country : string?, began = start#3 : timestamp, hidden time = time#6 : timestamp
@@ -41,7 +42,7 @@ sink alerts
 Emit alerts [card: string, probes: int, total: decimal(2), country: string?, began: timestamp, (time): timestamp]
 └─ Project [card: string, probes: int = length(probe), total: decimal(2) = list_sum([$0.amount for $0 in probe]), country: string? = burst.country, began: timestamp = start, (time): timestamp]
    └─ Filter { length(probe) < 10 }
-      └─ Match { key: [card], pattern: probe: payments[amount < 5.00]{3,} then burst: payments[amount > get(probe, 0).amount], within: 10m } [card: string, probe: list<{ card: string, amount: decimal(2), country: string?, tags: list<string>, at: timestamp }>, burst: { card: string, amount: decimal(2), country: string?, tags: list<string>, at: timestamp }, (start): timestamp, (end): timestamp, (timeout): bool]
+      └─ Match { key: [card], pattern: probe: payments[amount < 5.00]{3,} then burst: payments[amount > first(probe).amount], within: 10m } [card: string, probe: list<{ card: string, amount: decimal(2), country: string?, tags: list<string>, at: timestamp }>, burst: { card: string, amount: decimal(2), country: string?, tags: list<string>, at: timestamp }, (start): timestamp, (end): timestamp, (timeout): bool]
          └─ Let { amount < 5.00 = amount < 5.00 }
             └─ Watermark { on: at, disorder: 5s }
                └─ Scan payments [card: string, amount: decimal(2), country: string?, tags: list<string>, at: timestamp]
@@ -52,7 +53,7 @@ n1 segment testing                                                              
    #4 = amount < 5.00 : bool
    yield [card, amount, country, at, (amount < 5.00) = #4]
 n2 match testing key [card] within 10m                                                                  <- n1
-   probe: payments[amount < 5.00]{3,} then burst: payments[amount > get(probe, 0).amount]
+   probe: payments[amount < 5.00]{3,} then burst: payments[amount > first(probe).amount]
    yield [card, probe, burst, (start)]
 n3 segment testing                                                                                      <- n2
    filter length(probe) < 10
@@ -171,16 +172,16 @@ stream s
   columns: card: string
   append-only: each row is final
   pattern: per live run, with ways that are kept apart: a machine of 3 states for each
-  kept apart: `a: payments[amount > get(a, -1).amount ?? 0.00]` looks at the last of `a`
-  kept apart: `b: payments[amount < get(a, -1).amount]` looks at the last of `a`
+  kept apart: `a: payments[amount > (last(a).amount ?? 0.00)]` looks at the last of `a`
+  kept apart: `b: payments[amount < last(a).amount]` looks at the last of `a`
   to merge them, look only at `first(a)`, which all ways share, or compare in a `where` behind the pattern
   reported: at the event that completes the match
   automaton:
     state 0
-      a: payments[amount > get(a, -1).amount ?? 0.00] -> 1
+      a: payments[amount > (last(a).amount ?? 0.00)] -> 1
     state 1
-      b: payments[amount < get(a, -1).amount] -> 2
-      a: payments[amount > get(a, -1).amount ?? 0.00] -> 1
+      b: payments[amount < last(a).amount] -> 2
+      a: payments[amount > (last(a).amount ?? 0.00)] -> 1
     state 2 complete
   keeps events until the watermark of payments passes them, at most 88 bytes each
   keeps the events since the first of a match in progress, at most those of 10m
@@ -399,6 +400,66 @@ match by card a: payments then (b: payments or c: payments) within 5m select dec
 }
 
 #[test]
+fn what_says_nothing_in_a_group() {
+    let many = |what: &str, n: usize, word: &str| {
+        (0..n).map(|i| what.replace('#', &i.to_string())).collect::<Vec<_>>().join(word)
+    };
+    let too_large = [
+        format!(
+            "match by card a: payments then {} within 5m select card",
+            many("not x#: payments for 1s", 70, " then ")
+        ),
+        format!(
+            "match by card {} then z: payments within 5m select card",
+            many("a#: payments?", 3000, " then ")
+        ),
+    ];
+    let wrong = [
+        "match by card a: payments then (b: payments then c: payments?)+ within 5m select card",
+        "match by card (a: payments then b: payments?)+ within 5m select card",
+        "match by card a: payments next (not x: payments then b: payments) within 5m select card",
+        "match by card (a: payments then not x: payments for 1s) next b: payments within 5m select card",
+        "match by card a: payments then (b: payments or not x: payments for 1s) next c: payments within 5m select card",
+        "match by card a: payments next (b: payments and not x: payments for 1s) within 5m select card",
+        "match by card a: payments next ((b: payments then not x: payments for 1s) and c: payments) within 5m select card",
+    ];
+    assert_snapshot!(all_faults(&wrong), @r#"
+match by card a: payments then (b: payments then c: payments?)+ within 5m select card
+E0565 `c: payments` this step never takes an event: wherever it could, the match is complete before it
+match by card (a: payments then b: payments?)+ within 5m select card
+E0565 `b: payments` this step never takes an event: wherever it could, the match is complete before it
+match by card a: payments next (not x: payments then b: payments) within 5m select card
+E0511 `next` `next` lets nothing lie in between, so that `not` has nothing to rule out
+match by card (a: payments then not x: payments for 1s) next b: payments within 5m select card
+E0511 `next` `next` lets nothing lie in between, so that `not` has nothing to rule out
+match by card a: payments then (b: payments or not x: payments for 1s) next c: payments within 5m select card
+E0511 `next` `next` lets nothing lie in between, so that `not` has nothing to rule out
+match by card a: payments next (b: payments and not x: payments for 1s) within 5m select card
+E0511 `next` `next` lets nothing lie in between, so that `not` has nothing to rule out
+match by card a: payments next ((b: payments then not x: payments for 1s) and c: payments) within 5m select card
+E0511 `next` `next` lets nothing lie in between, so that `not` has nothing to rule out
+"#);
+    let right = [
+        "match by card (a: payments then b: payments?){2} within 5m select card",
+        "match by card (a: payments[amount < 1.00] or (b: payments then c: payments)) within 5m select card",
+        "match by card a: payments then (b: payments or not x: payments for 1s) within 5m select card",
+        "match by card a: payments next (b: payments and c: payments) then not x: payments for 1s within 5m select card",
+        "match by card a: payments{3} next b: payments select card",
+        "match by card (a: payments or b: payments) next (c: payments and d: payments) select card",
+        "match by card a: payments next b: payments? next c: payments{1,2} greedy select card",
+        "match by card a: payments then b: payments then within 5s c: payments within 5m limit 5 select card",
+    ];
+    for query in right {
+        assert_eq!(faults(&format!("stream s = {query}")), "", "{query}");
+    }
+    for (query, what) in too_large.iter().zip(["more than 64 `not`", "too many ways"]) {
+        let (_, compilation) = compile_with(&format!("{PAYMENTS}stream s = {query}"), Overrides::default());
+        let fault = format!("{:?}", compilation.diagnostics);
+        assert!(fault.contains("E0561") && fault.contains(what), "{fault}");
+    }
+}
+
+#[test]
 fn what_variables_are() {
     let select = |pattern: &str, values: &str| {
         let done = payments(&format!(
@@ -501,9 +562,9 @@ a: payments then not refunds[amount < a.amount] then b: payments
 n2 match s key [card] within 5m <- n1, n0
 not refunds for 1m then a: payments then not (refunds or payments) for (if a.amount > 5.00 then 1h else 2h) max 1d
 n2 match s key [card] within 5m <- n0, n1
-(a: payments then b: payments[amount > get(a, -1).amount]){2} without refunds[amount < get(a, 0).amount]
+(a: payments then b: payments[amount > last(a).amount]){2} without refunds[amount < first(a).amount]
 n1 match s key [card] within 5m <- n0
-(a: payments[amount > get(b, -1).amount ?? 0.00] then b: payments[amount > get(a, -1).amount])+ then c: payments
+(a: payments[amount > (last(b).amount ?? 0.00)] then b: payments[amount > last(a).amount])+ then c: payments
 "#);
 }
 
@@ -587,6 +648,10 @@ fn explanations_of_other_patterns() {
         explained(
             "a: payments then (not x: payments for 1m or b: payments) then not y: payments for (2m) max 3m within 5m",
         ),
+        explained("a: payments then b: payments then within 5s c: payments within 5m limit 5"),
+        explained(
+            "a: payments then (b: payments and not x: payments for 1m) then c: payments within 5m or timeout",
+        ),
     ];
     assert_snapshot!(all.concat(), @r#"
 not x: payments for 1h then a: payments then not y: payments[amount < a.amount] for 5m
@@ -619,7 +684,7 @@ a: payments then b: payments[amount > a.amount]+ greedy within 5m or timeout
   delay: at most 5m5s of event time between an event and its result (patterns 5m, disorder 5s)
 a: payments{20} then not x: payments[amount < last(a).amount] then b: payments within 5m
   pattern: per live run, with ways that are kept apart: a machine of 22 states for each
-  kept apart: `not payments[amount < get(a, -1).amount]` looks at the last of `a`
+  kept apart: `not payments[amount < last(a).amount]` looks at the last of `a`
   to merge them, look only at `first(a)`, which all ways share, or compare in a `where` behind the pattern
   reported: at the event that completes the match
   automaton: shown by `millstream emit nfa`
@@ -628,7 +693,9 @@ a: payments{20} then not x: payments[amount < last(a).amount] then b: payments w
   keeps at most 10000 ways of each card; what is over fails its event
   delay: at most 5m5s of event time between an event and its result (patterns 5m, disorder 5s)
 a: payments then (not x: payments for 1m or b: payments) then not y: payments for (2m) max 3m within 5m
-  pattern: per live run: a machine of 4 states for each event that begins a match
+  pattern: per live run, with ways that are kept apart: a machine of 4 states for each
+  kept apart: the time of (2m) max 3m runs from where a way went on last, which may differ
+  to merge these, let the time run from the first event, or bound the whole by `within`
   reported: when its time has run down, 4m after an event at most
   automaton:
     state 0
@@ -641,8 +708,45 @@ a: payments then (not x: payments for 1m or b: payments) then not y: payments fo
     state 3 complete
   keeps events until the watermark of payments passes them, at most 88 bytes each
   keeps the events of each card since the first of a match in progress, at most those of 9m
-  keeps at most 2 ways per event that begins a match
+  keeps at most 10000 ways of each card; what is over fails its event
   delay: at most 9m5s of event time between an event and its result (patterns 9m, disorder 5s)
+a: payments then b: payments then within 5s c: payments within 5m limit 5
+  pattern: per live run, with ways that are kept apart: a machine of 4 states for each
+  kept apart: the time of 5s runs from where a way went on last, which may differ
+  to merge these, let the time run from the first event, or bound the whole by `within`
+  reported: at the event that completes the match
+  automaton:
+    state 0
+      a: payments -> 1
+    state 1
+      b: payments -> 2
+    state 2
+      c: payments -> 3, within 5s
+    state 3 complete
+  keeps events until the watermark of payments passes them, at most 88 bytes each
+  keeps the events of each card since the first of a match in progress, at most those of 5m
+  keeps at most 5 ways of each card; what is over fails its event
+  delay: at most 5m5s of event time between an event and its result (patterns 5m, disorder 5s)
+a: payments then (b: payments and not x: payments for 1m) then c: payments within 5m or timeout
+  pattern: per live run: a machine of 6 states for each event that begins a match
+  reported: at the event that completes the match; or incomplete, 5m after its first event
+  automaton:
+    state 0
+      a: payments -> 1
+    state 1
+      b: payments -> 2
+      after 1m -> 3, no payments
+    state 2
+      after 1m -> 4, no payments
+    state 3
+      b: payments -> 4
+    state 4
+      c: payments -> 5
+    state 5 complete
+  keeps events until the watermark of payments passes them, at most 88 bytes each
+  keeps the events of each card since the first of a match in progress, at most those of 6m
+  keeps at most 5 ways per event that begins a match
+  delay: at most 6m5s of event time between an event and its result (patterns 6m, disorder 5s)
 "#);
     let done = payments(
         "stream s = match all by card a: payments then b: payments within 5m limit 7 select card sink o from s to stdout",

@@ -318,7 +318,7 @@ Emit s [card: string, note: string, (time): timestamp]
     ), @r#"
 Emit s [card: string, (time): timestamp]
 └─ Project [card: string, (time): timestamp]
-   └─ Filter { rate ?? 0 > 2 }
+   └─ Filter { (rate ?? 0) > 2 }
       └─ LeftJoin { key: [country = country], within: -1h..1h, gives: [card, rate] }
          ├─ Project [card: string, country: string?, at: timestamp]
          │  └─ Filter { amount > 5.00 }

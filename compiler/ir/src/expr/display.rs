@@ -9,7 +9,17 @@ use std::fmt::{self, Display, Formatter};
 impl Expr {
     /// The text with other names for its columns.
     pub fn text<'a>(&'a self, names: &'a dyn Fn(usize) -> String) -> ExprText<'a> {
-        ExprText { expr: self, names }
+        ExprText { expr: self, names, is_events: &|_| false, local: None }
+    }
+
+    /// The text with other names for its columns, some of which are the events of a variable of a pattern, of which it
+    /// speaks as a program does: `last(a)`, `count(a)`, `sum(a.price)`.
+    pub fn text_of_pattern<'a>(
+        &'a self,
+        names: &'a dyn Fn(usize) -> String,
+        is_events: &'a dyn Fn(usize) -> bool,
+    ) -> ExprText<'a> {
+        ExprText { expr: self, names, is_events, local: None }
     }
 }
 
@@ -18,6 +28,9 @@ impl Expr {
 pub struct ExprText<'a> {
     expr: &'a Expr,
     names: &'a dyn Fn(usize) -> String,
+    is_events: &'a dyn Fn(usize) -> bool,
+    /// A local that is called as a column.
+    local: Option<(usize, usize)>,
 }
 
 impl Display for Expr {
@@ -71,7 +84,7 @@ impl ExprText<'_> {
     }
 
     fn of<'b>(&'b self, expr: &'b Expr) -> ExprText<'b> {
-        ExprText { expr, names: self.names }
+        ExprText { expr, ..*self }
     }
 
     /// A part that binds at least so tightly, or else stands in parentheses.
@@ -86,7 +99,8 @@ impl ExprText<'_> {
         let tighter = match level {
             Level::Or => Level::And,
             Level::And => Level::Not,
-            Level::Compare => Level::Coalesce,
+            // Few know by heart which of the two binds tighter.
+            Level::Compare => Level::Concat,
             Level::Coalesce => Level::Concat,
             Level::Sum => Level::Product,
             _ => Level::Negate,
@@ -108,7 +122,10 @@ impl ExprText<'_> {
         match &self.expr.kind {
             ExprKind::Column(number) => f.write_str(&(self.names)(*number)),
             ExprKind::Literal(value) => f.write_str(&literal(value, &self.expr.ty)),
-            ExprKind::Local(number) => write!(f, "${number}"),
+            ExprKind::Local(number) => match self.local {
+                Some((local, column)) if local == *number => f.write_str(&(self.names)(column)),
+                _ => write!(f, "${number}"),
+            },
             ExprKind::Let { local, value, body } => {
                 write!(f, "let ${local} = {} in {}", self.of(value), self.of(body))
             }
@@ -208,10 +225,40 @@ impl ExprText<'_> {
                 f.write_str(")")
             }
             ExprKind::Call { function, arguments } => {
+                if let Some(text) = self.of_events(function.name, arguments) {
+                    return f.write_str(&text);
+                }
                 write!(f, "{}(", function.name)?;
                 self.list(f, arguments, ", ")?;
                 f.write_str(")")
             }
+        }
+    }
+
+    /// A call that speaks of the events of a variable, as a program writes it.
+    fn of_events(&self, function: &str, arguments: &[Expr]) -> Option<String> {
+        let variable = |expr: &Expr| match expr.kind {
+            ExprKind::Column(column) if (self.is_events)(column) => Some(column),
+            _ => None,
+        };
+        match (function, arguments) {
+            ("length", [events]) => Some(format!("count({})", (self.names)(variable(events)?))),
+            ("get", [events, place]) => {
+                let name = (self.names)(variable(events)?);
+                Some(match &*self.of(place).to_string() {
+                    "0" => format!("first({name})"),
+                    "-1" => format!("last({name})"),
+                    place => format!("{name}[{place}]"),
+                })
+            }
+            (_, [values]) => {
+                let ExprKind::Comprehension { list, local, condition: None, element } = &values.kind else {
+                    return None;
+                };
+                let element = ExprText { local: Some((*local, variable(list)?)), ..self.of(element) };
+                Some(format!("{}({element})", function.strip_prefix("list_")?))
+            }
+            _ => None,
         }
     }
 

@@ -3,8 +3,9 @@
 //! finite automaton constructions", 1996), kept in the order of preference, as in a backtracking matcher.
 //! `and` makes the product of what is left of its parts.
 
-use super::automaton::{Automaton, Edge, Event, Guards, MOST_STATES, State, TooLarge};
+use super::automaton::{Automaton, Edge, Event, Guards, MOST_STATES, MOST_TERMS, State, TooLarge};
 use super::{Link, Pattern};
+use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Deref;
@@ -63,13 +64,32 @@ struct Alternative {
 
 /// What surrounds a term.
 #[derive(Clone, Copy)]
-struct Surroundings {
+struct Surroundings<'d> {
     /// Whether events may lie before its first.
     gap: bool,
     /// The guard that they break if not.
     touch: usize,
     /// Whether no event has been taken at all.
     is_start: bool,
+    /// How many more terms may be looked at.
+    budget: &'d Cell<usize>,
+    /// In how many others this one is looked at.
+    depth: usize,
+}
+
+/// Terms in terms, and parts that can be left out in a row: a walk through them takes stack.
+const MOST_DEPTH: usize = 1000;
+
+impl Surroundings<'_> {
+    /// Those of a part; nothing if there have been too many.
+    fn inside(self) -> Option<Self> {
+        if self.budget.get() == 0 || self.depth == MOST_DEPTH {
+            self.budget.set(0);
+            return None;
+        }
+        self.budget.set(self.budget.get() - 1);
+        Some(Surroundings { depth: self.depth + 1, ..self })
+    }
 }
 
 pub struct Deriving {
@@ -117,14 +137,16 @@ impl Deriving {
     pub fn automaton(mut self, pattern: &Pattern) -> Result<Automaton, TooLarge> {
         let pattern = self.term(pattern)?;
         if self.n_guards > Guards::BITS as usize {
-            return Err(TooLarge);
+            return Err(TooLarge::Guards);
         }
         let start = (true, pattern);
         let mut numbers: HashMap<(bool, Term), usize> = HashMap::from([(start.clone(), 0)]);
         let mut terms = vec![start];
         let mut states: Vec<State> = vec![];
+        let budget = Cell::new(MOST_TERMS);
         while let Some((is_start, term)) = terms.get(states.len()).cloned() {
-            let around = Surroundings { gap: is_start, touch: self.n_absences, is_start };
+            let around =
+                Surroundings { gap: is_start, touch: self.n_absences, is_start, budget: &budget, depth: 0 };
             let mut state = State::default();
             for alternative in alternatives(&term, around) {
                 let Some(on) = alternative.on else {
@@ -138,7 +160,7 @@ impl Deriving {
                     terms.push(rest);
                 }
                 if terms.len() > MOST_STATES {
-                    return Err(TooLarge);
+                    return Err(TooLarge::States);
                 }
                 let edge = Edge {
                     on,
@@ -161,7 +183,10 @@ impl Deriving {
             });
             state.clocks = clocks.collect::<BTreeSet<_>>().into_iter().collect();
             if state.clocks.last().is_some_and(|clock| *clock >= Guards::BITS as usize) {
-                return Err(TooLarge);
+                return Err(TooLarge::Guards);
+            }
+            if budget.get() == 0 {
+                return Err(TooLarge::Terms);
             }
             states.push(state);
         }
@@ -236,6 +261,7 @@ impl Alternative {
 
 /// The ways on from a term, the preferred first.
 fn alternatives(term: &Term, around: Surroundings) -> Vec<Alternative> {
+    let Some(around) = around.inside() else { return vec![] };
     match term {
         Term::Step(step) => {
             let guards = if around.gap { 0 } else { 1 << around.touch };
@@ -260,17 +286,25 @@ fn alternatives(term: &Term, around: Surroundings) -> Vec<Alternative> {
 
 fn of_sequence(items: &[Item], around: Surroundings) -> Vec<Alternative> {
     let Some((first, others)) = items.split_first() else { return vec![Alternative::through()] };
+    let Some(around) = around.inside() else { return vec![] };
     // Where something was taken, it was taken last, and only that counts.
     let gap = if first.begun { false } else { around.gap || first.gap };
     let mut found = vec![];
     for alternative in alternatives(&first.term, Surroundings { gap, ..around }) {
         match alternative.on {
             Some(on) => {
-                let rest = sequence(&alternative.rest, others);
-                let mut alternative = alternative.then(rest);
                 // Before the first event there is nothing to count from.
-                if let (Event::Step(_), false, false) = (on, first.begun, around.is_start) {
-                    alternative.limits.extend(first.within);
+                let limit = first.within.filter(|_| !around.is_start);
+                // The limit is one for the first event: it goes on over the clocks in front of that.
+                let left = limit.filter(|_| matches!(on, Event::Clock(_)) && alternative.rest != EMPTY);
+                let rest = sequence(&alternative.rest, left, others);
+                let mut alternative = alternative.then(rest);
+                match on {
+                    Event::Step(_) => alternative.limits.extend(limit),
+                    Event::Clock(_) => {
+                        alternative.limits.extend(left);
+                        alternative.carried_clocks.extend(left);
+                    }
                 }
                 found.push(alternative);
             }
@@ -283,15 +317,15 @@ fn of_sequence(items: &[Item], around: Surroundings) -> Vec<Alternative> {
     found
 }
 
-/// What is left of a sequence whose first item took something.
-fn sequence(rest: &Term, others: &[Item]) -> Term {
+/// What is left of a sequence whose first item took something; `within` what it must still take its first event.
+fn sequence(rest: &Term, within: Option<usize>, others: &[Item]) -> Term {
     if *rest == EMPTY {
         return Term::Sequence(others.to_vec());
     }
-    if others.is_empty() {
+    if others.is_empty() && within.is_none() {
         return rest.clone();
     }
-    let first = Item { gap: false, begun: true, within: None, term: Shared::new(rest.clone()) };
+    let first = Item { gap: false, begun: true, within, term: Shared::new(rest.clone()) };
     Term::Sequence([&[first], others].concat())
 }
 
@@ -314,18 +348,22 @@ fn of_repeat(
         Term::Repeat { max: Some(0), .. } => vec![],
         _ => vec![Item { gap: !adjacent, begun: false, within: None, term: Shared::new(others) }],
     };
-    let (taking, empty): (Vec<_>, Vec<_>) =
-        alternatives(of, around).into_iter().partition(|alternative| alternative.on.is_some());
-    let taking = taking.into_iter().map(|alternative| {
-        let rest = sequence(&alternative.rest, &again);
-        alternative.then(rest)
-    });
-    // An iteration may take nothing: then so may all that are left.
-    if min > 0 && empty.is_empty() {
-        return taking.collect();
+    let (mut found, mut empty) = (vec![], vec![]);
+    for alternative in alternatives(of, around) {
+        if alternative.on.is_some() {
+            let rest = sequence(&alternative.rest, None, &again);
+            found.push(alternative.then(rest));
+        } else if min > 0 {
+            // An iteration may take nothing, if nothing rules that out; then so may all that are left.
+            if greedy { empty.push(alternative) } else { found.push(alternative) }
+        }
     }
-    let through = [Alternative::through()];
-    if greedy { taking.chain(through).collect() } else { through.into_iter().chain(taking).collect() }
+    match (min, greedy) {
+        (0, false) => found.insert(0, Alternative::through()),
+        (0, true) => found.push(Alternative::through()),
+        _ => found.extend(empty),
+    }
+    found
 }
 
 fn of_all(parts: &[Part], begun: bool, adjacent: bool, around: Surroundings) -> Vec<Alternative> {

@@ -2,6 +2,7 @@
 
 use super::automaton_text::AutomatonText;
 use super::{Absence, Clock, EventTest, Link, MatchMode, MatchSpec, Pattern};
+use crate::expr::Expr;
 use crate::flow::Schema;
 use crate::text::format_duration;
 
@@ -71,7 +72,9 @@ impl MatchSpec {
             let bound = self.bindings.get(c.wrapping_sub(columns.len()));
             columns.get(c).or(bound).map_or("?".to_string(), |c| c.name.to_string())
         };
-        let condition = test.condition.as_ref().map_or(String::new(), |c| format!("[{}]", c.text(&column)));
+        let is_events = |c: usize| c.checked_sub(columns.len()).is_some_and(|c| self.is_list(c));
+        let text = |c: &Expr| format!("[{}]", c.text_of_pattern(&column, &is_events));
+        let condition = test.condition.as_ref().map_or(String::new(), text);
         let stream = self.inputs.get(test.input).map_or("?", |i| &i.name);
         format!("{stream}{condition}")
     }
@@ -81,10 +84,19 @@ impl MatchSpec {
         match self.clocks.get(number) {
             Some(Clock::Fixed(duration)) => format_duration(*duration),
             Some(Clock::Computed { duration, most, .. }) => {
-                format!("({}) max {}", duration.text(&name), format_duration(*most))
+                let is_events = |c| self.is_list(c);
+                let duration = duration.text_of_pattern(&name, &is_events);
+                format!("({duration}) max {}", format_duration(*most))
             }
             None => "?".to_string(),
         }
+    }
+
+    /// Whether a binding is a list of events.
+    fn is_list(&self, binding: usize) -> bool {
+        let n_keys = self.inputs.first().map_or(0, |i| i.keys.len());
+        let step = binding.checked_sub(n_keys).and_then(|step| self.steps.get(step));
+        step.is_some_and(|step| step.repeats)
     }
 
     fn text_of(&self, pattern: &Pattern, inputs: &[&Schema]) -> String {

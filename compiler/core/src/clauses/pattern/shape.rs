@@ -80,14 +80,41 @@ fn nots_beside_next(pattern: &Pattern, faults: &mut Vec<Diagnostic>) {
     if let PatternKind::Sequence { first, rest } = &pattern.kind {
         let parts = std::iter::once(&**first).chain(rest.iter().map(|link| &link.pattern));
         for (link, before) in rest.iter().zip(parts) {
-            let is_not = |p: &Pattern| matches!(ungrouped(p).kind, PatternKind::Absent { .. });
             let is_next = link.contiguity == Contiguity::Next;
-            if is_next && (is_not(before) || is_not(&link.pattern)) {
+            if is_next && (has_not_at(before, End::Last) || has_not_at(&link.pattern, End::First)) {
                 faults.push(errors::not_beside_next(joining_word(link)));
             }
         }
     }
     children(pattern).into_iter().for_each(|part| nots_beside_next(part, faults));
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    First,
+    Last,
+}
+
+/// Whether a `not` can stand at an end of a pattern, beside what is joined to it there.
+fn has_not_at(pattern: &Pattern, end: End) -> bool {
+    match &pattern.kind {
+        PatternKind::Absent { .. } => true,
+        PatternKind::Sequence { .. } => {
+            let mut parts = children(pattern);
+            if end == End::Last {
+                parts.reverse();
+            }
+            let n_left_out = parts.iter().take_while(|part| needs_no_event(part, false)).count();
+            parts.into_iter().take(n_left_out + 1).any(|part| has_not_at(part, end))
+        }
+        // Behind `next` all events of `and` touch, so a time that passes among them stands beside it too.
+        PatternKind::All(parts) if end == End::First => parts.iter().any(has_not),
+        _ => children(pattern).into_iter().any(|part| has_not_at(part, end)),
+    }
+}
+
+fn has_not(pattern: &Pattern) -> bool {
+    matches!(pattern.kind, PatternKind::Absent { .. }) || children(pattern).into_iter().any(has_not)
 }
 
 /// The direct parts of a pattern.

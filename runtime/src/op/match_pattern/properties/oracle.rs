@@ -89,8 +89,7 @@ impl Oracle<'_> {
             Tree::Step(step) => self.take(*step, from, then),
             Tree::Sequence(links) => self.sequence(links, true, from, then),
             Tree::Repeat { of, min, max, adjacent, greedy } => {
-                let min = if is_nullable(of) { 0 } else { *min };
-                self.repeat(of, (min, *max), (*adjacent, *greedy), 0, from, then);
+                self.repeat(of, (*min, *max), (*adjacent, *greedy), 0, from, then);
             }
             Tree::Any(parts) => {
                 for (number, part) in parts.iter().enumerate() {
@@ -128,7 +127,6 @@ impl Oracle<'_> {
                 from.clocks.push(*clock);
                 from.since = at;
                 from.absences.clear();
-                from.limits.clear();
                 then(from);
             }
         }
@@ -143,12 +141,13 @@ impl Oracle<'_> {
         if let Some(clock) = limit {
             from.limits.push(from.since.0 + self.pattern.clocks[clock]);
         }
-        let n_limits = from.limits.len();
+        let (n_limits, n_events) = (from.limits.len(), from.taken.len());
         self.derive(&link.pattern, from, &mut |mut on| {
             if on.trace.len() > n_taken {
                 on.gap = false;
-            } else if limit.is_some() {
-                // Nothing came that would have to come in time.
+            }
+            if limit.is_some() && on.taken.len() == n_events {
+                // No event came that would have to come in time.
                 on.limits.remove(n_limits - 1);
             }
             self.sequence(others, false, on, then);
@@ -178,11 +177,23 @@ impl Oracle<'_> {
             from.path.push(u32::from(!greedy));
         }
         let n_taken = from.trace.len();
-        self.derive(of, from, &mut |on| {
-            if on.trace.len() > n_taken {
-                self.repeat(of, (min, max), (adjacent, greedy), n_done + 1, on, then);
+        // An iteration that must be may take nothing, and then so may those behind it; `greedy` prefers another.
+        let may_be_empty = n_done < min && is_nullable(of);
+        for is_empty in if greedy && may_be_empty { vec![false, true] } else { vec![false] } {
+            let mut from = from.clone();
+            if greedy && may_be_empty {
+                from.path.push(u32::from(is_empty));
             }
-        });
+            self.derive(of, from, &mut |on| {
+                if on.trace.len() > n_taken {
+                    if !is_empty {
+                        self.repeat(of, (min, max), (adjacent, greedy), n_done + 1, on, then);
+                    }
+                } else if may_be_empty && is_empty == greedy {
+                    then(on);
+                }
+            });
+        }
     }
 
     fn all(&self, parts: &[Tree], adjacent: bool, from: Derivation, then: Then) {
@@ -244,6 +255,10 @@ impl Oracle<'_> {
             if number == 0 && (is_elsewhere || !self.is_allowed(from, moment)) {
                 return;
             }
+            let is_first_event = !moment.1 && events.first() == Some(&moment.2);
+            if is_first_event && from.limits.iter().any(|limit| moment.0 > *limit) {
+                return;
+            }
             let start = if number == 0 { from.path.clone() } else { vec![] };
             on.trace.push((moment, [start, vec![part as u32 + 1], path].concat()));
             if !moment.1 {
@@ -259,7 +274,9 @@ impl Oracle<'_> {
         on.taken.sort_by_key(|(_, event)| *event);
         if on.trace.len() > n_before {
             on.absences.clear();
-            on.limits.clear();
+            if !events.is_empty() {
+                on.limits.clear();
+            }
             on.gap = false;
             on.quiet.clear();
         }
