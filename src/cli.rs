@@ -196,7 +196,7 @@ pub struct Why {
     /// Tell of what was live at this time, such as 2024-05-01T12:00:00Z, what led to it and what came next
     #[arg(long, value_name = "TIME")]
     pub at: Option<String>,
-    /// Tell of at most so many events [default: 20]
+    /// Tell of at most so many events [default: 15]
     #[arg(long, value_name = "EVENTS")]
     pub limit: Option<usize>,
     /// Give a parameter a value (also from the environment: MILLSTREAM_NAME)

@@ -14,3 +14,5 @@ mod live;
 mod outputs;
 #[path = "cli/tests.rs"]
 mod tests;
+#[path = "cli/why.rs"]
+mod why;

@@ -19,6 +19,7 @@ fn faces_of(range: &str) -> String {
         let _ = writeln!(out, "════ {code} {}", code.slug());
         show(code, &wrong, &mut out);
     }
+    assert!(!out.contains("panicked"), "a snapshot of a panic would hold it fast:\n{out}");
     out
 }
 

@@ -13,6 +13,7 @@
 //! - ` ```output NAME ` the rows of stream NAME of the program above;
 //! - ` ```explain NAME ` what `millstream explain` says of stream NAME of the program above;
 //! - ` ```nfa ` what `millstream emit nfa` prints of it;
+//! - ` ```why ARGUMENTS ` what `millstream why` answers of it;
 //! - ` ```error ` what `check` says of the program above.
 //!
 //! `UPDATE=1 cargo test --test pages` fills the blocks; read the difference.
@@ -55,6 +56,7 @@ fn every_example_is_shown_on_a_page() {
 #[test]
 fn programs_of_the_reference_do_what_is_said() {
     hold("docs/reference/patterns.md", Page::filled);
+    hold("docs/reference/why.md", Page::filled);
 }
 
 #[test]
@@ -83,6 +85,7 @@ impl Page {
             ("error", "") => return page.errors(),
             ("output", stream) => return page.rows(stream),
             ("explain", stream) => return page.explained(stream),
+            ("why", arguments) => return page.asked(arguments),
             ("nfa", "") => return page.emitted("emit nfa"),
             _ => {}
         }
@@ -130,6 +133,12 @@ impl Page {
     fn emitted(&self, command: &str) -> String {
         self.folder.write("page.stream", &self.program);
         format!("{}\n", self.folder.run(&format!("{command} page.stream")).code(0).stdout.trim_end())
+    }
+
+    fn asked(&self, arguments: &str) -> String {
+        self.folder.write("page.stream", &self.program);
+        let ran = self.folder.run(&format!("why page.stream {arguments}"));
+        format!("{}{}", ran.stdout, ran.stderr)
     }
 
     fn rows(&self, stream: &str) -> String {

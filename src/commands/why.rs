@@ -46,7 +46,7 @@ pub fn why(arguments: Why) -> u8 {
         folder,
     };
     match flag {
-        "--match" => why_match(&compiled, &asked),
+        "--match" => why_match(&mut compiled, &asked),
         _ => why_stream(&mut compiled, &asked),
     }
 }

@@ -2,25 +2,23 @@
 
 use super::errors;
 use super::keys::{self, Part, Said};
-use super::replay::{Counted, Replay, endless, rows_of, sources_behind, wrong};
+use super::replay::{Counted, Observed, Replay, endless, read_by_run, rows_of, sink, sources_behind, wrong};
 use crate::cli::Why;
 use crate::program::Compiled;
 use crate::{WRONG_USAGE, terminal};
 use millstream_base::{Span, did_you_mean};
+use millstream_core::assemble;
 use millstream_core::hir::{Clause, ClauseKind, Head, Input, InputId, Match, MatchInput, Program, Stream};
-use millstream_ir::batch::{Batch, RowPlace};
-use millstream_ir::column::ColumnData;
+use millstream_ir::batch::Batch;
 use millstream_ir::eval::eval;
 use millstream_ir::expr::{Expr, literal_text};
 use millstream_ir::flow::{NodeKind, Schema};
 use millstream_ir::text::format_timestamp;
-use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use millstream_runtime::why::condition::{self, Unfulfilled, unfulfilled};
 use millstream_runtime::why::{Event, Found, Question, Words, answer};
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 /// What is asked.
 pub struct Asked<'a> {
@@ -36,16 +34,17 @@ const MOST_KEYS: usize = 100_000;
 /// Keys that are proposed.
 const N_PROPOSED: usize = 5;
 
-pub fn why_match(compiled: &Compiled, asked: &Asked) -> u8 {
-    let program = &compiled.compilation.program;
-    let (id, stream, pattern) = match find(program, &asked.name) {
-        Ok(found) => found,
+pub fn why_match(compiled: &mut Compiled, asked: &Asked) -> u8 {
+    let mut program = std::mem::take(&mut compiled.compilation.program);
+    let compiled = &*compiled;
+    let (id, pattern) = match find(&program, &asked.name) {
+        Ok((id, pattern)) => (id, pattern.clone()),
         Err(fault) => return wrong(compiled, *fault, WRONG_USAGE),
     };
-    if let Some(fault) = endless(program, id) {
+    if let Some(fault) = endless(&program, id) {
         return wrong(compiled, fault, WRONG_USAGE);
     }
-    let parts = parts(pattern);
+    let parts = parts(&pattern);
     let defined = pattern.spec.span;
     let key = match (&asked.keys[..], &parts[..]) {
         ([], _) => None,
@@ -56,7 +55,8 @@ pub fn why_match(compiled: &Compiled, asked: &Asked) -> u8 {
         },
     };
     let wanted = key.clone().or(parts.is_empty().then(Vec::new));
-    let gathered = match gather(compiled, id, pattern, wanted.as_deref(), &asked.folder) {
+    let wanted_key = wanted.as_deref();
+    let gathered = match gather(compiled, &mut program, id, &pattern, wanted_key, &asked.folder) {
         Ok(gathered) => gathered,
         Err(code) => return code,
     };
@@ -66,6 +66,7 @@ pub fn why_match(compiled: &Compiled, asked: &Asked) -> u8 {
         let fault = errors::key_missing(asked.name.span, &names.join(" and "), defined, &most);
         return wrong(compiled, fault, WRONG_USAGE);
     };
+    let Some(Input::Stream(stream)) = program.input(id) else { return WRONG_USAGE };
     let title = match parts.is_empty() {
         true => stream.name.to_string(),
         false => format!("{}, {}", stream.name, keys::title(&key, &parts)),
@@ -73,14 +74,14 @@ pub fn why_match(compiled: &Compiled, asked: &Asked) -> u8 {
     if gathered.events.is_empty() {
         return terminal::out(gathered.nothing(&title, &key, &parts));
     }
-    let inputs = pattern.inputs.iter().map(|input| &input.schema).collect();
+    let inputs = gathered.inputs.iter().collect();
     let question = Question {
         title,
         words: Words { spec: &pattern.spec, inputs, files: &compiled.files },
         key: &key,
         events: &gathered.events,
         at: asked.at,
-        limit: asked.arguments.limit.unwrap_or(20),
+        limit: asked.arguments.limit.unwrap_or(15),
         notes: gathered.notes(),
         behind: &|found| behind(compiled, stream, found),
         decided: &|time| gathered.decided(time),
@@ -92,7 +93,7 @@ pub fn why_match(compiled: &Compiled, asked: &Asked) -> u8 {
 fn find<'p>(
     program: &'p Program,
     name: &Said,
-) -> Result<(InputId, &'p Stream, &'p Match), Box<millstream_base::Diagnostic>> {
+) -> Result<(InputId, &'p Match), Box<millstream_base::Diagnostic>> {
     fn pattern_of(stream: &Stream) -> Option<&Match> {
         match &stream.query.head {
             Head::Match(pattern) => Some(pattern),
@@ -102,7 +103,7 @@ fn find<'p>(
     let found = program.find(&name.text).and_then(|id| Some((id, program.input(id)?)));
     match found {
         Some((id, Input::Stream(stream))) => match pattern_of(stream) {
-            Some(pattern) => Ok((id, stream, pattern)),
+            Some(pattern) => Ok((id, pattern)),
             None => Err(Box::new(errors::not_a_match(name.span, &name.text, "stream", stream.span))),
         },
         Some((_, Input::Source(source))) => {
@@ -133,10 +134,14 @@ pub(super) struct Gathered {
     /// Those of the key, in the total order.
     pub(super) events: Vec<Event>,
     n_late: u64,
+    /// The last that came late, and the watermark that it came behind.
+    last_late: Option<(Event, i64)>,
     /// All keys, and how many events each has.
     pub(super) keys: BTreeMap<Vec<Value>, u64>,
-    /// Of each source behind the pattern: its name, its disorder, and per partition the times that it rose to.
-    risen: Vec<(String, i64, BTreeMap<u32, Vec<i64>>)>,
+    /// The columns of the pattern's inputs.
+    inputs: Vec<Schema>,
+    /// Of each source behind the pattern.
+    risen: Vec<Risen>,
     /// Whether event times are those of the sources.
     is_timed_by_sources: bool,
     counted: Counted,
@@ -144,66 +149,83 @@ pub(super) struct Gathered {
 
 pub(super) fn gather(
     compiled: &Compiled,
+    program: &mut Program,
     id: InputId,
     pattern: &Match,
     wanted: Option<&[Value]>,
-    folder: &std::path::Path,
+    folder: &Path,
 ) -> Result<Gathered, u8> {
-    let program = &compiled.compilation.program;
     let sources = sources_behind(program, id);
-    let observed = pattern.inputs.iter().map(|input| input.rows).chain(sources.iter().map(|id| rows_of(*id)));
-    let observed: Vec<_> = observed.collect();
-    let replay = Replay::new(program, &observed, folder.to_path_buf());
     let n_inputs = pattern.inputs.len();
-    let mut placed: Vec<((i64, RowPlace), usize, Event)> = vec![];
-    let (mut n_late, mut keys) = (0, BTreeMap::new());
-    let risen = sources.iter().map(|id| {
-        let source = program.input(*id).and_then(Input::source);
-        let disorder = source.and_then(|source| source.time.as_ref()).map_or(0, |time| time.disorder);
-        (source.map_or(String::new(), |source| source.name.to_string()), disorder, BTreeMap::new())
+    let looked_at = looked_at(program, id, pattern);
+    let inputs = pattern.inputs.iter().zip(looked_at).map(|(input, columns)| Observed {
+        rows: input.rows,
+        schema: input.schema.clone(),
+        columns: Some(columns),
     });
-    let mut risen: Vec<(String, i64, BTreeMap<u32, Vec<i64>>)> = risen.collect();
-    let inputs: Vec<InputRows> = (0..n_inputs)
-        .filter_map(|number| {
-            let node = replay.flow.node(replay.node(number)?);
-            Some(InputRows::new(&pattern.inputs[number], &node.schema))
+    let of_sources = sources.iter().filter_map(|id| {
+        let input = program.input(*id)?;
+        let columns = Some(read_by_run(compiled, input.name()));
+        Some(Observed { rows: rows_of(*id), schema: input.schema().clone(), columns })
+    });
+    let observed = inputs.chain(of_sources).collect();
+    let mut risen: Vec<Risen> = sources
+        .iter()
+        .filter_map(|id| {
+            let source = program.input(*id)?.source()?;
+            let disorder = source.time.as_ref().map_or(0, |time| time.disorder);
+            Some(Risen { source: source.name.to_string(), disorder, partitions: BTreeMap::new() })
         })
         .collect();
-    let source_times: Vec<usize> = (0..sources.len())
-        .map(|number| replay.node(n_inputs + number).map_or(0, |node| replay.flow.node(node).schema.time))
-        .collect();
+    let replay = Replay::new(program, observed, folder.to_path_buf());
+    let mut placed: Vec<Event> = vec![];
+    let (mut n_late, mut last_late, mut keys) = (0, None, BTreeMap::new());
     let mut take = |number: usize, batch: &Batch| {
+        let time = |row: usize| match replay.value(number, batch, row, replay.schema(number).time) {
+            Value::Timestamp(time) => time,
+            _ => i64::MIN,
+        };
         if let Some(source) = number.checked_sub(n_inputs) {
-            rise(&mut risen[source].2, batch, source_times[source]);
+            (0..batch.n_rows)
+                .for_each(|row| risen[source].take(batch.origin.place(row).partition, time(row)));
             return;
         }
-        let Some(rows) = inputs.get(number) else { return };
         for row in 0..batch.n_rows {
-            let Some(key) = rows.key(batch, row) else { continue };
-            let is_wanted = wanted.is_none_or(|wanted| wanted == key);
+            let value = |expr: &Expr| eval(expr, &|column| replay.value(number, batch, row, column)).ok();
+            // Where it cannot be computed, the row fails in front of the pattern.
+            let Some(key) = pattern.inputs[number].keys.iter().map(value).collect::<Option<Vec<Value>>>()
+            else {
+                continue;
+            };
+            let is_wanted = wanted.is_some_and(|wanted| wanted == key);
             if keys.len() < MOST_KEYS || keys.contains_key(&key) {
                 *keys.entry(key).or_default() += 1;
             }
-            if !is_wanted || wanted.is_none() {
+            if !is_wanted {
                 continue;
             }
-            if batch.late(row).is_some() {
-                n_late += 1;
-                continue;
+            let (place, row_values) = (batch.origin.place(row), replay.row(number, batch, row).into());
+            let event = Event { time: time(row), input: number, place, row: row_values };
+            match batch.late(row) {
+                Some(late) => {
+                    n_late += 1;
+                    last_late = Some((event, late.watermark));
+                }
+                None => placed.push(event),
             }
-            let event = rows.event(batch, row, number);
-            placed.push(((event.time, event.place), number, event));
         }
     };
     let counted = replay.run(&compiled.files, None, &mut take)?;
     // Rows that streams make of one row stand in the order in which the pattern names the streams.
-    placed.sort_by_key(|((time, place), input, _)| {
+    placed.sort_by_key(|Event { time, input, place, .. }| {
         (*time, place.source, place.partition, place.offset, *input, place.branch)
     });
     let is_retimed = replay.flow.nodes.iter().any(|node| matches!(node.kind, NodeKind::AssignTime { .. }));
     Ok(Gathered {
-        events: placed.into_iter().map(|(_, _, event)| event).collect(),
+        events: placed,
+        inputs: (0..n_inputs).map(|number| replay.schema(number).clone()).collect(),
         n_late,
+        last_late,
         keys,
         risen,
         is_timed_by_sources: !is_retimed,
@@ -211,60 +233,39 @@ pub(super) fn gather(
     })
 }
 
-/// Notes the times that the partitions of a source rise to.
-fn rise(risen: &mut BTreeMap<u32, Vec<i64>>, batch: &Batch, time: usize) {
-    let Some(ColumnData::I64(times)) = batch.columns.get(time).map(|column| &column.data) else { return };
-    for (row, time) in times.iter().enumerate() {
-        let times = risen.entry(batch.origin.place(row).partition).or_default();
-        if times.last().is_none_or(|last| last < time) {
-            times.push(*time);
-        }
-    }
+/// The columns of each input that a pattern and what stands behind it look at.
+fn looked_at(program: &Program, id: InputId, pattern: &Match) -> Vec<BTreeSet<usize>> {
+    let flow = assemble(program, &[sink((0, &rows_of(id)))]).flow;
+    let name = program.input(id).map(Input::name);
+    let spec = flow.nodes.iter().find_map(|node| match &node.kind {
+        NodeKind::Match(spec) if Some(&node.name) == name => Some(spec),
+        _ => None,
+    });
+    let of_input = |(number, input): (usize, &MatchInput)| {
+        let fields = spec.and_then(|spec| spec.inputs.get(number)).map_or(&[][..], |input| &input.fields);
+        let visible = input.schema.visible().zip(fields).filter(|(_, field)| field.is_some());
+        let tests = pattern.spec.tests().filter(|test| test.input == number);
+        let asked =
+            tests.filter_map(|test| test.condition.as_ref()).chain(&input.keys).flat_map(Expr::columns);
+        let n_columns = input.schema.columns.len();
+        visible.map(|((column, _), _)| column).chain(asked.filter(|column| *column < n_columns)).collect()
+    };
+    pattern.inputs.iter().enumerate().map(of_input).collect()
 }
 
-/// The rows of an input of the pattern, as they come.
-struct InputRows<'p> {
-    input: &'p MatchInput,
-    /// Per column that the pattern knows, its place in what comes, and its type.
-    columns: Vec<Option<(usize, Type)>>,
-    time: usize,
+/// The times that a source rose to.
+struct Risen {
+    source: String,
+    disorder: i64,
+    partitions: BTreeMap<u32, Vec<i64>>,
 }
 
-impl<'p> InputRows<'p> {
-    fn new(input: &'p MatchInput, coming: &Schema) -> InputRows<'p> {
-        let mut taken = vec![false; coming.columns.len()];
-        let mut place = |column: &millstream_ir::flow::Column| {
-            let is_it = |(number, other): &(usize, &millstream_ir::flow::Column)| {
-                !taken[*number] && other.name == column.name && other.hidden == column.hidden
-            };
-            let (number, other) = coming.columns.iter().enumerate().find(is_it)?;
-            taken[number] = true;
-            Some((number, other.ty.clone()))
-        };
-        let columns = input.schema.columns.iter().map(&mut place).collect();
-        InputRows { input, columns, time: coming.time }
-    }
-
-    fn value(&self, batch: &Batch, row: usize, column: usize) -> Value {
-        match self.columns.get(column) {
-            Some(Some((number, ty))) => batch.columns[*number].value(row, ty),
-            _ => Value::Null,
+impl Risen {
+    fn take(&mut self, partition: u32, time: i64) {
+        let times = self.partitions.entry(partition).or_default();
+        if times.last().is_none_or(|last| *last < time) {
+            times.push(time);
         }
-    }
-
-    /// None where it cannot be computed, which fails the row.
-    fn key(&self, batch: &Batch, row: usize) -> Option<Vec<Value>> {
-        let value = |expr: &Expr| eval(expr, &|column| self.value(batch, row, column)).ok();
-        self.input.keys.iter().map(value).collect()
-    }
-
-    fn event(&self, batch: &Batch, row: usize, input: usize) -> Event {
-        let time = match batch.columns.get(self.time).map(|column| &column.data) {
-            Some(ColumnData::I64(times)) => times[row],
-            _ => i64::MIN,
-        };
-        let values = (0..self.columns.len()).map(|column| self.value(batch, row, column));
-        Event { time, input, place: batch.origin.place(row), row: values.collect::<Arc<[Value]>>() }
     }
 }
 
@@ -297,8 +298,13 @@ impl Gathered {
     /// What did not reach the pattern.
     fn notes(&self) -> Vec<String> {
         let mut notes = vec![];
-        if self.n_late > 0 {
-            notes.push(format!("{} of the key came late and are left out", n_of(self.n_late, "event")));
+        if let Some((event, watermark)) = &self.last_late {
+            let (were, time) = (if self.n_late == 1 { "was" } else { "were" }, format_timestamp(event.time));
+            notes.push(format!(
+                "{} came late and {were} left out, the last of {time}, when the watermark was {}",
+                n_of(self.n_late, "event"),
+                format_timestamp(*watermark)
+            ));
         }
         for source in &self.counted.report.sources {
             if source.failed.rows > 0 {
@@ -325,7 +331,7 @@ impl Gathered {
             return "(no event: the watermark has passed this time)".to_string();
         }
         let mut by: Vec<String> = vec![];
-        for (name, disorder, partitions) in &self.risen {
+        for Risen { source: name, disorder, partitions } in &self.risen {
             let passed = partitions.values().map(|times| {
                 let at = times.partition_point(|risen| risen.saturating_sub(*disorder) <= time);
                 times.get(at).copied()

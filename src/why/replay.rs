@@ -4,11 +4,15 @@ use super::errors;
 use crate::program::{Compiled, show};
 use crate::{FAILED, WRONG_PROGRAM, terminal};
 use millstream_base::{Diagnostic, SourceMap};
-use millstream_core::hir::{self, Input, InputId, Program, Rows, Side};
+use millstream_core::hir::{
+    self, Clause, ClauseKind, Head, Input, InputId, Program, Query, Rows, Side, Stream,
+};
 use millstream_core::{Assembled, assemble};
 use millstream_ir::batch::Batch;
 use millstream_ir::engine::Engine;
-use millstream_ir::flow::{ConnectorSpec, Flow, NodeId, NodeKind, OnError, SinkSpec};
+use millstream_ir::expr::Expr;
+use millstream_ir::flow::{Column, ConnectorSpec, Flow, NodeId, NodeKind, OnError, Schema, SinkSpec};
+use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use millstream_runtime::connector::Surroundings;
 use millstream_runtime::interp::ReferenceEngine;
@@ -20,12 +24,28 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+/// Rows that are observed.
+pub struct Observed {
+    pub rows: Rows,
+    pub schema: Schema,
+    /// Those that are looked at, and no others: a field that nobody reads cannot make a record unreadable, here as
+    /// little as in a run. All if none are named.
+    pub columns: Option<BTreeSet<usize>>,
+}
+
 /// A program whose inputs are read again, and the streams that are observed.
 pub struct Replay {
     pub flow: Flow,
-    /// The node that stands for each of the streams that are observed.
-    sinks: Vec<Option<NodeId>>,
+    watched: Vec<Watched>,
     folder: PathBuf,
+}
+
+struct Watched {
+    node: Option<NodeId>,
+    /// Columns that are not looked at are hidden.
+    schema: Schema,
+    /// Per column, where it stands in what comes, and its type.
+    places: Vec<Option<(usize, Type)>>,
 }
 
 /// What a replay has counted at its end.
@@ -36,24 +56,49 @@ pub struct Counted {
 }
 
 impl Replay {
-    /// Observes these streams of a program whose relative paths start in a folder.
-    pub fn new(program: &Program, observed: &[Rows], folder: PathBuf) -> Replay {
-        let sinks: Vec<hir::Sink> = observed.iter().enumerate().map(sink).collect();
+    /// Observes streams of a program whose relative paths start in a folder. What is needed for it is added to the
+    /// program.
+    pub fn new(program: &mut Program, observed: Vec<Observed>, folder: PathBuf) -> Replay {
+        let narrow: Vec<Rows> = observed.iter().map(|observed| narrowed(program, observed)).collect();
+        let sinks: Vec<hir::Sink> = narrow.iter().enumerate().map(sink).collect();
         let Assembled { flow, .. } = assemble(program, &sinks);
-        let node = |number: usize| {
-            let name = number.to_string();
-            flow.ids().find(|id| {
-                let node = flow.node(*id);
-                matches!(node.kind, NodeKind::Sink(_)) && *node.name == *name
-            })
-        };
-        let sinks = (0..observed.len()).map(node).collect();
-        Replay { flow, sinks, folder }
+        let watched =
+            observed.into_iter().enumerate().map(|(number, Observed { mut schema, columns, .. })| {
+                let name = number.to_string();
+                let is_it = |id: &NodeId| {
+                    let node = flow.node(*id);
+                    matches!(node.kind, NodeKind::Sink(_)) && *node.name == *name
+                };
+                let node = flow.ids().find(is_it);
+                let coming = node.map(|node| flow.node(node).schema.columns.clone()).unwrap_or_default();
+                let is_kept =
+                    |number: usize| columns.as_ref().is_none_or(|columns| columns.contains(&number));
+                let places = places(&schema, &coming, &is_kept);
+                for (number, column) in schema.columns.iter_mut().enumerate() {
+                    column.hidden |= !is_kept(number);
+                }
+                Watched { node, schema, places }
+            });
+        Replay { watched: watched.collect(), flow, folder }
     }
 
-    /// The node that stands for the stream with this number.
-    pub fn node(&self, number: usize) -> Option<NodeId> {
-        self.sinks.get(number).copied().flatten()
+    /// The columns of a stream by its number; those that are not looked at are hidden.
+    pub fn schema(&self, number: usize) -> &Schema {
+        &self.watched[number].schema
+    }
+
+    /// A value of a row of a stream; null for what is not looked at.
+    pub fn value(&self, number: usize, batch: &Batch, row: usize, column: usize) -> Value {
+        match self.watched[number].places.get(column) {
+            Some(Some((place, ty))) => batch.columns[*place].value(row, ty),
+            _ => Value::Null,
+        }
+    }
+
+    /// A row of a stream, hidden columns too.
+    pub fn row(&self, number: usize, batch: &Batch, row: usize) -> Vec<Value> {
+        let columns = 0..self.watched[number].schema.columns.len();
+        columns.map(|column| self.value(number, batch, row, column)).collect()
     }
 
     /// Reads all there is, or until a time at which everything stands still. `seen` gets the rows of the streams, by
@@ -84,7 +129,7 @@ impl Replay {
         };
         let ending = if until.is_some() { Ending::StandingStill } else { Ending::OfInputs };
         let mut seen_by_number = |node: NodeId, batch: &Batch| {
-            if let Some(number) = self.sinks.iter().position(|sink| *sink == Some(node)) {
+            if let Some(number) = self.watched.iter().position(|watched| watched.node == Some(node)) {
                 seen(number, batch);
             }
         };
@@ -108,7 +153,77 @@ fn fail(message: std::fmt::Arguments) -> u8 {
     FAILED
 }
 
-fn sink((number, rows): (usize, &Rows)) -> hir::Sink {
+/// Where columns stand among those that come.
+fn places(schema: &Schema, coming: &[Column], is_kept: &dyn Fn(usize) -> bool) -> Vec<Option<(usize, Type)>> {
+    let mut taken = vec![false; coming.len()];
+    let mut place = |(number, column): (usize, &Column)| {
+        let is_it = |(place, other): &(usize, &Column)| {
+            !taken[*place] && other.name == column.name && other.hidden == column.hidden
+        };
+        let is_wanted = is_kept(number) || number == schema.time || Some(number) == schema.sign;
+        let (place, other) = coming.iter().enumerate().find(is_it).filter(|_| is_wanted)?;
+        taken[place] = true;
+        Some((place, other.ty.clone()))
+    };
+    schema.columns.iter().enumerate().map(&mut place).collect()
+}
+
+/// The rows with those columns alone that are looked at: a stream that is added to the program.
+fn narrowed(program: &mut Program, observed: &Observed) -> Rows {
+    let Observed { rows, schema, columns: Some(columns) } = observed else { return observed.rows };
+    let is_kept = |column: &usize| {
+        let is_key = schema.key.as_ref().is_some_and(|key| key.contains(column));
+        columns.contains(column) || *column == schema.time || Some(*column) == schema.sign || is_key
+    };
+    let kept: Vec<usize> = (0..schema.columns.len()).filter(is_kept).collect();
+    let place = |column: usize| kept.iter().position(|kept| *kept == column).unwrap_or_default();
+    let narrow = Schema {
+        columns: kept.iter().map(|column| schema.columns[*column].clone()).collect(),
+        time: place(schema.time),
+        sign: schema.sign.map(place),
+        key: schema.key.as_ref().map(|key| key.iter().map(|column| place(*column)).collect()),
+    };
+    let values =
+        kept.iter().map(|column| Expr::column(*column, schema.columns[*column].ty.clone(), rows.span));
+    let select = Clause { kind: ClauseKind::Select(values.collect()), span: rows.span, schema: narrow };
+    let query = Query {
+        head: Head::Rows(*rows),
+        schema: schema.clone(),
+        clauses: vec![select],
+        on_error: OnError::Keep,
+        span: rows.span,
+    };
+    rows_of(add_stream(program, "observed".into(), query))
+}
+
+/// Adds a stream to a program.
+pub fn add_stream(program: &mut Program, name: Arc<str>, query: Query) -> InputId {
+    let id = InputId(program.inputs.len());
+    let stream = Stream {
+        name,
+        doc: None,
+        span: query.span,
+        file: query.span.file,
+        rows: query.result().clone(),
+        query,
+        updating_because: None,
+    };
+    program.inputs.push(Some(Input::Stream(Box::new(stream))));
+    program.order.push(id);
+    id
+}
+
+/// The columns of a source that a run of the program reads.
+pub fn read_by_run(compiled: &Compiled, source: &str) -> BTreeSet<usize> {
+    let nodes = compiled.compilation.flow.iter().flat_map(|flow| &flow.nodes);
+    let columns = nodes.filter(|node| *node.name == *source).filter_map(|node| match &node.kind {
+        NodeKind::Source(spec) => Some(spec.columns.iter().copied()),
+        _ => None,
+    });
+    columns.flatten().collect()
+}
+
+pub fn sink((number, rows): (usize, &Rows)) -> hir::Sink {
     let connector = ConnectorSpec { name: "observer".into(), options: Default::default(), span: rows.span };
     hir::Sink {
         name: number.to_string().into(),

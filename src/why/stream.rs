@@ -4,22 +4,22 @@ use super::errors;
 use super::join::Partners;
 use super::keys::{self, Part, Said};
 use super::pattern::{Asked, clause_text, n_of};
-use super::replay::{Counted, Replay, endless, rows_of, wrong};
+use super::replay::{Counted, Observed, Replay, add_stream, endless, read_by_run, rows_of, wrong};
 use crate::program::Compiled;
 use crate::{WRONG_USAGE, terminal};
 use millstream_base::{Diagnostic, did_you_mean};
-use millstream_core::hir::{Clause, ClauseKind, Head, Input, InputId, Program, Query, Rows, Stream};
+use millstream_core::hir::{Clause, ClauseKind, Head, Input, InputId, Program, Query, Rows};
 use millstream_ir::batch::Batch;
 use millstream_ir::eval::eval;
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::flow::Schema;
 use millstream_ir::text::{format_duration, format_timestamp};
-use millstream_ir::types::Type;
+use millstream_ir::types::{Type, TypeKind};
 use millstream_ir::value::Value;
 use millstream_runtime::report::{Failed, thousands};
 use millstream_runtime::waiting::HeldBack;
 use millstream_runtime::why::condition::{self, Unfulfilled, unfulfilled, value_text};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -29,16 +29,16 @@ const MOST_EXAMPLES: usize = 3;
 const MOST_ROWS: usize = 3;
 
 pub fn why_stream(compiled: &mut Compiled, asked: &Asked) -> u8 {
-    let stages = match Stages::of(&mut compiled.compilation.program, &asked.name) {
+    let mut program = std::mem::take(&mut compiled.compilation.program);
+    let compiled = &*compiled;
+    let stages = match Stages::of(&mut program, &asked.name) {
         Ok(stages) => stages,
         Err(fault) => return wrong(compiled, *fault, WRONG_USAGE),
     };
-    let compiled = &*compiled;
-    let program = &compiled.compilation.program;
-    if let Some(fault) = endless(program, stages.of) {
+    if let Some(fault) = endless(&program, stages.of) {
         return wrong(compiled, fault, WRONG_USAGE);
     }
-    let key = match (&asked.keys[..], stages.key(program)) {
+    let key = match (&asked.keys[..], stages.key(&program)) {
         ([], _) => None,
         ([first, ..], None) => {
             return wrong(compiled, errors::stream_without_key(first.span, &stages.name), WRONG_USAGE);
@@ -48,24 +48,30 @@ pub fn why_stream(compiled: &mut Compiled, asked: &Asked) -> u8 {
             Err(fault) => return wrong(compiled, *fault, WRONG_USAGE),
         },
     };
-    let mut observed: Vec<Rows> = stages.stages.iter().map(|stage| rows_of(stage.of)).collect();
+    let mut observed = stages.observed(compiled, &program);
     let n_stages = observed.len();
+    let looked_at: Vec<BTreeSet<usize>> =
+        observed.iter().map(|observed| observed.columns.clone().unwrap_or_default()).collect();
     let partners =
         stages.stages.iter().enumerate().filter_map(|(number, stage)| match &stage.clause.as_ref()?.kind {
             ClauseKind::Join(join) => Some((number, join.right)),
             _ => None,
         });
     let partners: Vec<(usize, Rows)> = partners.collect();
-    observed.extend(partners.iter().map(|(_, rows)| *rows));
-    let replay = Replay::new(program, &observed, asked.folder.clone());
-    let schema = |number: usize| {
-        replay.node(number).map_or(Schema::default(), |id| replay.flow.node(id).schema.clone())
-    };
-    let schemas: Vec<Schema> = (0..observed.len()).map(schema).collect();
+    observed.extend(partners.iter().filter_map(|(number, rows)| {
+        let ClauseKind::Join(join) = &stages.stages[*number].clause.as_ref()?.kind else { return None };
+        Some(Observed { rows: *rows, schema: join.schema.clone(), columns: None })
+    }));
+    let replay = Replay::new(&mut program, observed, asked.folder.clone());
     let mut counts: Vec<Count> = (0..n_stages)
         .map(|number| {
             let next = stages.stages.get(number + 1).and_then(|stage| stage.clause.as_ref());
-            Count::new(schemas[number].clone(), next, key.as_ref().map(|(key, parts)| (&key[..], &parts[..])))
+            Count::new(
+                replay.schema(number).clone(),
+                &looked_at[number],
+                next,
+                key.as_ref().map(|(key, parts)| (&key[..], &parts[..])),
+            )
         })
         .collect();
     let mut joins: BTreeMap<usize, Partners> = partners
@@ -79,17 +85,17 @@ pub fn why_stream(compiled: &mut Compiled, asked: &Asked) -> u8 {
         if let Some(partner) = number.checked_sub(n_stages) {
             let stage = partners[partner].0;
             if let Some(join) = joins.get_mut(&stage) {
-                (0..batch.n_rows)
-                    .for_each(|row| join.right(&row_of(batch, row, &schemas[number]), &schemas[number]));
+                let rows = (0..batch.n_rows).map(|row| replay.row(number, batch, row));
+                rows.for_each(|row| join.right(&row, replay.schema(number)));
             }
             return;
         }
         for row in 0..batch.n_rows {
-            let values = row_of(batch, row, &schemas[number]);
+            let values = replay.row(number, batch, row);
             if counts[number].add(compiled, &values)
                 && let Some(join) = joins.get_mut(&(number + 1))
             {
-                join.left(&values, &schemas[number]);
+                join.left(&values, replay.schema(number));
             }
         }
     };
@@ -101,20 +107,24 @@ pub fn why_stream(compiled: &mut Compiled, asked: &Asked) -> u8 {
         Some((key, parts)) => format!("{}, {}", stages.name, keys::title(key, parts)),
         None => stages.name.to_string(),
     };
-    let told =
-        Told { compiled, stages: &stages, counts: &counts, joins: &joins, counted: &counted, at: asked.at };
+    let told = Told {
+        compiled,
+        program: &program,
+        stages: &stages,
+        counts: &counts,
+        joins: &joins,
+        counted: &counted,
+        at: asked.at,
+    };
     terminal::out(told.text(&title))
-}
-
-/// The values of a row, hidden columns too.
-fn row_of(batch: &Batch, row: usize, schema: &Schema) -> Vec<Value> {
-    batch.columns.iter().zip(&schema.columns).map(|(column, of)| column.value(row, &of.ty)).collect()
 }
 
 /// A stream taken apart: what it reads, and then a stream of its own for each of its clauses.
 struct Stages {
     name: Arc<str>,
     of: InputId,
+    /// Whether it begins with `match`.
+    is_of_pattern: bool,
     stages: Vec<Stage>,
 }
 
@@ -138,43 +148,24 @@ impl Stages {
             return Err(Box::new(errors::unknown_stream(name.span, &name.text, "stream", nearest, &known)));
         };
         let (full, query) = (input.name().clone(), input.query().cloned());
-        let file = match input {
-            Input::Stream(stream) => stream.file,
-            Input::Source(_) | Input::Table(_) => name.span.file,
-        };
-        let mut stages = Stages { name: full.clone(), of, stages: vec![] };
+        let mut stages = Stages { name: full.clone(), of, is_of_pattern: false, stages: vec![] };
         let Some(query) = query else {
             stages.stages.push(Stage { of, name: full, clause: None });
             return Ok(stages);
-        };
-        let add = |program: &mut Program, name: Arc<str>, query: Query| {
-            let id = InputId(program.inputs.len());
-            let stream = Stream {
-                name,
-                doc: None,
-                span: query.span,
-                file,
-                rows: query.result().clone(),
-                query,
-                updating_because: None,
-            };
-            program.inputs.push(Some(Input::Stream(Box::new(stream))));
-            program.order.push(id);
-            id
         };
         let Query { head, schema, clauses, on_error, span } = query;
         let called = |number: usize| -> Arc<str> { format!("{full} ({number})").into() };
         let mut last = match &head {
             Head::Rows(rows) => *rows,
             Head::Match(_) => {
+                stages.is_of_pattern = true;
                 let head =
                     Query { head, schema: schema.clone(), clauses: vec![], on_error: on_error.clone(), span };
-                rows_of(add(program, called(0), head))
+                rows_of(add_stream(program, called(0), head))
             }
         };
-        let of_pattern = matches!(program.input(last.of), Some(Input::Stream(s)) if matches!(s.query.head, Head::Match(_)) && *s.name == *called(0));
         let name_of_head = match program.input(last.of) {
-            Some(input) if !of_pattern => input.name().clone(),
+            Some(input) if !stages.is_of_pattern => input.name().clone(),
             _ => called(0),
         };
         let first = Query {
@@ -184,7 +175,7 @@ impl Stages {
             on_error: on_error.clone(),
             span,
         };
-        let id = add(program, called(0), first);
+        let id = add_stream(program, called(0), first);
         stages.stages.push(Stage { of: id, name: name_of_head, clause: None });
         last = rows_of(id);
         let mut before = schema;
@@ -193,11 +184,39 @@ impl Stages {
             let clauses = vec![clause.clone()];
             let query =
                 Query { head: Head::Rows(last), schema: before, clauses, on_error: on_error.clone(), span };
-            let id = add(program, name.clone(), query);
+            let id = add_stream(program, name.clone(), query);
             stages.stages.push(Stage { of: id, name, clause: Some(clause) });
             (last, before) = (rows_of(id), after);
         }
         Ok(stages)
+    }
+
+    /// What is looked at of each part: what the stream needs if all its columns are read.
+    fn observed(&self, compiled: &Compiled, program: &Program) -> Vec<Observed> {
+        let mut observed = vec![];
+        let mut needed: Option<BTreeSet<usize>> = None;
+        for (number, stage) in self.stages.iter().enumerate().rev() {
+            let schema = program.input(stage.of).map_or(Schema::default(), |input| input.schema().clone());
+            let after = self.stages.get(number + 1).and_then(|stage| stage.clause.as_ref());
+            needed = match after {
+                Some(clause) => needed_before(&clause.kind, needed.as_ref(), &schema),
+                None if stage.clause.is_none()
+                    && program.input(stage.of).and_then(Input::source).is_some() =>
+                {
+                    Some(read_by_run(compiled, &stage.name))
+                }
+                None => None,
+            };
+            // The whole of an event is more than a pattern looks at.
+            let is_event = |column: &usize| {
+                schema.columns.get(*column).is_some_and(|column| is_event(&column.ty)) && self.is_of_pattern
+            };
+            let all = || (0..schema.columns.len()).collect();
+            let columns = needed.clone().unwrap_or_else(all).into_iter().filter(|column| !is_event(column));
+            observed.push(Observed { rows: rows_of(stage.of), columns: Some(columns.collect()), schema });
+        }
+        observed.reverse();
+        observed
     }
 
     /// What a key of the stream is: that of the first clause that has one made of columns.
@@ -222,6 +241,57 @@ impl Stages {
     }
 }
 
+/// Whether it is an event that a pattern took, or a list of such.
+fn is_event(ty: &Type) -> bool {
+    match &ty.kind {
+        TypeKind::Record(_) => true,
+        TypeKind::List(element) => is_event(element),
+        _ => false,
+    }
+}
+
+/// The columns that are needed in front of a clause for those behind it; none if all are.
+fn needed_before(
+    clause: &ClauseKind,
+    behind: Option<&BTreeSet<usize>>,
+    before: &Schema,
+) -> Option<BTreeSet<usize>> {
+    let n_before = before.columns.len();
+    let is_needed = |column: usize| behind.is_none_or(|behind| behind.contains(&column));
+    let passed = || (0..n_before).filter(|column| is_needed(*column));
+    let hidden =
+        before.columns.iter().enumerate().filter(|(_, column)| column.hidden).map(|(number, _)| number);
+    let mut needed: BTreeSet<usize> = match clause {
+        ClauseKind::Where(condition) => passed().chain(condition.columns()).collect(),
+        ClauseKind::Let(values) => {
+            let mut needed: BTreeSet<usize> = passed().collect();
+            let mut added: BTreeSet<usize> =
+                (n_before..n_before + values.len()).filter(|c| is_needed(*c)).collect();
+            for (number, value) in values.iter().enumerate().rev() {
+                if added.contains(&(n_before + number)) || value.can_fail() {
+                    added.extend(value.columns());
+                }
+            }
+            needed.extend(added.into_iter().filter(|column| *column < n_before));
+            needed
+        }
+        ClauseKind::Select(values) => {
+            let read =
+                values.iter().enumerate().filter(|(number, value)| is_needed(*number) || value.can_fail());
+            read.flat_map(|(_, value)| value.columns()).collect()
+        }
+        ClauseKind::Window { .. } | ClauseKind::LeaveOutLate => passed().collect(),
+        ClauseKind::Time { time, .. } => passed().chain(time.columns()).collect(),
+        ClauseKind::Aggregate(aggregate) => {
+            let of_calls = aggregate.calls.iter().flat_map(|call| call.arguments.iter().chain(&call.filter));
+            aggregate.keys.iter().chain(of_calls).flat_map(Expr::columns).collect()
+        }
+        _ => return None,
+    };
+    needed.extend(hidden);
+    Some(needed)
+}
+
 fn keys_of(clause: &ClauseKind) -> Vec<Expr> {
     match clause {
         ClauseKind::Aggregate(aggregate) => aggregate.keys.clone(),
@@ -242,7 +312,6 @@ struct Count {
     key: Vec<(usize, Value)>,
     /// The condition of the next clause, if it is a `where`.
     condition: Option<Expr>,
-    n_dropped: u64,
     /// By what did not hold: how often, the values and the row, last.
     dropped: BTreeMap<String, (u64, String, String)>,
     /// The last rows.
@@ -250,7 +319,12 @@ struct Count {
 }
 
 impl Count {
-    fn new(schema: Schema, next: Option<&Clause>, key: Option<(&[Value], &[Part])>) -> Count {
+    fn new(
+        schema: Schema,
+        looked_at: &BTreeSet<usize>,
+        next: Option<&Clause>,
+        key: Option<(&[Value], &[Part])>,
+    ) -> Count {
         let column =
             |part: &Part| schema.visible().find(|(_, column)| *column.name == *part.name).map(|(n, _)| n);
         let key = key.and_then(|(key, parts)| {
@@ -258,7 +332,9 @@ impl Count {
             Some(columns?.into_iter().zip(key.iter().cloned()).collect())
         });
         let condition = match next.map(|clause| &clause.kind) {
-            Some(ClauseKind::Where(condition)) => Some(condition.clone()),
+            Some(ClauseKind::Where(condition)) if condition.columns().is_subset(looked_at) => {
+                Some(condition.clone())
+            }
             _ => None,
         };
         Count {
@@ -266,7 +342,6 @@ impl Count {
             n: 0,
             key: key.unwrap_or_default(),
             condition,
-            n_dropped: 0,
             dropped: BTreeMap::new(),
             last: vec![],
         }
@@ -289,7 +364,6 @@ impl Count {
             // It fails, and is counted as that.
             Err(_) => {}
             Ok(_) => {
-                self.n_dropped += 1;
                 let name = |column: usize| {
                     self.schema.columns.get(column).map_or("?".into(), |c| c.name.to_string())
                 };
@@ -332,6 +406,7 @@ pub fn row_text(row: &[Value], schema: &Schema) -> String {
 
 struct Told<'t> {
     compiled: &'t Compiled,
+    program: &'t Program,
     stages: &'t Stages,
     counts: &'t [Count],
     joins: &'t BTreeMap<usize, Partners>,
@@ -391,8 +466,12 @@ impl Told<'_> {
         if late > 0 {
             let _ = write!(text, ", {} left out as late", thousands(late));
         }
-        if let Some(dropped) = before.map(|before| before.n_dropped).filter(|dropped| *dropped > 0) {
-            let _ = write!(text, ", {} dropped", thousands(dropped));
+        let n_dropped = match &clause.kind {
+            ClauseKind::Where(_) => n_before.saturating_sub(count.n).saturating_sub(failed.rows),
+            _ => 0,
+        };
+        if n_dropped > 0 {
+            let _ = write!(text, ", {} dropped", thousands(n_dropped));
         }
         text += &format!("{}\n", failed_text(&failed, "failed"));
         let mut dropped: Vec<_> = before.into_iter().flat_map(|before| &before.dropped).collect();
@@ -462,8 +541,8 @@ impl Told<'_> {
     }
 
     fn disorder(&self, source: &str) -> String {
-        let program = &self.compiled.compilation.program;
-        let input = program.find(source).and_then(|id| program.input(id)).and_then(Input::source);
+        let found = self.program.find(source).and_then(|id| self.program.input(id));
+        let input = found.and_then(Input::source);
         match input.and_then(|source| source.time.as_ref()).map(|time| time.disorder) {
             Some(disorder @ 1..) => {
                 format!(", the greatest time that came less its disorder of {}", format_duration(disorder))

@@ -1,10 +1,11 @@
 //! What is told of the matches of the example programs is what these programs report.
 
 use super::pattern::{gather, row_behind};
-use super::replay::{Replay, rows_of};
+use super::replay::{Observed, Replay, rows_of};
 use crate::cli::Bindings;
 use crate::program::Program;
-use millstream_core::hir::Head;
+use millstream_core::hir::{Head, Input};
+use millstream_ir::batch::Batch;
 use millstream_ir::value::Value;
 use millstream_runtime::why::{Automaton, Told};
 use std::path::{Path, PathBuf};
@@ -24,15 +25,20 @@ fn the_matches_told_of_are_the_rows_of_the_program() {
     for path in programs(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples"))) {
         let Ok(program) = Program::read(&path) else { panic!("{} cannot be read", path.display()) };
         let folder = program.base.clone();
-        let compiled = program.compile(&Bindings::default());
-        let program = &compiled.compilation.program;
-        for (id, stream) in program.streams() {
-            let Head::Match(pattern) = &stream.query.head else { continue };
-            let asked = gather(&compiled, id, pattern, None, &folder).expect("the inputs can be read");
+        let mut compiled = program.compile(&Bindings::default());
+        let mut program = std::mem::take(&mut compiled.compilation.program);
+        let matches = program.streams().filter_map(|(id, stream)| match &stream.query.head {
+            Head::Match(pattern) => Some((id, pattern.clone())),
+            Head::Rows(_) => None,
+        });
+        for (id, pattern) in matches.collect::<Vec<_>>() {
+            let asked =
+                gather(&compiled, &mut program, id, &pattern, None, &folder).expect("the inputs can be read");
             let mut told: Vec<Vec<Value>> = vec![];
             for key in asked.keys.keys() {
-                let gathered =
-                    gather(&compiled, id, pattern, Some(key), &folder).expect("the inputs can be read");
+                let gathered = gather(&compiled, &mut program, id, &pattern, Some(key), &folder);
+                let gathered = gathered.expect("the inputs can be read");
+                let Some(Input::Stream(stream)) = program.input(id) else { unreachable!() };
                 let automaton = Automaton::new(&pattern.spec);
                 let replay = millstream_runtime::why::Replay::new(&automaton, key, &gathered.events);
                 replay.run(&|_, _| false, &mut |moment: Told| {
@@ -41,23 +47,22 @@ fn the_matches_told_of_are_the_rows_of_the_program() {
                     );
                 });
             }
+            let Some(Input::Stream(stream)) = program.input(id) else { unreachable!() };
+            let (name, schema) = (stream.name.clone(), stream.rows.clone());
             let visible = |row: &[Value]| -> Vec<Value> {
-                stream.rows.visible().map(|(number, _)| row[number].clone()).collect()
+                schema.visible().map(|(number, _)| row[number].clone()).collect()
             };
             let mut told: Vec<Vec<Value>> = told.iter().map(|row| visible(row)).collect();
-            let replay = Replay::new(program, &[rows_of(id)], folder.clone());
-            let schema = replay.flow.node(replay.node(0).expect("it is observed")).schema.clone();
+            let observed = Observed { rows: rows_of(id), schema: schema.clone(), columns: None };
+            let replay = Replay::new(&mut program, vec![observed], folder.clone());
             let mut reported: Vec<Vec<Value>> = vec![];
-            let mut take = |_: usize, batch: &millstream_ir::batch::Batch| {
-                let value =
-                    |row: usize, number: usize| batch.columns[number].value(row, &schema.columns[number].ty);
-                let row = |row| schema.visible().map(|(number, _)| value(row, number)).collect();
-                reported.extend((0..batch.n_rows).map(row));
+            let mut take = |_: usize, batch: &Batch| {
+                reported.extend((0..batch.n_rows).map(|row| visible(&replay.row(0, batch, row))));
             };
             assert!(replay.run(&compiled.files, None, &mut take).is_ok());
             told.sort();
             reported.sort();
-            assert_eq!(told, reported, "{} of {}", stream.name, path.display());
+            assert_eq!(told, reported, "{} of {}", name, path.display());
             n_patterns += 1;
             n_rows += reported.len();
         }

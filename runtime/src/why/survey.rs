@@ -9,11 +9,16 @@ use millstream_ir::pattern::Event as On;
 use millstream_ir::value::Value;
 use std::collections::BTreeMap;
 
+/// Matches that are kept: `all` can have any number of them.
+const MOST_MATCHES: usize = 10_000;
+
 pub struct Survey {
     /// In the order in which they began.
     pub lives: Vec<Life>,
     pub moments: Vec<Happening>,
-    pub matches: Vec<Found>,
+    /// With their numbers, from 1; of very many not all.
+    pub matches: Vec<(usize, Found)>,
+    pub n_matches: usize,
     /// By the event that a run begins with, its place among the lives.
     pub numbers: BTreeMap<usize, usize>,
 }
@@ -46,14 +51,21 @@ pub struct Life {
 }
 
 impl Survey {
-    pub fn of(automaton: &Automaton, key: &[Value], events: &[Event]) -> Survey {
-        let mut survey = Survey { lives: vec![], moments: vec![], matches: vec![], numbers: BTreeMap::new() };
-        let mut visit = |told: Told| survey.add(automaton, told);
+    /// Matches that end at a time or behind it are kept, if a time is asked for.
+    pub fn of(automaton: &Automaton, key: &[Value], events: &[Event], at: Option<EventTime>) -> Survey {
+        let mut survey = Survey {
+            lives: vec![],
+            moments: vec![],
+            matches: vec![],
+            n_matches: 0,
+            numbers: BTreeMap::new(),
+        };
+        let mut visit = |told: Told| survey.add(automaton, told, at);
         Replay::new(automaton, key, events).run(&|_, _| false, &mut visit);
         survey
     }
 
-    fn add(&mut self, automaton: &Automaton, told: Told) {
+    fn add(&mut self, automaton: &Automaton, told: Told, asked: Option<EventTime>) {
         let at = self.moments.len();
         let mut n_changed = 0;
         for run in told.runs {
@@ -91,7 +103,12 @@ impl Survey {
             n_changed += 1;
             life.changes.push(at);
         }
-        self.matches.extend(told.matches);
+        for found in told.matches {
+            self.n_matches += 1;
+            if self.matches.len() < MOST_MATCHES && asked.is_none_or(|asked| found.end >= asked) {
+                self.matches.push((self.n_matches, found));
+            }
+        }
         self.moments.push(Happening { time: told.time, n_changed });
     }
 

@@ -1,7 +1,6 @@
 //! The answer to "why is there a match, or none?" in text: the answer first, then what led to it, event by event.
 
 use super::automaton::Automaton;
-use super::condition::Unfulfilled;
 use super::event::Event;
 use super::note::{Note, Refusal};
 use super::replay::{Ending, Found, NotBegun, Outcome, Replay, RunTold, Told};
@@ -44,7 +43,7 @@ const MOST_REASONS: usize = 3;
 
 pub fn answer(question: &Question) -> String {
     let automaton = Automaton::new(question.words.spec);
-    let survey = Survey::of(&automaton, question.key, question.events);
+    let survey = Survey::of(&automaton, question.key, question.events, question.at);
     let focus = focus(question, &survey);
     let chosen = chosen(question, &survey, &focus);
     let waited = waited(question, &survey, &focus);
@@ -54,7 +53,7 @@ pub fn answer(question: &Question) -> String {
         focus: &focus,
         story: String::new(),
         told_up_to: 0,
-        n_told: 0,
+        leaves_out: false,
         tally: Tally::default(),
     };
     let at = Cell::new(0);
@@ -93,7 +92,7 @@ fn focus(question: &Question, survey: &Survey) -> Focus {
         None => numbered.map(|(number, _)| number).collect(),
     };
     let furthest = match question.at {
-        None => survey.furthest().filter(|_| survey.matches.is_empty()),
+        None => survey.furthest().filter(|_| survey.n_matches == 0),
         Some(_) => {
             let unmatched = runs.iter().filter(|number| survey.lives[**number].matches.is_empty());
             unmatched.rev().max_by_key(|number| survey.lives[**number].progress).copied()
@@ -154,6 +153,13 @@ fn waited(question: &Question, survey: &Survey, focus: &Focus) -> std::ops::Rang
     }
 }
 
+/// Whether conditions are told with values.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Values {
+    Shown,
+    Left,
+}
+
 /// How often events were not taken, and why.
 #[derive(Default)]
 struct Tally {
@@ -161,6 +167,8 @@ struct Tally {
     n_of_others: usize,
     /// By step and condition: how often it did not hold, when last, and with which values.
     unfulfilled: BTreeMap<(usize, String), (usize, EventTime, String)>,
+    /// What else kept events from being taken: how often, and when last.
+    barred: BTreeMap<String, (usize, EventTime)>,
 }
 
 struct Telling<'t> {
@@ -170,7 +178,8 @@ struct Telling<'t> {
     story: String,
     /// The moments before this are told, or left out and that is said.
     told_up_to: usize,
-    n_told: usize,
+    /// Whether moments are left out.
+    leaves_out: bool,
     tally: Tally,
 }
 
@@ -186,7 +195,7 @@ impl Telling<'_> {
     /// The answer, and behind it what has been told.
     fn text(self) -> String {
         let Question { title, events, .. } = self.question;
-        let mut text = match self.survey.matches.len() {
+        let mut text = match self.survey.n_matches {
             0 => format!("{title}: no match in {}", n_of(events.len(), "event")),
             1 => format!("{title}: 1 match in {}", n_of(events.len(), "event")),
             n => format!("{title}: {} matches in {}", thousands(n as u64), n_of(events.len(), "event")),
@@ -206,24 +215,26 @@ impl Telling<'_> {
         if !self.story.is_empty() {
             text.push('\n');
             text += &self.story;
+            if self.leaves_out {
+                text += "`--at TIME` tells what is around a time, `--limit EVENTS` how much is told\n";
+            }
         }
         text
     }
 
     fn matches(&self) -> String {
         let mut text = String::new();
-        let is_told = |found: &&Found| {
+        let is_told = |(_, found): &&(usize, Found)| {
             let number = self.survey.numbers.get(&found.run);
             self.question.at.is_none() || number.is_some_and(|number| self.focus.runs.contains(number))
         };
-        let numbered: Vec<(usize, &Found)> =
-            self.survey.matches.iter().enumerate().filter(|(_, found)| is_told(found)).collect();
+        let numbered: Vec<&(usize, Found)> = self.survey.matches.iter().filter(is_told).collect();
+        let n_all = if self.question.at.is_none() { self.survey.n_matches } else { numbered.len() };
         for (number, found) in numbered.iter().take(MOST_MATCHES) {
             let timeout = if found.is_timeout { ", out of time" } else { "" };
             let _ = writeln!(
                 text,
-                "match {}: {}, from {} to {}{timeout}: {}",
-                number + 1,
+                "match {number}: {}, from {} to {}{timeout}: {}",
                 self.run_name(found.run),
                 format_timestamp(found.start),
                 format_timestamp(found.end),
@@ -231,8 +242,8 @@ impl Telling<'_> {
             );
             let _ = writeln!(text, "  {}", (self.question.behind)(found));
         }
-        if let Some(n @ 1..) = numbered.len().checked_sub(MOST_MATCHES) {
-            let _ = writeln!(text, "… and {} more", n_of(n, "match"));
+        if let Some(n @ 1..) = n_all.checked_sub(MOST_MATCHES) {
+            let _ = writeln!(text, "… and {} more", thousands(n as u64));
         }
         text
     }
@@ -308,6 +319,13 @@ impl Telling<'_> {
             (None, _) => None,
         };
         self.tally.n_events += 1;
+        for note in notes.into_iter().flatten() {
+            if let Note::Broke(absence) = note {
+                let why = format!("barred by an event of `{}`", self.question.words.absence(*absence));
+                let entry = self.tally.barred.entry(why).or_insert((0, event.time));
+                *entry = (entry.0 + 1, event.time);
+            }
+        }
         let refusals = notes.into_iter().flatten().filter_map(|note| match note {
             Note::Refused(step, refusal) => Some((*step, refusal)),
             _ => None,
@@ -322,9 +340,11 @@ impl Telling<'_> {
                 Refusal::Stream => continue,
                 Refusal::Condition(bindings) => self.question.words.unfulfilled(step, event, bindings),
                 refusal => {
-                    let values = String::new();
-                    let why = self.question.words.refusal(step, refusal, event);
-                    vec![Unfulfilled { condition: why.unwrap_or_default(), values }]
+                    let why = self.question.words.refusal(step, refusal, event, true).unwrap_or_default();
+                    let entry = self.tally.barred.entry(format!("{}: {why}", self.question.words.step(step)));
+                    let entry = entry.or_insert((0, event.time));
+                    *entry = (entry.0 + 1, event.time);
+                    continue;
                 }
             };
             for part in parts.into_iter().filter(|part| counted.insert((step, part.clone()))) {
@@ -345,14 +365,15 @@ impl Telling<'_> {
         }
         let changed = match n_changing {
             0 => ", which changed nothing".to_string(),
+            n_changing if n_changing == n => String::new(),
             n => format!(", {} of which changed something", thousands(n as u64)),
         };
+        self.leaves_out = true;
         let _ = writeln!(self.story, "… {} left out{changed}", n_of(n, "moment"));
     }
 
     fn tell(&mut self, number: usize, told: &Told) {
         self.skip_to(number);
-        self.n_told += 1;
         let what = match told.moment {
             Moment::Event(number) => self.words().event(&self.question.events[number]),
             Moment::Clock(_) => (self.question.decided)(told.time),
@@ -360,20 +381,29 @@ impl Telling<'_> {
         let time =
             if told.time == END { "end of the input".to_string() } else { format_timestamp(told.time) };
         let _ = writeln!(self.story, "{time}  {what}");
-        let mut said: Vec<(String, Vec<usize>)> = vec![];
+        // Runs that differ in values alone are told together, with the values of one.
+        let mut said: Vec<(String, Vec<(usize, &RunTold)>)> = vec![];
         let runs = told.runs.iter().filter_map(|run| Some((*self.survey.numbers.get(&run.start)?, run)));
         for (number, run) in runs.filter(|(number, run)| {
             self.focus.runs.contains(number) || self.question.at.is_some() && run.outcome == Outcome::Began
         }) {
-            let line = self.line(told, run);
+            let line = self.line(told, run, Values::Left);
             match said.iter_mut().find(|(other, _)| *other == line) {
-                Some((_, numbers)) => numbers.push(number + 1),
-                None => said.push((line, vec![number + 1])),
+                Some((_, alike)) => alike.push((number, run)),
+                None => said.push((line, vec![(number, run)])),
             }
         }
         let n_more: usize = said.iter().skip(MOST_RUNS).map(|(_, numbers)| numbers.len()).sum();
-        for (line, numbers) in said.iter().take(MOST_RUNS) {
-            let _ = writeln!(self.story, "    {}: {line}", runs_text(numbers));
+        for (plain, alike) in said.iter().take(MOST_RUNS) {
+            let furthest = alike.iter().find(|(number, _)| Some(*number) == self.focus.furthest);
+            let Some((number, run)) = furthest.or(alike.last()) else { continue };
+            let line = self.line(told, run, Values::Shown);
+            let numbers: Vec<usize> = alike.iter().map(|(number, _)| number + 1).collect();
+            let of_one = match alike.len() > 1 && line != *plain {
+                true => format!(" (run {})", number + 1),
+                false => String::new(),
+            };
+            let _ = writeln!(self.story, "    {}: {line}{of_one}", runs_text(&numbers));
         }
         if n_more > 0 {
             let _ = writeln!(self.story, "    … and {}", n_of(n_more, "more run"));
@@ -381,7 +411,7 @@ impl Telling<'_> {
         let is_taken = told.runs.iter().any(|run| run.notes.iter().any(|note| matches!(note, Note::Took(_))));
         match &told.not_begun {
             Some(NotBegun::Unfit(notes)) if !is_taken && said.is_empty() => {
-                let reasons = self.refusals(told, notes);
+                let reasons = self.refusals(told, notes, Values::Shown);
                 if !reasons.is_empty() {
                     let _ = writeln!(self.story, "    begins no run: not {reasons}");
                 }
@@ -401,22 +431,22 @@ impl Telling<'_> {
     }
 
     /// What happened to a run.
-    fn line(&self, told: &Told, run: &RunTold) -> String {
+    fn line(&self, told: &Told, run: &RunTold, values: Values) -> String {
         let words = self.words();
-        let took = self.took(run);
+        let took = self.took(told, run);
         let waits = match words.waits(&run.waits_for) {
             waits if waits.is_empty() => String::new(),
             waits => format!("; waiting for {waits}"),
         };
         match run.outcome {
             Outcome::Began => format!("begun{}{waits}", took.replacen("taken as", " with", 1)),
-            Outcome::WentOn => format!("{took}{waits}"),
+            Outcome::WentOn => format!("{took}{}{waits}", self.barred(told, run)),
             Outcome::Stayed => {
                 let broke = run.notes.iter().find_map(|note| match note {
                     Note::Broke(absence) => Some(words.absence(*absence)),
                     _ => None,
                 });
-                let reasons = self.refusals(told, &run.notes);
+                let reasons = self.refusals(told, &run.notes, values);
                 let still = match (reasons.is_empty(), waits.is_empty()) {
                     (false, _) => format!("still waiting for {reasons}"),
                     (true, false) => format!("still{}", waits.trim_start_matches(';')),
@@ -448,7 +478,7 @@ impl Telling<'_> {
             }
             Outcome::Ended(ending) => {
                 let reasons = match ending {
-                    Ending::Parted => self.refusals(told, &run.notes),
+                    Ending::Parted => self.refusals(told, &run.notes, values),
                     _ => String::new(),
                 };
                 let why = if reasons.is_empty() { String::new() } else { format!("; not {reasons}") };
@@ -457,13 +487,40 @@ impl Telling<'_> {
         }
     }
 
+    /// What an event that was taken could not be taken as, whatever it is like: steps further in the pattern.
+    fn barred(&self, told: &Told, run: &RunTold) -> String {
+        let furthest = run.notes.iter().filter_map(|note| match note {
+            Note::Took(step) => Some(*step),
+            _ => None,
+        });
+        let furthest = furthest.max();
+        let is_barred = |note: &&Note| match note {
+            Note::Refused(_, Refusal::Stream | Refusal::Condition(_)) => false,
+            Note::Refused(step, _) => Some(*step) > furthest,
+            _ => false,
+        };
+        let barred: Vec<Note> = run.notes.iter().filter(is_barred).cloned().collect();
+        match self.refusals(told, &barred, Values::Shown) {
+            reasons if reasons.is_empty() => reasons,
+            reasons => format!("; not {reasons}"),
+        }
+    }
+
     /// `taken as probe (2)`
-    fn took(&self, run: &RunTold) -> String {
+    fn took(&self, told: &Told, run: &RunTold) -> String {
+        // Of a match only what it has taken counts, whatever else could have been.
+        let is_match = matches!(run.outcome, Outcome::Completes(_));
+        let is_taken = |step: usize| match told.moment {
+            Moment::Event(number) if is_match => {
+                run.taken.get(step).is_some_and(|events| events.contains(&number))
+            }
+            _ => true,
+        };
         let mut steps = vec![];
         let mut clocks = vec![];
         for note in &run.notes {
             match note {
-                Note::Took(step) if !steps.contains(step) => steps.push(*step),
+                Note::Took(step) if !steps.contains(step) && is_taken(*step) => steps.push(*step),
                 Note::RanDown(clock) if !clocks.contains(clock) => clocks.push(*clock),
                 _ => {}
             }
@@ -489,7 +546,7 @@ impl Telling<'_> {
     }
 
     /// Why the event was not taken, by step.
-    fn refusals(&self, told: &Told, notes: &[Note]) -> String {
+    fn refusals(&self, told: &Told, notes: &[Note], values: Values) -> String {
         let Moment::Event(number) = told.moment else { return String::new() };
         let event = &self.question.events[number];
         let mut reasons: Vec<String> = vec![];
@@ -497,7 +554,7 @@ impl Telling<'_> {
         for note in notes {
             let Note::Refused(step, refusal) = note else { continue };
             let name = self.words().step(*step);
-            let (list, text) = match self.words().refusal(*step, refusal, event) {
+            let (list, text) = match self.words().refusal(*step, refusal, event, values == Values::Shown) {
                 Some(why) => (&mut reasons, format!("{name}: {why}")),
                 None => (&mut others, format!("{name}, which is of {}", self.words().stream_of(*step))),
             };
@@ -527,6 +584,10 @@ impl Tally {
                 n_of(*n, "event"),
                 format_timestamp(*last)
             );
+        }
+        for (why, (n, last)) in &self.barred {
+            let _ =
+                writeln!(text, "  {prefix}{why}, {}, last at {}", n_of(*n, "time"), format_timestamp(*last));
         }
         if self.n_of_others > 0 {
             let _ = writeln!(text, "  {} of other streams", n_of(self.n_of_others, "event"));

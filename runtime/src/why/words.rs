@@ -155,12 +155,22 @@ impl Words<'_> {
     }
 
     /// Why an event was not taken as a step; nothing where it is of another stream.
-    pub fn refusal(&self, step: usize, refusal: &Refusal, event: &Event) -> Option<String> {
+    pub fn refusal(
+        &self,
+        step: usize,
+        refusal: &Refusal,
+        event: &Event,
+        with_values: bool,
+    ) -> Option<String> {
         Some(match refusal {
             Refusal::Stream => return None,
             Refusal::Condition(bindings) => {
                 let parts = self.unfulfilled(step, event, bindings);
-                parts.iter().map(Unfulfilled::text).collect::<Vec<_>>().join(" and ")
+                let text = |part: &Unfulfilled| match with_values {
+                    true => part.text(),
+                    false => format!("`{}`", part.condition),
+                };
+                parts.iter().map(text).collect::<Vec<_>>().join(" and ")
             }
             Refusal::Parted => "something else came in between, where nothing may".to_string(),
             Refusal::Absence(absence) => format!("an event of `{}` had come", self.absence(*absence)),

@@ -38,7 +38,8 @@ fn report(
     color: Color,
     pictures: &mut picture::Pictures,
 ) -> String {
-    let picture = match long_lines::are_in(sources, diagnostic) {
+    let is_plain = long_lines::are_in(sources, diagnostic) || picture::loses_its_place(sources, diagnostic);
+    let picture = match is_plain {
         true => long_lines::draw(sources, diagnostic, color),
         false => pictures.draw(diagnostic),
     };

@@ -76,6 +76,14 @@ impl<'a> Pictures<'a> {
     }
 }
 
+/// Whether a label lies in another file than the first one, behind characters of several bytes: ariadne takes its place
+/// in characters for one in bytes, and fails where that cuts a character.
+pub(super) fn loses_its_place(sources: &SourceMap, diagnostic: &Diagnostic) -> bool {
+    let primary = diagnostic.primary.span.file;
+    let files = diagnostic.secondary.iter().map(|label| label.span.file);
+    files.filter(|file| *file != primary).any(|file| !sources.file(file).text.is_ascii())
+}
+
 type Place = (FileId, std::ops::Range<usize>);
 
 impl Cache<FileId> for &mut Pictures<'_> {
