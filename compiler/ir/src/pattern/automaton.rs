@@ -74,7 +74,7 @@ pub const MOST_STATES: usize = 4096;
 
 /// How many terms are looked at while an automaton is built. Where much can be left out, each state has as many edges
 /// as there are states, and each takes a walk through what is left.
-pub const MOST_TERMS: usize = 1_000_000;
+pub const MOST_TERMS: usize = 300_000;
 
 impl Automaton {
     /// Builds the automaton of a pattern with these absences.

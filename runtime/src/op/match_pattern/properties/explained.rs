@@ -1,6 +1,6 @@
 //! What `why` tells of random events and patterns are the matches that the operator finds.
 
-use super::{Event, Pattern, Row, events, flow, pattern, run, sorted};
+use super::{Event, Pattern, Row, events, flow, of_inputs, pattern, run, sorted};
 use crate::message::Watermark;
 use crate::why::{self, Automaton, Replay, Told};
 use millstream_ir::batch::RowPlace;
@@ -12,8 +12,10 @@ use proptest::prelude::*;
 /// The matches that are told of.
 fn told(pattern: &Pattern, events: &[Event]) -> Vec<Row> {
     let flow = flow(pattern);
-    let NodeKind::Match(spec) = &flow.nodes[1].kind else { unreachable!() };
+    let NodeKind::Match(spec) = &flow.nodes[pattern.n_inputs].kind else { unreachable!() };
     let automaton = Automaton::new(spec);
+    let mut events = events.to_vec();
+    events.sort_by_key(|event| (event.time, event.input));
     let mut rows = vec![];
     for key in 0..2 {
         let own: Vec<&Event> = events.iter().filter(|event| event.key == key).collect();
@@ -34,15 +36,15 @@ fn replayed(pattern: &Pattern, event: &Event) -> why::Event {
     let values = [event.key, event.value, event.id].map(Value::Int).into_iter();
     let said = pattern.tested().into_iter().map(|values| Value::Bool(values.contains(&event.value)));
     let row = values.chain([Value::Timestamp(event.time)]).chain(said).collect();
-    let place = RowPlace { offset: event.id as u64, ..RowPlace::default() };
-    why::Event { time: event.time, input: 0, place, row }
+    let place = RowPlace { source: event.input as u32, offset: event.id as u64, ..RowPlace::default() };
+    why::Event { time: event.time, input: event.input, place, row }
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: cases(5_000) as u32, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_told_is_what_is_reported(pattern in pattern(), events in events()) {
+    fn what_is_told_is_what_is_reported((pattern, events) in (pattern(), events()).prop_map(of_inputs)) {
         let reported = run(&pattern, &[(events.clone(), Watermark::END)]);
         prop_assert_eq!(sorted(told(&pattern, &events)), sorted(reported));
     }

@@ -1,7 +1,7 @@
 //! Matches straight from the definition: every derivation of a pattern over the events of a partition, and of those
 //! the preferred ones. Slow, and without any automaton.
 
-use super::{Event, Pattern};
+use super::{Event, Kind, Look, Pattern};
 use millstream_ir::pattern::{Link, MatchMode, Pattern as Tree};
 use std::collections::BTreeSet;
 
@@ -115,7 +115,7 @@ impl Oracle<'_> {
             Tree::Quiet { absence, clock } => {
                 let time = from.since.0 + self.pattern.clocks[*clock];
                 let at = (time, true, 0);
-                if time > self.clocks_until || self.is_broken(*absence, from.since, at, None) {
+                if time > self.clocks_until || self.is_broken(*absence, &from, at, None) {
                     return;
                 }
                 if !self.is_allowed(&from, at) {
@@ -285,7 +285,7 @@ impl Oracle<'_> {
 
     /// Whether what stands before it allows that something is next.
     fn is_allowed(&self, from: &Derivation, at: Moment) -> bool {
-        let is_broken = |absence: &usize| self.is_broken(*absence, from.since, at, (!at.1).then_some(at.2));
+        let is_broken = |absence: &usize| self.is_broken(*absence, from, at, (!at.1).then_some(at.2));
         let is_loud = |(absence, duration): &(usize, i64)| self.is_loud(*absence, at.0, *duration);
         (at.1 || from.limits.iter().all(|limit| at.0 <= *limit))
             && !from.absences.iter().any(is_broken)
@@ -339,14 +339,15 @@ impl Oracle<'_> {
     }
 
     /// Whether an event of an absence came between two moments.
-    fn is_broken(&self, absence: usize, from: Moment, to: Moment, but: Option<usize>) -> bool {
+    fn is_broken(&self, absence: usize, d: &Derivation, to: Moment, but: Option<usize>) -> bool {
+        let from = d.since;
         (0..self.n_come).any(|event| {
             let at = (self.time(event), false, event);
             at > from
                 && (!from.1 || at.0 > from.0)
                 && at < to
                 && Some(event) != but
-                && self.rules_out(absence, event)
+                && self.rules_out(absence, event, &d.taken)
         })
     }
 
@@ -354,24 +355,31 @@ impl Oracle<'_> {
     fn is_loud(&self, absence: usize, time: i64, duration: i64) -> bool {
         (0..self.n_come).any(|event| {
             let at = self.time(event);
-            at >= time - duration && at < time && self.rules_out(absence, event)
+            at >= time - duration && at < time && self.rules_out(absence, event, &[])
         })
     }
 
-    fn rules_out(&self, absence: usize, event: usize) -> bool {
-        self.pattern.absences[absence].contains(&self.events[event].value)
+    fn rules_out(&self, absence: usize, event: usize, taken: &[(usize, usize)]) -> bool {
+        self.is_of(&self.pattern.absences[absence], event, taken)
     }
 
     fn fits(&self, step: usize, event: usize, taken: &[(usize, usize)]) -> bool {
-        if self.is_magic(event) {
-            return true;
-        }
-        let step = &self.pattern.steps[step];
-        let value = self.events[event].value;
-        let last = |above: usize| taken.iter().rev().find(|(step, _)| *step == above);
-        let beyond =
-            step.above.and_then(last).map_or(-1, |(_, e)| self.events.get(*e).map_or(-1, |e| e.value));
-        step.values.contains(&value) && (step.above.is_none() || value > beyond)
+        self.is_magic(event) || self.is_of(&self.pattern.steps[step].kind, event, taken)
+    }
+
+    /// Whether an event is of a kind, where so much has been taken before it.
+    fn is_of(&self, kind: &Kind, event: usize, taken: &[(usize, usize)]) -> bool {
+        let is_above = |(step, look): (usize, Look)| {
+            let mut values =
+                taken.iter().filter(|(s, e)| *s == step && *e < event).map(|(_, e)| self.events[*e].value);
+            let bound = match look {
+                Look::First => values.next().unwrap_or(-1),
+                Look::Last | Look::All => values.last().unwrap_or(-1),
+                Look::Count => values.count() as i64,
+            };
+            self.events[event].value > bound
+        };
+        kind.has(&self.events[event]) && kind.above.is_none_or(is_above)
     }
 
     /// The derivations of the run that begins with an event.
@@ -405,9 +413,7 @@ impl Oracle<'_> {
         let first = d.taken[0].1;
         (first + 1..self.n_come).any(|event| {
             let is_before = (self.time(event), false, event) < last;
-            is_before
-                && without.contains(&self.events[event].value)
-                && !d.taken.iter().any(|(_, e)| *e == event)
+            is_before && without.has(&self.events[event]) && !d.taken.iter().any(|(_, e)| *e == event)
         })
     }
 
