@@ -40,13 +40,19 @@ fn replayed(pattern: &Pattern, event: &Event) -> why::Event {
     why::Event { time: event.time, input: event.input, place, row }
 }
 
+/// Of two inputs they do not tell the same of what an `or timeout` leaves, in one case of 10,000.
+fn of_one_input((mut pattern, events): (Pattern, Vec<Event>)) -> (Pattern, Vec<Event>) {
+    pattern.n_inputs = 1;
+    let steps = pattern.steps.iter_mut().map(|step| &mut step.kind);
+    steps.chain(&mut pattern.absences).chain(&mut pattern.without).for_each(|kind| kind.input = 0);
+    of_inputs((pattern, events))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: cases(5_000) as u32, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_told_is_what_is_reported((pattern, events) in (pattern(), events()).prop_map(of_inputs)) {
-        // Where there are two inputs they still disagree about what an `or timeout` leaves, in one case of 10,000.
-        prop_assume!(pattern.n_inputs == 1);
+    fn what_is_told_is_what_is_reported((pattern, events) in (pattern(), events()).prop_map(of_one_input)) {
         let reported = run(&pattern, &[(events.clone(), Watermark::END)]);
         prop_assert_eq!(sorted(told(&pattern, &events)), sorted(reported));
     }
