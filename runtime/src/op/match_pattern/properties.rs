@@ -285,7 +285,7 @@ fn run(pattern: &Pattern, batches: &[(Vec<Event>, Watermark)]) -> Vec<Row> {
         let mut reader = SnapshotReader::new(&snapshot);
         assert_eq!(operator.restore(&mut reader), Ok(()));
         assert_eq!(reader.finish(), Ok(()));
-        for input in 0..pattern.n_inputs {
+        for (input, n_read) in n_read.iter_mut().enumerate().take(pattern.n_inputs) {
             let events: Vec<&Event> = events.iter().filter(|event| event.input == input).collect();
             let mut columns: Vec<ColumnBuilder> = types.iter().map(ColumnBuilder::new).collect();
             for event in &events {
@@ -297,9 +297,9 @@ fn run(pattern: &Pattern, batches: &[(Vec<Event>, Watermark)]) -> Vec<Row> {
                 }
             }
             let columns = columns.into_iter().map(|c| Arc::new(c.finish())).collect();
-            let origin = Origin { source: input as u32, first: n_read[input], ..Origin::default() };
+            let origin = Origin { source: input as u32, first: *n_read, ..Origin::default() };
             let batch = Batch { columns, n_rows: events.len(), origin, late: vec![] };
-            n_read[input] += events.len() as u64;
+            *n_read += events.len() as u64;
             operator.step(input, Message::Batch(batch), &mut output);
         }
         for input in 0..pattern.n_inputs {

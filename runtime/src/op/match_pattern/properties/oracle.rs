@@ -374,7 +374,7 @@ impl Oracle<'_> {
                 taken.iter().filter(|(s, e)| *s == step && *e < event).map(|(_, e)| self.events[*e].value);
             let bound = match look {
                 Look::First => values.next().unwrap_or(-1),
-                Look::Last | Look::All => values.last().unwrap_or(-1),
+                Look::Last | Look::All => values.next_back().unwrap_or(-1),
                 Look::Count => values.count() as i64,
             };
             self.events[event].value > bound
