@@ -15,6 +15,8 @@ pub struct Replay<'r> {
     automaton: &'r Automaton<'r>,
     key: &'r [Value],
     events: &'r [Event],
+    /// How many events have come.
+    n_come: usize,
     used: Vec<bool>,
     /// In the order of their starts.
     runs: Vec<Run>,
@@ -113,6 +115,7 @@ impl<'r> Replay<'r> {
             automaton,
             key,
             events,
+            n_come: 0,
             used: vec![false; events.len()],
             runs: vec![],
             quiet_until: EventTime::MIN,
@@ -154,11 +157,19 @@ impl<'r> Replay<'r> {
     }
 
     fn world<'w>(&'w self, used: &'w [bool]) -> World<'w> {
-        World { automaton: self.automaton, key: self.key, events: self.events, used, limit: self.limit }
+        World {
+            automaton: self.automaton,
+            key: self.key,
+            events: self.events,
+            n_come: self.n_come,
+            used,
+            limit: self.limit,
+        }
     }
 
     fn take(&mut self, number: usize, wanted: bool) -> Told {
         let (moment, time) = (Moment::Event(number), self.events[number].time);
+        self.n_come = number + 1;
         let mut told = Told { moment, time, runs: vec![], not_begun: None, matches: vec![] };
         self.expire(time, &mut told);
         let (mut going, mut notes) = self.grown(moment, wanted);

@@ -70,6 +70,8 @@ pub struct World<'w> {
     pub automaton: &'w Automaton<'w>,
     pub key: &'w [Value],
     pub events: &'w [Event],
+    /// How many of them have come.
+    pub n_come: usize,
     /// Per event: whether a match has used it up.
     pub used: &'w [bool],
     /// Ways that the key may hold.
@@ -166,7 +168,7 @@ impl World<'_> {
         let mut going = self.settle(fresh, begun, started);
         let last = match until {
             Moment::Event(number) => number,
-            Moment::Clock(_) => self.events.len().saturating_sub(1),
+            Moment::Clock(_) => self.n_come.saturating_sub(1),
         };
         for number in first..=last {
             going = self.run_clocks(going, self.events[number].time, false, notes);
