@@ -99,6 +99,7 @@ pub fn run_program(folder: &Path, program: &str, workers: usize) {
         warn: Box::new(|_| ()),
         workers,
         memory: None,
+        ends_process: false,
     };
     let inside = runtime.enter();
     let ended = job::run(&flow, &*compiled, &files, options);

@@ -40,6 +40,8 @@ pub struct Options {
     pub workers: usize,
     /// Bytes that the state of all operators may take.
     pub memory: Option<u64>,
+    /// Whether the process ends behind the run, so that what it holds need not be given back.
+    pub ends_process: bool,
 }
 
 /// Whoever wants to know, while live input is read, what is waited for.
@@ -128,6 +130,9 @@ fn run_into<O: Outlet>(
         (Ok(()), _) => None,
     };
     let report = Report { stopped, ..job.report(started) };
+    if job.options.ends_process {
+        job.graph.leave_state();
+    }
     Ok((report, job.waited_for))
 }
 

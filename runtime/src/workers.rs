@@ -45,6 +45,8 @@ struct Queue {
     tasks: VecDeque<Task>,
     /// Threads that have nothing to do.
     n_idle: usize,
+    /// How many wait for a task to be done: to wake nobody is a call of the system as well.
+    n_waiting: usize,
     ended: bool,
 }
 
@@ -112,8 +114,10 @@ impl Workers {
             *unpoisoned(&place) = Some(result);
             if let Some(shared) = shared.upgrade() {
                 // The lock makes sure that whoever looked before the answer was there waits by now.
-                drop(shared.lock());
-                shared.done.notify_all();
+                let n_waiting = shared.lock().n_waiting;
+                if n_waiting > 0 {
+                    shared.done.notify_all();
+                }
             }
         };
         let mut queue = self.shared.lock();
@@ -121,7 +125,7 @@ impl Workers {
         if queue.n_idle > 0 {
             self.shared.queued.notify_one();
         }
-        if queue.tasks.len() > queue.n_idle {
+        if queue.n_waiting > 0 && queue.tasks.len() > queue.n_idle {
             self.shared.done.notify_all();
         }
         drop(queue);
@@ -188,7 +192,11 @@ impl<T> Pending<T> {
                     drop(queue);
                     task();
                 }
-                None => drop(self.shared.done.wait(queue)),
+                None => {
+                    queue.n_waiting += 1;
+                    let mut woken = self.shared.done.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                    woken.n_waiting -= 1;
+                }
             }
         }
     }

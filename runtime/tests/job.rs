@@ -87,6 +87,7 @@ fn run_by(
         warn: Box::new(|_| ()),
         workers,
         memory: None,
+        ends_process: false,
     };
     run(flow, &*compiled, &files, options).map_err(|b| b.diagnostic.headline.clone())
 }

@@ -115,6 +115,7 @@ impl Running<'_> {
             clock: Box::new(WallClock),
             workers: self.arguments.workers.map_or_else(n_cores, usize::from),
             memory: self.arguments.memory,
+            ends_process: true,
             why: self.why.map(|every| Why { every, tell: Box::new(tell_lines) }),
             warn: Box::new(tell_lines),
         };

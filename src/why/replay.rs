@@ -124,6 +124,8 @@ impl Replay {
             clock: Box::new(WallClock),
             workers: 1,
             memory: None,
+            // There may be another run.
+            ends_process: false,
             why: None,
             warn: Box::new(|line| terminal::err(line)),
         };

@@ -23,14 +23,17 @@ const N_SIZES: usize = 5;
 const LINE: usize = 8;
 /// The words in front of a chunk's rows. The first is the chunk before it in the low half, in the high half the
 /// number of the list; the second is the greatest `until` of rows in it and before it, of which the lowest bits give
-/// way to how many rows it has, and its size. A chunk without rows is free.
+/// way to whether it stands before another, how many rows it has, and its size. A chunk without rows is free, unless
+/// its list leads to it.
 const HEAD: usize = 2;
 const SIZE_BITS: u32 = 3;
-const UNTIL_FROM: u32 = 10;
+const UNTIL_FROM: u32 = 11;
 const ONE_ROW: u64 = 1 << SIZE_BITS;
 /// The second word of a small chunk without rows that belongs to a list.
 const BARE: u64 = 1 << 63;
-const MOST_ROWS: usize = (1 << (UNTIL_FROM - SIZE_BITS)) - 1;
+const MOST_ROWS: usize = (1 << 7) - 1;
+/// Set if the chunk stands before another.
+const IS_OLDER: u64 = 1 << 10;
 /// At most so many lines of a chunk are requested.
 const LINES_AHEAD: u32 = 4;
 /// How far ahead chunks that are free are requested.
@@ -48,6 +51,8 @@ pub struct RowLists {
     /// The lines that have been given to chunks, from the first; and how many chunks these are.
     n_lines: u32,
     n_chunks: u32,
+    /// How many lines there were when the last sweep ended.
+    n_swept: u32,
     /// How many lines of a chunk are requested: as many as chunks have, on average.
     lines_ahead: usize,
     free: [VecDeque<u32>; N_SIZES],
@@ -73,6 +78,7 @@ impl RowLists {
             sizes: std::array::from_fn(size),
             n_lines: smallest as u32,
             n_chunks: 0,
+            n_swept: 0,
             lines_ahead: 1,
             free: Default::default(),
             n_rows: 0,
@@ -85,6 +91,11 @@ impl RowLists {
     /// How many rows there are, with those that are not wanted and have not been cut off.
     pub fn n_rows(&self) -> usize {
         self.n_rows
+    }
+
+    /// Whether memory has been added since the last sweep.
+    pub fn has_grown(&self) -> bool {
+        self.n_lines > self.n_swept
     }
 
     pub fn bytes(&self) -> usize {
@@ -142,6 +153,7 @@ impl RowLists {
         let (before, mut size, mut until) = (*list, 0, i64::MIN);
         if before != EMPTY {
             let at = before as usize * LINE;
+            self.words[at + 1] |= IS_OLDER;
             (size, until) = (size_of_chunk(self.words[at + 1]), until_of(self.words[at + 1]));
             // Where one chunk has not room for all rows that are wanted, the next is larger.
             if before_of(self.words[at]) != EMPTY {
@@ -189,6 +201,7 @@ impl RowLists {
     ) {
         let n_free: usize = self.free.iter().map(VecDeque::len).sum();
         let gives_back = self.n_bare > (self.n_chunks as usize - n_free) / 2;
+        let is_plain = !gives_back && self.watched.is_none();
         let mut chunk = self.sizes[0].0;
         let (mut due, mut n_due) = ([(0, 0, 0); SWEPT_AT_ONCE], 0);
         while chunk < self.n_lines {
@@ -199,11 +212,17 @@ impl RowLists {
                 let (owner, size) = ((head >> 32) as usize, size_of_chunk(of_rows));
                 if owner < lists.len() {
                     // Without a branch: which rows are over is hard to foresee.
-                    let (has_rows, is_done) = (n_rows_of(of_rows) > 0, is_over(until_of(of_rows)));
-                    occupied(owner, has_rows & !is_done);
-                    prefetch(lists.as_ptr().wrapping_add(owner) as *const u8);
+                    let (n, is_done) = (n_rows_of(of_rows), is_over(until_of(of_rows)));
+                    occupied(owner, (n > 0) & !is_done);
+                    // What most chunks are that are over: then the list need not be looked at.
+                    let is_only = is_only_and_small(head, of_rows) & (of_rows & IS_OLDER == 0);
+                    let becomes_bare = is_plain & is_only & is_done & (n > 0);
+                    self.words[at + 1] = if becomes_bare { BARE } else { of_rows };
+                    self.n_rows -= if becomes_bare { n as usize } else { 0 };
+                    self.n_bare += usize::from(becomes_bare);
                     due[n_due] = (owner, chunk, size);
-                    n_due += usize::from((has_rows & is_done) | (!has_rows & gives_back));
+                    let is_due = ((n > 0) & is_done) | ((n == 0) & gives_back);
+                    n_due += usize::from(is_due & !becomes_bare);
                 }
                 chunk += self.sizes[size].0;
             }
@@ -216,6 +235,7 @@ impl RowLists {
                 }
             }
         }
+        self.n_swept = self.n_lines;
     }
 
     /// Cuts off all rows of a list, of which this is the newest chunk and stays.

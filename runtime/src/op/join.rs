@@ -88,6 +88,8 @@ fn keys_of_pairs(spec: &Join, types: [&[Type]; 2], times: [usize; 2]) -> Vec<usi
 const BATCHES_AT_ONCE: usize = 16;
 /// So few rows are not worth being forgotten.
 const FEW: usize = 1024;
+/// Rows are forgotten when as many have come as were left, or so many times as many if no more memory was needed.
+const MOST_TIMES: usize = 4;
 
 impl JoinOperator {
     /// `reads_together`: whether both inputs may bring rows of one batch of a source. Without a kernel the
@@ -335,7 +337,9 @@ impl JoinOperator {
             self.sides[0].forget_list(&mut self.index.lists[key as usize][0]);
         }
         let n_kept = self.sides.iter().map(|side| side.lists.n_rows()).sum::<usize>();
-        if self.watermarks.contains(&Watermark::END) || self.n_came >= self.n_left.max(FEW) {
+        let is_due = |times: usize| self.n_came >= times * self.n_left.max(FEW);
+        let has_grown = self.sides.iter().any(Side::has_grown);
+        if self.watermarks.contains(&Watermark::END) || is_due(1) && has_grown || is_due(MOST_TIMES) {
             if n_kept > 0 {
                 self.index.expire(&mut self.sides, self.watermarks);
             }

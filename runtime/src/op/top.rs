@@ -15,6 +15,7 @@ mod row;
 
 use crate::accumulate::side::Position;
 use crate::kernel::key_index::KeyIndex;
+use crate::kernel::prefetch::prefetch;
 use crate::message::{EventTime, Message, Watermark};
 use crate::op::multiples::{Pending, counted_until, defer, rising};
 use crate::op::scope::{Ended, Windows};
@@ -63,6 +64,12 @@ struct OpenWindows {
     found: Vec<u64>,
     ended: Vec<Ended>,
 }
+
+/// How many rows ahead what they lead to is requested; of rows so many lines.
+const PARTITIONS_AHEAD: usize = 24;
+const RANKS_AHEAD: usize = 16;
+const ROWS_AHEAD: usize = 8;
+const LINES_AHEAD: usize = 4;
 
 impl TopOperator {
     /// `seed` is that of the hash table, and changes nothing that can be seen.
@@ -157,7 +164,8 @@ impl TopOperator {
             open.windows.find(batch, &mut open.found, &mut open.ended);
         }
         let (describe, mut row) = (&self.describe, vec![]);
-        for (number, found) in numbers.into_iter().enumerate() {
+        for (number, found) in numbers.iter().copied().enumerate() {
+            self.request(&numbers[number..]);
             let late = batch.late(number);
             if late.is_some() && self.spec.among_equals == AmongEquals::Latest {
                 output.n_late_left_out += 1;
@@ -209,6 +217,22 @@ impl TopOperator {
                 true => partition.add(&row, describe.rules(), changed),
                 false => partition.remove(&row, describe.rules(), changed),
             }
+        }
+    }
+
+    /// Asks for what later rows lead to: their partitions and, when these have come, the worst of the best rows,
+    /// with which they are compared.
+    #[inline]
+    fn request(&self, numbers: &[u32]) {
+        if let Some(later) = numbers.get(PARTITIONS_AHEAD) {
+            prefetch(self.partitions.as_ptr().wrapping_add(*later as usize) as *const u8);
+        }
+        let partition = |ahead: usize| self.partitions.get(*numbers.get(ahead)? as usize)?.as_ref();
+        if let Some(later) = partition(RANKS_AHEAD) {
+            later.best.request();
+        }
+        if let Some(worst) = partition(ROWS_AHEAD).and_then(|later| later.best.last()) {
+            worst.chunks(64).take(LINES_AHEAD).for_each(|line| prefetch(line.as_ptr()));
         }
     }
 

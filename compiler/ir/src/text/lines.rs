@@ -4,7 +4,7 @@
 
 use super::json::{write_json_string, write_json_string_bytes};
 use super::number::{Digits, digits, short_float};
-use super::timestamp::{MICROS_PER_DAY, date_bytes, time_bytes};
+use super::timestamp::{MICROS_PER_DAY, date_bytes, time_of_day};
 use crate::column::View;
 
 /// What is being written; ends with [`Lines::finish`].
@@ -12,9 +12,10 @@ pub struct Lines<'a> {
     /// Filled with anything from `at` on.
     out: &'a mut Vec<u8>,
     at: usize,
-    /// A day, and how its date is written: most times are of the day of the time before.
+    /// A day, and how its date is written behind a quote, with anything behind it: most times are of the day of the
+    /// time before.
     day: i64,
-    date: [u8; 10],
+    date: [u8; 16],
 }
 
 /// How much room is made at once.
@@ -26,7 +27,7 @@ const PIECE: usize = 32;
 impl<'a> Lines<'a> {
     pub fn new(out: &'a mut Vec<u8>) -> Lines<'a> {
         let at = out.len();
-        let (day, date) = (0, *b"1970-01-01");
+        let (day, date) = (0, *b"\"1970-01-01     ");
         Lines { out, at, day, date }
     }
 
@@ -162,7 +163,10 @@ impl<'a> Lines<'a> {
         let (day, time) = (micros.div_euclid(MICROS_PER_DAY), micros.rem_euclid(MICROS_PER_DAY));
         if day != self.day {
             match date_bytes(day) {
-                Some(date) => (self.day, self.date) = (day, date),
+                Some(date) => {
+                    self.day = day;
+                    self.date[1..=date.len()].copy_from_slice(&date);
+                }
                 None => {
                     return self.with(|out| {
                         out.push(b'"');
@@ -172,12 +176,10 @@ impl<'a> Lines<'a> {
                 }
             }
         }
-        self.byte(b'"');
-        let date = self.date;
-        self.put(&date, date.len());
-        let (time, n) = time_bytes(time);
-        self.put(&time, n);
-        self.byte(b'"');
+        let (date, (time, n)) = (self.date, time_of_day(time));
+        self.put(&date, 1 + "1970-01-01".len());
+        self.put(&time.to_le_bytes(), n);
+        self.put(b"Z\"", 2);
     }
 
     /// A string in quotes, escaped as JSON requires and no more.

@@ -201,6 +201,11 @@ impl Side {
         self.forget_cut_off();
     }
 
+    /// Whether it holds more than when rows were forgotten last, beside what it could use again.
+    pub fn has_grown(&self) -> bool {
+        self.lists.has_grown() || self.layout.pick.is_some()
+    }
+
     /// How many rows wait to be found without a partner, and the watermark that decides the first.
     pub fn waiting(&self) -> Option<(usize, EventTime)> {
         let unmatched = self.unmatched.as_ref()?;

@@ -1,6 +1,7 @@
 //! Rows in the order of their ranks; of equal ones those that came first stand first.
 
 use super::row::{Row, RowLayout};
+use crate::kernel::prefetch::prefetch;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use std::cmp::Ordering;
 
@@ -68,6 +69,14 @@ impl Ranked {
 
     pub fn last(&self) -> Option<&Row> {
         self.lists().last()?.last()
+    }
+
+    /// Asks for what leads to the last row.
+    #[inline]
+    pub fn request(&self) {
+        if let Some(rows) = self.lists().last() {
+            prefetch(rows.as_ptr().wrapping_add(rows.len().saturating_sub(1)) as *const u8);
+        }
     }
 
     /// The list and the place in it of the first row that is greater.
