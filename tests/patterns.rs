@@ -77,7 +77,8 @@ fn what_is_held_does_not_grow_with_what_has_been() {
             pattern: r#"by k a: events[kind == "a"] then b: events[kind == "a"] within 1s"#,
             event: one_key,
             n_events: million,
-            most_bytes: 10_000,
+            // The table of keys makes room for as many new ones as come at once.
+            most_bytes: 20_000,
             n_matches: million / 2,
             n_failures: 0,
         },

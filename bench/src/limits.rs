@@ -6,6 +6,7 @@ pub mod filter;
 pub mod history;
 pub mod join;
 pub mod look_up;
+pub mod pattern;
 pub mod ranked;
 pub mod sliding;
 pub mod tumbling;

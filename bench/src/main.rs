@@ -18,6 +18,7 @@ mod measure;
 mod memory;
 mod nexmark;
 mod order;
+mod pattern;
 mod ranked;
 mod single;
 mod sliding;
@@ -45,6 +46,7 @@ const SUBJECTS: &[Subject] = &[
     ("order", order::measure),
     ("join", join::measure),
     ("chain", chain::measure),
+    ("pattern", pattern::measure),
     ("decode", decode::measure),
     ("end_to_end", end_to_end::measure),
     ("compile", compile::measure),

@@ -4,10 +4,11 @@ mod clauses;
 mod columns;
 mod in_order;
 mod join;
+mod patterns;
 
 use crate::hir::{self, Feed, Head, Input, InputId, Rows, Side};
 use crate::plan::{Node, Operator, Plan, PlanId};
-use columns::{Columns, column_expr};
+use columns::column_expr;
 use millstream_base::Span;
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::flow::{self, Breaker, Column, LatestOfKey, OnError, Schema};
@@ -187,52 +188,6 @@ impl Lowering<'_> {
         }
         // A stream without clauses is its input under another name.
         Some(tail)
-    }
-
-    /// A match whose outputs are its bindings: `rows` without the time.
-    fn pattern(&mut self, owner: &Owner, pattern: &hir::Match, rows: &Schema) -> Option<PlanId> {
-        let (mut inputs, mut described) = (vec![], pattern.spec.inputs.clone());
-        let mut computed: Vec<Option<usize>> = vec![None; pattern.spec.tests().count()];
-        for (number, (input, described)) in pattern.inputs.iter().zip(&mut described).enumerate() {
-            let mut id = self.rows(input.rows)?;
-            let schema = self.plan.node(id).schema.clone();
-            let mut columns = Columns::of(&schema);
-            let keys = input.keys.iter().zip(&rows.columns);
-            described.keys = keys.map(|(key, named)| columns.column(key, &named.name)).collect();
-            // What depends on the event alone is machine code over whole batches.
-            let name = |c: usize| schema.columns.get(c).map_or("?".to_string(), |c| c.name.to_string());
-            for (test, computed) in pattern.spec.tests().zip(&mut computed) {
-                if let Some(condition) = &test.condition
-                    && test.input == number
-                    && test.reads.is_empty()
-                    && !condition.can_fail()
-                    && condition.columns().into_iter().all(|c| c < schema.columns.len())
-                {
-                    *computed = Some(columns.column(condition, &condition.text(&name).to_string()));
-                }
-            }
-            id = self.with_columns(owner, pattern.spec.span, id, columns);
-            inputs.push(id);
-        }
-        let mut spec = pattern.spec.clone();
-        spec.inputs = described;
-        for test in spec.tests_mut() {
-            // Computed keys are columns of the events too.
-            let (from, to) = (
-                pattern.inputs.get(test.input)?.schema.columns.len(),
-                self.plan.node(*inputs.get(test.input)?).schema.columns.len(),
-            );
-            test.condition
-                .iter_mut()
-                .for_each(|c| c.renumber(|column| if column < from { column } else { column - from + to }));
-        }
-        for (test, column) in spec.tests_mut().zip(computed) {
-            if let (Some(condition), Some(column)) = (&mut test.condition, column) {
-                *condition = Expr::column(column, condition.ty.clone(), condition.span);
-            }
-        }
-        let span = pattern.spec.span;
-        Some(self.add(owner, span, inputs, rows.clone(), Operator::Match(Box::new(spec))))
     }
 }
 

@@ -4,6 +4,7 @@
 mod automaton;
 mod automaton_text;
 mod derive;
+mod one_way;
 mod text;
 
 use crate::expr::Expr;
@@ -201,18 +202,20 @@ impl MatchSpec {
         keeping_apart(&self.pattern, &self.steps, &self.absences, &self.clocks)
     }
 
-    /// Whether the ways of a run that stand in one state have the same future, so that there is no more than one of them
-    /// for each.
+    /// Whether a run has one way, or the ways of a run that stand in one state have the same future, so that there is no
+    /// more than one of them for each.
     pub fn merges_ways(&self) -> bool {
-        self.mode != MatchMode::All
-            && self.keeping_apart().is_empty()
-            && self.automaton.clocks_apart().is_empty()
+        let are_equal = || self.keeping_apart().is_empty() && self.automaton.clocks_apart().is_empty();
+        self.has_one_way() || self.mode != MatchMode::All && are_equal()
     }
 
     /// How many ways of a run can be kept at once, where [`MatchSpec::merges_ways`]: one for each state, for each choice of
     /// what may be ruled out there while something else is open, and, where a run may be reported as far as
     /// it came, for each step that may be the furthest.
     pub fn most_ways(&self) -> usize {
+        if self.has_one_way() {
+            return 1;
+        }
         let states = &self.automaton.states;
         let mut furthest: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); states.len()];
         furthest[0].insert(0);
@@ -248,6 +251,11 @@ impl MatchSpec {
         };
         let waiting = states.iter().enumerate().skip(1).filter(|(_, state)| state.accepts != Some(0));
         waiting.map(of_state).fold(0, usize::saturating_add)
+    }
+
+    /// Whether a test is the same for all ways of a run: it looks at the event, and at the first of the run.
+    pub fn is_shared(&self, test: &EventTest) -> bool {
+        test.reads.iter().all(|read| is_of_first_event(read, &self.pattern, &self.steps))
     }
 
     /// Whether the runs of a partition can be merged into one, whatever they have taken: only the earliest start
@@ -292,17 +300,17 @@ pub fn keeping_apart(
     absences: &[Absence],
     clocks: &[Clock],
 ) -> BTreeSet<MatchRead> {
-    let first = pattern.first_step();
-    let repeats = |step: usize| steps.get(step).is_some_and(|s| s.repeats);
-    let is_first_event = |read: &MatchRead| match read.part {
-        ReadPart::First => first == Some(read.step),
-        _ => first == Some(read.step) && !repeats(read.step),
-    };
     let of_clocks = clocks.iter().flat_map(|clock| match clock {
         Clock::Fixed(_) => &[][..],
         Clock::Computed { reads, .. } => reads,
     });
     let of_absences = absences.iter().flat_map(|a| &a.tests).flat_map(|test| &test.reads);
     let reads = steps.iter().flat_map(|s| &s.test.reads).chain(of_absences).chain(of_clocks);
-    reads.copied().filter(|read| !is_first_event(read)).collect()
+    reads.copied().filter(|read| !is_of_first_event(read, pattern, steps)).collect()
+}
+
+/// Whether all ways of a run have what is looked at: it is of the first event.
+fn is_of_first_event(read: &MatchRead, pattern: &Pattern, steps: &[MatchStep]) -> bool {
+    let repeats = steps.get(read.step).is_some_and(|step| step.repeats);
+    pattern.first_step() == Some(read.step) && (read.part == ReadPart::First || !repeats)
 }

@@ -3,33 +3,41 @@
 //! [`runs`]; where nothing but their own event decides what it is taken as, [`merged`] finds the same
 //! matches for less.
 
+mod arena;
+mod course;
+mod event_log;
+mod groups;
 mod growth;
 mod merged;
 mod pattern;
 #[cfg(test)]
 mod properties;
+mod rows;
 mod runs;
 mod snapshot;
+mod timers;
 mod ways;
 
 use crate::message::{EventTime, Message, Watermark};
+use crate::op::interleave::{Pick, interleave_batch};
 use crate::op::order::without_late;
 use crate::op::reorder::{Due, ReorderBuffer};
-use crate::operator::{Failure, Operator, Output, Place};
+use crate::operator::{Operator, Output};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::waiting::Waiting;
 use crate::watermark::WatermarkTracker;
+use course::Course;
+use groups::Groups;
 use growth::fulfils;
 use merged::Events;
-use millstream_ir::batch::{BATCH_ROWS, Batch, Origin, RowPlace};
-use millstream_ir::column::{Column as ColumnValues, ColumnBuilder, ColumnData};
-use millstream_ir::eval::{RowError, eval};
-use millstream_ir::flow::{Column, Flow, NodeId, Schema};
-use millstream_ir::pattern::{EventTest, MatchSpec, MatchStep};
-use millstream_ir::text::write_json;
+use millstream_ir::batch::{Batch, RowPlace};
+use millstream_ir::column::{Column as ColumnValues, ColumnData};
+use millstream_ir::flow::{Flow, NodeId, Schema};
+use millstream_ir::pattern::{EventTest, MatchSpec};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use pattern::{Known, Pattern};
+use rows::{Answers, FailedCondition, Found};
 use runs::Runs;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -42,14 +50,20 @@ pub struct MatchPattern {
     waiting: ReorderBuffer,
     /// Whether an event at the watermark stands behind all that came before.
     in_order: bool,
-    partitions: Partitions,
+    matcher: Matcher,
     /// The watermark that was passed on last.
     passed_on: Watermark,
-    /// The watermark at which partitions were last cleared of what is out of time.
-    swept: EventTime,
-    /// How many were left.
-    n_swept: usize,
 }
+
+/// What finds the matches.
+enum Matcher {
+    /// Where runs have one way each.
+    Groups(Box<Groups>),
+    Partitions(Partitions),
+}
+
+/// The place of what no event completes: behind those of its time; several stand in the order in which they come.
+const BEHIND_EVENTS: RowPlace = RowPlace { source: u32::MAX, partition: 0, offset: 0, branch: 0 };
 
 /// So many partitions more than twice those that were left are cleared, whatever the watermark.
 const FEW: usize = if cfg!(test) { 2 } else { 1 << 10 };
@@ -61,13 +75,16 @@ struct InputColumns {
 
 type Key = Arc<[Value]>;
 
-#[derive(Default)]
 struct Partitions {
     of_key: HashMap<Key, Partition>,
     /// When something next happens in a partition without an event.
     due: BTreeSet<(EventTime, Key)>,
     /// How many partitions have a match that waits whether it can take more, by when its run began.
     held: BTreeMap<EventTime, usize>,
+    /// The watermark at which partitions were last cleared of what is out of time.
+    swept: EventTime,
+    /// How many were left.
+    n_swept: usize,
 }
 
 /// What is kept of a partition, and where it stands in the lists of all.
@@ -123,7 +140,36 @@ impl Partition {
     }
 }
 
+impl Default for Partitions {
+    fn default() -> Partitions {
+        Partitions {
+            of_key: HashMap::default(),
+            due: BTreeSet::new(),
+            held: BTreeMap::new(),
+            swept: EventTime::MIN,
+            n_swept: 0,
+        }
+    }
+}
+
 impl Partitions {
+    /// Clears the partitions of what is out of time at a watermark, if there may be much of it.
+    fn sweep(&mut self, pattern: &Pattern, watermark: EventTime) {
+        let is_over = pattern.lasts().is_some_and(|time| watermark.saturating_sub(self.swept) >= time);
+        if is_over || self.of_key.len() >= 2 * self.n_swept + FEW {
+            self.swept = watermark;
+            let due = &mut self.due;
+            self.of_key.retain(|key, partition| {
+                let is_kept = partition.state.sweep(pattern, watermark);
+                if !is_kept && let Some(time) = partition.due {
+                    due.remove(&(time, key.clone()));
+                }
+                is_kept
+            });
+            self.n_swept = self.of_key.len();
+        }
+    }
+
     fn take(
         &mut self,
         pattern: &Pattern,
@@ -157,6 +203,17 @@ impl Partitions {
         found
     }
 
+    fn state_bytes(&self) -> usize {
+        let of_each = self.of_key.iter().map(|(key, partition)| {
+            let state = match &partition.state {
+                State::Merged(events) => events.state_bytes(),
+                State::Apart(runs) => runs.state_bytes(),
+            };
+            size_of::<Partition>() + values_bytes(key) + state
+        });
+        of_each.sum()
+    }
+
     /// Brings the lists up to what a partition now waits for.
     fn enlist(&mut self, pattern: &Pattern, key: &Key) {
         let Some(partition) = self.of_key.get_mut(key) else { return };
@@ -186,32 +243,6 @@ impl Partitions {
     }
 }
 
-/// A match: per step, its events.
-pub struct Found {
-    pub steps: Vec<Vec<Arc<[Value]>>>,
-    pub start: EventTime,
-    pub end: EventTime,
-    /// That of its last event.
-    pub place: RowPlace,
-    /// Whether it is reported as far as it came.
-    pub is_timeout: bool,
-}
-
-impl Found {
-    /// The values of the spec's bindings.
-    pub fn bindings(&self, spec: &MatchSpec, key: &[Value]) -> Vec<Value> {
-        let variables = spec.steps.iter().zip(&self.steps).map(|(step, events)| variable(step, events));
-        let times = [Value::Timestamp(self.start), Value::Timestamp(self.end), Value::Bool(self.is_timeout)];
-        key.iter().cloned().chain(variables).chain(times).collect()
-    }
-}
-
-/// The value of a step's variable.
-fn variable(step: &MatchStep, events: &[Arc<[Value]>]) -> Value {
-    let mut records = events.iter().map(|row| Value::Record(row.clone()));
-    if step.repeats { Value::List(records.collect()) } else { records.next().unwrap_or(Value::Null) }
-}
-
 /// A row of an input at its place in the total order.
 #[derive(Clone, Debug)]
 pub struct Event {
@@ -235,16 +266,20 @@ impl MatchPattern {
             .map(|id| flow.node(*id).schema.clone())
             .map(|schema| InputColumns { types: schema.types(), schema })
             .collect();
+        let pattern = Pattern::new(spec);
+        let schemas: Vec<&Schema> = inputs.iter().map(|input| &input.schema).collect();
+        let matcher = match Course::of(&pattern, &schemas) {
+            Some(course) => Matcher::Groups(Box::new(Groups::new(&pattern, course, &schemas))),
+            None => Matcher::Partitions(Partitions::default()),
+        };
         MatchPattern {
-            pattern: Pattern::new(spec),
+            pattern,
+            matcher,
             tracker: WatermarkTracker::new(inputs.len()),
             waiting: ReorderBuffer::new(inputs.iter().map(|input| input.schema.time).collect()),
             in_order: false,
             inputs,
-            partitions: Partitions::default(),
             passed_on: Watermark::START,
-            swept: Watermark::START.0,
-            n_swept: 0,
         }
     }
 
@@ -255,36 +290,50 @@ impl MatchPattern {
     /// Works on all events that the watermark has passed, in order, and lets the clocks run down between them.
     fn release(&mut self, output: &mut Output) {
         let watermark = self.tracker.watermark();
-        let MatchPattern { pattern, inputs, waiting, partitions, .. } = self;
-        let rows = Rows::new(&pattern.spec);
-        let mut finder = Finder { pattern, inputs, partitions, rows, output, may_fit: vec![], key: vec![] };
-        waiting.release(watermark, self.in_order, &mut |due| match due {
-            Due::Whole(input, batch) => (0..batch.n_rows).for_each(|row| finder.take(input, &batch, row)),
-            Due::Rows(input, batch, numbers) => {
-                numbers.iter().for_each(|row| finder.take(input, batch, *row as usize));
+        let MatchPattern { pattern, inputs, waiting, matcher, .. } = self;
+        let mut answers = Answers::new(pattern, inputs, output);
+        match matcher {
+            Matcher::Groups(groups) => {
+                let types: Vec<&[Type]> = inputs.iter().map(|input| &input.types[..]).collect();
+                waiting.release(watermark, self.in_order, &mut |due| {
+                    take_all(groups, pattern, &types, due, &mut answers);
+                });
+                groups.run_clocks(pattern, watermark.0, &mut answers);
+                groups.sweep(pattern, watermark.0);
             }
-            Due::Mixed(batches, picks) => picks.iter().for_each(|(batch, row)| {
-                let (input, batch) = batches[*batch as usize];
-                finder.take(input, batch, *row as usize);
-            }),
-        });
-        finder.run_clocks(watermark.0);
-        if watermark == Watermark::END {
-            finder.end();
+            Matcher::Partitions(partitions) => {
+                let answers = &mut answers;
+                let mut finder =
+                    Finder { pattern, inputs, partitions, answers, may_fit: vec![], key: vec![] };
+                waiting.release(watermark, self.in_order, &mut |due| match due {
+                    Due::Whole(input, batch) => {
+                        (0..batch.n_rows).for_each(|row| finder.take(input, &batch, row));
+                    }
+                    Due::Rows(input, batch, numbers) => {
+                        numbers.iter().for_each(|row| finder.take(input, batch, *row as usize));
+                    }
+                    Due::Mixed(batches, picks) => picks.iter().for_each(|(batch, row)| {
+                        let (input, batch) = batches[*batch as usize];
+                        finder.take(input, batch, *row as usize);
+                    }),
+                });
+                finder.run_clocks(watermark.0);
+                if watermark == Watermark::END {
+                    finder.end();
+                }
+                partitions.sweep(pattern, watermark.0);
+            }
         }
-        finder.rows.finish(output);
-        let is_over = self.pattern.lasts().is_some_and(|time| watermark.0.saturating_sub(self.swept) >= time);
-        if is_over || self.partitions.of_key.len() >= 2 * self.n_swept + FEW {
-            self.swept = watermark.0;
-            self.partitions.of_key.retain(|_, p| p.state.sweep(&self.pattern, watermark.0));
-            self.n_swept = self.partitions.of_key.len();
-        }
+        answers.flush();
     }
 
     /// Passes the watermark on, as far as no match that still waits stands in its way.
     fn pass_on(&mut self, watermark: Watermark, output: &mut Output) {
-        let held = self.partitions.held.keys().next().map_or(watermark, |time| Watermark(*time));
-        let free = watermark.min(held);
+        let held = match &self.matcher {
+            Matcher::Groups(_) => None,
+            Matcher::Partitions(partitions) => partitions.held.keys().next().copied(),
+        };
+        let free = held.map_or(watermark, |time| watermark.min(Watermark(time)));
         if free > self.passed_on {
             self.passed_on = free;
             output.messages.push(Message::Watermark(free));
@@ -293,12 +342,11 @@ impl MatchPattern {
 }
 
 /// What hands events, and clocks, to partitions in order.
-struct Finder<'a> {
+struct Finder<'a, 'b> {
     pattern: &'a Pattern,
     inputs: &'a [InputColumns],
     partitions: &'a mut Partitions,
-    rows: Rows,
-    output: &'a mut Output,
+    answers: &'a mut Answers<'b>,
     /// Per test, of the event that is looked at: whether it may pass.
     may_fit: Vec<bool>,
     /// Its key.
@@ -313,7 +361,7 @@ fn is_true(column: &ColumnValues, row: usize) -> bool {
     }
 }
 
-impl Finder<'_> {
+impl Finder<'_, '_> {
     fn take(&mut self, input: usize, batch: &Batch, row: usize) {
         let (pattern, columns) = (self.pattern, &self.inputs[input]);
         let time = match &batch.columns[columns.schema.time].data {
@@ -338,7 +386,8 @@ impl Finder<'_> {
         self.key.clear();
         self.key.extend(pattern.spec.inputs[input].keys.iter().map(|column| value(*column)));
         let is_known = self.partitions.of_key.contains_key(&self.key[..]);
-        if !is_known && !pattern.begins.iter().any(|test| self.may_fit[*test]) {
+        let matters = is_known || pattern.begins.iter().any(|test| self.may_fit[*test]);
+        if !matters && !pattern.asks_alone {
             return;
         }
         let row_values = match pattern.asks {
@@ -364,6 +413,10 @@ impl Finder<'_> {
         });
         event.fits = fits.collect();
         let key: Key = self.key[..].into();
+        if !matters {
+            // Whatever is kept of its partition, a condition that fails is told.
+            return self.report(&key, vec![], failures);
+        }
         let found = self.partitions.take(pattern, &key, event, &mut failures);
         self.report(&key, found, failures);
     }
@@ -395,11 +448,10 @@ impl Finder<'_> {
     fn report(&mut self, key: &[Value], found: Vec<Found>, failures: Vec<FailedCondition>) {
         // An event fails once, however many conditions and ways it fails in.
         if let Some(failure) = failures.into_iter().next() {
-            let schema = &self.inputs[failure.input].schema;
-            self.output.failures.push(failure.into_failure(schema));
+            self.answers.fail(failure);
         }
-        for found in found {
-            self.rows.add(&self.pattern.spec, key, found, self.output);
+        for found in &found {
+            self.answers.add(key, found);
         }
     }
 }
@@ -436,36 +488,22 @@ impl Operator for MatchPattern {
     fn snapshot(&self, writer: &mut SnapshotWriter) {
         self.tracker.snapshot(writer);
         self.waiting.snapshot(&self.types(), writer);
-        writer.i64(self.swept);
         writer.i64(self.passed_on.0);
-        let mut partitions: Vec<_> = self.partitions.of_key.iter().collect();
-        partitions.sort_by_key(|(key, _)| *key);
-        writer.sequence(partitions.into_iter(), |writer, (key, partition)| {
-            writer.sequence(key.iter(), SnapshotWriter::value);
-            match &partition.state {
-                State::Merged(events) => events.snapshot(writer),
-                State::Apart(runs) => runs.snapshot(writer),
-            }
-        });
+        match &self.matcher {
+            Matcher::Groups(groups) => groups.snapshot(writer),
+            Matcher::Partitions(partitions) => partitions.snapshot(writer),
+        }
     }
 
     fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
         self.tracker.restore(reader)?;
         let types: Vec<&[Type]> = self.inputs.iter().map(|input| &input.types[..]).collect();
         self.waiting.restore(&types, reader)?;
-        self.swept = reader.i64()?;
         self.passed_on = Watermark(reader.i64()?);
-        let pattern = &self.pattern;
-        for _ in 0..reader.count()? {
-            let key: Key = reader.sequence(SnapshotReader::value)?.into();
-            let state = match &pattern.states {
-                Some(states) => State::Merged(Events::restore(states, pattern.spec.steps.len(), reader)?),
-                None => State::Apart(Runs::restore(pattern, reader)?),
-            };
-            self.partitions.of_key.insert(key.clone(), Partition::new(state));
-            self.partitions.enlist(pattern, &key);
+        match &mut self.matcher {
+            Matcher::Groups(groups) => groups.restore(&self.pattern, reader),
+            Matcher::Partitions(partitions) => partitions.restore(&self.pattern, reader),
         }
-        Ok(())
     }
 
     fn waiting(&self) -> Option<Waiting> {
@@ -473,15 +511,46 @@ impl Operator for MatchPattern {
     }
 
     fn state_bytes(&self) -> usize {
-        let partitions = self.partitions.of_key.iter().map(|(key, partition)| {
-            let state = match &partition.state {
-                State::Merged(events) => events.state_bytes(),
-                State::Apart(runs) => runs.state_bytes(),
-            };
-            size_of::<Partition>() + values_bytes(key) + state
-        });
-        self.waiting.state_bytes() + partitions.sum::<usize>()
+        self.waiting.state_bytes()
+            + match &self.matcher {
+                Matcher::Groups(groups) => groups.state_bytes(),
+                Matcher::Partitions(partitions) => partitions.state_bytes(),
+            }
     }
+}
+
+/// Gives groups the events that are due.
+fn take_all(groups: &mut Groups, pattern: &Pattern, types: &[&[Type]], due: Due, answers: &mut Answers) {
+    match due {
+        Due::Whole(input, batch) => take_part(groups, pattern, input, batch, answers),
+        Due::Rows(input, batch, rows) => take_part(groups, pattern, input, batch.gather(rows), answers),
+        Due::Mixed(batches, picks) => {
+            // The rows of each input as a batch, and where each row of all stands.
+            let mut of_input: Vec<Vec<Pick>> = vec![vec![]; types.len()];
+            let mut order: Vec<(usize, u32)> = Vec::with_capacity(picks.len());
+            for pick in picks {
+                let (input, _) = batches[pick.0 as usize];
+                order.push((input, of_input[input].len() as u32));
+                of_input[input].push(*pick);
+            }
+            let all: Vec<&Batch> = batches.iter().map(|(_, batch)| *batch).collect();
+            let parts = of_input.iter().enumerate().map(|(input, picks)| {
+                let own: Vec<usize> = (0..all.len()).filter(|batch| batches[*batch].0 == input).collect();
+                let place =
+                    |batch: u32| own.iter().position(|own| *own == batch as usize).unwrap_or(0) as u32;
+                let picks: Vec<Pick> = picks.iter().map(|(batch, row)| (place(*batch), *row)).collect();
+                let own: Vec<&Batch> = own.iter().map(|batch| all[*batch]).collect();
+                groups.prepare(pattern, input, interleave_batch(&own, types[input], &picks))
+            });
+            let parts = parts.collect();
+            groups.take(pattern, parts, Some(order), answers);
+        }
+    }
+}
+
+fn take_part(groups: &mut Groups, pattern: &Pattern, input: usize, batch: Batch, answers: &mut Answers) {
+    let part = groups.prepare(pattern, input, batch);
+    groups.take(pattern, vec![part], None, answers);
 }
 
 /// About how many bytes values take, with the text that they hold.
@@ -493,78 +562,4 @@ fn values_bytes(values: &[Value]) -> usize {
         _ => 0,
     };
     values.iter().map(|value| size_of::<Value>() + held(value)).sum()
-}
-
-/// An event for which a condition failed.
-pub struct FailedCondition {
-    error: RowError,
-    time: EventTime,
-    input: usize,
-    row: Arc<[Value]>,
-}
-
-impl FailedCondition {
-    fn new(error: RowError, event: &Event) -> FailedCondition {
-        FailedCondition { error, time: event.time, input: event.input, row: event.row.clone() }
-    }
-
-    fn into_failure(self, schema: &Schema) -> Failure {
-        failure(&schema.columns, &self.row, &self.error, self.time)
-    }
-}
-
-/// A failure of the row with these columns, as far as the program sees them.
-fn failure(columns: &[Column], row: &[Value], error: &RowError, time: EventTime) -> Failure {
-    let shown = || columns.iter().zip(row).filter(|(column, _)| !column.hidden);
-    let record = Type::record(shown().map(|(column, _)| (column.name.clone(), column.ty.clone())));
-    let mut text = vec![];
-    write_json(&mut text, &Value::Record(shown().map(|(_, value)| value.clone()).collect()), &record);
-    let row = String::from_utf8_lossy(&text).into_owned();
-    Failure { row, reason: error.reason.clone(), place: Place::Program(error.span), at: time, time }
-}
-
-/// Rows of matches on their way into batches.
-struct Rows {
-    columns: Vec<ColumnBuilder>,
-    places: Vec<RowPlace>,
-}
-
-impl Rows {
-    fn new(spec: &MatchSpec) -> Rows {
-        let time = Type::TIMESTAMP;
-        let types = spec.outputs.iter().map(|e| &e.ty).chain([&time]);
-        Rows { columns: types.map(ColumnBuilder::new).collect(), places: vec![] }
-    }
-
-    fn add(&mut self, spec: &MatchSpec, key: &[Value], found: Found, output: &mut Output) {
-        let (end, place) = (found.end, found.place);
-        let bindings = found.bindings(spec, key);
-        let values: Result<Vec<Value>, RowError> = spec
-            .outputs
-            .iter()
-            .map(|e| eval(e, &|i| bindings.get(i).cloned().unwrap_or(Value::Null)))
-            .collect();
-        let mut values = match values {
-            Ok(values) => values,
-            Err(error) => {
-                output.failures.push(failure(&spec.bindings, &bindings, &error, end));
-                return;
-            }
-        };
-        values.push(Value::Timestamp(end));
-        if self.places.len() == BATCH_ROWS {
-            std::mem::replace(self, Rows::new(spec)).finish(output);
-        }
-        self.places.push(place);
-        self.columns.iter_mut().zip(&values).for_each(|(c, v)| c.push(v));
-    }
-
-    fn finish(self, output: &mut Output) {
-        if self.places.is_empty() {
-            return;
-        }
-        let (n_rows, origin) = (self.places.len(), Origin::of_places(&self.places));
-        let columns = self.columns.into_iter().map(|c| Arc::new(c.finish())).collect();
-        output.messages.push(Message::Batch(Batch { columns, n_rows, origin, late: vec![] }));
-    }
 }

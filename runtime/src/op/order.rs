@@ -125,7 +125,9 @@ pub fn reads_in_order(flow: &Flow, n_partitions: &dyn Fn(NodeId) -> usize) -> Ve
         let mut inputs = node.inputs.iter().map(|input| behind.get(input.0 as usize).copied().flatten());
         let first = inputs.next().flatten();
         let of_all = first.filter(|first| inputs.all(|other| other == Some(*first)));
-        in_order.push(of_all.is_some());
+        // What one row became may come to a pattern by several inputs, by one after the other.
+        let is_one = node.inputs.len() == 1 || !matches!(node.kind, NodeKind::Match(_));
+        in_order.push(of_all.is_some() && is_one);
         behind.push(match &node.kind {
             NodeKind::Source(_) => (n_partitions(id) == 1).then_some(id),
             // What one row became comes by one input now, and by another when it has waited.

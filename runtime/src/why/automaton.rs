@@ -58,7 +58,7 @@ impl<'s> Automaton<'s> {
 
     /// Whether ways with the same future are merged into the preferred one, so that no limit is needed.
     pub fn merges_ways(&self) -> bool {
-        self.spec.mode != MatchMode::All && self.spec.keeping_apart().is_empty()
+        self.spec.merges_ways()
     }
 
     /// Whether something becomes of a run when its time for events is over.

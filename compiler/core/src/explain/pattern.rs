@@ -86,6 +86,9 @@ fn class_text(spec: &MatchSpec) -> String {
         "enumerating: each choice of events that fits is a match of its own".to_string()
     } else if spec.is_constant() {
         format!("constant: the runs of a key are merged into one machine of {n_states} states")
+    } else if spec.has_one_way() {
+        "per live run, of which each has one way; runs of a key that look at the same values are one"
+            .to_string()
     } else if spec.merges_ways() {
         format!("per live run: a machine of {n_states} states for each event that begins a match")
     } else {
@@ -97,7 +100,7 @@ fn class_text(spec: &MatchSpec) -> String {
 fn apart_text(pattern: &Match) -> Vec<String> {
     let spec = &pattern.spec;
     let (apart, clocks_apart) = (spec.keeping_apart(), spec.automaton.clocks_apart());
-    if spec.mode == MatchMode::All && apart.is_empty() {
+    if spec.has_one_way() || spec.mode == MatchMode::All && apart.is_empty() {
         return vec![];
     }
     let schemas = schemas(pattern);

@@ -20,6 +20,11 @@ impl Columns {
         Columns { schema: schema.clone(), n_before: schema.columns.len(), added: vec![] }
     }
 
+    /// How many there are.
+    pub fn n_columns(&self) -> usize {
+        self.schema.columns.len()
+    }
+
     /// The number of the column that holds this expression, which is added if there is none.
     pub fn column(&mut self, expr: &Expr, name: &str) -> usize {
         if let ExprKind::Column(column) = expr.kind {

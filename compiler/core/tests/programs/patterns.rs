@@ -154,7 +154,7 @@ stream s
       b: payments[amount > 5.00] -> 3
   keeps events until the watermark of payments passes them, at most 88 bytes each
   keeps the events of each card since the first of a match in progress, at most those of 10m
-  keeps at most 5 ways per event that begins a match
+  keeps at most 1 way per event that begins a match
   delay: at most 10m5s of event time between an event and its result (patterns 10m, disorder 5s)
   rows that fail: counted, readable as errors(s)
 "#

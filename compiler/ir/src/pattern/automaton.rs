@@ -85,6 +85,11 @@ impl Automaton {
         Deriving::new(n_absences).automaton(pattern)
     }
 
+    /// The guards that any event breaks.
+    pub fn touches(&self) -> Guards {
+        Guards::MAX.checked_shl(self.n_absences as u32).unwrap_or(0)
+    }
+
     /// How many different places there are for a run that is not complete.
     pub fn n_waiting_states(&self) -> usize {
         self.states.iter().skip(1).filter(|state| state.accepts != Some(0)).count()

@@ -324,6 +324,7 @@ impl Growth<'_> {
         let mut next = Way { state: edge.to, rank: way.rank.max(self.pattern.rank(edge.on)), ..way.clone() };
         let carried = edge.carried_guards & state.guards;
         next.broken = way.broken & carried;
+        next.is_by_clock = matches!(edge.on, On::Clock(_));
         match (edge.on, moment) {
             (On::Step(step), Moment::Event(number, time)) => {
                 next.since = time;
@@ -379,7 +380,13 @@ impl Growth<'_> {
     }
 
     /// Of these guards, the absences that an event breaks.
-    fn broken_by(&self, watched: u64, number: u64, way: &Way, failures: &mut Vec<FailedCondition>) -> u64 {
+    pub fn broken_by(
+        &self,
+        watched: u64,
+        number: u64,
+        way: &Way,
+        failures: &mut Vec<FailedCondition>,
+    ) -> u64 {
         let mut broken = 0;
         for absence in (0..self.pattern.tests.len()).filter(|i| watched >> i & 1 == 1) {
             let mut tests =
@@ -445,7 +452,8 @@ impl Growth<'_> {
                 }
             }
         }
-        let variables = spec.steps.iter().zip(&steps).map(|(step, events)| super::variable(step, events));
+        let variables =
+            spec.steps.iter().zip(&steps).map(|(step, events)| super::rows::variable(step, events));
         self.key.iter().cloned().chain(variables).collect()
     }
 }

@@ -50,6 +50,10 @@ pub struct Pattern {
     pub known: Vec<Known>,
     /// The tests that an event must pass, or may pass, to begin something in a partition of which nothing is kept.
     pub begins: Vec<usize>,
+    /// Whether each run is one way.
+    pub has_one_way: bool,
+    /// Whether conditions that look at nothing but their event are asked for each.
+    pub asks_alone: bool,
     /// Whether something may be asked of each event, or said of it where it fails.
     pub asks: bool,
     /// Whether any event matters where something is kept.
@@ -73,7 +77,7 @@ pub struct Pattern {
 impl Pattern {
     pub fn new(spec: Arc<MatchSpec>) -> Pattern {
         let automaton = &spec.automaton;
-        let can_merge = spec.mode != MatchMode::All && spec.keeping_apart().is_empty();
+        let can_merge = spec.merges_ways();
         let mut at = spec.steps.len();
         let tests = spec.absences.iter().map(|absence| {
             let first = at;
@@ -94,9 +98,11 @@ impl Pattern {
         });
         let looked_back_for = (0..quiet.len()).filter(|absence| quiet[*absence].is_some());
         let begins = first_steps.chain(looked_back_for.flat_map(|absence| tests[absence].clone())).collect();
-        let touches = Guards::MAX.checked_shl(automaton.n_absences as u32).unwrap_or(0);
+        let touches = automaton.touches();
         let is_asked = |known: &Known| matches!(known, Known::Asked | Known::OfWay);
         Pattern {
+            asks_alone: known.contains(&Known::Asked),
+            has_one_way: spec.has_one_way(),
             asks: !can_merge || known.iter().any(is_asked),
             minds_all: automaton.states.iter().any(|state| state.guards & touches != 0),
             begins,

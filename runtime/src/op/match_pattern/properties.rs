@@ -143,20 +143,16 @@ fn schemas(flow: &Flow) -> Vec<&Schema> {
     flow.nodes.iter().filter(|node| node.inputs.is_empty()).map(|node| &node.schema).collect()
 }
 
-/// The value of the first event of a list, or -1.
-static FIRST: ScalarFunction = ScalarFunction {
-    name: "first",
+/// As that of the standard library, of the ends of a list.
+static GET: ScalarFunction = ScalarFunction {
+    name: "get",
     strict: false,
     can_fail: false,
-    evaluate: |_, values| Ok(value_of(records(&values[0]).first())),
-};
-
-/// The value of the last event of a list, or -1.
-static LAST: ScalarFunction = ScalarFunction {
-    name: "last",
-    strict: false,
-    can_fail: false,
-    evaluate: |_, values| Ok(value_of(records(&values[0]).last())),
+    evaluate: |_, values| {
+        let events = records(&values[0]);
+        let end = if values[1] == Value::Int(0) { events.first() } else { events.last() };
+        Ok(end.cloned().unwrap_or(Value::Null))
+    },
 };
 
 static COUNT: ScalarFunction = ScalarFunction {
@@ -170,8 +166,14 @@ fn records(list: &Value) -> &[Value] {
     if let Value::List(records) = list { records } else { &[] }
 }
 
-fn value_of(event: Option<&Value>) -> Value {
-    if let Some(Value::Record(fields)) = event { fields[0].clone() } else { Value::Int(-1) }
+/// `get(events, at).value ?? -1`.
+fn value_at(events: Expr, at: i64, record: &Type) -> Expr {
+    let int = |value| Expr::literal(Value::Int(value), Type::INT, Default::default());
+    let call = ExprKind::Call { function: &GET, arguments: vec![events, int(at)] };
+    let record = Expr::new(call, record.clone().nullable(), Default::default());
+    let value = ExprKind::Field { record: Box::new(record), field: 0 };
+    let value = Box::new(Expr::new(value, Type::INT.nullable(), Default::default()));
+    Expr::new(ExprKind::Coalesce(value, Box::new(int(-1))), Type::INT, Default::default())
 }
 
 /// Events are rows of key, value, id, time; a variable's record is value and id.
@@ -192,17 +194,17 @@ fn flow(pattern: &Pattern) -> Flow {
         boolean(ExprKind::In { value: value(), list: list.collect() })
     };
     let test_of = |number: usize, kind: &Kind| {
-        let is_said = pattern.has_columns && kind.above.is_none();
-        let mut condition = if is_said { said(number) } else { one_of(&kind.values) };
+        let mut condition = if pattern.has_columns { said(number) } else { one_of(&kind.values) };
         if let Some((above, look)) = kind.above {
             let events = numbered(n_columns + 1 + above, &bindings[1 + above].ty);
-            let function = match look {
-                Look::First => &FIRST,
-                Look::Last | Look::All => &LAST,
-                Look::Count => &COUNT,
+            let bound = match look {
+                Look::First => value_at(events, 0, &record),
+                Look::Last | Look::All => value_at(events, -1, &record),
+                Look::Count => {
+                    let count = ExprKind::Call { function: &COUNT, arguments: vec![events] };
+                    Expr::new(count, Type::INT, Default::default())
+                }
             };
-            let bound = ExprKind::Call { function, arguments: vec![events] };
-            let bound = Expr::new(bound, Type::INT, Default::default());
             let above = boolean(ExprKind::Binary(BinaryOp::Greater, value(), Box::new(bound)));
             condition = boolean(ExprKind::And(Box::new(condition), Box::new(above)));
         }
@@ -548,6 +550,33 @@ fn begins_with_clock_of_all(tree: &Tree) -> bool {
     }
 }
 
+/// Whether a clock may be the last before a `next`, which is refused.
+fn has_next_behind_clock(tree: &Tree) -> bool {
+    match tree {
+        Tree::Sequence(links) => {
+            let is_behind_clock = |pair: &[Link]| pair[1].next && ends_with_clock(&pair[0].pattern);
+            links.windows(2).any(is_behind_clock)
+                || links.iter().any(|link| has_next_behind_clock(&link.pattern))
+        }
+        Tree::Repeat { of, adjacent, .. } => *adjacent && ends_with_clock(of) || has_next_behind_clock(of),
+        Tree::All { parts, .. } | Tree::Any(parts) => parts.iter().any(has_next_behind_clock),
+        Tree::Step(_) | Tree::Absent(_) | Tree::Quiet { .. } => false,
+    }
+}
+
+fn ends_with_clock(tree: &Tree) -> bool {
+    match tree {
+        Tree::Quiet { .. } => true,
+        Tree::Sequence(links) => {
+            let n_empty = links.iter().rev().take_while(|link| may_be_empty(&link.pattern)).count();
+            links.iter().rev().take(n_empty + 1).any(|link| ends_with_clock(&link.pattern))
+        }
+        Tree::Repeat { of, .. } => ends_with_clock(of),
+        Tree::All { parts, .. } | Tree::Any(parts) => parts.iter().any(ends_with_clock),
+        Tree::Step(_) | Tree::Absent(_) => false,
+    }
+}
+
 /// Whether nothing need be taken; at the start of a pattern a clock takes nothing.
 fn may_be_empty(tree: &Tree) -> bool {
     match tree {
@@ -591,7 +620,10 @@ fn pattern() -> impl Strategy<Value = Pattern> {
     });
     let is_sensible = |(tree, numbers): &(Tree, [usize; 3])| {
         let automaton = Automaton::new(tree, numbers[1] + 1).expect("a small pattern");
-        numbers[0] <= 4 && !begins_with_clock_of_all(tree) && automaton.states[0].accepts.is_none()
+        numbers[0] <= 4
+            && !begins_with_clock_of_all(tree)
+            && !has_next_behind_clock(tree)
+            && automaton.states[0].accepts.is_none()
     };
     let numbered = numbered.prop_filter("takes an event", is_sensible);
     let all = numbered.prop_flat_map(move |(tree, [n_steps, n_absences, n_clocks])| {

@@ -12,8 +12,9 @@
 
 use super::growth::{END, Going, Growth, Moment, Run};
 use super::pattern::Pattern;
+use super::rows::{FailedCondition, Found};
 use super::ways::Way;
-use super::{Event, FailedCondition, Found, values_bytes};
+use super::{BEHIND_EVENTS, Event, values_bytes};
 use crate::message::EventTime;
 use millstream_ir::batch::RowPlace;
 use millstream_ir::eval::RowError;
@@ -103,9 +104,9 @@ impl Runs {
         }
         let found = self.report(pattern, key, moment, going, failures);
         if self.keep_to_limit(pattern) {
-            failures.push(too_many(pattern, &self.events.get(number).event));
+            failures.push(FailedCondition::new(too_many(pattern), &self.events.get(number).event));
         }
-        self.see(pattern, number);
+        self.see(pattern, key, number, failures);
         self.forget();
         found
     }
@@ -274,17 +275,21 @@ impl Runs {
             steps[taken.step].push(event.record.clone());
         }
         steps.iter_mut().for_each(|s: &mut Vec<_>| s.reverse());
+        if way.is_by_clock || is_timeout {
+            place = BEHIND_EVENTS;
+        }
         Found { steps, start, end: way.since, place, is_timeout }
     }
 
-    /// Remembers the absences that an event breaks.
-    fn see(&mut self, pattern: &Pattern, number: u64) {
-        let kept = self.events.get(number);
-        for (absence, quiet) in pattern.quiet.iter().enumerate() {
+    /// Remembers the absences that an event breaks, as a way sees it that has taken nothing.
+    fn see(&mut self, pattern: &Pattern, key: &[Value], number: u64, failures: &mut Vec<FailedCondition>) {
+        let growth = Growth { pattern, key, events: &self.events };
+        let time = self.events.get(number).event.time;
+        for absence in (0..pattern.quiet.len()).filter(|absence| pattern.quiet[*absence].is_some()) {
             let seen = &mut self.seen[absence];
-            let is_seen = quiet.is_some() && pattern.tests[absence].clone().any(|test| kept.event.fits[test]);
-            if is_seen && seen.last < kept.event.time {
-                *seen = Seen { last: kept.event.time, before: seen.last };
+            let is_seen = growth.broken_by(1 << absence, number, &Way::nowhere(), failures) != 0;
+            if is_seen && seen.last < time {
+                *seen = Seen { last: time, before: seen.last };
             }
         }
     }
@@ -311,8 +316,9 @@ impl Runs {
     }
 }
 
-fn too_many(pattern: &Pattern, event: &Event) -> FailedCondition {
+/// Why an event fails with which a partition holds more ways than it may.
+pub fn too_many(pattern: &Pattern) -> RowError {
     let reason =
         format!("the pattern holds more than {} ways; the least preferred are given up", pattern.limit);
-    FailedCondition::new(RowError { reason, span: pattern.spec.span }, event)
+    RowError { reason, span: pattern.spec.span }
 }

@@ -1,14 +1,45 @@
 //! The runs of a partition as bytes, and back.
 
-use super::Event;
 use super::growth::Run;
+use super::merged::Events;
 use super::pattern::Pattern;
 use super::runs::{Kept, KeptEvents, Runs, Seen};
 use super::ways::{Taken, Way};
+use super::{Event, Key, Partition, Partitions, State};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::value::Value;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+
+impl Partitions {
+    pub fn snapshot(&self, writer: &mut SnapshotWriter) {
+        writer.i64(self.swept);
+        let mut partitions: Vec<_> = self.of_key.iter().collect();
+        partitions.sort_by_key(|(key, _)| *key);
+        writer.sequence(partitions.into_iter(), |writer, (key, partition)| {
+            writer.sequence(key.iter(), SnapshotWriter::value);
+            match &partition.state {
+                State::Merged(events) => events.snapshot(writer),
+                State::Apart(runs) => runs.snapshot(writer),
+            }
+        });
+    }
+
+    /// Takes over what [`Partitions::snapshot`] wrote of the same pattern.
+    pub fn restore(&mut self, pattern: &Pattern, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
+        self.swept = reader.i64()?;
+        for _ in 0..reader.count()? {
+            let key: Key = reader.sequence(SnapshotReader::value)?.into();
+            let state = match &pattern.states {
+                Some(states) => State::Merged(Events::restore(states, pattern.spec.steps.len(), reader)?),
+                None => State::Apart(Runs::restore(pattern, reader)?),
+            };
+            self.of_key.insert(key.clone(), Partition::new(state));
+            self.enlist(pattern, &key);
+        }
+        Ok(())
+    }
+}
 
 impl Runs {
     pub fn snapshot(&self, writer: &mut SnapshotWriter) {
@@ -21,6 +52,7 @@ impl Runs {
             writer.u64(way.broken);
             writer.sequence(way.deadlines.iter(), |writer, at| writer.i64(*at));
             writer.i64(way.since);
+            writer.bool(way.is_by_clock);
             writer.u32(way.rank);
             writer.u64(links.number(&way.taken));
         };
@@ -62,8 +94,16 @@ impl Runs {
             if n_clocks != Some(deadlines.len()) {
                 return Err(Corrupt);
             }
-            let (since, rank) = (reader.i64()?, reader.u32()?);
-            Ok(Way { state, broken, deadlines, since, rank, taken: find(&links, reader.u64()?)? })
+            let (since, is_by_clock, rank) = (reader.i64()?, reader.bool()?, reader.u32()?);
+            Ok(Way {
+                state,
+                broken,
+                deadlines,
+                since,
+                is_by_clock,
+                rank,
+                taken: find(&links, reader.u64()?)?,
+            })
         };
         let runs = reader.sequence(|reader| {
             let (start, began) = (known(reader.u64()?)?, reader.i64()?);

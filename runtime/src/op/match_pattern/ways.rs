@@ -16,6 +16,8 @@ pub struct Way {
     pub deadlines: Vec<EventTime>,
     /// When it went on last: the time of its last event or clock.
     pub since: EventTime,
+    /// Whether that was a clock.
+    pub is_by_clock: bool,
     /// The furthest in the pattern that it has been.
     pub rank: u32,
     pub taken: Option<Arc<Taken>>,
@@ -47,7 +49,8 @@ impl Drop for Taken {
 impl Way {
     /// A way before any event.
     pub fn nowhere() -> Way {
-        Way { state: 0, broken: 0, deadlines: vec![], since: EventTime::MIN, rank: 0, taken: None }
+        let (since, deadlines) = (EventTime::MIN, vec![]);
+        Way { state: 0, broken: 0, deadlines, since, is_by_clock: false, rank: 0, taken: None }
     }
 
     /// Whether nothing that rules an edge out has happened.
@@ -83,6 +86,10 @@ impl Way {
 
 /// Of ways with the same future, keeps the first.
 pub fn keep_preferred(pattern: &Pattern, ways: &mut Vec<Way>) {
+    if pattern.has_one_way {
+        // Whatever would complete another completes the first.
+        ways.truncate(1);
+    }
     if ways.len() < 2 {
         return;
     }

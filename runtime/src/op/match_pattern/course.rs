@@ -1,0 +1,553 @@
+//! A pattern each of whose runs has one way, as tables: where a run stands, what leads on from there, and which values
+//! of the events that it took the conditions still to come compare with.
+
+use super::pattern::Pattern;
+use crate::message::EventTime;
+use millstream_ir::batch::Batch;
+use millstream_ir::column::{Column, ColumnData, ColumnRef};
+use millstream_ir::expr::{BinaryOp, Expr, ExprKind};
+use millstream_ir::flow::Schema;
+use millstream_ir::pattern::{Clock, Edge, Event as On, EventTest, Guards, MatchSpec};
+use millstream_ir::types::{Layout, Type, TypeKind};
+use millstream_ir::value::Value;
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
+/// Words that a group of runs has for the values and clocks that it remembers: it then fits in a line of memory.
+pub const N_WORDS: usize = 4;
+pub type Words = [i64; N_WORDS];
+
+/// A set of tests, as bits.
+pub type Tests = u64;
+
+pub struct Course {
+    /// Those of the automaton.
+    pub places: Vec<Place>,
+    /// Per absence, its tests.
+    pub absences: Vec<Tests>,
+    pub without: Option<usize>,
+    /// Per input, its tests, each with the columns that must be true.
+    pub columns: Vec<Vec<(usize, Vec<usize>)>>,
+    /// The tests of which an event must pass one to begin a run.
+    pub begins: Tests,
+    pub within: Option<EventTime>,
+    /// The shortest of the clocks, in microseconds.
+    pub shortest_clock: Option<EventTime>,
+}
+
+/// Where a run can stand.
+pub struct Place {
+    pub leads: Vec<Lead>,
+    pub clock: Option<ClockLead>,
+    /// What is watched for here.
+    pub guards: Guards,
+    pub is_complete: bool,
+}
+
+/// An event that passes the test leads on.
+pub struct Lead {
+    pub step: usize,
+    pub test: Test,
+    pub way: Passage,
+}
+
+/// The clock in this word leads on when it has run down.
+pub struct ClockLead {
+    pub word: usize,
+    pub way: Passage,
+}
+
+/// What becomes of a run on its way to another place.
+pub struct Passage {
+    pub to: usize,
+    pub guards: Guards,
+    pub carried_guards: Guards,
+    /// Where the words come from that are remembered there.
+    pub words: Vec<From>,
+}
+
+pub enum From {
+    /// The word that the run had at another place.
+    Word { from: usize, to: usize },
+    /// A value of the event.
+    Event { column: usize, to: usize },
+    /// The clock starts.
+    Clock { duration: EventTime, to: usize },
+}
+
+/// How values are compared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// Ints, times, durations.
+    Int,
+    Float,
+    Bool,
+    /// Of one scale.
+    Decimal,
+    Text,
+}
+
+/// What an event must be.
+pub struct Test {
+    /// Its place among all, those of steps first.
+    pub number: usize,
+    pub comparisons: Vec<Comparison>,
+    /// Columns that are compared with what stands for a value where there is none yet.
+    pub constants: Vec<Constant>,
+}
+
+/// A value of the event beside one that never changes.
+pub struct Constant {
+    pub column: usize,
+    pub operator: BinaryOp,
+    pub kind: Kind,
+    pub value: i64,
+}
+
+/// A value of the event beside one that is remembered.
+pub struct Comparison {
+    pub column: usize,
+    pub operator: BinaryOp,
+    pub kind: Kind,
+    pub word: usize,
+    /// The column of the event that is remembered, where the value itself is not: of text, and of
+    /// decimals that no word holds.
+    pub of: usize,
+}
+
+/// A value of an event that a run took: of the first or the last of a step.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Remembered {
+    step: usize,
+    is_last: bool,
+    column: usize,
+}
+
+impl Course {
+    /// The tables of a pattern over inputs with these schemas; none if its runs need more than one way, or if a
+    /// condition is more than columns, and comparisons of a column with a remembered value.
+    pub fn of(pattern: &Pattern, inputs: &[&Schema]) -> Option<Course> {
+        if !pattern.has_one_way {
+            return None;
+        }
+        Charting { spec: &pattern.spec, inputs, taken: Taken::of(&pattern.spec) }.course()
+    }
+
+    /// The tests that a row of an input passes, or may pass where they compare.
+    pub fn passes_of(&self, input: usize, columns: &[ColumnRef], row: usize) -> Tests {
+        let passes =
+            |(_, needed): &&(usize, Vec<usize>)| needed.iter().all(|column| is_true(&columns[*column], row));
+        self.columns[input].iter().filter(passes).fold(0, |tests, (test, _)| tests | 1 << test)
+    }
+
+    /// Replaces `passes` by those of each row of a batch.
+    pub fn passes_of_all(&self, input: usize, batch: &Batch, passes: &mut Vec<Tests>) {
+        let always = self.columns[input].iter().filter(|(_, needed)| needed.is_empty());
+        passes.clear();
+        passes.resize(batch.n_rows, always.fold(0, |tests, (test, _)| tests | 1 << test));
+        for (test, needed) in self.columns[input].iter().filter(|(_, needed)| !needed.is_empty()) {
+            if let ([column], test) = (&needed[..], *test)
+                && let Column { data: ColumnData::Bool(values), validity: None } = &*batch.columns[*column]
+            {
+                passes
+                    .iter_mut()
+                    .zip(&values[..])
+                    .for_each(|(passes, value)| *passes |= Tests::from(*value) << test);
+                continue;
+            }
+            for (row, passes) in passes.iter_mut().enumerate() {
+                let is_passed = needed.iter().all(|column| is_true(&batch.columns[*column], row));
+                *passes |= Tests::from(is_passed) << test;
+            }
+        }
+    }
+}
+
+/// Whether a condition that was computed for whole batches holds for a row.
+fn is_true(column: &Column, row: usize) -> bool {
+    match &column.data {
+        ColumnData::Bool(values) => values[row] != 0 && column.is_valid(row),
+        _ => false,
+    }
+}
+
+/// Per state, as bits: the steps of which a way there may have taken events, and those of which it must have.
+struct Taken {
+    may: Vec<u64>,
+    must: Vec<u64>,
+}
+
+impl Taken {
+    fn of(spec: &MatchSpec) -> Taken {
+        let states = &spec.automaton.states;
+        let mut taken = Taken { may: vec![0; states.len()], must: vec![u64::MAX; states.len()] };
+        taken.must[0] = 0;
+        let mut is_changing = true;
+        while std::mem::take(&mut is_changing) {
+            for (number, state) in states.iter().enumerate() {
+                for edge in state.preferred() {
+                    let step = if let On::Step(step) = edge.on { 1 << step } else { 0 };
+                    let may = taken.may[edge.to] | taken.may[number] | step;
+                    let must = taken.must[edge.to] & (taken.must[number] | step);
+                    is_changing |= (may, must) != (taken.may[edge.to], taken.must[edge.to]);
+                    (taken.may[edge.to], taken.must[edge.to]) = (may, must);
+                }
+            }
+        }
+        taken
+    }
+
+    fn may(&self, state: usize, step: usize) -> bool {
+        self.may[state] >> step & 1 == 1
+    }
+
+    fn must(&self, state: usize, step: usize) -> bool {
+        self.must[state] >> step & 1 == 1
+    }
+}
+
+/// What a side of a comparison is in a state.
+enum Side {
+    Null,
+    Constant(Kind, i64),
+    Column(usize),
+    Remembered(Remembered),
+}
+
+/// The parts of a condition in a state that are more than columns that must be true.
+struct Conditions {
+    compared: Vec<(usize, BinaryOp, Remembered)>,
+    constants: Vec<Constant>,
+}
+
+struct Charting<'a> {
+    spec: &'a MatchSpec,
+    inputs: &'a [&'a Schema],
+    taken: Taken,
+}
+
+impl Charting<'_> {
+    fn course(&self) -> Option<Course> {
+        let states = &self.spec.automaton.states;
+        let n_tests = self.spec.tests().count();
+        // A group holds half a word of guards.
+        if n_tests > Tests::BITS as usize || states.iter().any(|state| u32::try_from(state.guards).is_err()) {
+            return None;
+        }
+        let words = self.words()?;
+        let places = (0..states.len()).map(|number| self.place(number, &words));
+        let places = places.collect::<Option<Vec<_>>>()?;
+        // What is watched for is asked in any state: it may look at the event alone.
+        for test in self.spec.absences.iter().flat_map(|absence| &absence.tests) {
+            let Conditions { compared, constants, .. } = self.conditions(test, None)?;
+            (compared.is_empty() && constants.is_empty()).then_some(())?;
+        }
+        let mut number = self.spec.steps.len();
+        let absences = self.spec.absences.iter().map(|absence| {
+            let first = number;
+            number += absence.tests.len();
+            (first..number).fold(0, |tests, test| tests | 1 << test)
+        });
+        let absences = absences.collect();
+        let mut columns = vec![vec![]; self.inputs.len()];
+        for (number, test) in self.spec.tests().enumerate() {
+            columns[test.input].push((number, self.columns_of(test)));
+        }
+        let durations = self.spec.clocks.iter().map(|clock| match clock {
+            Clock::Fixed(duration) => *duration,
+            Clock::Computed { most, .. } => *most,
+        });
+        Some(Course {
+            begins: places[0].leads.iter().fold(0, |tests, lead| tests | 1 << lead.step),
+            shortest_clock: durations.min().filter(|_| states.iter().any(|state| !state.clocks.is_empty())),
+            places,
+            absences,
+            without: self.spec.without,
+            columns,
+            within: self.spec.within,
+        })
+    }
+
+    /// Per state, what is remembered there, in the order of the words; the clocks come behind.
+    fn words(&self) -> Option<Vec<Vec<Remembered>>> {
+        let states = &self.spec.automaton.states;
+        let mut needed: Vec<BTreeSet<Remembered>> = vec![];
+        for (number, state) in states.iter().enumerate() {
+            let mut own = BTreeSet::new();
+            for edge in state.preferred() {
+                if let On::Step(step) = edge.on {
+                    for (_, _, value) in self.conditions(&self.spec.steps[step].test, Some(number))?.compared
+                    {
+                        own.insert(value);
+                    }
+                }
+            }
+            needed.push(own);
+        }
+        // What is needed later is carried there, from the event that it is of.
+        let mut is_growing = true;
+        while std::mem::take(&mut is_growing) {
+            for number in (0..states.len()).rev() {
+                for edge in states[number].preferred() {
+                    for value in needed[edge.to].clone() {
+                        if !self.is_set(&value, number, edge)? {
+                            is_growing |= needed[number].insert(value);
+                        }
+                    }
+                }
+            }
+        }
+        if !needed[0].is_empty() {
+            return None;
+        }
+        let with_places = |(number, values): (usize, BTreeSet<Remembered>)| {
+            let n_words = values.len() + states[number].clocks.len();
+            (n_words <= N_WORDS).then(|| values.into_iter().collect())
+        };
+        needed.into_iter().enumerate().map(with_places).collect()
+    }
+
+    /// Whether an edge from a state sets a value, or else carries it; none if that cannot be told.
+    fn is_set(&self, value: &Remembered, from: usize, edge: &Edge) -> Option<bool> {
+        match edge.on {
+            On::Step(step) if step == value.step && (value.is_last || !self.taken.may(from, step)) => {
+                Some(true)
+            }
+            On::Step(step) if step == value.step && !self.taken.must(from, step) => None,
+            _ => Some(false),
+        }
+    }
+
+    fn place(&self, number: usize, words: &[Vec<Remembered>]) -> Option<Place> {
+        let state = &self.spec.automaton.states[number];
+        let mut leads = vec![];
+        let mut clock = None;
+        for edge in state.preferred() {
+            let way = self.passage(number, edge, words)?;
+            match edge.on {
+                On::Step(step) => {
+                    let test = self.test(step, number, &words[number])?;
+                    leads.push(Lead { step, test, way });
+                }
+                On::Clock(number_of_clock) => {
+                    let word = self.clock_word(number, number_of_clock, words)?;
+                    clock = Some(ClockLead { word, way });
+                }
+            }
+        }
+        Some(Place { leads, clock, guards: state.guards, is_complete: state.accepts.is_some() })
+    }
+
+    /// The word of a clock in a state.
+    fn clock_word(&self, state: usize, clock: usize, words: &[Vec<Remembered>]) -> Option<usize> {
+        let place = self.spec.automaton.states[state].clocks.iter().position(|c| *c == clock)?;
+        Some(words[state].len() + place)
+    }
+
+    fn passage(&self, from: usize, edge: &Edge, words: &[Vec<Remembered>]) -> Option<Passage> {
+        let mut sources = vec![];
+        for (to, value) in words[edge.to].iter().enumerate() {
+            sources.push(match self.is_set(value, from, edge)? {
+                true => From::Event { column: value.column, to },
+                false => From::Word { from: words[from].iter().position(|other| other == value)?, to },
+            });
+        }
+        for clock in &self.spec.automaton.states[edge.to].clocks {
+            let to = self.clock_word(edge.to, *clock, words)?;
+            sources.push(match (edge.carried_clocks.contains(clock), &self.spec.clocks[*clock]) {
+                (true, _) => From::Word { from: self.clock_word(from, *clock, words)?, to },
+                (false, Clock::Fixed(duration)) => From::Clock { duration: *duration, to },
+                (false, Clock::Computed { .. }) => return None,
+            });
+        }
+        Some(Passage {
+            to: edge.to,
+            guards: edge.guards,
+            carried_guards: edge.carried_guards,
+            words: sources,
+        })
+    }
+
+    /// The test of a step in a state with these words.
+    fn test(&self, step: usize, state: usize, words: &[Remembered]) -> Option<Test> {
+        let Conditions { compared, constants, .. } =
+            self.conditions(&self.spec.steps[step].test, Some(state))?;
+        let comparisons = compared.into_iter().map(|(column, operator, value)| {
+            let word = words.iter().position(|other| *other == value)?;
+            Some(Comparison { column, operator, kind: self.kind(&value)?, word, of: value.column })
+        });
+        Some(Test { number: step, comparisons: comparisons.collect::<Option<_>>()?, constants })
+    }
+
+    /// The columns that must be true for a test.
+    fn columns_of(&self, test: &EventTest) -> Vec<usize> {
+        let parts = test.condition.iter().flat_map(|condition| condition.conjuncts());
+        let columns = parts.filter_map(|part| match part.kind {
+            ExprKind::Column(column) if column < self.n_columns(test) => Some(column),
+            _ => None,
+        });
+        columns.collect()
+    }
+
+    fn n_columns(&self, test: &EventTest) -> usize {
+        self.inputs[test.input].columns.len()
+    }
+
+    /// The parts of a test's condition in a state; none if there are others.
+    fn conditions(&self, test: &EventTest, state: Option<usize>) -> Option<Conditions> {
+        let (mut compared, mut constants) = (vec![], vec![]);
+        for part in test.condition.iter().flat_map(|condition| condition.conjuncts()) {
+            match &part.kind {
+                ExprKind::Column(column) if *column < self.n_columns(test) => {}
+                ExprKind::Binary(operator, left, right) => {
+                    match (self.side(left, test, state)?, self.side(right, test, state)?) {
+                        (Side::Column(column), Side::Remembered(value)) => {
+                            compared.push((column, *operator, value));
+                        }
+                        (Side::Remembered(value), Side::Column(column)) => {
+                            compared.push((column, turned(*operator)?, value));
+                        }
+                        (Side::Column(column), Side::Constant(kind, value)) => {
+                            constants.push(Constant { column, operator: *operator, kind, value });
+                        }
+                        (Side::Constant(kind, value), Side::Column(column)) => {
+                            constants.push(Constant { column, operator: turned(*operator)?, kind, value });
+                        }
+                        _ => return None,
+                    }
+                }
+                _ => return None,
+            }
+        }
+        let is_right = |column: usize, operator: BinaryOp, kind: Kind| {
+            is_comparison(operator) && kind.fits(&self.inputs[test.input].columns[column].ty)
+        };
+        for (column, operator, value) in &compared {
+            is_right(*column, *operator, self.kind(value)?).then_some(())?;
+        }
+        for Constant { column, operator, kind, .. } in &constants {
+            is_right(*column, *operator, *kind).then_some(())?;
+        }
+        Some(Conditions { compared, constants })
+    }
+
+    fn side(&self, expr: &Expr, test: &EventTest, state: Option<usize>) -> Option<Side> {
+        match &expr.kind {
+            ExprKind::Column(column) if *column < self.n_columns(test) => Some(Side::Column(*column)),
+            ExprKind::Literal(value) if !value.is_null() => {
+                in_word(value).map(|(kind, value)| Side::Constant(kind, value))
+            }
+            ExprKind::Coalesce(first, other) => match self.side(first, test, state)? {
+                Side::Null => self.side(other, test, state),
+                Side::Remembered(value) if !self.is_nullable(&value) => Some(Side::Remembered(value)),
+                _ => None,
+            },
+            ExprKind::Field { record, field } => {
+                let (variable, is_last) = match &record.kind {
+                    ExprKind::Column(_) => (&**record, false),
+                    ExprKind::Call { function, arguments } if function.name == "get" => {
+                        match &arguments[..] {
+                            [list, Expr { kind: ExprKind::Literal(Value::Int(at @ (0 | -1))), .. }] => {
+                                (list, *at == -1)
+                            }
+                            _ => return None,
+                        }
+                    }
+                    _ => return None,
+                };
+                let ExprKind::Column(column) = variable.kind else { return None };
+                let n_keys = self.spec.key_names().len();
+                let step = column.checked_sub(self.n_columns(test) + n_keys)?;
+                let taken = self.spec.steps.get(step)?;
+                let state = state?;
+                if !self.taken.may(state, step) {
+                    return Some(Side::Null);
+                }
+                let column = self.spec.inputs[taken.test.input].fields.get(*field).copied()??;
+                // Of a step that takes one event, the first is the last.
+                let value = Remembered { step, is_last: is_last || !taken.repeats, column };
+                self.taken.must(state, step).then_some(Side::Remembered(value))
+            }
+            _ => None,
+        }
+    }
+
+    fn type_of(&self, value: &Remembered) -> &Type {
+        &self.inputs[self.spec.steps[value.step].test.input].columns[value.column].ty
+    }
+
+    fn is_nullable(&self, value: &Remembered) -> bool {
+        self.type_of(value).nullable
+    }
+
+    fn kind(&self, value: &Remembered) -> Option<Kind> {
+        let ty = self.type_of(value);
+        match ty.layout() {
+            Layout::Bool if ty.kind != TypeKind::Bool => None,
+            Layout::Bool => Some(Kind::Bool),
+            Layout::I64 => Some(Kind::Int),
+            Layout::F64 => Some(Kind::Float),
+            Layout::Decimal => Some(Kind::Decimal),
+            Layout::View => Some(Kind::Text),
+            Layout::Boxed => None,
+        }
+    }
+}
+
+impl Kind {
+    /// Whether values of a type are compared so.
+    fn fits(self, ty: &Type) -> bool {
+        matches!(
+            (self, ty.layout()),
+            (Kind::Bool, Layout::Bool) if ty.kind == TypeKind::Bool
+        ) || matches!(
+            (self, ty.layout()),
+            (Kind::Int, Layout::I64)
+                | (Kind::Float, Layout::F64)
+                | (Kind::Decimal, Layout::Decimal)
+                | (Kind::Text, Layout::View)
+        )
+    }
+}
+
+/// A constant as a word; none if it is not compared so.
+fn in_word(value: &Value) -> Option<(Kind, i64)> {
+    Some(match value {
+        Value::Int(value) | Value::Timestamp(value) | Value::Duration(value) => (Kind::Int, *value),
+        Value::Float(value) => (Kind::Float, value.to_bits() as i64),
+        Value::Bool(value) => (Kind::Bool, i64::from(*value)),
+        Value::Decimal(value) => (Kind::Decimal, i64::try_from(*value).ok()?),
+        _ => return None,
+    })
+}
+
+fn is_comparison(operator: BinaryOp) -> bool {
+    use BinaryOp::*;
+    matches!(operator, Equal | NotEqual | Less | LessEqual | Greater | GreaterEqual)
+}
+
+/// The operator with its sides changed.
+fn turned(operator: BinaryOp) -> Option<BinaryOp> {
+    use BinaryOp::*;
+    Some(match operator {
+        Equal | NotEqual => operator,
+        Less => Greater,
+        LessEqual => GreaterEqual,
+        Greater => Less,
+        GreaterEqual => LessEqual,
+        _ => return None,
+    })
+}
+
+/// Whether values that compare so pass; nothing compares with NaN, from which all differs.
+pub fn passes(operator: BinaryOp, ordering: Option<Ordering>) -> bool {
+    match operator {
+        BinaryOp::Equal => ordering == Some(Ordering::Equal),
+        BinaryOp::NotEqual => ordering != Some(Ordering::Equal),
+        BinaryOp::Less => ordering == Some(Ordering::Less),
+        BinaryOp::LessEqual => matches!(ordering, Some(Ordering::Less | Ordering::Equal)),
+        BinaryOp::Greater => ordering == Some(Ordering::Greater),
+        BinaryOp::GreaterEqual => matches!(ordering, Some(Ordering::Greater | Ordering::Equal)),
+        _ => false,
+    }
+}

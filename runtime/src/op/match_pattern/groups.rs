@@ -1,0 +1,535 @@
+//! The runs of patterns that need one way each, in groups: runs that stand at the same place, and
+//! remember the same, have one future.
+//!
+//! A group goes on as a whole, and groups that come to have one future become one. So an event costs a step
+//! for each group of its partition, however many runs have met there. What each run has taken stands in a
+//! [`Forest`] (as the union nodes of Bucchi et al., "CORE: a complex event recognition engine", VLDB 2022, but for
+//! runs that share what comes, not what was).
+
+mod clocks;
+mod forest;
+mod kept;
+mod part;
+mod passage;
+mod snapshot;
+
+use super::BEHIND_EVENTS;
+use super::arena::NONE;
+use super::course::{Course, Lead, Tests, Words};
+use super::event_log::{EventId, EventLog};
+use super::pattern::{Pattern, Ruled};
+use super::rows::{Answers, Found};
+use super::timers::Timers;
+use crate::kernel::key_index::KeyIndex;
+use crate::message::EventTime;
+use forest::{Forest, Run, Tree};
+use kept::{Chain, KeptEvents, NO_EVENTS};
+use millstream_ir::batch::RowPlace;
+use millstream_ir::column::ColumnRef;
+use millstream_ir::flow::Schema;
+use millstream_ir::pattern::MatchMode;
+use millstream_ir::types::Type;
+use millstream_ir::value::Value;
+
+use part::Part;
+use passage::{broken_by, fits, pass};
+use std::sync::Arc;
+
+pub struct Groups {
+    course: Course,
+    /// Of each input, the column of the event time.
+    times: Vec<usize>,
+    /// Of the columns of each input.
+    types: Vec<Vec<Type>>,
+    /// Per step: whether somebody reads its variable.
+    reads: Vec<bool>,
+    keys: KeyIndex,
+    /// By the number of their key.
+    partitions: Vec<Partition>,
+    forest: Forest,
+    /// If matches take events from other runs: those of the partitions.
+    kept: KeptEvents,
+    uses_up: bool,
+    log: EventLog,
+    timers: Timers,
+    /// How many partitions were left when they were last cleared of what is out of time, and when that was.
+    n_swept: usize,
+    swept: EventTime,
+    memory: Memory,
+}
+
+#[repr(align(64))]
+struct Partition {
+    groups: Vec<Group>,
+    n_runs: u32,
+    /// So many were left when those out of time were last dropped.
+    n_in_time: u32,
+    chain: Chain,
+    /// When something may next happen without an event.
+    due: EventTime,
+    /// No event before this time begins a run.
+    quiet_until: EventTime,
+}
+
+impl Partition {
+    const EMPTY: Partition = Partition {
+        groups: vec![],
+        n_runs: 0,
+        n_in_time: 0,
+        chain: NO_EVENTS,
+        due: EventTime::MAX,
+        quiet_until: EventTime::MIN,
+    };
+
+    fn add(&mut self, group: Group) {
+        if self.groups.len() == self.groups.capacity() {
+            // Most partitions have few.
+            self.groups.reserve_exact(self.groups.len().max(2));
+        }
+        self.groups.push(group);
+    }
+}
+
+/// Runs with one future: a line of memory.
+#[derive(Clone, Copy)]
+struct Group {
+    tree: Tree,
+    place: u16,
+    /// Of its words, as bits: those of which the value is null, and those that are the event that has it.
+    nulls: u8,
+    far: u8,
+    /// The guards that are broken.
+    broken: u32,
+    /// When the last of its runs began.
+    latest: EventTime,
+    words: Words,
+}
+
+/// Where a run begins in the total order.
+type Start = (EventTime, RowPlace);
+
+/// What an event works in.
+#[derive(Default)]
+struct Memory {
+    /// Groups that go on, each with the lead.
+    moved: Vec<(Group, usize)>,
+    /// Groups that are complete, each with the step of the event.
+    complete: Vec<(Group, usize)>,
+    /// Groups at their new places.
+    fresh: Vec<Group>,
+    rows: Vec<u32>,
+    numbers: Vec<u32>,
+    /// Parts that have been worked off.
+    parts: Vec<Part>,
+}
+
+/// So many runs more than twice those that were left are kept though they may be out of time.
+const FEW_RUNS: u32 = 8;
+
+/// So many partitions more than twice those that were left are cleared, whatever the watermark.
+const FEW: usize = if cfg!(test) { 2 } else { 1 << 10 };
+
+/// An event on its way through the runs of its partition.
+struct Event<'a> {
+    input: usize,
+    columns: &'a [ColumnRef],
+    row: usize,
+    time: EventTime,
+    /// The tests that it passes, or may pass where they compare.
+    passes: Tests,
+    /// Where it can be kept, and its id if it is.
+    chunk: u64,
+    id: Option<EventId>,
+}
+
+impl Groups {
+    pub fn new(pattern: &Pattern, course: Course, inputs: &[&Schema]) -> Groups {
+        let spec = &pattern.spec;
+        let n_keys = spec.key_names().len();
+        let key_types: Vec<Type> = spec.bindings[..n_keys].iter().map(|key| key.ty.clone()).collect();
+        let n_leads: usize = course.places.iter().map(|place| place.leads.len()).sum();
+        let is_read =
+            |step: usize| spec.outputs.iter().any(|output| output.columns().contains(&(n_keys + step)));
+        // A run that is one event takes nothing that another has.
+        let uses_up = spec.mode == MatchMode::UseUp && n_leads > 1;
+        let reads: Vec<bool> = (0..spec.steps.len()).map(is_read).collect();
+        let is_inner = |step: usize| {
+            let leads = course.places[1..].iter().flat_map(|place| &place.leads);
+            let is_last = |to: usize| course.places[to].is_complete;
+            leads.filter(|lead| !is_last(lead.way.to)).any(|lead| lead.step == step)
+        };
+        let reads_inner = (0..spec.steps.len()).any(|step| reads[step] && is_inner(step));
+        let keeps_paths = uses_up || reads_inner;
+        Groups {
+            times: inputs.iter().map(|input| input.time).collect(),
+            types: inputs.iter().map(|input| input.types()).collect(),
+            reads,
+            keys: KeyIndex::new(&key_types, 0),
+            partitions: vec![],
+            forest: Forest::new(keeps_paths),
+            kept: KeptEvents::default(),
+            uses_up,
+            log: EventLog::default(),
+            timers: Timers::new(course.shortest_clock.unwrap_or(1)),
+            n_swept: 0,
+            swept: EventTime::MIN,
+            memory: Memory::default(),
+            course,
+        }
+    }
+
+    fn take_event(&mut self, pattern: &Pattern, event: &mut Event, partition: u32, answers: &mut Answers) {
+        if self.uses_up {
+            let id = self.id_of(event);
+            self.keep(id, false, partition);
+        }
+        self.advance(pattern, event, partition, false);
+        let is_last = !self.memory.complete.is_empty() && self.complete(pattern, event, partition, answers);
+        if !is_last {
+            self.arrive(pattern, event, partition);
+            if event.passes & self.course.begins != 0 {
+                self.begin(pattern, event, partition);
+            }
+        }
+        if self.uses_up {
+            self.settle(partition);
+        }
+    }
+
+    /// Lets each group see an event: those that it completes and those that go on leave the partition's list; with
+    /// an event that is used up none does.
+    fn advance(&mut self, pattern: &Pattern, event: &Event, partition: u32, is_used: bool) {
+        self.memory.moved.clear();
+        self.memory.complete.clear();
+        let mut groups = std::mem::take(&mut self.partitions[partition as usize].groups);
+        let without = self.course.without.map_or(0, |without| self.course.absences[without]);
+        groups.retain_mut(|group| {
+            let place = &self.course.places[group.place as usize];
+            let is_over =
+                self.course.within.is_some_and(|within| event.time.saturating_sub(group.latest) > within);
+            if is_over && !pattern.by_clocks[group.place as usize] {
+                self.drop_group(group, partition);
+                return false;
+            }
+            let leads_on = |lead: &Lead| {
+                lead.way.guards & u64::from(group.broken) == 0 && fits(&lead.test, event, group, &self.log)
+            };
+            let lead = if is_used { None } else { place.leads.iter().position(leads_on) };
+            if let Some(lead) = lead {
+                match self.course.places[place.leads[lead].way.to].is_complete {
+                    true => self.memory.complete.push((*group, place.leads[lead].step)),
+                    false => self.memory.moved.push((*group, lead)),
+                }
+                return false;
+            }
+            let mut is_over = event.passes & without != 0;
+            if place.guards != 0 {
+                let watched = place.guards & !u64::from(group.broken);
+                let broken = watched & pattern.touches | broken_by(&self.course, watched, event);
+                group.broken |= broken as u32;
+                is_over |= broken != 0 && !can_end(pattern, group);
+            }
+            if is_over {
+                self.drop_group(group, partition);
+            }
+            !is_over
+        });
+        self.partitions[partition as usize].groups = groups;
+    }
+
+    /// Brings the groups that go on to their new places, where those meet that now have one future.
+    fn arrive(&mut self, pattern: &Pattern, event: &mut Event, partition: u32) {
+        if self.memory.moved.is_empty() {
+            return;
+        }
+        let id = self.id_of(event);
+        let moved = std::mem::take(&mut self.memory.moved);
+        let mut fresh = std::mem::take(&mut self.memory.fresh);
+        for (mut group, lead) in moved.iter().copied() {
+            // A clock may complete a run beyond its time: it must have gone on within.
+            if self.course.shortest_clock.is_some() && !self.drop_late_runs(&mut group, event.time, partition)
+            {
+                continue;
+            }
+            let lead = &self.course.places[group.place as usize].leads[lead];
+            let step = lead.step;
+            pass(&self.course, &lead.way, &mut group, Some((event, id)), event.time, pattern.touches);
+            if group.broken != 0 && !can_end(pattern, &group) {
+                self.drop_group(&group, partition);
+                continue;
+            }
+            let forest = &mut self.forest;
+            match fresh
+                .iter_mut()
+                .find(|other| other.has_future_of(&group) && forest.has_taken(&other.tree, step))
+            {
+                Some(other) => {
+                    forest.hang(&group.tree, other.tree.root);
+                    forest.join(&mut other.tree, &group.tree);
+                    other.latest = other.latest.max(group.latest);
+                }
+                None => {
+                    group.tree.root = forest.above(&group.tree, id, step, &mut self.log);
+                    fresh.push(group);
+                }
+            }
+        }
+        fresh.drain(..).for_each(|group| self.meet(group, partition));
+        (self.memory.moved, self.memory.fresh) = (moved, fresh);
+        self.memory.moved.clear();
+    }
+
+    /// Puts a group into its partition, or its runs into a group with the same future.
+    fn meet(&mut self, group: Group, partition: u32) {
+        let groups = &mut self.partitions[partition as usize].groups;
+        if let Some(other) = groups.iter_mut().find(|other| other.has_future_of(&group)) {
+            self.forest.meet(&mut other.tree, &group.tree, &mut self.log);
+            other.latest = other.latest.max(group.latest);
+            return;
+        }
+        self.list_clock(&group, partition);
+        self.partitions[partition as usize].add(group);
+    }
+
+    /// Begins a run with an event, if it fits.
+    fn begin(&mut self, pattern: &Pattern, event: &mut Event, partition: u32) {
+        let mut group = Group {
+            tree: Tree { root: NONE, first: NONE, last: NONE },
+            place: 0,
+            nulls: 0,
+            far: 0,
+            broken: 0,
+            words: Words::default(),
+            latest: event.time,
+        };
+        let leads = &self.course.places[0].leads;
+        let Some(lead) = leads.iter().position(|lead| fits(&lead.test, event, &group, &self.log)) else {
+            return;
+        };
+        let Partition { n_runs, n_in_time, quiet_until, .. } = self.partitions[partition as usize];
+        if event.time < quiet_until {
+            return;
+        }
+        if n_runs > 2 * n_in_time + FEW_RUNS {
+            self.drop_late_runs_of(pattern, partition, event.time);
+        }
+        let id = self.id_of(event);
+        let lead = &self.course.places[0].leads[lead];
+        let step = lead.step;
+        pass(&self.course, &lead.way, &mut group, Some((event, id)), event.time, pattern.touches);
+        group.tree = self.forest.plant(id, step, event.time, &mut self.log);
+        self.partitions[partition as usize].n_runs += 1;
+        self.meet(group, partition);
+    }
+
+    /// Reports the groups that are complete with an event, as the mode says; whether the event is not for others.
+    fn complete(
+        &mut self,
+        pattern: &Pattern,
+        event: &mut Event,
+        partition: u32,
+        answers: &mut Answers,
+    ) -> bool {
+        let complete = std::mem::take(&mut self.memory.complete);
+        let mut runs: Vec<(Start, u32, usize)> = vec![];
+        for (group, step) in &complete {
+            let of_group = self.forest.runs_of(&group.tree);
+            let in_time = of_group.filter(|(_, run)| self.is_in_time(run.began, event.time));
+            runs.extend(in_time.map(|(number, run)| (self.start_of(run), number, *step)));
+        }
+        runs.sort_unstable();
+        let takes_all = self.uses_up || matches!(pattern.spec.mode, MatchMode::Once(_));
+        if takes_all {
+            runs.truncate(1);
+        }
+        for (_, run, step) in &runs {
+            self.report(pattern, *run, Some((event, *step)), event.time, answers);
+        }
+        let ends_others = takes_all && !runs.is_empty();
+        if self.uses_up
+            && let Some((_, run, _)) = runs.first()
+        {
+            let run = &self.forest.runs[*run];
+            let taken = self.forest.taken_by(run).map(|(_, event)| event);
+            let used: Vec<EventId> = [run.event].into_iter().chain(taken).chain(event.id).collect();
+            self.use_up(used.into_iter(), partition);
+        }
+        let has_others = self.partitions[partition as usize].n_runs > 1;
+        complete.iter().for_each(|(group, _)| self.drop_group(group, partition));
+        if ends_others {
+            for (group, _) in std::mem::take(&mut self.memory.moved) {
+                self.drop_group(&group, partition);
+            }
+            self.drop_all(partition);
+            if let MatchMode::Once(quiet) = pattern.spec.mode {
+                let until = quiet.map_or(EventTime::MAX, |quiet| event.time.saturating_add(quiet));
+                self.partitions[partition as usize].quiet_until = until;
+            } else if has_others {
+                self.replay(pattern, partition);
+            }
+        }
+        self.memory.complete = complete;
+        ends_others
+    }
+
+    /// Drops the groups of a partition.
+    fn drop_all(&mut self, partition: u32) {
+        let mut groups = std::mem::take(&mut self.partitions[partition as usize].groups);
+        groups.drain(..).for_each(|group| self.drop_group(&group, partition));
+        self.partitions[partition as usize].groups = groups;
+    }
+
+    /// Reports the match that a run is, with the event that completes it.
+    fn report(
+        &self,
+        pattern: &Pattern,
+        run: u32,
+        last: Option<(&Event, usize)>,
+        end: EventTime,
+        answers: &mut Answers,
+    ) {
+        let spec = &pattern.spec;
+        let run = &self.forest.runs[run];
+        let first = self.log.get(run.event);
+        let record = |input: usize, columns: &[ColumnRef], row: usize| -> Arc<[Value]> {
+            let value = |column: usize| columns[column].value(row, &self.types[input][column]);
+            spec.inputs[input].fields.iter().map(|field| field.map_or(Value::Null, value)).collect()
+        };
+        let mut steps = vec![vec![]; spec.steps.len()];
+        let mut place = BEHIND_EVENTS;
+        for (step, event) in [(run.step as usize, run.event)].into_iter().chain(self.forest.taken_by(run)) {
+            let kept = self.log.get(event);
+            if self.reads[step] {
+                steps[step].push(record(kept.input, kept.columns(), kept.row));
+            }
+        }
+        if let Some((event, step)) = last {
+            place = self.log.place_of(event.chunk, event.id, event.row);
+            if self.reads[step] {
+                steps[step].push(record(event.input, event.columns, event.row));
+            }
+        }
+        let key =
+            |column: &usize| first.columns()[*column].value(first.row, &self.types[first.input][*column]);
+        let key: Vec<Value> = spec.inputs[first.input].keys.iter().map(key).collect();
+        answers.add(&key, &Found { steps, start: run.began, end, place, is_timeout: false });
+    }
+
+    fn start_of(&self, run: &Run) -> Start {
+        (run.began, self.log.get(run.event).place())
+    }
+
+    fn is_in_time(&self, began: EventTime, time: EventTime) -> bool {
+        self.course.within.is_none_or(|within| time.saturating_sub(began) <= within)
+    }
+
+    fn id_of(&mut self, event: &mut Event) -> EventId {
+        let (chunk, row) = (event.chunk, event.row);
+        *event.id.get_or_insert_with(|| self.log.keep(chunk, row))
+    }
+
+    /// Drops the runs of a group that has left its partition.
+    fn drop_group(&mut self, group: &Group, partition: u32) {
+        let mut run = group.tree.first;
+        while run != NONE {
+            run = self.forest.drop_run(run, &mut self.log);
+            self.partitions[partition as usize].n_runs -= 1;
+        }
+    }
+
+    /// Drops those runs of a group that are out of time; whether any is left.
+    fn drop_late_runs(&mut self, group: &mut Group, now: EventTime, partition: u32) -> bool {
+        let (mut tree, mut latest) = (Tree { first: NONE, last: NONE, ..group.tree }, EventTime::MIN);
+        let mut next = group.tree.first;
+        while next != NONE {
+            let run = next;
+            let began = self.forest.runs[run].began;
+            if !self.is_in_time(began, now) {
+                next = self.forest.drop_run(run, &mut self.log);
+                self.partitions[partition as usize].n_runs -= 1;
+                continue;
+            }
+            next = std::mem::replace(&mut self.forest.runs[run].next, tree.first);
+            (tree.first, latest) = (run, latest.max(began));
+            if tree.last == NONE {
+                tree.last = run;
+            }
+        }
+        (group.tree, group.latest) = (tree, latest);
+        tree.first != NONE
+    }
+
+    /// Drops the runs of a partition that are out of time.
+    fn drop_late_runs_of(&mut self, pattern: &Pattern, partition: u32, now: EventTime) {
+        let mut groups = std::mem::take(&mut self.partitions[partition as usize].groups);
+        groups.retain_mut(|group| {
+            pattern.by_clocks[group.place as usize] || self.drop_late_runs(group, now, partition)
+        });
+        let partition = &mut self.partitions[partition as usize];
+        (partition.groups, partition.n_in_time) = (groups, partition.n_runs);
+    }
+
+    /// Drops the groups of a partition of which all runs are out of time.
+    fn drop_late_groups_of(&mut self, pattern: &Pattern, partition: u32, now: EventTime) {
+        let mut groups = std::mem::take(&mut self.partitions[partition as usize].groups);
+        groups.retain(|group| {
+            let is_kept = pattern.by_clocks[group.place as usize] || self.is_in_time(group.latest, now);
+            if !is_kept {
+                self.drop_group(group, partition);
+            }
+            is_kept
+        });
+        self.partitions[partition as usize].groups = groups;
+    }
+
+    /// Clears the partitions of what is out of time at a watermark, if there may be much of it.
+    pub fn sweep(&mut self, pattern: &Pattern, watermark: EventTime) {
+        let is_over = pattern.lasts().is_some_and(|time| watermark.saturating_sub(self.swept) >= time);
+        if watermark == EventTime::MAX {
+            // Nothing comes any more.
+            return;
+        }
+        if is_over || self.keys.n_live() >= 2 * self.n_swept + FEW {
+            self.swept = watermark;
+            for number in 0..self.partitions.len() as u32 {
+                if self.keys.is_live(number) {
+                    self.sweep_partition(pattern, number, watermark);
+                }
+            }
+            self.n_swept = self.keys.n_live();
+        }
+        self.log.forget();
+    }
+
+    fn sweep_partition(&mut self, pattern: &Pattern, number: u32, watermark: EventTime) {
+        self.drop_late_groups_of(pattern, number, watermark);
+        self.forget_before_runs(number);
+        let partition = &mut self.partitions[number as usize];
+        if partition.groups.is_empty() && partition.quiet_until <= watermark {
+            *partition = Partition::EMPTY;
+            self.keys.remove(number);
+        }
+    }
+
+    pub fn state_bytes(&self) -> usize {
+        let groups = self.partitions.iter().map(|partition| partition.groups.len() * size_of::<Group>());
+        let partitions =
+            self.keys.bytes() + self.keys.n_live() * size_of::<Partition>() + groups.sum::<usize>();
+        let runs = self.forest.runs.bytes() + self.forest.nodes.bytes() + self.kept.bytes();
+        partitions + runs + self.timers.len() * size_of::<(EventTime, u32)>() + self.log.bytes()
+    }
+}
+
+impl Group {
+    /// Whether whatever comes does the same to both.
+    fn has_future_of(&self, other: &Group) -> bool {
+        let same_words = || self.words.iter().zip(&other.words).fold(true, |same, (a, b)| same & (a == b));
+        (self.place, self.nulls, self.far, self.broken) == (other.place, other.nulls, other.far, other.broken)
+            && same_words()
+    }
+}
+
+/// Whether the runs of a group can yet be complete.
+fn can_end(pattern: &Pattern, group: &Group) -> bool {
+    pattern.can_end(group.place as usize, Ruled { broken: group.broken.into(), run_down: 0 }, true)
+}

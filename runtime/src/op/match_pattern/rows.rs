@@ -1,0 +1,139 @@
+//! Rows of matches, and of what failed.
+
+use super::pattern::Pattern;
+use super::{Event, InputColumns};
+use crate::message::{EventTime, Message};
+use crate::operator::{Failure, Output, Place};
+use millstream_ir::batch::{BATCH_ROWS, Batch, Origin, RowPlace};
+use millstream_ir::column::ColumnBuilder;
+use millstream_ir::eval::{RowError, eval};
+use millstream_ir::expr::ExprKind;
+use millstream_ir::flow::{Column, Schema};
+use millstream_ir::pattern::{MatchSpec, MatchStep};
+use millstream_ir::text::write_json;
+use millstream_ir::types::Type;
+use millstream_ir::value::Value;
+use std::sync::Arc;
+
+/// A match: per step, its events.
+pub struct Found {
+    pub steps: Vec<Vec<Arc<[Value]>>>,
+    pub start: EventTime,
+    pub end: EventTime,
+    /// That of its last event.
+    pub place: RowPlace,
+    /// Whether it is reported as far as it came.
+    pub is_timeout: bool,
+}
+
+impl Found {
+    /// The value of one of the spec's bindings.
+    fn binding(&self, spec: &MatchSpec, key: &[Value], number: usize) -> Value {
+        let Some(step) = number.checked_sub(key.len()) else { return key[number].clone() };
+        match (spec.steps.get(step), step.saturating_sub(spec.steps.len())) {
+            (Some(taken), _) => variable(taken, &self.steps[step]),
+            (None, 0) => Value::Timestamp(self.start),
+            (None, 1) => Value::Timestamp(self.end),
+            (None, _) => Value::Bool(self.is_timeout),
+        }
+    }
+}
+
+/// The value of a step's variable.
+pub fn variable(step: &MatchStep, events: &[Arc<[Value]>]) -> Value {
+    let mut records = events.iter().map(|row| Value::Record(row.clone()));
+    if step.repeats { Value::List(records.collect()) } else { records.next().unwrap_or(Value::Null) }
+}
+
+/// An event for which a condition failed.
+pub struct FailedCondition {
+    pub error: RowError,
+    pub time: EventTime,
+    pub input: usize,
+    pub row: Arc<[Value]>,
+}
+
+impl FailedCondition {
+    pub fn new(error: RowError, event: &Event) -> FailedCondition {
+        FailedCondition { error, time: event.time, input: event.input, row: event.row.clone() }
+    }
+
+    fn into_failure(self, schema: &Schema) -> Failure {
+        failure(&schema.columns, &self.row, &self.error, self.time)
+    }
+}
+
+/// A failure of the row with these columns, as far as the program sees them.
+fn failure(columns: &[Column], row: &[Value], error: &RowError, time: EventTime) -> Failure {
+    let shown = || columns.iter().zip(row).filter(|(column, _)| !column.hidden);
+    let record = Type::record(shown().map(|(column, _)| (column.name.clone(), column.ty.clone())));
+    let mut text = vec![];
+    write_json(&mut text, &Value::Record(shown().map(|(_, value)| value.clone()).collect()), &record);
+    let row = String::from_utf8_lossy(&text).into_owned();
+    Failure { row, reason: error.reason.clone(), place: Place::Program(error.span), at: time, time }
+}
+
+/// The rows of matches, and the events that failed, on their way out.
+pub struct Answers<'a> {
+    spec: &'a MatchSpec,
+    inputs: &'a [InputColumns],
+    output: &'a mut Output,
+    columns: Vec<ColumnBuilder>,
+    places: Vec<RowPlace>,
+}
+
+impl<'a> Answers<'a> {
+    pub fn new(pattern: &'a Pattern, inputs: &'a [InputColumns], output: &'a mut Output) -> Answers<'a> {
+        let spec = &*pattern.spec;
+        Answers { spec, inputs, output, columns: columns(spec), places: vec![] }
+    }
+
+    /// Adds a match of a key.
+    pub fn add(&mut self, key: &[Value], found: &Found) {
+        let spec = self.spec;
+        let value = |number: usize| found.binding(spec, key, number);
+        let mut values = vec![];
+        for expr in &spec.outputs {
+            match &expr.kind {
+                ExprKind::Column(number) => values.push(value(*number)),
+                _ => match eval(expr, &value) {
+                    Ok(value) => values.push(value),
+                    Err(error) => {
+                        let bindings: Vec<Value> = (0..spec.bindings.len()).map(value).collect();
+                        self.output.failures.push(failure(&spec.bindings, &bindings, &error, found.end));
+                        return;
+                    }
+                },
+            }
+        }
+        values.push(Value::Timestamp(found.end));
+        if self.places.len() == BATCH_ROWS {
+            self.flush();
+        }
+        self.places.push(found.place);
+        self.columns.iter_mut().zip(&values).for_each(|(column, value)| column.push(value));
+    }
+
+    /// Says of an event that it failed.
+    pub fn fail(&mut self, failed: FailedCondition) {
+        let schema = &self.inputs[failed.input].schema;
+        self.output.failures.push(failed.into_failure(schema));
+    }
+
+    /// Hands out what there is.
+    pub fn flush(&mut self) {
+        if self.places.is_empty() {
+            return;
+        }
+        let places = std::mem::take(&mut self.places);
+        let built = std::mem::replace(&mut self.columns, columns(self.spec));
+        let columns = built.into_iter().map(|column| Arc::new(column.finish())).collect();
+        let (n_rows, origin) = (places.len(), Origin::of_places(&places));
+        self.output.messages.push(Message::Batch(Batch { columns, n_rows, origin, late: vec![] }));
+    }
+}
+
+fn columns(spec: &MatchSpec) -> Vec<ColumnBuilder> {
+    let types = spec.outputs.iter().map(|output| &output.ty);
+    types.chain([&Type::TIMESTAMP]).map(ColumnBuilder::new).collect()
+}
