@@ -7,7 +7,7 @@ use crate::single::{batches, ints};
 use millstream_base::{Diagnostics, SourceMap};
 use millstream_core::{CompileOptions, Library, compile};
 use millstream_ir::batch::Batch;
-use millstream_ir::engine::Engine;
+use millstream_ir::engine::{Compiled, Engine};
 use millstream_ir::flow::{Flow, NodeId, NodeKind};
 use millstream_jit::Jit;
 use millstream_runtime::graph::{Graph, Outlet, Stop};
@@ -102,6 +102,7 @@ fn many(effort: &Effort) {
 struct Program {
     flow: Flow,
     files: SourceMap,
+    compiled: Box<dyn Compiled>,
 }
 
 impl Program {
@@ -123,15 +124,15 @@ impl Program {
         let compilation = compile(&mut files, main, &mut load, &library, &CompileOptions::default());
         let messages: Vec<&str> = compilation.diagnostics.iter().map(|d| &*d.headline).collect();
         let flow = compilation.flow.unwrap_or_else(|| panic!("the program is wrong: {messages:?}"));
-        Program { flow, files }
+        let compiled = Jit.compile(&flow).expect("it compiles");
+        Program { flow, files, compiled }
     }
 
     /// The checksum of the matches of the first pattern.
     fn run(&self, batches: &[Batch]) -> u64 {
-        let compiled = Jit.compile(&self.flow).expect("it compiles");
         let is_sink = |id: &NodeId| matches!(self.flow.node(*id).kind, NodeKind::Sink(_));
         let matches = Matches { of: self.flow.ids().find(is_sink).expect("a sink"), checksum: 0 };
-        let mut graph = Graph::new(&self.flow, &*compiled, &self.files, &Workers::alone(), matches);
+        let mut graph = Graph::new(&self.flow, &*self.compiled, &self.files, &Workers::alone(), matches);
         let is_source = |id: &NodeId| matches!(self.flow.node(*id).kind, NodeKind::Source(_));
         let source = self.flow.ids().find(is_source).expect("a source");
         // As far as the program reads them.

@@ -27,7 +27,7 @@ use kept::{Chain, KeptEvents, NO_EVENTS};
 use millstream_ir::batch::RowPlace;
 use millstream_ir::column::ColumnRef;
 use millstream_ir::flow::Schema;
-use millstream_ir::pattern::MatchMode;
+use millstream_ir::pattern::{Edge, MatchMode};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 
@@ -531,5 +531,8 @@ impl Group {
 
 /// Whether the runs of a group can yet be complete.
 fn can_end(pattern: &Pattern, group: &Group) -> bool {
-    pattern.can_end(group.place as usize, Ruled { broken: group.broken.into(), run_down: 0 }, true)
+    let broken = group.broken.into();
+    let is_open = |edge: &Edge| edge.guards & broken == 0;
+    let place = group.place as usize;
+    pattern.edges(place).iter().any(is_open) && pattern.can_end(place, Ruled { broken, run_down: 0 }, true)
 }
