@@ -114,7 +114,7 @@ maxima = from a window running by k forever select id, k, max(v) as v, at
 before_maxima = from beside_its_maxima select id, k, prev(v, by: k, forever: true) as p
 united_with_itself = from beside_its_maxima as x left join beside_its_maxima as y on x.v == y.v within 3s select x.id, y.id as other
 with_itself = from a as x full join a as y on x.v == y.v and x.id < y.id within 0s..6s select x.id, y.id as other
-chosen = from b as x semi join a as y on x.k == y.k and y.v > x.v forever
+chosen = from b as x semi join b as y on x.k == y.k and y.v > x.v forever
 chosen_by_time = from chosen window tumbling 5s group by k select k, count() as n
 changes_joined = from running as r join latest_of_b as l on r.k == l.k forever select r.k, r.n, l.id
 changes_left = from latest_of_b as l left join running as r on r.k == l.k and r.s > l.v forever select l.id, r.k, r.n
