@@ -1,1 +1,43 @@
 //! What a program is asked while it is written: pure functions over byte offsets, one file per question.
+//!
+//! [`Analysis`] is one program as the compiler sees it; whatever is asked of it is read from there. Its text need
+//! not be in a file: a line that is typed at a prompt is a program as well.
+
+use millstream_base::{Diagnostic, Diagnostics, FileId, SourceMap};
+use millstream_core::{Compilation, CompileOptions, Library, Loader, compile};
+use std::sync::{Arc, LazyLock};
+
+/// The standard library, parsed once.
+static LIBRARY: LazyLock<Library> = LazyLock::new(|| {
+    let mut faults = Diagnostics::default();
+    let library = Library::new(millstream_stdlib::catalog(), &mut faults);
+    debug_assert!(faults.is_empty(), "the standard library parses");
+    library
+});
+
+/// One program: a main file, those that it uses, and what the compiler makes of them.
+pub struct Analysis {
+    pub files: SourceMap,
+    pub main: FileId,
+    pub compilation: Compilation,
+}
+
+impl Analysis {
+    /// `name` is what messages call the main file. Each file that a program uses is asked of `load`, which may
+    /// know a text that is newer than that on disk.
+    pub fn new(name: &str, text: impl Into<Arc<str>>, load: &mut Loader) -> Analysis {
+        let mut files = SourceMap::default();
+        let main = files.add(name, text);
+        let compilation = compile(&mut files, main, load, &LIBRARY, &CompileOptions::default());
+        Analysis { files, main, compilation }
+    }
+
+    /// What is wrong with the program, in all of its files, by place.
+    pub fn diagnostics(&self) -> &[Diagnostic] {
+        &self.compilation.diagnostics
+    }
+
+    pub fn text(&self) -> &str {
+        &self.files.file(self.main).text
+    }
+}
