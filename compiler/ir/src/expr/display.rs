@@ -289,6 +289,7 @@ pub fn literal(value: &Value, ty: &Type) -> String {
         (Value::Timestamp(t), _) => format!("@{}", text::format_timestamp(*t)),
         (Value::Duration(d), _) => text::format_duration(*d),
         (Value::Float(x), _) => text::format_float(*x),
+        (Value::String(text), _) => quoted(text),
         (Value::Json(json), _) => format!("json({json})"),
         (Value::List(items), TypeKind::List(element)) => format!("[{}]", all(items, element)),
         (Value::Record(values), TypeKind::Record(record)) => {
@@ -301,6 +302,23 @@ pub fn literal(value: &Value, ty: &Type) -> String {
     }
 }
 
+/// A text in quotes, with the language's escapes.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => out += "\\\"",
+            '\\' => out += "\\\\",
+            '\n' => out += "\\n",
+            '\r' => out += "\\r",
+            '\t' => out += "\\t",
+            c if (c as u32) < 0x20 => out += &format!("\\u{{{:x}}}", c as u32),
+            c => out.push(c),
+        }
+    }
+    out + "\""
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -309,6 +327,12 @@ mod tests {
 
     fn expr(kind: ExprKind, ty: Type) -> Expr {
         Expr::new(kind, ty, Span::default())
+    }
+
+    #[test]
+    fn a_text_is_written_with_the_escapes_of_the_language() {
+        let text = Value::string("a\"b\\\n\t\u{1}é");
+        assert_eq!(literal(&text, &Type::STRING), r#""a\"b\\\n\t\u{1}é""#);
     }
 
     fn int(value: i64) -> Expr {
