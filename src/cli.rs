@@ -30,6 +30,8 @@ pub enum Command {
     Test(Test),
     /// Say why there is a match, or none; which clause dropped a row, and what a stream waits for
     Why(Why),
+    /// Declare the types and sources of data files, with what is unsure about them
+    Infer(Infer),
     /// Report everything that is wrong with programs, without running them
     Check(Check),
     /// Bring programs into the standard layout
@@ -205,6 +207,26 @@ pub struct Why {
     /// Read a source from this file, pattern or `-`; the format follows the extension
     #[arg(long = "source", value_name = "NAME=PATH", value_parser = pair)]
     pub source: Vec<(String, String)>,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  millstream infer payments.ndjson
+  millstream infer payments.ndjson customers.csv > shop.stream
+  millstream infer 'logs/*.ndjson.gz'              files of one source
+  zcat day1.csv.gz | millstream infer - --rows 1000
+
+The declarations are written to standard output, as a program that reads these files when it stands where the
+command is run. What is unsure is said in comments.
+
+Exit codes: 0 declared, 1 nothing can be told of the data, 64 the command line is wrong.")]
+pub struct Infer {
+    /// Files of JSON lines or of fields between delimiters, packed or not; a pattern of files in quotes, or `-`
+    #[arg(required = true)]
+    pub files: Vec<String>,
+    /// Look at so many rows of each at most
+    #[arg(long, value_name = "ROWS", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub rows: u64,
 }
 
 #[derive(Args)]

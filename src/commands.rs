@@ -4,6 +4,7 @@ pub mod check;
 pub mod emit;
 pub mod explain;
 pub mod fmt;
+pub mod infer;
 pub mod run;
 pub mod test;
 pub mod why;

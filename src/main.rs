@@ -2,7 +2,9 @@
 //! an engine and a job meet.
 
 mod cli;
+mod command_line;
 mod commands;
+mod infer;
 mod program;
 mod terminal;
 mod testing;
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         Command::Run(run) => commands::run::run(run),
         Command::Test(test) => commands::test::test(test),
         Command::Why(why) => commands::why::why(why),
+        Command::Infer(infer) => commands::infer::infer(infer),
         Command::Check(check) => commands::check::check(check),
         Command::Fmt(fmt) => commands::fmt::fmt(fmt),
         Command::Explain(explain) => commands::explain::explain(explain),

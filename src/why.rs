@@ -8,7 +8,6 @@ mod pattern;
 mod replay;
 mod stream;
 
-pub use keys::{CommandLine, Said};
 pub use pattern::{Asked, why_match};
 pub use stream::why_stream;
 

@@ -6,6 +6,8 @@ mod support;
 mod bad;
 #[path = "cli/commands.rs"]
 mod commands;
+#[path = "cli/infer.rs"]
+mod infer;
 #[path = "cli/inputs.rs"]
 mod inputs;
 #[path = "cli/live.rs"]

@@ -7,7 +7,7 @@ use millstream_base::codes::{self, Code};
 use serde_json::Value;
 use std::fmt::Write;
 use support::Ran;
-use support::page::{Example, command_that_finds, found_by_run};
+use support::page::{Example, found_by_run};
 
 /// A harmless item of characters of one to four bytes, one or two columns wide.
 const WIDE: &str = "type `größe 価格 🦀` = int ";
@@ -25,6 +25,11 @@ fn faces_of(range: &str) -> String {
 
 fn show(code: Code, wrong: &Example, out: &mut String) {
     let folder = wrong.folder();
+    if wrong.program.is_empty() {
+        let ran = folder.run(&wrong.line_that_finds(code, ""));
+        out.push_str(&hidden(&folder, &ran.stderr));
+        return;
+    }
     wrong.write_to(&folder, "wide");
     let check = |face: &str, names: &str| {
         let ran = folder.run(&format!("check --format {face} {names}{}", wrong.arguments));
@@ -32,7 +37,7 @@ fn show(code: Code, wrong: &Example, out: &mut String) {
     };
     let found = check("json", "program.stream");
     if found.is_empty() && found_by_run(code) {
-        let command = |name: &str| format!("{} {name}{}", command_that_finds(code), wrong.arguments);
+        let command = |name: &str| wrong.line_that_finds(code, name);
         // A test tells its time, and stands in what it says on standard output.
         let said = |ran: &Ran| match code.name() {
             "E0810" => {

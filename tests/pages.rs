@@ -14,6 +14,7 @@
 //! - ` ```explain NAME ` what `millstream explain` says of stream NAME of the program above;
 //! - ` ```nfa ` what `millstream emit nfa` prints of it;
 //! - ` ```why ARGUMENTS ` what `millstream why` answers of it;
+//! - ` ```infer ARGUMENTS ` what `millstream infer` declares of files of the page;
 //! - ` ```error ` what `check` says of the program above.
 //!
 //! `UPDATE=1 cargo test --test pages` fills the blocks; read the difference.
@@ -57,6 +58,7 @@ fn every_example_is_shown_on_a_page() {
 fn programs_of_the_reference_do_what_is_said() {
     hold("docs/reference/patterns.md", Page::filled);
     hold("docs/reference/why.md", Page::filled);
+    hold("docs/reference/infer.md", Page::filled);
 }
 
 #[test]
@@ -86,6 +88,7 @@ impl Page {
             ("output", stream) => return page.rows(stream),
             ("explain", stream) => return page.explained(stream),
             ("why", arguments) => return page.asked(arguments),
+            ("infer", files) => return page.folder.run(&format!("infer {files}")).code(0).stdout,
             ("nfa", "") => return page.emitted("emit nfa"),
             _ => {}
         }

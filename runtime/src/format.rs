@@ -5,10 +5,11 @@ mod changes;
 mod columns;
 pub mod csv;
 pub mod csv_encode;
-mod field;
+pub mod field;
 mod group;
 pub mod json;
 pub mod json_encode;
+pub mod records;
 pub mod table;
 #[cfg(test)]
 mod testing;

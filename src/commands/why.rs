@@ -1,8 +1,9 @@
 //! `millstream why`: why there is a match, or none; what the clauses of a stream dropped, and what it waits for.
 
 use crate::cli::{Bindings, Why};
+use crate::command_line::said;
 use crate::program::{Program, show};
-use crate::why::{Asked, CommandLine, Said, why_match, why_stream};
+use crate::why::{Asked, why_match, why_stream};
 use crate::{WRONG_PROGRAM, WRONG_USAGE, terminal};
 use millstream_ir::text::parse_timestamp;
 
@@ -34,17 +35,12 @@ pub fn why(arguments: Why) -> u8 {
         (None, Some(name)) => ("--stream", name),
         (None, None) => return WRONG_USAGE,
     };
-    let keys = arguments.key.iter().map(|key| ("--key", key.as_str()));
-    let line = CommandLine::new([(flag, name.as_str())].into_iter().chain(keys));
-    let file = compiled.files.add("command line", line.text.as_str());
-    let said = |number: usize, text: &String| Said { text: text.clone(), span: line.place(file, number) };
-    let asked = Asked {
-        arguments: &arguments,
-        name: said(0, name),
-        keys: arguments.key.iter().enumerate().map(|(number, key)| said(number + 1, key)).collect(),
-        at,
-        folder,
-    };
+    let keys = arguments.key.iter().flat_map(|key| ["--key", key.as_str()]);
+    let words: Vec<&str> = [flag, name.as_str()].into_iter().chain(keys).collect();
+    // Each flag stands in front of its value.
+    let mut said = said(&words, &mut compiled.files).into_iter().skip(1).step_by(2);
+    let Some(name) = said.next() else { return WRONG_USAGE };
+    let asked = Asked { arguments: &arguments, name, keys: said.collect(), at, folder };
     match flag {
         "--match" => why_match(&mut compiled, &asked),
         _ => why_stream(&mut compiled, &asked),

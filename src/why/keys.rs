@@ -1,18 +1,12 @@
 //! The key that a question names: text to values of the types of `by`.
 
 use super::errors;
-use millstream_base::{Diagnostic, FileId, Span};
+use crate::command_line::Said;
+use millstream_base::{Diagnostic, Span};
 use millstream_ir::expr::literal_text;
 use millstream_ir::text::{from_json, parse_duration, parse_timestamp};
 use millstream_ir::types::{Type, TypeKind};
 use millstream_ir::value::Value;
-
-/// What the command line says, with its place.
-#[derive(Clone, Debug)]
-pub struct Said {
-    pub text: String,
-    pub span: Span,
-}
 
 /// A part of a key.
 pub struct Part {
@@ -97,39 +91,10 @@ pub fn title(key: &[Value], parts: &[Part]) -> String {
     key.iter().zip(parts).map(one).collect::<Vec<_>>().join(", ")
 }
 
-/// What is said of a question on the command line, as a file that diagnostics point into.
-pub struct CommandLine {
-    pub text: String,
-    places: Vec<(usize, usize)>,
-}
-
-impl CommandLine {
-    /// The flags in their order, each with its value.
-    pub fn new<'t>(flags: impl IntoIterator<Item = (&'t str, &'t str)>) -> CommandLine {
-        let mut line = CommandLine { text: String::new(), places: vec![] };
-        for (flag, value) in flags {
-            if !line.text.is_empty() {
-                line.text.push(' ');
-            }
-            line.text += flag;
-            line.text.push(' ');
-            let start = line.text.len();
-            line.text += value;
-            line.places.push((start, line.text.len()));
-        }
-        line
-    }
-
-    /// Where the value of the flag with this number stands.
-    pub fn place(&self, file: FileId, number: usize) -> Span {
-        let (start, end) = self.places.get(number).copied().unwrap_or((0, self.text.len()));
-        Span::new(file, start, end)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use millstream_base::FileId;
 
     fn said(text: &str) -> Vec<Said> {
         vec![Said { text: text.into(), span: Span::new(FileId(0), 0, text.len()) }]

@@ -1,9 +1,10 @@
 //! `millstream why --match`: what a pattern made of the events of one key.
 
 use super::errors;
-use super::keys::{self, Part, Said};
+use super::keys::{self, Part};
 use super::replay::{Counted, Observed, Replay, endless, read_by_run, rows_of, sink, sources_behind, wrong};
 use crate::cli::Why;
+use crate::command_line::Said;
 use crate::program::Compiled;
 use crate::{WRONG_USAGE, terminal};
 use millstream_base::{Span, did_you_mean};

@@ -2,9 +2,10 @@
 
 use super::errors;
 use super::join::Partners;
-use super::keys::{self, Part, Said};
+use super::keys::{self, Part};
 use super::pattern::{Asked, clause_text, n_of};
 use super::replay::{Counted, Observed, Replay, add_stream, endless, read_by_run, rows_of, wrong};
+use crate::command_line::Said;
 use crate::program::Compiled;
 use crate::{WRONG_USAGE, terminal};
 use millstream_base::{Diagnostic, did_you_mean};

@@ -3,52 +3,69 @@
 use super::{Folder, Ran};
 use millstream_base::codes::Code;
 
-/// A part of a page: the program, the files beside it (` ```stream NAME `), and how it is checked
-/// (` ```sh `) if that takes arguments.
+/// A part of a page: the program, the files beside it (` ```stream NAME `, ` ```input NAME `), and how it is
+/// checked (` ```sh `) if that takes arguments.
 #[derive(Debug)]
 pub struct Example<'a> {
     pub program: &'a str,
     others: Vec<(&'a str, &'a str)>,
-    /// What stands behind the program's name, with a space in front.
+    /// What stands behind the program's name, with a space in front; all behind the command where there is no program.
     pub arguments: &'a str,
-    /// Whether it is a question to `why`, of which `check` knows nothing.
-    is_question: bool,
+    /// `check`, or the command that it is about, such as `why`.
+    command: &'a str,
 }
 
 impl<'a> Example<'a> {
     pub fn of(page: &'a str, part: &str) -> Option<Example<'a>> {
         let part = page.split(&format!("## {part}\n")).nth(1)?.split("\n## ").next()?;
-        let mut example = Example { program: "", others: vec![], arguments: "", is_question: false };
+        let mut example = Example { program: "", others: vec![], arguments: "", command: "check" };
         for block in part.split("```").skip(1).step_by(2) {
             let (kind, body) = block.split_once('\n')?;
             match kind.split_once(' ') {
                 None if kind == "stream" => example.program = body,
                 None if kind == "sh" => {
-                    let (command, arguments) = body.trim().split_once("program.stream")?;
-                    example.is_question = command == "millstream why ";
-                    example.arguments = arguments;
+                    let line = body.trim().strip_prefix("millstream ")?;
+                    let (command, rest) = line.split_once(' ')?;
+                    // What is wrong with a program is found by `check`, as far as it can be.
+                    example.command = if matches!(command, "run" | "test") { "check" } else { command };
+                    example.arguments = rest.strip_prefix("program.stream").unwrap_or(rest);
                 }
-                Some(("stream", name)) => example.others.push((name, body)),
+                Some(("stream" | "input", name)) => example.others.push((name, body)),
                 _ => return None,
             }
         }
-        (!example.program.is_empty()).then_some(example)
+        (!example.program.is_empty() || !example.arguments.is_empty()).then_some(example)
     }
 
     pub fn check(&self) -> Ran {
-        let command = if self.is_question { "why" } else { "check --format json" };
-        self.folder().run(&format!("{command} program.stream{}", self.arguments))
+        match self.command {
+            "check" => self.folder().run(&format!("check --format json program.stream{}", self.arguments)),
+            _ => self.folder().run(&self.line("program.stream")),
+        }
+    }
+
+    /// Its command, about a program in a file of this name if it is about one.
+    fn line(&self, program: &str) -> String {
+        match self.program {
+            "" => format!("{} {}", self.command, self.arguments),
+            _ => format!("{} {program}{}", self.command, self.arguments),
+        }
+    }
+
+    /// What says what is wrong with it, if `check` does not.
+    pub fn line_that_finds(&self, code: Code, program: &str) -> String {
+        match (self.command, code.name()) {
+            ("check", "E0810") => format!("test {program}{}", self.arguments),
+            ("check", _) => format!("run -q {program}{}", self.arguments),
+            _ => self.line(program),
+        }
     }
 
     /// The codes that it raises, each once: in `check`, or in `run` for what only a run can find.
     pub fn raised(&self, code: Code) -> Vec<String> {
         let checked = self.check();
         if found_by_run(code) && checked.stdout.is_empty() {
-            return codes_in_text(&self.folder().run(&format!(
-                "{} program.stream{}",
-                command_that_finds(code),
-                self.arguments
-            )));
+            return codes_in_text(&self.folder().run(&self.line_that_finds(code, "program.stream")));
         }
         codes_in(&checked.stdout)
     }
@@ -82,15 +99,6 @@ impl<'a> Example<'a> {
 /// Whether `check` may be unable to find it.
 pub fn found_by_run(code: Code) -> bool {
     code.name().starts_with("E08") || code.name().starts_with("E09")
-}
-
-/// What says it, if `check` does not.
-pub fn command_that_finds(code: Code) -> &'static str {
-    match code.name() {
-        "E0810" => "test",
-        name if ("E0940".."E0950").contains(&name) => "why",
-        _ => "run -q",
-    }
 }
 
 /// The codes in findings as JSON, each once.

@@ -298,6 +298,8 @@ codes! {
     E0943 "parts-of-key";
     E0944 "key-of-other-type";
     E0945 "never-ends";
+    E0960 "no-format";
+    E0961 "no-rows";
     W0001 "glued-comment";
     W0002 "stray-doc-comment";
     W0003 "join-without-equality";

@@ -7,7 +7,7 @@
 mod fast;
 #[cfg(test)]
 mod properties;
-mod record;
+pub(super) mod record;
 #[cfg(test)]
 mod tests;
 

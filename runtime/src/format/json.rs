@@ -12,6 +12,8 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+pub use self::general::object;
+
 use self::fast::FastPath;
 use super::columns::Columns;
 use super::field::Field;

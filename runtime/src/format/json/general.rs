@@ -55,7 +55,8 @@ fn nothing(ty: &Type) -> Value {
     }
 }
 
-fn object(line: &[u8]) -> Result<Map<String, Json>, String> {
+/// The entries of the object that a line holds.
+pub fn object(line: &[u8]) -> Result<Map<String, Json>, String> {
     let text = std::str::from_utf8(line)
         .map_err(|e| format!("invalid UTF-8 at byte {} of the line", e.valid_up_to() + 1))?;
     match serde_json::from_str::<Json>(text) {

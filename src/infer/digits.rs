@@ -1,0 +1,81 @@
+//! How numbers are written: with how many digits, and whether as somebody writes who means exact ones.
+
+#[derive(Clone, Default)]
+pub struct Digits {
+    pub n: u64,
+    /// Numbers that are digits with at most a sign and a point.
+    n_plain: u64,
+    /// The most digits in front of the point and behind it.
+    whole: usize,
+    pub scale: usize,
+    /// Whether one is written with a point.
+    pub has_point: bool,
+    /// Whether one ends in a zero that no printer of floats writes, as `1.50` does.
+    pub is_padded: bool,
+    /// Whether one begins with a zero that no number needs, as `007` does.
+    pub has_leading_zero: bool,
+}
+
+impl Digits {
+    pub fn add(&mut self, text: &str) {
+        self.n += 1;
+        let unsigned = text.strip_prefix('-').unwrap_or(text);
+        let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+        let are_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if whole.is_empty() || !are_digits(whole) || !are_digits(fraction) || unsigned.ends_with('.') {
+            return;
+        }
+        self.n_plain += 1;
+        self.whole = self.whole.max(whole.len());
+        self.scale = self.scale.max(fraction.len());
+        self.has_point |= !fraction.is_empty();
+        self.is_padded |= fraction.len() > 1 && fraction.ends_with('0');
+        self.has_leading_zero |= whole.len() > 1 && whole.starts_with('0');
+    }
+
+    pub fn merge(&mut self, other: &Digits) {
+        self.n += other.n;
+        self.n_plain += other.n_plain;
+        self.whole = self.whole.max(other.whole);
+        self.scale = self.scale.max(other.scale);
+        self.has_point |= other.has_point;
+        self.is_padded |= other.is_padded;
+        self.has_leading_zero |= other.has_leading_zero;
+    }
+
+    pub fn are_plain(&self) -> bool {
+        self.n > 0 && self.n == self.n_plain
+    }
+
+    /// The decimal that holds all of them exactly, if one does that is read without a detour.
+    pub fn decimal(&self) -> Option<usize> {
+        (self.are_plain() && self.scale <= 18 && self.whole + self.scale <= 38).then_some(self.scale)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(texts: &[&str]) -> Digits {
+        let mut digits = Digits::default();
+        texts.iter().for_each(|text| digits.add(text));
+        digits
+    }
+
+    #[test]
+    fn the_decimal_has_room_for_all() {
+        assert_eq!(of(&["1.5", "-20.25", "7"]).decimal(), Some(2));
+        assert_eq!(of(&["1.5", "1e3"]).decimal(), None);
+        assert_eq!(of(&[&"9".repeat(37), "0.25"]).decimal(), None);
+        for text in ["", "-", ".5", "5.", "1.2.3", "0x1", "NaN"] {
+            assert_eq!(of(&[text]).decimal(), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn zeros_tell_what_is_meant() {
+        assert!(of(&["1.50"]).is_padded && !of(&["1.5", "2.0"]).is_padded);
+        assert!(of(&["007"]).has_leading_zero && !of(&["0", "0.5", "700"]).has_leading_zero);
+    }
+}
