@@ -206,6 +206,7 @@ pub fn add_stream(program: &mut Program, name: Arc<str>, query: Query) -> InputI
         doc: None,
         span: query.span,
         file: query.span.file,
+        columns_defined: vec![],
         rows: query.result().clone(),
         query,
         updating_because: None,

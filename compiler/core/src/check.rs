@@ -24,7 +24,7 @@ mod patterns;
 pub(crate) use aggregates::{AggregateName, aggregate_name, direct_parts, spelled};
 pub use aggregates::{Aggregates, calls_aggregate};
 pub(crate) use conversions::CONVERSIONS;
-pub use narrowing::Facts;
+pub use narrowing::Proved;
 pub use over_rows::{Function as OverRowsFunction, OverRows, OverRowsUse, Place};
 
 use crate::clauses::Rows;

@@ -21,7 +21,7 @@ mod union;
 mod unnest;
 mod window;
 
-pub(crate) use head::{Known, check_reference, updating_because};
+pub(crate) use head::{Known, check_reference, columns_of, updating_because};
 pub(crate) use look_up::asked_in;
 pub(crate) use rows::Rows;
 pub(crate) use select::values_of;
@@ -131,6 +131,7 @@ pub(crate) fn check_query(
         checker.clause(clause, &clauses[number + 1..]);
     }
     checker.expect_select(query.span.at_end());
+    around.names.facts.sees(query.span.at_end(), &checker.scope());
     let QueryChecker { rows, on_error, clauses, .. } = checker;
     let on_error = on_error.map_or(OnError::Keep, |(policy, _)| policy);
     (hir::Query { head, schema, clauses, on_error, span: query.span }, rows)
@@ -156,6 +157,7 @@ impl QueryChecker<'_> {
         let span = clause.span;
         let may_emit = std::mem::take(&mut self.may_emit);
         self.in_tables.clear();
+        self.around.names.facts.sees(span, &self.scope());
         if !matches!(clause.kind, Select(_) | OnError(_) | Error { .. }) {
             self.expect_select(span);
         }

@@ -4,6 +4,7 @@
 use crate::check::Checker;
 use crate::clauses::Surroundings;
 use crate::errors::{connectors as errors, not_yet};
+use crate::facts::{Given, Role, Wanted};
 use crate::names::{Names, ParamValue};
 use crate::resolve::Library;
 use crate::resolve::library::{LIBRARY_FILE, LibraryModule};
@@ -25,21 +26,6 @@ pub(crate) struct Options<'e> {
     connectors: Vec<Declared>,
     formats: Vec<Declared>,
     environment: Environment<'e>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Role {
-    Source,
-    Sink,
-}
-
-impl Role {
-    fn word(self) -> &'static str {
-        match self {
-            Role::Source => "source",
-            Role::Sink => "sink",
-        }
-    }
 }
 
 /// A connector or format.
@@ -171,7 +157,11 @@ impl<'e> Options<'e> {
         diagnostics: &mut Diagnostics,
     ) -> Option<OptionValues> {
         let name = &connector.name;
+        let facts = &around.names.facts;
+        let is_format = std::ptr::eq(known, &self.formats[..]);
         let Some(declared) = known.iter().find(|d| d.name == name.text) else {
+            let wanted = || if is_format { Wanted::Format(role) } else { Wanted::Connector(role) };
+            facts.misses(name.span, wanted);
             let names = || known.iter().filter(|d| d.of(role).is_some()).map(|d| d.name.as_str());
             let nearest = did_you_mean(&name.text, names());
             let reads = role == Role::Source;
@@ -187,6 +177,11 @@ impl<'e> Options<'e> {
             diagnostics.push(fault);
             return None;
         };
+        let (what_it_is, of_options) = match is_format {
+            true => (Given::Format, Given::FormatOption),
+            false => (Given::Connector, Given::ConnectorOption),
+        };
+        facts.stands_for_given(name.span, what_it_is, &name.text);
         let Some(options) = declared.of(role) else {
             diagnostics.push(errors::wrong_direction(name.span, &name.text, role.word()));
             return None;
@@ -213,9 +208,14 @@ impl<'e> Options<'e> {
                 let names = || options.iter().map(|o| &*o.name);
                 let nearest = did_you_mean(text, names());
                 diagnostics.push(errors::unknown_option(span, text, &name.text, nearest, names()));
+                let of = || name.text.as_str().into();
+                facts.misses(span, || Wanted::Option { given: of_options, of: of(), role });
                 wrong = true;
                 continue;
             };
+            if let Some(written) = &arg.name {
+                facts.stands_for_given(written.span, of_options, &format!("{}.{}", name.text, option.name));
+            }
             if given.contains(&&*option.name) {
                 diagnostics.push(errors::option_twice(arg.span, &option.name));
             }
@@ -261,11 +261,14 @@ impl<'e> Options<'e> {
                     around.names.param(around.file, &name.text).map(|p| &p.value)
                     && ty.is_text()
                 {
+                    let param = around.names.param(around.file, &name.text);
+                    around.names.facts.stands_for(name.span, param.map(|param| param.name_span));
                     return Some(Value::String(text.clone()));
                 }
                 if let TypeKind::OneOf(choices) = &ty.kind
                     && around.names.param(around.file, &name.text).is_none()
                 {
+                    around.names.facts.misses_unless(name, choices);
                     return choice(&option.name, name, choices, diagnostics);
                 }
             }

@@ -34,13 +34,13 @@ pub fn explain(program: &Program, flow: &Flow) -> String {
     for id in &program.order {
         let Some(input) = program.input(*id) else { continue };
         let Some(query) = input.query() else { continue };
-        let facts = facts_of(program, query, &known);
+        let inherited = inherited_by(program, query, &known);
         text += &match input {
-            Input::Stream(stream) => explain_stream((program, flow), stream, &facts),
-            Input::Table(table) => table::explain_kept((program, flow), table, query, &facts),
+            Input::Stream(stream) => explain_stream((program, flow), stream, &inherited),
+            Input::Table(table) => table::explain_kept((program, flow), table, query, &inherited),
             Input::Source(_) => String::new(),
         };
-        known.insert(*id, facts);
+        known.insert(*id, inherited);
     }
     for sink in &program.sinks {
         let to = &sink.spec.connector.name;
@@ -50,13 +50,40 @@ pub fn explain(program: &Program, flow: &Flow) -> String {
     text
 }
 
-fn explain_stream(of: (&Program, &Flow), stream: &Stream, facts: &Facts) -> String {
-    let mut text = format!("stream {}\n", stream.name);
-    let mut line = |words: String| {
-        let _ = writeln!(text, "  {words}");
-    };
-    line(format!("columns: {}", columns_text(&stream.rows)));
-    line(match (&stream.rows.sign, &stream.rows.key) {
+/// What is said of a stream, part by part.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Account {
+    pub columns: String,
+    /// Whether rows are final, and else which replaces which.
+    pub emission: String,
+    /// How its pattern is run, if it has one.
+    pub pattern: Vec<String>,
+    /// What it keeps, with the bound of each.
+    pub state: Vec<String>,
+    /// The greatest delay between an event and its result.
+    pub delay: String,
+    pub failing: String,
+}
+
+/// The account of a stream. The rest of the program may be wrong; without errors `flow` is what it became, else empty.
+pub fn account(program: &Program, flow: &Flow, id: InputId) -> Option<Account> {
+    let mut known = BTreeMap::new();
+    for other in &program.order {
+        let Some(input) = program.input(*other) else { continue };
+        let Some(query) = input.query() else { continue };
+        let inherited = inherited_by(program, query, &known);
+        match input {
+            Input::Stream(stream) if *other == id => {
+                return Some(account_of((program, flow), stream, &inherited));
+            }
+            _ => known.insert(*other, inherited),
+        };
+    }
+    None
+}
+
+fn account_of(of: (&Program, &Flow), stream: &Stream, inherited: &Inherited) -> Account {
+    let emission = match (&stream.rows.sign, &stream.rows.key) {
         (None, _) => "append-only: each row is final".to_string(),
         (Some(_), Some(key)) if key.is_empty() => {
             "updating: one row, which is replaced when it changes".to_string()
@@ -67,15 +94,32 @@ fn explain_stream(of: (&Program, &Flow), stream: &Stream, facts: &Facts) -> Stri
             format!("updating: one row per {}, which is replaced when it changes", names.join(", "))
         }
         (Some(_), None) => "updating: rows are added and withdrawn; they have no key".to_string(),
-    });
-    pattern::lines_of(&stream.query).into_iter().for_each(&mut line);
-    let state = state_of(of, &stream.query, &facts.sources);
-    match &state[..] {
+    };
+    Account {
+        columns: columns_text(&stream.rows),
+        emission,
+        pattern: pattern::lines_of(&stream.query),
+        state: state_of(of, &stream.query, &inherited.sources),
+        delay: inherited.delay_text(),
+        failing: on_error_text(&stream.query.on_error, &stream.name),
+    }
+}
+
+fn explain_stream(of: (&Program, &Flow), stream: &Stream, inherited: &Inherited) -> String {
+    let account = account_of(of, stream, inherited);
+    let mut text = format!("stream {}\n", stream.name);
+    let mut line = |words: String| {
+        let _ = writeln!(text, "  {words}");
+    };
+    line(format!("columns: {}", account.columns));
+    line(account.emission);
+    account.pattern.into_iter().for_each(&mut line);
+    match &account.state[..] {
         [] => line("keeps no state".to_string()),
         state => state.iter().for_each(|words| line(format!("keeps {words}"))),
     }
-    line(facts.delay_text());
-    line(format!("rows that fail: {}", on_error_text(&stream.query.on_error, &stream.name)));
+    line(account.delay);
+    line(format!("rows that fail: {}", account.failing));
     text + "\n"
 }
 
@@ -100,7 +144,7 @@ fn state_of((program, flow): (&Program, &Flow), query: &Query, sources: &BTreeSe
 
 /// What streams inherit from those that they read.
 #[derive(Clone, Default)]
-struct Facts {
+struct Inherited {
     /// How long results can lag behind events, in microseconds of event time.
     windows: i64,
     /// How long after that late rows correct them.
@@ -116,55 +160,55 @@ struct Facts {
     sources: BTreeSet<Arc<str>>,
 }
 
-fn facts_of(program: &Program, query: &Query, known: &BTreeMap<InputId, Facts>) -> Facts {
-    let mut facts = Facts::default();
+fn inherited_by(program: &Program, query: &Query, known: &BTreeMap<InputId, Inherited>) -> Inherited {
+    let mut inherited = Inherited::default();
     for rows in query.reads() {
         let read = match program.input(rows.of) {
-            Some(Input::Source(source)) => Facts::of_source(source),
+            Some(Input::Source(source)) => Inherited::of_source(source),
             Some(Input::Table(table)) => match &table.feed {
-                Feed::Source(source) if source.load.is_some() => Facts::default(),
-                Feed::Source(source) => Facts { waits: true, ..Facts::of_source(source) },
+                Feed::Source(source) if source.load.is_some() => Inherited::default(),
+                Feed::Source(source) => Inherited { waits: true, ..Inherited::of_source(source) },
                 Feed::Query { .. } => {
-                    Facts { waits: true, ..known.get(&rows.of).cloned().unwrap_or_default() }
+                    Inherited { waits: true, ..known.get(&rows.of).cloned().unwrap_or_default() }
                 }
             },
             _ => known.get(&rows.of).cloned().unwrap_or_default(),
         };
-        facts.windows = facts.windows.max(read.windows);
-        facts.lateness = facts.lateness.max(read.lateness);
-        facts.patterns = facts.patterns.max(read.patterns);
-        facts.joins = facts.joins.max(read.joins);
-        facts.disorder = facts.disorder.max(read.disorder);
-        facts.has_pattern |= read.has_pattern;
-        facts.waits |= read.waits;
-        facts.sources.extend(read.sources);
+        inherited.windows = inherited.windows.max(read.windows);
+        inherited.lateness = inherited.lateness.max(read.lateness);
+        inherited.patterns = inherited.patterns.max(read.patterns);
+        inherited.joins = inherited.joins.max(read.joins);
+        inherited.disorder = inherited.disorder.max(read.disorder);
+        inherited.has_pattern |= read.has_pattern;
+        inherited.waits |= read.waits;
+        inherited.sources.extend(read.sources);
     }
     if let Head::Match(pattern) = &query.head {
-        facts.patterns = facts.patterns.saturating_add(pattern::delay(&pattern.spec));
-        facts.has_pattern = true;
+        inherited.patterns = inherited.patterns.saturating_add(pattern::delay(&pattern.spec));
+        inherited.has_pattern = true;
     }
-    facts.waits |= history::waiting_rows(query).is_some() || history::times(query).next().is_some();
+    inherited.waits |= history::waiting_rows(query).is_some() || history::times(query).next().is_some();
     for (aggregate, assigner) in window::aggregates(query) {
-        facts.windows = facts.windows.saturating_add(updating::delay(aggregate, assigner));
-        facts.lateness = facts.lateness.saturating_add(updating::lateness(aggregate));
+        inherited.windows = inherited.windows.saturating_add(updating::delay(aggregate, assigner));
+        inherited.lateness = inherited.lateness.saturating_add(updating::lateness(aggregate));
     }
-    facts.windows = facts.windows.saturating_add(updating::delay_of_order(query));
-    facts.lateness = facts.lateness.saturating_add(updating::lateness_of_top(query));
-    facts.joins = facts.joins.saturating_add(join::delay(query));
+    inherited.windows = inherited.windows.saturating_add(updating::delay_of_order(query));
+    inherited.lateness = inherited.lateness.saturating_add(updating::lateness_of_top(query));
+    inherited.joins = inherited.joins.saturating_add(join::delay(query));
     for clause in &query.clauses {
         if let ClauseKind::Time { disorder, .. } = &clause.kind {
-            facts.disorder = facts.disorder.saturating_add(*disorder);
+            inherited.disorder = inherited.disorder.saturating_add(*disorder);
         }
     }
-    facts
+    inherited
 }
 
-impl Facts {
-    fn of_source(source: &Source) -> Facts {
-        Facts {
+impl Inherited {
+    fn of_source(source: &Source) -> Inherited {
+        Inherited {
             disorder: source.time.as_ref().map_or(0, |t| t.disorder),
             sources: [source.name.clone()].into(),
-            ..Facts::default()
+            ..Inherited::default()
         }
     }
 

@@ -130,6 +130,19 @@ impl Input {
         }
     }
 
+    pub fn columns_defined(&self) -> &[(Arc<str>, Span)] {
+        match self {
+            Input::Source(source) => &source.columns_defined,
+            Input::Table(table) => &table.columns_defined,
+            Input::Stream(stream) => &stream.columns_defined,
+        }
+    }
+
+    /// Where the name of a column is defined.
+    pub fn column_defined(&self, name: &str) -> Option<Span> {
+        self.columns_defined().iter().find(|(column, _)| **column == *name).map(|(_, span)| *span)
+    }
+
     pub fn schema(&self) -> &Schema {
         match self {
             Input::Source(source) => &source.schema,

@@ -8,6 +8,7 @@ mod clauses;
 pub mod connectors;
 pub mod errors;
 pub mod explain;
+pub mod facts;
 pub mod hir;
 pub mod lower;
 pub mod names;
@@ -19,10 +20,11 @@ pub mod resolve;
 pub mod scope;
 
 pub use connectors::Environment;
+pub use facts::Facts;
 pub use opt::Trace;
 pub use plan::Plan;
 pub use program::Overrides;
-pub use resolve::{GivenValues, Library, Loader, SourceText};
+pub use resolve::{Files, GivenValues, Library, Loader, SourceText};
 
 use connectors::Options;
 use millstream_base::{Diagnostic, Diagnostics, FileId, Severity, SourceMap};
@@ -48,7 +50,11 @@ pub struct CompileOptions<'o> {
 
 /// What became of a program. Without errors there is a plan and a flow.
 pub struct Compilation {
+    /// As they were parsed.
+    pub files: Files,
     pub program: hir::Program,
+    /// What was found out about places in the text.
+    pub facts: Facts,
     /// As written.
     pub plan: Plan,
     pub optimized: Plan,
@@ -92,8 +98,11 @@ pub fn compile(
     let program = program::check_program(&names, &connectors, &command_line, main, &mut diagnostics);
     program::check_shared_files(&program, &command_line, options, &mut diagnostics);
     let has_errors = diagnostics.has_errors();
+    let facts = names.facts.into_facts();
     let mut compilation = Compilation {
+        files,
         program,
+        facts,
         plan: Plan::default(),
         optimized: Plan::default(),
         trace: Trace::default(),

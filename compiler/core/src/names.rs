@@ -4,6 +4,7 @@
 //! There are three sets of names: sources, tables and streams; sinks; types, functions and aggregates.
 //! Parameters stand among the columns, which hide them.
 
+use crate::facts::Recorder;
 use crate::resolve::signature::Signature;
 use millstream_base::{FileId, Span, did_you_mean};
 use millstream_ir::aggregate;
@@ -35,6 +36,8 @@ pub struct Names<'a> {
     pub(crate) uses: BTreeMap<FileId, Vec<UsedNames>>,
     /// Names of items that could not be parsed: uses of them are not reported.
     pub(crate) broken: BTreeSet<String>,
+    /// Where it is noted what names stand for.
+    pub(crate) facts: Recorder,
 }
 
 /// A file that another uses, with the list of names if `use` gives one.
@@ -79,7 +82,8 @@ pub struct Sink<'a> {
 pub struct Param {
     pub name: String,
     pub file: FileId,
-    pub span: Span,
+    /// Of the name.
+    pub name_span: Span,
     pub ty: Type,
     pub value: ParamValue,
 }
@@ -118,6 +122,7 @@ pub struct NamedType<'a> {
 #[derive(Debug)]
 pub struct Function<'a> {
     pub name: &'a str,
+    pub name_span: Span,
     pub doc: Option<&'a str>,
     pub file: FileId,
     pub span: Span,

@@ -70,6 +70,7 @@ pub(crate) fn check_program(
                     span: input.span,
                     file: input.file,
                     rows: rows.schema(),
+                    columns_defined: rows.columns_defined(),
                     updating_because: rows.updating.as_ref().map(|u| u.because),
                     query,
                 })));

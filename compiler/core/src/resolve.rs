@@ -33,7 +33,7 @@ pub fn resolve<'a>(
     let mut names = Names::default();
     let mut faults = Diagnostics::default();
     let found = collect::collect(files, &mut names, &mut faults);
-    library.check_uses(files, &mut faults);
+    library.check_uses(files, &names.facts, &mut faults);
     types::resolve_types(&found.types, &mut names, &mut faults);
     let bodies = functions::declare_functions(&found.functions, library, &mut names, &mut faults);
     params::resolve_params(&found.params, given, &mut names, &mut faults);

@@ -1,6 +1,6 @@
 //! What the expressions of a clause can see: columns, bound names, and what is known of their nulls.
 
-use crate::check::Facts;
+use crate::check::Proved;
 use crate::clauses::Closed;
 use millstream_base::{Span, did_you_mean};
 use millstream_ir::expr::{Expr, ExprKind};
@@ -22,6 +22,10 @@ pub struct ScopeColumn {
     pub ty: Type,
     /// Where it was declared.
     pub span: Span,
+    /// Where its name is defined, if the program does that.
+    pub defined: Option<Span>,
+    /// Where what stands in front of the point is.
+    pub qualifier_defined: Option<Span>,
 }
 
 /// What is known of the events of a repeated variable.
@@ -37,6 +41,7 @@ pub enum Events {
 #[derive(Clone, Debug)]
 pub struct ScopeName {
     pub name: Arc<str>,
+    /// At the place where the name is defined.
     pub value: Expr,
 }
 
@@ -46,7 +51,7 @@ pub struct Scope {
     columns: Vec<ScopeColumn>,
     /// The innermost last.
     names: Vec<ScopeName>,
-    facts: Facts,
+    proved: Proved,
     /// Names that the pattern above gives to events that must not come.
     pub(crate) unbound: Vec<(Arc<str>, Span)>,
     /// What closed the window whose bounds are no longer known here.
@@ -73,12 +78,14 @@ impl ScopeColumn {
             column,
             ty,
             span,
+            defined: Some(span),
+            qualifier_defined: None,
         }
     }
 
-    /// The same, also known as `qualifier.name`.
-    pub fn qualified(self, qualifier: impl Into<Arc<str>>) -> ScopeColumn {
-        ScopeColumn { qualifier: Some(qualifier.into()), ..self }
+    /// The same, also known as `qualifier.name`, where that is defined at a place.
+    pub fn qualified(self, qualifier: impl Into<Arc<str>>, defined: Option<Span>) -> ScopeColumn {
+        ScopeColumn { qualifier: Some(qualifier.into()), qualifier_defined: defined, ..self }
     }
 
     /// The list of a repeated variable's events.
@@ -87,8 +94,13 @@ impl ScopeColumn {
     }
 
     /// Known only as `qualifier.name`: `window.start`, `match.end`.
-    pub fn only_qualified(self, qualifier: impl Into<Arc<str>>) -> ScopeColumn {
-        ScopeColumn { qualifier: Some(qualifier.into()), qualified_only: true, ..self }
+    pub fn only_qualified(self, qualifier: impl Into<Arc<str>>, defined: Option<Span>) -> ScopeColumn {
+        ScopeColumn { qualified_only: true, ..self.qualified(qualifier, defined) }
+    }
+
+    /// The same, defined somewhere else, or nowhere in the program.
+    pub fn defined(self, defined: Option<Span>) -> ScopeColumn {
+        ScopeColumn { defined, ..self }
     }
 }
 
@@ -105,30 +117,34 @@ impl Scope {
         self.columns.push(column);
     }
 
+    pub fn names(&self) -> &[ScopeName] {
+        &self.names
+    }
+
     /// Binds a name inside everything bound before it.
     pub fn bind(&mut self, name: impl Into<Arc<str>>, value: Expr) {
         self.names.push(ScopeName { name: name.into(), value });
     }
 
-    pub fn facts(&self) -> &Facts {
-        &self.facts
+    pub fn proved(&self) -> &Proved {
+        &self.proved
     }
 
     /// Takes into account what a condition has proved.
-    pub fn narrow(&mut self, facts: Facts) {
-        self.facts.extend(facts);
+    pub fn narrow(&mut self, proved: Proved) {
+        self.proved.extend(proved);
     }
 
     /// The same scope where a condition holds.
-    pub fn narrowed(&self, facts: Facts) -> Scope {
+    pub fn narrowed(&self, proved: Proved) -> Scope {
         let mut scope = self.clone();
-        scope.narrow(facts);
+        scope.narrow(proved);
         scope
     }
 
     /// The type of a column as it is known here, narrowed by the conditions above.
     pub fn column_type(&self, column: &ScopeColumn) -> Type {
-        if self.facts.column_is_present(column.column) {
+        if self.proved.column_is_present(column.column) {
             column.ty.clone().required()
         } else {
             column.ty.clone()

@@ -122,11 +122,9 @@ fn scope_of(names: &Names) -> Scope {
         panic!("the program's first input is a source")
     };
     let TypeKind::Record(record) = &row.ty.kind else { panic!("its rows are records") };
-    let columns = record
-        .fields
-        .iter()
-        .enumerate()
-        .map(|(i, f)| ScopeColumn::new(f.name.clone(), i, f.ty.clone(), Span::default()).qualified("p"));
+    let columns = record.fields.iter().enumerate().map(|(i, f)| {
+        ScopeColumn::new(f.name.clone(), i, f.ty.clone(), Span::default()).qualified("p", None)
+    });
     Scope::new(columns.collect())
 }
 

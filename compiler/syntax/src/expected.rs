@@ -34,6 +34,13 @@ const CLAUSES: &[&str] = &[
     "emit",
     "on",
 ];
+const SIDED_JOINS: &[(&str, &str)] = &[
+    ("LEFT_JOIN", "left join"),
+    ("RIGHT_JOIN", "right join"),
+    ("FULL_JOIN", "full join"),
+    ("SEMI_JOIN", "semi join"),
+    ("ANTI_JOIN", "anti join"),
+];
 const ITEMS: &[&str] =
     &["use", "param", "fn", "aggregate", "type", "source", "table", "stream", "sink", "test"];
 const EXPRESSION: &[&str] = &[
@@ -143,6 +150,23 @@ impl Expected {
         suggest::did_you_mean(found, words)
     }
 
+    /// The words of the language that fit as such, and not because any name does.
+    pub fn words(&self) -> Vec<&'static str> {
+        let mut left = self.terminals.clone();
+        self.collect_names(&mut left);
+        let all = crate::token::RESERVED.iter().chain(CONTEXTUAL).filter(|word| left.contains(**word));
+        let joins =
+            SIDED_JOINS.iter().filter(|(terminal, _)| left.contains(*terminal)).map(|(_, words)| words);
+        let mut words: Vec<&'static str> = all.chain(joins).copied().collect();
+        words.sort();
+        words
+    }
+
+    /// An expression fits, and so any name of a value.
+    pub fn is_value(&self) -> bool {
+        self.has_all(&["IDENTIFIER", "INTEGER", "STRING", "["])
+    }
+
     fn things(&self, previous: Option<TokenKind>) -> Vec<String> {
         let mut left = self.terminals.clone();
         let mut things: Vec<String> = vec![];
@@ -150,7 +174,7 @@ impl Expected {
         let remove =
             |left: &mut BTreeSet<String>, words: &[&str]| left.retain(|t| !words.contains(&t.as_str()));
 
-        let is_expression = self.has_all(&["IDENTIFIER", "INTEGER", "STRING", "["]);
+        let is_expression = self.is_value();
         let is_quantity = self.has_all(&["INTEGER", "IDENTIFIER", "("]) && !self.has("STRING");
         let is_type = self.has_all(&["IDENTIFIER", "STRING", "{"]) && !self.has("INTEGER");
         let is_pattern = self.has_all(&["IDENTIFIER", "not", "("]) && !self.has("INTEGER");

@@ -5,6 +5,7 @@
 
 pub mod ast;
 mod builder;
+pub mod cursor;
 mod cut;
 pub mod dump;
 mod error;

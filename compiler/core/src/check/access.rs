@@ -4,6 +4,7 @@ use super::Checker;
 use super::events::events_variable;
 use super::expr::error;
 use crate::errors::{names as names_errors, patterns, types as errors};
+use crate::facts::{Visible, Wanted};
 use crate::names::ParamValue;
 use crate::scope::{Lookup, Scope, ScopeColumn};
 use millstream_base::Span;
@@ -14,8 +15,11 @@ use millstream_syntax::ast;
 impl Checker<'_> {
     pub(super) fn name(&mut self, scope: &Scope, name: &ast::Name) -> Expr {
         match scope.lookup(&name.text) {
-            Lookup::Column(column) => column_expr(scope, column, name.span),
-            Lookup::Name(bound) => self.known(scope, Expr { span: name.span, ..bound.value.clone() }),
+            Lookup::Column(column) => self.column(scope, column, name, name.span),
+            Lookup::Name(bound) => {
+                self.names.facts.stands_for(name.span, Some(bound.value.span));
+                self.known(scope, Expr { span: name.span, ..bound.value.clone() })
+            }
             Lookup::Ambiguous(columns) => {
                 self.diagnostics.push(names_errors::ambiguous_column(name.span, &name.text, &columns));
                 error(name.span)
@@ -24,10 +28,17 @@ impl Checker<'_> {
         }
     }
 
+    /// A column, of which `span` is all that is said of it.
+    fn column(&self, scope: &Scope, column: &ScopeColumn, name: &ast::Name, span: Span) -> Expr {
+        self.names.facts.stands_for(name.span, column.defined);
+        Expr::column(column.column, scope.column_type(column), span)
+    }
+
     /// A name that the rows do not have: a parameter, or a mistake.
     fn name_outside(&mut self, scope: &Scope, name: &ast::Name) -> Expr {
         let (text, span) = (name.text.as_str(), name.span);
         if let Some(param) = self.names.param(self.file, text) {
+            self.names.facts.stands_for(span, Some(param.name_span));
             return match &param.value {
                 ParamValue::Value(value) => {
                     self.params.push(span);
@@ -47,6 +58,7 @@ impl Checker<'_> {
             self.diagnostics.push(patterns::never_bound(span, text, *defined));
             return error(span);
         }
+        self.names.facts.misses(span, || scope.wanted());
         let in_rows = self
             .aggregates
             .as_ref()
@@ -80,7 +92,7 @@ impl Checker<'_> {
 
     /// The expression, without null where a condition has ruled that out.
     fn known(&self, scope: &Scope, expr: Expr) -> Expr {
-        if expr.ty.nullable && scope.facts().is_present(&expr) {
+        if expr.ty.nullable && scope.proved().is_present(&expr) {
             let ty = expr.ty.clone().required();
             return Expr { ty, ..expr };
         }
@@ -109,8 +121,10 @@ impl Checker<'_> {
                 let record = record.clone();
                 let Some(field) = record.position(&name.text) else {
                     self.diagnostics.push(errors::unknown_field(name.span, &name.text, &record));
+                    self.names.facts.misses(name.span, || Wanted::Field(of.ty.clone()));
                     return error(span);
                 };
+                self.names.facts.stands_for(name.span, self.names.facts.field_of(&record, field));
                 let ty = record.fields[field].ty.clone().or_null(of.ty.nullable);
                 let expr = Expr::new(ExprKind::Field { record: Box::new(of), field }, ty, span);
                 self.known(scope, expr)
@@ -138,7 +152,10 @@ impl Checker<'_> {
             return None;
         }
         match scope.lookup_qualified(&qualifier.text, &name.text) {
-            Lookup::Column(column) => return Some(column_expr(scope, column, span)),
+            Lookup::Column(column) => {
+                self.names.facts.stands_for(qualifier.span, column.qualifier_defined);
+                return Some(self.column(scope, column, name, span));
+            }
             Lookup::Ambiguous(columns) => {
                 self.diagnostics.push(names_errors::ambiguous_column(span, &name.text, &columns));
                 return Some(error(span));
@@ -154,6 +171,7 @@ impl Checker<'_> {
         {
             patterns::never_times_out(span)
         } else if scope.has_qualifier(&qualifier.text) {
+            self.misses_qualified(scope, qualifier, name);
             let nearest = scope.nearest_qualified(&qualifier.text, &name.text);
             names_errors::unknown_qualified(name.span, &qualifier.text, &name.text, nearest)
         } else if matches!(qualifier.text.as_str(), "window" | "match") {
@@ -163,6 +181,15 @@ impl Checker<'_> {
         };
         self.diagnostics.push(fault);
         Some(error(span))
+    }
+
+    /// Notes a name that is not among the columns behind an alias.
+    fn misses_qualified(&self, scope: &Scope, qualifier: &ast::Name, name: &ast::Name) {
+        let columns = || scope.columns_of(&qualifier.text);
+        let facts = &self.names.facts;
+        facts.stands_for(qualifier.span, columns().find_map(|column| column.qualifier_defined));
+        let visible = |column| Visible::of_column(column, scope.column_type(column));
+        facts.misses(name.span, || Wanted::Column(columns().map(visible).collect()));
     }
 
     /// `of[index]`
@@ -194,8 +221,4 @@ impl Checker<'_> {
         let kind = ExprKind::Index { base: Box::new(base), index: Box::new(index) };
         self.known(scope, Expr::new(kind, ty, span))
     }
-}
-
-fn column_expr(scope: &Scope, column: &ScopeColumn, span: Span) -> Expr {
-    Expr::column(column.column, scope.column_type(column), span)
 }

@@ -4,7 +4,7 @@ use super::coerce::common_of;
 use super::expr::error;
 use super::narrowing::Outcome;
 use super::numbers::{Open, Typed};
-use super::{Checker, Facts};
+use super::{Checker, Proved};
 use crate::errors::types as errors;
 use crate::scope::Scope;
 use millstream_base::Span;
@@ -23,8 +23,8 @@ impl Checker<'_> {
         hint: Option<&Type>,
     ) -> Typed {
         let condition = self.condition(scope, condition);
-        let when_true = scope.narrowed(Facts::of(&condition, Outcome::True));
-        let when_not = scope.narrowed(Facts::of(&condition, Outcome::NotTrue));
+        let when_true = scope.narrowed(Proved::of(&condition, Outcome::True));
+        let when_not = scope.narrowed(Proved::of(&condition, Outcome::NotTrue));
         let then = self.infer(&when_true, then, hint);
         let otherwise = self.infer(&when_not, otherwise, hint);
         if condition.ty.is_error() {

@@ -7,6 +7,9 @@ use super::expr::error;
 use super::numbers::Typed;
 use super::overloads::Argument;
 use crate::errors::names as errors;
+use crate::facts::{Given, Wanted};
+use crate::resolve::library::LIBRARY_FILE;
+use crate::resolve::signature::Signature;
 use crate::scope::Scope;
 use millstream_base::{Span, did_you_mean};
 use millstream_ir::aggregate::AggregateFunction;
@@ -16,7 +19,9 @@ use millstream_syntax::ast;
 impl Checker<'_> {
     pub(super) fn call(&mut self, scope: &Scope, call: &ast::Call, span: Span) -> Expr {
         let name = call.function.text.as_str();
+        let facts = &self.names.facts;
         if let Some(conversion) = Conversion::of(name) {
+            facts.stands_for_given(call.function.span, Given::Conversion, name);
             return self.conversion(scope, conversion, call, span);
         }
         if let Some(value) = self.events_call(scope, call, span) {
@@ -26,12 +31,22 @@ impl Checker<'_> {
         match aggregate_name(name) {
             // `first`, `any`, `min` … may also be functions of lists.
             AggregateName::Function(function) if !self.is_list_call(scope, call) => {
+                facts.stands_for_given(call.function.span, Given::Aggregate, name);
                 return self.aggregate(function, call, span);
             }
-            AggregateName::OverRows => return self.over_rows_call(call, span),
+            AggregateName::OverRows => {
+                facts.stands_for_given(call.function.span, Given::OverRows, name);
+                return self.over_rows_call(call, span);
+            }
             AggregateName::Function(_) | AggregateName::No => {}
         }
         if let Some(aggregate) = self.names.user_aggregate(self.file, name) {
+            self.function_stands_for(
+                call,
+                aggregate.aggregate.name.span,
+                &aggregate.signature,
+                Given::Aggregate,
+            );
             return self.user_aggregate(aggregate, call, span);
         }
         self.no_aggregate_words(call);
@@ -47,8 +62,12 @@ impl Checker<'_> {
                     did_you_mean(name, AggregateFunction::names().chain(CONVERSIONS.iter().copied()))
                 });
                 self.diagnostics.push(errors::unknown_function(call.function.span, name, nearest));
+                self.names.facts.misses(call.function.span, || scope.wanted());
             }
             return error(span);
+        }
+        for candidate in &candidates {
+            self.function_stands_for(call, candidate.name_span, &candidate.signature, Given::Function);
         }
         let arguments: Vec<Argument> = call
             .args
@@ -63,6 +82,21 @@ impl Checker<'_> {
             return error(span);
         }
         self.choose_and_call(name, &candidates, arguments, span)
+    }
+
+    /// Notes what the names of a call stand for: that of the function, and those of arguments.
+    fn function_stands_for(&self, call: &ast::Call, defined: Span, signature: &Signature, given: Given) {
+        let facts = &self.names.facts;
+        match defined.file {
+            LIBRARY_FILE => facts.stands_for_given(call.function.span, given, &call.function.text),
+            _ => facts.stands_for(call.function.span, Some(defined)),
+        }
+        for name in call.args.iter().filter_map(|arg| arg.name.as_ref()) {
+            match signature.params.iter().find(|param| param.name == name.text) {
+                Some(param) => facts.stands_for(name.span, Some(param.span)),
+                None => facts.misses(name.span, || Wanted::Argument(call.function.text.as_str().into())),
+            }
+        }
     }
 
     /// Whether a call that looks like an aggregate's is one of a function of lists: it stands outside of an

@@ -6,8 +6,9 @@ use super::conversions::to_text;
 use super::expr::error;
 use super::narrowing::Outcome;
 use super::numbers::{Open, to_float};
-use crate::check::Facts;
+use crate::check::Proved;
 use crate::errors::types as errors;
+use crate::facts::{DefinitionKind, Wanted};
 use crate::scope::Scope;
 use millstream_base::Span;
 use millstream_ir::expr::{Expr, ExprKind};
@@ -74,6 +75,9 @@ impl Checker<'_> {
             let of_field =
                 wanted.as_ref().and_then(|w| w.fields.iter().find(|f| *f.name == *field.name.text));
             let value = self.expr(scope, &field.value, of_field.map(|f| &f.ty));
+            if let Some(wanted) = &wanted {
+                self.field_stands_for(wanted, &field.name);
+            }
             named.push((&field.name, value));
         }
         if named.iter().any(|(_, value)| value.ty.is_error()) {
@@ -101,6 +105,14 @@ impl Checker<'_> {
         Expr::new(ExprKind::Record(named.into_iter().map(|(_, e)| e).collect()), ty, span)
     }
 
+    fn field_stands_for(&self, record: &Arc<RecordType>, name: &ast::Name) {
+        let facts = &self.names.facts;
+        match record.position(&name.text) {
+            Some(field) => facts.stands_for(name.span, facts.field_of(record, field)),
+            None => facts.misses(name.span, || Wanted::Field(Type::of(TypeKind::Record(record.clone())))),
+        }
+    }
+
     #[allow(clippy::too_many_arguments)]
     pub(super) fn comprehension(
         &mut self,
@@ -121,12 +133,13 @@ impl Checker<'_> {
                 Type::ERROR
             }
         };
+        self.names.facts.define(variable, DefinitionKind::Element, Some(&of));
         let local = self.new_local();
         let mut inner = scope.clone();
         inner.bind(variable.text.as_str(), Expr::new(ExprKind::Local(local), of, variable.span));
         let condition = condition.map(|c| self.condition(&inner, c));
         if let Some(condition) = &condition {
-            inner.narrow(Facts::of(condition, Outcome::True));
+            inner.narrow(Proved::of(condition, Outcome::True));
         }
         let wanted = match hint {
             Some(Type { kind: TypeKind::List(element), .. }) => Some(&**element),

@@ -145,6 +145,7 @@ impl Checker<'_> {
             && self.names.param(self.file, &name.text).is_none()
             && let Some((_, input)) = self.names.input(self.file, &name.text)
         {
+            self.names.facts.stands_for(name.span, Some(input.name.span));
             if let Some(looked_up) = self.in_tables.iter().find(|in_table| in_table.asked == span) {
                 return looked_up.found.clone();
             }

@@ -6,9 +6,10 @@ use super::coerce::let_in;
 use super::expr::error;
 use super::numbers::Typed;
 use super::overloads::Argument;
-use super::{Checker, Facts};
+use super::{Checker, Proved};
 use crate::check::narrowing::Outcome;
 use crate::errors::{patterns as errors, types as types_errors};
+use crate::facts::Given;
 use crate::names::Function;
 use crate::scope::{Events, Lookup, Scope, ScopeColumn};
 use millstream_base::Span;
@@ -84,6 +85,7 @@ impl Checker<'_> {
             return Some(error(span));
         }
         let name = call.function.text.as_str();
+        self.names.facts.stands_for_given(call.function.span, Given::Aggregate, name);
         let function = match aggregate_name(name) {
             AggregateName::Function(function) if is_carried_out(function) => Some(function),
             _ => None,
@@ -112,6 +114,10 @@ impl Checker<'_> {
         let so_far = variable.events == Some(Events::SoFar);
         let is_whole = events_variable(scope, argument).is_some();
         let maybe_none = so_far || call.filter.is_some();
+        let defined = variable.defined.unwrap_or(span);
+        if is_whole {
+            self.names.facts.stands_for(argument.span, Some(defined));
+        }
         if is_whole && call.filter.is_none() && call.distinct.is_none() {
             match function {
                 AggregateFunction::Count => return Some(self.of_library("length", vec![list], span)),
@@ -123,10 +129,10 @@ impl Checker<'_> {
         }
         let local = self.new_local();
         let mut inner = scope.clone();
-        inner.bind(variable.name.clone(), Expr::new(ExprKind::Local(local), (**event).clone(), span));
+        inner.bind(variable.name.clone(), Expr::new(ExprKind::Local(local), (**event).clone(), defined));
         let condition = call.filter.as_ref().map(|f| self.condition(&inner, f));
         if let Some(condition) = &condition {
-            inner.narrow(Facts::of(condition, Outcome::True));
+            inner.narrow(Proved::of(condition, Outcome::True));
         }
         let element = self.expr(&inner, argument, None);
         if element.ty.is_error() || condition.as_ref().is_some_and(|c| c.ty.is_error()) {

@@ -2,7 +2,7 @@
 
 use super::narrowing::Outcome;
 use super::numbers::Typed;
-use super::{Checker, Facts};
+use super::{Checker, Proved};
 use crate::errors::{types as errors, unsupported};
 use crate::scope::Scope;
 use millstream_base::Span;
@@ -20,11 +20,11 @@ impl Checker<'_> {
     }
 
     /// A condition: a `bool`, null counting as no; and what is known where it holds.
-    pub fn check_condition(&mut self, scope: &Scope, expr: &ast::Expr) -> (Expr, Facts) {
+    pub fn check_condition(&mut self, scope: &Scope, expr: &ast::Expr) -> (Expr, Proved) {
         self.locals = scope.next_local();
         let condition = self.condition(scope, expr);
-        let facts = Facts::of(&condition, Outcome::True);
-        (condition, facts)
+        let proved = Proved::of(&condition, Outcome::True);
+        (condition, proved)
     }
 
     pub(super) fn condition(&mut self, scope: &Scope, expr: &ast::Expr) -> Expr {
@@ -48,6 +48,12 @@ impl Checker<'_> {
 
     /// The expression as its parts make it; `hint` is what the place would like, not a demand.
     pub(super) fn infer(&mut self, scope: &Scope, expr: &ast::Expr, hint: Option<&Type>) -> Typed {
+        let typed = self.infer_by_kind(scope, expr, hint);
+        self.names.facts.has_type(expr.span, &typed.expr.ty);
+        typed
+    }
+
+    fn infer_by_kind(&mut self, scope: &Scope, expr: &ast::Expr, hint: Option<&Type>) -> Typed {
         let span = expr.span;
         match &expr.kind {
             ast::ExprKind::Literal(literal) => self.literal(literal, span),
@@ -137,7 +143,7 @@ impl Checker<'_> {
         let left = self.condition(scope, left);
         let is_and = op == ast::BinaryOp::And;
         let outcome = if is_and { Outcome::NotFalse } else { Outcome::NotTrue };
-        let right = self.condition(&scope.narrowed(Facts::of(&left, outcome)), right);
+        let right = self.condition(&scope.narrowed(Proved::of(&left, outcome)), right);
         let ty = Type::BOOL.or_null(left.ty.nullable || right.ty.nullable);
         let (left, right) = (Box::new(left), Box::new(right));
         Expr::new(if is_and { ExprKind::And(left, right) } else { ExprKind::Or(left, right) }, ty, span)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 /// Columns, bound names and paths below them (`a.b`) that are known not to be null.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
+pub struct Proved {
     present: BTreeSet<Path>,
 }
 
@@ -28,7 +28,7 @@ enum PathStep {
     Member(Arc<str>),
 }
 
-/// What is known of a condition where its facts are used.
+/// What is known of a condition where it is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     True,
@@ -39,51 +39,51 @@ pub(crate) enum Outcome {
     NotFalse,
 }
 
-impl Facts {
+impl Proved {
     /// What is known of the columns with lower numbers.
-    pub(crate) fn of_columns_below(mut self, n: usize) -> Facts {
+    pub(crate) fn of_columns_below(mut self, n: usize) -> Proved {
         self.present.retain(|path| matches!(path.root, Root::Column(column) if column < n));
         self
     }
 
     /// What holds where `condition` had this outcome.
-    pub(crate) fn of(condition: &Expr, outcome: Outcome) -> Facts {
+    pub(crate) fn of(condition: &Expr, outcome: Outcome) -> Proved {
         use Outcome::*;
         let decided = matches!(outcome, True | False);
         match &condition.kind {
-            ExprKind::IsNull(value) if matches!(outcome, False | NotTrue) => Facts::present(value),
-            ExprKind::Not(inner) => Facts::of(inner, outcome.negated()),
+            ExprKind::IsNull(value) if matches!(outcome, False | NotTrue) => Proved::present(value),
+            ExprKind::Not(inner) => Proved::of(inner, outcome.negated()),
             ExprKind::And(a, b) => match outcome {
-                True | NotFalse => Facts::of(a, outcome).and(Facts::of(b, outcome)),
-                False | NotTrue => Facts::of(a, outcome).or(&Facts::of(b, outcome)),
+                True | NotFalse => Proved::of(a, outcome).and(Proved::of(b, outcome)),
+                False | NotTrue => Proved::of(a, outcome).or(&Proved::of(b, outcome)),
             },
             ExprKind::Or(a, b) => match outcome {
-                False | NotTrue => Facts::of(a, outcome).and(Facts::of(b, outcome)),
-                True | NotFalse => Facts::of(a, outcome).or(&Facts::of(b, outcome)),
+                False | NotTrue => Proved::of(a, outcome).and(Proved::of(b, outcome)),
+                True | NotFalse => Proved::of(a, outcome).or(&Proved::of(b, outcome)),
             },
             // These are null if an operand is.
             ExprKind::Binary(op, a, b) if decided && is_comparison(*op) => {
-                Facts::present(a).and(Facts::present(b))
+                Proved::present(a).and(Proved::present(b))
             }
-            ExprKind::Like { text, .. } | ExprKind::Matches { text, .. } if decided => Facts::present(text),
-            ExprKind::In { value, .. } if decided => Facts::present(value),
+            ExprKind::Like { text, .. } | ExprKind::Matches { text, .. } if decided => Proved::present(text),
+            ExprKind::In { value, .. } if decided => Proved::present(value),
             ExprKind::Column(_) | ExprKind::Local(_) | ExprKind::Field { .. } if decided => {
-                Facts::present(condition)
+                Proved::present(condition)
             }
-            _ => Facts::default(),
+            _ => Proved::default(),
         }
     }
 
     /// That this value is not null, if it is a path; and then the records on its way are not either.
-    pub(crate) fn present(value: &Expr) -> Facts {
-        let mut facts = Facts::default();
+    pub(crate) fn present(value: &Expr) -> Proved {
+        let mut proved = Proved::default();
         let mut path = Path::of(value);
         while let Some(known) = path {
             let mut shorter = known.clone();
             path = shorter.steps.pop().map(|_| shorter);
-            facts.present.insert(known);
+            proved.present.insert(known);
         }
-        facts
+        proved
     }
 
     pub(crate) fn is_present(&self, value: &Expr) -> bool {
@@ -94,18 +94,18 @@ impl Facts {
         self.present.contains(&Path { root: Root::Column(column), steps: vec![] })
     }
 
-    /// Makes other facts hold too.
-    pub fn extend(&mut self, other: Facts) {
+    /// Makes what else is proved hold too.
+    pub fn extend(&mut self, other: Proved) {
         self.present.extend(other.present);
     }
 
-    fn and(mut self, other: Facts) -> Facts {
+    fn and(mut self, other: Proved) -> Proved {
         self.extend(other);
         self
     }
 
-    fn or(self, other: &Facts) -> Facts {
-        Facts { present: self.present.intersection(&other.present).cloned().collect() }
+    fn or(self, other: &Proved) -> Proved {
+        Proved { present: self.present.intersection(&other.present).cloned().collect() }
     }
 }
 

@@ -4,6 +4,7 @@
 use super::Checker;
 use super::expr::error;
 use crate::errors::{over_rows as errors, types as types_errors};
+use crate::facts::Wanted;
 use crate::scope::Scope;
 use millstream_base::Span;
 use millstream_ir::expr::Expr;
@@ -239,6 +240,8 @@ impl Checker<'_> {
                 Some(given) => {
                     let fault = types_errors::unknown_argument(given.span, &given.text, name, &known);
                     self.diagnostics.push(fault);
+                    let words = || known.iter().map(|word| (*word).into()).collect();
+                    self.names.facts.misses(given.span, || Wanted::Word(words()));
                     return None;
                 }
                 None => match positional.get(number) {

@@ -357,11 +357,12 @@ impl QueryChecker<'_> {
                 ..column.clone()
             });
         }
-        scope.narrow(rows.facts().clone());
+        scope.narrow(rows.proved().clone());
         for (i, key) in group.keys.iter().enumerate() {
             if let Some(name) = &key.name {
                 let number = self.rows.columns.len() + i;
-                scope.add_column(ScopeColumn::new(name.clone(), number, key.value.ty.clone(), key.span));
+                let column = ScopeColumn::new(name.clone(), number, key.value.ty.clone(), key.span);
+                scope.add_column(column.defined(Some(key.defined)));
             }
         }
         if let Some((span, _)) = window {

@@ -4,6 +4,7 @@ use super::QueryChecker;
 use super::look_up::may_ask_table;
 use super::rows::RowColumn;
 use crate::errors::clauses as errors;
+use crate::facts::DefinitionKind;
 use crate::hir::ClauseKind;
 use millstream_base::Span;
 use millstream_syntax::ast;
@@ -28,6 +29,7 @@ impl QueryChecker<'_> {
                 self.diagnostics.push(errors::column_exists(name.span, &name.text, first.span));
                 continue;
             }
+            self.around.names.facts.define(name, DefinitionKind::Column, Some(&value.ty));
             self.rows.columns.push(RowColumn::new(name.text.as_str(), value.ty.clone(), name.span));
             values.push(value);
         }

@@ -4,6 +4,7 @@ use super::QueryChecker;
 use super::select::Selected;
 use crate::check::Checker;
 use crate::errors::windows as errors;
+use crate::facts::Wanted;
 use millstream_base::{Diagnostics, Span, did_you_mean};
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::types::{Type, TypeKind};
@@ -32,7 +33,12 @@ impl QueryChecker<'_> {
         let names: Vec<String> = columns.iter().map(|c| c.name.clone()).collect();
         if let ast::FillWith::Fields(fields) = &fill.with {
             for (number, field) in fields.iter().enumerate() {
-                if !names.contains(&field.name.text) {
+                let facts = &self.around.names.facts;
+                let filled = columns.iter().find(|column| column.name == field.name.text);
+                facts.stands_for(field.name.span, filled.and_then(|column| column.defined));
+                if filled.is_none() {
+                    let words = || names.iter().map(|name| name.as_str().into()).collect();
+                    facts.misses(field.name.span, || Wanted::Word(words()));
                     let nearest = did_you_mean(&field.name.text, names.iter().map(String::as_str));
                     self.diagnostics.push(errors::fill_of_nothing(
                         field.name.span,

@@ -12,9 +12,9 @@ impl QueryChecker<'_> {
         }
         self.join_asked_tables(condition, span);
         let scope = self.scope();
-        let (mut checked, facts) = self.checker().check_condition(&scope, condition);
+        let (mut checked, proved) = self.checker().check_condition(&scope, condition);
         self.place_window(&mut checked);
-        self.rows.narrow(facts);
+        self.rows.narrow(proved);
         self.push(ClauseKind::Where(checked), span);
     }
 }

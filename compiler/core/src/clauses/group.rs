@@ -3,6 +3,7 @@
 use super::window::{self, Bounds, WINDOW_END, WINDOW_START};
 use super::{QueryChecker, select};
 use crate::errors::{clauses as errors, windows};
+use crate::facts::DefinitionKind;
 use millstream_base::Span;
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::flow::Keep;
@@ -30,6 +31,8 @@ pub(super) struct Key {
     /// Set for `window.start` and `window.end`, which all rows of a window share.
     pub bound: Option<usize>,
     pub span: Span,
+    /// Where its name is defined.
+    pub defined: Span,
 }
 
 impl QueryChecker<'_> {
@@ -47,7 +50,12 @@ impl QueryChecker<'_> {
                 self.diagnostics.push(errors::duplicate_key(name_span, name, first.span));
                 continue;
             }
-            keys.push(Key { value, name: name.map(Arc::from), bound, span: name_span });
+            let defined = key.alias.as_ref().map_or_else(|| select::name_span(&key.value), |a| a.span);
+            if let Some(name) = name {
+                let facts = &self.around.names.facts;
+                facts.define_as(name, defined, DefinitionKind::Column, Some(&value.ty));
+            }
+            keys.push(Key { value, name: name.map(Arc::from), bound, span: name_span, defined });
         }
         if let Some(window) = self.window.as_ref().filter(|window| window.frame.is_some()) {
             self.diagnostics.push(crate::errors::over_rows::group_in_frame(span, window.span));

@@ -4,6 +4,7 @@ use super::{Rows, Surroundings};
 use crate::errors::clauses as errors;
 use crate::errors::names as names_errors;
 use crate::errors::tables::table_as_stream;
+use crate::facts::{DefinitionKind, Wanted};
 use crate::hir::{Because, Cause, ClauseKind, Feed, Head, Input, InputId, Side};
 use crate::lower::{errors_schema, late_schema};
 use crate::names::InputKind;
@@ -28,10 +29,11 @@ pub(super) fn check_head(
         ast::QueryHeadKind::From(from) => {
             let (reference, schema) = check_reference(around, &from.stream, diagnostics);
             let alias = from.alias.as_ref().unwrap_or(from.stream.name());
+            define_alias(around, from.alias.as_ref());
             let rows = match schema {
                 Some(schema) => {
                     let because = updating_because(around, reference);
-                    Rows::of_schema(&schema, &alias.text, alias.span, because)
+                    Rows::of_schema(&schema, columns_of(around, reference), alias, because)
                 }
                 None => Rows::unknown(),
             };
@@ -49,6 +51,20 @@ fn no_rows(span: Span) -> crate::hir::Rows {
     crate::hir::Rows { of: InputId(usize::MAX), side: Side::Main, span }
 }
 
+pub(super) fn define_alias(around: Surroundings, alias: Option<&ast::Name>) {
+    if let Some(alias) = alias {
+        around.names.facts.define(alias, DefinitionKind::Alias, None);
+    }
+}
+
+/// Whose columns these rows have, if they are defined in the program.
+pub(crate) fn columns_of(around: Surroundings<'_>, rows: crate::hir::Rows) -> Option<&Input> {
+    match around.inputs.get(rows.of.0) {
+        Some(Known::Input(input)) if rows.side != Side::Errors => Some(input),
+        _ => None,
+    }
+}
+
 /// The rows that a name stands for, and their columns if they are known.
 pub(crate) fn check_reference(
     around: Surroundings,
@@ -60,9 +76,11 @@ pub(crate) fn check_reference(
         if !around.names.is_broken(&name.text) {
             let nearest = around.names.nearest_input(around.file, &name.text);
             diagnostics.push(names_errors::unknown_input(name.span, &name.text, nearest));
+            around.names.facts.misses(name.span, || Wanted::Rows);
         }
         return (no_rows(name.span), None);
     };
+    around.names.facts.stands_for(name.span, Some(input.name.span));
     let side = match reference {
         ast::StreamRef::Named(_) => Side::Main,
         ast::StreamRef::Late(_) => Side::Late,

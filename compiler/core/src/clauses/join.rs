@@ -1,10 +1,10 @@
 //! `join S as s on E within …`: pairs of a row and its partners in another stream or in a table.
 
 use super::QueryChecker;
-use super::head::{check_reference, updating_because};
+use super::head::{check_reference, columns_of, define_alias, updating_because};
 use super::rows::{RowColumn, Rows, Updating};
 use super::window::Bounds;
-use crate::check::Facts;
+use crate::check::Proved;
 use crate::errors::{clauses, joins as errors};
 use crate::hir::{self, Because, Cause, ClauseKind, JoinBound};
 use millstream_base::Span;
@@ -18,6 +18,7 @@ impl QueryChecker<'_> {
         let kind = kind_of(join.kind);
         let name = join.stream.name();
         let table = self.table_of(&join.stream);
+        define_alias(self.around, join.alias.as_ref());
         let (right, schema) = match &table {
             Some((right, table)) => (*right, Some(table.schema.clone())),
             None => check_reference(self.around, &join.stream, self.diagnostics),
@@ -29,7 +30,7 @@ impl QueryChecker<'_> {
         let is_of_table = table.is_some();
         let alias = join.alias.as_ref().unwrap_or(name);
         let because = updating_because(self.around, right);
-        let of_right = Rows::of_schema(&schema, &alias.text, alias.span, because);
+        let of_right = Rows::of_schema(&schema, columns_of(self.around, right), alias, because);
         // What a table gave a row is withdrawn with it.
         let is_for_ever = join.forever.is_some() && !is_of_table;
         let needs_final = !is_of_table && !is_for_ever;
@@ -61,7 +62,7 @@ impl QueryChecker<'_> {
         let before = self.rows.clone();
         self.rows.columns.extend(of_right.columns);
         let scope = self.scope();
-        let (on, facts) = self.checker().check_condition(&scope, &join.on);
+        let (on, proved) = self.checker().check_condition(&scope, &join.on);
         let (keys, condition) = split(&on, n_left, is_of_table);
         if keys.is_empty() && !on.ty.is_error() {
             self.diagnostics.push(errors::no_equality(join.on.span, is_of_table));
@@ -73,10 +74,10 @@ impl QueryChecker<'_> {
         match kind {
             JoinKind::Semi => {
                 self.rows = before;
-                self.rows.narrow(facts.of_columns_below(n_left));
+                self.rows.narrow(proved.of_columns_below(n_left));
             }
             JoinKind::Anti => self.rows = before,
-            JoinKind::Inner => self.rows.narrow(facts),
+            JoinKind::Inner => self.rows.narrow(proved),
             JoinKind::Left | JoinKind::Right | JoinKind::Full => {
                 let [left, right] = kind.yields_unmatched();
                 // The window is that of the row that there is.
@@ -87,7 +88,7 @@ impl QueryChecker<'_> {
                     column.ty = column.ty.clone().or_null(may_be_missing);
                 }
                 if right {
-                    self.rows.facts = Facts::default();
+                    self.rows.proved = Proved::default();
                 }
             }
         }

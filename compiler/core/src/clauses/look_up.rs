@@ -22,9 +22,10 @@ impl<'q> QueryChecker<'q> {
     }
 
     fn table_named(&self, name: &ast::Name) -> Option<(hir::Rows, &'q Table)> {
-        let (number, _) = self.around.names.input(self.around.file, &name.text)?;
+        let (number, input) = self.around.names.input(self.around.file, &name.text)?;
         match self.around.inputs.get(number) {
             Some(Known::Input(Input::Table(table))) => {
+                self.around.names.facts.stands_for(name.span, Some(input.name.span));
                 Some((hir::Rows { of: InputId(number), side: Side::Main, span: name.span }, table))
             }
             _ => None,

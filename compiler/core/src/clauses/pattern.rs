@@ -12,13 +12,14 @@ use super::rows::RowColumn;
 use super::{Rows, Surroundings, select};
 use crate::check::Checker;
 use crate::errors::patterns as errors;
+use crate::facts::{DefinitionKind, Wanted};
 use crate::hir;
 use crate::scope::{Events, Lookup};
 use millstream_base::{Diagnostics, Span};
 use millstream_ir::expr::Expr;
 use millstream_ir::flow::Column;
 use millstream_ir::pattern::{Automaton, Edge, Event, MatchInput, MatchMode, MatchSpec, Pattern};
-use millstream_ir::types::Type;
+use millstream_ir::types::{Type, TypeKind};
 use millstream_syntax::ast;
 use sight::{Presence, Seen};
 use std::collections::BTreeMap;
@@ -149,10 +150,15 @@ impl PatternChecker<'_> {
             let Some(step) = parts.steps.iter_mut().find(is_named) else {
                 let known: Vec<&str> =
                     parts.steps.iter().filter_map(|step| step.variable).map(|v| v.text.as_str()).collect();
+                self.around
+                    .names
+                    .facts
+                    .misses(name.span, || Wanted::Word(known.iter().map(|name| (*name).into()).collect()));
                 self.fault(errors::reuse_of_unknown(name.span, &name.text, &known));
                 continue;
             };
             step.reuse = true;
+            self.around.names.facts.stands_for(name.span, step.variable.map(|v| v.span));
             if mode != MatchMode::UseUp {
                 self.fault(errors::needless_reuse(name.span, &mode.text()));
             }
@@ -259,6 +265,7 @@ impl PatternChecker<'_> {
         for name in names {
             let is_param = self.around.names.param(self.around.file, &name.text).is_some();
             if matches!(scope.lookup(&name.text), Lookup::Missing) && !is_param {
+                self.around.names.facts.misses(name.span, || scope.wanted());
                 self.fault(errors::no_key(name.span, &name.text, &input.name, input.rows.span));
                 return None;
             }
@@ -266,6 +273,16 @@ impl PatternChecker<'_> {
         let key = self.checker().check_expr(&scope, expr, None);
         self.is_right &= !key.ty.is_error();
         Some(key)
+    }
+
+    /// The record that a variable is: the visible columns of its stream.
+    fn event_type(&self, columns: &Rows) -> Type {
+        let ty = Type::record(columns.visible().map(|(_, c)| (c.name.clone(), c.ty.clone())));
+        if let TypeKind::Record(record) = &ty.kind {
+            let fields = columns.visible().map(|(_, c)| c.defined).collect();
+            self.around.names.facts.define_record(record, fields);
+        }
+        ty
     }
 
     /// The rows of the match, and the number of the first variable among them. `seen` is what is known behind the
@@ -288,7 +305,7 @@ impl PatternChecker<'_> {
             seen.iter().map(|seen| (seen.step, seen.presence)).collect();
         for (number, step) in parts.steps.iter().enumerate() {
             let event = match self.inputs.get(step.test.input) {
-                Some(input) => event_type(&input.columns),
+                Some(input) => self.event_type(&input.columns),
                 None => Type::ERROR,
             };
             let is_sure = presence.get(&number) == Some(&Presence::Surely);
@@ -300,6 +317,9 @@ impl PatternChecker<'_> {
                 Some(name) => (name.text.as_str(), name.span),
                 None => ("event", step.span),
             };
+            if let Some(variable) = step.variable {
+                self.around.names.facts.define(variable, DefinitionKind::Variable, Some(&ty));
+            }
             columns.push(RowColumn {
                 hidden: step.variable.is_none(),
                 events,
@@ -313,6 +333,7 @@ impl PatternChecker<'_> {
             }
         }
         for name in &parts.unbound {
+            self.around.names.facts.define(name, DefinitionKind::Variable, None);
             if let Some(first) = columns.iter().find(|c| !c.hidden && *c.name == *name.text) {
                 self.fault(errors::variable_twice(name.span, &name.text, first.span));
             }
@@ -334,7 +355,7 @@ impl PatternChecker<'_> {
             time,
             updating: None,
             carried: vec![],
-            facts: Default::default(),
+            proved: Default::default(),
             unbound,
             known: true,
         };
@@ -347,9 +368,4 @@ fn variables_in<'s>(expr: &'s ast::Expr, steps: &'s [Step]) -> impl Iterator<Ite
     let mut names = vec![];
     select::bare_names(expr, &mut names);
     names.into_iter().filter(|name| steps.iter().any(|s| s.variable.is_some_and(|v| v.text == name.text)))
-}
-
-/// The record that a variable is: the visible columns of its stream.
-fn event_type(columns: &Rows) -> Type {
-    Type::record(columns.visible().map(|(_, c)| (c.name.clone(), c.ty.clone())))
 }

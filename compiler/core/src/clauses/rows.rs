@@ -1,12 +1,13 @@
 //! The rows between two clauses: their columns, what qualifies them, and what is known of their nulls.
 
-use crate::check::Facts;
-use crate::hir::Because;
+use crate::check::Proved;
+use crate::hir::{Because, ColumnsDefined, Input};
 use crate::scope::{Events, Scope, ScopeColumn};
 use millstream_base::Span;
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::flow::{Column, Schema};
 use millstream_ir::types::Type;
+use millstream_syntax::ast;
 use std::sync::Arc;
 
 #[derive(Clone, Debug)]
@@ -19,7 +20,7 @@ pub(crate) struct Rows {
     /// Hidden columns that a select keeps: what an open window knows of its rows.
     pub carried: Vec<usize>,
     /// What conditions have proved.
-    pub facts: Facts,
+    pub proved: Proved,
     /// Names that the pattern above gives to events that must not come.
     pub unbound: Vec<(Arc<str>, Span)>,
     /// Whether the columns are known. Where they are not, which has been reported, nothing is said of
@@ -51,6 +52,8 @@ pub(crate) struct RowColumn {
     pub events: Option<Events>,
     /// Where it was declared.
     pub span: Span,
+    /// Where its name is defined, if the program does that.
+    pub defined: Option<Span>,
 }
 
 impl RowColumn {
@@ -63,6 +66,7 @@ impl RowColumn {
             qualified_only: false,
             events: None,
             span,
+            defined: Some(span),
         }
     }
 }
@@ -76,18 +80,25 @@ impl Rows {
             time: 0,
             updating: None,
             carried: vec![],
-            facts: Facts::default(),
+            proved: Proved::default(),
             unbound: vec![],
             known: false,
         }
     }
 
-    /// `because`: what makes them updating, if they are.
-    pub fn of_schema(schema: &Schema, qualifier: &str, span: Span, because: Because) -> Rows {
-        let qualifier: Arc<str> = qualifier.into();
+    /// The rows of an input as they are known in a query. `because`: what makes them updating, if they are.
+    pub fn of_schema(
+        schema: &Schema,
+        input: Option<&Input>,
+        qualifier: &ast::Name,
+        because: Because,
+    ) -> Rows {
+        let span = qualifier.span;
+        let qualifier: Arc<str> = qualifier.text.as_str().into();
         let column = |c: &Column| RowColumn {
             hidden: c.hidden,
             qualifier: Some(qualifier.clone()),
+            defined: input.and_then(|input| input.column_defined(&c.name)),
             ..RowColumn::new(c.name.clone(), c.ty.clone(), span)
         };
         let columns = schema.columns.iter().map(column).collect();
@@ -97,7 +108,7 @@ impl Rows {
             time: schema.time,
             updating,
             carried: vec![],
-            facts: Facts::default(),
+            proved: Proved::default(),
             unbound: vec![],
             known: true,
         }
@@ -118,14 +129,15 @@ impl Rows {
         let columns = named.map(|(number, column)| {
             let scoped = ScopeColumn::new(column.name.clone(), number, column.ty.clone(), column.span)
                 .events(column.events);
+            let scoped = scoped.defined(column.defined.filter(|_| !column.qualified_only));
             match &column.qualifier {
-                Some(qualifier) if column.qualified_only => scoped.only_qualified(qualifier.clone()),
-                Some(qualifier) => scoped.qualified(qualifier.clone()),
+                Some(qualifier) if column.qualified_only => scoped.only_qualified(qualifier.clone(), None),
+                Some(qualifier) => scoped.qualified(qualifier.clone(), Some(column.span)),
                 None => scoped,
             }
         });
         let mut scope = Scope::new(columns.collect());
-        scope.narrow(self.facts.clone());
+        scope.narrow(self.proved.clone());
         scope.unbound = self.unbound.clone();
         scope
     }
@@ -138,11 +150,16 @@ impl Rows {
         self.visible().find(|(_, c)| &*c.name == name)
     }
 
+    /// The visible columns with the places where their names are defined.
+    pub fn columns_defined(&self) -> ColumnsDefined {
+        self.visible().filter_map(|(_, column)| Some((column.name.clone(), column.defined?))).collect()
+    }
+
     /// Takes into account that a condition holds.
-    pub fn narrow(&mut self, facts: Facts) {
-        self.facts.extend(facts);
+    pub fn narrow(&mut self, proved: Proved) {
+        self.proved.extend(proved);
         for (number, column) in self.columns.iter_mut().enumerate() {
-            if column.ty.nullable && self.facts.column_is_present(number) {
+            if column.ty.nullable && self.proved.column_is_present(number) {
                 column.ty = column.ty.clone().required();
             }
         }
@@ -190,7 +207,8 @@ impl Rows {
         });
         let carried = carried.collect();
         let known = self.known;
-        let rows = Rows { columns, time, updating, carried, facts: Facts::default(), unbound: vec![], known };
+        let rows =
+            Rows { columns, time, updating, carried, proved: Proved::default(), unbound: vec![], known };
         (rows, values)
     }
 }

@@ -5,6 +5,7 @@ use super::window::OpenWindow;
 use super::{Closed, QueryChecker};
 use crate::check::{calls_aggregate, spelled};
 use crate::errors::clauses as errors;
+use crate::facts::DefinitionKind;
 use crate::hir::ClauseKind;
 use crate::scope::{Lookup, Scope};
 use millstream_base::{Span, did_you_mean};
@@ -16,6 +17,8 @@ use millstream_syntax::ast;
 pub(super) struct Selected {
     pub name: String,
     pub span: Span,
+    /// Where its name is defined.
+    pub defined: Option<Span>,
     pub value: Expr,
 }
 
@@ -80,7 +83,7 @@ impl QueryChecker<'_> {
     ) {
         let mut columns: Vec<RowColumn> = vec![];
         let mut values = vec![];
-        for Selected { name, span, value } in selected {
+        for Selected { name, span, defined, value } in selected {
             if let Some(place) = columns.iter().position(|c| *c.name == *name) {
                 let both = [values.get(place), Some(&value)].map(|value| self.source_of(value));
                 self.diagnostics.push(match both {
@@ -91,7 +94,7 @@ impl QueryChecker<'_> {
                 });
                 continue;
             }
-            columns.push(RowColumn::new(name, value.ty.clone(), span));
+            columns.push(RowColumn { defined, ..RowColumn::new(name, value.ty.clone(), span) });
             values.push(value);
         }
         // After a select the columns are known by name, even where what they come from is not.
@@ -116,7 +119,10 @@ impl QueryChecker<'_> {
             ast::SelectItemKind::Column { value, alias } => {
                 let checked = self.select_value(value, items, scope);
                 let Some((name, span)) = self.output_name(value, alias.as_ref()) else { return };
-                selected.push(Selected { name, span, value: checked });
+                let defined = alias.as_ref().map_or_else(|| name_span(value), |alias| alias.span);
+                let facts = &self.around.names.facts;
+                facts.define_as(&name, defined, DefinitionKind::Column, Some(&checked.ty));
+                selected.push(Selected { name, span, defined: Some(defined), value: checked });
             }
             ast::SelectItemKind::Star(star) => self.star(star, item.span, items, scope, selected),
         }
@@ -189,7 +195,13 @@ impl QueryChecker<'_> {
         };
         let known: Vec<String> = columns.iter().map(|c| c.name.clone()).collect();
         let names = star.except.iter().chain(star.replace.iter().map(|r| &r.name));
-        for name in names.filter(|n| !known.contains(&n.text)) {
+        let facts = &self.around.names.facts;
+        for name in names {
+            if let Some(column) = columns.iter().find(|c| c.name == name.text) {
+                facts.stands_for(name.span, column.defined);
+                continue;
+            }
+            facts.misses(name.span, || scope.wanted_columns());
             let nearest = did_you_mean(&name.text, known.iter().map(String::as_str));
             self.diagnostics.push(errors::unknown_star_column(name.span, &name.text, nearest));
         }
@@ -208,6 +220,7 @@ impl QueryChecker<'_> {
         let columns = self.rows.visible().map(|(number, column)| Selected {
             name: column.name.to_string(),
             span,
+            defined: column.defined,
             value: self.rows.column_expr(number, span),
         });
         columns.collect()
@@ -223,8 +236,11 @@ impl QueryChecker<'_> {
             let columns = self.rows.visible().filter(|(_, c)| behind(c)).map(|(number, column)| Selected {
                 name: column.name.to_string(),
                 span,
+                defined: column.defined,
                 value: self.rows.column_expr(number, span),
             });
+            let mut behind_alias = scope.columns_of(&name.text);
+            self.around.names.facts.stands_for(name.span, behind_alias.find_map(|c| c.qualifier_defined));
             return columns.collect();
         }
         let record = self.select_checker(|checker| checker.check_expr(scope, of, None));
@@ -238,6 +254,7 @@ impl QueryChecker<'_> {
         let field = |(number, field): (usize, &millstream_ir::types::FieldType)| Selected {
             name: field.name.to_string(),
             span,
+            defined: self.around.names.facts.field_of(&ty, number),
             value: Expr::new(
                 ExprKind::Field { record: Box::new(record.clone()), field: number },
                 field.ty.clone().or_null(nullable),
@@ -271,6 +288,16 @@ pub(super) fn last_name(expr: &ast::Expr) -> Option<&str> {
         ast::ExprKind::Call(call) => Some(&call.function.text),
         ast::ExprKind::Index { of, .. } => last_name(of),
         _ => None,
+    }
+}
+
+/// Where the name that an unnamed output column takes stands: a call is a definition as a whole, as its
+/// function is called otherwise elsewhere.
+pub(super) fn name_span(expr: &ast::Expr) -> Span {
+    match &expr.kind {
+        ast::ExprKind::Name(name) | ast::ExprKind::Field { name, .. } => name.span,
+        ast::ExprKind::Index { of, .. } => name_span(of),
+        _ => expr.span,
     }
 }
 

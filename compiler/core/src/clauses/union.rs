@@ -4,7 +4,7 @@ use super::QueryChecker;
 use super::head::{check_reference, updating_because};
 use super::rows::{RowColumn, Updating};
 use super::window::Bounds;
-use crate::check::{Checker, Facts};
+use crate::check::{Checker, Proved};
 use crate::errors::{clauses as errors, windows};
 use crate::hir::{Because, ClauseKind, Union};
 use millstream_base::{Diagnostics, Span};
@@ -76,7 +76,7 @@ impl QueryChecker<'_> {
     /// The visible columns, and the time in a column of its own: what the other streams have under the
     /// name of a visible time may be something else. What was proved of these rows does not hold there.
     fn own_time_column(&mut self, span: Span) {
-        self.rows.facts = Facts::default();
+        self.rows.proved = Proved::default();
         self.rows.columns.retain(|c| !c.hidden);
         let updating = self.rows.updating.take();
         self.rows.carried.clear();

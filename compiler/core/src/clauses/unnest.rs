@@ -3,6 +3,7 @@
 use super::QueryChecker;
 use super::rows::RowColumn;
 use crate::errors::clauses as errors;
+use crate::facts::DefinitionKind;
 use crate::hir::ClauseKind;
 use millstream_base::Span;
 use millstream_ir::types::{Type, TypeKind};
@@ -23,6 +24,7 @@ impl QueryChecker<'_> {
             self.diagnostics.push(errors::column_exists(name.span, &name.text, first.span));
             return;
         }
+        self.around.names.facts.define(name, DefinitionKind::Column, Some(&element));
         self.rows.columns.push(RowColumn::new(name.text.as_str(), element, name.span));
         // Several rows have the key of one now.
         self.rows.updating.iter_mut().for_each(|updating| updating.key = None);

@@ -73,7 +73,7 @@ impl OpenWindow {
 pub(super) fn add_bounds(scope: &mut Scope, span: Span) {
     for (name, number) in [("start", WINDOW_START), ("end", WINDOW_END)] {
         let column = ScopeColumn::new(name, number, Type::TIMESTAMP, span);
-        scope.add_column(column.only_qualified("window"));
+        scope.add_column(column.only_qualified("window", None).defined(None));
     }
 }
 

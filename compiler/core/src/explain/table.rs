@@ -1,7 +1,7 @@
 //! What is said of tables, in plain words.
 
 use super::source::lines_of;
-use super::{Facts, columns_text, on_error_text, state_of};
+use super::{Inherited, columns_text, on_error_text, state_of};
 use crate::hir::{Feed, Program, Query, Table};
 use millstream_ir::flow::{Breaker, Flow, Load, Node, NodeKind, Reading};
 use millstream_ir::text::format_duration;
@@ -27,8 +27,8 @@ pub fn explain_loaded(table: &Table, flow: &Flow) -> Option<String> {
 }
 
 /// A table that a query keeps.
-pub fn explain_kept(of: (&Program, &Flow), table: &Table, query: &Query, facts: &Facts) -> String {
-    let state = state_of(of, query, &facts.sources).into_iter().map(|words| format!("keeps {words}"));
+pub fn explain_kept(of: (&Program, &Flow), table: &Table, query: &Query, inherited: &Inherited) -> String {
+    let state = state_of(of, query, &inherited.sources).into_iter().map(|words| format!("keeps {words}"));
     let failing = format!("rows that fail: {}", on_error_text(&query.on_error, &table.name));
     explain(table, of.1, state.chain([failing]).collect())
 }

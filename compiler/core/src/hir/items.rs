@@ -10,6 +10,9 @@ use millstream_ir::value::Value;
 use millstream_syntax::ast::RowOrder;
 use std::sync::Arc;
 
+/// Where the names of columns are defined in the program.
+pub type ColumnsDefined = Vec<(Arc<str>, Span)>;
+
 #[derive(Debug)]
 pub struct Source {
     pub name: Arc<str>,
@@ -28,6 +31,7 @@ pub struct Source {
     pub key: Option<SourceKey>,
     /// The rows that others see: those that are read, or the changes of what stands.
     pub schema: Schema,
+    pub columns_defined: ColumnsDefined,
     /// Of a table that is read as it stands.
     pub load: Option<Load>,
 }
@@ -47,6 +51,7 @@ pub struct Table {
     pub reading: Reading,
     /// The rows that joins see. Their time is that from which on they stand.
     pub schema: Schema,
+    pub columns_defined: ColumnsDefined,
 }
 
 /// What the rows of a table come from.
@@ -78,6 +83,7 @@ pub struct Stream {
     pub query: Query,
     /// The rows that it yields.
     pub rows: Schema,
+    pub columns_defined: ColumnsDefined,
     /// The clause that made it updating, if it is.
     pub updating_because: Option<Because>,
 }

@@ -3,8 +3,9 @@
 use super::CommandLine;
 use super::source::replaced_format;
 use crate::clauses::{Known, Surroundings, check_reference, updating_because};
-use crate::connectors::{Options, Role};
+use crate::connectors::Options;
 use crate::errors::{clauses as errors, connectors as connector_errors};
+use crate::facts::Role;
 use crate::hir::{Because, InputId, Rows, Side, Sink};
 use crate::names::{InputKind, Names};
 use millstream_base::{Diagnostics, FileId};

@@ -2,8 +2,8 @@
 
 use crate::check::Checker;
 use crate::clauses::Surroundings;
-use crate::connectors::Role;
 use crate::errors::{clauses as clause_errors, connectors as errors, tables as table_errors};
+use crate::facts::{Recorder, Role, Visible, Wanted};
 use crate::hir::{Source, SourceKey};
 use crate::names::{Input, RowType};
 use millstream_base::{Diagnostics, Span, did_you_mean};
@@ -46,7 +46,7 @@ pub(super) fn check_source(
     if row.ty.is_error() {
         return None;
     }
-    let key = check_key(declared, row, format.as_ref(), diagnostics);
+    let key = check_key(&around.names.facts, declared, row, format.as_ref(), diagnostics);
     let mut fields: Vec<FieldSpec> = row.fields.to_vec();
     let change = key.as_ref().and_then(|key| key.change);
     fields.extend(change.map(|_| change_field()));
@@ -79,6 +79,7 @@ pub(super) fn check_source(
         time: options.time,
         on_error: options.on_error,
         schema,
+        columns_defined: row.fields.iter().map(|f| f.name.clone()).zip(row.spans.iter().copied()).collect(),
         read,
         key,
     }))
@@ -86,6 +87,7 @@ pub(super) fn check_source(
 
 /// `key a, b`: what rows are named by that replace each other.
 fn check_key(
+    facts: &Recorder,
     declared: Declared,
     row: &RowType,
     format: Option<&FormatSpec>,
@@ -101,14 +103,30 @@ fn check_key(
     let mut fields = vec![];
     for key in declared.key {
         match row.fields.iter().position(|f| *f.name == *key.text) {
-            Some(field) => fields.push(field),
+            Some(field) => {
+                facts.stands_for(key.span, row.spans.get(field).copied());
+                fields.push(field);
+            }
             None => {
+                facts.misses(key.span, || Wanted::Column(visible_fields(row)));
                 let nearest = did_you_mean(&key.text, row.fields.iter().map(|f| &*f.name));
                 diagnostics.push(clause_errors::unknown_key_field(key.span, &key.text, nearest));
             }
         }
     }
     Some(SourceKey { fields, change: log.map(|_| row.fields.len()), span: first.span.to(last.span) })
+}
+
+/// The fields of a row as what could be named.
+fn visible_fields(row: &RowType) -> Vec<Visible> {
+    let fields = row.fields.iter().zip(row.spans.iter()).map(|(field, span)| Visible {
+        name: field.name.clone(),
+        qualifier: None,
+        qualified_only: false,
+        ty: field.ty.clone(),
+        defined: Some(*span),
+    });
+    fields.collect()
 }
 
 /// What a change log says of a row besides its fields: 1 where it stands, -1 where it has been deleted. No
@@ -243,10 +261,12 @@ fn check_time(
     }
     let column = &time.column;
     let Some(field) = row.fields.iter().position(|f| *f.name == *column.text) else {
+        around.names.facts.misses(column.span, || Wanted::Column(visible_fields(row)));
         let nearest = did_you_mean(&column.text, row.fields.iter().map(|f| &*f.name));
         diagnostics.push(clause_errors::unknown_time_field(column.span, &column.text, nearest));
         return None;
     };
+    around.names.facts.stands_for(column.span, row.spans.get(field).copied());
     let ty = &row.fields[field].ty;
     if ty.kind != TypeKind::Timestamp || ty.nullable {
         if !ty.is_error() {

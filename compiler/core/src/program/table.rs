@@ -5,6 +5,7 @@ use crate::check::Checker;
 use crate::clauses::{Rows, Surroundings, check_query};
 use crate::errors::clauses::unknown_key_field;
 use crate::errors::tables as errors;
+use crate::facts::Recorder;
 use crate::hir::{Feed, Table};
 use crate::names::{Input, RowType};
 use millstream_base::{Diagnostics, Span, did_you_mean};
@@ -35,6 +36,7 @@ pub(super) fn check_table(
         change: key.change,
         reading: if source.time.is_some() { Reading::AsOf } else { Reading::AsItStands },
         schema: source.schema.clone(),
+        columns_defined: source.columns_defined.clone(),
         feed: Feed::Source(source),
     })
 }
@@ -55,7 +57,7 @@ pub(super) fn check_kept_table(
     if !rows.known {
         return None;
     }
-    let key = key_of(table, &rows, diagnostics)?;
+    let key = key_of(&around.names.facts, table, &rows, diagnostics)?;
     let (first, last) = (table.key.first()?, table.key.last()?);
     let key_span = first.span.to(last.span);
     check_changes(&rows, &key, key_span, diagnostics);
@@ -77,16 +79,26 @@ pub(super) fn check_kept_table(
         change,
         reading: Reading::AsOf,
         schema: Schema::append_only(columns, time),
+        columns_defined: rows.columns_defined(),
     })
 }
 
 /// The columns that the key names.
-fn key_of(table: &ast::Table, rows: &Rows, diagnostics: &mut Diagnostics) -> Option<Vec<usize>> {
+fn key_of(
+    facts: &Recorder,
+    table: &ast::Table,
+    rows: &Rows,
+    diagnostics: &mut Diagnostics,
+) -> Option<Vec<usize>> {
     let mut key = vec![];
     for name in &table.key {
         match rows.find(&name.text) {
-            Some((number, _)) => key.push(number),
+            Some((number, column)) => {
+                facts.stands_for(name.span, column.defined);
+                key.push(number);
+            }
             None => {
+                facts.misses(name.span, || rows.scope().wanted_columns());
                 let nearest = did_you_mean(&name.text, rows.visible().map(|(_, column)| &*column.name));
                 diagnostics.push(unknown_key_field(name.span, &name.text, nearest));
             }

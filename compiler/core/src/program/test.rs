@@ -2,9 +2,9 @@
 
 use super::source::replaced_format;
 use crate::check::Checker;
-use crate::clauses::{Known, Surroundings, check_reference};
-use crate::connectors::Role;
+use crate::clauses::{Known, Surroundings, check_reference, columns_of};
 use crate::errors::tests as errors;
+use crate::facts::{Role, Visible, Wanted};
 use crate::hir::{
     Expectation, ExpectedRow, GivenRow, GivenRows, InputId, Source, TEST_START, Test, TestStep, TestStepKind,
 };
@@ -16,6 +16,7 @@ use millstream_ir::value::Value;
 use millstream_syntax::ast;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::sync::Arc;
 
 pub(super) fn check_test(around: Surroundings, test: &ast::Test, diagnostics: &mut Diagnostics) -> Test {
     let mut steps = vec![];
@@ -85,6 +86,7 @@ fn given(
         check_reference(around, stream, diagnostics);
         return None;
     };
+    around.names.facts.stands_for(name.span, input.map(|(_, input)| input.name.span));
     let Some(Known::Input(given)) = around.inputs.get(number) else { return None };
     let Some(source) = given.source() else {
         diagnostics.push(errors::given_not_a_source(name.span, &name.text));
@@ -111,8 +113,8 @@ fn given_row(
     diagnostics: &mut Diagnostics,
 ) -> Option<GivenRow> {
     let fields = record_fields(row, diagnostics)?;
-    let columns = || source.fields.iter().map(|f| &*f.name);
-    check_fields(fields, &source.name, columns, diagnostics);
+    let columns = || source.fields.iter().map(|f| (&*f.name, &f.ty));
+    check_fields(around, fields, &source.name, columns, &source.columns_defined, diagnostics);
     let mut values = vec![];
     for field in source.fields.iter() {
         let written = fields.iter().find(|f| *f.name.text == *field.name);
@@ -137,6 +139,7 @@ fn expect(
 ) -> Option<TestStepKind> {
     let (rows, schema) = check_reference(around, stream, diagnostics);
     let schema = schema?;
+    let defined = columns_of(around, rows).map_or(&[][..], |input| input.columns_defined());
     let expectation = match expectation {
         ast::Expectation::Empty => Expectation::Empty,
         ast::Expectation::Count(count) => Expectation::Count(u64::try_from(count.value).unwrap_or(u64::MAX)),
@@ -144,7 +147,9 @@ fn expect(
             order: *order,
             rows: rows
                 .iter()
-                .filter_map(|row| expected_row(around, &stream.name().text, &schema, row, diagnostics))
+                .filter_map(|row| {
+                    expected_row(around, &stream.name().text, &schema, defined, row, diagnostics)
+                })
                 .collect(),
             span: *span,
         },
@@ -156,12 +161,13 @@ fn expected_row(
     around: Surroundings,
     name: &str,
     schema: &Schema,
+    defined: &[(Arc<str>, Span)],
     row: &ast::Expr,
     diagnostics: &mut Diagnostics,
 ) -> Option<ExpectedRow> {
     let fields = record_fields(row, diagnostics)?;
-    let columns = || schema.visible().map(|(_, c)| &*c.name);
-    check_fields(fields, name, columns, diagnostics);
+    let columns = || schema.visible().map(|(_, c)| (&*c.name, &c.ty));
+    check_fields(around, fields, name, columns, defined, diagnostics);
     let mut values = vec![];
     for field in fields {
         let mut columns = schema.visible().map(|(_, column)| column).enumerate();
@@ -184,14 +190,30 @@ fn record_fields<'e>(row: &'e ast::Expr, diagnostics: &mut Diagnostics) -> Optio
     }
 }
 
-fn check_fields<'c, I: Iterator<Item = &'c str>>(
+fn check_fields<'c, I: Iterator<Item = (&'c str, &'c Type)>>(
+    around: Surroundings,
     fields: &[ast::RecordField],
     of: &str,
     columns: impl Fn() -> I,
+    defined: &[(Arc<str>, Span)],
     diagnostics: &mut Diagnostics,
 ) {
-    for field in fields.iter().filter(|f| !columns().any(|c| c == f.name.text)) {
-        let nearest = did_you_mean(&field.name.text, columns());
+    let facts = &around.names.facts;
+    let place = |name: &str| defined.iter().find(|(n, _)| **n == *name).map(|(_, span)| *span);
+    for field in fields {
+        if columns().any(|(column, _)| column == field.name.text) {
+            facts.stands_for(field.name.span, place(&field.name.text));
+            continue;
+        }
+        let visible = |(name, ty): (&str, &Type)| Visible {
+            name: name.into(),
+            qualifier: None,
+            qualified_only: false,
+            ty: ty.clone(),
+            defined: place(name),
+        };
+        facts.misses(field.name.span, || Wanted::Column(columns().map(visible).collect()));
+        let nearest = did_you_mean(&field.name.text, columns().map(|(name, _)| name));
         diagnostics.push(errors::unknown_column(field.name.span, &field.name.text, of, nearest));
     }
 }

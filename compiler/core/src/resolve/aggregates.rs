@@ -6,6 +6,7 @@ use super::signature::{Parameter, Signature, TypePattern};
 use super::types::resolve_type;
 use crate::check::Checker;
 use crate::errors::{aggregates as errors, names as names_errors};
+use crate::facts::{DefinitionKind, Wanted};
 use crate::names::{Names, UserAggregate};
 use crate::scope::{Scope, ScopeColumn};
 use millstream_base::{Diagnostics, FileId, Span};
@@ -54,6 +55,7 @@ fn signature<'a>(
         if let Some(default) = &param.default {
             Checker::new(names, file, diagnostics).check_constant(default, &ty);
         }
+        names.facts.define(&param.name, DefinitionKind::Parameter, Some(&ty));
         params.push(Parameter {
             name: &param.name.text,
             ty: TypePattern::exact(ty),
@@ -127,6 +129,7 @@ impl Members<'_, '_> {
             return self.diagnostics.push(names_errors::duplicate_name(name.span, &name.text, first));
         }
         let ty = resolve_type(ty, self.names, self.file, self.diagnostics);
+        self.names.facts.define(name, DefinitionKind::State, Some(&ty));
         let initial = Checker::new(self.names, self.file, self.diagnostics).check_constant(initial, &ty);
         let initial = initial.unwrap_or(millstream_ir::value::Value::Null);
         self.states.push((UserState { name: name.text.as_str().into(), ty, initial }, name.span));
@@ -156,8 +159,10 @@ impl Members<'_, '_> {
         let Some(state) = self.states.iter().position(|(state, _)| *state.name == *name.text) else {
             let known: Vec<&str> = self.states.iter().map(|(state, _)| &*state.name).collect();
             self.diagnostics.push(errors::no_state(name.span, &name.text, &known));
+            self.names.facts.misses(name.span, || Wanted::Word(known.iter().map(|n| (*n).into()).collect()));
             return None;
         };
+        self.names.facts.stands_for(name.span, Some(self.states[state].1));
         let ty = self.states[state].0.ty.clone();
         Some(Update { state, value: self.check(scope, &binding.value, &ty) })
     }
@@ -176,10 +181,11 @@ impl Members<'_, '_> {
         let mut scope = Scope::default();
         let n_states = self.states.len();
         for (side, name) in [left, right].into_iter().enumerate() {
+            self.names.facts.define(name, DefinitionKind::Alias, None);
             for (i, (state, span)) in self.states.iter().enumerate() {
                 let column =
                     ScopeColumn::new(state.name.clone(), side * n_states + i, state.ty.clone(), *span);
-                scope.add_column(column.only_qualified(name.text.as_str()));
+                scope.add_column(column.only_qualified(name.text.as_str(), Some(name.span)));
             }
         }
         let mut updates = vec![];

@@ -3,6 +3,7 @@
 use super::files::Files;
 use crate::check::{AggregateName, CONVERSIONS, aggregate_name};
 use crate::errors::names as errors;
+use crate::facts::{DefinitionKind, Target, Wanted};
 use crate::names::{Input, InputKind, Names, RowType, Sink};
 use millstream_base::{Diagnostics, FileId, Span};
 use millstream_ir::types::Type;
@@ -61,12 +62,24 @@ pub(crate) fn collect<'a>(
     // After all items are known: what `use "file" (names)` asks for.
     for parsed in &files.parsed {
         for used in &parsed.uses {
+            names.facts.uses(used.path, Target::File(used.file));
             let Some(target) = files.file(used.file) else { continue };
-            let defined: Vec<&str> =
-                target.program.items.iter().filter_map(|i| i.kind.name()).map(|n| n.text.as_str()).collect();
-            for name in used.names.iter().flatten().filter(|n| !defined.contains(&n.text.as_str())) {
-                let nearest = millstream_base::did_you_mean(&name.text, defined.iter().copied());
-                diagnostics.push(errors::not_in_file(name.span, &name.text, nearest));
+            let defined: BTreeMap<&str, Span> = target
+                .program
+                .items
+                .iter()
+                .filter_map(|item| item.kind.name())
+                .map(|name| (name.text.as_str(), name.span))
+                .collect();
+            for name in used.names.iter().flatten() {
+                let Some(span) = defined.get(name.text.as_str()) else {
+                    let nearest = millstream_base::did_you_mean(&name.text, defined.keys().copied());
+                    diagnostics.push(errors::not_in_file(name.span, &name.text, nearest));
+                    let words = || defined.keys().map(|name| (*name).into()).collect();
+                    names.facts.misses(name.span, || Wanted::Word(words()));
+                    continue;
+                };
+                names.facts.stands_for(name.span, Some(*span));
             }
         }
     }
@@ -82,9 +95,10 @@ fn collect_item<'a>(
     diagnostics: &mut Diagnostics,
 ) {
     let doc = item.doc.as_deref();
-    let set = match &item.kind {
+    let (set, kind) = match &item.kind {
         ast::ItemKind::Use(_) => return,
         ast::ItemKind::Test(test) => {
+            names.facts.define_as(&test.name.value, test.name.span, DefinitionKind::Test, None);
             names.tests.push((file, test));
             return;
         }
@@ -92,10 +106,14 @@ fn collect_item<'a>(
             names.broken.extend(name.iter().map(|n| n.text.clone()));
             return;
         }
-        ast::ItemKind::Source(_) | ast::ItemKind::Table(_) | ast::ItemKind::Stream(_) => Set::Inputs,
-        ast::ItemKind::Sink(_) => Set::Sinks,
-        ast::ItemKind::Type(_) | ast::ItemKind::Function(_) | ast::ItemKind::Aggregate(_) => Set::Definitions,
-        ast::ItemKind::Param(_) => Set::Params,
+        ast::ItemKind::Source(_) => (Set::Inputs, DefinitionKind::Source),
+        ast::ItemKind::Table(_) => (Set::Inputs, DefinitionKind::Table),
+        ast::ItemKind::Stream(_) => (Set::Inputs, DefinitionKind::Stream),
+        ast::ItemKind::Sink(_) => (Set::Sinks, DefinitionKind::Sink),
+        ast::ItemKind::Type(_) => (Set::Definitions, DefinitionKind::Type),
+        ast::ItemKind::Function(_) => (Set::Definitions, DefinitionKind::Function),
+        ast::ItemKind::Aggregate(_) => (Set::Definitions, DefinitionKind::Aggregate),
+        ast::ItemKind::Param(_) => (Set::Params, DefinitionKind::Param),
     };
     let Some(name) = item.kind.name() else { return };
     if set == Set::Definitions && is_builtin(&name.text) {
@@ -107,6 +125,7 @@ fn collect_item<'a>(
         return;
     }
     seen.insert((set, name.text.as_str()), name.span);
+    names.facts.define(name, kind, None);
     // Filled in by `rows`, when types are known.
     let no_row = || RowType { ty: Type::ERROR, fields: Arc::new([]), spans: Arc::new([]) };
     let span = item.span;

@@ -22,8 +22,9 @@ pub struct ParsedFile {
 #[derive(Debug)]
 pub struct UsedFile {
     pub file: FileId,
-    /// Where the `use` stands.
+    /// Where the `use` stands, and the path in it.
     pub span: Span,
+    pub path: Span,
     pub names: Option<Vec<ast::Name>>,
 }
 
@@ -87,7 +88,12 @@ impl Reading<'_, '_> {
                         new.push(id);
                         id
                     });
-                    uses.push(UsedFile { file: used, span: item.span, names: names.clone() });
+                    uses.push(UsedFile {
+                        file: used,
+                        span: item.span,
+                        path: path.span,
+                        names: names.clone(),
+                    });
                 }
                 Err(reason) => self.diagnostics.push(errors::unreadable_file(path.span, &reason)),
             }

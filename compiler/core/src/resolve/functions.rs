@@ -7,6 +7,7 @@ use super::signature::{Parameter, PatternKind, Signature};
 use super::types::{Place, resolve_pattern};
 use crate::check::Checker;
 use crate::errors::names as errors;
+use crate::facts::DefinitionKind;
 use crate::names::{Function, FunctionBody, Names};
 use millstream_base::{Diagnostics, FileId};
 use millstream_syntax::ast;
@@ -28,6 +29,7 @@ pub(crate) fn declare_functions<'a>(
         let signature = signature(item, names, *file, Place::Program, diagnostics);
         let function = Function {
             name: &item.name.text,
+            name_span: item.name.span,
             doc: *doc,
             file: *file,
             span: *span,
@@ -44,6 +46,7 @@ pub(crate) fn declare_functions<'a>(
         let signature = signature(item, names, LIBRARY_FILE, Place::Library, diagnostics);
         let mut function = Function {
             name: &item.name.text,
+            name_span: item.name.span,
             doc,
             file: LIBRARY_FILE,
             span: item.name.span,
@@ -97,6 +100,7 @@ fn signature<'a>(
                 rest = true;
             }
         }
+        names.facts.define(&param.name, DefinitionKind::Parameter, ty.as_type().as_ref());
         params.push(Parameter {
             name: &param.name.text,
             ty,

@@ -2,9 +2,11 @@
 
 use super::files::Files;
 use crate::errors::names as errors;
+use crate::facts::{Given, Recorder, Wanted};
 use millstream_base::{Diagnostics, FileId, Span, did_you_mean};
 use millstream_ir::catalog::{Catalog, ScalarFunction};
 use millstream_syntax::ast;
+use std::collections::BTreeMap;
 
 /// The parsed declarations of a [`Catalog`] and the functions that implement them.
 #[derive(Debug)]
@@ -40,7 +42,7 @@ impl Library {
     }
 
     /// Checks what `use std.…` items name; everything in the library is visible without them.
-    pub(crate) fn check_uses(&self, files: &Files, diagnostics: &mut Diagnostics) {
+    pub(crate) fn check_uses(&self, files: &Files, facts: &Recorder, diagnostics: &mut Diagnostics) {
         for item in files.parsed.iter().flat_map(|p| &p.program.items) {
             let ast::ItemKind::Use(ast::Use { target: ast::UseTarget::Module(path), names }) = &item.kind
             else {
@@ -53,16 +55,25 @@ impl Library {
                 diagnostics.push(errors::unknown_module(span, &name, nearest));
                 continue;
             }
-            let functions = self.functions().map(|(module, function, _)| (module, &function.name));
-            let aggregates = self.aggregates().map(|(module, aggregate)| (module, &aggregate.name));
-            let defined: Vec<&str> = functions
+            facts.stands_for_given(span, Given::Module, &name);
+            let functions =
+                self.functions().map(|(module, function, _)| (module, &function.name, Given::Function));
+            let aggregates =
+                self.aggregates().map(|(module, aggregate)| (module, &aggregate.name, Given::Aggregate));
+            let defined: BTreeMap<&str, Given> = functions
                 .chain(aggregates)
-                .filter(|(module, _)| *module == name)
-                .map(|(_, name)| name.text.as_str())
+                .filter(|(module, ..)| *module == name)
+                .map(|(_, name, given)| (name.text.as_str(), given))
                 .collect();
-            for wanted in names.iter().flatten().filter(|n| !defined.contains(&n.text.as_str())) {
-                let nearest = did_you_mean(&wanted.text, defined.iter().copied());
-                diagnostics.push(errors::not_in_module(wanted.span, &wanted.text, &name, nearest));
+            for wanted in names.iter().flatten() {
+                let Some(given) = defined.get(wanted.text.as_str()) else {
+                    let nearest = did_you_mean(&wanted.text, defined.keys().copied());
+                    diagnostics.push(errors::not_in_module(wanted.span, &wanted.text, &name, nearest));
+                    let words = || defined.keys().map(|name| (*name).into()).collect();
+                    facts.misses(wanted.span, || Wanted::Word(words()));
+                    continue;
+                };
+                facts.stands_for_given(wanted.span, *given, &wanted.text);
             }
         }
     }
@@ -79,6 +90,12 @@ impl Library {
                 _ => None,
             })
         })
+    }
+
+    /// What is declared of connectors and formats, such as `connectors.file`: a type for each way in which it can be
+    /// used, with a field for each option.
+    pub fn connectors(&self) -> impl Iterator<Item = (&'static str, &ast::Program)> {
+        self.connectors.iter().map(|module| (module.name, &module.program))
     }
 
     /// The functions that each module declares, with their documentation: module, function, doc.

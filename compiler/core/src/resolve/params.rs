@@ -5,6 +5,7 @@ use super::collect::Found;
 use super::types::resolve_type;
 use crate::check::Checker;
 use crate::errors::names as errors;
+use crate::facts::DefinitionKind;
 use crate::names::{Names, Param, ParamValue};
 use millstream_base::Diagnostics;
 use millstream_ir::eval::cast;
@@ -19,7 +20,7 @@ pub(crate) fn resolve_params<'a>(
     names: &mut Names<'a>,
     diagnostics: &mut Diagnostics,
 ) {
-    for Found { item, file, span, .. } in found {
+    for Found { item, file, .. } in found {
         let name = &item.name;
         let text = given.get(&name.text);
         let is_secret = matches!(&item.ty.kind, ast::TypeKind::Named(n) if n.text == "secret");
@@ -31,7 +32,8 @@ pub(crate) fn resolve_params<'a>(
             (ty, value.map(ParamValue::Value))
         };
         let value = value.unwrap_or(ParamValue::Missing);
-        names.params.push(Param { name: name.text.clone(), file: *file, span: *span, ty, value });
+        names.facts.define(name, DefinitionKind::Param, Some(&ty));
+        names.params.push(Param { name: name.text.clone(), file: *file, name_span: name.span, ty, value });
     }
 }
 

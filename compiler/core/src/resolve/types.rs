@@ -4,6 +4,7 @@ use super::collect::{BUILTIN_TYPES, Found};
 use super::signature::{PatternKind, TypePattern};
 use crate::check::Checker;
 use crate::errors::{names as errors, types as type_errors};
+use crate::facts::{DefinitionKind, Given, Wanted};
 use crate::names::{NamedType, Names};
 use millstream_base::{Diagnostics, FileId, Span, did_you_mean};
 use millstream_ir::types::{RecordType, Type, TypeKind};
@@ -133,6 +134,7 @@ pub(crate) fn resolve_pattern(
     match &ty.kind {
         ast::TypeKind::Named(name) => named(name, names, file, place, diagnostics),
         ast::TypeKind::Scaled { name, scale } => {
+            names.facts.stands_for_given(name.span, Given::Type, &name.text);
             if name.text != "decimal" {
                 diagnostics.push(type_errors::malformed_type(ty.span, &name.text));
                 return error();
@@ -150,6 +152,7 @@ pub(crate) fn resolve_pattern(
                 diagnostics.push(type_errors::malformed_type(ty.span, &name.text));
                 return error();
             };
+            names.facts.stands_for_given(name.span, Given::Type, &name.text);
             let of = Box::new(resolve_pattern(of, names, file, place, diagnostics));
             let kind = match name.text.as_str() {
                 "list" => PatternKind::List(of),
@@ -172,10 +175,16 @@ pub(crate) fn resolve_pattern(
                 }
                 seen.insert(&name.text, name.span);
                 let of = resolve_pattern(&field.ty, names, file, place, diagnostics);
+                names.facts.define(name, DefinitionKind::Field, of.as_type().as_ref());
                 resolved.push((name.text.as_str().into(), of));
             }
             let record = TypePattern { kind: PatternKind::Record(resolved), nullable: false };
-            closed(record, ty.span, diagnostics)
+            let record = closed(record, ty.span, diagnostics);
+            if let Some(record) = record.as_type().as_ref().and_then(record_of) {
+                let fields = record.fields.iter().map(|f| seen.get(&*f.name).copied());
+                names.facts.define_record(record, fields.collect());
+            }
+            record
         }
         ast::TypeKind::OneOf(strings) => {
             TypePattern::exact(Type::one_of(strings.iter().map(|s| s.value.as_str())))
@@ -254,6 +263,9 @@ fn named(
         "json" => Some(Type::JSON),
         _ => None,
     };
+    if builtin.is_some() || matches!(text, "decimal" | "list" | "map") {
+        names.facts.stands_for_given(name.span, Given::Type, text);
+    }
     if let Some(ty) = builtin {
         return TypePattern::exact(ty);
     }
@@ -271,12 +283,14 @@ fn named(
         return TypePattern::exact(Type::ERROR);
     }
     if let Some(found) = names.named_type(file, text) {
+        names.facts.stands_for(name.span, Some(found.definition.name.span));
         return TypePattern::exact(found.ty.clone());
     }
     if !names.is_broken(text) {
         let known = names.types.iter().map(|t| t.definition.name.text.as_str());
         let nearest = did_you_mean(text, BUILTIN_TYPES.iter().copied().chain(known));
         diagnostics.push(errors::unknown_type(name.span, text, nearest));
+        names.facts.misses(name.span, || Wanted::Type);
     }
     TypePattern::exact(Type::ERROR)
 }

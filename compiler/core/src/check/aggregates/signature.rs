@@ -5,6 +5,7 @@ use super::super::coerce::common_type;
 use super::super::compare::is_ordered;
 use super::super::numbers::{MAX_DIGITS, scale_of};
 use crate::errors::{aggregates as errors, types as types_errors};
+use crate::facts::Wanted;
 use crate::scope::Scope;
 use millstream_base::Span;
 use millstream_ir::aggregate::AggregateFunction::{self, *};
@@ -113,6 +114,8 @@ impl Checker<'_> {
                             names.into_iter().chain(signature.keeps_nulls.then_some(IGNORE_NULL)).collect();
                         let fault = types_errors::unknown_argument(label.span, &label.text, name, &known);
                         self.diagnostics.push(fault);
+                        let words = || known.iter().map(|word| (*word).into()).collect();
+                        self.names.facts.misses(label.span, || Wanted::Word(words()));
                         return None;
                     }
                 },

@@ -1,7 +1,7 @@
 //! From the pattern as it is written to its tree: what can be taken, what must not come, what is waited for.
 
 use super::super::Rows;
-use super::super::head::{check_reference, updating_because};
+use super::super::head::{check_reference, columns_of, updating_because};
 use super::sight::{Beside, Presence, Seen, Sights, Test, perhaps};
 use super::{Input, PatternChecker, variables_in};
 use crate::errors::clauses::needs_append_only;
@@ -197,7 +197,8 @@ impl PatternChecker<'_> {
             return Some(known);
         }
         let name = event.stream.name();
-        let columns = Rows::of_schema(&schema, &name.text, name.span, updating_because(self.around, rows));
+        let because = updating_because(self.around, rows);
+        let columns = Rows::of_schema(&schema, columns_of(self.around, rows), name, because);
         let name = match rows.side {
             Side::Main => name.text.clone(),
             Side::Late => format!("late({})", name.text),

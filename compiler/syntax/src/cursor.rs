@@ -1,0 +1,304 @@
+//! What may stand where an author is writing, and the program as it would be if he went on from there as shortly
+//! as the grammar allows: what an editor completes is found out in that program by the phases that check any other.
+
+use crate::cut::Tokens;
+use crate::expected::Expected;
+use crate::lexer::{self, Lexed};
+use crate::parser::{self, Input};
+use crate::report;
+use crate::token::{Token, TokenKind};
+use millstream_base::FileId;
+use std::ops::Range;
+
+/// The name that stands at the cursor in the mended program.
+pub const PLACEHOLDER: &str = "here_is_the_cursor";
+
+/// What is around an offset of a text.
+#[derive(Debug)]
+pub struct Cursor {
+    /// The word or number that the offset touches; empty if it touches none.
+    pub word: Range<usize>,
+    /// What stands there.
+    pub inside: Inside,
+    /// Words of the language that may stand here as such, in the order of the alphabet.
+    pub words: Vec<&'static str>,
+    /// A value may stand here.
+    pub takes_value: bool,
+    /// A duration may stand here as it is written.
+    pub takes_duration: bool,
+    /// A new item may begin here.
+    pub begins_item: bool,
+    /// The program with [`PLACEHOLDER`] in the place of the word, if a name may stand there.
+    pub mended: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Inside {
+    Code,
+    Number,
+    Text,
+    Comment,
+}
+
+/// Looks around an offset.
+pub fn at(text: &str, offset: usize) -> Cursor {
+    let lexed = lexer::lex(FileId::default(), text);
+    let offset = text.floor_char_boundary(offset.min(text.len()));
+    let (word, inside) = word_at(&lexed, offset);
+    let nothing = Cursor {
+        word: word.clone(),
+        inside,
+        words: vec![],
+        takes_value: false,
+        takes_duration: false,
+        begins_item: false,
+        mended: None,
+    };
+    if matches!(inside, Inside::Text | Inside::Comment) {
+        return nothing;
+    }
+    let input = Input { file: FileId::default(), text, lexed: &lexed };
+    let tokens = report::tokens(&input);
+    let piece = Piece::before(input, tokens, word.start);
+    let Some((expected, is_complete)) = piece.expected() else { return nothing };
+    let mended = expected.has("IDENTIFIER").then(|| {
+        let rest = piece.rest(tokens, &word);
+        let ending = piece.shortest_ending();
+        let (before, behind) = (text.get(..word.start).unwrap_or(""), text.get(rest..).unwrap_or(""));
+        format!("{before}{PLACEHOLDER}{ending}\n{behind}")
+    });
+    Cursor {
+        words: expected.words(),
+        takes_value: expected.is_value(),
+        takes_duration: expected.has("DURATION"),
+        begins_item: is_complete || expected.has("stream") && expected.has("sink"),
+        mended,
+        ..nothing
+    }
+}
+
+/// The word that an offset touches.
+fn word_at(lexed: &Lexed, offset: usize) -> (Range<usize>, Inside) {
+    let none = offset..offset;
+    let in_comment = |c: &lexer::Comment| (c.start as usize) < offset && offset <= c.end as usize;
+    if lexed.comments.iter().any(in_comment) {
+        return (none, Inside::Comment);
+    }
+    let behind = lexed.tokens.partition_point(|t| (t.start as usize) < offset);
+    let before = behind.checked_sub(1).and_then(|i| lexed.tokens.get(i));
+    let at = lexed.tokens.get(behind).filter(|t| t.start as usize == offset);
+    let range = |t: &Token| t.start as usize..t.end as usize;
+    let is_word = |t: &&Token| t.kind.is_name() || t.kind.is_reserved();
+    match before {
+        Some(t) if is_word(&t) && offset <= t.end as usize => (range(t), Inside::Code),
+        Some(t) if is_number(t.kind) && offset <= t.end as usize => (range(t), Inside::Number),
+        Some(t) if is_text(t.kind) && offset < t.end as usize => (range(t), Inside::Text),
+        _ => match at.filter(is_word) {
+            Some(t) => (range(t), Inside::Code),
+            None => (none, Inside::Code),
+        },
+    }
+}
+
+fn is_number(kind: TokenKind) -> bool {
+    matches!(kind, TokenKind::Integer | TokenKind::Decimal | TokenKind::Float | TokenKind::Duration)
+}
+
+fn is_text(kind: TokenKind) -> bool {
+    matches!(kind, TokenKind::String | TokenKind::RawString | TokenKind::TemplateText)
+}
+
+/// What stands in front of the cursor, from where the parser can begin.
+struct Piece<'a> {
+    input: Input<'a>,
+    mode: TokenKind,
+    tokens: &'a [Token],
+}
+
+impl<'a> Piece<'a> {
+    /// The item; where that is broken already, its last clause, step, field, member or option.
+    fn before(input: Input<'a>, tokens: Tokens<'a>, offset: usize) -> Piece<'a> {
+        let end = tokens.all.partition_point(|t| (t.start as usize) < offset);
+        let item = (0..end).rev().find(|i| tokens.starts_item(*i));
+        let start = item.unwrap_or(0);
+        let piece = |mode, range: Range<usize>| Piece {
+            input,
+            mode,
+            tokens: tokens.all.get(range).unwrap_or_default(),
+        };
+        if start == end {
+            return piece(TokenKind::StartProgram, start..end);
+        }
+        let whole = piece(TokenKind::StartItem, start..end);
+        if whole.fits() {
+            return whole;
+        }
+        let kind = tokens.all.get(start).map(|t| t.kind);
+        let Some((mode, starts)) = kind.and_then(parts_of) else { return whole };
+        let last = (start + 1..end).rev().find(|i| starts(&tokens, *i, 0));
+        last.map_or(whole, |last| piece(mode, last..end))
+    }
+
+    fn fits(&self) -> bool {
+        match parser::run_extended(self.input, self.mode, self.tokens, &[NOTHING]) {
+            Ok(_) => true,
+            Err(stuck) => stuck.at >= self.tokens.len(),
+        }
+    }
+
+    /// What may come next, and whether nothing has to.
+    fn expected(&self) -> Option<(Expected, bool)> {
+        if !self.fits() {
+            return None;
+        }
+        let mut expected = Expected::new(&parser::expected_behind(self.input, self.mode, self.tokens));
+        let is_complete = parser::run(self.input, self.mode, self.tokens).is_ok();
+        if is_complete {
+            expected.add_followers(self.mode);
+        }
+        Some((expected, is_complete))
+    }
+
+    /// Where the program goes on behind the item of the cursor.
+    fn rest(&self, tokens: Tokens, word: &Range<usize>) -> usize {
+        let end = tokens.all.partition_point(|t| (t.start as usize) < word.end.max(word.start + 1));
+        let next = (end..tokens.all.len()).find(|i| tokens.starts_item(*i));
+        next.and_then(|i| tokens.all.get(i)).map_or(self.input.text.len(), |t| t.start as usize)
+    }
+
+    /// What has to come behind a name at the cursor for the piece to be one, with a space in front of each token.
+    fn shortest_ending(&self) -> String {
+        let mut made_up = vec![(TokenKind::Identifier, PLACEHOLDER)];
+        for _ in 0..MOST_MADE_UP {
+            if parser::run_extended(self.input, self.mode, self.tokens, &made_up).is_ok() {
+                break;
+            }
+            made_up.push(NOTHING);
+            let Err(stuck) = parser::run_extended(self.input, self.mode, self.tokens, &made_up) else {
+                break;
+            };
+            made_up.pop();
+            let expected = Expected::new(&stuck.expected);
+            let Some(next) = ENDINGS.iter().find(|(terminal, ..)| expected.has(terminal)) else { break };
+            made_up.push((next.1, next.2));
+        }
+        made_up.iter().skip(1).map(|(_, text)| format!(" {text}")).collect()
+    }
+}
+
+/// A token that fits nowhere.
+const NOTHING: (TokenKind, &str) = (TokenKind::StartProgram, "");
+
+/// More than any construct needs, were it not for brackets in brackets.
+const MOST_MADE_UP: usize = 40;
+
+/// What pieces end with, the shortest ways first.
+const ENDINGS: &[(&str, TokenKind, &str)] = &[
+    (")", TokenKind::RightParenthesis, ")"),
+    ("]", TokenKind::RightBracket, "]"),
+    ("}", TokenKind::RightBrace, "}"),
+    ("TEMPLATE_CLOSE", TokenKind::TemplateClose, "}"),
+    ("TEMPLATE_END", TokenKind::TemplateEnd, "\""),
+    (":", TokenKind::Colon, ":"),
+    ("->", TokenKind::Arrow, "->"),
+    ("IDENTIFIER", TokenKind::Identifier, "x"),
+    ("on", TokenKind::On, "on"),
+    ("then", TokenKind::Then, "then"),
+    ("else", TokenKind::Else, "else"),
+    ("and", TokenKind::And, "and"),
+    ("empty", TokenKind::Empty, "empty"),
+    ("within", TokenKind::Within, "within"),
+    ("by", TokenKind::By, "by"),
+    ("for", TokenKind::For, "for"),
+    ("per", TokenKind::Per, "per"),
+    ("every", TokenKind::Every, "every"),
+    ("to", TokenKind::To, "to"),
+    ("key", TokenKind::Key, "key"),
+    ("=", TokenKind::Assign, "="),
+    ("from", TokenKind::From, "from"),
+    ("in", TokenKind::In, "in"),
+    ("INTEGER", TokenKind::Integer, "1"),
+    ("STRING", TokenKind::String, "\"\""),
+    ("{", TokenKind::LeftBrace, "{"),
+    ("(", TokenKind::LeftParenthesis, "("),
+    ("[", TokenKind::LeftBracket, "["),
+];
+
+type StartsPart = fn(&Tokens, usize, usize) -> bool;
+
+/// The parts of an item that can be read alone.
+fn parts_of(item: TokenKind) -> Option<(TokenKind, StartsPart)> {
+    Some(match item {
+        TokenKind::Stream => (TokenKind::StartClause, |t, i, depth| t.starts_clause(i, depth)),
+        TokenKind::Source => (TokenKind::StartSourceOption, |t, i, depth| t.starts_source_option(i, depth)),
+        TokenKind::Table => (TokenKind::StartClause, |t, i, depth| t.starts_clause(i, depth)),
+        TokenKind::Sink => (TokenKind::StartSinkOption, |t, i, depth| t.starts_sink_option(i, depth)),
+        TokenKind::Test => (TokenKind::StartTestStep, |t, i, depth| t.starts_test_step(i, depth)),
+        TokenKind::Aggregate => (TokenKind::StartMember, |t, i, depth| t.starts_member(i, depth)),
+        TokenKind::Type => (TokenKind::StartField, |t, i, depth| t.starts_field(i, depth)),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is known at `$0`.
+    fn shown(marked: &str) -> String {
+        let offset = marked.find("$0").unwrap_or(marked.len());
+        let found = at(&marked.replace("$0", ""), offset);
+        let mended = found.mended.map_or("no name may stand here".to_string(), |m| m.trim_end().to_string());
+        format!("{:?} {:?}\n{}\n{mended}", found.word, found.inside, found.words.join(" "))
+    }
+
+    #[test]
+    fn a_query_that_is_not_finished() {
+        insta::assert_snapshot!(shown("stream a = from payments where round(amount, $0\nstream b = from a"));
+    }
+
+    #[test]
+    fn the_next_clause() {
+        insta::assert_snapshot!(shown("stream a = from payments\n  wh$0\nsink out from a to stdout"));
+    }
+
+    #[test]
+    fn behind_a_broken_clause() {
+        insta::assert_snapshot!(shown("stream a = from payments\n  where )\n  select am$0"));
+    }
+
+    #[test]
+    fn a_pattern_inside_a_condition() {
+        insta::assert_snapshot!(shown("stream a = match by card x: payments[am$0"));
+    }
+
+    #[test]
+    fn rows_of_a_test() {
+        insta::assert_snapshot!(shown("test \"t\" {\n  given payments [{ ca$0"));
+    }
+
+    #[test]
+    fn a_join_before_its_condition() {
+        insta::assert_snapshot!(shown("stream a = from payments as p left join re$0"));
+    }
+
+    #[test]
+    fn windows_by_their_kind() {
+        insta::assert_snapshot!(shown("stream a = from payments window tu$0"));
+    }
+
+    #[test]
+    fn an_empty_program() {
+        insta::assert_snapshot!(shown("$0"));
+    }
+
+    #[test]
+    fn a_header_of_a_function() {
+        insta::assert_snapshot!(shown("fn f(x: in$0"));
+    }
+
+    #[test]
+    fn a_template() {
+        insta::assert_snapshot!(shown("stream a = from payments select f\"{ca$0\" as x"));
+    }
+}
