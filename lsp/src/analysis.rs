@@ -3,7 +3,17 @@
 //! [`Analysis`] is one program as the compiler sees it; whatever is asked of it is read from there. Its text need
 //! not be in a file: a line that is typed at a prompt is a program as well.
 
-use millstream_base::{Diagnostic, Diagnostics, FileId, SourceMap};
+mod definition;
+mod hover;
+mod items;
+pub mod library;
+mod words;
+
+pub use definition::{definition, references};
+pub use hover::{Hover, hover};
+
+use millstream_base::{Diagnostic, Diagnostics, FileId, SourceMap, Span};
+use millstream_core::hir::InputId;
 use millstream_core::{Compilation, CompileOptions, Library, Loader, compile};
 use std::sync::{Arc, LazyLock};
 
@@ -35,6 +45,13 @@ impl Analysis {
     /// What is wrong with the program, in all of its files, by place.
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.compilation.diagnostics
+    }
+
+    /// The source, table or stream whose name stands at a place.
+    pub fn input_named(&self, name: Span) -> Option<InputId> {
+        let item = self.item_named(name)?;
+        let name = &item.kind.name()?.text;
+        self.compilation.program.find(name)
     }
 
     pub fn text(&self) -> &str {

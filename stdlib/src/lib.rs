@@ -23,6 +23,9 @@ static MODULES: &[Module] = &[
     Module { name: "std.stats", text: include_str!("../decls/stats.stream") },
 ];
 
+/// What the language itself defines, declared for those who tell of it.
+pub static LANGUAGE: Module = Module { name: "language", text: include_str!("../decls/language.stream") };
+
 /// The declarations and the functions behind them.
 pub fn catalog() -> &'static Catalog {
     static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {

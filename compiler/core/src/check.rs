@@ -21,7 +21,7 @@ mod over_rows;
 mod overloads;
 mod patterns;
 
-pub(crate) use aggregates::{AggregateName, aggregate_name, direct_parts, spelled};
+pub(crate) use aggregates::{AggregateName, OVER_ROWS, aggregate_name, direct_parts, spelled};
 pub use aggregates::{Aggregates, calls_aggregate};
 pub(crate) use conversions::CONVERSIONS;
 pub use narrowing::Proved;

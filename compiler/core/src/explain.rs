@@ -65,8 +65,10 @@ pub struct Account {
     pub failing: String,
 }
 
-/// The account of a stream. The rest of the program may be wrong; without errors `flow` is what it became, else empty.
-pub fn account(program: &Program, flow: &Flow, id: InputId) -> Option<Account> {
+/// The account of a stream. The rest of the program may be wrong; if nothing is, there is a flow.
+pub fn account(program: &Program, flow: Option<&Flow>, id: InputId) -> Option<Account> {
+    let none = Flow::default();
+    let flow = flow.unwrap_or(&none);
     let mut known = BTreeMap::new();
     for other in &program.order {
         let Some(input) = program.input(*other) else { continue };

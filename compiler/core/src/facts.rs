@@ -10,8 +10,11 @@ mod text;
 
 pub(crate) use recorder::Recorder;
 
+use crate::check::{CONVERSIONS, OVER_ROWS};
+use crate::resolve::collect::BUILTIN_TYPES;
 use crate::scope::ScopeColumn;
 use millstream_base::{FileId, Span};
+use millstream_ir::aggregate::AggregateFunction;
 use millstream_ir::types::Type;
 use std::sync::Arc;
 
@@ -124,6 +127,17 @@ pub enum Given {
 }
 
 impl Given {
+    /// Those that the language itself gives, without its library.
+    pub fn names(self) -> Vec<&'static str> {
+        match self {
+            Given::Type => BUILTIN_TYPES.to_vec(),
+            Given::Aggregate => AggregateFunction::names().collect(),
+            Given::OverRows => OVER_ROWS.to_vec(),
+            Given::Conversion => CONVERSIONS.to_vec(),
+            _ => vec![],
+        }
+    }
+
     pub fn word(self) -> &'static str {
         match self {
             Given::Type => "type",

@@ -21,6 +21,7 @@ pub mod scope;
 
 pub use connectors::Environment;
 pub use facts::Facts;
+pub use millstream_ir::types;
 pub use opt::Trace;
 pub use plan::Plan;
 pub use program::Overrides;

@@ -37,7 +37,7 @@ impl Aggregates {
 }
 
 /// Functions of the ordered partition.
-const OVER_ROWS: &[&str] = &["prev", "lag", "lead", "row_number"];
+pub(crate) const OVER_ROWS: &[&str] = &["prev", "lag", "lead", "row_number"];
 
 /// What a call's name says about aggregates.
 pub(crate) enum AggregateName {
