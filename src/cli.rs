@@ -10,6 +10,7 @@ use std::path::PathBuf;
     long_version = concat!(env!("CARGO_PKG_VERSION"), "\ntime zones: ", env!("MILLSTREAM_TZDATA")),
     about = "Queries over streams of events: write a .stream program, run it from one binary",
     after_help = "Examples:
+  millstream new shop                               start a project that runs
   millstream run fraud.stream                       run a program
   millstream test fraud.stream                      run the tests that stand in it
   millstream check fraud.stream                     say all that is wrong with it
@@ -30,6 +31,8 @@ pub enum Command {
     Test(Test),
     /// Say why there is a match, or none; which clause dropped a row, and what a stream waits for
     Why(Why),
+    /// Start a project: a program with a test, its input and a README
+    New(New),
     /// Declare the types and sources of data files, with what is unsure about them
     Infer(Infer),
     /// Report everything that is wrong with programs, without running them
@@ -207,6 +210,19 @@ pub struct Why {
     /// Read a source from this file, pattern or `-`; the format follows the extension
     #[arg(long = "source", value_name = "NAME=PATH", value_parser = pair)]
     pub source: Vec<(String, String)>,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  millstream new shop                  makes shop/shop.stream, shop/orders.ndjson and shop/README.md
+  millstream new work/streams/shop
+
+Nothing is overwritten: a folder that has files in it is refused.
+
+Exit codes: 0 made, 64 the command line is wrong.")]
+pub struct New {
+    /// The folder to make; the program in it is called the same
+    pub name: String,
 }
 
 #[derive(Args)]

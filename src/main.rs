@@ -5,6 +5,7 @@ mod cli;
 mod command_line;
 mod commands;
 mod infer;
+mod new;
 mod program;
 mod terminal;
 mod testing;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Run(run) => commands::run::run(run),
         Command::Test(test) => commands::test::test(test),
         Command::Why(why) => commands::why::why(why),
+        Command::New(new) => commands::new::new(new),
         Command::Infer(infer) => commands::infer::infer(infer),
         Command::Check(check) => commands::check::check(check),
         Command::Fmt(fmt) => commands::fmt::fmt(fmt),

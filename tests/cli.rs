@@ -12,6 +12,8 @@ mod infer;
 mod inputs;
 #[path = "cli/live.rs"]
 mod live;
+#[path = "cli/new.rs"]
+mod new;
 #[path = "cli/outputs.rs"]
 mod outputs;
 #[path = "cli/tests.rs"]

@@ -300,6 +300,8 @@ codes! {
     E0945 "never-ends";
     E0960 "no-format";
     E0961 "no-rows";
+    E0962 "no-project-name";
+    E0963 "project-in-use";
     W0001 "glued-comment";
     W0002 "stray-doc-comment";
     W0003 "join-without-equality";
