@@ -43,6 +43,8 @@ pub enum Command {
     Explain(Explain),
     /// Print what a program is in one of the compiler's layers
     Emit(Emit),
+    /// Talk to an editor, which starts this by itself: the language server, over standard input and output
+    Lsp,
 }
 
 /// Values for a program's parameters, and replacements for its inputs and outputs.

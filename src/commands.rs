@@ -5,6 +5,7 @@ pub mod emit;
 pub mod explain;
 pub mod fmt;
 pub mod infer;
+pub mod lsp;
 pub mod new;
 pub mod run;
 pub mod test;

@@ -45,6 +45,7 @@ fn main() -> ExitCode {
         Command::Fmt(fmt) => commands::fmt::fmt(fmt),
         Command::Explain(explain) => commands::explain::explain(explain),
         Command::Emit(emit) => commands::emit::emit(emit),
+        Command::Lsp => commands::lsp::lsp(),
     };
     ExitCode::from(code)
 }

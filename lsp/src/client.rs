@@ -1,0 +1,40 @@
+//! The editor: what it said of itself when the conversation began.
+
+use crate::line_index::Encoding;
+use serde_json::Value;
+
+#[derive(Debug)]
+pub struct Client {
+    pub encoding: Encoding,
+    /// Edits may say which state of a file they are for.
+    pub has_versioned_edits: bool,
+    /// Tells of files that change outside of it, if it is asked to.
+    pub watches_files: bool,
+    /// Asks us for texts that are in no file, and so can open links to them.
+    pub opens_virtual_files: bool,
+}
+
+impl Client {
+    /// From the parameters of `initialize`. What an editor does not say it cannot do.
+    pub fn new(params: &Value) -> Client {
+        let can = |path: &str| params["capabilities"].pointer(path).and_then(Value::as_bool) == Some(true);
+        Client {
+            encoding: encoding(params),
+            has_versioned_edits: can("/workspace/workspaceEdit/documentChanges"),
+            watches_files: can("/workspace/didChangeWatchedFiles/dynamicRegistration"),
+            opens_virtual_files: params["capabilities"]["workspace"]["textDocumentContent"].is_object(),
+        }
+    }
+}
+
+/// The first that we know of those that the editor would like.
+fn encoding(params: &Value) -> Encoding {
+    let offered = params["capabilities"]["general"]["positionEncodings"].as_array();
+    let known = |name: &Value| match name.as_str()? {
+        "utf-8" => Some(Encoding::Utf8),
+        "utf-16" => Some(Encoding::Utf16),
+        "utf-32" => Some(Encoding::Utf32),
+        _ => None,
+    };
+    offered.into_iter().flatten().find_map(known).unwrap_or(Encoding::Utf16)
+}

@@ -1,0 +1,89 @@
+//! Values of the protocol: the only place where they are built, and where places in them are read.
+//!
+//! What the editor counts in lines and columns the rest of the server counts in bytes.
+
+pub mod capabilities;
+pub mod diagnostics;
+pub mod edits;
+pub mod outline;
+
+use crate::address;
+use crate::client::Client;
+use crate::documents::{Change, Documents};
+use crate::line_index::Place;
+use crate::workspace::{Program, Workspace};
+use lsp_server::{Message, Notification};
+use lsp_types::notification::{LogMessage, Notification as _};
+use lsp_types::{
+    Location, LogMessageParams, MessageType, Position, Range, TextDocumentContentChangeEvent, Uri,
+};
+use millstream_base::{FileId, Span};
+use std::str::FromStr;
+
+/// Between places in the files of one program and what the editor calls them.
+#[derive(Clone, Copy)]
+pub struct Converter<'w> {
+    client: &'w Client,
+    documents: &'w Documents,
+    program: &'w Program,
+}
+
+impl<'w> Converter<'w> {
+    pub fn new(workspace: &'w Workspace, program: &'w Program) -> Converter<'w> {
+        Converter { client: &workspace.client, documents: &workspace.documents, program }
+    }
+
+    /// The byte that a position names, or the nearest before it.
+    pub fn offset(&self, file: FileId, position: Position) -> usize {
+        let Some((source, lines)) = self.program.text(file) else { return 0 };
+        lines.offset(&source.text, place(position), self.client.encoding)
+    }
+
+    /// From the first to the second position of a range.
+    pub fn span(&self, file: FileId, range: Range) -> Span {
+        Span::new(file, self.offset(file, range.start), self.offset(file, range.end))
+    }
+
+    pub fn range(&self, span: Span) -> Range {
+        let Some((source, lines)) = self.program.text(span.file) else { return Range::default() };
+        let position = |offset| {
+            let place = lines.place(&source.text, offset, self.client.encoding);
+            Position::new(place.line as u32, place.column as u32)
+        };
+        Range::new(position(span.start as usize), position(span.end as usize))
+    }
+
+    /// Where the editor finds a span; none if it is in no file that it can open.
+    pub fn location(&self, span: Span) -> Option<Location> {
+        let (source, _) = self.program.text(span.file)?;
+        Some(Location::new(self.address(&source.name)?, self.range(span)))
+    }
+
+    fn address(&self, name: &str) -> Option<Uri> {
+        address_of(self.documents, name)
+    }
+}
+
+/// The editor's own address of a file that is open in it.
+pub fn address_of(documents: &Documents, name: &str) -> Option<Uri> {
+    let address = documents.get(name).map_or_else(|| address::address_of(name), |open| open.address.clone());
+    Uri::from_str(&address).ok()
+}
+
+fn place(position: Position) -> Place {
+    Place { line: position.line as usize, column: position.character as usize }
+}
+
+/// What has become of a text.
+pub fn change(event: TextDocumentContentChangeEvent) -> Change {
+    match event.range {
+        Some(range) => Change::Part { from: place(range.start), to: place(range.end), text: event.text },
+        None => Change::Whole(event.text),
+    }
+}
+
+/// A line for the editor's log, of something that went wrong with us.
+pub fn log_message(message: &str) -> Message {
+    let params = LogMessageParams { typ: MessageType::ERROR, message: message.to_string() };
+    Notification::new(LogMessage::METHOD.into(), params).into()
+}

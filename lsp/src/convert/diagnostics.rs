@@ -1,0 +1,78 @@
+//! Diagnostics as editors show them, and their fixes as code actions.
+
+use super::Converter;
+use super::edits::Edits;
+use crate::client::Client;
+use crate::workspace::Workspace;
+use lsp_types::{
+    CodeAction, CodeActionKind, CodeDescription, DiagnosticRelatedInformation, DiagnosticSeverity,
+    DiagnosticTag, NumberOrString, Uri,
+};
+use millstream_base::diagnostic::{Fix, Label, Tag};
+use millstream_base::{Code, Diagnostic, Severity};
+use std::str::FromStr;
+
+impl Converter<'_> {
+    pub fn diagnostic(&self, diagnostic: &Diagnostic) -> lsp_types::Diagnostic {
+        let severity = match diagnostic.severity {
+            Severity::Error | Severity::Bug => DiagnosticSeverity::ERROR,
+            Severity::Warning => DiagnosticSeverity::WARNING,
+        };
+        let related: Vec<_> = diagnostic.secondary.iter().filter_map(|label| self.related(label)).collect();
+        let tags: Vec<_> = diagnostic.tags.iter().map(|t| tag(*t)).collect();
+        lsp_types::Diagnostic {
+            range: self.range(diagnostic.primary.span),
+            severity: Some(severity),
+            code: Some(NumberOrString::String(diagnostic.code.name().into())),
+            code_description: code_description(self.client, diagnostic.code),
+            source: Some("millstream".into()),
+            message: message(diagnostic),
+            related_information: (!related.is_empty()).then_some(related),
+            tags: (!tags.is_empty()).then_some(tags),
+            data: None,
+        }
+    }
+
+    fn related(&self, label: &Label) -> Option<DiagnosticRelatedInformation> {
+        Some(DiagnosticRelatedInformation {
+            location: self.location(label.span)?,
+            message: label.text.clone(),
+        })
+    }
+
+    /// A fix of a diagnostic. One that has no rival is preferred.
+    pub fn quick_fix(&self, workspace: &Workspace, diagnostic: &Diagnostic, fix: &Fix) -> CodeAction {
+        let mut edits = Edits::default();
+        fix.edits.iter().for_each(|edit| edits.add(self, edit.span, &edit.text));
+        CodeAction {
+            title: fix.title.clone(),
+            kind: Some(CodeActionKind::QUICKFIX),
+            diagnostics: Some(vec![self.diagnostic(diagnostic)]),
+            edit: Some(edits.finish(workspace)),
+            is_preferred: (diagnostic.fixes.len() == 1).then_some(true),
+            ..CodeAction::default()
+        }
+    }
+}
+
+/// The headline, then what is said beside the place, then facts, then advice.
+fn message(diagnostic: &Diagnostic) -> String {
+    let label = Some(&diagnostic.primary.text).filter(|text| !text.is_empty()).cloned();
+    let notes = diagnostic.notes.iter().map(|note| format!("note: {note}"));
+    let helps = diagnostic.helps.iter().map(|help| format!("help: {help}"));
+    let lines = [diagnostic.headline.clone()].into_iter().chain(label).chain(notes).chain(helps);
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The page of a code, for editors that can open texts which are in no file.
+fn code_description(client: &Client, code: Code) -> Option<CodeDescription> {
+    let href = Uri::from_str(&crate::requests::text_document_content::address_of_code(code)).ok();
+    href.filter(|_| client.opens_virtual_files).map(|href| CodeDescription { href })
+}
+
+fn tag(tag: Tag) -> DiagnosticTag {
+    match tag {
+        Tag::Unnecessary => DiagnosticTag::UNNECESSARY,
+        Tag::Deprecated => DiagnosticTag::DEPRECATED,
+    }
+}

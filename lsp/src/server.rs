@@ -1,0 +1,188 @@
+//! The loop: one thread that deals with what the editor sends, in its order.
+//!
+//! Requests are answered from the texts as they stood when the request came. What is wrong with programs is
+//! published when nothing else waits, so that a burst of keystrokes is checked once. A fault of ours while one
+//! request is answered is that request's answer, and the server goes on.
+
+mod inbox;
+
+use crate::client::Client;
+use crate::convert;
+use crate::requests::{self, Handler, Refusal};
+use crate::workspace::Workspace;
+use inbox::{Event, Inbox};
+use lsp_server::{Connection, ErrorCode, Message, Notification, Request, RequestId, Response, ResponseError};
+use serde_json::Value;
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc;
+
+/// How a conversation came to its end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ended {
+    /// The editor said so, after it had asked us to shut down.
+    AsAgreed,
+    /// The editor went away.
+    Early,
+}
+
+/// Talks to an editor over standard input and output.
+pub fn serve_stdio() -> std::io::Result<Ended> {
+    let (connection, threads) = Connection::stdio();
+    let ended = serve(&connection);
+    // The threads end with their channels.
+    drop(connection);
+    threads.join().map(|()| ended)
+}
+
+/// Talks to an editor until it ends the conversation.
+pub fn serve(connection: &Connection) -> Ended {
+    serve_with(connection, requests::all())
+}
+
+fn serve_with(connection: &Connection, handlers: BTreeMap<&'static str, Handler>) -> Ended {
+    let Some((id, params)) = initialize(connection) else { return Ended::Early };
+    let client = Client::new(&params);
+    send(connection, Response::new_ok(id, convert::capabilities::initialized(&client)));
+    let (forward, incoming) = mpsc::channel();
+    std::thread::scope(|threads| {
+        // The connection holds messages back until they are asked for. What cancels a request has to be seen
+        // while the one before it is answered.
+        threads.spawn(|| {
+            for message in &connection.receiver {
+                let is_last = is_exit(&message);
+                if forward.send(message).is_err() || is_last {
+                    break;
+                }
+            }
+            drop(forward);
+        });
+        let workspace = Workspace::new(client);
+        Server { connection, workspace, handlers, has_shut_down: false }.run(&mut Inbox::new(incoming))
+    })
+}
+
+/// The request with which a conversation begins; none if it never does.
+fn initialize(connection: &Connection) -> Option<(RequestId, Value)> {
+    for message in &connection.receiver {
+        match message {
+            Message::Request(request) if request.method == "initialize" => {
+                return Some((request.id, request.params));
+            }
+            Message::Request(request) => {
+                let message = "the conversation begins with `initialize`".into();
+                let code = ErrorCode::ServerNotInitialized as i32;
+                send(connection, Response::new_err(request.id, code, message));
+            }
+            message if is_exit(&message) => return None,
+            _ => {}
+        }
+    }
+    None
+}
+
+fn is_exit(message: &Message) -> bool {
+    matches!(message, Message::Notification(notification) if notification.method == "exit")
+}
+
+/// An editor that went away hears nothing, and the loop learns of it where it listens.
+fn send(connection: &Connection, message: impl Into<Message>) {
+    let _ = connection.sender.send(message.into());
+}
+
+struct Server<'c> {
+    connection: &'c Connection,
+    workspace: Workspace,
+    handlers: BTreeMap<&'static str, Handler>,
+    has_shut_down: bool,
+}
+
+impl Server<'_> {
+    fn run(mut self, inbox: &mut Inbox) -> Ended {
+        loop {
+            match inbox.next() {
+                Event::Request(request) => {
+                    let id = request.id.clone();
+                    let response_result = self.answer(request).map_err(Refusal::into_response);
+                    send(self.connection, Response { id, response_result });
+                }
+                Event::Cancelled(id) => {
+                    let message = "cancelled".to_string();
+                    send(self.connection, Response::new_err(id, ErrorCode::RequestCanceled as i32, message));
+                }
+                Event::Notification(notification) if notification.method == "exit" => {
+                    return if self.has_shut_down { Ended::AsAgreed } else { Ended::Early };
+                }
+                Event::Notification(notification) => self.note(notification),
+                Event::Quiet => self.publish(),
+                Event::Closed => return Ended::Early,
+            }
+        }
+    }
+
+    fn answer(&mut self, request: Request) -> Result<Value, Refusal> {
+        if self.has_shut_down {
+            return Err(Refusal::new(ErrorCode::InvalidRequest, "the server has been shut down"));
+        }
+        if request.method == "shutdown" {
+            self.has_shut_down = true;
+            return Ok(Value::Null);
+        }
+        let Some(handler) = self.handlers.get(request.method.as_str()) else {
+            let message = format!("there is no method `{}`", request.method);
+            return Err(Refusal::new(ErrorCode::MethodNotFound, message));
+        };
+        let answer = AssertUnwindSafe(|| handler(&mut self.workspace, request.params));
+        catch_unwind(answer).unwrap_or_else(|panic| {
+            let fault =
+                format!("a fault in Millstream while it answered {}: {}", request.method, words_of(&*panic));
+            self.log(&fault);
+            Err(Refusal::new(ErrorCode::InternalError, fault))
+        })
+    }
+
+    /// What the editor tells and expects no answer to. What we do not know of is no fault.
+    fn note(&mut self, notification: Notification) {
+        let method = notification.method.clone();
+        if method == "initialized" {
+            if let Some(registration) = convert::capabilities::watch_files(&self.workspace.client) {
+                send(self.connection, registration);
+            }
+            return;
+        }
+        if let Err(problem) = requests::synchronize::note(&mut self.workspace, notification) {
+            self.log(&format!("{method}: {problem}"));
+        }
+    }
+
+    /// Publishes what is wrong with the programs that have changed.
+    fn publish(&mut self) {
+        if self.has_shut_down {
+            return;
+        }
+        for fault in self.workspace.check() {
+            self.log(&fault);
+        }
+        for published in requests::diagnostics::changed(&mut self.workspace) {
+            send(self.connection, published);
+        }
+    }
+
+    /// For the editor's log.
+    fn log(&self, message: &str) {
+        send(self.connection, convert::log_message(message));
+    }
+}
+
+/// What a panic says.
+pub fn words_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked")
+}
+
+impl Refusal {
+    fn into_response(self) -> ResponseError {
+        ResponseError { code: self.code as i32, message: self.message, data: None }
+    }
+}

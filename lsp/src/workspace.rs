@@ -1,0 +1,121 @@
+//! What the server knows: the open files, and for each the program that begins with it.
+//!
+//! A program is compiled when it is asked for and kept until one of its files changes. Every open file is a
+//! program of its own, and may be part of others as well.
+
+mod program;
+
+pub use program::Program;
+
+use crate::address;
+use crate::client::Client;
+use crate::documents::{Change, Documents};
+use crate::requests::diagnostics::Published;
+use crate::server::words_of;
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+pub struct Workspace {
+    pub client: Client,
+    pub documents: Documents,
+    /// By the name of the open file; none where the compiler failed on it.
+    programs: BTreeMap<String, Option<Rc<Program>>>,
+    /// Files of whose programs one has come or gone since [`Workspace::take_touched`].
+    touched: BTreeSet<String>,
+    pub published: Published,
+}
+
+impl Workspace {
+    pub fn new(client: Client) -> Workspace {
+        Workspace {
+            client,
+            documents: Documents::default(),
+            programs: BTreeMap::new(),
+            touched: BTreeSet::new(),
+            published: Published::default(),
+        }
+    }
+
+    pub fn open(&mut self, address: String, version: i32, text: String) {
+        let name = address::name_of(&address);
+        self.documents.open(name.clone(), address, version, text);
+        self.published.forget(&name);
+        self.forget(&name);
+    }
+
+    pub fn change(&mut self, name: &str, version: i32, changes: Vec<Change>) {
+        self.documents.change(name, version, changes, self.client.encoding);
+        self.forget(name);
+    }
+
+    pub fn close(&mut self, name: &str) {
+        self.documents.close(name);
+        self.forget(name);
+    }
+
+    /// A file that is open counts as it stands in the editor.
+    pub fn changed_on_disk(&mut self, name: &str) {
+        if self.documents.get(name).is_none() {
+            self.forget(name);
+        }
+    }
+
+    /// Forgets the programs that this file is part of, or would be if it could be read.
+    fn forget(&mut self, name: &str) {
+        let is_of = |owner: &String, program: &Option<Rc<Program>>| {
+            owner == name || program.as_ref().is_some_and(|program| program.reads.contains(name))
+        };
+        let stale = self.programs.extract_if(.., |owner, program| is_of(owner, program));
+        self.touched.extend(stale.flat_map(|(owner, program)| files_of(owner, &program)));
+        self.touched.insert(name.to_string());
+    }
+
+    /// The program that begins with an open file.
+    pub fn program(&mut self, name: &str) -> Option<Rc<Program>> {
+        self.documents.get(name)?;
+        if !self.programs.contains_key(name) {
+            // The compiler's fault has been logged by whoever asked first.
+            let _ = self.compile(name);
+        }
+        self.programs.get(name).cloned().flatten()
+    }
+
+    /// The programs of all open files.
+    pub fn all_programs(&mut self) -> Vec<Rc<Program>> {
+        let names: Vec<String> = self.documents.iter().map(|(name, _)| name.to_string()).collect();
+        names.iter().filter_map(|name| self.program(name)).collect()
+    }
+
+    /// Compiles what has changed; what the compiler failed on is told.
+    pub fn check(&mut self) -> Vec<String> {
+        let is_new = |name: &&str| !self.programs.contains_key(*name);
+        let new: Vec<String> =
+            self.documents.iter().map(|(name, _)| name).filter(is_new).map(str::to_string).collect();
+        new.iter().filter_map(|name| self.compile(name).err()).collect()
+    }
+
+    fn compile(&mut self, name: &str) -> Result<(), String> {
+        let Some(document) = self.documents.get(name) else { return Ok(()) };
+        let compile = AssertUnwindSafe(|| Program::new(name, document, &self.documents));
+        let compiled = catch_unwind(compile)
+            .map_err(|panic| format!("a fault in Millstream while it checked {name}: {}", words_of(&*panic)));
+        let (program, outcome) = match compiled {
+            Ok(program) => (Some(Rc::new(program)), Ok(())),
+            Err(fault) => (None, Err(fault)),
+        };
+        self.touched.extend(files_of(name.to_string(), &program));
+        self.programs.insert(name.to_string(), program);
+        outcome
+    }
+
+    /// The files of which what is wrong with them may have changed since this was asked last.
+    pub fn take_touched(&mut self) -> BTreeSet<String> {
+        std::mem::take(&mut self.touched)
+    }
+}
+
+fn files_of(owner: String, program: &Option<Rc<Program>>) -> Vec<String> {
+    let files = program.iter().flat_map(|p| p.analysis.files.files().map(|(_, file)| file.name.clone()));
+    files.chain([owner]).collect()
+}

@@ -1,0 +1,86 @@
+//! `millstream lsp` as an editor starts it: messages over its standard input and output.
+
+mod support;
+
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use support::Folder;
+
+struct Server {
+    child: Child,
+    to: ChildStdin,
+    from: BufReader<ChildStdout>,
+}
+
+impl Server {
+    fn start(folder: &Folder) -> Server {
+        let mut child = folder.command("lsp").stderr(Stdio::inherit()).spawn().expect("the server starts");
+        let to = child.stdin.take().expect("it is piped");
+        let from = BufReader::new(child.stdout.take().expect("it is piped"));
+        Server { child, to, from }
+    }
+
+    fn send(&mut self, message: Value) {
+        let text = message.to_string();
+        write!(self.to, "Content-Length: {}\r\n\r\n{text}", text.len()).expect("the server listens");
+        self.to.flush().expect("the server listens");
+    }
+
+    fn request(&mut self, id: i32, method: &str, params: Value) -> Value {
+        self.send(json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }));
+        self.receive_until(|message| message["id"] == id)
+    }
+
+    fn notify(&mut self, method: &str, params: Value) {
+        self.send(json!({ "jsonrpc": "2.0", "method": method, "params": params }));
+    }
+
+    fn receive_until(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let message = self.receive();
+            if wanted(&message) {
+                return message;
+            }
+        }
+    }
+
+    fn receive(&mut self) -> Value {
+        let mut header = String::new();
+        self.from.read_line(&mut header).expect("the server talks");
+        let length = header.trim().strip_prefix("Content-Length: ").and_then(|n| n.parse().ok());
+        let mut body = vec![0; length.unwrap_or_else(|| panic!("a header: {header:?}"))];
+        self.from.read_line(&mut header).expect("an empty line");
+        self.from.read_exact(&mut body).expect("the body");
+        serde_json::from_slice(&body).expect("JSON")
+    }
+}
+
+#[test]
+fn an_editor_is_served_over_standard_input_and_output() {
+    let folder = Folder::new();
+    let mut server = Server::start(&folder);
+    let started =
+        server.request(1, "initialize", json!({ "processId": null, "rootUri": null, "capabilities": {} }));
+    assert_eq!(started["result"]["serverInfo"]["name"], "millstream");
+    server.notify("initialized", json!({}));
+    let uri = format!("file://{}/a.stream", folder.path().display());
+    let text = "stream s = from nothing\n";
+    let document = json!({ "uri": uri, "languageId": "millstream", "version": 1, "text": text });
+    server.notify("textDocument/didOpen", json!({ "textDocument": document }));
+    let published = server.receive_until(|message| message["method"] == "textDocument/publishDiagnostics");
+    assert_eq!(published["params"]["diagnostics"][0]["code"], "E0203");
+    assert_eq!(server.request(2, "shutdown", Value::Null)["result"], Value::Null);
+    server.notify("exit", Value::Null);
+    assert_eq!(server.child.wait().expect("it ends").code(), Some(0));
+}
+
+#[test]
+fn an_editor_that_goes_away_ends_the_server() {
+    let folder = Folder::new();
+    for said in ["", "Content-Length: 2\r\n\r\n", "nonsense\r\n\r\n", "Content-Length: 4\r\n\r\n{{{{"] {
+        let ran = folder.run_with("lsp", said);
+        assert_eq!((ran.code, ran.stdout.as_str()), (1, ""), "{said:?}: {}", ran.stderr);
+        assert!(!ran.stderr.contains("panicked"), "{said:?}: {}", ran.stderr);
+    }
+}
