@@ -41,6 +41,8 @@ pub enum Command {
     Fmt(Fmt),
     /// Explain a program in plain words, or an error code
     Explain(Explain),
+    /// Draw what reads what in a program, what each part holds and how late it is
+    Graph(Graph),
     /// Print what a program is in one of the compiler's layers
     Emit(Emit),
     /// Talk to an editor, which starts this by itself: the language server, over standard input and output
@@ -305,6 +307,25 @@ pub struct Explain {
     /// With --list: as JSON
     #[arg(long, requires = "list")]
     pub json: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  millstream graph fraud.stream
+  millstream graph fraud.stream --svg fraud.svg
+  millstream graph fraud.stream --svg - | rsvg-convert > fraud.png
+
+Dashed lines are side streams and what tables hold.
+
+Exit codes: 0 drawn, 2 the program is wrong, 64 the command line is wrong.")]
+pub struct Graph {
+    /// The program, or `-` for standard input
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub bindings: Bindings,
+    /// Write a drawing to this file, or to standard output if it is `-`, instead of text
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<String>,
 }
 
 #[derive(Args)]

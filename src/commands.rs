@@ -4,6 +4,7 @@ pub mod check;
 pub mod emit;
 pub mod explain;
 pub mod fmt;
+pub mod graph;
 pub mod infer;
 pub mod lsp;
 pub mod new;

@@ -4,6 +4,7 @@
 mod cli;
 mod command_line;
 mod commands;
+mod graph;
 mod infer;
 mod new;
 mod program;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Command::Check(check) => commands::check::check(check),
         Command::Fmt(fmt) => commands::fmt::fmt(fmt),
         Command::Explain(explain) => commands::explain::explain(explain),
+        Command::Graph(graph) => commands::graph::graph(graph),
         Command::Emit(emit) => commands::emit::emit(emit),
         Command::Lsp => commands::lsp::lsp(),
     };

@@ -6,6 +6,8 @@ mod support;
 mod bad;
 #[path = "cli/commands.rs"]
 mod commands;
+#[path = "cli/graph.rs"]
+mod graph;
 #[path = "cli/infer.rs"]
 mod infer;
 #[path = "cli/inputs.rs"]

@@ -15,6 +15,7 @@
 //! - ` ```nfa ` what `millstream emit nfa` prints of it;
 //! - ` ```why ARGUMENTS ` what `millstream why` answers of it;
 //! - ` ```infer ARGUMENTS ` what `millstream infer` declares of files of the page;
+//! - ` ```graph ` what `millstream graph` draws of the program above;
 //! - ` ```error ` what `check` says of the program above.
 //!
 //! `UPDATE=1 cargo test --test pages` fills the blocks; read the difference.
@@ -59,6 +60,7 @@ fn programs_of_the_reference_do_what_is_said() {
     hold("docs/reference/patterns.md", Page::filled);
     hold("docs/reference/why.md", Page::filled);
     hold("docs/reference/infer.md", Page::filled);
+    hold("docs/reference/graph.md", Page::filled);
 }
 
 #[test]
@@ -89,6 +91,7 @@ impl Page {
             ("explain", stream) => return page.explained(stream),
             ("why", arguments) => return page.asked(arguments),
             ("infer", files) => return page.folder.run(&format!("infer {files}")).code(0).stdout,
+            ("graph", "") => return page.emitted("graph"),
             ("nfa", "") => return page.emitted("emit nfa"),
             _ => {}
         }

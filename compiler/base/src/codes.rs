@@ -302,6 +302,7 @@ codes! {
     E0961 "no-rows";
     E0962 "no-project-name";
     E0963 "project-in-use";
+    E0964 "not-a-picture";
     W0001 "glued-comment";
     W0002 "stray-doc-comment";
     W0003 "join-without-equality";

@@ -11,6 +11,8 @@ mod table;
 mod updating;
 mod window;
 
+pub use table::kept as kept_of_table;
+
 use crate::hir::{ClauseKind, Feed, Head, Input, InputId, Program, Query, Source, Stream};
 use millstream_ir::flow::{
     AmongEquals, Breaker, Emission, Flow, HistoryKind, Node, NodeId, NodeKind, OnError, Partners, Schema,
@@ -62,6 +64,8 @@ pub struct Account {
     pub state: Vec<String>,
     /// The greatest delay between an event and its result.
     pub delay: String,
+    /// The same in few words.
+    pub greatest_delay: String,
     pub failing: String,
 }
 
@@ -103,6 +107,7 @@ fn account_of(of: (&Program, &Flow), stream: &Stream, inherited: &Inherited) -> 
         pattern: pattern::lines_of(&stream.query),
         state: state_of(of, &stream.query, &inherited.sources),
         delay: inherited.delay_text(),
+        greatest_delay: inherited.greatest_delay(),
         failing: on_error_text(&stream.query.on_error, &stream.name),
     }
 }
@@ -214,8 +219,25 @@ impl Inherited {
         }
     }
 
+    fn has_no_delay(&self) -> bool {
+        self.windows == 0 && self.joins == 0 && !self.has_pattern && !self.waits
+    }
+
+    fn all(&self) -> i64 {
+        let parts = [self.windows, self.lateness, self.joins, self.patterns, self.disorder];
+        parts.iter().fold(0i64, |sum, part| sum.saturating_add(*part))
+    }
+
+    fn greatest_delay(&self) -> String {
+        match self.all() {
+            _ if self.has_no_delay() => "none".to_string(),
+            i64::MAX => "without a bound".to_string(),
+            all => format!("at most {}", format_duration(all)),
+        }
+    }
+
     fn delay_text(&self) -> String {
-        if self.windows == 0 && self.joins == 0 && !self.has_pattern && !self.waits {
+        if self.has_no_delay() {
             return "delay: none; a row leaves when it has been read".to_string();
         }
         if self.windows == i64::MAX {
@@ -231,7 +253,6 @@ impl Inherited {
             ("patterns", self.patterns),
             ("disorder", self.disorder),
         ];
-        let all = parts.iter().fold(0i64, |sum, (_, part)| sum.saturating_add(*part));
         let parts: Vec<String> = parts
             .iter()
             .filter(|(name, part)| *part > 0 || *name == "disorder")
@@ -240,7 +261,7 @@ impl Inherited {
         let result = if self.lateness > 0 { "the last correction of its result" } else { "its result" };
         format!(
             "delay: at most {} of event time between an event and {result} ({})",
-            format_duration(all),
+            format_duration(self.all()),
             parts.join(", ")
         )
     }

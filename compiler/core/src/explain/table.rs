@@ -34,10 +34,6 @@ pub fn explain_kept(of: (&Program, &Flow), table: &Table, query: &Query, inherit
 }
 
 fn explain(table: &Table, flow: &Flow, further: Vec<String>) -> String {
-    let name = |key: &usize| table.schema.columns.get(*key).map_or("?", |c| &c.name).to_string();
-    let key: Vec<String> = table.key.iter().map(name).collect();
-    let key = key.join(", ");
-    let bytes = (bytes_read(table, flow) + ENTRY) * 3 / 2 + KEY;
     let reading = match table.reading {
         Reading::AsItStands => "as it stands when a row comes".to_string(),
         Reading::AsOf => {
@@ -47,25 +43,38 @@ fn explain(table: &Table, flow: &Flow, further: Vec<String>) -> String {
             )
         }
     };
-    let kept = match table.reading {
-        Reading::AsItStands => format!("keeps the row of each {key}, {bytes} bytes, as long as it stands"),
-        Reading::AsOf => format!(
-            "keeps the row of each {key}, {bytes} bytes, as long as it stands, and those before it that rows still to come can ask for"
-        ),
-    };
-    let waiting = (table.reading == Reading::AsOf).then(|| {
-        let bytes = table.schema.bytes_of_row();
-        format!("keeps its rows until its watermark has passed them, {bytes} bytes each")
-    });
     let lines = [
         format!("columns: {}", columns_text(&table.schema)),
-        format!("key: {key}; a row replaces the one before of its key"),
+        format!("key: {}; a row replaces the one before of its key", key_text(table)),
         format!("read: {reading}"),
-        kept,
     ];
+    let kept = kept(table, flow).into_iter().map(|words| format!("keeps {words}"));
     let lines: String =
-        lines.into_iter().chain(waiting).chain(further).map(|line| format!("  {line}\n")).collect();
+        lines.into_iter().chain(kept).chain(further).map(|line| format!("  {line}\n")).collect();
     format!("table {}\n{lines}\n", table.name)
+}
+
+/// What a table keeps of its rows.
+pub fn kept(table: &Table, flow: &Flow) -> Vec<String> {
+    let key = key_text(table);
+    let bytes = (bytes_read(table, flow) + ENTRY) * 3 / 2 + KEY;
+    match table.reading {
+        Reading::AsItStands => vec![format!("the row of each {key}, {bytes} bytes, as long as it stands")],
+        Reading::AsOf => vec![
+            format!(
+                "the row of each {key}, {bytes} bytes, as long as it stands, and those before it that rows still to come can ask for"
+            ),
+            format!(
+                "its rows until its watermark has passed them, {} bytes each",
+                table.schema.bytes_of_row()
+            ),
+        ],
+    }
+}
+
+fn key_text(table: &Table) -> String {
+    let name = |key: &usize| table.schema.columns.get(*key).map_or("?", |c| &c.name).to_string();
+    table.key.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 /// The bytes of the columns of a row that are kept: the key, and what joins read.
