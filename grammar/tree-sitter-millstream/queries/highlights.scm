@@ -1,4 +1,4 @@
-; How programs are colored. Names of captures are those that Neovim, Helix, Zed and Emacs share.
+; How programs are colored, in Neovim's names; of two for one place the later counts.
 
 ; ---------- names, from the general to the particular ----------
 
