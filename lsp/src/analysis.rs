@@ -3,14 +3,28 @@
 //! [`Analysis`] is one program as the compiler sees it; whatever is asked of it is read from there. Its text need
 //! not be in a file: a line that is typed at a prompt is a program as well.
 
+mod completion;
 mod definition;
+mod hierarchy;
+mod hints;
 mod hover;
 mod items;
 pub mod library;
+mod rename;
+mod signature;
+mod symbols;
+mod tokens;
 mod words;
 
+pub use completion::{Completion, CompletionKind, Completions, Insert, completion};
 pub use definition::{definition, references};
+pub use hierarchy::{Link, Station, feeds, readers, station};
+pub use hints::{HintKind, InlayHint, inlay_hints};
 pub use hover::{Hover, hover};
+pub use rename::{prepare_rename, rename};
+pub use signature::{Signature, SignatureHelp, signature_help};
+pub use symbols::{Symbol, document_symbols, workspace_symbols};
+pub use tokens::{SemanticKind, SemanticToken, semantic_tokens};
 
 use millstream_base::{Diagnostic, Diagnostics, FileId, SourceMap, Span};
 use millstream_core::hir::InputId;
@@ -57,4 +71,10 @@ impl Analysis {
     pub fn text(&self) -> &str {
         &self.files.file(self.main).text
     }
+}
+
+/// Whether the letters of one stand in the other, in their order.
+fn is_part_of(typed: &str, label: &str) -> bool {
+    let mut letters = label.chars().flat_map(char::to_lowercase);
+    typed.chars().flat_map(char::to_lowercase).all(|wanted| letters.any(|letter| letter == wanted))
 }

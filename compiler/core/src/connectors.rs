@@ -190,6 +190,12 @@ impl<'e> Options<'e> {
         let mut given: Vec<&str> = vec![];
         let mut wrong = false;
         for (position, arg) in connector.args.iter().enumerate() {
+            if let (None, ast::ExprKind::Name(value)) = (&arg.name, &arg.value.kind)
+                && around.names.param(around.file, &value.text).is_none()
+            {
+                let of = || name.text.as_str().into();
+                facts.misses(value.span, || Wanted::Option { given: of_options, of: of(), role });
+            }
             let option = match &arg.name {
                 Some(option) => options.iter().find(|o| *o.name == *option.text),
                 None if position == 0 => options.first(),

@@ -192,6 +192,8 @@ pub struct Gap {
     /// Of the name.
     pub span: Span,
     pub wanted: Wanted,
+    /// What an expression in this place should be.
+    pub expected: Option<Type>,
 }
 
 /// What could stand in a gap.
@@ -214,8 +216,6 @@ pub enum Wanted {
         of: Arc<str>,
         role: Role,
     },
-    /// The name of an argument.
-    Argument(Arc<str>),
     /// One of these words.
     Word(Vec<Arc<str>>),
 }

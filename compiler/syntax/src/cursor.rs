@@ -16,7 +16,7 @@ pub const PLACEHOLDER: &str = "here_is_the_cursor";
 /// What is around an offset of a text.
 #[derive(Debug)]
 pub struct Cursor {
-    /// The word or number that the offset touches; empty if it touches none.
+    /// The word, number or text that the offset touches; empty if it touches none.
     pub word: Range<usize>,
     /// What stands there.
     pub inside: Inside,
@@ -28,7 +28,9 @@ pub struct Cursor {
     pub takes_duration: bool,
     /// A new item may begin here.
     pub begins_item: bool,
-    /// The program with [`PLACEHOLDER`] in the place of the word, if a name may stand there.
+    /// The first word of the clause around it.
+    pub clause: Option<TokenKind>,
+    /// The program with [`PLACEHOLDER`] in the place of the word or text, if a name may stand there.
     pub mended: Option<String>,
 }
 
@@ -52,9 +54,10 @@ pub fn at(text: &str, offset: usize) -> Cursor {
         takes_value: false,
         takes_duration: false,
         begins_item: false,
+        clause: None,
         mended: None,
     };
-    if matches!(inside, Inside::Text | Inside::Comment) {
+    if inside == Inside::Comment {
         return nothing;
     }
     let input = Input { file: FileId::default(), text, lexed: &lexed };
@@ -68,6 +71,7 @@ pub fn at(text: &str, offset: usize) -> Cursor {
         format!("{before}{PLACEHOLDER}{ending}\n{behind}")
     });
     Cursor {
+        clause: tokens.clause_at(word.start),
         words: expected.words(),
         takes_value: expected.is_value(),
         takes_duration: expected.has("DURATION"),

@@ -84,6 +84,13 @@ impl Tokens<'_> {
         self.has_shape_of_item(i) || (self.in_first_column(i) && !is_operand && !is_element)
     }
 
+    /// The first word of the clause that an offset is in.
+    pub fn clause_at(&self, offset: usize) -> Option<TokenKind> {
+        let end = self.all.partition_point(|t| (t.start as usize) < offset);
+        let first = (0..end).rev().find(|i| self.starts_item(*i) || self.starts_clause(*i, 0))?;
+        self.kind(first).filter(|kind| !kind.is_item_word())
+    }
+
     /// Whether the tokens from `i` on are the beginning of an item, wherever they stand.
     pub fn has_shape_of_item(&self, i: usize) -> bool {
         use TokenKind::*;

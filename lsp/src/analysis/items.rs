@@ -2,6 +2,7 @@
 
 use super::Analysis;
 use millstream_base::{FileId, Span};
+use millstream_core::facts::{Definition, DefinitionKind};
 use millstream_syntax::ast;
 
 impl Analysis {
@@ -25,6 +26,16 @@ impl Analysis {
             kind => kind.name().is_some_and(|n| n.span == name),
         };
         is_named.then_some(item)
+    }
+
+    /// The item of a definition that is one.
+    pub fn item_of(&self, definition: &Definition) -> Option<&ast::Item> {
+        use DefinitionKind::*;
+        let is_item = matches!(
+            definition.kind,
+            Type | Source | Table | Stream | Sink | Param | Function | Aggregate | Test
+        );
+        is_item.then(|| self.item_named(definition.span))?
     }
 
     /// The field of a record type whose name stands at a place.

@@ -7,7 +7,7 @@ use super::expr::error;
 use super::numbers::Typed;
 use super::overloads::Argument;
 use crate::errors::names as errors;
-use crate::facts::{Given, Wanted};
+use crate::facts::Given;
 use crate::resolve::library::LIBRARY_FILE;
 use crate::resolve::signature::Signature;
 use crate::scope::Scope;
@@ -92,10 +92,8 @@ impl Checker<'_> {
             _ => facts.stands_for(call.function.span, Some(defined)),
         }
         for name in call.args.iter().filter_map(|arg| arg.name.as_ref()) {
-            match signature.params.iter().find(|param| param.name == name.text) {
-                Some(param) => facts.stands_for(name.span, Some(param.span)),
-                None => facts.misses(name.span, || Wanted::Argument(call.function.text.as_str().into())),
-            }
+            let param = signature.params.iter().find(|param| param.name == name.text);
+            facts.stands_for(name.span, param.map(|param| param.span));
         }
     }
 

@@ -50,6 +50,9 @@ impl Checker<'_> {
     pub(super) fn infer(&mut self, scope: &Scope, expr: &ast::Expr, hint: Option<&Type>) -> Typed {
         let typed = self.infer_by_kind(scope, expr, hint);
         self.names.facts.has_type(expr.span, &typed.expr.ty);
+        if let Some(hint) = hint.filter(|_| typed.expr.ty.is_error()) {
+            self.names.facts.expects(expr.span, hint);
+        }
         typed
     }
 

@@ -78,8 +78,16 @@ impl Recorder {
     /// A name is unknown; `wanted` is what could stand there.
     pub fn misses(&self, span: Span, wanted: impl FnOnce() -> Wanted) {
         if is_noted(span) && self.facts.borrow().gaps.len() < MAX_GAPS {
-            let gap = Gap { span, wanted: wanted() };
+            let gap = Gap { span, wanted: wanted(), expected: None };
             self.facts.borrow_mut().gaps.push(gap);
+        }
+    }
+
+    /// An expression should be of a type; noted where it is a name that has just been missed.
+    pub fn expects(&self, expr: Span, ty: &Type) {
+        let gaps = &mut self.facts.borrow_mut().gaps;
+        if let Some(gap) = gaps.last_mut().filter(|gap| gap.span == expr) {
+            gap.expected.get_or_insert_with(|| ty.clone());
         }
     }
 

@@ -33,7 +33,7 @@ impl Facts {
         for ClauseScope { span, columns } in &self.clauses {
             line(format!("clause {} sees {}", place(sources, *span), columns_text(columns)));
         }
-        for Gap { span, wanted } in &self.gaps {
+        for Gap { span, wanted, expected } in &self.gaps {
             let wanted = match wanted {
                 Wanted::Value(columns) => format!("a value: {}", columns_text(columns)),
                 Wanted::Column(columns) => format!("a column: {}", columns_text(columns)),
@@ -45,10 +45,10 @@ impl Facts {
                 Wanted::Option { given, of, role } => {
                     format!("{} of {of} as a {}", given.word(), role.word())
                 }
-                Wanted::Argument(of) => format!("an argument of {of}"),
                 Wanted::Word(words) => words.join(" "),
             };
-            line(format!("gap {} {} wants {wanted}", place(sources, *span), sources.text(*span)));
+            let ty = expected.as_ref().map_or(String::new(), |ty| format!(" of type {ty}"));
+            line(format!("gap {} {} wants {wanted}{ty}", place(sources, *span), sources.text(*span)));
         }
         text
     }

@@ -1,0 +1,132 @@
+//! What may be written under the cursor: words of the language as the grammar allows them, names as the checker
+//! would know them there. The program need not be right, nor in a file.
+
+mod candidates;
+mod snippets;
+
+use super::{Analysis, words};
+use candidates::Candidates;
+use millstream_base::Span;
+use millstream_core::Loader;
+use millstream_core::types::TypeKind;
+use millstream_syntax::cursor::{self, Inside, PLACEHOLDER};
+use std::ops::Range;
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct Completions {
+    /// What is replaced by the one that is chosen.
+    pub replace: Range<usize>,
+    /// The likeliest first.
+    pub items: Vec<Completion>,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct Completion {
+    pub label: String,
+    pub kind: CompletionKind,
+    /// A few words beside the label: a type, a signature.
+    pub detail: String,
+    /// As Markdown.
+    pub documentation: Option<String>,
+    pub insert: Insert,
+    rank: Rank,
+}
+
+/// What is written for a completion.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Insert {
+    Text(String),
+    /// With places to fill in: `${1:name}`, and `$0` where the cursor ends.
+    Snippet(String),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CompletionKind {
+    Word,
+    Column,
+    Field,
+    /// Of a pattern or a list, a parameter of a function.
+    Variable,
+    Alias,
+    Param,
+    Function,
+    Aggregate,
+    Source,
+    Table,
+    Stream,
+    Type,
+    Connector,
+    Format,
+    Option,
+    /// One of some words or texts.
+    Choice,
+    Unit,
+    Module,
+}
+
+/// How likely one is meant.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Rank {
+    /// It has the type that is asked for.
+    Fits,
+    Near,
+    Word,
+    Far,
+}
+
+/// What may stand at an offset of a program's text. `name` is what the main file is called, whose `use`d files are
+/// asked of `load`.
+pub fn completion(name: &str, text: &str, offset: usize, load: &mut Loader) -> Completions {
+    let cursor = cursor::at(text, offset);
+    let typed = text.get(cursor.word.start..offset.max(cursor.word.start)).unwrap_or_default();
+    let mut found = Candidates::new(typed);
+    match cursor.inside {
+        Inside::Comment => {}
+        Inside::Number => {
+            if cursor.takes_duration {
+                found.units(typed);
+            }
+        }
+        Inside::Text => {
+            if let Some(mended) = &cursor.mended {
+                found.texts(&mended_analysis(name, mended, load), gap_span(&cursor.word));
+            }
+        }
+        Inside::Code => {
+            if let Some(mended) = &cursor.mended {
+                let analysis = mended_analysis(name, mended, load);
+                found.names(&analysis, gap_span(&cursor.word), &cursor);
+            }
+            let before = text.get(..cursor.word.start).unwrap_or_default();
+            let in_first_column = before.is_empty() || before.ends_with('\n');
+            for word in &cursor.words {
+                found.word(word, cursor.begins_item, in_first_column);
+            }
+        }
+    }
+    Completions { replace: cursor.word, items: found.into_sorted() }
+}
+
+fn mended_analysis(name: &str, mended: &str, load: &mut Loader) -> Analysis {
+    Analysis::new(name, mended, load)
+}
+
+/// Where the name stands that is asked for.
+fn gap_span(word: &Range<usize>) -> Span {
+    Span::new(Default::default(), word.start, word.start + PLACEHOLDER.len())
+}
+
+/// Whether a value of one type may stand where another is asked for.
+fn fits(ty: &TypeKind, expected: &TypeKind) -> bool {
+    use TypeKind::*;
+    match (ty, expected) {
+        (Int, Float | Decimal(_)) | (Decimal(_), Decimal(_)) => true,
+        (String | OneOf(_), String | OneOf(_)) => true,
+        (ty, expected) => ty == expected,
+    }
+}
+
+/// What is told of a word of the language.
+fn word_help(word: &str) -> String {
+    words::help(word).unwrap_or_default().to_string()
+}

@@ -1,0 +1,159 @@
+//! What may be written under the cursor.
+
+use crate::helper::PAYMENTS;
+use millstream_lsp::analysis::{Insert, completion};
+
+/// The first so many answers at `$0` of what follows [`PAYMENTS`].
+fn first(n: usize, rest: &str) -> String {
+    let marked = format!("{PAYMENTS}{rest}");
+    let offset = marked.find("$0").expect("a cursor");
+    let text = marked.replace("$0", "");
+    let found = completion("main.stream", &text, offset, &mut |_, _| Err("no files".to_string()));
+    let mut shown = format!("replaces {:?}\n", text.get(found.replace).unwrap_or("?"));
+    for item in found.items.iter().take(n) {
+        let insert = match &item.insert {
+            Insert::Text(text) if *text == item.label => String::new(),
+            Insert::Text(text) => format!(" → {text:?}"),
+            Insert::Snippet(text) => format!(" → snippet {text:?}"),
+        };
+        shown += &format!("{:?} {} · {}{insert}\n", item.kind, item.label, item.detail);
+    }
+    shown
+}
+
+fn labels(rest: &str) -> String {
+    let all = first(usize::MAX, rest);
+    let label = |line: &str| Some(line.split_once(' ')?.1.split_once(" · ")?.0.to_string());
+    all.lines().skip(1).filter_map(label).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn columns_in_scope_first() {
+    insta::assert_snapshot!(first(14, "stream a = from payments as p where $0"));
+}
+
+#[test]
+fn columns_of_the_right_type_first() {
+    insta::assert_snapshot!(first(4, "stream a = from payments let n = 1 where card == $0"));
+}
+
+#[test]
+fn texts_of_a_union() {
+    insta::assert_snapshot!(first(3, "stream a = from payments where status == $0"));
+    insta::assert_snapshot!(first(3, "stream a = from payments where status == \"o$0\""));
+}
+
+#[test]
+fn names_behind_a_point() {
+    insta::assert_snapshot!(first(20, "stream a = from payments as p where p.$0\n  select card"));
+    insta::assert_snapshot!(first(20, "stream a = from payments where place.$0"));
+    insta::assert_snapshot!(first(
+        20,
+        "stream a = from payments window tumbling 1h group by card select window.$0"
+    ));
+}
+
+#[test]
+fn variables_of_a_pattern() {
+    insta::assert_snapshot!(first(
+        5,
+        "stream a = match by card first_one: payments then other: payments[amount > fir$0"
+    ));
+}
+
+#[test]
+fn columns_below_an_aggregating_select() {
+    assert_eq!(
+        labels(
+            "stream a = from payments window tumbling 1h group by card select card, count() as num where nu$0"
+        ),
+        "num null_if_empty null format_number minute unique geohash_longitude row_number"
+    );
+}
+
+#[test]
+fn aggregates_in_a_select() {
+    insta::assert_snapshot!(first(
+        3,
+        "stream a = from payments window tumbling 1h group by card select card, su$0"
+    ));
+    insta::assert_snapshot!(first(
+        3,
+        "stream a = from payments window tumbling 1h group by card select sum(am$0"
+    ));
+}
+
+#[test]
+fn streams_behind_from() {
+    insta::assert_snapshot!(first(
+        6,
+        "stream first = from payments\nstream second = from $0\nstream third = from first"
+    ));
+}
+
+#[test]
+fn clauses_that_may_follow() {
+    insta::assert_snapshot!(labels("stream a = from payments\n  $0"));
+    insta::assert_snapshot!(labels(
+        "stream a = from payments as p left join payments as q on p.card == q.card $0"
+    ));
+    insta::assert_snapshot!(labels("stream a = from payments window $0"));
+}
+
+#[test]
+fn items_at_the_end() {
+    insta::assert_snapshot!(first(3, "stream a = from payments\n\nsin$0"));
+}
+
+#[test]
+fn types() {
+    insta::assert_snapshot!(labels("fn f(x: $0"));
+}
+
+#[test]
+fn connectors_formats_and_options() {
+    insta::assert_snapshot!(first(9, "stream a = from payments\nsink out from a to $0"));
+    insta::assert_snapshot!(first(9, "stream a = from payments\nsink out from a to stdout format $0"));
+    insta::assert_snapshot!(first(9, "source b: Payment from kafka($0"));
+    insta::assert_snapshot!(first(9, "source b: Payment from file(\"a\", fol$0"));
+}
+
+#[test]
+fn columns_where_only_one_may_stand() {
+    assert_eq!(
+        labels("source b: Payment from file(\"a\") format json time $0"),
+        "card amount country status tags place at"
+    );
+    assert_eq!(labels("stream a = from payments select * except (ca$0"), "card");
+}
+
+#[test]
+fn units_of_time() {
+    insta::assert_snapshot!(first(9, "stream a = from payments window tumbling 5$0"));
+}
+
+#[test]
+fn columns_in_rows_of_a_test() {
+    assert_eq!(
+        labels("test \"t\" {\n  given payments [\n    { card: \"a\", a$0"),
+        "amount at card status tags place"
+    );
+}
+
+#[test]
+fn behind_a_broken_clause() {
+    insta::assert_snapshot!(first(2, "stream a = from payments\n  where amount > > 2\n  select ca$0"));
+}
+
+#[test]
+fn nothing_in_a_comment() {
+    assert_eq!(labels("-- from pay$0"), "");
+}
+
+#[test]
+fn a_name_that_needs_backticks() {
+    insta::assert_snapshot!(first(
+        2,
+        "source b: { `select`: int, at: timestamp } from file(\"b\")\nstream a = from b where sel$0"
+    ));
+}
