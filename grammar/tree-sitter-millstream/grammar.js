@@ -443,14 +443,9 @@ export default grammar({
     template_string: ($) =>
       seq(
         alias($._template_start, 'f"'),
-        repeat(choice(
-          $.template_content,
-          alias($.template_escape, $.escape_sequence),
-          $.interpolation,
-        )),
+        repeat(choice($.template_content, $.escape_sequence, $.interpolation)),
         alias($._template_end, '"'),
       ),
-    template_escape: () => token.immediate(/\\[ntr0\\"]/),
     interpolation: ($) =>
       seq(alias($._template_open, '{'), $.expression, alias($._template_close, '}')),
 

@@ -183,7 +183,8 @@ enum Main {
 
 #[derive(Logos, Clone, Copy, PartialEq, Eq, Debug)]
 enum Template {
-    #[regex(r#"([^"{}\\\r\n]|\\[^\r\n]|\{\{|\}\})+"#)]
+    // The braces of `\u{e9}` open no interpolation.
+    #[regex(r#"([^"{}\\\r\n]|\\[^\r\n]|\\u\{[0-9A-Za-z]*\}|\{\{|\}\})+"#)]
     Text,
     #[token("{")]
     Open,

@@ -207,8 +207,9 @@ pub fn unescape(content: &str, braces: Braces) -> (String, Vec<BadEscape>) {
                     .get(start + 2..)
                     .and_then(|rest| rest.strip_prefix('{'))
                     .and_then(|rest| rest.split_once('}'));
-                let value =
-                    digits.filter(|(d, _)| d.len() <= 6).and_then(|(d, _)| u32::from_str_radix(d, 16).ok());
+                // Parsing alone takes a sign as well.
+                let digits = digits.map(|(d, _)| d).filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()));
+                let value = digits.filter(|d| d.len() <= 6).and_then(|d| u32::from_str_radix(d, 16).ok());
                 let value = value.and_then(char::from_u32);
                 if value.is_some() {
                     chars.by_ref().find(|(_, c)| *c == '}');

@@ -45,6 +45,11 @@ fn interpolations_hold_any_expression() {
 }
 
 #[test]
+fn characters_by_number_are_text_between_interpolations_too() {
+    assert_snapshot!(tokens("f\"caf\\u{e9} {a}\" f\"\\u{zz}\" f\"\\\\u{b}\" \"\\u{+e9}\""));
+}
+
+#[test]
 fn open_text_ends_at_the_line_break() {
     assert_snapshot!(tokens("a \"b\r\nc r\"d\n`e\nf\"g {h\ni"));
 }
