@@ -16,11 +16,13 @@ use std::path::PathBuf;
   millstream check fraud.stream                     say all that is wrong with it
   tail -f log.ndjson | millstream run p.stream --source events=-
   millstream explain fraud.stream                   what each stream holds, keeps and waits for
-  millstream explain E0301                          what an error code means"
+  millstream explain E0301                          what an error code means
+  millstream                                        try queries out, one by one"
 )]
 pub struct Arguments {
+    /// Without one, `repl`
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
 }
 
 #[derive(Subcommand)]
@@ -47,6 +49,8 @@ pub enum Command {
     Emit(Emit),
     /// Talk to an editor, which starts this by itself: the language server, over standard input and output
     Lsp,
+    /// Try out expressions, queries and definitions, one by one
+    Repl(Repl),
 }
 
 /// Values for a program's parameters, and replacements for its inputs and outputs.
@@ -350,6 +354,27 @@ pub struct Emit {
     /// With `nfa`: as graphs for graphviz
     #[arg(long)]
     pub dot: bool,
+}
+
+#[derive(Args, Default)]
+#[command(after_help = "Examples:
+  millstream repl
+  millstream repl fraud.stream                 begin with the definitions of a program
+  millstream repl fraud.stream --source payments=monday.ndjson
+  millstream repl < script                     a script: as it is typed, without prompts
+
+In the session `:help` tells what can be typed.
+
+Exit codes: 0 fine, 1 a query of a script failed, 2 something in a script is wrong, 64 the command line is wrong.")]
+pub struct Repl {
+    /// A program whose definitions the session begins with
+    pub file: Option<PathBuf>,
+    /// Give a parameter a value (also from the environment: MILLSTREAM_NAME)
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
+    pub set: Vec<(String, String)>,
+    /// Read a source from this file or pattern; the format follows the extension
+    #[arg(long = "source", value_name = "NAME=PATH", value_parser = pair)]
+    pub source: Vec<(String, String)>,
 }
 
 #[derive(Clone, Copy, ValueEnum, PartialEq, Eq)]

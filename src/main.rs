@@ -8,6 +8,7 @@ mod graph;
 mod infer;
 mod new;
 mod program;
+mod repl;
 mod terminal;
 mod testing;
 mod why;
@@ -36,7 +37,7 @@ fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { WRONG_USAGE } else { FINE });
         }
     };
-    let code = match arguments.command {
+    let code = match arguments.command.unwrap_or_else(|| Command::Repl(Default::default())) {
         Command::Run(run) => commands::run::run(run),
         Command::Test(test) => commands::test::test(test),
         Command::Why(why) => commands::why::why(why),
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Command::Graph(graph) => commands::graph::graph(graph),
         Command::Emit(emit) => commands::emit::emit(emit),
         Command::Lsp => commands::lsp::lsp(),
+        Command::Repl(repl) => commands::repl::repl(repl),
     };
     ExitCode::from(code)
 }

@@ -72,13 +72,10 @@ impl Program {
         let mut own = Diagnostics::default();
         let library = Library::new(millstream_stdlib::catalog(), &mut own);
         debug_assert!(own.is_empty(), "the standard library parses");
-        let environment = |name: &str| std::env::var(name).ok();
         let options = CompileOptions {
-            params: from_environment(),
-            overrides: overrides(bindings),
-            folder: absolute(&self.base),
             standard_input_is_read,
-            environment: opens_connectors.then_some(&environment),
+            environment: opens_connectors.then_some(&variable),
+            ..options(bindings, &self.base)
         };
         let compilation = compile(&mut self.files, self.root, &mut load, &library, &options);
         Compiled { files: self.files, compilation }
@@ -102,8 +99,23 @@ impl Compiled {
     }
 }
 
+/// What bindings and the environment say of a program whose relative paths start in a folder.
+pub fn options(bindings: &Bindings, folder: &Path) -> CompileOptions<'static> {
+    CompileOptions {
+        params: from_environment(),
+        overrides: overrides(bindings),
+        folder: absolute(folder),
+        standard_input_is_read: false,
+        environment: Some(&variable),
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 /// Reads a file that `use` names, relative to the file that uses it.
-fn load(user: &str, path: &str) -> Result<SourceText, String> {
+pub fn load(user: &str, path: &str) -> Result<SourceText, String> {
     let full = Path::new(user).parent().map_or_else(|| PathBuf::from(path), |folder| folder.join(path));
     let name = full.display().to_string();
     read_text(&full, &name).map(|text| SourceText { name, text }).map_err(|problem| problem.message)
@@ -131,14 +143,14 @@ fn overrides(bindings: &Bindings) -> Overrides {
 }
 
 /// From the root, where the present folder is known.
-fn absolute(path: &Path) -> PathBuf {
+pub fn absolute(path: &Path) -> PathBuf {
     std::env::current_dir().map_or_else(|_| path.to_path_buf(), |here| here.join(path))
 }
 
 /// More than any program: what is longer is data, or has no end, as `/dev/zero`.
 const LONGEST: u64 = 64 << 20;
 
-fn read_text(path: &Path, name: &str) -> Result<String, Problem> {
+pub fn read_text(path: &Path, name: &str) -> Result<String, Problem> {
     let unreadable = |e: std::io::Error| {
         let what = if path.is_dir() { "it is a folder".to_string() } else { plain(&e) };
         Problem { message: format!("cannot read {name}: {what}"), code: WRONG_USAGE }

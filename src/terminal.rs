@@ -51,6 +51,11 @@ pub fn stdout_width() -> Option<usize> {
     Some(terminal_size::terminal_size().map_or(80, |(width, _)| width.0 as usize))
 }
 
+/// How many lines the terminal has that standard output is.
+pub fn stdout_height() -> usize {
+    terminal_size::terminal_size().map_or(24, |(_, height)| height.0 as usize)
+}
+
 /// Runs shorter than this show no progress.
 const SILENT: Duration = Duration::from_secs(1);
 const REFRESH: Duration = Duration::from_millis(200);
@@ -61,8 +66,28 @@ pub fn has_room_for_progress(rows_on_stdout: bool) -> bool {
     std::io::stderr().is_terminal() && !(rows_on_stdout && std::io::stdout().is_terminal())
 }
 
-/// Shows rows, speed and share done on standard error while a long run goes on.
-pub async fn show_progress(progress: Arc<Progress>) {
+/// Rows, speed and share done on standard error while a long run goes on.
+pub struct ProgressLine {
+    task: tokio::task::AbortHandle,
+    started: Instant,
+}
+
+impl ProgressLine {
+    pub fn begin(runtime: &tokio::runtime::Runtime, progress: Arc<Progress>) -> ProgressLine {
+        let task = runtime.spawn(show_progress(progress)).abort_handle();
+        ProgressLine { task, started: Instant::now() }
+    }
+
+    /// Removes the line.
+    pub fn end(self) {
+        self.task.abort();
+        if self.started.elapsed() > SILENT {
+            err("\r\x1b[2K");
+        }
+    }
+}
+
+async fn show_progress(progress: Arc<Progress>) {
     let started = Instant::now();
     tokio::time::sleep(SILENT).await;
     loop {
@@ -74,13 +99,6 @@ pub async fn show_progress(progress: Arc<Progress>) {
 /// Writes lines in the place of the line of progress, which then comes below them.
 pub fn err_above_progress(lines: &str) {
     err(format_args!("\r\x1b[2K{lines}"));
-}
-
-/// Removes the line of progress.
-pub fn clear_progress(started: Instant) {
-    if started.elapsed() > SILENT {
-        err("\r\x1b[2K");
-    }
 }
 
 fn line(progress: &Progress, elapsed: Duration) -> String {

@@ -9,6 +9,7 @@ mod replay;
 mod stream;
 
 pub use pattern::{Asked, why_match};
+pub use replay::sink;
 pub use stream::why_stream;
 
 #[cfg(test)]

@@ -24,6 +24,10 @@ fn faces_of(range: &str) -> String {
 }
 
 fn show(code: Code, wrong: &Example, out: &mut String) {
+    if wrong.is_session() {
+        out.push_str(&wrong.typed().stderr);
+        return;
+    }
     let folder = wrong.folder();
     if wrong.program.is_empty() {
         let ran = folder.run(&wrong.line_that_finds(code, ""));

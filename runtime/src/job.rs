@@ -79,6 +79,17 @@ pub fn run(
     run_into(flow, compiled, files, (options, None), open).map(|(report, _)| report)
 }
 
+/// Runs a flow as [`run`] does, but that rows for its sinks go to an outlet of the caller's.
+pub fn run_to(
+    flow: &Flow,
+    compiled: &dyn Compiled,
+    files: &SourceMap,
+    options: Options,
+    outlet: impl Outlet,
+) -> Result<Report, Box<Broken>> {
+    run_into(flow, compiled, files, (options, None), |_, _| Ok(outlet)).map(|(report, _)| report)
+}
+
 /// Runs a flow as [`run`] does, but that rows for its sinks are shown to `seen` and not written. Also tells what was
 /// waited for when all rows had been read, before the input ended.
 pub fn observe(

@@ -151,30 +151,9 @@ impl Report {
                 let _ = write!(out, ", loaded {} times", thousands(loads.done));
             }
             out.push('\n');
-            if let Some(loads) = s.loads.as_ref().filter(|loads| loads.failed > 0) {
-                let _ = writeln!(
-                    out,
-                    "{:>14} ×     not refreshed: {}",
-                    thousands(loads.failed),
-                    loads.last_failure
-                );
-            }
-            s.failed.write(&mut out, "unreadable");
+            s.write_losses(&mut out);
         }
-        for s in &self.streams {
-            if s.late_left_out > 0 {
-                let _ = writeln!(out, "{:>14} late  left out of {}", thousands(s.late_left_out), s.name);
-            }
-            if s.replaced > 0 {
-                let _ = writeln!(
-                    out,
-                    "{} of {} replaced by a later one of the same key",
-                    rows(s.replaced),
-                    s.name
-                );
-            }
-            s.failed.write(&mut out, &format!("failed in {}", s.name));
-        }
+        self.streams.iter().for_each(|s| s.write_losses(&mut out));
         for s in &self.sinks {
             let _ = writeln!(out, "{} to {}", rows(s.rows), s.name);
         }
@@ -200,6 +179,19 @@ impl Report {
             let _ = writeln!(out, "stopped: {why}");
         }
         self.held_back.iter().for_each(|held_back| out += &held_back.text());
+        out
+    }
+
+    /// The lines about rows that were set aside, left out or failed, if there are any.
+    pub fn losses(&self) -> String {
+        let mut out = String::new();
+        for s in &self.sources {
+            if s.ahead > 0 {
+                let _ = writeln!(out, "{} of {} too far ahead of the clock", rows(s.ahead), s.name);
+            }
+            s.write_losses(&mut out);
+        }
+        self.streams.iter().for_each(|s| s.write_losses(&mut out));
         out
     }
 
@@ -234,6 +226,33 @@ impl Report {
             self.shared.iter().map(|(name, n)| json!({ "name": &**name, "workers": n })).collect();
         json!({ "sources": sources, "streams": streams, "sinks": sinks, "workers": self.workers, "shared": shared, "wall_seconds": self.wall.as_secs_f64(), "stopped": self.stopped, "waiting": waiting })
             .to_string()
+    }
+}
+
+impl SourceReport {
+    fn write_losses(&self, out: &mut String) {
+        if let Some(loads) = self.loads.as_ref().filter(|loads| loads.failed > 0) {
+            let _ =
+                writeln!(out, "{:>14} ×     not refreshed: {}", thousands(loads.failed), loads.last_failure);
+        }
+        self.failed.write(out, "unreadable");
+    }
+}
+
+impl StreamReport {
+    fn write_losses(&self, out: &mut String) {
+        if self.late_left_out > 0 {
+            let _ = writeln!(out, "{:>14} late  left out of {}", thousands(self.late_left_out), self.name);
+        }
+        if self.replaced > 0 {
+            let _ = writeln!(
+                out,
+                "{} of {} replaced by a later one of the same key",
+                rows(self.replaced),
+                self.name
+            );
+        }
+        self.failed.write(out, &format!("failed in {}", self.name));
     }
 }
 

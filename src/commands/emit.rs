@@ -1,7 +1,7 @@
 //! `millstream emit`: what a program is in one of the compiler's layers.
 
 use crate::cli::{Emit, Layer};
-use crate::program::{Program, has_errors, show};
+use crate::program::{Problem, Program, has_errors, show};
 use crate::terminal;
 use crate::{FAILED, WRONG_PROGRAM};
 use millstream_base::{Diagnostic, Diagnostics};
@@ -27,15 +27,20 @@ pub fn emit(arguments: Emit) -> u8 {
             terminal::out(format_args!("{}{}", compilation.trace, compilation.optimized))
         }
         Layer::Plan => terminal::out(&compilation.plan),
-        Layer::Flow => terminal::out(flow),
-        Layer::Nfa => terminal::out(automata(flow, arguments.dot)),
-        _ => match Jit.text(flow) {
+        Layer::Nfa if arguments.dot => terminal::out(automata(flow, true)),
+        layer => match of_flow(layer, flow) {
             Ok(text) => terminal::out(text),
-            Err(error) => {
-                terminal::err(format_args!("error: {error}\n"));
-                FAILED
-            }
+            Err(problem) => problem.tell(),
         },
+    }
+}
+
+/// The layers behind the plan.
+pub fn of_flow(layer: Layer, flow: &Flow) -> Result<String, Problem> {
+    match layer {
+        Layer::Flow => Ok(flow.to_string()),
+        Layer::Nfa => Ok(automata(flow, false)),
+        _ => Jit.text(flow).map_err(|error| Problem { message: error.to_string(), code: FAILED }),
     }
 }
 

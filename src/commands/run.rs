@@ -2,7 +2,8 @@
 
 use crate::cli::{EngineChoice, ReportFormat, Run};
 use crate::program::{Program, show};
-use crate::{FAILED, FINE, WRONG_PROGRAM, WRONG_USAGE, terminal};
+use crate::terminal::{self, ProgressLine};
+use crate::{FAILED, FINE, WRONG_PROGRAM, WRONG_USAGE};
 use millstream_base::SourceMap;
 use millstream_ir::engine::Engine;
 use millstream_ir::flow::{Flow, NodeKind};
@@ -16,7 +17,6 @@ use millstream_runtime::time::WallClock;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 pub fn run(arguments: Run) -> u8 {
     let until = match arguments.until.as_deref().map(time) {
@@ -99,9 +99,7 @@ impl Running<'_> {
         let progress = Arc::new(Progress::default());
         runtime.spawn(stop_on_interrupt(stop.clone()));
         let shows_progress = !self.arguments.quiet && terminal::has_room_for_progress(self.writes_stdout());
-        if shows_progress {
-            runtime.spawn(terminal::show_progress(progress.clone()));
-        }
+        let line = shows_progress.then(|| ProgressLine::begin(&runtime, progress.clone()));
         let tell_lines = move |lines: &str| match shows_progress {
             true => terminal::err_above_progress(lines),
             false => terminal::err(lines),
@@ -119,15 +117,12 @@ impl Running<'_> {
             why: self.why.map(|every| Why { every, tell: Box::new(tell_lines) }),
             warn: Box::new(tell_lines),
         };
-        let started = Instant::now();
         let inside = runtime.enter();
         let ended = job::run(self.flow, &*compiled, self.files, options);
         drop(inside);
         // A thread that waits for standard input cannot be woken; it ends with the process.
         runtime.shutdown_background();
-        if shows_progress {
-            terminal::clear_progress(started);
-        }
+        line.into_iter().for_each(ProgressLine::end);
         let (report, code) = match ended {
             Ok(report) => (report, FINE),
             Err(broken) => {

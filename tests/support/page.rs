@@ -11,7 +11,7 @@ pub struct Example<'a> {
     others: Vec<(&'a str, &'a str)>,
     /// What stands behind the program's name, with a space in front; all behind the command where there is no program.
     pub arguments: &'a str,
-    /// `check`, or the command that it is about, such as `why`.
+    /// `check`, or the command that it is about, such as `why`; `repl` of what is typed in a session.
     command: &'a str,
 }
 
@@ -23,6 +23,7 @@ impl<'a> Example<'a> {
             let (kind, body) = block.split_once('\n')?;
             match kind.split_once(' ') {
                 None if kind == "stream" => example.program = body,
+                None if kind == "repl" => (example.program, example.command) = (body, "repl"),
                 None if kind == "sh" => {
                     let line = body.trim().strip_prefix("millstream ")?;
                     let (command, rest) = line.split_once(' ')?;
@@ -39,6 +40,12 @@ impl<'a> Example<'a> {
 
     pub fn check(&self) -> Ran {
         match self.command {
+            "repl" => {
+                let ran = self.typed();
+                let found = codes_in_text(&ran);
+                let stdout = found.iter().map(|code| format!("{{\"code\":\"{code}\"}}\n")).collect();
+                Ran { stdout, ..ran }
+            }
             "check" => self.folder().run(&format!("check --format json program.stream{}", self.arguments)),
             _ => self.folder().run(&self.line("program.stream")),
         }
@@ -59,6 +66,15 @@ impl<'a> Example<'a> {
             ("check", _) => format!("run -q {program}{}", self.arguments),
             _ => self.line(program),
         }
+    }
+
+    pub fn is_session(&self) -> bool {
+        self.command == "repl"
+    }
+
+    /// What a session says to it.
+    pub fn typed(&self) -> Ran {
+        self.folder().run_with("repl", self.program)
     }
 
     /// The codes that it raises, each once: in `check`, or in `run` for what only a run can find.

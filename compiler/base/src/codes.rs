@@ -298,6 +298,11 @@ codes! {
     E0943 "parts-of-key";
     E0944 "key-of-other-type";
     E0945 "never-ends";
+    E0950 "unknown-command";
+    E0951 "wrong-argument";
+    E0952 "nothing-called-so";
+    E0953 "still-used";
+    E0954 "nothing-known";
     E0960 "no-format";
     E0961 "no-rows";
     E0962 "no-project-name";

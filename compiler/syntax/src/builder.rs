@@ -16,6 +16,7 @@ use std::collections::HashSet;
 pub enum Parsed {
     Program(Vec<Item>),
     Item(Item),
+    Query(Query),
     Head(QueryHead),
     Clause(Clause),
     TestStep(TestStep),

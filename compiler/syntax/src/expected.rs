@@ -102,6 +102,7 @@ impl Expected {
     pub fn add_followers(&mut self, mode: TokenKind) {
         let lists: &[&[&str]] = match mode {
             TokenKind::StartHead | TokenKind::StartClause => &[CLAUSES, ITEMS],
+            TokenKind::StartQuery => &[CLAUSES],
             TokenKind::StartItem => &[ITEMS],
             TokenKind::StartSourceOption => &[&["from", "format", "time", "refresh", "on"], ITEMS],
             TokenKind::StartSinkOption => &[&["format", "ordered", "on"], ITEMS],

@@ -8,6 +8,7 @@ mod builder;
 pub mod cursor;
 mod cut;
 pub mod dump;
+pub mod entry;
 mod error;
 mod expected;
 mod format;
@@ -24,7 +25,7 @@ pub use format::{format, format_declarations};
 use ast::ItemKind;
 use builder::Parsed;
 use millstream_base::{Diagnostics, FileId, Span};
-use parser::Input;
+use parser::{Input, Stuck};
 use std::collections::HashSet;
 use token::TokenKind;
 
@@ -69,6 +70,26 @@ pub fn parse_declarations(file: FileId, text: &str, diagnostics: &mut Diagnostic
         }
     };
     ast::Program { items, span: Span::new(file, 0, text.len()) }
+}
+
+/// Parses one query and nothing else.
+pub fn parse_query(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> ast::Query {
+    let lexed = lexer::lex(file, text);
+    diagnostics.extend(lexed.diagnostics.iter().cloned());
+    let input = Input { file, text, lexed: &lexed };
+    let stuck = match parser::run(input, TokenKind::StartQuery, &lexed.tokens) {
+        Ok(success) => {
+            diagnostics.extend(success.diagnostics);
+            match success.tree {
+                Parsed::Query(query) => return query,
+                _ => Stuck { at: 0, expected: vec![] },
+            }
+        }
+        Err(stuck) => stuck,
+    };
+    let (query, findings) = recover::query(input, stuck);
+    diagnostics.extend(findings);
+    query
 }
 
 /// Parses one expression and nothing else, such as the value of a parameter on the command line.

@@ -18,14 +18,7 @@ use std::ops::Range;
 /// The items of a program whose parse as a whole has failed.
 pub fn program(input: Input, whole: Stuck) -> (Vec<Item>, Vec<Diagnostic>) {
     let tokens = report::tokens(&input);
-    let mut recovery = Recovery {
-        input,
-        tokens,
-        findings: vec![],
-        n_errors: 0,
-        item: None,
-        lexed_badly: !input.lexed.bad.is_empty(),
-    };
+    let mut recovery = Recovery::new(input, tokens);
     let starts = (0..tokens.all.len()).filter(|i| tokens.starts_item(*i));
     let pieces = pieces(starts, 0..tokens.all.len());
     let items = pieces.into_iter().flat_map(|range| recovery.items(range)).collect();
@@ -33,6 +26,18 @@ pub fn program(input: Input, whole: Stuck) -> (Vec<Item>, Vec<Diagnostic>) {
         recovery.report(TokenKind::StartProgram, 0..tokens.all.len(), whole.at);
     }
     (items, recovery.findings)
+}
+
+/// A query that stands alone, whose parse as a whole has failed.
+pub fn query(input: Input, whole: Stuck) -> (Query, Vec<Diagnostic>) {
+    let tokens = report::tokens(&input);
+    let mut recovery = Recovery::new(input, tokens);
+    let all = 0..tokens.all.len();
+    let query = recovery.query(all.clone());
+    if recovery.n_errors == 0 && !recovery.lexed_badly {
+        recovery.report(TokenKind::StartQuery, all, whole.at);
+    }
+    (query, recovery.findings)
 }
 
 /// Consecutive pieces of `range`, a new one at each start; the first may begin before the first start.
@@ -65,6 +70,11 @@ struct Recovery<'a> {
 type StartsPiece<'a> = fn(&Tokens<'a>, usize, usize) -> bool;
 
 impl<'a> Recovery<'a> {
+    fn new(input: Input<'a>, tokens: Tokens<'a>) -> Recovery<'a> {
+        let lexed_badly = !input.lexed.bad.is_empty();
+        Recovery { input, tokens, findings: vec![], n_errors: 0, item: None, lexed_badly }
+    }
+
     /// The items of a piece: one, unless another begins on the same line.
     fn items(&mut self, mut range: Range<usize>) -> Vec<Item> {
         let mut items = vec![];
@@ -148,11 +158,15 @@ impl<'a> Recovery<'a> {
         let head = range.clone().find(|i| is_head(self, *i)).or(after_sign);
         let head = head.unwrap_or_else(|| self.first(range, Tokens::starts_clause).unwrap_or(range.end));
         let header = self.header(range.start..head, &[(From, "from"), (TokenKind::Identifier, "x")]);
-        let starts = self.starts(&(head..range.end), Tokens::starts_clause);
+        (self.query(head..range.end), header)
+    }
+
+    fn query(&mut self, range: Range<usize>) -> Query {
+        let starts = self.starts(&range, Tokens::starts_clause);
         let first_clause = starts.first().copied().unwrap_or(range.end);
-        let span = self.span(&(head..range.end));
-        let head_span = self.span(&(head..first_clause));
-        let head = match self.parse_or_report(TokenKind::StartHead, head..first_clause) {
+        let span = self.span(&range);
+        let head_span = self.span(&(range.start..first_clause));
+        let head = match self.parse_or_report(TokenKind::StartHead, range.start..first_clause) {
             Some(Parsed::Head(head)) => head,
             _ => QueryHead { kind: QueryHeadKind::Error, span: head_span },
         };
@@ -173,7 +187,7 @@ impl<'a> Recovery<'a> {
             }
         }
         let clauses = unread.into_iter().chain(others).collect();
-        (Query { head, clauses, span }, header)
+        Query { head, clauses, span }
     }
 
     /// Whether a broken clause is certainly one that keeps the columns, and nothing else.

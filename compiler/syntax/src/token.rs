@@ -65,6 +65,7 @@ words! {
         // Only in front of a token stream: what the parser is asked to read.
         StartProgram "a program",
         StartItem "an item",
+        StartQuery "a query",
         StartHead "`from` or `match`",
         StartClause "a clause",
         StartTestStep "a test step",

@@ -54,7 +54,9 @@ pub(crate) fn collect<'a>(
             let listed = used.names.as_ref().map(|n| n.iter().map(|n| n.text.clone()).collect());
             (used.file, listed)
         });
-        names.uses.insert(file, uses.collect());
+        let beside = files.together.iter().filter(|_| files.together.contains(&file));
+        let beside = beside.filter(|other| **other != file).map(|other| (*other, None));
+        names.uses.insert(file, uses.chain(beside).collect());
         for item in &parsed.program.items {
             collect_item(item, file, names, &mut found, &mut seen, diagnostics);
         }

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 #[derive(Debug, Default)]
 pub struct Files {
     pub parsed: Vec<ParsedFile>,
+    /// Those that see each other's names without `use`: in a session, what was typed one after the other.
+    pub together: Vec<FileId>,
 }
 
 #[derive(Debug)]
@@ -49,14 +51,32 @@ pub fn parse_files(
     let mut reading =
         Reading { sources, load, diagnostics, files: Files::default(), by_name: BTreeMap::new() };
     reading.by_name.insert(reading.sources.file(main).name.clone(), main);
-    let mut waiting = vec![main];
-    while let Some(file) = waiting.pop() {
-        let new = reading.read(file);
-        waiting.extend(new.into_iter().rev());
-    }
+    reading.read_all(vec![main]);
     let Reading { files, diagnostics, .. } = reading;
     report_cycles(&files, diagnostics);
     files
+}
+
+/// Parses files that see each other's names, and every file that they use; `last` is parsed already.
+pub fn parse_together(
+    sources: &mut SourceMap,
+    files: &[FileId],
+    last: (FileId, ast::Program),
+    load: &mut Loader,
+    diagnostics: &mut Diagnostics,
+) -> Files {
+    let mut reading =
+        Reading { sources, load, diagnostics, files: Files::default(), by_name: BTreeMap::new() };
+    let (file, program) = last;
+    let mut used = vec![];
+    for file in files {
+        used.extend(reading.read(*file));
+    }
+    used.extend(reading.take(file, program));
+    reading.read_all(used);
+    let Reading { files: parsed, diagnostics, .. } = reading;
+    report_cycles(&parsed, diagnostics);
+    Files { together: files.iter().copied().chain([file]).collect(), ..parsed }
 }
 
 struct Reading<'r, 'l> {
@@ -68,12 +88,25 @@ struct Reading<'r, 'l> {
 }
 
 impl Reading<'_, '_> {
+    /// Parses files and those that they use.
+    fn read_all(&mut self, mut waiting: Vec<FileId>) {
+        waiting.reverse();
+        while let Some(file) = waiting.pop() {
+            let new = self.read(file);
+            waiting.extend(new.into_iter().rev());
+        }
+    }
+
     /// Parses a file and returns those that it uses and nobody used before.
     fn read(&mut self, file: FileId) -> Vec<FileId> {
-        let source = self.sources.file(file);
-        let using = source.name.clone();
-        let text = source.text.clone();
+        let text = self.sources.file(file).text.clone();
         let program = millstream_syntax::parse(file, &text, self.diagnostics);
+        self.take(file, program)
+    }
+
+    /// Takes a parsed file and returns those that it uses and nobody used before.
+    fn take(&mut self, file: FileId, program: ast::Program) -> Vec<FileId> {
+        let using = self.sources.file(file).name.clone();
         let mut new = vec![];
         let mut uses = vec![];
         for item in &program.items {

@@ -1,0 +1,116 @@
+//! What is typed in a session: items, a query, or an expression, and where it ends.
+
+use crate::ast::{Expr, ItemKind, Program, Query};
+use crate::builder::Parsed;
+use crate::cut::Tokens;
+use crate::lexer::{Lexed, lex};
+use crate::parser::{self, Input};
+use crate::token::TokenKind;
+use crate::{parse, parse_expression, parse_query};
+use millstream_base::{Diagnostics, FileId, suggest};
+
+/// What was typed.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Entry {
+    /// Definitions. None in text without a token.
+    Items(Program),
+    Query(Query),
+    Expression(Expr),
+}
+
+/// Whether an entry ends where its text does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// Something is missing at the end.
+    Incomplete,
+    /// Another clause or option may follow.
+    Open,
+    /// Nothing can follow, or nothing can mend it.
+    Closed,
+}
+
+/// Parses what was typed as what it looks like. What is wrong with it is reported.
+pub fn parse_entry(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Entry {
+    match kind(&lex(file, text), text) {
+        Kind::Items => Entry::Items(parse(file, text, diagnostics)),
+        Kind::Query => Entry::Query(parse_query(file, text, diagnostics)),
+        Kind::Expression => Entry::Expression(parse_expression(file, text, diagnostics)),
+    }
+}
+
+/// Whether what was typed is complete.
+pub fn ending(text: &str) -> Ending {
+    let file = FileId::default();
+    let lexed = lex(file, text);
+    if !lexed.bad.is_empty() {
+        return Ending::Closed;
+    }
+    let (mode, input) = (kind(&lexed, text).mode(), Input { file, text, lexed: &lexed });
+    match parser::run(input, mode, &lexed.tokens) {
+        Ok(success) => match success.tree {
+            Parsed::Query(_) => Ending::Open,
+            Parsed::Program(items) if items.last().is_some_and(|item| takes_more(&item.kind)) => Ending::Open,
+            Parsed::Program(items) if items.is_empty() && !lexed.docs.is_empty() => Ending::Incomplete,
+            _ => Ending::Closed,
+        },
+        Err(stuck) if stuck.at >= lexed.tokens.len() => Ending::Incomplete,
+        Err(_) => Ending::Closed,
+    }
+}
+
+/// Whether a line goes on with the entry above it rather than begin another: by its indentation, or with a clause
+/// or an option.
+pub fn continues(line: &str) -> bool {
+    let lexed = lex(FileId::default(), line);
+    let tokens = Tokens { text: line, all: &lexed.tokens };
+    let begins_query =
+        matches!(lexed.tokens.first().map(|t| t.kind), Some(TokenKind::From | TokenKind::Match));
+    line.starts_with([' ', '\t'])
+        || !begins_query
+            && (tokens.starts_clause(0, 0)
+                || tokens.starts_source_option(0, 0)
+                || tokens.starts_sink_option(0, 0))
+}
+
+enum Kind {
+    Items,
+    Query,
+    Expression,
+}
+
+impl Kind {
+    fn mode(&self) -> TokenKind {
+        match self {
+            Kind::Items => TokenKind::StartProgram,
+            Kind::Query => TokenKind::StartQuery,
+            Kind::Expression => TokenKind::StartExpr,
+        }
+    }
+}
+
+fn kind(lexed: &Lexed, text: &str) -> Kind {
+    let tokens = Tokens { text, all: &lexed.tokens };
+    let kind_at = |i: usize| lexed.tokens.get(i).map(|t| t.kind);
+    let Some(first) = lexed.tokens.first() else { return Kind::Items };
+    if tokens.starts_item(0) {
+        return Kind::Items;
+    }
+    // Two names side by side are no expression.
+    let names_follow = |word: TokenKind| {
+        kind_at(1).is_some_and(|second| second.is_name() && !word.is_reserved())
+            || matches!((word, kind_at(1)), (TokenKind::Match, Some(TokenKind::LeftParenthesis)))
+    };
+    let is_head = match first.kind {
+        TokenKind::From | TokenKind::Match => names_follow(first.kind) || kind_at(1).is_none(),
+        TokenKind::Identifier => {
+            names_follow(first.kind) && suggest::did_you_mean(first.text(text), ["from", "match"]).is_some()
+        }
+        _ => false,
+    };
+    if is_head || tokens.starts_clause(0, 0) { Kind::Query } else { Kind::Expression }
+}
+
+/// Whether a complete item may have more clauses or options.
+fn takes_more(item: &ItemKind) -> bool {
+    matches!(item, ItemKind::Stream(_) | ItemKind::Source(_) | ItemKind::Table(_) | ItemKind::Sink(_))
+}

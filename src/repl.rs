@@ -1,0 +1,20 @@
+//! The session in which expressions, queries and definitions are typed one by one.
+//!
+//! [`prompt`] reads entries from a terminal, [`script`] from standard input; [`answer`] answers each, with the
+//! definitions of the [`session`].
+
+mod answer;
+mod commands;
+mod errors;
+mod expression;
+mod help;
+mod highlight;
+mod keys;
+mod live;
+pub mod prompt;
+mod rows;
+mod run;
+pub mod script;
+mod session;
+
+pub use answer::Repl;

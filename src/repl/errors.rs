@@ -1,0 +1,69 @@
+//! What can be wrong with an entry beside the program that it is: one constructor per code.
+
+use super::commands::COMMANDS;
+use millstream_base::codes;
+use millstream_base::{Diagnostic, Span, did_you_mean};
+use millstream_syntax::ast::Name;
+
+pub fn unknown_command(span: Span, name: &str) -> Diagnostic {
+    let fault = Diagnostic::new(codes::E0950, span, format!("there is no command `:{name}`"))
+        .label("unknown command");
+    match did_you_mean(name, COMMANDS.iter().map(|command| command.name)) {
+        Some(nearest) => fault.fix(format!("did you mean `:{nearest}`?"), span, format!(":{nearest}")),
+        None => fault.help("`:help` lists the commands"),
+    }
+}
+
+/// `expected`: what the command takes, such as `a number of rows`.
+pub fn wrong_argument(span: Span, command: &str, expected: &str, example: &str) -> Diagnostic {
+    Diagnostic::new(codes::E0951, span, format!("`:{command}` takes {expected}"))
+        .label("expected here")
+        .help(format!("write it as `{example}`"))
+}
+
+/// `what`: what could have been named, such as `source`.
+pub fn nothing_called(span: Span, name: &str, what: &str, known: &[&str]) -> Diagnostic {
+    let fault = Diagnostic::new(codes::E0952, span, format!("the session has no {what} called `{name}`"))
+        .label(format!("unknown {what}"));
+    match did_you_mean(name, known.iter().copied()) {
+        Some(nearest) => fault.fix(format!("did you mean `{nearest}`?"), span, nearest),
+        None if known.is_empty() => fault.note(format!("it has no {what} yet")),
+        None => fault.note(format!("it has {}", listed(known))),
+    }
+}
+
+/// `done`: `replaced` or `dropped`. `broken`: what would be wrong without it.
+pub fn still_used(name: &Name, done: &str, broken: Vec<String>) -> Vec<Diagnostic> {
+    let broken: Vec<&str> = broken.iter().map(String::as_str).collect();
+    let users = listed(&broken);
+    let headline = match name.text.as_str() {
+        "" => format!("nothing is defined, as {users} would be wrong"),
+        name => format!("`{name}` is not {done}, as {users} would be wrong"),
+    };
+    let help = match done {
+        "dropped" => format!("drop {users} first"),
+        _ => format!("enter it together with new definitions of {users}, or drop these first"),
+    };
+    vec![Diagnostic::new(codes::E0953, name.span, headline).label("others depend on it").help(help)]
+}
+
+pub fn nothing_known(span: Span, topic: &str, nearest: Option<&str>) -> Diagnostic {
+    let fault =
+        Diagnostic::new(codes::E0954, span, format!("nothing is known of `{topic}`")).label("unknown");
+    match nearest {
+        Some(nearest) => fault.fix(format!("did you mean `{nearest}`?"), span, nearest),
+        None => {
+            fault.help("`:help` takes a command, a function, a word of the language, or a code such as E0201")
+        }
+    }
+}
+
+/// `a`, `b` and `c`
+fn listed(names: &[&str]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    match &quoted[..] {
+        [] => "others".to_string(),
+        [one] => one.clone(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}

@@ -1,0 +1,135 @@
+//! Entries from a terminal: line editing, colors, history.
+
+use super::answer::{Answer, Repl};
+use super::highlight::painted;
+use crate::{FAILED, FINE, terminal};
+use millstream_base::render::Color;
+use millstream_syntax::entry::{Ending, ending};
+use rustyline::completion::Completer;
+use rustyline::error::ReadlineError;
+use rustyline::highlight::{CmdKind, Highlighter};
+use rustyline::hint::Hinter;
+use rustyline::history::FileHistory;
+use rustyline::validate::{ValidationContext, ValidationResult, Validator};
+use rustyline::{CompletionType, Config, Editor, Helper};
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+const PROMPT: &str = "> ";
+
+/// Entries that are remembered.
+const REMEMBERED: usize = 1000;
+
+/// Answers entries until there are no more; the exit code.
+pub fn run(mut repl: Repl) -> u8 {
+    let mut editor = match editor() {
+        Ok(editor) => editor,
+        Err(error) => return fail(&error),
+    };
+    let history = history_file();
+    if let Some(path) = &history {
+        // There is none before the first session.
+        let _ = editor.load_history(path);
+    }
+    let version = env!("CARGO_PKG_VERSION");
+    if terminal::out(format_args!("Millstream {version}. `:help` tells what can be typed.\n")) != FINE {
+        return FAILED;
+    }
+    loop {
+        match editor.readline(PROMPT) {
+            Ok(entry) if entry.trim().is_empty() => {}
+            Ok(entry) => {
+                remember(&mut editor, entry.trim_end(), history.as_deref());
+                if repl.answer(entry.trim_end()) == Answer::Quit {
+                    return FINE;
+                }
+            }
+            Err(ReadlineError::Interrupted) => {}
+            Err(ReadlineError::Eof) => return FINE,
+            Err(error) => return fail(&error),
+        }
+    }
+}
+
+/// Keeps an entry, at once, as other sessions may keep theirs. What cannot be kept can be typed again.
+fn remember(editor: &mut Editor<Typing, FileHistory>, entry: &str, history: Option<&Path>) {
+    let is_new = editor.add_history_entry(entry).unwrap_or(false);
+    if let Some(path) = history.filter(|_| is_new) {
+        let folder = path.parent().map(std::fs::create_dir_all);
+        if folder.is_some_and(|made| made.is_ok()) {
+            let _ = editor.append_history(path);
+        }
+    }
+}
+
+fn fail(error: &ReadlineError) -> u8 {
+    terminal::err(format_args!("error: cannot read from the terminal: {error}\n"));
+    FAILED
+}
+
+fn editor() -> rustyline::Result<Editor<Typing, FileHistory>> {
+    let config = Config::builder()
+        .max_history_size(REMEMBERED)?
+        .history_ignore_dups(true)?
+        .completion_type(CompletionType::List)
+        .build();
+    let mut editor = Editor::with_config(config)?;
+    editor.set_helper(Some(Typing { color: terminal::out_color() }));
+    Ok(editor)
+}
+
+/// Where programs keep what they remember of the user (the XDG base directory specification).
+fn history_file() -> Option<PathBuf> {
+    let told = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let folder = told.or_else(|| Some(std::env::home_dir()?.join(".local/state")))?;
+    Some(folder.join("millstream/history"))
+}
+
+/// What happens while an entry is typed.
+struct Typing {
+    color: Color,
+}
+
+impl Helper for Typing {}
+
+impl Validator for Typing {
+    fn validate(&self, typed: &mut ValidationContext) -> rustyline::Result<ValidationResult> {
+        let is_complete = is_complete(typed.input());
+        Ok(if is_complete { ValidationResult::Valid(None) } else { ValidationResult::Incomplete })
+    }
+}
+
+/// Whether an entry ends where its text does: an empty line ends any.
+fn is_complete(text: &str) -> bool {
+    let is_command = text.trim_start().starts_with(':');
+    let last_is_empty = text.rsplit_once('\n').is_some_and(|(_, last)| last.trim().is_empty());
+    if is_command || last_is_empty || text.trim().is_empty() {
+        return true;
+    }
+    match ending(text) {
+        Ending::Closed => true,
+        Ending::Open => !text.contains('\n'),
+        Ending::Incomplete => false,
+    }
+}
+
+impl Highlighter for Typing {
+    fn highlight<'l>(&self, line: &'l str, _pos: usize) -> Cow<'l, str> {
+        match self.color {
+            Color::On => painted(line).into(),
+            Color::Off => line.into(),
+        }
+    }
+
+    fn highlight_char(&self, _line: &str, _pos: usize, kind: CmdKind) -> bool {
+        self.color == Color::On && kind != CmdKind::MoveCursor
+    }
+}
+
+impl Completer for Typing {
+    type Candidate = String;
+}
+
+impl Hinter for Typing {
+    type Hint = String;
+}

@@ -1,0 +1,231 @@
+//! The rows of a query, on their way to the terminal: so many as asked for, of an updating stream those that stand.
+//! Where more may come at any time they are shown in place, as they are by now.
+
+use super::keys::Keys;
+use super::live::Picture;
+use crate::terminal::{self, ProgressLine};
+use millstream_ir::batch::{Batch, Origin};
+use millstream_ir::column::ColumnBuilder;
+use millstream_ir::flow::{Column, NodeId, Schema};
+use millstream_ir::types::Type;
+use millstream_ir::value::Value;
+use millstream_runtime::format::Encoder;
+use millstream_runtime::format::table::TableEncoder;
+use millstream_runtime::graph::{Outlet, Stop};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// Without a terminal no line is cut.
+const UNLIMITED: usize = usize::MAX;
+
+type Row = Vec<Value>;
+
+pub struct Rows {
+    /// As they come.
+    schema: Schema,
+    /// Only what can be seen: rows, not changes.
+    shown: Schema,
+    limit: usize,
+    kept: Kept,
+    /// Rows that there are, or have been.
+    n_rows: usize,
+    has_more: bool,
+    manner: Manner,
+    progress: Option<ProgressLine>,
+}
+
+enum Kept {
+    /// The first, or where they are shown in place, the last.
+    Rows(VecDeque<Row>),
+    /// Those of an updating stream that stand, and how often each.
+    Table(BTreeMap<Row, i64>),
+}
+
+/// How rows are shown.
+enum Manner {
+    /// When all have come; but if more may come at any time, in place until the flag is set.
+    AtEnd {
+        then_in_place: Option<Arc<AtomicBool>>,
+    },
+    InPlace {
+        picture: Picture,
+        _keys: Option<Keys>,
+    },
+    /// As they come, where there is no terminal.
+    AsTheyCome(Box<TableEncoder>),
+}
+
+impl Rows {
+    /// `stop` is set when a key is pressed.
+    pub fn new(schema: &Schema, limit: usize, stop: Arc<AtomicBool>, progress: Option<ProgressLine>) -> Rows {
+        let visible = schema.visible().map(|(_, column)| column.clone()).collect();
+        let shown = Schema::append_only(visible, 0);
+        let kept = match schema.sign {
+            Some(_) => Kept::Table(BTreeMap::new()),
+            None => Kept::Rows(VecDeque::new()),
+        };
+        let then_in_place = terminal::stdout_width().map(|_| stop);
+        let manner = Manner::AtEnd { then_in_place };
+        Rows { schema: schema.clone(), shown, limit, kept, n_rows: 0, has_more: false, manner, progress }
+    }
+
+    /// Whether the limit has ended the query.
+    pub fn has_more(&self) -> bool {
+        self.has_more
+    }
+
+    /// How many there were; of an updating stream, how many stand.
+    pub fn n_rows(&self) -> usize {
+        match &self.kept {
+            Kept::Rows(_) => self.n_rows,
+            Kept::Table(table) => table.values().map(|n| (*n).max(0) as usize).sum(),
+        }
+    }
+
+    /// How many of them are shown.
+    pub fn n_shown(&self) -> usize {
+        self.n_rows().min(self.limit)
+    }
+
+    /// Whether the last are shown rather than the first.
+    pub fn shows_last(&self) -> bool {
+        matches!((&self.manner, &self.kept), (Manner::InPlace { .. }, Kept::Rows(_)))
+    }
+
+    fn take(&mut self, row: Row, is_withdrawn: bool) -> Result<(), Stop> {
+        let rows = match &mut self.kept {
+            Kept::Rows(rows) => rows,
+            Kept::Table(table) => {
+                let times = table.entry(row.clone()).or_default();
+                *times += if is_withdrawn { -1 } else { 1 };
+                if *times == 0 {
+                    table.remove(&row);
+                }
+                return Ok(());
+            }
+        };
+        if let Manner::InPlace { .. } = self.manner {
+            self.n_rows += 1;
+            rows.push_back(row);
+            if rows.len() > self.limit {
+                rows.pop_front();
+            }
+            return Ok(());
+        }
+        if self.n_rows == self.limit {
+            self.has_more = true;
+            return Err(Stop::Limit);
+        }
+        self.n_rows += 1;
+        rows.push_back(row);
+        Ok(())
+    }
+
+    fn present(&self) -> Vec<&Row> {
+        match &self.kept {
+            Kept::Rows(rows) => rows.iter().collect(),
+            Kept::Table(table) => {
+                let standing = table.iter().flat_map(|(row, n)| (0..*n).map(move |_| row));
+                standing.take(self.limit).collect()
+            }
+        }
+    }
+
+    fn batch(&self, rows: &[&Row]) -> Batch {
+        let column = |(number, column): (usize, &Column)| {
+            let mut builder = ColumnBuilder::new(&column.ty);
+            rows.iter().for_each(|row| builder.push(row.get(number).unwrap_or(&Value::Null)));
+            Arc::new(builder.finish())
+        };
+        let columns = self.shown.columns.iter().enumerate().map(column).collect();
+        Batch { columns, n_rows: rows.len(), origin: Origin::default(), late: vec![] }
+    }
+
+    fn table(&self) -> String {
+        let rows = self.present();
+        let mut encoder = TableEncoder::new(&self.shown, terminal::stdout_width().unwrap_or(UNLIMITED));
+        let mut out = vec![];
+        encoder.encode(&self.batch(&rows), &mut out);
+        encoder.flush(&mut out);
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    fn end_progress(&mut self) {
+        self.progress.take().into_iter().for_each(ProgressLine::end);
+    }
+
+    /// Rows wait for more of them: what there is by now is to be seen.
+    fn show_by_now(&mut self) -> Result<(), Stop> {
+        self.end_progress();
+        if let Manner::AtEnd { then_in_place } = &mut self.manner {
+            self.manner = match then_in_place.take() {
+                Some(stop) => Manner::InPlace { picture: Picture::default(), _keys: Keys::wait(stop) },
+                None => Manner::AsTheyCome(Box::new(TableEncoder::new(&self.shown, UNLIMITED))),
+            };
+        }
+        let table = match &self.manner {
+            Manner::InPlace { .. } => self.table() + &self.status(),
+            _ => String::new(),
+        };
+        match (&mut self.manner, &mut self.kept) {
+            (Manner::InPlace { picture, .. }, _) => picture.show(&table),
+            (Manner::AsTheyCome(_), Kept::Rows(rows)) => {
+                let rows: Vec<Row> = std::mem::take(rows).into();
+                let batch = self.batch(&rows.iter().collect::<Vec<_>>());
+                let Manner::AsTheyCome(encoder) = &mut self.manner else { return Ok(()) };
+                let mut out = vec![];
+                encoder.encode(&batch, &mut out);
+                encoder.flush(&mut out);
+                match terminal::out(String::from_utf8_lossy(&out)) {
+                    crate::FINE => Ok(()),
+                    _ => Err(Stop::OutputClosed),
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn status(&self) -> String {
+        let n_rows = millstream_runtime::report::thousands(self.n_rows() as u64);
+        format!("{n_rows} {} so far; press a key to stop\n", if self.n_rows() == 1 { "row" } else { "rows" })
+    }
+}
+
+impl Outlet for &mut Rows {
+    fn write(&mut self, _sink: NodeId, batch: &Batch) -> Result<(), Stop> {
+        let visible: Vec<(usize, Type)> =
+            self.schema.visible().map(|(number, column)| (number, column.ty.clone())).collect();
+        let sign = self.schema.sign;
+        (0..batch.n_rows).try_for_each(|row| {
+            let values = visible.iter().map(|(number, ty)| batch.columns[*number].value(row, ty));
+            let is_withdrawn =
+                sign.is_some_and(|sign| batch.columns[sign].value(row, &Type::INT) == Value::Int(-1));
+            self.take(values.collect(), is_withdrawn)
+        })
+    }
+
+    fn write_failed(&mut self, _node: NodeId, _batch: &Batch) -> Result<(), Stop> {
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Stop> {
+        self.show_by_now()
+    }
+
+    fn finish(&mut self) -> Result<(), Stop> {
+        self.end_progress();
+        match &self.manner {
+            Manner::AtEnd { .. } => match terminal::out(self.table()) {
+                crate::FINE => Ok(()),
+                _ => Err(Stop::OutputClosed),
+            },
+            Manner::InPlace { .. } => {
+                let table = self.table();
+                let Manner::InPlace { picture, .. } = &mut self.manner else { return Ok(()) };
+                picture.show(&table)
+            }
+            Manner::AsTheyCome(_) => self.show_by_now(),
+        }
+    }
+}

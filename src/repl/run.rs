@@ -1,0 +1,153 @@
+//! Runs a query of the session and tells what came of it.
+
+use super::rows::Rows;
+use super::session::Asked;
+use crate::program::{Problem, show};
+use crate::terminal::{self, ProgressLine};
+use crate::{FAILED, FINE};
+use millstream_ir::engine::Engine;
+use millstream_ir::flow::{Flow, NodeKind, Schema};
+use millstream_jit::Jit;
+use millstream_runtime::connector::Surroundings;
+use millstream_runtime::job::{self, Broken, Options};
+use millstream_runtime::report::{Progress, Report, thousands};
+use millstream_runtime::time::WallClock;
+use millstream_runtime::waiting::HeldBack;
+use std::fmt::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What runs queries one after the other.
+pub struct Runner {
+    runtime: Option<tokio::runtime::Runtime>,
+    /// Set by an interrupt: it stops the query that runs.
+    interrupt: Arc<Mutex<Arc<AtomicBool>>>,
+}
+
+/// What the session says of the queries that it runs.
+#[derive(Clone, Copy)]
+pub struct Manner {
+    pub limit: usize,
+    pub tells_time: bool,
+    pub is_interactive: bool,
+}
+
+/// How a query ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    Fine,
+    Failed,
+    Interrupted,
+}
+
+impl Runner {
+    pub fn new() -> Result<Runner, Problem> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime =
+            runtime.map_err(|error| Problem { message: format!("cannot start: {error}"), code: FAILED })?;
+        let interrupt = Arc::new(Mutex::new(Arc::default()));
+        runtime.spawn(pass_on_interrupts(interrupt.clone()));
+        Ok(Runner { runtime: Some(runtime), interrupt })
+    }
+
+    /// Shows the rows of a query, and what was lost on the way to them.
+    pub fn run(&self, asked: &Asked, manner: Manner) -> Ended {
+        let flow = &asked.assembled.flow;
+        let Some(runtime) = &self.runtime else { return Ended::Failed };
+        let compiled = match Jit.compile(flow) {
+            Ok(compiled) => compiled,
+            Err(error) => {
+                terminal::err(format_args!(
+                    "error: {error}\nThis is a fault in Millstream; please report it with the program.\n"
+                ));
+                return Ended::Failed;
+            }
+        };
+        let stop: Arc<AtomicBool> = Arc::default();
+        *self.interrupt.lock().unwrap_or_else(PoisonError::into_inner) = stop.clone();
+        let progress = Arc::new(Progress::default());
+        let shows_progress = manner.is_interactive && terminal::has_room_for_progress(false);
+        let line = shows_progress.then(|| ProgressLine::begin(runtime, progress.clone()));
+        let mut rows = Rows::new(&schema_of_sink(flow), manner.limit, stop.clone(), line);
+        let options = Options {
+            around: Surroundings { base: asked.base.clone(), stop: stop.clone(), inputs: vec![] },
+            limit: None,
+            until: None,
+            terminal_width: None,
+            progress,
+            clock: Box::new(WallClock),
+            why: None,
+            warn: Box::new(|line| terminal::err(line)),
+            workers: std::thread::available_parallelism().map_or(1, usize::from),
+            memory: None,
+            ends_process: false,
+        };
+        let inside = runtime.enter();
+        let ended = job::run_to(flow, &*compiled, &asked.found.files, options, &mut rows);
+        drop(inside);
+        let is_interrupted = stop.swap(true, Ordering::Relaxed);
+        let report = match ended {
+            Ok(report) => report,
+            Err(broken) => {
+                let Broken { diagnostic, .. } = *broken;
+                show(&asked.found.files, &[*diagnostic]);
+                return Ended::Failed;
+            }
+        };
+        let told = footer(&rows, &report, (is_interrupted, manner.tells_time));
+        if terminal::out(told) != FINE {
+            return Ended::Failed;
+        }
+        terminal::err(report.losses());
+        if is_interrupted {
+            terminal::err(report.held_back.iter().map(HeldBack::text).collect::<String>());
+        }
+        if is_interrupted { Ended::Interrupted } else { Ended::Fine }
+    }
+}
+
+impl Drop for Runner {
+    /// A thread that waits for a pipe cannot be woken; it ends with the process.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+async fn pass_on_interrupts(to: Arc<Mutex<Arc<AtomicBool>>>) {
+    while tokio::signal::ctrl_c().await.is_ok() {
+        to.lock().unwrap_or_else(PoisonError::into_inner).store(true, Ordering::Relaxed);
+    }
+}
+
+fn schema_of_sink(flow: &Flow) -> Schema {
+    let sink = flow.ids().find(|id| matches!(flow.node(*id).kind, NodeKind::Sink(_)));
+    sink.map(|id| flow.node(id).schema.clone()).unwrap_or_default()
+}
+
+/// How many rows there were, and why no more.
+fn footer(rows: &Rows, report: &Report, (is_interrupted, tells_time): (bool, bool)) -> String {
+    let n_rows = rows.n_rows();
+    let counted = match n_rows {
+        1 => "1 row".to_string(),
+        n => format!("{} rows", thousands(n as u64)),
+    };
+    let shown = thousands(rows.n_shown() as u64);
+    let mut text = match () {
+        _ if rows.has_more() => format!("the first {counted}; `:limit` says how many are shown"),
+        _ if rows.n_shown() < n_rows && rows.shows_last() => {
+            format!("{counted}, of which the last {shown} are shown")
+        }
+        _ if rows.n_shown() < n_rows => format!("{counted}, of which the first {shown} are shown"),
+        _ => counted,
+    };
+    if is_interrupted {
+        text += "; stopped";
+    }
+    if tells_time {
+        let read: u64 = report.sources.iter().map(|source| source.rows).sum();
+        let _ = write!(text, "; {} read in {:.3} s", thousands(read), report.wall.as_secs_f64());
+    }
+    text + "\n"
+}

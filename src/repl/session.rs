@@ -1,0 +1,376 @@
+//! What has been defined in a session. It is a program without errors at any time: an entry that would make it
+//! wrong changes nothing.
+
+use super::errors;
+use crate::cli::Bindings;
+use crate::program::{absolute, load, options};
+use millstream_base::codes;
+use millstream_base::{Diagnostic, Diagnostics, FileId, Severity, SourceMap, Span};
+use millstream_core::hir::{InputId, Rows, Side};
+use millstream_core::session::Session as Compiling;
+use millstream_core::{Assembled, Compilation, CompileOptions, Library, assemble};
+use millstream_ir::expr::Expr;
+use millstream_ir::flow::{Flow, NodeKind};
+use millstream_ir::value::Value;
+use millstream_syntax::ast::{self, ItemKind, Name};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What a query is called that was typed without a name. Nothing that a user defines is called so by chance.
+pub const QUERY: &str = "the query";
+
+/// The file of what was typed; those of the definitions have the numbers behind it.
+pub const TYPED: FileId = FileId(0);
+
+pub struct Session {
+    definitions: Vec<Definition>,
+    library: Library,
+    pub bindings: Bindings,
+    /// Where relative paths of files that definitions use start.
+    base: PathBuf,
+}
+
+/// An item, as it was typed or loaded.
+#[derive(Clone)]
+pub struct Definition {
+    pub kind: &'static str,
+    pub name: String,
+    /// What messages call its file.
+    file: String,
+    /// Behind as many blanks as it takes for its lines and columns to be those of the file.
+    text: Arc<str>,
+    /// Where its relative paths start.
+    folder: PathBuf,
+}
+
+/// What was typed or loaded at once.
+#[derive(Clone, Copy)]
+pub struct Typed<'t> {
+    pub text: &'t str,
+    /// What messages call it.
+    pub file: &'t str,
+    pub folder: &'t Path,
+}
+
+/// What was found, and in which files.
+pub struct Findings {
+    pub files: SourceMap,
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// A query of the session, ready to run.
+pub struct Asked {
+    pub found: Findings,
+    pub name: String,
+    pub compilation: Compilation,
+    pub assembled: Assembled,
+    pub base: PathBuf,
+}
+
+/// What an entry has defined.
+pub struct Defined {
+    pub kind: &'static str,
+    pub name: String,
+    pub is_replaced: bool,
+}
+
+impl Session {
+    pub fn new(bindings: Bindings) -> Session {
+        let mut own = Diagnostics::default();
+        let library = Library::new(millstream_stdlib::catalog(), &mut own);
+        debug_assert!(own.is_empty(), "the standard library parses");
+        Session { definitions: vec![], library, bindings, base: PathBuf::new() }
+    }
+
+    pub fn definitions(&self) -> &[Definition] {
+        &self.definitions
+    }
+
+    pub fn library(&self) -> &Library {
+        &self.library
+    }
+
+    pub fn defines(&self, name: &str) -> bool {
+        self.definitions.iter().any(|definition| definition.name == name)
+    }
+
+    /// The definitions as a program.
+    pub fn text(&self) -> String {
+        let text = |definition: &Definition| format!("{}\n", definition.text());
+        self.definitions.iter().map(text).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Takes items into the session, in place of those of the same names.
+    pub fn define(
+        &mut self,
+        typed: Typed,
+        items: ast::Program,
+        parsed: Diagnostics,
+    ) -> Result<(Findings, Vec<Defined>), Findings> {
+        let new = split(typed, &items);
+        let is_replaced = |old: &Definition| new.iter().any(|new| new.is_as(old));
+        let defined: Vec<Defined> = new
+            .iter()
+            .map(|new| Defined {
+                kind: new.kind,
+                name: new.name.clone(),
+                is_replaced: self.definitions.iter().any(|old| new.is_as(old)),
+            })
+            .collect();
+        let replaced =
+            items.items.iter().filter_map(|item| item.kind.name()).find(|name| self.defines(&name.text));
+        let replaced = replaced.cloned().unwrap_or_else(|| Name::new("", items.span.at_start()));
+        let (found, _) = self.compile(typed, &is_replaced, items, parsed, &new);
+        let found = found.refuse(|broken| errors::still_used(&replaced, "replaced", broken), self)?;
+        for new in new {
+            match self.definitions.iter_mut().find(|old| new.is_as(old)) {
+                Some(old) => *old = new,
+                None => self.definitions.push(new),
+            }
+        }
+        if !typed.folder.as_os_str().is_empty() {
+            self.base = typed.folder.to_path_buf();
+        }
+        Ok((found, defined))
+    }
+
+    /// Takes what is called so out of the session.
+    pub fn drop(&mut self, typed: Typed, name: &Name) -> Result<(), Findings> {
+        let is_dropped = |definition: &Definition| definition.name == name.text;
+        let (found, _) = self.compile(typed, &is_dropped, nothing(), Diagnostics::default(), &[]);
+        // That others miss it is what is wrong with them.
+        let alone = |mut found: Findings| {
+            found.diagnostics.truncate(1);
+            found
+        };
+        found.refuse(|broken| errors::still_used(name, "dropped", broken), self).map_err(alone)?;
+        self.definitions.retain(|definition| !is_dropped(definition));
+        let is_kept = |(bound, _): &(String, String)| *bound != name.text;
+        self.bindings.source.retain(is_kept);
+        self.bindings.set.retain(is_kept);
+        Ok(())
+    }
+
+    /// A query that was typed.
+    pub fn query(&self, typed: Typed, query: ast::Query, parsed: Diagnostics) -> Result<Asked, Findings> {
+        self.ask(typed, as_program(query), parsed, QUERY)
+    }
+
+    /// A source, table or stream that is defined.
+    pub fn named(&self, typed: Typed, name: &str) -> Result<Asked, Findings> {
+        self.ask(typed, nothing(), Diagnostics::default(), name)
+    }
+
+    fn ask(
+        &self,
+        typed: Typed,
+        items: ast::Program,
+        parsed: Diagnostics,
+        name: &str,
+    ) -> Result<Asked, Findings> {
+        let (found, compilation) = self.compile(typed, &|_| false, items, parsed, &[]);
+        let found = found.refuse(|_| vec![], self)?;
+        let of = compilation.program.find(name).unwrap_or(InputId(usize::MAX));
+        let rows = Rows { of, side: Side::Main, span: Span::default() };
+        let sinks = compilation.program.input(of).map(|_| crate::why::sink((0, &rows)));
+        let mut assembled = assemble(&compilation.program, sinks.as_slice());
+        self.tell_folders(&mut assembled.flow);
+        Ok(Asked { found, name: name.to_string(), compilation, assembled, base: self.base.clone() })
+    }
+
+    /// An expression that was typed, checked.
+    pub fn expression(
+        &self,
+        typed: Typed,
+        expr: &ast::Expr,
+        parsed: Diagnostics,
+    ) -> Result<(Findings, Expr), Findings> {
+        let (mut files, definitions) = self.files(typed, &|_| false);
+        let options = self.options(&[]);
+        let compiling = Compiling {
+            sources: &mut files,
+            definitions: &definitions,
+            typed: TYPED,
+            load: &mut load,
+            library: &self.library,
+        };
+        let (checked, diagnostics) = compiling.check(expr, &options, parsed);
+        let mut found = Findings { files, diagnostics };
+        for fault in found.diagnostics.iter_mut().filter(|fault| fault.code == codes::E0217) {
+            let name = found.files.text(fault.primary.span);
+            fault.helps = vec![format!("`from {name}` shows its rows")];
+        }
+        match checked {
+            Some(checked) => Ok((found, checked)),
+            None => Err(found),
+        }
+    }
+
+    fn compile(
+        &self,
+        typed: Typed,
+        is_left_out: &dyn Fn(&Definition) -> bool,
+        items: ast::Program,
+        parsed: Diagnostics,
+        new: &[Definition],
+    ) -> (Findings, Compilation) {
+        let (mut files, definitions) = self.files(typed, is_left_out);
+        let options = self.options(new);
+        let compiling = Compiling {
+            sources: &mut files,
+            definitions: &definitions,
+            typed: TYPED,
+            load: &mut load,
+            library: &self.library,
+        };
+        let mut compilation = compiling.compile(items, &options, parsed);
+        let diagnostics = std::mem::take(&mut compilation.diagnostics);
+        (Findings { files, diagnostics }, compilation)
+    }
+
+    fn files(&self, typed: Typed, is_left_out: &dyn Fn(&Definition) -> bool) -> (SourceMap, Vec<FileId>) {
+        let mut files = SourceMap::default();
+        files.add(typed.file, typed.text);
+        let kept = self.definitions.iter().filter(|definition| !is_left_out(definition));
+        let definitions = kept.map(|kept| files.add(kept.file.as_str(), kept.text.clone())).collect();
+        (files, definitions)
+    }
+
+    /// Only what names something: a value may be given before the parameter is defined.
+    fn options(&self, new: &[Definition]) -> CompileOptions<'static> {
+        let is_known =
+            |(name, _): &&(String, String)| self.defines(name) || new.iter().any(|new| new.name == *name);
+        let known = |pairs: &[(String, String)]| pairs.iter().filter(is_known).cloned().collect();
+        let bindings =
+            Bindings { set: known(&self.bindings.set), source: known(&self.bindings.source), sink: vec![] };
+        CompileOptions { standard_input_is_read: true, ..options(&bindings, &self.base) }
+    }
+
+    /// Relative paths start where the definition was loaded from.
+    fn tell_folders(&self, flow: &mut Flow) {
+        for node in &mut flow.nodes {
+            let NodeKind::Source(spec) = &mut node.kind else { continue };
+            let definition = self.definitions.iter().find(|definition| definition.name == *node.name);
+            let Some(folder) = definition.map(|definition| &definition.folder) else { continue };
+            let mut told = (**spec).clone();
+            if let Some(Value::String(path)) = told.connector.options.get_mut("path")
+                && **path != *"-"
+            {
+                *path = absolute(folder).join(&**path).display().to_string().into();
+            }
+            *spec = Arc::new(told);
+        }
+    }
+}
+
+impl Definition {
+    pub fn text(&self) -> &str {
+        self.text.trim()
+    }
+
+    /// Whether there can be only one of both.
+    fn is_as(&self, other: &Definition) -> bool {
+        let set = |kind: &str| match kind {
+            "source" | "table" | "stream" => 0,
+            "type" | "fn" | "aggregate" => 1,
+            "sink" => 2,
+            "param" => 3,
+            "test" => 4,
+            _ => 5,
+        };
+        set(self.kind) == set(other.kind) && self.name == other.name
+    }
+}
+
+impl Findings {
+    /// None that are wrong, or what is: in what was typed, or else in what depends on it.
+    fn refuse(
+        mut self,
+        why: impl FnOnce(Vec<String>) -> Vec<Diagnostic>,
+        session: &Session,
+    ) -> Result<Findings, Findings> {
+        let is_typed = |diagnostic: &Diagnostic| diagnostic.primary.span.file == TYPED;
+        let is_wrong = |diagnostic: &Diagnostic| diagnostic.severity != Severity::Warning;
+        if !self.diagnostics.iter().any(is_wrong) {
+            self.diagnostics.retain(is_typed);
+            return Ok(self);
+        }
+        if self.diagnostics.iter().any(|found| is_typed(found) && is_wrong(found)) {
+            self.diagnostics.retain(is_typed);
+            return Err(self);
+        }
+        // Of each that depends on it, what is wrong with it first.
+        let mut broken: Vec<String> = vec![];
+        let name_of = |found: &Diagnostic| {
+            let text = &self.files.file(found.primary.span.file).text;
+            session
+                .definitions
+                .iter()
+                .find(|definition| definition.text == *text)
+                .map(|known| known.name.clone())
+        };
+        self.diagnostics.retain(|found| {
+            let name = name_of(found).filter(|name| is_wrong(found) && !broken.contains(name));
+            broken.extend(name.clone());
+            name.is_some()
+        });
+        self.diagnostics.splice(0..0, why(broken));
+        Err(self)
+    }
+}
+
+/// A query without a name as the stream that it stands for.
+pub fn as_program(query: ast::Query) -> ast::Program {
+    let span = query.span;
+    let kind = ItemKind::Stream(ast::Stream { name: Name::new(QUERY, span.at_start()), query });
+    ast::Program { items: vec![ast::Item { doc: None, kind, span }], span }
+}
+
+fn nothing() -> ast::Program {
+    ast::Program { items: vec![], span: Span::new(TYPED, 0, 0) }
+}
+
+/// Each item with the comments above it.
+fn split(typed: Typed, items: &ast::Program) -> Vec<Definition> {
+    let mut from = 0;
+    let mut definitions = vec![];
+    for item in &items.items {
+        let range = from..item.span.end as usize;
+        from = range.end;
+        let Some((kind, name)) = named(&item.kind) else { continue };
+        let before = &typed.text[..range.start];
+        let last_line = before.rsplit('\n').next().unwrap_or_default();
+        let blanks = "\n".repeat(before.matches('\n').count()) + &" ".repeat(last_line.chars().count());
+        definitions.push(Definition {
+            kind,
+            name,
+            file: typed.file.to_string(),
+            text: (blanks + &typed.text[range]).into(),
+            folder: typed.folder.to_path_buf(),
+        });
+    }
+    definitions
+}
+
+/// What kind of item it is, and what it is called in a list.
+fn named(kind: &ItemKind) -> Option<(&'static str, String)> {
+    let name = kind.name().map(|name| name.text.clone());
+    Some(match kind {
+        ItemKind::Param(_) => ("param", name?),
+        ItemKind::Function(_) => ("fn", name?),
+        ItemKind::Aggregate(_) => ("aggregate", name?),
+        ItemKind::Type(_) => ("type", name?),
+        ItemKind::Source(_) => ("source", name?),
+        ItemKind::Table(_) => ("table", name?),
+        ItemKind::Stream(_) => ("stream", name?),
+        ItemKind::Sink(_) => ("sink", name?),
+        ItemKind::Test(test) => ("test", test.name.value.clone()),
+        ItemKind::Use(used) => match &used.target {
+            ast::UseTarget::File(path) => ("use", path.value.clone()),
+            ast::UseTarget::Module(path) => {
+                ("use", path.iter().map(|name| name.text.as_str()).collect::<Vec<_>>().join("."))
+            }
+        },
+        ItemKind::Error(_) => return None,
+    })
+}
