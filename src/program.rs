@@ -143,7 +143,7 @@ fn overrides(bindings: &Bindings) -> Overrides {
 }
 
 /// From the root, where the present folder is known.
-pub fn absolute(path: &Path) -> PathBuf {
+fn absolute(path: &Path) -> PathBuf {
     std::env::current_dir().map_or_else(|_| path.to_path_buf(), |here| here.join(path))
 }
 

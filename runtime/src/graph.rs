@@ -21,6 +21,11 @@ use std::sync::Arc;
 
 /// What a graph writes to.
 pub trait Outlet {
+    /// Work begins. `is_live`: more rows may come at any time.
+    fn begin(&mut self, is_live: bool) {
+        let _ = is_live;
+    }
+
     /// Rows for a sink.
     fn write(&mut self, sink: NodeId, batch: &Batch) -> Result<(), Stop>;
 

@@ -127,6 +127,7 @@ fn run_into<O: Outlet>(
     let threads = WorkerThreads::start(options.workers);
     let (mut job, mut intake) =
         Job::open(flow, compiled, files, (options, ending), threads.workers(), open).map_err(broken)?;
+    job.graph.outlet.begin(job.is_live);
     let ended = job.load(threads.workers()).and_then(|()| job.work(&mut intake));
     // However the run ends: what was read has been worked on and is to be seen.
     let finished = job.graph.outlet.finish();

@@ -4,14 +4,14 @@ use super::answer::{Answer, Repl};
 use super::highlight::painted;
 use crate::{FAILED, FINE, terminal};
 use millstream_base::render::Color;
-use millstream_syntax::entry::{Ending, ending};
+use millstream_syntax::entry::is_complete;
 use rustyline::completion::Completer;
 use rustyline::error::ReadlineError;
 use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::Hinter;
 use rustyline::history::FileHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
-use rustyline::{CompletionType, Config, Editor, Helper};
+use rustyline::{Cmd, CompletionType, Config, Editor, Helper, KeyCode, KeyEvent, Modifiers};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
@@ -74,6 +74,7 @@ fn editor() -> rustyline::Result<Editor<Typing, FileHistory>> {
         .completion_type(CompletionType::List)
         .build();
     let mut editor = Editor::with_config(config)?;
+    editor.bind_sequence(KeyEvent(KeyCode::Enter, Modifiers::ALT), Cmd::Newline);
     editor.set_helper(Some(Typing { color: terminal::out_color() }));
     Ok(editor)
 }
@@ -94,22 +95,11 @@ impl Helper for Typing {}
 
 impl Validator for Typing {
     fn validate(&self, typed: &mut ValidationContext) -> rustyline::Result<ValidationResult> {
-        let is_complete = is_complete(typed.input());
-        Ok(if is_complete { ValidationResult::Valid(None) } else { ValidationResult::Incomplete })
-    }
-}
-
-/// Whether an entry ends where its text does: an empty line ends any.
-fn is_complete(text: &str) -> bool {
-    let is_command = text.trim_start().starts_with(':');
-    let last_is_empty = text.rsplit_once('\n').is_some_and(|(_, last)| last.trim().is_empty());
-    if is_command || last_is_empty || text.trim().is_empty() {
-        return true;
-    }
-    match ending(text) {
-        Ending::Closed => true,
-        Ending::Open => !text.contains('\n'),
-        Ending::Incomplete => false,
+        Ok(if is_complete(typed.input()) {
+            ValidationResult::Valid(None)
+        } else {
+            ValidationResult::Incomplete
+        })
     }
 }
 

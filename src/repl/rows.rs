@@ -32,6 +32,8 @@ pub struct Rows {
     n_rows: usize,
     has_more: bool,
     manner: Manner,
+    /// What a key sets.
+    stop: Arc<AtomicBool>,
     progress: Option<ProgressLine>,
 }
 
@@ -44,14 +46,10 @@ enum Kept {
 
 /// How rows are shown.
 enum Manner {
-    /// When all have come; but if more may come at any time, in place until the flag is set.
-    AtEnd {
-        then_in_place: Option<Arc<AtomicBool>>,
-    },
-    InPlace {
-        picture: Picture,
-        _keys: Option<Keys>,
-    },
+    /// When all have come.
+    AtEnd,
+    /// In place, until a key is pressed.
+    InPlace { picture: Picture, _keys: Option<Keys> },
     /// As they come, where there is no terminal.
     AsTheyCome(Box<TableEncoder>),
 }
@@ -65,9 +63,17 @@ impl Rows {
             Some(_) => Kept::Table(BTreeMap::new()),
             None => Kept::Rows(VecDeque::new()),
         };
-        let then_in_place = terminal::stdout_width().map(|_| stop);
-        let manner = Manner::AtEnd { then_in_place };
-        Rows { schema: schema.clone(), shown, limit, kept, n_rows: 0, has_more: false, manner, progress }
+        Rows {
+            schema: schema.clone(),
+            shown,
+            limit,
+            kept,
+            n_rows: 0,
+            has_more: false,
+            manner: Manner::AtEnd,
+            stop,
+            progress,
+        }
     }
 
     /// Whether the limit has ended the query.
@@ -157,13 +163,6 @@ impl Rows {
 
     /// Rows wait for more of them: what there is by now is to be seen.
     fn show_by_now(&mut self) -> Result<(), Stop> {
-        self.end_progress();
-        if let Manner::AtEnd { then_in_place } = &mut self.manner {
-            self.manner = match then_in_place.take() {
-                Some(stop) => Manner::InPlace { picture: Picture::default(), _keys: Keys::wait(stop) },
-                None => Manner::AsTheyCome(Box::new(TableEncoder::new(&self.shown, UNLIMITED))),
-            };
-        }
         let table = match &self.manner {
             Manner::InPlace { .. } => self.table() + &self.status(),
             _ => String::new(),
@@ -193,6 +192,17 @@ impl Rows {
 }
 
 impl Outlet for &mut Rows {
+    fn begin(&mut self, is_live: bool) {
+        if !is_live {
+            return;
+        }
+        self.end_progress();
+        self.manner = match terminal::stdout_width() {
+            Some(_) => Manner::InPlace { picture: Picture::default(), _keys: Keys::wait(self.stop.clone()) },
+            None => Manner::AsTheyCome(Box::new(TableEncoder::new(&self.shown, UNLIMITED))),
+        };
+    }
+
     fn write(&mut self, _sink: NodeId, batch: &Batch) -> Result<(), Stop> {
         let visible: Vec<(usize, Type)> =
             self.schema.visible().map(|(number, column)| (number, column.ty.clone())).collect();
@@ -216,7 +226,7 @@ impl Outlet for &mut Rows {
     fn finish(&mut self) -> Result<(), Stop> {
         self.end_progress();
         match &self.manner {
-            Manner::AtEnd { .. } => match terminal::out(self.table()) {
+            Manner::AtEnd => match terminal::out(self.table()) {
                 crate::FINE => Ok(()),
                 _ => Err(Stop::OutputClosed),
             },

@@ -14,6 +14,7 @@ use millstream_runtime::report::{Progress, Report, thousands};
 use millstream_runtime::time::WallClock;
 use millstream_runtime::waiting::HeldBack;
 use std::fmt::Write;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -46,6 +47,8 @@ impl Runner {
         let runtime =
             runtime.map_err(|error| Problem { message: format!("cannot start: {error}"), code: FAILED })?;
         let interrupt = Arc::new(Mutex::new(Arc::default()));
+        // Before lines are edited: the editor puts back what it found to be done at an interrupt.
+        runtime.block_on(begin_to_listen());
         runtime.spawn(pass_on_interrupts(interrupt.clone()));
         Ok(Runner { runtime: Some(runtime), interrupt })
     }
@@ -70,7 +73,7 @@ impl Runner {
         let line = shows_progress.then(|| ProgressLine::begin(runtime, progress.clone()));
         let mut rows = Rows::new(&schema_of_sink(flow), manner.limit, stop.clone(), line);
         let options = Options {
-            around: Surroundings { base: asked.base.clone(), stop: stop.clone(), inputs: vec![] },
+            around: Surroundings { base: PathBuf::new(), stop: stop.clone(), inputs: vec![] },
             limit: None,
             until: None,
             terminal_width: None,
@@ -112,6 +115,15 @@ impl Drop for Runner {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
+    }
+}
+
+/// From its first poll on, interrupts are listened to.
+async fn begin_to_listen() {
+    tokio::select! {
+        biased;
+        _ = tokio::signal::ctrl_c() => {}
+        () = std::future::ready(()) => {}
     }
 }
 

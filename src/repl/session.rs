@@ -3,7 +3,7 @@
 
 use super::errors;
 use crate::cli::Bindings;
-use crate::program::{absolute, load, options};
+use crate::program::{load, options};
 use millstream_base::codes;
 use millstream_base::{Diagnostic, Diagnostics, FileId, Severity, SourceMap, Span};
 use millstream_core::hir::{InputId, Rows, Side};
@@ -64,7 +64,6 @@ pub struct Asked {
     pub name: String,
     pub compilation: Compilation,
     pub assembled: Assembled,
-    pub base: PathBuf,
 }
 
 /// What an entry has defined.
@@ -175,7 +174,7 @@ impl Session {
         let sinks = compilation.program.input(of).map(|_| crate::why::sink((0, &rows)));
         let mut assembled = assemble(&compilation.program, sinks.as_slice());
         self.tell_folders(&mut assembled.flow);
-        Ok(Asked { found, name: name.to_string(), compilation, assembled, base: self.base.clone() })
+        Ok(Asked { found, name: name.to_string(), compilation, assembled })
     }
 
     /// An expression that was typed, checked.
@@ -251,12 +250,12 @@ impl Session {
         for node in &mut flow.nodes {
             let NodeKind::Source(spec) = &mut node.kind else { continue };
             let definition = self.definitions.iter().find(|definition| definition.name == *node.name);
-            let Some(folder) = definition.map(|definition| &definition.folder) else { continue };
+            let folder = definition.map_or(&self.base, |definition| &definition.folder);
             let mut told = (**spec).clone();
             if let Some(Value::String(path)) = told.connector.options.get_mut("path")
                 && **path != *"-"
             {
-                *path = absolute(folder).join(&**path).display().to_string().into();
+                *path = folder.join(&**path).display().to_string().into();
             }
             *spec = Arc::new(told);
         }

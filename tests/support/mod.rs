@@ -5,6 +5,8 @@
 pub mod document;
 pub mod page;
 pub mod random;
+#[cfg(unix)]
+pub mod terminal;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

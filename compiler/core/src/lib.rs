@@ -92,13 +92,13 @@ pub fn compile(
 ) -> Compilation {
     let mut diagnostics = Diagnostics::default();
     let files = resolve::parse_files(sources, main, load, &mut diagnostics);
-    compile_files(sources, (&files, main), library, options, diagnostics)
+    compile_files(sources, (files, main), library, options, diagnostics)
 }
 
 /// The phases behind the parser.
 fn compile_files(
     sources: &mut SourceMap,
-    (files, main): (&resolve::Files, FileId),
+    (files, main): (resolve::Files, FileId),
     library: &Library,
     options: &CompileOptions,
     mut diagnostics: Diagnostics,
@@ -106,7 +106,7 @@ fn compile_files(
     let command_line = CommandLine::new(&options.overrides, sources);
     let mut given = options.params.clone();
     given.extend(options.overrides.params.clone());
-    let names = resolve::resolve(files, library, &given, &mut diagnostics);
+    let names = resolve::resolve(&files, library, &given, &mut diagnostics);
     let connectors = Options::new(library, options.environment, &mut diagnostics);
     let program = program::check_program(&names, &connectors, &command_line, main, &mut diagnostics);
     program::check_shared_files(&program, &command_line, options, &mut diagnostics);

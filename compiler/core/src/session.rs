@@ -26,7 +26,7 @@ impl Session<'_, '_> {
         let last = (self.typed, items);
         let files =
             resolve::parse_together(self.sources, self.definitions, last, self.load, &mut diagnostics);
-        compile_files(self.sources, (&files, self.typed), self.library, options, diagnostics)
+        compile_files(self.sources, (files, self.typed), self.library, options, diagnostics)
     }
 
     /// Checks an expression that was typed, which can name no columns; none if it is wrong.

@@ -1,6 +1,9 @@
 //! What is typed in a session: items, a query, or an expression, and where it ends.
 
-use crate::ast::{Expr, ItemKind, Program, Query};
+use crate::ast::{
+    ClauseKind, Expr, ItemKind, Program, Query, QueryHeadKind, SourceOption, SourceOptionKind, Stream, Table,
+    TableKind,
+};
 use crate::builder::Parsed;
 use crate::cut::Tokens;
 use crate::lexer::{Lexed, lex};
@@ -48,13 +51,32 @@ pub fn ending(text: &str) -> Ending {
     let (mode, input) = (kind(&lexed, text).mode(), Input { file, text, lexed: &lexed });
     match parser::run(input, mode, &lexed.tokens) {
         Ok(success) => match success.tree {
+            Parsed::Query(query) if lacks_something(&query) => Ending::Incomplete,
             Parsed::Query(_) => Ending::Open,
-            Parsed::Program(items) if items.last().is_some_and(|item| takes_more(&item.kind)) => Ending::Open,
-            Parsed::Program(items) if items.is_empty() && !lexed.docs.is_empty() => Ending::Incomplete,
+            Parsed::Program(items) => match items.last() {
+                Some(item) => ending_of_item(&item.kind),
+                None if lexed.docs.is_empty() => Ending::Closed,
+                None => Ending::Incomplete,
+            },
             _ => Ending::Closed,
         },
         Err(stuck) if stuck.at >= lexed.tokens.len() => Ending::Incomplete,
         Err(_) => Ending::Closed,
+    }
+}
+
+/// Whether an entry that is typed line by line is over. One line ends where it is complete; several that could go
+/// on end with an empty line, which ends any entry.
+pub fn is_complete(text: &str) -> bool {
+    let is_command = text.trim_start().starts_with(':');
+    let last_is_empty = text.rsplit_once('\n').is_some_and(|(_, last)| last.trim().is_empty());
+    if is_command || last_is_empty || text.trim().is_empty() {
+        return true;
+    }
+    match ending(text) {
+        Ending::Closed => true,
+        Ending::Open => !text.contains('\n'),
+        Ending::Incomplete => false,
     }
 }
 
@@ -110,7 +132,28 @@ fn kind(lexed: &Lexed, text: &str) -> Kind {
     if is_head || tokens.starts_clause(0, 0) { Kind::Query } else { Kind::Expression }
 }
 
-/// Whether a complete item may have more clauses or options.
-fn takes_more(item: &ItemKind) -> bool {
-    matches!(item, ItemKind::Stream(_) | ItemKind::Source(_) | ItemKind::Table(_) | ItemKind::Sink(_))
+/// Of an item that is complete by the grammar. The checker asks for more.
+fn ending_of_item(item: &ItemKind) -> Ending {
+    let has_input = |options: &[SourceOption]| {
+        options.iter().any(|option| matches!(option.kind, SourceOptionKind::From(_)))
+    };
+    let lacks_something = match item {
+        ItemKind::Source(source) => !has_input(&source.options),
+        ItemKind::Table(Table { kind: TableKind::Input { options, .. }, .. }) => !has_input(options),
+        ItemKind::Stream(Stream { query, .. })
+        | ItemKind::Table(Table { kind: TableKind::Kept { query, .. }, .. }) => lacks_something(query),
+        ItemKind::Sink(_) => false,
+        _ => return Ending::Closed,
+    };
+    if lacks_something { Ending::Incomplete } else { Ending::Open }
+}
+
+/// Whether a query that is complete by the grammar can hardly be all that is meant: groups ask for a select, and
+/// most patterns for a bound.
+fn lacks_something(query: &Query) -> bool {
+    match (query.clauses.last().map(|clause| &clause.kind), &query.head.kind) {
+        (Some(clause), _) => matches!(clause, ClauseKind::GroupBy(_)),
+        (None, QueryHeadKind::Match(pattern)) => pattern.bound.is_none(),
+        (None, _) => false,
+    }
 }

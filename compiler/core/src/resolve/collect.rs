@@ -1,10 +1,10 @@
 //! Which names there are: every item in its set, each name once.
 
-use super::files::Files;
+use super::files::{Files, ParsedFile};
 use crate::check::{AggregateName, CONVERSIONS, aggregate_name};
 use crate::errors::names as errors;
 use crate::facts::{DefinitionKind, Target, Wanted};
-use crate::names::{Input, InputKind, Names, RowType, Sink};
+use crate::names::{Input, InputKind, Names, RowType, Sink, UsedNames};
 use millstream_base::{Diagnostics, FileId, Span};
 use millstream_ir::types::Type;
 use millstream_syntax::ast;
@@ -50,13 +50,7 @@ pub(crate) fn collect<'a>(
     let mut seen: BTreeMap<(Set, &'a str), Span> = BTreeMap::new();
     for parsed in &files.parsed {
         let file = parsed.file;
-        let uses = parsed.uses.iter().map(|used| {
-            let listed = used.names.as_ref().map(|n| n.iter().map(|n| n.text.clone()).collect());
-            (used.file, listed)
-        });
-        let beside = files.together.iter().filter(|_| files.together.contains(&file));
-        let beside = beside.filter(|other| **other != file).map(|other| (*other, None));
-        names.uses.insert(file, uses.chain(beside).collect());
+        names.uses.insert(file, seen_by(files, parsed));
         for item in &parsed.program.items {
             collect_item(item, file, names, &mut found, &mut seen, diagnostics);
         }
@@ -86,6 +80,21 @@ pub(crate) fn collect<'a>(
         }
     }
     found
+}
+
+/// What a file sees of others: what it uses; of files that belong together all of them, and what one of them uses.
+fn seen_by(files: &Files, parsed: &ParsedFile) -> Vec<UsedNames> {
+    let is_together = files.together.contains(&parsed.file);
+    let users = files
+        .parsed
+        .iter()
+        .filter(|user| user.file == parsed.file || is_together && files.together.contains(&user.file));
+    let uses = users.flat_map(|user| &user.uses).map(|used| {
+        let listed = used.names.as_ref().map(|names| names.iter().map(|name| name.text.clone()).collect());
+        (used.file, listed)
+    });
+    let beside = files.together.iter().filter(|other| is_together && **other != parsed.file);
+    uses.chain(beside.map(|other| (*other, None))).collect()
 }
 
 fn collect_item<'a>(

@@ -1,0 +1,109 @@
+//! What keys do that no script can: Ctrl-C, Ctrl-D, history, lines that are edited, queries that go on until a key.
+
+use crate::support::Folder;
+use crate::support::terminal::Terminal;
+
+const ENDLESS: &str =
+    "source bids: { auction: int, price: int } from nexmark(kind: \"bid\", events: 1000000000)\r";
+
+/// A session with a prompt.
+fn session(folder: &Folder) -> (Terminal, u16) {
+    let terminal = Terminal::start(folder, "repl");
+    let prompt = terminal.prompt_below(None);
+    (terminal, prompt)
+}
+
+#[test]
+fn ctrl_c_stops_a_query_and_not_the_session() {
+    let folder = Folder::new();
+    let (terminal, prompt) = session(&folder);
+    terminal.press(ENDLESS);
+    let prompt = terminal.prompt_below(Some(prompt));
+    terminal.press("from bids where price < 0\r");
+    // The line of progress: it runs.
+    terminal.wait_for_text("B/s");
+    terminal.press("\x03");
+    let prompt = terminal.prompt_below(Some(prompt));
+    assert!(
+        terminal.screen().contains("> from bids where price < 0\n0 rows; stopped\n>"),
+        "{}",
+        terminal.screen()
+    );
+    terminal.press("1 + 2\r");
+    terminal.prompt_below(Some(prompt));
+    assert!(terminal.screen().ends_with("> 1 + 2\n3\n>\n"), "{}", terminal.screen());
+}
+
+#[test]
+fn ctrl_c_leaves_what_is_typed_and_ctrl_d_ends() {
+    let folder = Folder::new();
+    let (terminal, prompt) = session(&folder);
+    terminal.press("from paym");
+    terminal.wait_for_text("> from paym");
+    terminal.press("\x03");
+    terminal.prompt_below(Some(prompt));
+    terminal.press("\x04");
+    assert_eq!(terminal.end(), 0);
+}
+
+#[test]
+fn an_entry_of_several_lines_is_one_in_the_history_and_in_the_next_session() {
+    let folder = Folder::new();
+    let (terminal, prompt) = session(&folder);
+    terminal.press("fn double(x: int) -> int =\r  2 * x\r");
+    let prompt = terminal.prompt_below(Some(prompt));
+    terminal.press("double(21)\r");
+    terminal.prompt_below(Some(prompt));
+    assert!(terminal.screen().ends_with("> double(21)\n42\n>\n"), "{}", terminal.screen());
+    terminal.press("\x04");
+    assert_eq!(terminal.end(), 0);
+    let (terminal, prompt) = session(&folder);
+    // Twice up: both lines of the function stand there again.
+    terminal.press("\x1b[A\x1b[A");
+    terminal.wait_for_text("> fn double(x: int) -> int =\n  2 * x");
+    terminal.press("\r");
+    terminal.prompt_below(Some(prompt));
+    terminal.wait_for_text("defined fn double");
+}
+
+#[test]
+fn live_rows_are_updated_in_place_until_a_key() {
+    let folder = Folder::new();
+    let path = folder.path().join("live.ndjson");
+    let append = |text: &str| {
+        use std::io::Write;
+        let file = std::fs::OpenOptions::new().append(true).create(true).open(&path);
+        file.and_then(|mut file| file.write_all(text.as_bytes())).expect("the file can be written");
+    };
+    append("{\"k\":\"a\",\"v\":1}\n");
+    let (terminal, prompt) = session(&folder);
+    terminal.press("source live: { k: string, v: int } from file(\"live.ndjson\", follow: true)\r");
+    let prompt = terminal.prompt_below(Some(prompt));
+    terminal.press("from live group by k forever select k, sum(v) as total\r");
+    terminal.wait_for_text("a      1\n1 row so far; press a key to stop");
+    append("{\"k\":\"a\",\"v\":10}\n{\"k\":\"b\",\"v\":5}\n");
+    terminal.wait_for_text("a     11\nb      5\n2 rows so far; press a key to stop");
+    terminal.press("x");
+    let prompt = terminal.prompt_below(Some(prompt));
+    let query = "> from live group by k forever select k, sum(v) as total\n";
+    let shown = format!("{query}k  total\n─  ─────\na     11\nb      5\n2 rows; stopped\n");
+    assert!(terminal.screen().contains(&shown), "{}", terminal.screen());
+    // The key was for the query.
+    terminal.press(":limit 2\r");
+    let prompt = terminal.prompt_below(Some(prompt));
+    terminal.press("from live\r");
+    // The last two.
+    terminal.wait_for_text("k   v\n─  ──\na  10\nb   5\n3 rows so far; press a key to stop");
+    terminal.press("\x03");
+    terminal.prompt_below(Some(prompt));
+    terminal.wait_for_text("3 rows, of which the last 2 are shown; stopped");
+}
+
+#[test]
+fn alt_enter_begins_a_line_where_enter_would_end_the_entry() {
+    let folder = Folder::new();
+    let (terminal, prompt) = session(&folder);
+    terminal.press("1 + 2\x1b\r+ 3\r");
+    terminal.prompt_below(Some(prompt + 1));
+    assert!(terminal.screen().contains("> 1 + 2\n+ 3\n6\n"), "{}", terminal.screen());
+}
