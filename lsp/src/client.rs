@@ -1,5 +1,6 @@
 //! The editor: what it said of itself when the conversation began.
 
+use crate::address;
 use crate::line_index::Encoding;
 use serde_json::Value;
 
@@ -12,6 +13,10 @@ pub struct Client {
     pub watches_files: bool,
     /// Asks us for texts that are in no file, and so can open links to them.
     pub opens_virtual_files: bool,
+    /// Completions may have places to fill in.
+    pub has_snippets: bool,
+    /// The folders that are open in it, by name.
+    pub folders: Vec<String>,
 }
 
 impl Client {
@@ -23,6 +28,8 @@ impl Client {
             has_versioned_edits: can("/workspace/workspaceEdit/documentChanges"),
             watches_files: can("/workspace/didChangeWatchedFiles/dynamicRegistration"),
             opens_virtual_files: params["capabilities"]["workspace"]["textDocumentContent"].is_object(),
+            has_snippets: can("/textDocument/completion/completionItem/snippetSupport"),
+            folders: folders(params),
         }
     }
 }
@@ -37,4 +44,13 @@ fn encoding(params: &Value) -> Encoding {
         _ => None,
     };
     offered.into_iter().flatten().find_map(known).unwrap_or(Encoding::Utf16)
+}
+
+fn folders(params: &Value) -> Vec<String> {
+    let many = params["workspaceFolders"].as_array().into_iter().flatten().map(|folder| &folder["uri"]);
+    let mut addresses: Vec<&str> = many.filter_map(Value::as_str).collect();
+    if addresses.is_empty() {
+        addresses.extend(params["rootUri"].as_str());
+    }
+    addresses.into_iter().map(address::name_of).filter(|name| address::is_path(name)).collect()
 }

@@ -6,6 +6,9 @@ pub mod capabilities;
 pub mod diagnostics;
 pub mod edits;
 pub mod outline;
+mod symbols;
+pub mod tokens;
+pub mod words;
 
 use crate::address;
 use crate::client::Client;

@@ -1,20 +1,33 @@
 //! The requests that the server answers, one file each: what is asked becomes a question to the analysis, and its
 //! answer a value of the protocol.
 
+pub mod call_hierarchy;
 pub mod code_action;
 pub mod code_lens;
+pub mod completion;
+pub mod definition;
 pub mod diagnostics;
 pub mod folding_range;
 pub mod formatting;
+pub mod hover;
+pub mod inlay_hint;
+pub mod references;
+pub mod rename;
 pub mod selection_range;
+pub mod semantic_tokens;
+pub mod signature_help;
+pub mod symbols;
 pub mod synchronize;
 pub mod text_document_content;
 
 use crate::address;
+use crate::convert::Converter;
 use crate::workspace::{Program, Workspace};
 use lsp_server::ErrorCode;
+use lsp_types::TextDocumentPositionParams;
 use lsp_types::request as methods;
 use lsp_types::request::Request;
+use millstream_base::FileId;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -38,12 +51,27 @@ impl Refusal {
 /// Every request by its method.
 pub fn all() -> BTreeMap<&'static str, Handler> {
     BTreeMap::from([
+        handler::<methods::CallHierarchyPrepare>(call_hierarchy::prepare),
+        handler::<methods::CallHierarchyIncomingCalls>(call_hierarchy::incoming),
+        handler::<methods::CallHierarchyOutgoingCalls>(call_hierarchy::outgoing),
         handler::<methods::CodeActionRequest>(code_action::answer),
         handler::<methods::CodeLensRequest>(code_lens::answer),
+        handler::<methods::Completion>(completion::answer),
+        handler::<methods::DocumentSymbolRequest>(symbols::of_document),
         handler::<methods::FoldingRangeRequest>(folding_range::answer),
         handler::<methods::Formatting>(formatting::whole),
         handler::<methods::RangeFormatting>(formatting::range),
+        handler::<methods::GotoDefinition>(definition::answer),
+        handler::<methods::HoverRequest>(hover::answer),
+        handler::<methods::InlayHintRequest>(inlay_hint::answer),
+        handler::<methods::PrepareRenameRequest>(rename::prepare),
+        handler::<methods::References>(references::answer),
+        handler::<methods::Rename>(rename::answer),
         handler::<methods::SelectionRangeRequest>(selection_range::answer),
+        handler::<methods::SemanticTokensFullRequest>(semantic_tokens::whole),
+        handler::<methods::SemanticTokensRangeRequest>(semantic_tokens::range),
+        handler::<methods::SignatureHelpRequest>(signature_help::answer),
+        handler::<methods::WorkspaceSymbolRequest>(symbols::of_workspace),
         handler::<text_document_content::TextDocumentContent>(text_document_content::answer),
     ])
 }
@@ -69,4 +97,18 @@ fn program(workspace: &mut Workspace, address: &lsp_types::Uri) -> Result<Rc<Pro
     workspace.program(&name).ok_or_else(|| {
         Refusal::new(ErrorCode::InternalError, format!("Millstream failed on {}", address.as_str()))
     })
+}
+
+/// A place in an open file.
+struct Cursor {
+    program: Rc<Program>,
+    file: FileId,
+    offset: usize,
+}
+
+fn cursor(workspace: &mut Workspace, at: &TextDocumentPositionParams) -> Result<Cursor, Refusal> {
+    let program = program(workspace, &at.text_document.uri)?;
+    let file = program.analysis.main;
+    let offset = Converter::new(workspace, &program).offset(file, at.position);
+    Ok(Cursor { program, file, offset })
 }

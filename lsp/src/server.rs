@@ -186,3 +186,46 @@ impl Refusal {
         ResponseError { code: self.code as i32, message: self.message, data: None }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// What is answered and logged to some requests, if this handler is one of the server's.
+    fn conversation(method: &'static str, handler: Handler, requests: &[&str]) -> String {
+        let (editor, server) = Connection::memory();
+        let start = Request::new(0.into(), "initialize".into(), json!({ "capabilities": {} }));
+        let asked = requests.iter().zip(1..).map(|(m, id)| Request::new(id.into(), m.to_string(), json!({})));
+        let last = [Request::new(99.into(), "shutdown".into(), Value::Null)];
+        [start].into_iter().chain(asked).chain(last).for_each(|request| send(&editor, request));
+        send(&editor, Notification::new("exit".into(), Value::Null));
+        let mut handlers = requests::all();
+        handlers.insert(method, handler);
+        assert_eq!(serve_with(&server, handlers), Ended::AsAgreed);
+        drop(server);
+        let lines = editor.receiver.iter().skip(1).map(|message| match message {
+            Message::Response(Response { id, response_result: Ok(answer) }) => format!("{id}: {answer}"),
+            Message::Response(Response { id, response_result: Err(e) }) => {
+                format!("{id}: {} {}", e.code, e.message)
+            }
+            Message::Notification(notification) => format!("log: {}", notification.params["message"]),
+            Message::Request(request) => request.method,
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_fault_of_ours_is_an_answer_and_the_server_goes_on() {
+        let handler: Handler = Box::new(|_, _| panic!("a value was promised"));
+        let told = conversation("test/fault", handler, &["test/fault", "test/nothing", "test/fault"]);
+        insta::assert_snapshot!(told, @r#"
+        log: "a fault in Millstream while it answered test/fault: a value was promised"
+        1: -32603 a fault in Millstream while it answered test/fault: a value was promised
+        2: -32601 there is no method `test/nothing`
+        log: "a fault in Millstream while it answered test/fault: a value was promised"
+        3: -32603 a fault in Millstream while it answered test/fault: a value was promised
+        99: null
+        "#);
+    }
+}

@@ -3,15 +3,17 @@
 //! A program is compiled when it is asked for and kept until one of its files changes. Every open file is a
 //! program of its own, and may be part of others as well.
 
+mod disk;
 mod program;
 
-pub use program::Program;
+pub use program::{Program, load};
 
 use crate::address;
 use crate::client::Client;
 use crate::documents::{Change, Documents};
 use crate::requests::diagnostics::Published;
 use crate::server::words_of;
+use millstream_base::Span;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -87,6 +89,39 @@ impl Workspace {
         names.iter().filter_map(|name| self.program(name)).collect()
     }
 
+    /// A program that this file is part of: its own, if it is open.
+    pub fn program_with(&mut self, name: &str) -> Option<Rc<Program>> {
+        let own = self.program(name);
+        own.or_else(|| self.all_programs().into_iter().find(|program| program.file(name).is_some()))
+    }
+
+    /// The programs below the editor's folders that are not open and whose first file may name something.
+    pub fn closed_programs(&self, may_name: impl Fn(&str) -> bool) -> Vec<Rc<Program>> {
+        let closed = disk::programs_below(&self.client.folders).into_iter();
+        let closed = closed.filter(|name| self.documents.get(name).is_none());
+        let compiled = closed.filter_map(|name| {
+            let text = disk::read(&name).ok().filter(|text| may_name(text))?;
+            let compile = AssertUnwindSafe(|| Program::new(&name, text.into(), &self.documents));
+            catch_unwind(compile).ok().map(Rc::new)
+        });
+        compiled.collect()
+    }
+
+    /// A name in a file of one program, and again in each other program that this file is part of.
+    pub fn sharing(&mut self, program: &Rc<Program>, name: Span) -> Vec<(Rc<Program>, Span)> {
+        let files = &program.analysis.files;
+        let Some((source, _)) = program.text(name.file) else { return vec![] };
+        let word = files.text(name).trim_matches('`');
+        let others = self.all_programs().into_iter().filter(|other| !Rc::ptr_eq(other, program));
+        let others =
+            others.collect::<Vec<_>>().into_iter().chain(self.closed_programs(|text| text.contains(word)));
+        let shared = others.filter_map(|other| {
+            let file = other.file(&source.name)?;
+            Some((other, Span { file, ..name }))
+        });
+        [(program.clone(), name)].into_iter().chain(shared).collect()
+    }
+
     /// Compiles what has changed; what the compiler failed on is told.
     pub fn check(&mut self) -> Vec<String> {
         let is_new = |name: &&str| !self.programs.contains_key(*name);
@@ -97,7 +132,7 @@ impl Workspace {
 
     fn compile(&mut self, name: &str) -> Result<(), String> {
         let Some(document) = self.documents.get(name) else { return Ok(()) };
-        let compile = AssertUnwindSafe(|| Program::new(name, document, &self.documents));
+        let compile = AssertUnwindSafe(|| Program::new(name, document.text.clone(), &self.documents));
         let compiled = catch_unwind(compile)
             .map_err(|panic| format!("a fault in Millstream while it checked {name}: {}", words_of(&*panic)));
         let (program, outcome) = match compiled {

@@ -1,15 +1,17 @@
 //! What the server can do, and what it asks of the editor.
 
+use super::tokens;
 use crate::client::Client;
 use crate::line_index::Encoding;
 use lsp_server::{Message, Request};
 use lsp_types::notification::{DidChangeWatchedFiles, Notification as _};
 use lsp_types::request::{RegisterCapability, Request as _};
 use lsp_types::{
-    CodeActionKind, CodeActionOptions, CodeLensOptions, DidChangeWatchedFilesRegistrationOptions,
-    FileSystemWatcher, GlobPattern, InitializeResult, OneOf, PositionEncodingKind, Registration,
-    RegistrationParams, ServerCapabilities, ServerInfo, TextDocumentSyncCapability, TextDocumentSyncKind,
-    TextDocumentSyncOptions,
+    CodeActionKind, CodeActionOptions, CodeLensOptions, CompletionOptions,
+    DidChangeWatchedFilesRegistrationOptions, FileSystemWatcher, GlobPattern, InitializeResult, OneOf,
+    PositionEncodingKind, Registration, RegistrationParams, RenameOptions, ServerCapabilities, ServerInfo,
+    SignatureHelpOptions, TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions,
+    WorkDoneProgressOptions,
 };
 use serde_json::{Value, json};
 
@@ -29,15 +31,38 @@ pub fn initialized(client: &Client) -> Value {
         code_action_kinds: Some(vec![CodeActionKind::QUICKFIX]),
         ..CodeActionOptions::default()
     };
+    let completion = CompletionOptions {
+        trigger_characters: Some([".", "(", "[", "\"", "`"].map(String::from).to_vec()),
+        ..CompletionOptions::default()
+    };
+    let signatures = SignatureHelpOptions {
+        trigger_characters: Some(["(", ","].map(String::from).to_vec()),
+        ..SignatureHelpOptions::default()
+    };
+    let rename = RenameOptions {
+        prepare_provider: Some(true),
+        work_done_progress_options: WorkDoneProgressOptions::default(),
+    };
     let capabilities = ServerCapabilities {
         position_encoding: Some(encoding),
         text_document_sync: Some(TextDocumentSyncCapability::Options(synchronization)),
+        call_hierarchy_provider: Some(true.into()),
         code_action_provider: Some(code_actions.into()),
         code_lens_provider: Some(CodeLensOptions { resolve_provider: Some(false) }),
+        completion_provider: Some(completion),
+        definition_provider: Some(OneOf::Left(true)),
         document_formatting_provider: Some(OneOf::Left(true)),
         document_range_formatting_provider: Some(OneOf::Left(true)),
+        document_symbol_provider: Some(OneOf::Left(true)),
         folding_range_provider: Some(true.into()),
+        hover_provider: Some(true.into()),
+        inlay_hint_provider: Some(OneOf::Left(true)),
+        references_provider: Some(OneOf::Left(true)),
+        rename_provider: Some(OneOf::Right(rename)),
         selection_range_provider: Some(true.into()),
+        semantic_tokens_provider: Some(tokens::options().into()),
+        signature_help_provider: Some(signatures),
+        workspace_symbol_provider: Some(OneOf::Left(true)),
         ..ServerCapabilities::default()
     };
     let info = ServerInfo { name: "millstream".into(), version: Some(env!("CARGO_PKG_VERSION").into()) };

@@ -9,7 +9,8 @@ use millstream_syntax::ast::ItemKind;
 pub fn answer(workspace: &mut Workspace, params: CodeLensParams) -> Result<Option<Vec<CodeLens>>, Refusal> {
     let program = program(workspace, &params.text_document.uri)?;
     let converter = Converter::new(workspace, &program);
-    let lenses = program.tree().items.iter().filter_map(|item| match &item.kind {
+    let items = program.analysis.items(program.analysis.main);
+    let lenses = items.iter().filter_map(|item| match &item.kind {
         ItemKind::Test(test) => {
             converter.lens(test.name.span, "Run test", "millstream.runTest", &test.name.value)
         }

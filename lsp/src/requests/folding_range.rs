@@ -33,7 +33,8 @@ pub fn answer(
     let program = program(workspace, &params.text_document.uri)?;
     let file = program.analysis.files.file(program.analysis.main);
     let converter = Converter::new(workspace, &program);
-    Ok(Some(folds(file, program.tree()).iter().map(|fold| converter.folding_range(fold)).collect()))
+    let folds = program.tree(program.analysis.main).map(|tree| folds(file, tree)).unwrap_or_default();
+    Ok(Some(folds.iter().map(|fold| converter.folding_range(fold)).collect()))
 }
 
 /// One for each line that begins one, the longest.

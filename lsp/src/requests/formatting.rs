@@ -5,7 +5,7 @@
 
 use super::{Refusal, program};
 use crate::convert::Converter;
-use crate::workspace::{Program, Workspace};
+use crate::workspace::Workspace;
 use lsp_types::{DocumentFormattingParams, DocumentRangeFormattingParams, TextEdit, Uri};
 use millstream_base::{Diagnostics, Span};
 use millstream_syntax::ast;
@@ -14,7 +14,7 @@ pub fn whole(
     workspace: &mut Workspace,
     params: DocumentFormattingParams,
 ) -> Result<Option<Vec<TextEdit>>, Refusal> {
-    format(workspace, &params.text_document.uri, |_, program| program.tree().span)
+    format(workspace, &params.text_document.uri, |_, tree| tree.span)
 }
 
 /// The items that a selection touches, each as a whole.
@@ -22,8 +22,8 @@ pub fn range(
     workspace: &mut Workspace,
     params: DocumentRangeFormattingParams,
 ) -> Result<Option<Vec<TextEdit>>, Refusal> {
-    format(workspace, &params.text_document.uri, |converter, program| {
-        converter.span(program.analysis.main, params.range)
+    format(workspace, &params.text_document.uri, |converter, tree| {
+        converter.span(tree.span.file, params.range)
     })
 }
 
@@ -31,12 +31,12 @@ pub fn range(
 fn format(
     workspace: &mut Workspace,
     address: &Uri,
-    selection: impl FnOnce(&Converter, &Program) -> Span,
+    selection: impl FnOnce(&Converter, &ast::Program) -> Span,
 ) -> Result<Option<Vec<TextEdit>>, Refusal> {
     let program = program(workspace, address)?;
     let converter = Converter::new(workspace, &program);
-    let selection = selection(&converter, &program);
-    let edits = edits(program.analysis.text(), program.tree(), selection);
+    let Some(tree) = program.tree(program.analysis.main) else { return Ok(None) };
+    let edits = edits(program.analysis.text(), tree, selection(&converter, tree));
     Ok(edits.map(|edits| edits.into_iter().map(|(span, text)| converter.text_edit(span, text)).collect()))
 }
 

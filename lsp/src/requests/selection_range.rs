@@ -13,7 +13,7 @@ pub fn answer(
 ) -> Result<Option<Vec<SelectionRange>>, Refusal> {
     let program = program(workspace, &params.text_document.uri)?;
     let converter = Converter::new(workspace, &program);
-    let spans = tree::spans(program.tree());
+    let spans = program.tree(program.analysis.main).map(tree::spans).unwrap_or_default();
     let ranges = params.positions.iter().map(|position| {
         let offset = converter.offset(program.analysis.main, *position);
         converter.selection_range(&around(&spans, offset as u32))

@@ -1,16 +1,16 @@
-//! One program: an open file and what it uses, as the compiler sees them.
+//! One program: a file and what it uses, as the compiler sees them.
 
+use super::disk::read;
 use crate::address;
 use crate::analysis::Analysis;
-use crate::documents::{Document, Documents};
+use crate::documents::Documents;
 use crate::line_index::LineIndex;
 use millstream_base::span::SourceFile;
-use millstream_base::{Diagnostic, Diagnostics, FileId, codes};
+use millstream_base::{Diagnostic, FileId, codes};
 use millstream_core::SourceText;
 use millstream_syntax::ast;
-use std::cell::OnceCell;
 use std::collections::BTreeSet;
-use std::io::Read;
+use std::sync::Arc;
 
 pub struct Program {
     pub analysis: Analysis,
@@ -18,24 +18,20 @@ pub struct Program {
     pub reads: BTreeSet<String>,
     /// Of its files, by their numbers.
     lines: Vec<LineIndex>,
-    tree: OnceCell<ast::Program>,
 }
 
 impl Program {
-    /// Files that are open count as they stand in the editor, others as they are on the disk.
-    pub fn new(name: &str, document: &Document, documents: &Documents) -> Program {
+    /// Used files that are open count as they stand in the editor, others as they are on the disk.
+    pub fn new(name: &str, text: Arc<str>, documents: &Documents) -> Program {
         let mut reads = BTreeSet::new();
         let mut load = |user: &str, path: &str| {
-            let name = address::used(user, path).ok_or("save this file first: it has no folder yet")?;
-            reads.insert(name.clone());
-            match documents.get(&name) {
-                Some(document) => Ok(SourceText { text: document.text.to_string(), name }),
-                None => read(&name).map(|text| SourceText { text, name }),
-            }
+            let found = load(user, path, documents);
+            reads.extend(address::used(user, path));
+            found
         };
-        let analysis = Analysis::new(name, document.text.clone(), &mut load);
+        let analysis = Analysis::new(name, text, &mut load);
         let lines = analysis.files.files().map(|(_, file)| LineIndex::new(&file.text)).collect();
-        Program { analysis, reads, lines, tree: OnceCell::new() }
+        Program { analysis, reads, lines }
     }
 
     /// The number of the file of this name, if it is one of the program's.
@@ -56,25 +52,17 @@ impl Program {
         self.analysis.diagnostics().iter().filter(is_in_file).filter(|d| d.code != codes::E0213)
     }
 
-    /// The syntax tree of the open file.
-    pub fn tree(&self) -> &ast::Program {
-        self.tree.get_or_init(|| {
-            let text = self.analysis.text();
-            millstream_syntax::parse(self.analysis.main, text, &mut Diagnostics::default())
-        })
+    /// The syntax tree of a file.
+    pub fn tree(&self, file: FileId) -> Option<&ast::Program> {
+        self.analysis.compilation.files.file(file).map(|parsed| &parsed.program)
     }
 }
 
-/// More than any program: what is longer is data, or has no end.
-const LONGEST: u64 = 64 << 20;
-
-fn read(name: &str) -> Result<String, String> {
-    let unreadable = |error: std::io::Error| {
-        let text = error.to_string();
-        format!("cannot read {name}: {}", text.split(" (os error").next().unwrap_or(&text).to_lowercase())
-    };
-    let mut text = String::new();
-    let file = std::fs::File::open(name).map_err(unreadable)?;
-    file.take(LONGEST).read_to_string(&mut text).map_err(unreadable)?;
-    Ok(text)
+/// The file that `use` means by a path.
+pub fn load(user: &str, path: &str, documents: &Documents) -> Result<SourceText, String> {
+    let name = address::used(user, path).ok_or("save this file first: it has no folder yet")?;
+    match documents.get(&name) {
+        Some(document) => Ok(SourceText { text: document.text.to_string(), name }),
+        None => read(&name).map(|text| SourceText { text, name }),
+    }
 }

@@ -6,7 +6,8 @@ use serde_json::Value;
 pub fn shown(value: &Value, folder: &str) -> String {
     let mut out = String::new();
     write(value, folder, 0, &mut out);
-    out.trim_start().to_string()
+    // Messages name files by their paths.
+    out.trim_start().replace(folder.trim_start_matches("file://"), "")
 }
 
 fn write(value: &Value, folder: &str, indent: usize, out: &mut String) {

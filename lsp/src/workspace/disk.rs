@@ -1,0 +1,52 @@
+//! Programs on the disk that are not open: those below the editor's folders.
+
+use std::path::{Path, PathBuf};
+
+/// More than any folder of programs has: what has more is no such folder.
+const MOST_FOLDERS: usize = 2_000;
+
+/// More than any program: what is longer is data, or has no end.
+const LONGEST: u64 = 64 << 20;
+
+/// The files of programs below folders, by name. Hidden folders and those of tools are left out.
+pub fn programs_below(folders: &[String]) -> Vec<String> {
+    let mut waiting: Vec<PathBuf> = folders.iter().map(PathBuf::from).collect();
+    let mut programs = vec![];
+    let mut n_folders = 0;
+    while let Some(folder) = waiting.pop() {
+        n_folders += 1;
+        if n_folders > MOST_FOLDERS {
+            break;
+        }
+        let Ok(entries) = std::fs::read_dir(folder) else { continue };
+        for entry in entries.flatten() {
+            let path = entry.path();
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            if is_folder && !is_of_tools(&path) {
+                waiting.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "stream") {
+                programs.extend(path.to_str().map(str::to_string));
+            }
+        }
+    }
+    programs.sort();
+    programs
+}
+
+fn is_of_tools(folder: &Path) -> bool {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with('.') || name == "target" || name == "node_modules"
+}
+
+/// The text of a file, or why there is none.
+pub fn read(name: &str) -> Result<String, String> {
+    use std::io::Read;
+    let unreadable = |error: std::io::Error| {
+        let text = error.to_string();
+        format!("cannot read {name}: {}", text.split(" (os error").next().unwrap_or(&text).to_lowercase())
+    };
+    let mut text = String::new();
+    let file = std::fs::File::open(name).map_err(unreadable)?;
+    file.take(LONGEST).read_to_string(&mut text).map_err(unreadable)?;
+    Ok(text)
+}
