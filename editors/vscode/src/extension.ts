@@ -1,5 +1,6 @@
 // Starts the language server and registers the commands.
 
+import { execFile } from "node:child_process";
 import { dirname } from "node:path";
 import * as vscode from "vscode";
 import { LanguageClient } from "vscode-languageclient/node";
@@ -43,24 +44,27 @@ function binary(): string {
 }
 
 async function startServer(): Promise<void> {
-  const server = { command: binary(), args: commands.server() };
-  client = new LanguageClient("millstream", "Millstream", server, {
+  const command = binary();
+  const reason = await refusal(command);
+  if (reason !== undefined) {
+    const choice = await vscode.window.showErrorMessage(`There is no language server: ${reason}`, "Set the path");
+    if (choice) await vscode.commands.executeCommand("workbench.action.openSettings", "millstream.path");
+    return;
+  }
+  client = new LanguageClient("millstream", "Millstream", { command, args: commands.server() }, {
     documentSelector: [{ language: "millstream" }],
   });
-  try {
-    await client.start();
-  } catch (error) {
-    client = undefined;
-    const choice = await vscode.window.showErrorMessage(
-      `The language server did not start: ${server.command} ${server.args.join(" ")}: ${error}`,
-      "Set the path",
-    );
-    if (choice) await vscode.commands.executeCommand("workbench.action.openSettings", "millstream.path");
-  }
+  await client.start();
+}
+
+/** Why the command does not start, if it does not. */
+function refusal(command: string): Promise<string | undefined> {
+  return new Promise((resolve) => execFile(command, ["--version"], (error) => resolve(error?.message)));
 }
 
 async function restartServer(): Promise<void> {
   await client?.stop();
+  client = undefined;
   await startServer();
 }
 

@@ -69,6 +69,7 @@ test("every word of the language is colored as one, and as a name where it must 
   for (const word of words) {
     assert.match((await scopeOf(`  ${word} x`, word)) ?? "", /^(keyword|constant\.language)/, word);
     assert.equal(await scopeOf(`  x.${word}`, word), "variable.other.property", word);
+    assert.equal(await scopeOf(`  ${word}.x`, word), "variable.other", word);
     assert.equal(await scopeOf(`  { ${word}: 1 }`, word), "variable.other.property", word);
     assert.equal(await scopeOf(`  \`${word}\``, `\`${word}\``), "variable.other", word);
   }
