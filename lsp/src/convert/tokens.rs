@@ -46,23 +46,28 @@ pub fn options() -> SemanticTokensOptions {
 impl Converter<'_> {
     pub fn semantic_tokens(&self, file: FileId, tokens: Vec<SemanticToken>) -> SemanticTokens {
         let Some((source, _)) = self.program.text(file) else { return SemanticTokens::default() };
+        let lines = tokens.iter().flat_map(|token| {
+            pieces(&source.text, token.range.clone()).into_iter().map(move |piece| (piece, token))
+        });
+        let mut lines: Vec<_> = lines.collect();
+        // A comment may stand between the lines of one token.
+        lines.sort_by_key(|(piece, _)| piece.start);
         let (mut line, mut column) = (0, 0);
-        let mut data = vec![];
-        for token in tokens {
-            for piece in pieces(&source.text, token.range.clone()) {
-                let range = self.range(Span::new(file, piece.start, piece.end));
-                let start = range.start;
-                let is_below = start.line != line;
-                data.push(lsp_types::SemanticToken {
-                    delta_line: start.line - line,
-                    delta_start: if is_below { start.character } else { start.character - column },
-                    length: range.end.character - start.character,
-                    token_type: number(token.kind),
-                    token_modifiers_bitset: modifiers(&token),
-                });
-                (line, column) = (start.line, start.character);
+        let data = lines.into_iter().map(|(piece, token)| {
+            let range = self.range(Span::new(file, piece.start, piece.end));
+            let start = range.start;
+            let delta_start = if start.line == line { start.character - column } else { start.character };
+            let delta_line = start.line - line;
+            (line, column) = (start.line, start.character);
+            lsp_types::SemanticToken {
+                delta_line,
+                delta_start,
+                length: range.end.character - start.character,
+                token_type: number(token.kind),
+                token_modifiers_bitset: modifiers(token),
             }
-        }
+        });
+        let data = data.collect();
         SemanticTokens { result_id: None, data }
     }
 }
