@@ -5,6 +5,7 @@
 
 mod answer;
 mod commands;
+mod complete;
 mod errors;
 mod expression;
 mod help;

@@ -14,7 +14,7 @@ mod rename;
 mod signature;
 mod symbols;
 mod tokens;
-mod words;
+pub mod words;
 
 pub use completion::{Completion, CompletionKind, Completions, Insert, completion};
 pub use definition::{definition, references};

@@ -5,6 +5,7 @@
 pub mod file;
 pub mod follow;
 mod nexmark;
+mod pipe;
 
 use crate::errors;
 use millstream_base::Diagnostic;

@@ -71,6 +71,10 @@ impl Repl {
         })
     }
 
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
     /// What the command line gives values or inputs must be there.
     pub fn check_bindings(&self) -> Result<(), Problem> {
         let Bindings { set, source, .. } = &self.session.bindings;
@@ -145,7 +149,7 @@ impl Repl {
     fn obey(&mut self, typed: Typed, command: Command) -> Answer {
         match command {
             Command::Help(None) => done(terminal::out(help::overview())),
-            Command::Help(Some(topic)) => match help::topic(self.session.library(), &topic) {
+            Command::Help(Some(topic)) => match help::topic(&topic) {
                 Ok(text) => done(terminal::out(text)),
                 Err(fault) => self.wrong(typed, *fault),
             },

@@ -4,8 +4,10 @@ use super::commands::COMMANDS;
 use super::errors;
 use millstream_base::codes::{self, Code};
 use millstream_base::{Diagnostic, did_you_mean, explain};
-use millstream_core::Library;
-use millstream_syntax::ast::{self, Name};
+use millstream_lsp::analysis::library::{self, Declared};
+use millstream_lsp::analysis::words;
+use millstream_syntax::ast::Name;
+use millstream_syntax::token::{CONTEXTUAL, RESERVED};
 
 /// What can be typed.
 pub fn overview() -> String {
@@ -30,40 +32,32 @@ Ctrl-C stops a query, Ctrl-D ends the session, Tab completes.
 }
 
 /// What is known of a topic.
-pub fn topic(library: &Library, topic: &Name) -> Result<String, Box<Diagnostic>> {
+pub fn topic(topic: &Name) -> Result<String, Box<Diagnostic>> {
     let text = topic.text.as_str();
     if let Some(code) = Code::find(text) {
         return Ok(explain::page(code.name()).unwrap_or_default());
     }
+    let declared = library::all().iter().filter(|declared| declared.name == text).map(described);
+    let word = words::help(text).map(|help| format!("{text}, a word of the language\n  {help}\n"));
     let name = text.trim_start_matches(':');
-    if let Some(command) = COMMANDS.iter().find(|command| command.name == name) {
-        return Ok(format!(
-            "{}\n  {}\n",
-            format!(":{} {}", command.name, command.takes).trim_end(),
-            command.does
-        ));
+    let command = COMMANDS.iter().find(|command| command.name == name);
+    let command = command.map(|command| {
+        format!("{}\n  {}\n", format!(":{} {}", command.name, command.takes).trim_end(), command.does)
+    });
+    let told: Vec<String> = declared.chain(word).chain(command).collect();
+    if !told.is_empty() {
+        return Ok(told.join("\n"));
     }
-    let functions: Vec<String> = library
-        .functions()
-        .filter(|(_, function, _)| function.name.text == text)
-        .map(|(module, function, doc)| described(module, function, doc))
-        .collect();
-    if !functions.is_empty() {
-        return Ok(functions.join("\n"));
-    }
-    let functions: Vec<&str> =
-        library.functions().map(|(_, function, _)| function.name.text.as_str()).collect();
-    let fixed: Vec<&str> =
-        COMMANDS.iter().map(|command| command.name).chain(codes::all().map(Code::slug)).collect();
-    let known = functions.into_iter().chain(fixed);
+    let functions = library::all().iter().map(|declared| declared.name);
+    let known =
+        functions.chain(RESERVED.iter().chain(CONTEXTUAL).copied()).chain(codes::all().map(Code::slug));
     Err(Box::new(errors::nothing_known(topic.span, text, did_you_mean(text, known))))
 }
 
-/// The signature of a function of the library, and what it is for.
-fn described(module: &str, function: &ast::Function, doc: Option<&str>) -> String {
-    let declared = millstream_stdlib::catalog().modules.iter().find(|known| known.name == module);
-    let range = function.name.span.start as usize..function.result.span.end as usize;
-    let signature = declared.and_then(|declared| declared.text.get(range)).unwrap_or(&function.name.text);
-    let doc: String = doc.into_iter().flat_map(str::lines).map(|line| format!("  {line}\n")).collect();
-    format!("{signature}\n{doc}")
+/// The signature of a function or an aggregate, and what it is for.
+fn described(declared: &Declared) -> String {
+    let doc = declared.doc.lines().map(str::to_string);
+    let examples = declared.examples.iter().map(|example| format!("Example: `{example}`"));
+    let lines: String = doc.chain(examples).map(|line| format!("  {line}\n")).collect();
+    format!("{}\n{lines}", declared.signature())
 }

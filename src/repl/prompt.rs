@@ -1,17 +1,18 @@
 //! Entries from a terminal: line editing, colors, history.
 
 use super::answer::{Answer, Repl};
+use super::complete::{Hint, Known};
 use super::highlight::painted;
 use crate::{FAILED, FINE, terminal};
 use millstream_base::render::Color;
 use millstream_syntax::entry::is_complete;
-use rustyline::completion::Completer;
+use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
 use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::Hinter;
 use rustyline::history::FileHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
-use rustyline::{Cmd, CompletionType, Config, Editor, Helper, KeyCode, KeyEvent, Modifiers};
+use rustyline::{Cmd, CompletionType, Config, Context, Editor, Helper, KeyCode, KeyEvent, Modifiers};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
@@ -36,6 +37,9 @@ pub fn run(mut repl: Repl) -> u8 {
         return FAILED;
     }
     loop {
+        if let Some(typing) = editor.helper_mut() {
+            typing.known = Known::of(repl.session());
+        }
         match editor.readline(PROMPT) {
             Ok(entry) if entry.trim().is_empty() => {}
             Ok(entry) => {
@@ -75,7 +79,7 @@ fn editor() -> rustyline::Result<Editor<Typing, FileHistory>> {
         .build();
     let mut editor = Editor::with_config(config)?;
     editor.bind_sequence(KeyEvent(KeyCode::Enter, Modifiers::ALT), Cmd::Newline);
-    editor.set_helper(Some(Typing { color: terminal::out_color() }));
+    editor.set_helper(Some(Typing { color: terminal::out_color(), known: Known::default() }));
     Ok(editor)
 }
 
@@ -89,6 +93,7 @@ fn history_file() -> Option<PathBuf> {
 /// What happens while an entry is typed.
 struct Typing {
     color: Color,
+    known: Known,
 }
 
 impl Helper for Typing {}
@@ -111,15 +116,30 @@ impl Highlighter for Typing {
         }
     }
 
+    fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
+        match self.color {
+            Color::On => format!("\x1b[2m{hint}\x1b[0m").into(),
+            Color::Off => hint.into(),
+        }
+    }
+
     fn highlight_char(&self, _line: &str, _pos: usize, kind: CmdKind) -> bool {
         self.color == Color::On && kind != CmdKind::MoveCursor
     }
 }
 
 impl Completer for Typing {
-    type Candidate = String;
+    type Candidate = Pair;
+
+    fn complete(&self, line: &str, at: usize, _: &Context) -> rustyline::Result<(usize, Vec<Pair>)> {
+        Ok(self.known.complete(line, at))
+    }
 }
 
 impl Hinter for Typing {
-    type Hint = String;
+    type Hint = Hint;
+
+    fn hint(&self, line: &str, at: usize, _: &Context) -> Option<Hint> {
+        self.known.hint(line).filter(|_| at == line.len())
+    }
 }

@@ -85,10 +85,6 @@ impl Session {
         &self.definitions
     }
 
-    pub fn library(&self) -> &Library {
-        &self.library
-    }
-
     pub fn defines(&self, name: &str) -> bool {
         self.definitions.iter().any(|definition| definition.name == name)
     }

@@ -107,3 +107,52 @@ fn alt_enter_begins_a_line_where_enter_would_end_the_entry() {
     terminal.prompt_below(Some(prompt + 1));
     assert!(terminal.screen().contains("> 1 + 2\n+ 3\n6\n"), "{}", terminal.screen());
 }
+
+#[test]
+fn tab_completes_names_commands_and_files() {
+    let folder = Folder::new();
+    folder.write("numbers.ndjson", "{\"amount\":1}\n");
+    let (terminal, prompt) = session(&folder);
+    terminal.press("source numbers: { amount: int } from file(\"numbers.ndjson\")\r");
+    let prompt = terminal.prompt_below(Some(prompt));
+    terminal.press("from numb\t where am\t > 0");
+    terminal.wait_for_text("> from numbers where amount > 0");
+    terminal.press("\r");
+    let prompt = terminal.prompt_below(Some(prompt));
+    terminal.press(":lim\t 5");
+    terminal.wait_for_text("> :limit 5");
+    terminal.press("\r");
+    terminal.prompt_below(Some(prompt));
+    terminal.press(":source num\tnumb\t");
+    terminal.wait_for_text("> :source numbers=numbers.ndjson");
+}
+
+#[test]
+fn hints_go_on_with_words_and_show_signatures() {
+    let folder = Folder::new();
+    let (terminal, _) = session(&folder);
+    terminal.press("capi");
+    terminal.wait_for_text("> capitalize(");
+    // The right arrow takes the hint.
+    terminal.press("\x1b[C");
+    terminal.wait_for_text("> capitalize(  capitalize(text: string) -> string");
+}
+
+#[test]
+fn a_query_lets_go_of_a_pipe_that_nobody_writes() {
+    let folder = Folder::new();
+    folder.shell("mkfifo pipe").code(0);
+    let (terminal, prompt) = session(&folder);
+    terminal.press("source rows: { a: int } from file(\"pipe\") format json\r");
+    let prompt = terminal.prompt_below(Some(prompt));
+    terminal.press("from rows\r");
+    terminal.wait_for_text("0 rows so far; press a key to stop");
+    terminal.press("\x03");
+    let prompt = terminal.prompt_below(Some(prompt));
+    terminal.press("from rows\r");
+    terminal.wait_for_text("0 rows so far; press a key to stop");
+    folder.shell("echo '{\"a\":1}' > pipe").code(0);
+    // The end of who wrote is the end of the rows.
+    terminal.prompt_below(Some(prompt));
+    assert!(terminal.screen().ends_with("> from rows\na\n─\n1\n1 row\n>\n"), "{}", terminal.screen());
+}

@@ -94,7 +94,9 @@ pub fn continues(line: &str) -> bool {
                 || tokens.starts_sink_option(0, 0))
 }
 
-enum Kind {
+/// What an entry looks like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
     Items,
     Query,
     Expression,
@@ -108,6 +110,11 @@ impl Kind {
             Kind::Expression => TokenKind::StartExpr,
         }
     }
+}
+
+/// What an entry looks like, however little of it there is.
+pub fn kind_of(text: &str) -> Kind {
+    kind(&lex(FileId::default(), text), text)
 }
 
 fn kind(lexed: &Lexed, text: &str) -> Kind {

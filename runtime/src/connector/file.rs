@@ -1,6 +1,7 @@
 //! Files: one path, a glob (one partition per file, by name), `-` for standard input;
 //! `.gz` and `.zst` are unpacked and packed by extension.
 
+use super::pipe::{self, Pipe};
 use super::{Open, Output, Partition, Surroundings, flag_option, follow, resolve, text_option};
 use crate::errors;
 use flate2::Compression;
@@ -78,7 +79,9 @@ fn partition(
         return Err(Box::new(errors::is_a_directory(spec, &path)));
     }
     // Opened once now, so that a file that may not be read is reported before anything runs.
-    let file = File::open(&path).map_err(|e| errors::cannot_open(spec, &path, &e))?;
+    let is_pipe = !facts.is_file();
+    let file = if is_pipe { pipe::open(&path) } else { File::open(&path) };
+    let file = file.map_err(|e| errors::cannot_open(spec, &path, &e))?;
     let name = path.display().to_string();
     let packing = Packing::of(&path);
     let follow = flag_option(spec, "follow");
@@ -87,14 +90,17 @@ fn partition(
     }
     let stop = around.stop.clone();
     let open: Open = Box::new(move || {
+        let input: Box<dyn Read + Send> = match () {
+            () if follow => return Ok(Box::new(follow::Follow::new(path, file, stop)?)),
+            () if is_pipe => Box::new(Pipe::new(file, stop)),
+            () => Box::new(file),
+        };
         Ok(match packing {
-            _ if follow => Box::new(follow::Follow::new(path, file, stop)?),
-            Packing::None => Box::new(file),
-            Packing::Gzip => Box::new(MultiGzDecoder::new(io::BufReader::with_capacity(1 << 16, file))),
-            Packing::Zstandard => Box::new(zstd::Decoder::new(file)?),
+            Packing::None => input,
+            Packing::Gzip => Box::new(MultiGzDecoder::new(io::BufReader::with_capacity(1 << 16, input))),
+            Packing::Zstandard => Box::new(zstd::Decoder::new(input)?),
         })
     });
-    let is_pipe = !facts.is_file();
     let size = (!is_pipe && !follow).then_some(facts.len());
     Ok(Partition { name, size, live: follow || is_pipe, open })
 }

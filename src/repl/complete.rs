@@ -1,0 +1,164 @@
+//! What may be typed next: for Tab, and as a hint behind the cursor. What can stand in a program is asked of the
+//! analysis that editors ask; here is only what a session adds to it.
+
+use super::commands::COMMANDS;
+use super::session::{QUERY, Session};
+use crate::cli::Layer;
+use crate::program::load;
+use clap::ValueEnum;
+use millstream_lsp::analysis::{Analysis, Insert, completion, library, signature_help};
+use millstream_syntax::entry::{Kind, kind_of};
+use rustyline::completion::{FilenameCompleter, Pair};
+use std::collections::BTreeSet;
+
+/// What has been defined when an entry is typed.
+#[derive(Default)]
+pub struct Known {
+    /// The definitions as a program.
+    program: String,
+    /// What is defined, and its kind.
+    names: Vec<(&'static str, String)>,
+}
+
+impl Known {
+    pub fn of(session: &Session) -> Known {
+        let names = session.definitions().iter().map(|known| (known.kind, known.name.clone()));
+        Known { program: session.text(), names: names.collect() }
+    }
+
+    /// Where the word begins that is completed, and what it may become.
+    pub fn complete(&self, typed: &str, at: usize) -> (usize, Vec<Pair>) {
+        let Some(before) = typed.get(..at) else { return (at, vec![]) };
+        if !before.trim_start().starts_with(':') {
+            return self.of_program(typed, at, 0);
+        }
+        let start = before.rfind(char::is_whitespace).map_or(0, |blank| blank + 1);
+        let mut words = before[..start].split_whitespace();
+        let command = words.next().unwrap_or_default();
+        match command {
+            "" => begun(before, start, COMMANDS.iter().map(|command| format!(":{}", command.name))),
+            ":type" => self.of_program(typed, at, before.len() - before.trim_start().len() + command.len()),
+            ":load" | ":save" => files(typed, at),
+            ":source" if before[start..].contains('=') => files(typed, at),
+            ":emit" if words.next().is_none() => {
+                let layers = Layer::value_variants().iter().filter_map(|layer| layer.to_possible_value());
+                begun(before, start, layers.map(|layer| layer.get_name().to_string()))
+            }
+            ":help" => begun(before, start, topics()),
+            ":list" | ":drop" => begun(before, start, self.names.iter().map(|(_, name)| name.clone())),
+            ":source" => {
+                begun(before, start, self.named(&["source", "table"]).map(|name| format!("{name}=")))
+            }
+            ":plan" | ":explain" | ":emit" => {
+                begun(before, start, self.named(&["source", "table", "stream"]))
+            }
+            _ => (at, vec![]),
+        }
+    }
+
+    /// What goes on behind the cursor, and whether it can be taken over.
+    pub fn hint(&self, typed: &str) -> Option<Hint> {
+        if typed.trim_start().starts_with(':') || typed.trim().is_empty() {
+            return None;
+        }
+        let (start, candidates) = self.of_program(typed, typed.len(), 0);
+        let word = typed.get(start..)?;
+        if let Some(first) = candidates.first().filter(|_| word.len() > 1) {
+            let rest = first.replacement.strip_prefix(word).filter(|rest| !rest.is_empty())?;
+            return Some(Hint { text: rest.to_string(), can_be_taken: true });
+        }
+        let (text, offset) = self.program_with(typed, typed.len(), header(kind_of(typed)));
+        let analysis = Analysis::new("repl", text, &mut load);
+        let help = signature_help(&analysis, analysis.main, offset)?;
+        let signature = help.signatures.get(help.active)?;
+        Some(Hint { text: format!("  {}", signature.label), can_be_taken: false })
+    }
+
+    fn named(&self, kinds: &[&str]) -> impl Iterator<Item = String> {
+        self.names.iter().filter(|(kind, _)| kinds.contains(kind)).map(|(_, name)| name.clone())
+    }
+
+    /// What may stand in an entry, which begins behind `skipped` bytes of what is typed.
+    fn of_program(&self, typed: &str, at: usize, skipped: usize) -> (usize, Vec<Pair>) {
+        let Some(entry) = typed.get(skipped..) else { return (at, vec![]) };
+        let is_first_word = !entry.trim().contains(char::is_whitespace) && !entry.contains(['(', '.']);
+        let kinds = match is_first_word {
+            true => vec![Kind::Items, Kind::Query, Kind::Expression],
+            false => vec![kind_of(entry)],
+        };
+        let mut seen = BTreeSet::new();
+        let mut start = at;
+        let mut pairs = vec![];
+        for kind in kinds {
+            let (text, offset) = self.program_with(entry, at - skipped, header(kind));
+            let found = completion("repl", &text, offset, &mut load);
+            start = at - (offset - found.replace.start.min(offset));
+            let word = typed.get(start..at).unwrap_or_default();
+            for item in found.items {
+                let replacement = match item.insert {
+                    Insert::Text(text) => text,
+                    Insert::Snippet(text) => text.split('$').next().unwrap_or_default().to_string(),
+                };
+                if replacement.starts_with(word) && item.label != QUERY && seen.insert(item.label.clone()) {
+                    pairs.push(Pair { display: item.label, replacement });
+                }
+            }
+        }
+        (start, pairs)
+    }
+
+    /// The program in which an entry stands, and where an offset of the entry lies in it.
+    fn program_with(&self, entry: &str, at: usize, header: &str) -> (String, usize) {
+        let before = format!("{}\n{header}", self.program);
+        let offset = before.len() + at;
+        (before + entry, offset)
+    }
+}
+
+/// What is shown behind the cursor.
+pub struct Hint {
+    text: String,
+    can_be_taken: bool,
+}
+
+impl rustyline::hint::Hint for Hint {
+    fn display(&self) -> &str {
+        &self.text
+    }
+
+    fn completion(&self) -> Option<&str> {
+        self.can_be_taken.then_some(&self.text)
+    }
+}
+
+/// What makes an entry an item.
+fn header(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Items => "",
+        Kind::Query => "stream `the query` = ",
+        Kind::Expression => "param `the value`: json = ",
+    }
+}
+
+/// The words that go on as the typed one does.
+fn begun(before: &str, start: usize, words: impl Iterator<Item = String>) -> (usize, Vec<Pair>) {
+    let typed = &before[start..];
+    let fitting = words.filter(|word| word.starts_with(typed));
+    (start, fitting.map(|word| Pair { display: word.clone(), replacement: word }).collect())
+}
+
+fn files(typed: &str, at: usize) -> (usize, Vec<Pair>) {
+    FilenameCompleter::new().complete_path(typed, at).unwrap_or((at, vec![]))
+}
+
+/// What `:help` knows beside words and codes.
+fn topics() -> impl Iterator<Item = String> {
+    let names: BTreeSet<&str> = library::all().iter().map(|declared| declared.name).collect();
+    COMMANDS
+        .iter()
+        .map(|command| command.name)
+        .chain(names)
+        .map(str::to_string)
+        .collect::<Vec<_>>()
+        .into_iter()
+}
