@@ -328,6 +328,11 @@ fn wrong_groups_and_absences() {
         "match by card (a: payments then b: payments){3000} within 5m select card",
         "match by card a: payments[amount > 5.00 and amount < 3.00] then b: payments[false] within 5m select card",
         "match by card a: payments[country == \"A\" and country == \"B\"] then b: payments[country is null and country > \"C\"] within 5m select card",
+        "match by card a: payments[country == \"A\" and country != \"A\"] then b: payments within 5m select card",
+        "match by card a: payments[country in [\"A\", \"B\"] and country not in [\"B\", \"A\", \"C\"]] then b: payments within 5m select card",
+        "match by card a: payments[country == \"A\" and (country == \"B\" or country is null)] then b: payments within 5m select card",
+        "match by card a: payments[country in [\"A\", \"B\"] and country < \"A\"] then b: payments within 5m select card",
+        "match by card a: payments[amount != 5.00 and amount in [5.00, 6.00]] then b: payments within 5m select card",
         "match by card a: payments then not x: payments for (if a.amount > 5.00 then 1h else 2h) within 5m select card",
         "match by card a: payments then not x: payments for (a.card) max 1d within 5m select card",
         "match by card a: payments then not x: payments for (nothing) max 0s within 5m select card",
@@ -386,6 +391,15 @@ E0562 `false` no event can meet this condition
 match by card a: payments[country == "A" and country == "B"] then b: payments[country is null and country > "C"] within 5m select card
 E0562 `country == "A" and country == "B"` no event can meet this condition
 E0562 `country is null and country > "C"` no event can meet this condition
+match by card a: payments[country == "A" and country != "A"] then b: payments within 5m select card
+E0562 `country == "A" and country != "A"` no event can meet this condition
+match by card a: payments[country in ["A", "B"] and country not in ["B", "A", "C"]] then b: payments within 5m select card
+E0562 `country in ["A", "B"] and country not in ["B", "A", "C"]` no event can meet this condition
+match by card a: payments[country == "A" and (country == "B" or country is null)] then b: payments within 5m select card
+E0562 `country == "A" and (country == "B" or country is null)` no event can meet this condition
+match by card a: payments[country in ["A", "B"] and country < "A"] then b: payments within 5m select card
+E0562 `country in ["A", "B"] and country < "A"` no event can meet this condition
+match by card a: payments[amount != 5.00 and amount in [5.00, 6.00]] then b: payments within 5m select card
 match by card a: payments then not x: payments for (if a.amount > 5.00 then 1h else 2h) within 5m select card
 E0563 `(if a.amount > 5.00 then 1h else 2h)` this time depends on `a`, so it could be of any length
 match by card a: payments then not x: payments for (a.card) max 1d within 5m select card

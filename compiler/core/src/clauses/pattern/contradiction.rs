@@ -5,7 +5,7 @@ use millstream_ir::eval::compare;
 use millstream_ir::expr::{BinaryOp, Expr, ExprKind};
 use millstream_ir::value::Value;
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Why a condition never holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,16 +23,32 @@ pub fn of(condition: &Expr) -> Option<Contradiction> {
     if let Some(Value::Bool(false) | Value::Null) = condition.as_literal() {
         return Some(Contradiction::Constant);
     }
-    let mut asked = Asked::default();
-    asked.add(&condition);
-    asked.contradiction().map(Contradiction::Column)
+    let (choices, others): (Vec<&Expr>, Vec<&Expr>) =
+        condition.conjuncts().into_iter().partition(|part| matches!(part.kind, ExprKind::Or(..)));
+    let with = |part: &Expr| Asked::of(others.iter().copied().chain(part.conjuncts())).contradiction();
+    let among_choices = choices.into_iter().find_map(|choice| match &choice.kind {
+        ExprKind::Or(a, b) => with(a).and(with(b)),
+        _ => None,
+    });
+    Asked::of(others.iter().copied()).contradiction().or(among_choices).map(Contradiction::Column)
 }
 
 /// What the parts of a condition that must all hold ask of columns.
 #[derive(Default)]
 struct Asked {
-    ranges: BTreeMap<usize, Range>,
-    nulls: BTreeSet<usize>,
+    of_columns: BTreeMap<usize, Domain>,
+}
+
+/// The values that are left for a column.
+#[derive(Default)]
+struct Domain {
+    range: Range,
+    /// Only these.
+    among: Option<Vec<Value>>,
+    excluded: Vec<Value>,
+    is_null: bool,
+    /// Whether a null does not do.
+    is_compared: bool,
 }
 
 /// Each bound, and whether the value itself is in.
@@ -43,15 +59,24 @@ struct Range {
 }
 
 impl Asked {
-    fn add(&mut self, condition: &Expr) {
-        match &condition.kind {
-            ExprKind::And(a, b) => {
-                self.add(a);
-                self.add(b);
-            }
+    fn of<'e>(parts: impl IntoIterator<Item = &'e Expr>) -> Asked {
+        let mut asked = Asked::default();
+        parts.into_iter().for_each(|part| asked.add(part));
+        asked
+    }
+
+    fn add(&mut self, part: &Expr) {
+        match &part.kind {
+            ExprKind::Not(of) => self.add_opposite(of),
+            ExprKind::Column(column) => self.compare(*column, BinaryOp::Equal, &Value::Bool(true)),
             ExprKind::IsNull(value) => {
                 if let ExprKind::Column(column) = value.kind {
-                    self.nulls.insert(column);
+                    self.domain(column).is_null = true;
+                }
+            }
+            ExprKind::In { value, list } => {
+                if let (ExprKind::Column(column), Some(values)) = (&value.kind, literals(list)) {
+                    self.compared(*column).keep(|value| values.contains(value), &values);
                 }
             }
             ExprKind::Binary(op, a, b) => match (&a.kind, a.as_literal(), &b.kind, b.as_literal()) {
@@ -63,27 +88,86 @@ impl Asked {
         }
     }
 
+    /// What a part asks that must not hold.
+    fn add_opposite(&mut self, part: &Expr) {
+        match &part.kind {
+            ExprKind::Column(column) => self.compare(*column, BinaryOp::Equal, &Value::Bool(false)),
+            ExprKind::IsNull(value) => {
+                if let ExprKind::Column(column) = value.kind {
+                    self.compared(column);
+                }
+            }
+            ExprKind::In { value, list } => {
+                if let (ExprKind::Column(column), Some(values)) = (&value.kind, literals(list)) {
+                    self.compared(*column).excluded.extend(values);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn domain(&mut self, column: usize) -> &mut Domain {
+        self.of_columns.entry(column).or_default()
+    }
+
+    /// Of a column that a part compares, so that a null does not do.
+    fn compared(&mut self, column: usize) -> &mut Domain {
+        let domain = self.domain(column);
+        domain.is_compared = true;
+        domain
+    }
+
     fn compare(&mut self, column: usize, op: BinaryOp, value: &Value) {
         use BinaryOp::*;
-        let range = self.ranges.entry(column).or_default();
+        let domain = self.compared(column);
         let bound = (value.clone(), matches!(op, Equal | LessEqual | GreaterEqual));
         if matches!(op, Equal | Greater | GreaterEqual) {
-            narrow(&mut range.low, bound.clone(), Ordering::Greater);
+            narrow(&mut domain.range.low, bound.clone(), Ordering::Greater);
         }
         if matches!(op, Equal | Less | LessEqual) {
-            narrow(&mut range.high, bound, Ordering::Less);
+            narrow(&mut domain.range.high, bound, Ordering::Less);
+        }
+        match op {
+            Equal => domain.keep(|known| known == value, std::slice::from_ref(value)),
+            NotEqual => domain.excluded.push(value.clone()),
+            _ => {}
         }
     }
 
     fn contradiction(&self) -> Option<usize> {
-        let is_compared = |range: &Range| range.low.is_some() || range.high.is_some();
-        let of_null = |(column, range): (&usize, &Range)| self.nulls.contains(column) && is_compared(range);
-        let contradictory = |(column, range): (&usize, &Range)| of_null((column, range)) || range.is_empty();
-        self.ranges.iter().find(|(column, range)| contradictory((column, range))).map(|(column, _)| *column)
+        self.of_columns.iter().find(|(_, domain)| domain.is_empty()).map(|(column, _)| *column)
+    }
+}
+
+fn literals(list: &[Expr]) -> Option<Vec<Value>> {
+    list.iter().map(|element| element.as_literal().cloned()).collect()
+}
+
+impl Domain {
+    /// Leaves those of the values that were left, or else of these.
+    fn keep(&mut self, is_kept: impl Fn(&Value) -> bool, values: &[Value]) {
+        self.among.get_or_insert_with(|| values.to_vec()).retain(is_kept);
+    }
+
+    fn is_empty(&self) -> bool {
+        let is_left = |value: &Value| !self.excluded.contains(value) && self.range.has(value);
+        self.is_null && self.is_compared
+            || self.range.is_empty()
+            || self.among.as_ref().is_some_and(|values| !values.iter().any(is_left))
     }
 }
 
 impl Range {
+    fn has(&self, value: &Value) -> bool {
+        let beyond = |bound: &Option<(Value, bool)>, beyond: Ordering| {
+            bound.as_ref().is_some_and(|(bound, is_in)| match compare(value, bound) {
+                Some(Ordering::Equal) => !is_in,
+                order => order == Some(beyond),
+            })
+        };
+        !beyond(&self.low, Ordering::Less) && !beyond(&self.high, Ordering::Greater)
+    }
+
     fn is_empty(&self) -> bool {
         let (Some((low, low_is_in)), Some((high, high_is_in))) = (&self.low, &self.high) else {
             return false;
