@@ -11,6 +11,7 @@
 //!   source has in front of it the last block that has no streams;
 //! - ` ```input FILE ` a file beside the programs of the page;
 //! - ` ```output NAME ` the rows of stream NAME of the program above;
+//! - ` ```run ` what it prints;
 //! - ` ```explain NAME ` what `millstream explain` says of stream NAME of the program above;
 //! - ` ```nfa ` what `millstream emit nfa` prints of it;
 //! - ` ```why ARGUMENTS ` what `millstream why` answers of it;
@@ -64,7 +65,9 @@ fn programs_of_the_reference_do_what_is_said() {
 }
 
 #[test]
-fn programs_of_comparisons_do_what_is_said() {
+fn programs_of_guides_do_what_is_said() {
+    hold("docs/tour.md", Page::filled);
+    hold("docs/how-to", Page::filled);
     hold("docs/coming-from", Page::filled);
 }
 
@@ -92,6 +95,7 @@ impl Page {
             ("why", arguments) => return page.asked(arguments),
             ("infer", files) => return page.folder.run(&format!("infer {files}")).code(0).stdout,
             ("graph", "") => return page.emitted("graph"),
+            ("run", "") => return page.emitted("run -q"),
             ("nfa", "") => return page.emitted("emit nfa"),
             _ => {}
         }
