@@ -11,10 +11,17 @@ use std::sync::Arc;
 /// Which event: of which chunk, and its place there.
 pub type EventId = u64;
 
+/// Chunks are numbered one by one, after the last number from the first again: they do not live so long.
+pub type ChunkNumber = u32;
+
+fn id(chunk: ChunkNumber, place: u32) -> EventId {
+    u64::from(chunk) << 32 | u64::from(place)
+}
+
 #[derive(Default)]
 pub struct EventLog {
     /// The number of the first chunk.
-    first: u64,
+    first: ChunkNumber,
     chunks: VecDeque<Chunk>,
     /// Per chunk: how many times someone looks back to one of its events.
     uses: VecDeque<u32>,
@@ -24,6 +31,8 @@ struct Chunk {
     input: usize,
     batch: Batch,
     rows: Rows,
+    /// A bit for each of those that were kept, as far as there is one: whether a match has used it up.
+    used: Vec<u64>,
 }
 
 /// Which rows of its batch a chunk keeps.
@@ -63,7 +72,7 @@ impl Chunk {
     }
 
     fn clear(&mut self) {
-        (self.batch, self.rows) = (self.batch.gather(&[]), Rows::These(vec![]));
+        (self.batch, self.rows, self.used) = (self.batch.gather(&[]), Rows::These(vec![]), vec![]);
     }
 
     fn is_open(&self) -> bool {
@@ -98,19 +107,42 @@ impl Kept<'_> {
 
 impl EventLog {
     /// Begins to keep rows of a batch; the number of their chunk.
-    pub fn open(&mut self, input: usize, batch: &Batch) -> u64 {
-        self.chunks.push_back(Chunk { input, batch: batch.clone(), rows: Rows::Open(vec![]) });
+    pub fn open(&mut self, input: usize, batch: &Batch) -> ChunkNumber {
+        let number = self.first.wrapping_add(self.chunks.len() as u32);
+        let rows = Rows::Open(vec![]);
+        self.chunks.push_back(Chunk { input, batch: batch.clone(), rows, used: vec![] });
         self.uses.push_back(0);
-        self.first + self.chunks.len() as u64 - 1
+        number
+    }
+
+    /// Where the chunk with a number stands.
+    fn at(&self, chunk: ChunkNumber) -> usize {
+        chunk.wrapping_sub(self.first) as usize
+    }
+
+    fn at_of(&self, id: EventId) -> usize {
+        self.at((id >> 32) as ChunkNumber)
     }
 
     /// Keeps a row of an open chunk.
-    pub fn keep(&mut self, chunk: u64, row: usize) -> EventId {
-        let Rows::Open(rows) = &mut self.chunks[(chunk - self.first) as usize].rows else {
-            return chunk << 32;
-        };
+    pub fn keep(&mut self, chunk: ChunkNumber, row: usize) -> EventId {
+        let at = self.at(chunk);
+        let Rows::Open(rows) = &mut self.chunks[at].rows else { return id(chunk, 0) };
         rows.push((row as u32, 0));
-        chunk << 32 | (rows.len() as u64 - 1)
+        id(chunk, rows.len() as u32 - 1)
+    }
+
+    /// Notes that a match has used an event up.
+    pub fn use_up(&mut self, id: EventId) {
+        let at = self.at_of(id);
+        let (used, place) = (&mut self.chunks[at].used, id as u32 as usize);
+        used.resize(used.len().max(place / 64 + 1), 0);
+        used[place / 64] |= 1 << (place % 64);
+    }
+
+    pub fn is_used_up(&self, id: EventId) -> bool {
+        let (used, place) = (&self.chunks[self.at_of(id)].used, id as u32 as usize);
+        used.get(place / 64).is_some_and(|bits| bits >> (place % 64) & 1 == 1)
     }
 
     /// Ends the open chunks: what nobody looks back to of their batches goes.
@@ -120,20 +152,20 @@ impl EventLog {
     }
 
     pub fn get(&self, id: EventId) -> Kept<'_> {
-        let chunk = &self.chunks[((id >> 32) - self.first) as usize];
+        let chunk = &self.chunks[self.at_of(id)];
         Kept { input: chunk.input, batch: &chunk.batch, row: chunk.row(id as u32).unwrap_or_default() }
     }
 
     /// The place of a row of a chunk that is open, or, if it has one, of the event with its id.
-    pub fn place_of(&self, chunk: u64, id: Option<EventId>, row: usize) -> RowPlace {
+    pub fn place_of(&self, chunk: ChunkNumber, id: Option<EventId>, row: usize) -> RowPlace {
         match id {
             Some(id) => self.get(id).place(),
-            None => self.chunks[(chunk - self.first) as usize].batch.origin.place(row),
+            None => self.chunks[self.at(chunk)].batch.origin.place(row),
         }
     }
 
     pub fn use_one(&mut self, id: EventId) {
-        let chunk = ((id >> 32) - self.first) as usize;
+        let chunk = self.at_of(id);
         self.uses[chunk] += 1;
         if let Rows::Open(rows) = &mut self.chunks[chunk].rows {
             rows[id as u32 as usize].1 += 1;
@@ -141,7 +173,7 @@ impl EventLog {
     }
 
     pub fn give_back(&mut self, id: EventId) {
-        let chunk = ((id >> 32) - self.first) as usize;
+        let chunk = self.at_of(id);
         self.uses[chunk] -= 1;
         if let Rows::Open(rows) = &mut self.chunks[chunk].rows {
             rows[id as u32 as usize].1 -= 1;
@@ -155,13 +187,13 @@ impl EventLog {
         while self.uses.front() == Some(&0) && self.chunks.front().is_some_and(|chunk| !chunk.is_open()) {
             self.chunks.pop_front();
             self.uses.pop_front();
-            self.first += 1;
+            self.first = self.first.wrapping_add(1);
         }
     }
 
     /// Writes all chunks; `types` are those of the columns of each input.
     pub fn snapshot(&self, types: &[Vec<Type>], writer: &mut SnapshotWriter) {
-        writer.u64(self.first);
+        writer.u32(self.first);
         writer.sequence(self.chunks.iter(), |writer, chunk| {
             writer.count(chunk.input);
             writer.batch(&chunk.batch, &types[chunk.input]);
@@ -173,7 +205,7 @@ impl EventLog {
 
     /// What [`EventLog::snapshot`] wrote; nobody looks back to its events yet.
     pub fn restore(types: &[Vec<Type>], reader: &mut SnapshotReader) -> Result<EventLog, Corrupt> {
-        let first = reader.u64()?;
+        let first = reader.u32()?;
         let chunks = reader.sequence(|reader| {
             let input = reader.count()?;
             let batch = reader.batch(types.get(input).ok_or(Corrupt)?)?;
@@ -181,20 +213,20 @@ impl EventLog {
             let rows = if has_all { Rows::All } else { Rows::These(places) };
             match &rows {
                 Rows::These(places) if places.len() != batch.n_rows || !places.is_sorted() => Err(Corrupt),
-                _ => Ok(Chunk { input, batch, rows }),
+                _ => Ok(Chunk { input, batch, rows, used: vec![] }),
             }
         })?;
-        first.checked_add(chunks.len() as u64).filter(|end| *end < 1 << 32).ok_or(Corrupt)?;
         Ok(EventLog { first, uses: vec![0; chunks.len()].into(), chunks: chunks.into() })
     }
 
     /// Whether there is such an event.
     pub fn has(&self, id: EventId) -> bool {
-        let chunk = (id >> 32).checked_sub(self.first).and_then(|at| self.chunks.get(at as usize));
-        chunk.is_some_and(|chunk| chunk.row(id as u32).is_some())
+        self.chunks.get(self.at_of(id)).is_some_and(|chunk| chunk.row(id as u32).is_some())
     }
 
     pub fn bytes(&self) -> usize {
-        self.chunks.iter().map(|chunk| size_of::<Chunk>() + chunk.batch.bytes()).sum()
+        let bytes =
+            |chunk: &Chunk| size_of::<Chunk>() + chunk.batch.bytes() + chunk.used.len() * size_of::<u64>();
+        self.chunks.iter().map(bytes).sum()
     }
 }

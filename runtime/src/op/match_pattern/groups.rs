@@ -16,13 +16,13 @@ mod snapshot;
 use super::BEHIND_EVENTS;
 use super::arena::NONE;
 use super::course::{Course, Lead, Tests, Words};
-use super::event_log::{EventId, EventLog};
+use super::event_log::{ChunkNumber, EventId, EventLog};
 use super::pattern::{Pattern, Ruled};
 use super::rows::{Answers, Found};
 use super::timers::Timers;
 use crate::kernel::key_index::KeyIndex;
 use crate::message::EventTime;
-use forest::{Forest, Run, Tree};
+use forest::{Forest, Run, Taken, Tree};
 use kept::{Chain, KeptEvents, NO_EVENTS};
 use millstream_ir::batch::RowPlace;
 use millstream_ir::column::ColumnRef;
@@ -30,7 +30,6 @@ use millstream_ir::flow::Schema;
 use millstream_ir::pattern::{Edge, MatchMode};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
-
 use part::Part;
 use passage::{broken_by, fits, pass};
 use std::sync::Arc;
@@ -138,7 +137,7 @@ struct Event<'a> {
     /// The tests that it passes, or may pass where they compare.
     passes: Tests,
     /// Where it can be kept, and its id if it is.
-    chunk: u64,
+    chunk: ChunkNumber,
     id: Option<EventId>,
 }
 
@@ -181,18 +180,25 @@ impl Groups {
     fn take_event(&mut self, pattern: &Pattern, event: &mut Event, partition: u32, answers: &mut Answers) {
         if self.uses_up {
             let id = self.id_of(event);
-            self.keep(id, false, partition);
+            self.keep(id, partition);
         }
         self.advance(pattern, event, partition, false);
         let is_last = !self.memory.complete.is_empty() && self.complete(pattern, event, partition, answers);
         if !is_last {
-            self.arrive(pattern, event, partition);
-            if event.passes & self.course.begins != 0 {
-                self.begin(pattern, event, partition);
-            }
+            self.go_on(pattern, event, partition);
         }
         if self.uses_up {
             self.settle(partition);
+        }
+    }
+
+    /// Lets an event be taken by the groups that go on with it, and begin a run.
+    fn go_on(&mut self, pattern: &Pattern, event: &mut Event, partition: u32) {
+        let begins = event.passes & self.course.begins != 0;
+        let is_shared = self.memory.moved.len() + usize::from(begins) > 1;
+        self.arrive(pattern, event, is_shared, partition);
+        if begins {
+            self.begin(pattern, event, is_shared, partition);
         }
     }
 
@@ -202,7 +208,6 @@ impl Groups {
         self.memory.moved.clear();
         self.memory.complete.clear();
         let mut groups = std::mem::take(&mut self.partitions[partition as usize].groups);
-        let without = self.course.without.map_or(0, |without| self.course.absences[without]);
         groups.retain_mut(|group| {
             let place = &self.course.places[group.place as usize];
             let is_over =
@@ -222,23 +227,31 @@ impl Groups {
                 }
                 return false;
             }
-            let mut is_over = event.passes & without != 0;
-            if place.guards != 0 {
-                let watched = place.guards & !u64::from(group.broken);
-                let broken = watched & pattern.touches | broken_by(&self.course, watched, event);
-                group.broken |= broken as u32;
-                is_over |= broken != 0 && !can_end(pattern, group);
-            }
-            if is_over {
+            let stays = self.stays(pattern, event, group);
+            if !stays {
                 self.drop_group(group, partition);
             }
-            !is_over
+            stays
         });
         self.partitions[partition as usize].groups = groups;
     }
 
+    /// Lets a group see an event that it does not take; whether it can yet be complete.
+    fn stays(&self, pattern: &Pattern, event: &Event, group: &mut Group) -> bool {
+        let without = self.course.without.map_or(0, |without| self.course.absences[without]);
+        let guards = self.course.places[group.place as usize].guards;
+        let mut is_over = event.passes & without != 0;
+        if guards != 0 {
+            let watched = guards & !u64::from(group.broken);
+            let broken = watched & pattern.touches | broken_by(&self.course, watched, event);
+            group.broken |= broken as u32;
+            is_over |= broken != 0 && !can_end(pattern, group);
+        }
+        !is_over
+    }
+
     /// Brings the groups that go on to their new places, where those meet that now have one future.
-    fn arrive(&mut self, pattern: &Pattern, event: &mut Event, partition: u32) {
+    fn arrive(&mut self, pattern: &Pattern, event: &mut Event, is_shared: bool, partition: u32) {
         if self.memory.moved.is_empty() {
             return;
         }
@@ -252,7 +265,7 @@ impl Groups {
                 continue;
             }
             let lead = &self.course.places[group.place as usize].leads[lead];
-            let step = lead.step;
+            let taken = Taken { event: id, step: lead.step as u16, is_shared };
             pass(&self.course, &lead.way, &mut group, Some((event, id)), event.time, pattern.touches);
             if group.broken != 0 && !can_end(pattern, &group) {
                 self.drop_group(&group, partition);
@@ -261,15 +274,15 @@ impl Groups {
             let forest = &mut self.forest;
             match fresh
                 .iter_mut()
-                .find(|other| other.has_future_of(&group) && forest.has_taken(&other.tree, step))
+                .find(|other| other.has_future_of(&group) && forest.has_taken(&other.tree, taken.step))
             {
                 Some(other) => {
                     forest.hang(&group.tree, other.tree.root);
-                    forest.join(&mut other.tree, &group.tree);
+                    forest.join(&mut other.tree, &group.tree, &self.log);
                     other.latest = other.latest.max(group.latest);
                 }
                 None => {
-                    group.tree.root = forest.above(&group.tree, id, step, &mut self.log);
+                    group.tree.root = forest.above(&group.tree, taken, &mut self.log);
                     fresh.push(group);
                 }
             }
@@ -292,9 +305,9 @@ impl Groups {
     }
 
     /// Begins a run with an event, if it fits.
-    fn begin(&mut self, pattern: &Pattern, event: &mut Event, partition: u32) {
+    fn begin(&mut self, pattern: &Pattern, event: &mut Event, is_shared: bool, partition: u32) {
         let mut group = Group {
-            tree: Tree { root: NONE, first: NONE, last: NONE },
+            tree: Tree { root: NONE, first: NONE },
             place: 0,
             nulls: 0,
             far: 0,
@@ -315,9 +328,9 @@ impl Groups {
         }
         let id = self.id_of(event);
         let lead = &self.course.places[0].leads[lead];
-        let step = lead.step;
+        let taken = Taken { event: id, step: lead.step as u16, is_shared };
         pass(&self.course, &lead.way, &mut group, Some((event, id)), event.time, pattern.touches);
-        group.tree = self.forest.plant(id, step, event.time, &mut self.log);
+        group.tree = self.forest.plant(taken, event.time, &mut self.log);
         self.partitions[partition as usize].n_runs += 1;
         self.meet(group, partition);
     }
@@ -330,50 +343,60 @@ impl Groups {
         partition: u32,
         answers: &mut Answers,
     ) -> bool {
-        let complete = std::mem::take(&mut self.memory.complete);
-        let mut runs: Vec<(Start, u32, usize)> = vec![];
-        for (group, step) in &complete {
-            let of_group = self.forest.runs_of(&group.tree);
-            let in_time = of_group.filter(|(_, run)| self.is_in_time(run.began, event.time));
-            runs.extend(in_time.map(|(number, run)| (self.start_of(run), number, *step)));
-        }
-        runs.sort_unstable();
-        let takes_all = self.uses_up || matches!(pattern.spec.mode, MatchMode::Once(_));
-        if takes_all {
-            runs.truncate(1);
-        }
-        for (_, run, step) in &runs {
-            self.report(pattern, *run, Some((event, *step)), event.time, answers);
-        }
-        let ends_others = takes_all && !runs.is_empty();
-        if self.uses_up
-            && let Some((_, run, _)) = runs.first()
-        {
-            let run = &self.forest.runs[*run];
-            let taken = self.forest.taken_by(run).map(|(_, event)| event);
-            let used: Vec<EventId> = [run.event].into_iter().chain(taken).chain(event.id).collect();
-            self.use_up(used.into_iter(), partition);
-        }
-        let has_others = self.partitions[partition as usize].n_runs > 1;
-        complete.iter().for_each(|(group, _)| self.drop_group(group, partition));
-        if ends_others {
-            for (group, _) in std::mem::take(&mut self.memory.moved) {
-                self.drop_group(&group, partition);
-            }
-            self.drop_all(partition);
-            if let MatchMode::Once(quiet) = pattern.spec.mode {
-                let until = quiet.map_or(EventTime::MAX, |quiet| event.time.saturating_add(quiet));
-                self.partitions[partition as usize].quiet_until = until;
-            } else if has_others {
-                self.replay(pattern, partition);
+        let mut complete = std::mem::take(&mut self.memory.complete);
+        complete.retain_mut(|(group, _)| self.drop_late_runs(group, event.time, partition));
+        let ends_others =
+            !complete.is_empty() && (self.uses_up || matches!(pattern.spec.mode, MatchMode::Once(_)));
+        if !ends_others {
+            self.report_all(pattern, &complete, event, answers);
+            complete.iter().for_each(|(group, _)| self.drop_group(group, partition));
+        } else {
+            let is_before = |a: usize, b: usize| {
+                self.forest.is_before(complete[a].0.tree.first, complete[b].0.tree.first, &self.log)
+            };
+            let first =
+                (1..complete.len()).fold(0, |first, at| if is_before(at, first) { at } else { first });
+            let (group, step) = complete[first];
+            self.report(pattern, group.tree.first, Some((event, step)), event.time, answers);
+            match pattern.spec.mode {
+                MatchMode::Once(quiet) => {
+                    let until = quiet.map_or(EventTime::MAX, |quiet| event.time.saturating_add(quiet));
+                    self.partitions[partition as usize].quiet_until = until;
+                    complete.iter().for_each(|(group, _)| self.drop_group(group, partition));
+                    self.drop_all(partition);
+                }
+                _ => self.use_up(pattern, event, &mut complete, first, partition),
             }
         }
+        complete.clear();
         self.memory.complete = complete;
         ends_others
     }
 
-    /// Drops the groups of a partition.
+    /// Reports the runs of groups that are complete with an event, in their order.
+    fn report_all(
+        &self,
+        pattern: &Pattern,
+        complete: &[(Group, usize)],
+        event: &Event,
+        answers: &mut Answers,
+    ) {
+        let mut runs: Vec<(Start, u32, usize)> = vec![];
+        for (group, step) in complete {
+            let of_group = self.forest.runs_of(&group.tree);
+            runs.extend(of_group.map(|(number, run)| (self.start_of(run), number, *step)));
+        }
+        runs.sort_unstable();
+        for (_, run, step) in runs {
+            self.report(pattern, run, Some((event, step)), event.time, answers);
+        }
+    }
+
+    /// Drops the groups of a partition, also those that were about to go on.
     fn drop_all(&mut self, partition: u32) {
+        let mut moved = std::mem::take(&mut self.memory.moved);
+        moved.drain(..).for_each(|(group, _)| self.drop_group(&group, partition));
+        self.memory.moved = moved;
         let mut groups = std::mem::take(&mut self.partitions[partition as usize].groups);
         groups.drain(..).for_each(|group| self.drop_group(&group, partition));
         self.partitions[partition as usize].groups = groups;
@@ -430,33 +453,22 @@ impl Groups {
 
     /// Drops the runs of a group that has left its partition.
     fn drop_group(&mut self, group: &Group, partition: u32) {
-        let mut run = group.tree.first;
-        while run != NONE {
-            run = self.forest.drop_run(run, &mut self.log);
-            self.partitions[partition as usize].n_runs -= 1;
-        }
+        self.partitions[partition as usize].n_runs -= self.forest.drop_all(&group.tree, &mut self.log);
     }
 
     /// Drops those runs of a group that are out of time; whether any is left.
     fn drop_late_runs(&mut self, group: &mut Group, now: EventTime, partition: u32) -> bool {
-        let (mut tree, mut latest) = (Tree { first: NONE, last: NONE, ..group.tree }, EventTime::MIN);
-        let mut next = group.tree.first;
-        while next != NONE {
-            let run = next;
-            let began = self.forest.runs[run].began;
-            if !self.is_in_time(began, now) {
-                next = self.forest.drop_run(run, &mut self.log);
-                self.partitions[partition as usize].n_runs -= 1;
-                continue;
-            }
-            next = std::mem::replace(&mut self.forest.runs[run].next, tree.first);
-            (tree.first, latest) = (run, latest.max(began));
-            if tree.last == NONE {
-                tree.last = run;
-            }
+        let first = |group: &Group| group.tree.first;
+        while first(group) != NONE && !self.is_in_time(self.forest.runs[first(group)].began, now) {
+            self.drop_first(group, partition);
         }
-        (group.tree, group.latest) = (tree, latest);
-        tree.first != NONE
+        first(group) != NONE
+    }
+
+    /// Drops the first run of a group.
+    fn drop_first(&mut self, group: &mut Group, partition: u32) {
+        self.forest.drop_first(&mut group.tree, &mut self.log);
+        self.partitions[partition as usize].n_runs -= 1;
     }
 
     /// Drops the runs of a partition that are out of time.
@@ -497,8 +509,19 @@ impl Groups {
                 }
             }
             self.n_swept = self.keys.n_live();
+            self.shrink();
         }
         self.log.forget();
+    }
+
+    /// Gives back what partitions that are gone have left free, if that is most of it.
+    fn shrink(&mut self) {
+        let Some(kept) = self.keys.shrink() else { return };
+        let mut numbers = vec![None; self.partitions.len()];
+        (0..).zip(&kept).for_each(|(new, old)| numbers[*old as usize] = Some(new));
+        let of_old = |old: &u32| std::mem::replace(&mut self.partitions[*old as usize], Partition::EMPTY);
+        self.partitions = kept.iter().map(of_old).collect();
+        self.timers.renumber(|old| numbers.get(old as usize).copied().flatten());
     }
 
     fn sweep_partition(&mut self, pattern: &Pattern, number: u32, watermark: EventTime) {

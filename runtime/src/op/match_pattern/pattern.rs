@@ -104,7 +104,7 @@ impl Pattern {
             asks_alone: known.contains(&Known::Asked),
             has_one_way: spec.has_one_way(),
             asks: !can_merge || known.iter().any(is_asked),
-            minds_all: automaton.states.iter().any(|state| state.guards & touches != 0),
+            minds_all: spec.minds_all_events(),
             begins,
             known,
             still_read: still_read(&spec),

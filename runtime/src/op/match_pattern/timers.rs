@@ -52,6 +52,15 @@ impl Timers {
         self.soon.pop().map(|Reverse((_, partition))| partition)
     }
 
+    /// Partitions have other numbers now, or none.
+    pub fn renumber(&mut self, number: impl Fn(u32) -> Option<u32>) {
+        let new = |Reverse((time, partition))| number(partition).map(|partition| Reverse((time, partition)));
+        self.soon = std::mem::take(&mut self.soon).into_iter().filter_map(new).collect();
+        for entries in self.later.values_mut() {
+            *entries = std::mem::take(entries).into_iter().filter_map(new).collect();
+        }
+    }
+
     pub fn len(&self) -> usize {
         self.soon.len() + self.later.values().map(Vec::len).sum::<usize>()
     }

@@ -4,7 +4,7 @@
 use super::super::arena::{Arena, NONE};
 use super::super::event_log::{EventId, Kept};
 use super::super::pattern::Pattern;
-use super::{Event, Groups};
+use super::{Event, Group, Groups};
 
 /// The events of a partition; each knows the next.
 #[derive(Clone, Copy)]
@@ -22,16 +22,15 @@ pub const NO_EVENTS: Chain = Chain { first: NONE, last: NONE, n: 0, n_needed: 0 
 pub struct KeptEvent {
     pub event: EventId,
     pub next: u32,
-    pub is_used: bool,
 }
 
 /// So many may be kept that nothing looks back to, beside as many as are needed.
 const FEW: u32 = 8;
 
 impl Groups {
-    pub(super) fn keep(&mut self, event: EventId, is_used: bool, partition: u32) {
+    pub(super) fn keep(&mut self, event: EventId, partition: u32) {
         self.log.use_one(event);
-        let kept = self.kept.add(KeptEvent { event, next: NONE, is_used });
+        let kept = self.kept.add(KeptEvent { event, next: NONE });
         let chain = &mut self.partitions[partition as usize].chain;
         match chain.last {
             NONE => chain.first = kept,
@@ -41,14 +40,37 @@ impl Groups {
         chain.n += 1;
     }
 
-    /// Marks events of a partition, in their order, as used up.
-    pub(super) fn use_up(&mut self, events: impl Iterator<Item = EventId>, partition: u32) {
-        let mut events = events.peekable();
-        let mut at = self.partitions[partition as usize].chain.first;
-        while at != NONE {
-            let kept = &mut self.kept[at];
-            kept.is_used |= events.next_if_eq(&kept.event).is_some();
-            at = kept.next;
+    /// Uses up the events of the first run of one of the groups that are complete with an event. The others are then
+    /// where they would be had these events never been: where they are, if they took none of them.
+    pub(super) fn use_up(
+        &mut self,
+        pattern: &Pattern,
+        event: &Event,
+        complete: &mut Vec<(Group, usize)>,
+        first: usize,
+        partition: u32,
+    ) {
+        let run = &self.forest.runs[complete[first].0.tree.first];
+        let is_alone = self.forest.is_alone(run);
+        let taken = self.forest.taken_by(run).map(|(_, event)| event);
+        [run.event].into_iter().chain(taken).chain(event.id).for_each(|event| self.log.use_up(event));
+        if is_alone {
+            self.drop_first(&mut complete[first].0, partition);
+            let moved = std::mem::take(&mut self.memory.moved);
+            for (mut group, _) in complete.drain(..).chain(moved) {
+                if group.tree.first != NONE && self.stays(pattern, event, &mut group) {
+                    self.partitions[partition as usize].add(group);
+                } else {
+                    self.drop_group(&group, partition);
+                }
+            }
+        } else {
+            let has_others = self.partitions[partition as usize].n_runs > 1;
+            complete.iter().for_each(|(group, _)| self.drop_group(group, partition));
+            self.drop_all(partition);
+            if has_others {
+                self.replay(pattern, partition);
+            }
         }
     }
 
@@ -56,8 +78,9 @@ impl Groups {
     pub(super) fn replay(&mut self, pattern: &Pattern, partition: u32) {
         let mut at = self.partitions[partition as usize].chain.first;
         while at != NONE {
-            let KeptEvent { event: id, next, is_used } = self.kept[at];
+            let KeptEvent { event: id, next } = self.kept[at];
             at = next;
+            let is_used = self.log.is_used_up(id);
             let kept = self.log.get(id);
             let Kept { input, batch, row } = kept;
             let (columns, time) = (batch.columns.clone(), kept.int(self.times[input]));
@@ -68,9 +91,8 @@ impl Groups {
             for (group, _) in std::mem::take(&mut self.memory.complete) {
                 self.drop_group(&group, partition);
             }
-            self.arrive(pattern, &mut event, partition);
-            if !is_used && passes & self.course.begins != 0 {
-                self.begin(pattern, &mut event, partition);
+            if !is_used {
+                self.go_on(pattern, &mut event, partition);
             }
         }
     }
@@ -89,11 +111,12 @@ impl Groups {
             return;
         }
         let groups = &self.partitions[partition as usize].groups;
-        let runs = groups.iter().flat_map(|group| self.forest.runs_of(&group.tree));
-        let first = runs.map(|(_, run)| (self.start_of(run), run.event)).min().map(|(_, event)| event);
+        let firsts = groups.iter().map(|group| group.tree.first);
+        let first = firsts.reduce(|a, b| if self.forest.is_before(b, a, &self.log) { b } else { a });
+        let first = first.map(|run| self.forest.runs[run].event);
         let chain = &mut self.partitions[partition as usize].chain;
         while chain.first != NONE && Some(self.kept[chain.first].event) != first {
-            let KeptEvent { event, next, .. } = self.kept[chain.first];
+            let KeptEvent { event, next } = self.kept[chain.first];
             self.log.give_back(event);
             self.kept.free(chain.first);
             chain.first = next;

@@ -1,6 +1,7 @@
 //! What is found of all rows of a batch at once: which tests they pass, and their partitions.
 
 use super::super::course::Tests;
+use super::super::event_log::ChunkNumber;
 use super::super::pattern::Pattern;
 use super::super::rows::Answers;
 use super::{Event, Groups, Memory, Partition};
@@ -19,7 +20,7 @@ pub struct Part {
     input: usize,
     batch: Batch,
     /// Where events of them are kept.
-    chunk: u64,
+    chunk: ChunkNumber,
     /// Per row: the tests that it passes, or may pass.
     passes: Vec<Tests>,
     /// Per row: the number of its partition, if it matters to one.

@@ -4,7 +4,7 @@ use super::super::arena::NONE;
 use super::super::course::N_WORDS;
 use super::super::event_log::{EventId, EventLog};
 use super::super::pattern::Pattern;
-use super::forest::{NO_EVENT, Node, Run, Tree};
+use super::forest::{NO_EVENT, Node, Taken, Tree};
 use super::{Group, Groups};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use std::collections::HashMap;
@@ -31,7 +31,7 @@ impl Groups {
         let kept = listed(partition.chain.first, |kept| self.kept[kept].next);
         writer.sequence(kept.into_iter(), |writer, kept| {
             writer.u64(self.kept[kept].event);
-            writer.bool(self.kept[kept].is_used);
+            writer.bool(self.log.is_used_up(self.kept[kept].event));
         });
         let mut above = Above::default();
         for group in &partition.groups {
@@ -40,9 +40,10 @@ impl Groups {
             }
         }
         writer.sequence(above.nodes.iter(), |writer, node| {
-            let Node { event, above: next, step, .. } = self.forest.nodes[*node];
+            let Node { event, above: next, step, is_shared, .. } = self.forest.nodes[*node];
             writer.u64(event);
-            writer.u32(step);
+            writer.u32(step.into());
+            writer.bool(is_shared);
             writer.u32(above.number(next));
         });
         writer.sequence(partition.groups.iter(), |writer, group| {
@@ -55,7 +56,8 @@ impl Groups {
             for (_, run) in self.forest.runs_of(&group.tree) {
                 writer.i64(run.began);
                 writer.u64(run.event);
-                writer.u32(run.step);
+                writer.u32(run.step.into());
+                writer.bool(run.is_shared);
                 writer.u32(above.number(run.above));
             }
         });
@@ -85,22 +87,24 @@ impl Groups {
         let n_needed = reader.u32()?;
         for _ in 0..reader.count()? {
             let (event, is_used) = (self.known(reader.u64()?)?, reader.bool()?);
-            self.keep(event, is_used, partition);
+            self.keep(event, partition);
+            if is_used {
+                self.log.use_up(event);
+            }
         }
         self.partitions[partition as usize].chain.n_needed = n_needed;
         let n_steps = pattern.spec.steps.len();
         let mut nodes: Vec<u32> = vec![];
         for _ in 0..reader.count()? {
-            let (event, step, above) = (reader.u64()?, reader.u32()? as usize, reader.u32()?);
-            if step >= n_steps {
-                return Err(Corrupt);
-            }
+            let event = reader.u64()?;
+            let taken = taken(event, n_steps, reader)?;
+            let above = reader.u32()?;
             if event != NO_EVENT {
                 self.known(event)?;
             }
-            let node = self.forest.node(event, step, &mut self.log);
+            let node = self.forest.node(taken, &mut self.log);
             if above > 0 {
-                let tree = Tree { root: node, first: NONE, last: NONE };
+                let tree = Tree { root: node, first: NONE };
                 self.forest.hang(&tree, numbered(&nodes, above)?);
             }
             nodes.push(node);
@@ -133,23 +137,19 @@ impl Groups {
                 self.known(*value as EventId)?;
             }
         }
-        let mut tree = Tree { root: NONE, first: NONE, last: NONE };
+        let mut tree = Tree { root: NONE, first: NONE };
         let mut latest = i64::MIN;
         for _ in 0..reader.count()? {
             let (began, event) = (reader.i64()?, self.known(reader.u64()?)?);
-            let (step, above) = (reader.u32()?, reader.u32()?);
-            if step as usize >= pattern.spec.steps.len() {
-                return Err(Corrupt);
-            }
-            self.log.use_one(event);
-            let run = self.forest.runs.add(Run { began, event, step, above: NONE, next: NONE });
-            let own = Tree { root: NONE, first: run, last: run };
+            let taken = taken(event, pattern.spec.steps.len(), reader)?;
+            let above = reader.u32()?;
+            let own = self.forest.plant(taken, began, &mut self.log);
             if above > 0 {
                 self.forest.hang(&own, numbered(nodes, above)?);
             }
-            match tree.last {
+            match tree.first {
                 NONE => tree = own,
-                _ => self.forest.join(&mut tree, &own),
+                _ => self.forest.join(&mut tree, &own, &self.log),
             }
             latest = latest.max(began);
             self.partitions[partition as usize].n_runs += 1;
@@ -169,6 +169,15 @@ impl Groups {
 
     fn known(&self, event: EventId) -> Result<EventId, Corrupt> {
         if self.log.has(event) { Ok(event) } else { Err(Corrupt) }
+    }
+}
+
+/// How an event was taken.
+fn taken(event: EventId, n_steps: usize, reader: &mut SnapshotReader) -> Result<Taken, Corrupt> {
+    let (step, is_shared) = (reader.u32()?, reader.bool()?);
+    match u16::try_from(step) {
+        Ok(step) if usize::from(step) < n_steps => Ok(Taken { event, step, is_shared }),
+        _ => Err(Corrupt),
     }
 }
 
