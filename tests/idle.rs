@@ -3,8 +3,6 @@
 
 mod support;
 
-use millstream_base::{Diagnostics, SourceMap};
-use millstream_core::{CompileOptions, Library, compile};
 use millstream_ir::engine::Engine;
 use millstream_ir::flow::{NodeKind, SourceSpec};
 use millstream_ir::types::TypeKind;
@@ -14,6 +12,7 @@ use millstream_runtime::simulate::{Record, Simulation};
 use millstream_runtime::source::Pace;
 use millstream_runtime::workers::Workers;
 use std::fmt::Write;
+use support::compiled::compiled;
 
 const SECOND: i64 = 1_000_000;
 /// When scripts begin, by the clock and in their rows: 2001-09-09T01:46:40Z.
@@ -31,18 +30,10 @@ table rates: { n: int, at: timestamp } key n from file(\"r\", follow: true) form
 /// - `clock 60`: the clock goes on to 60 s;
 /// - `why`: what is waited for.
 fn play(stream: &str, script: &str) -> String {
-    let mut files = SourceMap::default();
-    let root = files.add("idle.stream", format!("{SOURCES}stream s = {stream}\n"));
-    let mut diagnostics = Diagnostics::default();
-    let library = Library::new(millstream_stdlib::catalog(), &mut diagnostics);
-    let options = CompileOptions { folder: "/".into(), ..CompileOptions::default() };
-    let mut load = |_: &str, _: &str| Err("no other files".to_string());
-    let compilation = compile(&mut files, root, &mut load, &library, &options);
-    let messages: Vec<&str> = compilation.diagnostics.iter().map(|d| &*d.headline).collect();
-    let flow = compilation.flow.as_ref().unwrap_or_else(|| panic!("{messages:?}"));
-    let compiled = ReferenceEngine.compile(flow).expect("it compiles");
+    let (files, _, flow) = &compiled(&format!("{SOURCES}stream s = {stream}\n"));
+    let code = ReferenceEngine.compile(flow).expect("it compiles");
     let live = |name: &str, spec: &SourceSpec| vec![(name.to_string(), Pace::of(spec.time.as_ref(), true))];
-    let mut simulation = Simulation::new(flow, &*compiled, &files, START, &Workers::alone(), live);
+    let mut simulation = Simulation::new(flow, &*code, files, START, &Workers::alone(), live);
     let sink = flow.ids().find(|id| matches!(flow.node(*id).kind, NodeKind::Sink(_))).expect("a sink");
     let shown = &flow.node(sink).schema;
     let mut out = String::new();

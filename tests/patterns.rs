@@ -1,15 +1,16 @@
 //! Patterns under input that is made to make them hold much: what they hold grows with the events of their time, as
 //! `explain` says, and not with what has been; and they find what is there.
 
-use millstream_base::{Diagnostics, SourceMap};
-use millstream_core::{CompileOptions, Library, compile};
+mod support;
+
 use millstream_ir::engine::Engine;
-use millstream_ir::flow::{Flow, NodeKind, SourceSpec};
+use millstream_ir::flow::{NodeKind, SourceSpec};
 use millstream_ir::value::Value;
 use millstream_jit::Jit;
 use millstream_runtime::simulate::{Record, Simulation};
 use millstream_runtime::source::Pace;
 use millstream_runtime::workers::Workers;
+use support::compiled::compiled;
 
 const MILLISECOND: i64 = 1_000;
 /// 2023-11-14T22:00:00Z, a whole hour.
@@ -50,6 +51,10 @@ fn ten_keys(number: i64) -> (i64, &'static str) {
 
 fn every_thousandth_ends(number: i64) -> (i64, &'static str) {
     (0, if number % 1000 == 499 { "z" } else { "a" })
+}
+
+fn the_second_half_ends(number: i64) -> (i64, &'static str) {
+    (0, if number % 100_000 < 50_000 { "a" } else { "b" })
 }
 
 #[test]
@@ -107,6 +112,15 @@ fn what_is_held_does_not_grow_with_what_has_been() {
             n_matches: million,
             n_failures: 0,
         },
+        // Each match ends one of very many runs.
+        Case {
+            pattern: r#"by k a: events[kind == "a"] then b: events[kind == "b"] within 1h"#,
+            event: the_second_half_ends,
+            n_events: 100_000,
+            most_bytes: 12_000_000,
+            n_matches: 50_000,
+            n_failures: 0,
+        },
         // Each event begins a run of its own, of five of its key that live.
         Case {
             pattern: r#"overlapping by k a: events[kind == "a"] then z: events[n < a.n] within 5s"#,
@@ -146,7 +160,7 @@ fn what_is_held_does_not_grow_with_what_has_been() {
 
 /// What was held at most, and how many matches and failures there were.
 fn run(case: &Case) -> (usize, i64, i64) {
-    let (flow, files) = compiled(case.pattern);
+    let (files, _, flow) = compiled(&program(case.pattern));
     let code = Jit.compile(&flow).expect("it compiles");
     let one = |name: &str, _: &SourceSpec| vec![(name.to_string(), Pace::default())];
     let mut simulation = Simulation::new(&flow, &*code, &files, START, &Workers::alone(), one);
@@ -186,21 +200,11 @@ fn run(case: &Case) -> (usize, i64, i64) {
     (most_bytes, n_rows[0], n_rows[1])
 }
 
-fn compiled(pattern: &str) -> (Flow, SourceMap) {
-    let program = format!(
+fn program(pattern: &str) -> String {
+    format!(
         "source events: {{ k: int, kind: string, n: int, at: timestamp }} from file(\"-\") format json time at\n\
          stream found = match {pattern} select match.end as ended\n\
          sink out from found to stdout\n\
          sink failed from errors(found) to stdout format json",
-    );
-    let mut files = SourceMap::default();
-    let root = files.add("found.stream", program);
-    let mut diagnostics = Diagnostics::default();
-    let library = Library::new(millstream_stdlib::catalog(), &mut diagnostics);
-    let options = CompileOptions { folder: "/".into(), ..CompileOptions::default() };
-    let mut load = |_: &str, _: &str| Err("no other files".to_string());
-    let compilation = compile(&mut files, root, &mut load, &library, &options);
-    let messages: Vec<&str> = compilation.diagnostics.iter().map(|d| &*d.headline).collect();
-    let flow = compilation.flow.unwrap_or_else(|| panic!("{pattern}: {messages:?}"));
-    (flow, files)
+    )
 }

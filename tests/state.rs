@@ -1,8 +1,10 @@
 //! What operators hold is what `explain` says: each is driven until it holds what is known, and its bytes
 //! are compared with the formula, within a factor of two.
 
-use millstream_base::{Diagnostics, SourceMap};
-use millstream_core::{CompileOptions, Library, compile, explain::explain};
+mod support;
+
+use millstream_base::SourceMap;
+use millstream_core::explain::explain;
 use millstream_ir::engine::Engine;
 use millstream_ir::flow::{Flow, NodeKind, SourceSpec};
 use millstream_ir::value::Value;
@@ -11,6 +13,7 @@ use millstream_runtime::simulate::{Record, Simulation};
 use millstream_runtime::source::Pace;
 use millstream_runtime::workers::Workers;
 use std::fmt::Write;
+use support::compiled::compiled;
 
 const SECOND: i64 = 1_000_000;
 /// 2023-11-14T22:00:00Z, a whole hour.
@@ -121,16 +124,8 @@ fn said_and_held(case: &Case) -> (i64, i64, String) {
          sink out from held to stdout",
         case.stream
     );
-    let mut files = SourceMap::default();
-    let root = files.add("held.stream", program);
-    let mut diagnostics = Diagnostics::default();
-    let library = Library::new(millstream_stdlib::catalog(), &mut diagnostics);
-    let options = CompileOptions { folder: "/".into(), ..CompileOptions::default() };
-    let mut load = |_: &str, _: &str| Err("no other files".to_string());
-    let compilation = compile(&mut files, root, &mut load, &library, &options);
-    let messages: Vec<&str> = compilation.diagnostics.iter().map(|d| &*d.headline).collect();
-    let flow = compilation.flow.as_ref().unwrap_or_else(|| panic!("{}: {messages:?}", case.stream));
-    let lines = explain(&compilation.program, flow);
+    let (files, compilation, flow) = compiled(&program);
+    let lines = explain(&compilation.program, &flow);
     let lines: Vec<&str> = lines.lines().filter(|line| line.starts_with("  keeps ")).collect();
     let said = |(words, n): &(&str, i64)| {
         let line = lines.iter().find(|line| line.contains(words));
@@ -138,7 +133,7 @@ fn said_and_held(case: &Case) -> (i64, i64, String) {
         n * bytes_in(line, words) * slots_in(line)
     };
     let said = case.kept.iter().map(said).sum();
-    (said, held(case, flow, &files), lines.join("\n"))
+    (said, held(case, &flow, &files), lines.join("\n"))
 }
 
 /// The first number in front of `bytes`; the one in front of the words where these say of what the bytes are.

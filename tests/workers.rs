@@ -1,8 +1,9 @@
 //! However many workers share the rows, and wherever others take over from a snapshot, the same rows come out
 //! in the same order, and the same rows fail.
 
-use millstream_base::{Diagnostics, SourceMap};
-use millstream_core::{CompileOptions, Library, compile};
+mod support;
+
+use millstream_base::SourceMap;
 use millstream_ir::engine::Engine;
 use millstream_ir::flow::{Flow, NodeKind, SourceSpec};
 use millstream_ir::value::Value;
@@ -11,6 +12,7 @@ use millstream_runtime::simulate::{Record, Row, Simulation};
 use millstream_runtime::source::Pace;
 use millstream_runtime::workers::WorkerThreads;
 use proptest::prelude::*;
+use support::compiled::compiled;
 
 const SECOND: i64 = 1_000_000;
 
@@ -97,14 +99,7 @@ fn program(stream: &str) -> (SourceMap, Flow) {
         .iter()
         .any(|words| stream.contains(words));
     let program = if is_updating { program } else { program.replace("(changes: retract)", "") };
-    let mut files = SourceMap::default();
-    let root = files.add("workers.stream", program);
-    let library = Library::new(millstream_stdlib::catalog(), &mut Diagnostics::default());
-    let options = CompileOptions { folder: "/".into(), ..CompileOptions::default() };
-    let mut load = |_: &str, _: &str| Err("no other files".to_string());
-    let compilation = compile(&mut files, root, &mut load, &library, &options);
-    let messages: Vec<&str> = compilation.diagnostics.iter().map(|d| &*d.headline).collect();
-    let flow = compilation.flow.unwrap_or_else(|| panic!("{stream}: {messages:?}"));
+    let (files, _, flow) = compiled(&program);
     (files, flow)
 }
 
