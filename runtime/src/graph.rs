@@ -226,6 +226,10 @@ impl<'a, O: Outlet> Graph<'a, O> {
         for batch in output.late {
             self.set_aside(from, batch)?;
         }
+        for (reader, batch) in output.of_readers {
+            let (to, input) = self.stations[from.0 as usize].readers[reader];
+            self.step(to, input, Message::Batch(batch))?;
+        }
         output.messages.into_iter().try_for_each(|m| self.deliver(from, m))
     }
 

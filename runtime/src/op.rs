@@ -3,6 +3,7 @@
 pub mod assign_time;
 pub mod assign_windows;
 mod changes;
+pub mod dispatch;
 pub mod errors;
 pub mod exchange;
 mod failed_rows;
@@ -144,6 +145,7 @@ pub fn build(
             let union = union::Union::new(node.schema.types(), union::reads_together(flow, node));
             Box::new(union.merging(union::come_in_order(flow, node), node.schema.time))
         }
+        NodeKind::Dispatch(spec) => Box::new(dispatch::DispatchOperator::new(spec, input(0), &node.schema)),
         NodeKind::Unnest { list } => Box::new(unnest::Unnest::new(*list, &node.schema)),
         NodeKind::AssignTime { disorder } => {
             let in_order = flow.gives_in_order(*node.inputs.first()?);

@@ -74,6 +74,8 @@ pub trait Operator: Send {
 pub struct Output {
     /// For the readers of the node.
     pub messages: Vec<Message>,
+    /// For single readers of it, by their numbers; before the messages.
+    pub of_readers: Vec<(usize, Batch)>,
     /// Rows that left through a row error, for `errors(name)`.
     pub failures: Vec<Failure>,
     /// Rows that left because they are late, for `late(name)`; the columns are the node's.

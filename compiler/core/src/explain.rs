@@ -323,6 +323,9 @@ fn what_it_does(node: &Node) -> String {
             let plural = if steps == 1 { "" } else { "s" };
             format!("{steps} step{plural} of {name} as one compiled function")
         }
+        NodeKind::Dispatch(dispatch) => {
+            format!("hands each of {} readers the rows of {name} that may matter to it", dispatch.n_readers)
+        }
         NodeKind::Breaker(breaker) => breaker_text(name, breaker),
         NodeKind::Union => format!("brings the rows of {name} together"),
         NodeKind::Order => format!("brings the rows of {name} into the order of their times"),

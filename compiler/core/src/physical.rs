@@ -1,5 +1,7 @@
 //! From the plan to the dataflow: which clauses run together in one segment, and which nodes break.
 
+mod dispatch;
+
 use crate::plan::{Node, Operator, Plan, PlanId};
 use millstream_base::Span;
 use millstream_ir::expr::{Expr, ExprKind};
@@ -18,7 +20,9 @@ pub fn assign(plan: &Plan) -> Flow {
         assigning.node(id, &chains);
     }
     assigning.route_errors();
-    assigning.flow
+    let mut flow = assigning.flow;
+    dispatch::dispatch(&mut flow);
+    flow
 }
 
 /// For each node that runs in a segment, the node at whose end the segment yields its rows.

@@ -2,6 +2,7 @@
 
 mod breaker;
 mod connector;
+mod dispatch;
 mod display;
 mod frame;
 mod history;
@@ -17,6 +18,7 @@ pub use breaker::{Breaker, Sharing};
 pub use connector::{
     ConnectorSpec, Encoding, FieldSpec, FormatSpec, Load, OnError, SinkSpec, SourceSpec, TimeSpec,
 };
+pub use dispatch::{Dispatch, Lookup};
 pub use frame::{Frame, FrameAggregate};
 pub use history::{HistoryFunction, HistoryKind, KeyHistory};
 pub use join::{Join, JoinBound, JoinKind, Partners, Version};
@@ -79,6 +81,7 @@ pub enum NodeKind {
         of: Vec<NodeId>,
     },
     Segment(Arc<Segment>),
+    Dispatch(Arc<Dispatch>),
     Breaker(Arc<Breaker>),
     Union,
     /// One row per element of the list in this column; the element becomes the last column.
@@ -469,7 +472,7 @@ impl Flow {
             NodeKind::Breaker(breaker) => {
                 breaker.depends_on_order() || !breaker.passes_rows() && !breaker.answers_at_once()
             }
-            NodeKind::Segment(_) | NodeKind::Unnest { .. } => {
+            NodeKind::Segment(_) | NodeKind::Dispatch(_) | NodeKind::Unnest { .. } => {
                 node.inputs.iter().all(|input| self.gives_in_order(*input))
             }
             NodeKind::Source(_)
@@ -480,6 +483,20 @@ impl Flow {
             | NodeKind::Join(_)
             | NodeKind::Sink(_) => false,
         }
+    }
+
+    /// Puts nodes right behind another, as they are; the inputs of all others go on being what they were.
+    pub fn insert(&mut self, behind: NodeId, nodes: Vec<Node>) {
+        let n = nodes.len() as u32;
+        let move_on = |id: &mut NodeId| id.0 += if *id > behind { n } else { 0 };
+        for node in &mut self.nodes {
+            node.inputs.iter_mut().for_each(move_on);
+            if let NodeKind::Errors { of } = &mut node.kind {
+                of.iter_mut().for_each(move_on);
+            }
+        }
+        let at = behind.0 as usize + 1;
+        self.nodes.splice(at..at, nodes);
     }
 
     pub fn ids(&self) -> impl Iterator<Item = NodeId> + use<> {

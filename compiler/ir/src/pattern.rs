@@ -253,6 +253,12 @@ impl MatchSpec {
         waiting.map(of_state).fold(0, usize::saturating_add)
     }
 
+    /// Whether any event may matter, also one that passes no test: nothing may lie between some steps.
+    pub fn minds_all_events(&self) -> bool {
+        let touches = self.automaton.touches();
+        self.automaton.states.iter().any(|state| state.guards & touches != 0)
+    }
+
     /// Whether a test is the same for all ways of a run: it looks at the event, and at the first of the run.
     pub fn is_shared(&self, test: &EventTest) -> bool {
         test.reads.iter().all(|read| is_of_first_event(read, &self.pattern, &self.steps))

@@ -133,6 +133,7 @@ pub fn reads_in_order(flow: &Flow, n_partitions: &dyn Fn(NodeId) -> usize) -> Ve
             // What one row became comes by one input now, and by another when it has waited.
             NodeKind::Union if !are_straight => None,
             NodeKind::Segment(_)
+            | NodeKind::Dispatch(_)
             | NodeKind::Unnest { .. }
             | NodeKind::Union
             | NodeKind::AssignTime { .. }

@@ -124,7 +124,9 @@ pub fn source_of(flow: &Flow, table: NodeId) -> Option<NodeId> {
         let node = flow.node(id);
         match &node.kind {
             NodeKind::Source(_) => return Some(id),
-            NodeKind::Segment(_) | NodeKind::Order | NodeKind::Breaker(_) => id = *node.inputs.first()?,
+            NodeKind::Segment(_) | NodeKind::Dispatch(_) | NodeKind::Order | NodeKind::Breaker(_) => {
+                id = *node.inputs.first()?
+            }
             _ => return None,
         }
     }

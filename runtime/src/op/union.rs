@@ -151,6 +151,7 @@ pub fn reads_together(flow: &Flow, node: &Node) -> Vec<bool> {
         sources.push(match &flow.node(id).kind {
             NodeKind::Source(_) => [id].into(),
             NodeKind::Segment(_)
+            | NodeKind::Dispatch(_)
             | NodeKind::Unnest { .. }
             | NodeKind::Union
             | NodeKind::AssignTime { .. }
@@ -179,7 +180,7 @@ pub fn come_in_order(flow: &Flow, node: &Node) -> Vec<bool> {
     fn is_released(flow: &Flow, id: NodeId) -> bool {
         let node = flow.node(id);
         match &node.kind {
-            NodeKind::Union | NodeKind::Segment(_) | NodeKind::Unnest { .. } => {
+            NodeKind::Union | NodeKind::Segment(_) | NodeKind::Dispatch(_) | NodeKind::Unnest { .. } => {
                 node.inputs.iter().all(|input| is_released(flow, *input))
             }
             _ => flow.gives_in_order(id),

@@ -54,6 +54,17 @@ impl Flow {
                 format!("errors {name} of {}", of.join(", "))
             }
             NodeKind::Segment(_) => format!("segment {name}"),
+            NodeKind::Dispatch(dispatch) => {
+                let lookups = dispatch.lookups.iter();
+                let input = node.inputs.first().and_then(|i| self.nodes.get(i.0 as usize));
+                let column = |c: usize| match input.and_then(|n| n.schema.columns.get(c)) {
+                    Some(column) if !column.hidden => column.name.to_string(),
+                    _ => format!("#{c}"),
+                };
+                let lookups = lookups.map(|l| format!("{} values of {}", l.readers.len(), column(l.column)));
+                let lookups = lookups.collect::<Vec<_>>().join(", ");
+                format!("dispatch {name} to {} by {lookups}", dispatch.n_readers)
+            }
             NodeKind::Breaker(breaker) => {
                 let input = node.inputs.first().and_then(|i| self.nodes.get(i.0 as usize));
                 let column = |c: usize| match input.and_then(|n| n.schema.columns.get(c)) {

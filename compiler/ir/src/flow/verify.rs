@@ -63,6 +63,15 @@ impl Flow {
                 same_types(&inputs[0], &segment.inputs)?;
                 verify_segment(segment, &types)
             }
+            NodeKind::Dispatch(dispatch) => {
+                let known = inputs[0].get(..types.len()).ok_or("it has more columns than its input")?;
+                same_types(known, &types)?;
+                let n_columns = inputs[0].len();
+                match dispatch.lookups.iter().find(|lookup| lookup.column >= n_columns) {
+                    Some(lookup) => Err(format!("it looks at #{}, which is not there", lookup.column)),
+                    None => Ok(()),
+                }
+            }
             NodeKind::Breaker(breaker)
                 if breaker.depends_on_order() && !self.gives_in_order(node.inputs[0]) =>
             {
