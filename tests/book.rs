@@ -1,0 +1,145 @@
+//! The book in `docs/`: it has all pages, its links lead somewhere, and what it says of the library and of diagnostics
+//! is what these are. `UPDATE=1 cargo test --test book` writes those pages.
+
+mod support;
+
+use millstream_base::codes;
+use millstream_lsp::analysis::library::{self, Declared};
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+#[test]
+fn every_page_has_its_place() {
+    let summary = read("docs/SUMMARY.md");
+    let linked: BTreeSet<String> = links(&summary).map(|link| format!("docs/{link}")).collect();
+    let pages: BTreeSet<String> =
+        pages_below("docs").into_iter().filter(|page| page != "docs/SUMMARY.md").collect();
+    assert_eq!(pages, linked, "pages on the left, those of docs/SUMMARY.md on the right");
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let mut wrong = String::new();
+    let top = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "GLOSSARY.md"].map(String::from);
+    let folders = ["docs", "editors", "examples", "bench", "grammar", "stdlib", "tests/suite"];
+    for page in top.into_iter().chain(folders.into_iter().flat_map(pages_below)) {
+        let folder = Path::new(ROOT).join(&page).parent().expect("a page lies in a folder").to_path_buf();
+        for link in links(&read(&page)).filter(|link| !link.contains("://")) {
+            if !folder.join(link).exists() {
+                let _ = writeln!(wrong, "{page}: {link}");
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+#[test]
+fn the_page_of_the_library_is_the_library() {
+    let mut page = String::from(
+        "# The library\n\nWhat a program may use without declaring it, from its declarations. In the REPL `:help NAME` \
+         shows the same, in an editor a look at the name.\n",
+    );
+    for module in library::modules() {
+        let of_module = library::all().iter().filter(|declared| declared.module == Some(module));
+        write_part(&mut page, module, of_module);
+    }
+    let of_language = library::all().iter().filter(|declared| declared.module.is_none());
+    write_part(&mut page, "Aggregates, functions of earlier rows, conversions", of_language);
+    hold("docs/library.md", &page);
+}
+
+/// What of a module there is to say: each name once, with all ways to call it.
+fn write_part(page: &mut String, title: &str, declared: impl Iterator<Item = &'static Declared>) {
+    let _ = write!(page, "\n## {title}\n");
+    let mut last = "";
+    for declared in declared {
+        if declared.name != last {
+            let _ = write!(page, "\n### `{}`\n", declared.name);
+        }
+        last = declared.name;
+        let _ = write!(page, "\n```text\n{}\n```\n\n{}\n", declared.signature(), declared.doc.trim());
+        for example in &declared.examples {
+            let _ = write!(page, "\n    {}\n", example.trim().trim_matches('`'));
+        }
+    }
+}
+
+/// The phases, whose pages take those of the codes in when the book is built: by the first two digits of their codes, as `codes.rs` says.
+const PHASES: [(&str, &str, &str); 9] = [
+    ("E00", "lexing", "Characters and literals"),
+    ("E01", "parsing", "Grammar"),
+    ("E02", "names", "Names"),
+    ("E03", "types", "Types"),
+    ("E04", "time", "Time, windows, joins, tables"),
+    ("E05", "patterns", "Patterns"),
+    ("E06", "planning", "What is not carried out"),
+    ("E08", "data", "Data at run time"),
+    ("E09", "configuration", "Connectors, files, configuration"),
+];
+
+#[test]
+fn the_pages_of_diagnostics_have_every_code() {
+    let of_phase =
+        |prefix: &str| codes::all().filter(move |code| code.name().starts_with(prefix)).collect::<Vec<_>>();
+    let mut index = String::from(
+        "# Diagnostics\n\nEach message of the compiler has a code. `millstream explain E0301` prints what stands here of \
+         it: what it means, a program that raises it, and one that does not.\n",
+    );
+    let rest = [("W", "warnings", "Warnings"), ("B", "faults", "Faults in Millstream")];
+    let mut n_codes = 0;
+    for (prefix, name, title) in PHASES.into_iter().chain(rest) {
+        let found = of_phase(prefix);
+        let mut page = format!("# {title}\n");
+        let _ = write!(index, "\n## [{title}]({name}.md)\n\n");
+        for code in &found {
+            let _ = write!(page, "\n{{{{#include ../../compiler/base/codes/{}.md}}}}\n", code.name());
+            let heading = code.info().page.lines().next().unwrap_or_default().trim_start_matches("# ");
+            let _ = writeln!(index, "- [{heading}](../../compiler/base/codes/{}.md)", code.name());
+        }
+        n_codes += found.len();
+        hold(&format!("docs/diagnostics/{name}.md"), &page);
+    }
+    hold("docs/diagnostics/README.md", &index);
+    assert_eq!(n_codes, codes::all().count(), "a code belongs to no phase");
+}
+
+/// Compares a page with what it should say, or writes it.
+#[track_caller]
+fn hold(page: &str, wanted: &str) {
+    if std::env::var("UPDATE").is_ok_and(|v| v == "1") {
+        let path = Path::new(ROOT).join(page);
+        std::fs::create_dir_all(path.parent().expect("a page lies in a folder"))
+            .expect("folders can be made");
+        return std::fs::write(path, wanted).expect("pages are writable");
+    }
+    assert!(read(page) == wanted, "{page} is out of date: UPDATE=1 cargo test --test book");
+}
+
+fn read(page: &str) -> String {
+    std::fs::read_to_string(Path::new(ROOT).join(page)).unwrap_or_default()
+}
+
+/// The targets of links within the repository, without what stands behind `#`; not those in blocks of code.
+fn links(page: &str) -> impl Iterator<Item = &str> {
+    let prose = page.split("\n```").step_by(2);
+    let targets = prose.flat_map(|part| part.split("](").skip(1)).filter_map(|rest| rest.split(')').next());
+    targets.map(|target| target.split('#').next().unwrap_or(target)).filter(|target| !target.is_empty())
+}
+
+/// The Markdown files below a folder, by their places in the repository.
+fn pages_below(folder: &str) -> Vec<String> {
+    let (mut found, mut open) = (vec![], vec![PathBuf::from(ROOT).join(folder)]);
+    while let Some(folder) = open.pop() {
+        for path in std::fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path()) {
+            if path.is_dir() && !path.ends_with("node_modules") {
+                open.push(path);
+            } else if path.extension().is_some_and(|e| e == "md") {
+                found.push(path.strip_prefix(ROOT).expect("below it").display().to_string());
+            }
+        }
+    }
+    found
+}
