@@ -10,6 +10,10 @@ mod errors;
 mod expression;
 mod help;
 mod highlight;
+#[cfg(unix)]
+mod keys;
+#[cfg(not(unix))]
+#[path = "repl/no_keys.rs"]
 mod keys;
 mod live;
 pub mod prompt;

@@ -13,6 +13,8 @@ mod support;
 
 #[path = "repl/keys.rs"]
 mod keys;
+#[path = "repl/scripts.rs"]
+mod scripts;
 
 use millstream_syntax::entry::is_complete;
 use std::fmt::Write;

@@ -14,8 +14,9 @@ use std::collections::BTreeSet;
 /// What has been defined when an entry is typed.
 #[derive(Default)]
 pub struct Known {
-    /// The definitions as a program.
+    /// The definitions as a program, and what its file is called.
     program: String,
+    file: String,
     /// What is defined, and its kind.
     names: Vec<(&'static str, String)>,
 }
@@ -23,7 +24,8 @@ pub struct Known {
 impl Known {
     pub fn of(session: &Session) -> Known {
         let names = session.definitions().iter().map(|known| (known.kind, known.name.clone()));
-        Known { program: session.text(), names: names.collect() }
+        let file = session.base().join("repl").display().to_string();
+        Known { program: session.text(), file, names: names.collect() }
     }
 
     /// Where the word begins that is completed, and what it may become.
@@ -68,7 +70,7 @@ impl Known {
             return Some(Hint { text: rest.to_string(), can_be_taken: true });
         }
         let (text, offset) = self.program_with(typed, typed.len(), header(kind_of(typed)));
-        let analysis = Analysis::new("repl", text, &mut load);
+        let analysis = Analysis::new(&self.file, text, &mut load);
         let help = signature_help(&analysis, analysis.main, offset)?;
         let signature = help.signatures.get(help.active)?;
         Some(Hint { text: format!("  {}", signature.label), can_be_taken: false })
@@ -91,7 +93,7 @@ impl Known {
         let mut pairs = vec![];
         for kind in kinds {
             let (text, offset) = self.program_with(entry, at - skipped, header(kind));
-            let found = completion("repl", &text, offset, &mut load);
+            let found = completion(&self.file, &text, offset, &mut load);
             start = at - (offset - found.replace.start.min(offset));
             let word = typed.get(start..at).unwrap_or_default();
             for item in found.items {

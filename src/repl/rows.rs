@@ -198,6 +198,8 @@ impl Outlet for &mut Rows {
         }
         self.end_progress();
         self.manner = match terminal::stdout_width() {
+            // Who reads on cannot take back what has been shown.
+            None if matches!(self.kept, Kept::Table(_)) => Manner::AtEnd,
             Some(_) => Manner::InPlace { picture: Picture::default(), _keys: Keys::wait(self.stop.clone()) },
             None => Manner::AsTheyCome(Box::new(TableEncoder::new(&self.shown, UNLIMITED))),
         };

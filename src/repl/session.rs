@@ -85,6 +85,11 @@ impl Session {
         &self.definitions
     }
 
+    /// Where relative paths of files that definitions use start.
+    pub fn base(&self) -> &Path {
+        &self.base
+    }
+
     pub fn defines(&self, name: &str) -> bool {
         self.definitions.iter().any(|definition| definition.name == name)
     }
@@ -331,16 +336,18 @@ fn split(typed: Typed, items: &ast::Program) -> Vec<Definition> {
     let mut definitions = vec![];
     for item in &items.items {
         let range = from..item.span.end as usize;
+        let (Some(text), Some(before)) = (typed.text.get(range.clone()), typed.text.get(..from)) else {
+            continue;
+        };
         from = range.end;
         let Some((kind, name)) = named(&item.kind) else { continue };
-        let before = &typed.text[..range.start];
         let last_line = before.rsplit('\n').next().unwrap_or_default();
         let blanks = "\n".repeat(before.matches('\n').count()) + &" ".repeat(last_line.chars().count());
         definitions.push(Definition {
             kind,
             name,
             file: typed.file.to_string(),
-            text: (blanks + &typed.text[range]).into(),
+            text: (blanks + text).into(),
             folder: typed.folder.to_path_buf(),
         });
     }

@@ -4,8 +4,9 @@ use super::findings;
 use millstream_base::{Diagnostic, Diagnostics, FileId};
 use millstream_syntax::ast::Program;
 use millstream_syntax::dump::{self, Spans};
+use millstream_syntax::entry;
 use millstream_syntax::lexer::{self, Lexed};
-use millstream_syntax::{parse, parse_declarations, parse_expression, tokens};
+use millstream_syntax::{parse, parse_declarations, parse_expression, parse_query, tokens};
 
 const FILE: FileId = FileId(0);
 
@@ -23,6 +24,20 @@ pub fn property(data: &[u8]) {
     let expression = parse_expression(FILE, text, &mut found);
     findings::check(text, &found.into_sorted());
     dump::dump_expr(&expression, Spans::Shown);
+    entry(text);
+}
+
+/// Text that is typed in a session.
+fn entry(text: &str) {
+    let mut found = Diagnostics::default();
+    entry::parse_entry(FILE, text, &mut found);
+    findings::check(text, &found.into_sorted());
+    let mut found = Diagnostics::default();
+    parse_query(FILE, text, &mut found);
+    findings::check(text, &found.into_sorted());
+    let is_over = entry::ending(text) == entry::Ending::Closed;
+    assert!(entry::is_complete(text) || !is_over, "what nothing can mend is waited for");
+    entry::continues(text);
 }
 
 fn parsed(text: &str) -> (Program, Vec<Diagnostic>) {

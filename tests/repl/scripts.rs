@@ -1,0 +1,78 @@
+//! What scripts do beside what is shown: exit codes, the two outputs, input that goes on.
+
+use crate::support::Folder;
+
+#[test]
+fn the_first_entry_that_is_wrong_decides_the_exit_code() {
+    let folder = Folder::new();
+    assert_eq!(folder.run_with("repl", "1 + 1\n").code(0).stdout, "2\n");
+    let ran = folder.run_with("repl", "1 +\n\n2\n").code(2).stderr_has("error[E0101]");
+    assert_eq!(ran.stdout, "2\n");
+    let missing = "source rows: { a: int } from file(\"none\") format json\nfrom rows\n";
+    folder.run_with("repl", format!("{missing}nothing\n")).code(1).stderr_has("error[E0902]");
+    folder.run_with("repl", format!("nothing\n{missing}")).code(2);
+    folder.run_with("repl", "1 + 1\n:quit\nnothing\n").code(0);
+    folder.run_with("repl none.stream", "1\n").code(64).stderr_has("cannot read none.stream");
+    folder.run_with("repl --source none=x.ndjson", "1\n").code(64).stderr_has("no source called `none`");
+}
+
+#[test]
+fn without_arguments_a_script_is_read() {
+    let ran = Folder::new().shell("echo 'upper(\"a\")' | $M").code(0);
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("\"A\"\n", ""));
+}
+
+#[test]
+fn entries_go_on_with_indented_lines_and_clauses() {
+    let folder = Folder::new();
+    folder.write("in.ndjson", "{\"a\":1}\n{\"a\":2}\n");
+    let script = "source rows: { a: int }\n  from file(\"in.ndjson\")\nfrom rows\nwhere a > 1\nselect a * 10 as b\r\n-- what follows is another\n1\n[\n1,\n]\n:limit 1\nfrom rows";
+    let shown = " b\n──\n20\n1 row\n1\n[1]\na\n─\n1\nthe first 1 row; `:limit` says how many are shown\n";
+    assert_eq!(folder.run_with("repl", script).code(0).stdout, format!("defined source rows\n{shown}"));
+}
+
+#[test]
+fn a_pipe_is_read_to_its_end_or_as_far_as_the_limit() {
+    let folder = Folder::new();
+    let script = |query: &str| {
+        folder.write(
+            "script",
+            format!("source rows: {{ k: string }} from file(\"pipe\") format json\n:limit 2\n{query}\n"),
+        );
+        let write = "(for k in a b a; do echo \"{\\\"k\\\":\\\"$k\\\"}\"; done > pipe) &";
+        folder.shell(&format!("rm -f pipe; mkfifo pipe; {write} $M repl < script")).code(0).stdout
+    };
+    let shown = "k\n─\na\nb\nthe first 2 rows; `:limit` says how many are shown\n";
+    assert_eq!(script("from rows"), format!("defined source rows\n{shown}"));
+    let shown = "k  n\n─  ─\na  2\nb  1\n2 rows\n";
+    assert_eq!(
+        script("from rows group by k forever select k, count() as n"),
+        format!("defined source rows\n{shown}")
+    );
+}
+
+#[test]
+fn time_is_told_when_asked_for() {
+    let folder = Folder::new();
+    folder.write("in.ndjson", "{\"a\":1}\n");
+    let script = ":time\nsource rows: { a: int } from file(\"in.ndjson\")\nfrom rows\n:time\nfrom rows\n";
+    let shown = folder.run_with("repl", script).code(0).stdout;
+    assert!(
+        shown.contains("1 row; 1 read in 0.") && shown.ends_with("time is off\na\n─\n1\n1 row\n"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn no_text_ends_the_session() {
+    let broken = concat!(env!("CARGO_MANIFEST_DIR"), "/compiler/syntax/tests/corpus/broken");
+    let texts = std::fs::read_dir(broken)
+        .expect("a folder")
+        .flatten()
+        .filter_map(|entry| std::fs::read(entry.path()).ok());
+    let mut script: Vec<u8> = texts.flat_map(|text| [text, b"\n\n".to_vec()].concat()).collect();
+    script = String::from_utf8_lossy(&script).replace("\n:", "\n ;").into_bytes();
+    script.extend("\n\n:\u{e9} \n:type\n:emit ast\n\"the end\"\n".bytes());
+    let ran = Folder::new().run_with("repl", script);
+    assert!(ran.stdout.ends_with("\"the end\"\n") && !ran.stderr.contains("panicked"), "{}", ran.stderr);
+}
