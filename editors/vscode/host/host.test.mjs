@@ -100,13 +100,19 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test("tests and streams have lenses, and a test runs", { skip }, async () => {
+/** What stands in the terminals. */
+async function printed() {
+  return (await page.locator(".xterm-rows").allInnerTexts()).join("\n").replaceAll("\u00a0", " ");
+}
+
+test("tests and streams have lenses, which run them", { skip }, async () => {
   const lenses = page.locator(".codelens-decoration a");
   const shown = await eventually("lenses", () => lenses.allInnerTexts());
   assert.deepEqual(shown, ["Preview", "Preview", "Run test"]);
   await lenses.filter({ hasText: "Run test" }).click();
-  const printed = async () => (await page.locator(".xterm-rows").innerText()).match(/1 test: 1\spassed, 0\sfailed/);
-  await eventually("the test", printed);
+  await eventually("the test", async () => /1 test: 1 passed, 0 failed/.exec(await printed()));
+  await lenses.filter({ hasText: "Preview" }).first().click();
+  await eventually("the preview", async () => /35 in, 9 out, 26 dropped/.exec(await printed()));
 });
 
 test("the dataflow is drawn in a panel", { skip }, async () => {

@@ -16,9 +16,8 @@ export function test(file: string, name?: string): string[] {
 }
 
 /** The first rows of a stream, or of all. */
-export function preview(file: string, rows: number, stream?: string): string[] {
-  const of = stream === undefined ? [] : [stream];
-  return ["preview", file, ...of, "--rows", String(rows)];
+export function preview(file: string, stream?: string): string[] {
+  return stream === undefined ? ["preview", file] : ["preview", file, stream];
 }
 
 export function graph(file: string): string[] {

@@ -35,12 +35,8 @@ export async function deactivate(): Promise<void> {
   await client?.stop();
 }
 
-function settings(): vscode.WorkspaceConfiguration {
-  return vscode.workspace.getConfiguration("millstream");
-}
-
 function binary(): string {
-  return settings().get("path", "millstream");
+  return vscode.workspace.getConfiguration("millstream").get("path", "millstream");
 }
 
 async function startServer(): Promise<void> {
@@ -89,7 +85,7 @@ async function withTarget(target: unknown, action: (file: string, name: string) 
 }
 
 function preview(file: string, stream?: string): Thenable<unknown> {
-  return execute("preview", file, commands.preview(file, settings().get("previewRows", 10), stream));
+  return execute("preview", file, commands.preview(file, stream));
 }
 
 /** Runs the command as a task: in a terminal, without a shell, stopped as any task is. */

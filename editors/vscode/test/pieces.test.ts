@@ -19,8 +19,8 @@ test("the stream at the cursor is the one whose definition it stands in", () => 
 
 test("arguments stand alone, whatever is in them", () => {
   assert.deepEqual(commands.test("a b.stream", 'it\'s "late"'), ["test", "a b.stream", "--filter", 'it\'s "late"']);
-  assert.deepEqual(commands.preview("p.stream", 5), ["preview", "p.stream", "--rows", "5"]);
-  assert.deepEqual(commands.preview("p.stream", 5, "s"), ["preview", "p.stream", "s", "--rows", "5"]);
+  assert.deepEqual(commands.preview("p.stream"), ["preview", "p.stream"]);
+  assert.deepEqual(commands.preview("p.stream", "a b"), ["preview", "p.stream", "a b"]);
   assert(commands.isTarget({ uri: "file:///p.stream", name: "s" }));
   for (const other of [undefined, null, 1, {}, { uri: 1, name: "s" }]) assert(!commands.isTarget(other));
 });
@@ -42,6 +42,6 @@ test("each command of the manifest is registered, and each has a place", () => {
   for (const setting of Object.keys(manifest.contributes.configuration.properties)) {
     const name = setting.replace("millstream.", "");
     // The last is read by the client itself.
-    assert(code.includes(`settings().get("${name}"`) || name === "trace.server", setting);
+    assert(code.includes(`.get("${name}"`) || name === "trace.server", setting);
   }
 });

@@ -133,7 +133,7 @@ test("a program runs from its own folder", { skip: lacks("run") }, (t) => {
 
 test("a preview shows rows of a stream", { skip: lacks("preview") }, (t) => {
   const { file } = folder(t);
-  assert.match(ran(file, commands.preview(file, 5, "all_of")).stdout, /all_of/);
+  assert.match(ran(file, commands.preview(file, "all_of")).stdout, /all_of/);
 });
 
 test("a graph is a picture for the panel", { skip: lacks("graph") }, (t) => {
