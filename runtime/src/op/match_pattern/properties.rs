@@ -14,7 +14,7 @@ use millstream_ir::column::ColumnBuilder;
 use millstream_ir::expr::{BinaryOp, Expr, ExprKind};
 use millstream_ir::flow::{Column, Flow, Node, NodeId, NodeKind, OnError, Schema};
 use millstream_ir::pattern::{
-    Absence, Automaton, Clock, EventTest, Link, MatchInput, MatchMode, MatchRead, MatchSpec, MatchStep,
+    Absence, Automaton, Clock, EventTest, MatchInput, MatchMode, MatchRead, MatchSpec, MatchStep,
     Pattern as Tree, ReadPart,
 };
 use millstream_ir::testing::cases;

@@ -1,7 +1,7 @@
 //! Random patterns that the checker would let pass, and random events.
 
 use super::{Event, Kind, Look, Pattern, Step};
-use millstream_ir::pattern::{Link, MatchMode, Pattern as Tree};
+use millstream_ir::pattern::{Automaton, Link, MatchMode, Pattern as Tree};
 use proptest::prelude::*;
 
 /// The form of a pattern, in which steps, absences and clocks have no numbers yet.
