@@ -27,9 +27,10 @@ pub use symbols::{Symbol, document_symbols, workspace_symbols};
 pub use tokens::{SemanticKind, SemanticToken, semantic_tokens};
 
 use millstream_base::{Diagnostic, Diagnostics, FileId, SourceMap, Span};
+use millstream_core::explain::{Account, account};
 use millstream_core::hir::InputId;
-use millstream_core::{Compilation, CompileOptions, Library, Loader, compile};
-use std::sync::{Arc, LazyLock};
+use millstream_core::{Assembled, Compilation, CompileOptions, Library, Loader, assemble, check};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 /// The standard library, parsed once.
 static LIBRARY: LazyLock<Library> = LazyLock::new(|| {
@@ -43,7 +44,10 @@ static LIBRARY: LazyLock<Library> = LazyLock::new(|| {
 pub struct Analysis {
     pub files: SourceMap,
     pub main: FileId,
+    /// As far as it shows what is wrong.
     pub compilation: Compilation,
+    /// The rest, of a program in which nothing is, when it is asked for.
+    assembled: OnceLock<Option<Assembled>>,
 }
 
 impl Analysis {
@@ -52,8 +56,8 @@ impl Analysis {
     pub fn new(name: &str, text: impl Into<Arc<str>>, load: &mut Loader) -> Analysis {
         let mut files = SourceMap::default();
         let main = files.add(name, text);
-        let compilation = compile(&mut files, main, load, &LIBRARY, &CompileOptions::default());
-        Analysis { files, main, compilation }
+        let compilation = check(&mut files, main, load, &LIBRARY, &CompileOptions::default());
+        Analysis { files, main, compilation, assembled: OnceLock::new() }
     }
 
     /// What is wrong with the program, in all of its files, by place.
@@ -66,6 +70,14 @@ impl Analysis {
         let item = self.item_named(name)?;
         let name = &item.kind.name()?.text;
         self.compilation.program.find(name)
+    }
+
+    /// What is said of a stream.
+    pub fn account(&self, stream: InputId) -> Option<Account> {
+        let program = &self.compilation.program;
+        let is_right = !self.compilation.has_errors();
+        let assembled = self.assembled.get_or_init(|| is_right.then(|| assemble(program, &program.sinks)));
+        account(program, assembled.as_ref().map(|assembled| &assembled.flow), stream)
     }
 
     pub fn text(&self) -> &str {

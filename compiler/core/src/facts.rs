@@ -275,6 +275,13 @@ impl Facts {
         self.types.get(found).map(|(_, ty)| ty)
     }
 
+    /// What the clause sees whose first word stands at a place.
+    pub fn clause_at(&self, word: Span) -> Option<&ClauseScope> {
+        let at = self.clauses.partition_point(|c| (c.span.file, c.span.start) < (word.file, word.start));
+        let found = self.clauses.get(at..)?.iter().take_while(|c| c.span.start == word.start);
+        found.into_iter().find(|c| c.span.file == word.file && c.span.end >= word.end)
+    }
+
     /// What could stand in the place of the unknown name at a place.
     pub fn gap(&self, span: Span) -> Option<&Gap> {
         self.gaps.iter().find(|gap| gap.span == span)

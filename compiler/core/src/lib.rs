@@ -90,6 +90,25 @@ pub fn compile(
     library: &Library,
     options: &CompileOptions,
 ) -> Compilation {
+    let mut compilation = check(sources, main, load, library, options);
+    if !compilation.has_errors() {
+        let assembled = assemble(&compilation.program, &compilation.program.sinks);
+        compilation.plan = assembled.plan;
+        compilation.optimized = assembled.optimized;
+        compilation.trace = assembled.trace;
+        compilation.flow = Some(assembled.flow);
+    }
+    compilation
+}
+
+/// The phases up to the typed tree, which find all that is wrong with a program.
+pub fn check(
+    sources: &mut SourceMap,
+    main: FileId,
+    load: &mut Loader,
+    library: &Library,
+    options: &CompileOptions,
+) -> Compilation {
     let mut diagnostics = Diagnostics::default();
     let files = resolve::parse_files(sources, main, load, &mut diagnostics);
     compile_files(sources, (files, main), library, options, diagnostics)
@@ -110,9 +129,8 @@ fn compile_files(
     let connectors = Options::new(library, options.environment, &mut diagnostics);
     let program = program::check_program(&names, &connectors, &command_line, main, &mut diagnostics);
     program::check_shared_files(&program, &command_line, options, &mut diagnostics);
-    let has_errors = diagnostics.has_errors();
     let facts = names.facts.into_facts();
-    let mut compilation = Compilation {
+    Compilation {
         files,
         program,
         facts,
@@ -122,15 +140,7 @@ fn compile_files(
         flow: None,
         command_line: command_line.file,
         diagnostics: diagnostics.into_sorted(),
-    };
-    if !has_errors {
-        let assembled = assemble(&compilation.program, &compilation.program.sinks);
-        compilation.plan = assembled.plan;
-        compilation.optimized = assembled.optimized;
-        compilation.trace = assembled.trace;
-        compilation.flow = Some(assembled.flow);
     }
-    compilation
 }
 
 /// The later phases, for some sinks of a checked program.

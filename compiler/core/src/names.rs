@@ -4,6 +4,10 @@
 //! There are three sets of names: sources, tables and streams; sinks; types, functions and aggregates.
 //! Parameters stand among the columns, which hide them.
 
+mod by_name;
+
+pub use by_name::ByName;
+
 use crate::facts::Recorder;
 use crate::resolve::signature::Signature;
 use millstream_base::{FileId, Span, did_you_mean};
@@ -21,14 +25,14 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub struct Names<'a> {
     /// Sources, tables and streams, in the order of their declaration.
-    pub inputs: Vec<Input<'a>>,
+    pub inputs: ByName<'a, Input<'a>>,
     pub sinks: Vec<Sink<'a>>,
-    pub params: Vec<Param>,
-    pub types: Vec<NamedType<'a>>,
+    pub params: ByName<'a, Param>,
+    pub types: ByName<'a, NamedType<'a>>,
     /// Those of the program first, then the standard library's. Several may share a name.
-    pub functions: Vec<Function<'a>>,
+    pub functions: ByName<'a, Function<'a>>,
     /// Aggregates that are written in the language: those of the program, then the standard library's.
-    pub aggregates: Vec<UserAggregate<'a>>,
+    pub aggregates: ByName<'a, UserAggregate<'a>>,
     pub tests: Vec<(FileId, &'a ast::Test)>,
     /// Streams and tables kept by queries, each after those that it reads; without those in a cycle.
     pub query_order: Vec<usize>,
@@ -169,7 +173,7 @@ impl<'a> Names<'a> {
 
     /// The source, table or stream of this name, with its number.
     pub fn input(&self, file: FileId, name: &str) -> Option<(usize, &Input<'a>)> {
-        self.inputs.iter().enumerate().find(|(_, i)| i.name.text == name && self.sees(file, i.file, name))
+        self.inputs.named(name).find(|(_, input)| self.sees(file, input.file, name))
     }
 
     pub fn nearest_input(&self, file: FileId, name: &str) -> Option<&str> {
@@ -178,23 +182,21 @@ impl<'a> Names<'a> {
     }
 
     pub fn param(&self, file: FileId, name: &str) -> Option<&Param> {
-        self.params.iter().find(|p| p.name == name && self.sees(file, p.file, name))
+        self.params.named(name).map(|(_, param)| param).find(|p| self.sees(file, p.file, name))
     }
 
     pub fn named_type(&self, file: FileId, name: &str) -> Option<&NamedType<'a>> {
-        self.types.iter().find(|t| t.definition.name.text == name && self.sees(file, t.file, name))
+        self.types.named(name).map(|(_, ty)| ty).find(|ty| self.sees(file, ty.file, name))
     }
 
     pub fn user_aggregate(&self, file: FileId, name: &str) -> Option<&UserAggregate<'a>> {
-        let is_called = |a: &&UserAggregate| {
-            a.aggregate.name.text == name && (a.module.is_some() || self.sees(file, a.file, name))
-        };
-        self.aggregates.iter().find(is_called)
+        let is_seen = |a: &&UserAggregate| a.module.is_some() || self.sees(file, a.file, name);
+        self.aggregates.named(name).map(|(_, aggregate)| aggregate).find(is_seen)
     }
 
     /// The functions of this name; one of the program hides the standard library's.
     pub fn functions(&self, file: FileId, name: &str) -> Vec<&Function<'a>> {
-        let named = || self.functions.iter().filter(|f| f.name == name);
+        let named = || self.functions.named(name).map(|(_, function)| function);
         let own: Vec<_> = named().filter(|f| f.module.is_none() && self.sees(file, f.file, name)).collect();
         if own.is_empty() { named().filter(|f| f.module.is_some()).collect() } else { own }
     }
@@ -202,6 +204,11 @@ impl<'a> Names<'a> {
     pub fn nearest_function(&self, file: FileId, name: &str) -> Option<&str> {
         let visible = |f: &&Function| f.module.is_some() || self.sees(file, f.file, f.name);
         did_you_mean(name, self.functions.iter().filter(visible).map(|f| f.name))
+    }
+
+    /// Whether there is a table, without which nobody needs to look for questions to one.
+    pub(crate) fn has_tables(&self) -> bool {
+        self.inputs.iter().any(|input| matches!(input.kind, InputKind::Table { .. }))
     }
 
     /// Whether an item of this name stands in the program but could not be parsed.

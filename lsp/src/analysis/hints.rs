@@ -2,7 +2,6 @@
 
 use super::Analysis;
 use millstream_base::FileId;
-use millstream_core::explain;
 use millstream_core::facts::{Definition, DefinitionKind};
 use std::ops::Range;
 
@@ -49,8 +48,7 @@ fn hint(analysis: &Analysis, definition: &Definition) -> Option<InlayHint> {
         }
         DefinitionKind::Stream => {
             let input = analysis.input_named(definition.span)?;
-            let flow = analysis.compilation.flow.as_ref();
-            let account = explain::account(&analysis.compilation.program, flow, input)?;
+            let account = analysis.account(input)?;
             let first = account.state.first()?;
             let label = first.split(';').next().unwrap_or(first);
             let more = account.state.iter().map(|words| format!("- keeps {words}\n"));

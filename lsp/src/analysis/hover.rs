@@ -3,8 +3,7 @@
 use super::library::{self, Declared};
 use super::{Analysis, words};
 use millstream_base::{FileId, Span};
-use millstream_core::explain;
-use millstream_core::facts::{Definition, DefinitionKind, Given, Role, Target};
+use millstream_core::facts::{Definition, DefinitionKind, Given, Role, Target, Visible};
 use millstream_syntax::ast;
 use millstream_syntax::token::TokenKind;
 
@@ -52,7 +51,16 @@ fn word(analysis: &Analysis, file: FileId, offset: usize) -> Option<Hover> {
     }
     let help = words::help(token.kind.shown())?;
     let span = Span::new(file, token.start as usize, token.end as usize);
-    Some(Hover { span, markdown: format!("`{}`: {help}", token.kind.shown()) })
+    let mut markdown = format!("`{}`: {help}", token.kind.shown());
+    if let Some(scope) = analysis.compilation.facts.clause_at(span) {
+        let column = |c: &Visible| match &c.qualifier {
+            Some(qualifier) if c.qualified_only => format!("- `{qualifier}.{}`: `{}`\n", c.name, c.ty),
+            _ => format!("- `{}`: `{}`\n", c.name, c.ty),
+        };
+        let columns: String = scope.columns.iter().map(column).collect();
+        markdown += &format!("\n\nIt sees\n\n{}", columns.trim_end());
+    }
+    Some(Hover { span, markdown })
 }
 
 /// What is told of what the program defines. `used` is where its name is used.
@@ -117,9 +125,8 @@ fn account_text(analysis: &Analysis, definition: &Definition) -> Option<String> 
         return None;
     }
     let input = analysis.input_named(definition.span)?;
-    let program = &analysis.compilation.program;
-    let Some(account) = explain::account(program, analysis.compilation.flow.as_ref(), input) else {
-        let schema = program.input(input)?.schema();
+    let Some(account) = analysis.account(input) else {
+        let schema = analysis.compilation.program.input(input)?.schema();
         let columns: Vec<String> =
             schema.visible().map(|(_, c)| format!("- `{}`: `{}`\n", c.name, c.ty)).collect();
         return Some(columns.concat().trim_end().to_string());

@@ -80,6 +80,13 @@ fn a_word_and_an_expression() {
 }
 
 #[test]
+fn a_clause_with_what_it_sees() {
+    insta::assert_snapshot!(shown(payments(
+        "stream a = from payments window tumbling 1h group by card select card, count() as n whe$0re n > 1"
+    )));
+}
+
+#[test]
 fn a_variable_of_a_pattern() {
     insta::assert_snapshot!(shown(payments(
         "stream a = match by card x: payments then y: payments[amount > x.amount] within 1h select x$0.amount"

@@ -267,8 +267,9 @@ impl Checker<'_> {
             return error(span);
         }
         let names = self.names;
-        let of_library = |f: &&Function| f.module.is_some() && f.name == name;
-        let candidates: Vec<&Function> = names.functions.iter().filter(of_library).collect();
+        let of_library = |f: &&Function| f.module.is_some();
+        let named = names.functions.named(name).map(|(_, function)| function);
+        let candidates: Vec<&Function> = named.filter(of_library).collect();
         let argument = |value: Expr| Argument { name: None, span: value.span, value: Typed::from(value) };
         if candidates.is_empty() {
             self.diagnostics.push(crate::errors::names::unknown_function(span, name, None));

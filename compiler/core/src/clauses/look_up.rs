@@ -120,7 +120,7 @@ impl<'q> QueryChecker<'q> {
 
     /// Joins the tables that an expression asks for keys of: a column of each for when it is checked itself.
     pub(super) fn join_asked_tables(&mut self, expr: &ast::Expr, span: Span) {
-        if !self.rows.known {
+        if !self.rows.known || !self.around.names.has_tables() {
             return;
         }
         for (asked, value, name) in asked_in(expr) {

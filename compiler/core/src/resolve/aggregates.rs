@@ -35,7 +35,8 @@ pub(crate) fn resolve_aggregates<'a>(
             Members { names, file, diagnostics: &mut faults, params, states }.definition(aggregate);
         let definition = definition.filter(|_| !faults.has_errors()).map(Arc::new);
         diagnostics.extend(faults.into_sorted());
-        names.aggregates.push(UserAggregate { aggregate, file, span, module, signature, definition });
+        let found = UserAggregate { aggregate, file, span, module, signature, definition };
+        names.aggregates.push(&aggregate.name.text, found);
     }
 }
 

@@ -140,8 +140,9 @@ fn collect_item<'a>(
     // Filled in by `rows`, when types are known.
     let no_row = || RowType { ty: Type::ERROR, fields: Arc::new([]), spans: Arc::new([]) };
     let span = item.span;
-    let mut input =
-        |name: &'a ast::Name, kind: InputKind<'a>| names.inputs.push(Input { name, doc, file, span, kind });
+    let mut input = |name: &'a ast::Name, kind: InputKind<'a>| {
+        names.inputs.push(&name.text, Input { name, doc, file, span, kind })
+    };
     match &item.kind {
         ast::ItemKind::Source(source) => input(&source.name, InputKind::Source { source, row: no_row() }),
         ast::ItemKind::Table(table) => {

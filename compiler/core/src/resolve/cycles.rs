@@ -8,6 +8,7 @@ use millstream_syntax::ast;
 
 /// Fills [`Names::query_order`]; reports each circle once, at the stream that closes it.
 pub(crate) fn order_queries(names: &mut Names, diagnostics: &mut Diagnostics) {
+    let has_tables = names.has_tables();
     let reads: Vec<Option<Vec<(usize, Span)>>> = names
         .inputs
         .iter()
@@ -31,7 +32,8 @@ pub(crate) fn order_queries(names: &mut Names, diagnostics: &mut Diagnostics) {
                 Some((names.input(input.file, &name.text)?.0, name.span))
             });
             let is_table = |input: &Input| matches!(input.kind, InputKind::Table { .. });
-            let tables = asked_tables(query).into_iter().filter_map(|name| {
+            let asked = if has_tables { asked_tables(query) } else { vec![] };
+            let tables = asked.into_iter().filter_map(|name| {
                 let (number, table) = names.input(input.file, &name.text)?;
                 is_table(table).then_some((number, name.span))
             });

@@ -40,7 +40,7 @@ pub(crate) fn declare_functions<'a>(
         if let Some(body) = &item.body {
             bodies.push((names.functions.len(), body));
         }
-        names.functions.push(function);
+        names.functions.push(&item.name.text, function);
     }
     for (module, item, doc) in library.functions() {
         let signature = signature(item, names, LIBRARY_FILE, Place::Library, diagnostics);
@@ -65,7 +65,7 @@ pub(crate) fn declare_functions<'a>(
                 None => diagnostics.push(errors::no_native(item.name.span, &item.name.text)),
             },
         }
-        names.functions.push(function);
+        names.functions.push(&item.name.text, function);
     }
     bodies
 }
@@ -149,11 +149,12 @@ fn visit<'a>(
     calls_in(body, &mut called);
     let file = names.functions[number].file;
     for name in called {
-        let is_called = |function: &Function| {
-            function.name == name && (function.module.is_some() || names.sees(file, function.file, name))
-        };
-        let callees: Vec<usize> =
-            (0..bodies.len()).filter(|j| is_called(&names.functions[bodies[*j].0])).collect();
+        let is_called =
+            |function: &Function| function.module.is_some() || names.sees(file, function.file, name);
+        let called = names.functions.named(name).filter(|(_, function)| is_called(function));
+        // The bodies are in the order of their functions.
+        let body = |(number, _): (usize, _)| bodies.binary_search_by_key(&number, |(n, _)| *n).ok();
+        let callees: Vec<usize> = called.filter_map(body).collect();
         for callee in callees {
             visit(callee, bodies, states, names, diagnostics);
         }

@@ -33,7 +33,8 @@ pub(crate) fn resolve_params<'a>(
         };
         let value = value.unwrap_or(ParamValue::Missing);
         names.facts.define(name, DefinitionKind::Param, Some(&ty));
-        names.params.push(Param { name: name.text.clone(), file: *file, name_span: name.span, ty, value });
+        let param = Param { name: name.text.clone(), file: *file, name_span: name.span, ty, value };
+        names.params.push(&name.text, param);
     }
 }
 

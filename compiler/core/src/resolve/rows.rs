@@ -23,7 +23,7 @@ const ENCODINGS: &[(&str, Encoding)] = &[
 
 pub(crate) fn resolve_rows(names: &mut Names, diagnostics: &mut Diagnostics) {
     let mut rows = vec![];
-    for input in &names.inputs {
+    for input in names.inputs.iter() {
         let ty = match &input.kind {
             InputKind::Source { source, .. } => Some(&source.ty),
             InputKind::Table { table: ast::Table { kind: ast::TableKind::Input { ty, .. }, .. }, .. } => {

@@ -5,7 +5,7 @@ use super::signature::{PatternKind, TypePattern};
 use crate::check::Checker;
 use crate::errors::{names as errors, types as type_errors};
 use crate::facts::{DefinitionKind, Given, Wanted};
-use crate::names::{NamedType, Names};
+use crate::names::{ByName, NamedType, Names};
 use millstream_base::{Diagnostics, FileId, Span, did_you_mean};
 use millstream_ir::types::{RecordType, Type, TypeKind};
 use millstream_syntax::ast;
@@ -26,10 +26,12 @@ pub(crate) fn resolve_types<'a>(
     names: &mut Names<'a>,
     diagnostics: &mut Diagnostics,
 ) {
+    let mut by_name = ByName::default();
+    found.iter().for_each(|found| by_name.push(&found.item.name.text, found));
     let mut states = vec![State::New; found.len()];
     for i in 0..found.len() {
         if states[i] == State::New {
-            resolve_with_needed(i, found, &mut states, names, diagnostics);
+            resolve_with_needed(i, &by_name, &mut states, names, diagnostics);
         }
     }
 }
@@ -45,7 +47,7 @@ enum State {
 /// definitions may be longer than the stack.
 fn resolve_with_needed<'a>(
     first: usize,
-    found: &[Found<'a, ast::TypeDefinition>],
+    found: &ByName<&Found<'a, ast::TypeDefinition>>,
     states: &mut [State],
     names: &mut Names<'a>,
     diagnostics: &mut Diagnostics,
@@ -60,7 +62,7 @@ fn resolve_with_needed<'a>(
                 State::Open => {
                     let definition = &found[of].item.name;
                     diagnostics.push(errors::type_cycle(definition.span, &definition.text));
-                    define(&found[of], Type::ERROR, names);
+                    define(found[of], Type::ERROR, names);
                     states[of] = State::Done;
                 }
                 State::New => {
@@ -72,7 +74,7 @@ fn resolve_with_needed<'a>(
                 // In a circle, it has been defined as wrong.
                 if states[i] == State::Open {
                     let ty = resolve_type(&found[i].item.ty, names, found[i].file, diagnostics);
-                    define(&found[i], ty, names);
+                    define(found[i], ty, names);
                     states[i] = State::Done;
                 }
                 open.pop();
@@ -82,18 +84,19 @@ fn resolve_with_needed<'a>(
 }
 
 /// The definitions that one names, the first last.
-fn needed(i: usize, found: &[Found<ast::TypeDefinition>], names: &Names) -> Vec<usize> {
+fn needed(i: usize, found: &ByName<&Found<ast::TypeDefinition>>, names: &Names) -> Vec<usize> {
     let mut used = vec![];
     names_in(&found[i].item.ty, &mut used);
     let definition = |name: &&str| {
-        found.iter().position(|f| f.item.name.text == *name && names.sees(found[i].file, f.file, name))
+        let mut named = found.named(name);
+        named.find(|(_, f)| names.sees(found[i].file, f.file, name)).map(|(number, _)| number)
     };
     used.iter().rev().filter_map(definition).collect()
 }
 
 fn define<'a>(found: &Found<'a, ast::TypeDefinition>, ty: Type, names: &mut Names<'a>) {
     let Found { item, doc, file, span } = *found;
-    names.types.push(NamedType { definition: item, doc, file, span, ty });
+    names.types.push(&item.name.text, NamedType { definition: item, doc, file, span, ty });
 }
 
 fn names_in<'t>(ty: &'t ast::Type, names: &mut Vec<&'t str>) {
