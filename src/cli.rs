@@ -31,6 +31,8 @@ pub enum Command {
     Run(Run),
     /// Run the tests that stand in programs
     Test(Test),
+    /// Show the first rows behind every clause, and what each passed on and dropped
+    Preview(Preview),
     /// Say why there is a match, or none; which clause dropped a row, and what a stream waits for
     Why(Why),
     /// Start a project: a program with a test, its input and a README
@@ -178,6 +180,32 @@ pub struct Test {
     /// What computes: machine code, or the slow evaluator that defines the language
     #[arg(long, value_enum, default_value_t = EngineChoice::Jit, value_name = "ENGINE")]
     pub engine: EngineChoice,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  millstream preview fraud.stream
+  millstream preview fraud.stream spend --rows 3
+  millstream preview fraud.stream spend --source payments=monday.ndjson --set threshold=100.00
+
+At most 10,000 rows of each input are read, and none is written. Where an input is not to be had, the rows that a
+test of the program gives stand in its place.
+
+Exit codes: 0 shown, 1 failed while reading, 2 the program is wrong, 64 the command line is wrong.")]
+pub struct Preview {
+    /// The program, or `-` for standard input
+    pub file: PathBuf,
+    /// The stream, source or table to show; without one, all streams
+    pub stream: Option<String>,
+    /// Show so many rows behind each clause
+    #[arg(long, value_name = "ROWS", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    pub rows: u16,
+    /// Give a parameter a value (also from the environment: MILLSTREAM_NAME)
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
+    pub set: Vec<(String, String)>,
+    /// Read a source from this file, pattern or `-`; the format follows the extension
+    #[arg(long = "source", value_name = "NAME=PATH", value_parser = pair)]
+    pub source: Vec<(String, String)>,
 }
 
 #[derive(Args)]

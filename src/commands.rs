@@ -8,6 +8,7 @@ pub mod graph;
 pub mod infer;
 pub mod lsp;
 pub mod new;
+pub mod preview;
 pub mod repl;
 pub mod run;
 pub mod test;

@@ -1,14 +1,17 @@
 //! The `millstream` binary: the command line, and the only place where a catalog, a compiler,
 //! an engine and a job meet.
 
+mod clauses;
 mod cli;
 mod command_line;
 mod commands;
 mod graph;
 mod infer;
 mod new;
+mod preview;
 mod program;
 mod repl;
+mod replay;
 mod terminal;
 mod testing;
 mod why;
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Command::Check(check) => commands::check::check(check),
         Command::Fmt(fmt) => commands::fmt::fmt(fmt),
         Command::Explain(explain) => commands::explain::explain(explain),
+        Command::Preview(preview) => commands::preview::preview(preview),
         Command::Graph(graph) => commands::graph::graph(graph),
         Command::Emit(emit) => commands::emit::emit(emit),
         Command::Lsp => commands::lsp::lsp(),

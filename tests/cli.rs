@@ -18,6 +18,8 @@ mod live;
 mod new;
 #[path = "cli/outputs.rs"]
 mod outputs;
+#[path = "cli/preview.rs"]
+mod preview;
 #[path = "cli/tests.rs"]
 mod tests;
 #[path = "cli/why.rs"]

@@ -16,6 +16,7 @@
 //! - ` ```nfa ` what `millstream emit nfa` prints of it;
 //! - ` ```why ARGUMENTS ` what `millstream why` answers of it;
 //! - ` ```infer ARGUMENTS ` what `millstream infer` declares of files of the page;
+//! - ` ```preview ARGUMENTS ` what `millstream preview` shows of it;
 //! - ` ```graph ` what `millstream graph` draws of the program above;
 //! - ` ```error ` what `check` says of the program above.
 //!
@@ -62,6 +63,7 @@ fn programs_of_the_reference_do_what_is_said() {
     hold("docs/reference/why.md", Page::filled);
     hold("docs/reference/infer.md", Page::filled);
     hold("docs/reference/graph.md", Page::filled);
+    hold("docs/reference/preview.md", Page::filled);
 }
 
 #[test]
@@ -86,13 +88,14 @@ struct Page {
 impl Page {
     /// What a block should say.
     fn filled(block: &Block, page: &mut Page) -> String {
-        match block.kind.split_once(' ').unwrap_or((&block.kind, "")) {
+        let (kind, rest) = block.kind.split_once(' ').unwrap_or((&block.kind, ""));
+        match (kind, rest) {
             ("stream", "") => page.take(&block.body),
             ("input", file) => _ = page.folder.write(file, &block.body),
             ("error", "") => return page.errors(),
             ("output", stream) => return page.rows(stream),
             ("explain", stream) => return page.explained(stream),
-            ("why", arguments) => return page.asked(arguments),
+            ("why" | "preview", arguments) => return page.asked(kind, arguments),
             ("infer", files) => return page.folder.run(&format!("infer {files}")).code(0).stdout,
             ("graph", "") => return page.emitted("graph"),
             ("run", "") => return page.emitted("run -q"),
@@ -145,9 +148,9 @@ impl Page {
         format!("{}\n", self.folder.run(&format!("{command} page.stream")).code(0).stdout.trim_end())
     }
 
-    fn asked(&self, arguments: &str) -> String {
+    fn asked(&self, command: &str, arguments: &str) -> String {
         self.folder.write("page.stream", &self.program);
-        let ran = self.folder.run(&format!("why page.stream {arguments}"));
+        let ran = self.folder.run(&format!("{command} page.stream {arguments}"));
         format!("{}{}", ran.stdout, ran.stderr)
     }
 

@@ -4,6 +4,7 @@
 
 pub mod file;
 pub mod follow;
+pub mod given;
 mod nexmark;
 mod pipe;
 
@@ -74,6 +75,7 @@ pub fn partitions(
     match &*spec.name {
         "file" => file::partitions(spec, around),
         "nexmark" => Ok(nexmark::partitions(spec)),
+        "given" => Ok(given::partitions(spec)),
         _ => Err(Box::new(errors::connector_not_in_this_build(spec, &format!("--source {name}")))),
     }
 }

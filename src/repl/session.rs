@@ -172,7 +172,7 @@ impl Session {
         let found = found.refuse(|_| vec![], self)?;
         let of = compilation.program.find(name).unwrap_or(InputId(usize::MAX));
         let rows = Rows { of, side: Side::Main, span: Span::default() };
-        let sinks = compilation.program.input(of).map(|_| crate::why::sink((0, &rows)));
+        let sinks = compilation.program.input(of).map(|_| crate::replay::sink((0, &rows)));
         let mut assembled = assemble(&compilation.program, sinks.as_slice());
         self.tell_folders(&mut assembled.flow);
         Ok(Asked { found, name: name.to_string(), compilation, assembled })

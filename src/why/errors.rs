@@ -88,7 +88,7 @@ pub fn never_ends(span: Span, source: &str) -> Diagnostic {
         .help(format!("read what there is by now: `--source {source}=FILE`"))
 }
 
-fn listed(names: &[&str]) -> String {
+pub fn listed(names: &[&str]) -> String {
     const MOST: usize = 12;
     let shown: Vec<String> = names.iter().take(MOST).map(|name| format!("`{name}`")).collect();
     let more = names.len().saturating_sub(MOST);

@@ -2,12 +2,13 @@
 
 use super::errors;
 use super::keys::{self, Part};
-use super::replay::{Counted, Observed, Replay, endless, read_by_run, rows_of, sink, sources_behind, wrong};
+use crate::clauses::{clause_text, n_of};
 use crate::cli::Why;
 use crate::command_line::Said;
 use crate::program::Compiled;
+use crate::replay::{Counted, Observed, Replay, endless, read_by_run, rows_of, sink, sources_behind, wrong};
 use crate::{WRONG_USAGE, terminal};
-use millstream_base::{Span, did_you_mean};
+use millstream_base::did_you_mean;
 use millstream_core::assemble;
 use millstream_core::hir::{Clause, ClauseKind, Head, Input, InputId, Match, MatchInput, Program, Stream};
 use millstream_ir::batch::Batch;
@@ -408,14 +409,4 @@ fn why_not(compiled: &Compiled, condition: &Expr, row: &[Value], schema: &Schema
     let name = |column: usize| schema.columns.get(column).map_or("?".to_string(), |c| c.name.to_string());
     let row = condition::Row { column: &column, name: &name, files: &compiled.files };
     unfulfilled(condition, &row).iter().map(Unfulfilled::text).collect::<Vec<_>>().join(" and ")
-}
-
-/// A clause as it is written, not all of it if it is long.
-pub fn clause_text(compiled: &Compiled, span: Span) -> String {
-    condition::shortened(&condition::written(&compiled.files, span), 60)
-}
-
-pub fn n_of(n: u64, what: &str) -> String {
-    let plural = if n == 1 { "" } else { "s" };
-    format!("{} {what}{plural}", millstream_runtime::report::thousands(n))
 }

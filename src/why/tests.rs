@@ -1,9 +1,9 @@
 //! What is told of the matches of the example programs is what these programs report.
 
 use super::pattern::{gather, row_behind};
-use super::replay::{Observed, Replay, rows_of};
 use crate::cli::Bindings;
 use crate::program::Program;
+use crate::replay::{Observed, Replay, rows_of};
 use millstream_core::hir::{Head, Input};
 use millstream_ir::batch::Batch;
 use millstream_ir::value::Value;

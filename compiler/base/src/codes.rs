@@ -308,6 +308,7 @@ codes! {
     E0962 "no-project-name";
     E0963 "project-in-use";
     E0964 "not-a-picture";
+    E0965 "nothing-to-preview";
     W0001 "glued-comment";
     W0002 "stray-doc-comment";
     W0003 "join-without-equality";

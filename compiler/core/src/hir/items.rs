@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// Where the names of columns are defined in the program.
 pub type ColumnsDefined = Vec<(Arc<str>, Span)>;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Source {
     pub name: Arc<str>,
     pub doc: Option<String>,

@@ -1,7 +1,6 @@
 //! The rows of both sides of a join, and why some have found no partner.
 
-use super::pattern::n_of;
-use super::stream::{key_text, row_text};
+use super::{n_of, row_text};
 use millstream_core::hir::{Join, JoinBound};
 use millstream_ir::eval::eval;
 use millstream_ir::expr::Expr;
@@ -9,6 +8,7 @@ use millstream_ir::flow::Schema;
 use millstream_ir::text::{format_duration, format_timestamp};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
+use millstream_runtime::why::condition::value_text;
 use std::collections::BTreeMap;
 
 /// Rows of a side that are remembered.
@@ -120,4 +120,8 @@ fn time(row: &[Value], schema: &Schema) -> i64 {
         Some(Value::Timestamp(time)) => *time,
         _ => i64::MIN,
     }
+}
+
+fn key_text(key: &[Value], types: &[Type]) -> String {
+    key.iter().zip(types).map(|(value, ty)| value_text(value, ty)).collect::<Vec<_>>().join(", ")
 }

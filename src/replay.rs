@@ -1,7 +1,7 @@
 //! Reads the inputs of a program again and observes some of its streams.
 
-use super::errors;
 use crate::program::{Compiled, show};
+use crate::why::errors;
 use crate::{FAILED, WRONG_PROGRAM, terminal};
 use millstream_base::{Diagnostic, SourceMap};
 use millstream_core::hir::{

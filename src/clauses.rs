@@ -1,0 +1,172 @@
+//! What each clause of a stream does with its rows: what `why --stream` and `preview` tell of.
+//!
+//! A stream is taken apart into one for each clause ([`stages`]); a [replay](crate::replay) of the inputs shows their
+//! rows, which are counted ([`count`]), and those that find no partner in a join ([`partners`]).
+
+mod count;
+mod partners;
+mod stages;
+
+use crate::program::Compiled;
+use crate::replay::{Observed, Replay};
+use crate::why::keys::Part;
+pub use count::{Count, Keep, row_text};
+use millstream_base::Span;
+use millstream_core::hir::{ClauseKind, Input, Program, Rows};
+use millstream_ir::batch::Batch;
+use millstream_ir::value::Value;
+use millstream_runtime::report::{Failed, Report, thousands};
+use millstream_runtime::why::condition;
+use partners::Partners;
+pub use stages::Stages;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+/// Examples that are told of what a clause dropped.
+const MOST_EXAMPLES: usize = 3;
+
+/// The rows of the parts of a stream, as a replay shows them.
+pub struct Clauses {
+    pub stages: Stages,
+    pub counts: Vec<Count>,
+    looked_at: Vec<BTreeSet<usize>>,
+    /// The other sides of joins, with the parts that join them.
+    others: Vec<(usize, Rows)>,
+    joins: BTreeMap<usize, Partners>,
+}
+
+impl Clauses {
+    /// The parts, and what is to be observed of them.
+    pub fn new(stages: Stages, compiled: &Compiled, program: &Program) -> (Clauses, Vec<Observed>) {
+        let mut observed = stages.observed(compiled, program);
+        let looked_at =
+            observed.iter().map(|observed| observed.columns.clone().unwrap_or_default()).collect();
+        let (mut others, mut joins) = (vec![], BTreeMap::new());
+        for (number, stage) in stages.stages.iter().enumerate() {
+            let Some(ClauseKind::Join(join)) = stage.clause.as_ref().map(|clause| &clause.kind) else {
+                continue;
+            };
+            // What a table holds is not on its way anywhere.
+            if matches!(program.input(join.right.of), Some(Input::Table(_))) {
+                continue;
+            }
+            observed.push(Observed { rows: join.right, schema: join.schema.clone(), columns: None });
+            others.push((number, join.right));
+            joins.insert(number, Partners::new(join.clone()));
+        }
+        (Clauses { stages, counts: vec![], looked_at, others, joins }, observed)
+    }
+
+    /// Begins to count; `first` is the number of its first part among all that the replay observes.
+    pub fn begin(&mut self, replay: &Replay, first: usize, key: Option<(&[Value], &[Part])>, keep: Keep) {
+        let count = |(number, looked_at): (usize, &BTreeSet<usize>)| {
+            let next = self.stages.stages.get(number + 1).and_then(|stage| stage.clause.as_ref());
+            Count::new(replay.schema(first + number).clone(), looked_at, next, key, keep)
+        };
+        self.counts = self.looked_at.iter().enumerate().map(count).collect();
+    }
+
+    /// Rows of the part, or other side of a join, with this number.
+    pub fn seen(
+        &mut self,
+        compiled: &Compiled,
+        replay: &Replay,
+        (first, number): (usize, usize),
+        batch: &Batch,
+    ) {
+        let rows = (0..batch.n_rows).map(|row| replay.row(first + number, batch, row));
+        let schema = replay.schema(first + number);
+        if let Some(other) = number.checked_sub(self.counts.len()) {
+            let join = self.others.get(other).and_then(|(stage, _)| self.joins.get_mut(stage));
+            if let Some(join) = join {
+                rows.for_each(|row| join.right(&row, schema));
+            }
+            return;
+        }
+        for row in rows {
+            if self.counts[number].add(compiled, &row)
+                && let Some(join) = self.joins.get_mut(&(number + 1))
+            {
+                join.left(&row, schema);
+            }
+        }
+    }
+
+    /// What the part with this number did: how many rows came in and out, which failed and which were dropped.
+    pub fn told(&self, compiled: &Compiled, report: &Report, number: usize) -> String {
+        let (Some(stage), Some(count)) = (self.stages.stages.get(number), self.counts.get(number)) else {
+            return String::new();
+        };
+        let Some(clause) = &stage.clause else {
+            return format!("from {}: {}\n", self.called(compiled, &stage.name), n_of(count.n, "row"));
+        };
+        let before = number.checked_sub(1).and_then(|before| self.counts.get(before));
+        let mut text = format!("{}\n", clause_text(compiled, clause.span));
+        let n_before = before.map_or(0, |before| before.n);
+        let _ = write!(text, "  {} in, {} out", thousands(n_before), thousands(count.n));
+        let reports = report.streams.iter().filter(|report| report.name == stage.name);
+        let (mut late, mut failed) = (0, Failed::default());
+        for report in reports {
+            late += report.late_left_out;
+            failed.rows += report.failed.rows;
+            failed.examples.extend(report.failed.examples.iter().cloned());
+        }
+        if late > 0 {
+            let _ = write!(text, ", {} left out as late", thousands(late));
+        }
+        let n_dropped = match &clause.kind {
+            ClauseKind::Where(_) => n_before.saturating_sub(count.n).saturating_sub(failed.rows),
+            _ => 0,
+        };
+        if n_dropped > 0 {
+            let _ = write!(text, ", {} dropped", thousands(n_dropped));
+        }
+        text += &format!("{}\n", failed_text(&failed, "failed"));
+        let mut dropped: Vec<_> = before.into_iter().flat_map(|before| &before.dropped).collect();
+        dropped.sort_by_key(|(_, (n, ..))| std::cmp::Reverse(*n));
+        for (what, (n, values, row)) in dropped.iter().take(MOST_EXAMPLES) {
+            let values = if values.is_empty() { String::new() } else { format!(": {values}") };
+            let _ = writeln!(text, "  {what} did not hold for {}, last of {row}{values}", n_of(*n, "row"));
+        }
+        if let Some(n) = dropped.len().checked_sub(MOST_EXAMPLES).filter(|n| *n > 0) {
+            let _ = writeln!(text, "  … and {} more", n_of(n as u64, "reason"));
+        }
+        if let Some(join) = self.joins.get(&number) {
+            join.lines().iter().for_each(|line| text += &format!("  {line}\n"));
+        }
+        text
+    }
+
+    /// A clause by its words, anything else by its name.
+    pub fn called(&self, compiled: &Compiled, name: &str) -> String {
+        let stage = self.stages.stages.iter().find(|stage| *stage.name == *name && stage.clause.is_some());
+        match stage.and_then(|stage| stage.clause.as_ref()) {
+            Some(clause) => format!("`{}`", clause_text(compiled, clause.span)),
+            None if *name == format!("{} (0)", self.stages.name) => "the pattern".to_string(),
+            None => name.to_string(),
+        }
+    }
+}
+
+/// `, 2 failed: reason (place)`
+pub fn failed_text(failed: &Failed, what: &str) -> String {
+    if failed.rows == 0 {
+        return String::new();
+    }
+    let mut text = format!(", {} {what}", thousands(failed.rows));
+    for example in failed.examples.iter().take(MOST_EXAMPLES) {
+        let row = condition::shortened(&example.row, 100);
+        let _ = write!(text, "\n  {} × {}: {}, first of {row}", example.rows, example.place, example.reason);
+    }
+    text
+}
+
+/// A clause as it is written, not all of it if it is long.
+pub fn clause_text(compiled: &Compiled, span: Span) -> String {
+    condition::shortened(&condition::written(&compiled.files, span), 60)
+}
+
+pub fn n_of(n: u64, what: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", thousands(n))
+}

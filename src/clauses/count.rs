@@ -1,0 +1,124 @@
+//! What came out of a clause, and why the next one dropped some of it.
+
+use crate::program::Compiled;
+use crate::why::keys::Part;
+use millstream_core::hir::{Clause, ClauseKind};
+use millstream_ir::eval::eval;
+use millstream_ir::expr::Expr;
+use millstream_ir::flow::{Column, Schema};
+use millstream_ir::value::Value;
+use millstream_runtime::why::condition::{self, Unfulfilled, unfulfilled, value_text};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Which rows are kept to be shown.
+#[derive(Clone, Copy)]
+pub enum Keep {
+    First(usize),
+    Last(usize),
+}
+
+/// The rows behind a clause, and what the next clause drops of them.
+pub struct Count {
+    pub schema: Schema,
+    pub n: u64,
+    /// Columns that have to have these values.
+    key: Vec<(usize, Value)>,
+    /// The condition of the next clause, if it is a `where`.
+    condition: Option<Expr>,
+    /// By what did not hold: how often, the values and the row, last.
+    pub dropped: BTreeMap<String, (u64, String, String)>,
+    pub shown: Vec<Vec<Value>>,
+    keep: Keep,
+}
+
+impl Count {
+    pub fn new(
+        schema: Schema,
+        looked_at: &BTreeSet<usize>,
+        next: Option<&Clause>,
+        key: Option<(&[Value], &[Part])>,
+        keep: Keep,
+    ) -> Count {
+        let column =
+            |part: &Part| schema.visible().find(|(_, column)| *column.name == *part.name).map(|(n, _)| n);
+        let key = key.and_then(|(key, parts)| {
+            let columns: Option<Vec<usize>> = parts.iter().map(column).collect();
+            Some(columns?.into_iter().zip(key.iter().cloned()).collect())
+        });
+        let condition = match next.map(|clause| &clause.kind) {
+            Some(ClauseKind::Where(condition)) if condition.columns().is_subset(looked_at) => {
+                Some(condition.clone())
+            }
+            _ => None,
+        };
+        Count {
+            schema,
+            n: 0,
+            key: key.unwrap_or_default(),
+            condition,
+            dropped: BTreeMap::new(),
+            shown: vec![],
+            keep,
+        }
+    }
+
+    /// Whether the row is one of the key.
+    pub fn add(&mut self, compiled: &Compiled, row: &[Value]) -> bool {
+        if !self.key.iter().all(|(column, value)| row.get(*column) == Some(value)) {
+            return false;
+        }
+        self.n += 1;
+        match self.keep {
+            Keep::First(n) if self.shown.len() < n => self.shown.push(row.to_vec()),
+            Keep::First(_) => {}
+            Keep::Last(n) => {
+                self.shown.push(row.to_vec());
+                self.shown.drain(..self.shown.len().saturating_sub(n));
+            }
+        }
+        let Some(condition) = &self.condition else { return true };
+        let column = |column: usize| row.get(column).cloned().unwrap_or(Value::Null);
+        match eval(condition, &column) {
+            Ok(Value::Bool(true)) => {}
+            // It fails, and is counted as that.
+            Err(_) => {}
+            Ok(_) => {
+                let name = |column: usize| {
+                    self.schema.columns.get(column).map_or("?".into(), |c| c.name.to_string())
+                };
+                let asked = condition::Row { column: &column, name: &name, files: &compiled.files };
+                let parts: Vec<Unfulfilled> = unfulfilled(condition, &asked);
+                let what = parts
+                    .iter()
+                    .map(|part| format!("`{}`", part.condition))
+                    .collect::<Vec<_>>()
+                    .join(" and ");
+                let values: Vec<&str> = parts
+                    .iter()
+                    .map(|part| part.values.as_str())
+                    .filter(|values| !values.is_empty())
+                    .collect();
+                let values = values.join(" and ");
+                let shown = row_text(row, &self.schema);
+                let entry = self.dropped.entry(what).or_default();
+                *entry = (entry.0 + 1, values, shown);
+            }
+        }
+        true
+    }
+}
+
+/// `{ card: "c1", amount: 0.50 }`
+pub fn row_text(row: &[Value], schema: &Schema) -> String {
+    let sign = schema.sign.and_then(|sign| row.get(sign));
+    let sign = match sign {
+        Some(Value::Int(-1)) => "- ",
+        Some(_) => "+ ",
+        None => "",
+    };
+    let field = |(number, column): (usize, &Column)| {
+        Some(format!("{}: {}", column.name, value_text(row.get(number)?, &column.ty)))
+    };
+    let fields: Vec<String> = schema.visible().filter_map(field).collect();
+    condition::shortened(&format!("{sign}{{ {} }}", fields.join(", ")), 100)
+}
