@@ -8,9 +8,22 @@ use millstream_syntax::ast::Name;
 pub fn unknown_command(span: Span, name: &str) -> Diagnostic {
     let fault = Diagnostic::new(codes::E0950, span, format!("there is no command `:{name}`"))
         .label("unknown command");
-    match did_you_mean(name, COMMANDS.iter().map(|command| command.name)) {
+    let begun = COMMANDS.iter().map(|command| command.name).find(|known| known.starts_with(name));
+    let nearest = did_you_mean(name, COMMANDS.iter().map(|command| command.name));
+    match nearest.or(begun.filter(|_| !name.is_empty())) {
         Some(nearest) => fault.fix(format!("did you mean `:{nearest}`?"), span, format!(":{nearest}")),
         None => fault.help("`:help` lists the commands"),
+    }
+}
+
+/// Adds what helps in a session, where an expression was typed. `alone`: it is no more than a name.
+pub fn help_in_session(fault: &mut Diagnostic, name: &str, alone: bool) {
+    if fault.code == codes::E0217 {
+        fault.helps = vec![format!("`from {name}` shows its rows")];
+    }
+    let meant = if name == "exit" { "quit" } else { name };
+    if alone && fault.code == codes::E0201 && COMMANDS.iter().any(|command| command.name == meant) {
+        fault.helps.push(format!("commands begin with a colon: `:{meant}`"));
     }
 }
 

@@ -4,7 +4,6 @@
 use super::errors;
 use crate::cli::Bindings;
 use crate::program::{load, options};
-use millstream_base::codes;
 use millstream_base::{Diagnostic, Diagnostics, FileId, Severity, SourceMap, Span};
 use millstream_core::hir::{InputId, Rows, Side};
 use millstream_core::session::Session as Compiling;
@@ -196,9 +195,9 @@ impl Session {
         };
         let (checked, diagnostics) = compiling.check(expr, &options, parsed);
         let mut found = Findings { files, diagnostics };
-        for fault in found.diagnostics.iter_mut().filter(|fault| fault.code == codes::E0217) {
+        for fault in &mut found.diagnostics {
             let name = found.files.text(fault.primary.span);
-            fault.helps = vec![format!("`from {name}` shows its rows")];
+            errors::help_in_session(fault, name, typed.text.trim() == name);
         }
         match checked {
             Some(checked) => Ok((found, checked)),

@@ -33,6 +33,12 @@ pub fn query(input: Input, whole: Stuck) -> (Query, Vec<Diagnostic>) {
     let tokens = report::tokens(&input);
     let mut recovery = Recovery::new(input, tokens);
     let all = 0..tokens.all.len();
+    if tokens.starts_clause(0, 0) {
+        recovery.report(TokenKind::StartQuery, all.clone(), 0);
+        let span = recovery.span(&all);
+        let head = QueryHead { kind: QueryHeadKind::Error, span: span.at_start() };
+        return (Query { head, clauses: vec![], span }, recovery.findings);
+    }
     let query = recovery.query(all.clone());
     if recovery.n_errors == 0 && !recovery.lexed_badly {
         recovery.report(TokenKind::StartQuery, all, whole.at);
