@@ -8,6 +8,7 @@ mod compile;
 mod data;
 mod decode;
 mod disorder;
+mod edit;
 mod end_to_end;
 mod filter;
 mod history;
@@ -50,6 +51,7 @@ const SUBJECTS: &[Subject] = &[
     ("decode", decode::measure),
     ("end_to_end", end_to_end::measure),
     ("compile", compile::measure),
+    ("edit", edit::measure),
     ("startup", startup::measure),
     ("memory", memory::measure),
     ("nexmark", nexmark::measure),
