@@ -63,6 +63,9 @@ impl Known {
         if typed.trim_start().starts_with(':') || typed.trim().is_empty() {
             return None;
         }
+        if typed.ends_with('\n') {
+            return Some(Hint { text: "  an empty line ends the entry".to_string(), can_be_taken: false });
+        }
         let (start, candidates) = self.of_program(typed, typed.len(), 0);
         let word = typed.get(start..)?;
         if let Some(first) = candidates.first().filter(|_| word.len() > 1) {

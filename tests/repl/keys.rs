@@ -136,6 +136,8 @@ fn hints_go_on_with_words_and_show_signatures() {
     // The right arrow takes the hint.
     terminal.press("\x1b[C");
     terminal.wait_for_text("> capitalize(  capitalize(text: string) -> string");
+    terminal.press("\r");
+    terminal.wait_for_text("  an empty line ends the entry");
 }
 
 #[test]
