@@ -53,6 +53,10 @@ pub enum Command {
     Lsp,
     /// Try out expressions, queries and definitions, one by one
     Repl(Repl),
+    /// Write the script with which a shell completes command lines
+    Completions(Completions),
+    /// Write the manual pages
+    Man(Man),
 }
 
 /// Values for a program's parameters, and replacements for its inputs and outputs.
@@ -274,7 +278,7 @@ command is run. What is unsure is said in comments.
 Exit codes: 0 declared, 1 nothing can be told of the data, 64 the command line is wrong.")]
 pub struct Infer {
     /// Files of JSON lines or of fields between delimiters, packed or not; a pattern of files in quotes, or `-`
-    #[arg(required = true)]
+    #[arg(required = true, value_hint = clap::ValueHint::FilePath)]
     pub files: Vec<String>,
     /// Look at so many rows of each at most
     #[arg(long, value_name = "ROWS", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
@@ -329,7 +333,7 @@ pub struct Fmt {
   millstream explain --list")]
 pub struct Explain {
     /// A program, or the number or name of an error code
-    #[arg(required_unless_present = "list")]
+    #[arg(required_unless_present = "list", value_hint = clap::ValueHint::FilePath)]
     pub subject: Option<String>,
     #[command(flatten)]
     pub bindings: Bindings,
@@ -356,8 +360,34 @@ pub struct Graph {
     #[command(flatten)]
     pub bindings: Bindings,
     /// Write a drawing to this file, or to standard output if it is `-`, instead of text
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub svg: Option<String>,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  millstream completions bash > ~/.local/share/bash-completion/completions/millstream
+  millstream completions zsh > ~/.zfunc/_millstream
+  millstream completions fish > ~/.config/fish/completions/millstream.fish")]
+pub struct Completions {
+    /// The shell that reads the script
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  millstream man | man -l -
+  millstream man run | man -l -
+  millstream man --dir ~/.local/share/man/man1           all pages, for `man millstream`
+
+Exit codes: 0 written, 1 the folder cannot be written, 64 the command line is wrong.")]
+pub struct Man {
+    /// The command whose page is written; without one, that of the whole
+    #[arg(conflicts_with = "dir")]
+    pub command: Option<String>,
+    /// Write all pages into this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub dir: Option<PathBuf>,
 }
 
 #[derive(Args)]

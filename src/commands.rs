@@ -1,12 +1,14 @@
 //! One file per command. Each returns the exit code.
 
 pub mod check;
+pub mod completions;
 pub mod emit;
 pub mod explain;
 pub mod fmt;
 pub mod graph;
 pub mod infer;
 pub mod lsp;
+pub mod man;
 pub mod new;
 pub mod preview;
 pub mod repl;

@@ -7,6 +7,7 @@ mod command_line;
 mod commands;
 mod graph;
 mod infer;
+mod manual;
 mod new;
 mod preview;
 mod program;
@@ -52,6 +53,8 @@ fn main() -> ExitCode {
         Command::Preview(preview) => commands::preview::preview(preview),
         Command::Graph(graph) => commands::graph::graph(graph),
         Command::Emit(emit) => commands::emit::emit(emit),
+        Command::Completions(completions) => commands::completions::completions(completions),
+        Command::Man(man) => commands::man::man(man),
         Command::Lsp => commands::lsp::lsp(),
         Command::Repl(repl) => commands::repl::repl(repl),
     };
