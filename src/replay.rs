@@ -11,7 +11,7 @@ use millstream_core::{Assembled, assemble};
 use millstream_ir::batch::Batch;
 use millstream_ir::engine::Engine;
 use millstream_ir::expr::Expr;
-use millstream_ir::flow::{Column, ConnectorSpec, Flow, NodeId, NodeKind, OnError, Schema, SinkSpec};
+use millstream_ir::flow::{Column, Flow, NodeId, NodeKind, OnError, Schema};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use millstream_runtime::connector::Surroundings;
@@ -60,7 +60,8 @@ impl Replay {
     /// program.
     pub fn new(program: &mut Program, observed: Vec<Observed>, folder: PathBuf) -> Replay {
         let narrow: Vec<Rows> = observed.iter().map(|observed| narrowed(program, observed)).collect();
-        let sinks: Vec<hir::Sink> = narrow.iter().enumerate().map(sink).collect();
+        let sinks: Vec<hir::Sink> =
+            narrow.iter().enumerate().map(|(number, rows)| hir::Sink::observing(number, rows)).collect();
         let Assembled { flow, .. } = assemble(program, &sinks);
         let watched =
             observed.into_iter().enumerate().map(|(number, Observed { mut schema, columns, .. })| {
@@ -224,18 +225,6 @@ pub fn read_by_run(compiled: &Compiled, source: &str) -> BTreeSet<usize> {
         _ => None,
     });
     columns.flatten().collect()
-}
-
-pub fn sink((number, rows): (usize, &Rows)) -> hir::Sink {
-    let connector = ConnectorSpec { name: "observer".into(), options: Default::default(), span: rows.span };
-    hir::Sink {
-        name: number.to_string().into(),
-        doc: None,
-        span: rows.span,
-        from: *rows,
-        spec: Arc::new(SinkSpec { connector, format: None, ordered: false }),
-        on_error: OnError::Keep,
-    }
 }
 
 /// The sources, not of tables, that a stream depends on.

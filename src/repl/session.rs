@@ -5,7 +5,7 @@ use super::errors;
 use crate::cli::Bindings;
 use crate::program::{load, options};
 use millstream_base::{Diagnostic, Diagnostics, FileId, Severity, SourceMap, Span};
-use millstream_core::hir::{InputId, Rows, Side};
+use millstream_core::hir::{self, InputId, Rows, Side};
 use millstream_core::session::Session as Compiling;
 use millstream_core::{Assembled, Compilation, CompileOptions, Library, assemble};
 use millstream_ir::expr::Expr;
@@ -171,7 +171,7 @@ impl Session {
         let found = found.refuse(|_| vec![], self)?;
         let of = compilation.program.find(name).unwrap_or(InputId(usize::MAX));
         let rows = Rows { of, side: Side::Main, span: Span::default() };
-        let sinks = compilation.program.input(of).map(|_| crate::replay::sink((0, &rows)));
+        let sinks = compilation.program.input(of).map(|_| hir::Sink::observing(0, &rows));
         let mut assembled = assemble(&compilation.program, sinks.as_slice());
         self.tell_folders(&mut assembled.flow);
         Ok(Asked { found, name: name.to_string(), compilation, assembled })

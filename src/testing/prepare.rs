@@ -6,9 +6,7 @@ use millstream_base::{Diagnostic, Span};
 use millstream_core::assemble;
 use millstream_core::hir::{self, Expectation, GivenRows, Program, Rows, Test, TestStepKind};
 use millstream_ir::engine::{Compiled, Engine};
-use millstream_ir::flow::{
-    Column, ConnectorSpec, Flow, FormatSpec, NodeId, NodeKind, OnError, Schema, SinkSpec, SourceSpec,
-};
+use millstream_ir::flow::{Column, ConnectorSpec, Flow, FormatSpec, NodeId, NodeKind, Schema, SourceSpec};
 use millstream_ir::value::Value;
 use millstream_jit::Jit;
 use millstream_runtime::connector::{self, Surroundings};
@@ -64,7 +62,9 @@ impl<'p> Prepared<'p> {
         engine: EngineChoice,
     ) -> Result<Prepared<'p>, Box<Diagnostic>> {
         let observed = observed(test);
-        let flow = assemble(program, &sinks(&observed)).flow;
+        let sinks: Vec<hir::Sink> =
+            observed.iter().enumerate().map(|(number, rows)| hir::Sink::observing(number, rows)).collect();
+        let flow = assemble(program, &sinks).flow;
         let engine: &dyn Engine = match engine {
             EngineChoice::Jit => &Jit,
             EngineChoice::Reference => &ReferenceEngine,
@@ -135,22 +135,6 @@ fn observed(test: &Test) -> Vec<Rows> {
 
 fn is_same(a: &Rows, b: &Rows) -> bool {
     (a.of, a.side) == (b.of, b.side)
-}
-
-/// A sink for each of these streams, with its number as its name.
-fn sinks(observed: &[Rows]) -> Vec<hir::Sink> {
-    let sink = |(number, rows): (usize, &Rows)| {
-        let connector = ConnectorSpec { name: "test".into(), options: Default::default(), span: rows.span };
-        hir::Sink {
-            name: number.to_string().into(),
-            doc: None,
-            span: rows.span,
-            from: *rows,
-            spec: Arc::new(SinkSpec { connector, format: None, ordered: false }),
-            on_error: OnError::Keep,
-        }
-    };
-    observed.iter().enumerate().map(sink).collect()
 }
 
 fn sink_of(flow: &Flow, number: usize) -> Option<NodeId> {

@@ -6,11 +6,13 @@ use crate::clauses::{clause_text, n_of};
 use crate::cli::Why;
 use crate::command_line::Said;
 use crate::program::Compiled;
-use crate::replay::{Counted, Observed, Replay, endless, read_by_run, rows_of, sink, sources_behind, wrong};
+use crate::replay::{Counted, Observed, Replay, endless, read_by_run, rows_of, sources_behind, wrong};
 use crate::{WRONG_USAGE, terminal};
 use millstream_base::did_you_mean;
 use millstream_core::assemble;
-use millstream_core::hir::{Clause, ClauseKind, Head, Input, InputId, Match, MatchInput, Program, Stream};
+use millstream_core::hir::{
+    self, Clause, ClauseKind, Head, Input, InputId, Match, MatchInput, Program, Stream,
+};
 use millstream_ir::batch::Batch;
 use millstream_ir::eval::eval;
 use millstream_ir::expr::{Expr, literal_text};
@@ -237,7 +239,7 @@ pub(super) fn gather(
 
 /// The columns of each input that a pattern and what stands behind it look at.
 fn looked_at(program: &Program, id: InputId, pattern: &Match) -> Vec<BTreeSet<usize>> {
-    let flow = assemble(program, &[sink((0, &rows_of(id)))]).flow;
+    let flow = assemble(program, &[hir::Sink::observing(0, &rows_of(id))]).flow;
     let name = program.input(id).map(Input::name);
     let spec = flow.nodes.iter().find_map(|node| match &node.kind {
         NodeKind::Match(spec) if Some(&node.name) == name => Some(spec),

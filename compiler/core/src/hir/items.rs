@@ -125,6 +125,22 @@ pub struct Sink {
     pub on_error: OnError,
 }
 
+impl Sink {
+    /// What shows rows to whoever asked for them, by the number under which they did; its name.
+    pub fn observing(number: usize, rows: &Rows) -> Sink {
+        let connector =
+            ConnectorSpec { name: "observer".into(), options: Default::default(), span: rows.span };
+        Sink {
+            name: number.to_string().into(),
+            doc: None,
+            span: rows.span,
+            from: *rows,
+            spec: Arc::new(SinkSpec { connector, format: None, ordered: false }),
+            on_error: OnError::Keep,
+        }
+    }
+}
+
 /// When tests begin: what `+5m` in them is relative to, 2000-01-01.
 pub const TEST_START: i64 = 946_684_800_000_000;
 
