@@ -12,8 +12,8 @@ pub mod words;
 
 use crate::address;
 use crate::client::Client;
-use crate::documents::{Change, Documents};
-use crate::line_index::Place;
+use crate::documents::{Change, Document, Documents};
+use crate::line_index::{Encoding, LineIndex, Place};
 use crate::workspace::{Program, Workspace};
 use lsp_server::{Message, Notification};
 use lsp_types::notification::{LogMessage, Notification as _};
@@ -49,10 +49,7 @@ impl<'w> Converter<'w> {
 
     pub fn range(&self, span: Span) -> Range {
         let Some((source, lines)) = self.program.text(span.file) else { return Range::default() };
-        let position = |offset| {
-            let place = lines.place(&source.text, offset, self.client.encoding);
-            Position::new(place.line as u32, place.column as u32)
-        };
+        let position = |offset| position(lines, &source.text, offset, self.client.encoding);
         Range::new(position(span.start as usize), position(span.end as usize))
     }
 
@@ -71,6 +68,16 @@ impl<'w> Converter<'w> {
 pub fn address_of(documents: &Documents, name: &str) -> Option<Uri> {
     let address = documents.get(name).map_or_else(|| address::address_of(name), |open| open.address.clone());
     Uri::from_str(&address).ok()
+}
+
+/// The byte of an open file that a position names.
+pub fn offset(document: &Document, position: Position, encoding: Encoding) -> usize {
+    document.lines.offset(&document.text, place(position), encoding)
+}
+
+fn position(lines: &LineIndex, text: &str, offset: usize, encoding: Encoding) -> Position {
+    let place = lines.place(text, offset, encoding);
+    Position::new(place.line as u32, place.column as u32)
 }
 
 fn place(position: Position) -> Place {

@@ -46,6 +46,10 @@ impl Refusal {
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Refusal {
         Refusal { code, message: message.into() }
     }
+
+    fn not_open(address: &lsp_types::Uri) -> Refusal {
+        Refusal::new(ErrorCode::InvalidParams, format!("{} is not open", address.as_str()))
+    }
 }
 
 /// Every request by its method.
@@ -92,7 +96,7 @@ fn handler<R: Request>(
 fn program(workspace: &mut Workspace, address: &lsp_types::Uri) -> Result<Rc<Program>, Refusal> {
     let name = address::name_of(address.as_str());
     if workspace.documents.get(&name).is_none() {
-        return Err(Refusal::new(ErrorCode::InvalidParams, format!("{} is not open", address.as_str())));
+        return Err(Refusal::not_open(address));
     }
     workspace.program(&name).ok_or_else(|| {
         Refusal::new(ErrorCode::InternalError, format!("Millstream failed on {}", address.as_str()))

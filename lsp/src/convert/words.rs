@@ -1,9 +1,11 @@
 //! What is told of a place, and what may be written there.
 
-use super::Converter;
+use super::{Converter, position};
 use crate::analysis::{
     Completion, CompletionKind, Completions, HintKind, Hover, InlayHint, Insert, SignatureHelp,
 };
+use crate::client::Client;
+use crate::documents::Document;
 use lsp_types::{
     CompletionItem, CompletionItemKind, CompletionResponse, CompletionTextEdit, Documentation, HoverContents,
     InlayHintKind, InlayHintLabel, InlayHintTooltip, InsertTextFormat, MarkupContent, MarkupKind,
@@ -38,30 +40,31 @@ impl Converter<'_> {
             data: None,
         }
     }
+}
 
-    pub fn completions(&self, completions: Completions) -> CompletionResponse {
-        let main = self.program.analysis.main;
-        let range = self.range(Span::new(main, completions.replace.start, completions.replace.end));
-        let items = completions.items.into_iter().enumerate();
-        CompletionResponse::Array(items.map(|(rank, item)| self.completion(item, rank, range)).collect())
-    }
+/// What may be written into an open file.
+pub fn completions(document: &Document, client: &Client, completions: Completions) -> CompletionResponse {
+    let position = |offset| position(&document.lines, &document.text, offset, client.encoding);
+    let range = Range::new(position(completions.replace.start), position(completions.replace.end));
+    let items = completions.items.into_iter().enumerate();
+    CompletionResponse::Array(items.map(|(rank, item)| completion(item, rank, range, client)).collect())
+}
 
-    fn completion(&self, completion: Completion, rank: usize, range: Range) -> CompletionItem {
-        let (text, format) = match completion.insert {
-            Insert::Snippet(snippet) if self.client.has_snippets => (snippet, InsertTextFormat::SNIPPET),
-            Insert::Snippet(snippet) => (without_places(&snippet), InsertTextFormat::PLAIN_TEXT),
-            Insert::Text(text) => (text, InsertTextFormat::PLAIN_TEXT),
-        };
-        CompletionItem {
-            label: completion.label,
-            kind: Some(completion_kind(completion.kind)),
-            detail: Some(completion.detail).filter(|detail| !detail.is_empty()),
-            documentation: completion.documentation.map(|text| Documentation::MarkupContent(markdown(text))),
-            sort_text: Some(format!("{rank:04}")),
-            insert_text_format: Some(format),
-            text_edit: Some(CompletionTextEdit::Edit(TextEdit::new(range, text))),
-            ..CompletionItem::default()
-        }
+fn completion(completion: Completion, rank: usize, range: Range, client: &Client) -> CompletionItem {
+    let (text, format) = match completion.insert {
+        Insert::Snippet(snippet) if client.has_snippets => (snippet, InsertTextFormat::SNIPPET),
+        Insert::Snippet(snippet) => (without_places(&snippet), InsertTextFormat::PLAIN_TEXT),
+        Insert::Text(text) => (text, InsertTextFormat::PLAIN_TEXT),
+    };
+    CompletionItem {
+        label: completion.label,
+        kind: Some(completion_kind(completion.kind)),
+        detail: Some(completion.detail).filter(|detail| !detail.is_empty()),
+        documentation: completion.documentation.map(|text| Documentation::MarkupContent(markdown(text))),
+        sort_text: Some(format!("{rank:04}")),
+        insert_text_format: Some(format),
+        text_edit: Some(CompletionTextEdit::Edit(TextEdit::new(range, text))),
+        ..CompletionItem::default()
     }
 }
 

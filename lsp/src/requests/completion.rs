@@ -1,8 +1,10 @@
-//! What may be written under the cursor.
+//! What may be written under the cursor. It is asked of the text alone: the analysis mends it first, so that what
+//! is wrong with it as it stands need not be known.
 
-use super::{Refusal, cursor};
+use super::Refusal;
+use crate::address;
 use crate::analysis;
-use crate::convert::Converter;
+use crate::convert;
 use crate::workspace::{Workspace, load};
 use lsp_types::{CompletionParams, CompletionResponse};
 
@@ -10,10 +12,11 @@ pub fn answer(
     workspace: &mut Workspace,
     params: CompletionParams,
 ) -> Result<Option<CompletionResponse>, Refusal> {
-    let cursor = cursor(workspace, &params.text_document_position)?;
-    let analysis = &cursor.program.analysis;
-    let name = &analysis.files.file(analysis.main).name;
+    let at = &params.text_document_position;
+    let name = address::name_of(at.text_document.uri.as_str());
+    let document = workspace.documents.get(&name).ok_or_else(|| Refusal::not_open(&at.text_document.uri))?;
     let mut load = |user: &str, path: &str| load(user, path, &workspace.documents);
-    let completions = analysis::completion(name, analysis.text(), cursor.offset, &mut load);
-    Ok(Some(Converter::new(workspace, &cursor.program).completions(completions)))
+    let offset = convert::offset(document, at.position, workspace.client.encoding);
+    let completions = analysis::completion(&name, &document.text, offset, &mut load);
+    Ok(Some(convert::words::completions(document, &workspace.client, completions)))
 }
