@@ -50,7 +50,7 @@ fn every_page_has_its_four_parts() {
 }
 
 /// Heading, meaning, `## Wrong` and `## Right` with one program each (and the files beside it, and how it
-/// is checked), `## Why`.
+/// is checked), or a session, or a command without a program, `## Why`.
 fn check_page(code: Code) -> Result<(), String> {
     let page = code.info().page;
     let heading = page.lines().next().unwrap_or_default();
@@ -71,7 +71,11 @@ fn check_page(code: Code) -> Result<(), String> {
         if part.trim().is_empty() {
             return Err(format!("the part `{name}` is empty"));
         }
-        let n_programs = part.matches("```stream\n").count();
+        let blocks = |kind: &str| part.matches(&format!("```{kind}\n")).count();
+        let n_programs = match blocks("stream") {
+            0 => blocks("repl").max(blocks("sh")),
+            n => n,
+        };
         let n_wanted = usize::from(*name == "Wrong" || *name == "Right");
         if n_programs != n_wanted || (n_wanted == 0 && part.contains("```")) {
             return Err(format!("the part `{name}` has {n_programs} programs, not {n_wanted}"));
