@@ -122,21 +122,6 @@ fn programs_that_are_cut_off() {
 }
 
 #[test]
-#[ignore = "takes minutes"]
-fn every_cut_of_every_program() {
-    for text in programs() {
-        for edge in edges(&text) {
-            let cut = text.get(..edge).unwrap_or_default();
-            let analysis = Analysis::new("main.stream", cut, &mut no_files);
-            ask_whole(&analysis);
-            ask(&analysis, edge);
-            ask_completion(cut, edge);
-            ask_completion(&text, edge);
-        }
-    }
-}
-
-#[test]
 fn offsets_inside_of_characters_and_behind_the_end() {
     let text = "--- Größe: 10 €\nparam größe: int = 1\nstream ä = from ö where \"é\" == ü";
     let analysis = Analysis::new("main.stream", text, &mut no_files);
