@@ -1,20 +1,29 @@
-//! The book in `docs/`: it has all pages, its links lead somewhere, and what it says of the library and of diagnostics
-//! is what these are. `UPDATE=1 cargo test --test book` writes those pages.
+//! The book in `docs/`: it has all pages, its links lead somewhere, and what it says of the grammar, of connectors, of
+//! the library and of diagnostics is what these are. `UPDATE=1 cargo test --test book` writes those pages and blocks.
 
+#[path = "book/connectors.rs"]
+mod connectors;
+#[path = "book/grammar.rs"]
+mod grammar;
+#[path = "book/links.rs"]
+mod links;
 mod support;
 
+use grammar::Grammar;
+use links::{anchor, included, links};
 use millstream_base::codes;
 use millstream_lsp::analysis::library::{self, Declared};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use support::document::{Document, Part};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 #[test]
 fn every_page_has_its_place() {
     let summary = read("docs/SUMMARY.md");
-    let linked: BTreeSet<String> = links(&summary).map(|link| format!("docs/{link}")).collect();
+    let linked: BTreeSet<String> = links(&summary).map(|(link, _)| format!("docs/{link}")).collect();
     let pages: BTreeSet<String> =
         pages_below("docs").into_iter().filter(|page| page != "docs/SUMMARY.md").collect();
     assert_eq!(pages, linked, "pages on the left, those of docs/SUMMARY.md on the right");
@@ -24,16 +33,67 @@ fn every_page_has_its_place() {
 fn links_lead_somewhere() {
     let mut wrong = String::new();
     let top = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "GLOSSARY.md"].map(String::from);
-    let folders = ["docs", "editors", "examples", "bench", "grammar", "stdlib", "tests/suite"];
+    let folders = ["editors", "examples", "bench", "grammar", "stdlib", "tests/suite"];
     for page in top.into_iter().chain(folders.into_iter().flat_map(pages_below)) {
         let folder = Path::new(ROOT).join(&page).parent().expect("a page lies in a folder").to_path_buf();
-        for link in links(&read(&page)).filter(|link| !link.contains("://")) {
+        for (link, _) in links(&read(&page)).filter(|(link, _)| !link.contains("://")) {
             if !folder.join(link).exists() {
                 let _ = writeln!(wrong, "{page}: {link}");
             }
         }
     }
     assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+/// What lies outside of `docs` is not there when the book has been built; a page names it and does not link to it.
+#[test]
+fn links_of_the_book_lead_to_its_pages_and_their_headings() {
+    let mut wrong = String::new();
+    for page in pages_below("docs") {
+        let text = included(&Path::new(ROOT).join(&page));
+        for (link, heading) in links(&text).filter(|(link, _)| !link.contains("://")) {
+            let target = if link.is_empty() { page.clone() } else { links::beside(&page, link) };
+            let is_page = target.starts_with("docs/") && Path::new(ROOT).join(&target).is_file();
+            let has_heading =
+                || links::headings(&included(&Path::new(ROOT).join(&target))).any(|known| known == heading);
+            if !is_page || !(heading.is_empty() || has_heading()) {
+                let _ = writeln!(wrong, "{page}: {link}#{heading}");
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+/// A block ` ```ebnf Rule Rule:word ` of the reference shows rules of the grammar, or their alternatives that begin
+/// with a word or rule. All that the grammar says is shown somewhere.
+#[test]
+fn the_reference_shows_the_grammar() {
+    let grammar = Grammar::parse(&read("grammar/millstream.lalrpop"));
+    let mut pages: Vec<(String, Document)> = pages_below("docs/reference")
+        .into_iter()
+        .map(|page| (page.clone(), Document::parse(&read(&page))))
+        .collect();
+    let blocks =
+        pages.iter_mut().flat_map(|(_, page)| &mut page.sections).flat_map(|section| &mut section.parts);
+    let mut blocks: Vec<(&str, &mut String)> = blocks
+        .filter_map(|part| match part {
+            Part::Block { kind, body } => Some((kind.strip_prefix("ebnf ")?, body)),
+            Part::Prose(_) => None,
+        })
+        .collect();
+    let asked: Vec<String> = blocks.iter().map(|(asked, _)| asked.to_string()).collect();
+    let by_themselves: BTreeSet<String> = asked.iter().flat_map(|asked| Grammar::names(asked)).collect();
+    for (asked, body) in &mut blocks {
+        **body = grammar.shown(asked, &by_themselves);
+    }
+    let missing = grammar.missing(&asked, &by_themselves);
+    assert!(missing.is_empty(), "no page shows\n{}", missing.into_iter().collect::<Vec<_>>().join("\n"));
+    pages.iter().for_each(|(page, document)| hold(page, &document.text()));
+}
+
+#[test]
+fn the_page_of_connectors_has_every_option() {
+    hold("docs/reference/connectors.md", &connectors::page());
 }
 
 #[test]
@@ -97,7 +157,7 @@ fn the_pages_of_diagnostics_have_every_code() {
         for code in &found {
             let _ = write!(page, "\n{{{{#include ../../compiler/base/codes/{}.md}}}}\n", code.name());
             let heading = code.info().page.lines().next().unwrap_or_default().trim_start_matches("# ");
-            let _ = writeln!(index, "- [{heading}](../../compiler/base/codes/{}.md)", code.name());
+            let _ = writeln!(index, "- [{heading}]({name}.md#{})", anchor(heading));
         }
         n_codes += found.len();
         hold(&format!("docs/diagnostics/{name}.md"), &page);
@@ -120,13 +180,6 @@ fn hold(page: &str, wanted: &str) {
 
 fn read(page: &str) -> String {
     std::fs::read_to_string(Path::new(ROOT).join(page)).unwrap_or_default()
-}
-
-/// The targets of links within the repository, without what stands behind `#`; not those in blocks of code.
-fn links(page: &str) -> impl Iterator<Item = &str> {
-    let prose = page.split("\n```").step_by(2);
-    let targets = prose.flat_map(|part| part.split("](").skip(1)).filter_map(|rest| rest.split(')').next());
-    targets.map(|target| target.split('#').next().unwrap_or(target)).filter(|target| !target.is_empty())
 }
 
 /// The Markdown files below a folder, by their places in the repository.

@@ -1,4 +1,4 @@
-//! Sessions of `millstream repl`: what is typed and what is shown, as it stands on the page of the reference and in
+//! Sessions of `millstream repl`: what is typed and what is shown, as it stands on pages of the reference and in
 //! `tests/repl`, on a terminal and as a script; and what only keys can do.
 //!
 //! Blocks of the pages:
@@ -25,17 +25,23 @@ use support::terminal::Terminal;
 
 #[test]
 fn sessions_of_the_reference_are_as_shown() {
-    hold(&[root().join("docs/reference/repl.md")]);
+    let mut pages = pages_of("docs/reference");
+    pages.retain(|page| std::fs::read_to_string(page).is_ok_and(|text| text.contains("\n```repl")));
+    hold(&pages);
 }
 
 #[test]
 fn sessions_of_the_suite_are_as_shown() {
-    let entries = std::fs::read_dir(root().join("tests/repl")).expect("a folder of pages").flatten();
+    hold(&pages_of("tests/repl"));
+}
+
+fn pages_of(folder: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(root().join(folder)).expect("a folder of pages").flatten();
     let mut pages: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
     pages.retain(|path| path.extension().is_some_and(|e| e == "md") && !path.ends_with("README.md"));
     pages.sort();
-    assert!(!pages.is_empty(), "the suite is empty");
-    hold(&pages);
+    assert!(!pages.is_empty(), "{folder} has no pages");
+    pages
 }
 
 fn root() -> &'static Path {
