@@ -13,6 +13,7 @@ use grammar::Grammar;
 use links::{anchor, included, links};
 use millstream_base::codes;
 use millstream_lsp::analysis::library::{self, Declared};
+use millstream_syntax::token::{self, TokenKind};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,11 @@ fn every_page_has_its_place() {
     let pages: BTreeSet<String> =
         pages_below("docs").into_iter().filter(|page| page != "docs/SUMMARY.md").collect();
     assert_eq!(pages, linked, "pages on the left, those of docs/SUMMARY.md on the right");
+    let book = read("docs/book.toml");
+    for index in pages.iter().filter_map(|page| page.strip_prefix("docs")?.strip_suffix("/README.md")) {
+        let redirect = format!("\"{index}/README.html\" = \"index.html\"");
+        assert!(index.is_empty() || book.contains(&redirect), "docs/book.toml lacks {redirect}");
+    }
 }
 
 #[test]
@@ -91,6 +97,22 @@ fn the_reference_shows_the_grammar() {
     pages.iter().for_each(|(page, document)| hold(page, &document.text()));
 }
 
+/// The colours of the book know the words of the language, and no others.
+#[test]
+fn the_words_of_programs_are_coloured() {
+    let script = read("docs/theme/millstream.js");
+    let words_of = |list: &str| {
+        let from = script.split(&format!("const {list} =")).nth(1).and_then(|rest| rest.split(';').next());
+        let texts = from.expect("the script has this list").split('"').skip(1).step_by(2);
+        texts.flat_map(str::split_whitespace).map(str::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(words_of("reserved"), token::RESERVED);
+    assert_eq!(words_of("contextual"), token::CONTEXTUAL);
+    use TokenKind::{AntiJoin, FullJoin, LeftJoin, RightJoin, SemiJoin};
+    let sides = [LeftJoin, RightJoin, FullJoin, SemiJoin, AntiJoin];
+    assert_eq!(words_of("sides"), sides.map(|join| join.shown().trim_end_matches(" join")));
+}
+
 #[test]
 fn the_page_of_connectors_has_every_option() {
     hold("docs/reference/connectors.md", &connectors::page());
@@ -120,9 +142,9 @@ fn write_part(page: &mut String, title: &str, declared: impl Iterator<Item = &'s
             let _ = write!(page, "\n### `{}`\n", declared.name);
         }
         last = declared.name;
-        let _ = write!(page, "\n```text\n{}\n```\n\n{}\n", declared.signature(), declared.doc.trim());
+        let _ = write!(page, "\n```stream\n{}\n```\n\n{}\n", declared.signature(), declared.doc.trim());
         for example in &declared.examples {
-            let _ = write!(page, "\n    {}\n", example.trim().trim_matches('`'));
+            let _ = write!(page, "\n```stream\n{}\n```\n", example.trim().trim_matches('`'));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the documents show of programs is what happens: `docs/examples` shows the programs of `examples/`, the
 //! other pages have programs of their own.
 //!
-//! Blocks of docs/examples:
+//! Blocks of docs/README.md and docs/examples:
 //! - ` ```stream NAME ` examples/NAME without its tests;
 //! - ` ```input NAME ` the file examples/NAME;
 //! - ` ```output NAME ` what `millstream run examples/NAME` prints.
@@ -34,16 +34,19 @@ const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
 
 #[test]
 fn pages_of_examples_show_what_is_there() {
-    hold("docs/examples", |block, _| {
-        let Some((form, name)) = block.kind.split_once(' ') else { return block.body.clone() };
-        let path = format!("{EXAMPLES}/{name}");
-        match form {
-            "stream" => format!("{}\n", read(&path).split("\n\ntest ").next().unwrap_or_default()),
-            "input" => read(&path),
-            "output" => Folder::new().run(&format!("run -q {path}")).code(0).stdout,
-            _ => panic!("no such block: {}", block.kind),
-        }
-    });
+    hold("docs/README.md", shown);
+    hold("docs/examples", shown);
+}
+
+fn shown(block: &Block, _: &mut Page) -> String {
+    let Some((form, name)) = block.kind.split_once(' ') else { return block.body.clone() };
+    let path = format!("{EXAMPLES}/{name}");
+    match form {
+        "stream" => format!("{}\n", read(&path).split("\n\ntest ").next().unwrap_or_default()),
+        "input" => read(&path),
+        "output" => Folder::new().run(&format!("run -q {path}")).code(0).stdout,
+        _ => panic!("no such block: {}", block.kind),
+    }
 }
 
 #[test]

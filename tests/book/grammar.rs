@@ -30,7 +30,7 @@ pub struct Grammar {
 const NAMES: [&str; 4] = ["Name", "PatternName", "AnyName", "PlainName"];
 /// What the parser is asked for, and the words that may be names.
 const NOT_SHOWN: [&str; 5] = ["Start", "NameWord", "PatternNameWord", "AnyWord", "Text"];
-const WIDTH: usize = 96;
+const WIDTH: usize = 84;
 
 impl Grammar {
     pub fn parse(text: &str) -> Grammar {
