@@ -10,7 +10,7 @@ mod links;
 mod support;
 
 use grammar::Grammar;
-use links::{anchor, included, links};
+use links::{included, links};
 use millstream_base::codes;
 use millstream_lsp::analysis::library::{self, Declared};
 use millstream_syntax::token::{self, TokenKind};
@@ -61,7 +61,7 @@ fn links_of_the_book_lead_to_its_pages_and_their_headings() {
             let target = if link.is_empty() { page.clone() } else { links::beside(&page, link) };
             let is_page = target.starts_with("docs/") && Path::new(ROOT).join(&target).is_file();
             let has_heading =
-                || links::headings(&included(&Path::new(ROOT).join(&target))).any(|known| known == heading);
+                || links::places(&included(&Path::new(ROOT).join(&target))).any(|known| known == heading);
             if !is_page || !(heading.is_empty() || has_heading()) {
                 let _ = writeln!(wrong, "{page}: {link}#{heading}");
             }
@@ -177,9 +177,11 @@ fn the_pages_of_diagnostics_have_every_code() {
         let mut page = format!("# {title}\n");
         let _ = write!(index, "\n## [{title}]({name}.md)\n\n");
         for code in &found {
-            let _ = write!(page, "\n{{{{#include ../../compiler/base/codes/{}.md}}}}\n", code.name());
+            let code_name = code.name();
+            let _ = write!(page, "\n<a id=\"{code_name}\"></a>\n\n");
+            let _ = writeln!(page, "{{{{#include ../../compiler/base/codes/{code_name}.md}}}}");
             let heading = code.info().page.lines().next().unwrap_or_default().trim_start_matches("# ");
-            let _ = writeln!(index, "- [{heading}]({name}.md#{})", anchor(heading));
+            let _ = writeln!(index, "- [{heading}]({name}.md#{code_name})");
         }
         n_codes += found.len();
         hold(&format!("docs/diagnostics/{name}.md"), &page);

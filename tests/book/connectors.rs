@@ -11,7 +11,7 @@ What stands behind `from`, `to` and `format`, with all options. In an editor a l
 - Options are given by name; the first may stand without: `file(\"a.csv\", follow: true)`. One without a default is \
 required, unless its type may be null.
 - Their values are known before the program runs: literals, parameters, and `env(\"NAME\")`, a variable of the \
-environment, which has to be set when the program is run (E0927). A choice stands without quotes: \
+environment, which has to be set for a run ([E0927](../diagnostics/configuration.md#E0927)). A choice stands without quotes: \
 `json(changes: retract)`.
 - `secret` is text that is never shown: a parameter of that type, `env(…)`, or a literal.
 - [Data](data.md) says how values are read and written.
@@ -41,7 +41,7 @@ fn write_connector(page: &mut String, connector: &Connector) {
         let not = if is_carried_out(carried_out) {
             ""
         } else {
-            " This build checks it and does not carry it out (E0901)."
+            " This build checks it and does not carry it out ([E0901](../diagnostics/configuration.md#E0901))."
         };
         let _ = write!(page, "\nOf a {word}: {}{not}\n", lower(used.doc));
         write_options(page, used);

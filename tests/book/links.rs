@@ -1,4 +1,4 @@
-//! What pages link to, and what can be linked to: the headings, as mdbook calls them.
+//! What pages link to, and what can be linked to.
 
 use std::path::{Path, PathBuf};
 
@@ -36,15 +36,16 @@ pub fn beside(page: &str, link: &str) -> String {
     place.display().to_string()
 }
 
-/// What mdbook calls the headings of a page.
-pub fn headings(page: &str) -> impl Iterator<Item = String> {
-    let prose = page.split("\n```").step_by(2);
-    let lines = prose.flat_map(str::lines).filter(|line| line.starts_with('#'));
-    lines.map(|line| anchor(line.trim_start_matches('#')))
+/// What can stand behind `#` in a link to a page: its headings, as mdbook calls them, and `<a id="…">`.
+pub fn places(page: &str) -> impl Iterator<Item = String> {
+    let prose = page.split("\n```").step_by(2).flat_map(str::lines);
+    prose.filter_map(|line| match line.strip_prefix("<a id=\"") {
+        Some(rest) => rest.split('"').next().map(str::to_string),
+        None => line.starts_with('#').then(|| anchor(line.trim_start_matches('#'))),
+    })
 }
 
-/// A heading as what stands behind `#` in a link to it. Links in headings count by their text.
-pub fn anchor(heading: &str) -> String {
+fn anchor(heading: &str) -> String {
     let mut anchor = String::new();
     for c in heading.trim().chars() {
         match c {
