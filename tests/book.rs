@@ -97,6 +97,19 @@ fn the_reference_shows_the_grammar() {
     pages.iter().for_each(|(page, document)| hold(page, &document.text()));
 }
 
+/// What a clause keeps, and how late its results are, is asked of each of them.
+#[test]
+fn pages_of_clauses_tell_of_state_and_delay() {
+    for page in pages_below("docs/reference") {
+        let text = read(&page).to_lowercase();
+        let is_of_clauses = ["clause:", "queryhead:", "item:source", "item:table", "item:sink"];
+        let blocks = text.lines().filter(|line| line.starts_with("```ebnf"));
+        if blocks.into_iter().any(|block| is_of_clauses.iter().any(|of| block.contains(of))) {
+            assert!(text.contains("state") && text.contains("delay"), "{page} tells of no state or delay");
+        }
+    }
+}
+
 /// The colours of the book know the words of the language, and no others.
 #[test]
 fn the_words_of_programs_are_coloured() {
@@ -193,7 +206,7 @@ fn the_pages_of_diagnostics_have_every_code() {
 /// Compares a page with what it should say, or writes it.
 #[track_caller]
 fn hold(page: &str, wanted: &str) {
-    if std::env::var("UPDATE").is_ok_and(|v| v == "1") {
+    if std::env::var("UPDATE").is_ok_and(|v| v == "1") && read(page) != wanted {
         let path = Path::new(ROOT).join(page);
         std::fs::create_dir_all(path.parent().expect("a page lies in a folder"))
             .expect("folders can be made");

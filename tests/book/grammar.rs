@@ -51,7 +51,10 @@ impl Grammar {
         grammar.merge_twins();
         grammar.unwrap();
         grammar.without_empty();
-        grammar.rules.iter_mut().for_each(|(name, alternatives)| without_left_recursion(name, alternatives));
+        for (name, alternatives) in &mut grammar.rules {
+            without_left_recursion(name, alternatives);
+            with_optional_ends(alternatives);
+        }
         grammar
     }
 
@@ -237,7 +240,36 @@ fn without_left_recursion(name: &str, alternatives: &mut Vec<Node>) {
     }
 }
 
+/// `A | A B` is `A B?`, where nothing else begins with A.
+fn with_optional_ends(alternatives: &mut Vec<Node>) {
+    let mut i = 0;
+    while i < alternatives.len() {
+        let longer =
+            |node: &Node| node != &alternatives[i] && node.parts().starts_with(alternatives[i].parts());
+        let mut found =
+            alternatives.iter().enumerate().filter(|(_, node)| longer(node)).map(|(place, _)| place);
+        if let (Some(place), None) = (found.next(), found.next()) {
+            let mut parts = alternatives[i].parts().to_vec();
+            let end = match sequence(alternatives[place].parts()[parts.len()..].to_vec()) {
+                Node::Repeat(of, '+') => Node::Repeat(of, '*'),
+                end => Node::Repeat(Box::new(end), '?'),
+            };
+            parts.push(end);
+            alternatives[i] = sequence(parts);
+            alternatives.remove(place);
+        }
+        i += 1;
+    }
+}
+
 impl Node {
+    fn parts(&self) -> &[Node] {
+        match self {
+            Node::Sequence(parts) => parts,
+            one => std::slice::from_ref(one),
+        }
+    }
+
     fn each_rule(&mut self, act: &mut dyn FnMut(&mut String)) {
         match self {
             Node::Word(_) => {}
