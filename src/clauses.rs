@@ -10,6 +10,7 @@ mod stages;
 use crate::program::Compiled;
 use crate::replay::{Observed, Replay};
 use crate::why::keys::Part;
+use crate::written::written;
 pub use count::{Count, Keep, row_text};
 use millstream_base::Span;
 use millstream_core::hir::{ClauseKind, Input, Program, Rows};
@@ -101,7 +102,9 @@ impl Clauses {
             return format!("from {}: {}\n", self.called(compiled, &stage.name), n_of(count.n, "row"));
         };
         let before = number.checked_sub(1).and_then(|before| self.counts.get(before));
-        let mut text = format!("{}\n", clause_text(compiled, clause.span));
+        let spans = stage.group.into_iter().chain([clause.span]);
+        let lines = spans.map(|span| clause_text(compiled, span)).filter(|line| !line.is_empty());
+        let mut text: String = lines.map(|line| line + "\n").collect();
         let n_before = before.map_or(0, |before| before.n);
         let _ = write!(text, "  {} in, {} out", thousands(n_before), thousands(count.n));
         let reports = report.streams.iter().filter(|report| report.name == stage.name);
@@ -163,7 +166,7 @@ pub fn failed_text(failed: &Failed, what: &str) -> String {
 
 /// A clause as it is written, not all of it if it is long.
 pub fn clause_text(compiled: &Compiled, span: Span) -> String {
-    condition::shortened(&condition::written(&compiled.files, span), 60)
+    condition::shortened(&written(&compiled.files, span), 60)
 }
 
 pub fn n_of(n: u64, what: &str) -> String {

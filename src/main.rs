@@ -16,6 +16,7 @@ mod replay;
 mod terminal;
 mod testing;
 mod why;
+mod written;
 
 use clap::Parser;
 use cli::{Arguments, Command};

@@ -35,11 +35,11 @@ pub fn preview(compiled: &mut Compiled, asked: &Asked) -> u8 {
         read_as_source(&mut program, &name.text);
     }
     let shown = match &asked.stream {
-        Some(name) => match Stages::named(&mut program, name) {
+        Some(name) => match Stages::named(&mut program, &compiled.files, name) {
             Ok(stages) => vec![stages],
             Err(fault) => return wrong(compiled, *fault, WRONG_USAGE),
         },
-        None => all(&program).into_iter().map(|of| Stages::of(&mut program, of)).collect(),
+        None => all(&program).into_iter().map(|of| Stages::of(&mut program, &compiled.files, of)).collect(),
     };
     let of: Vec<InputId> = shown.iter().map(|stages| stages.of).collect();
     let read = match sample::put(&mut program, &of, asked) {

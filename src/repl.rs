@@ -1,9 +1,10 @@
 //! The session in which expressions, queries and definitions are typed one by one.
 //!
 //! [`prompt`] reads entries from a terminal, [`script`] from standard input; [`answer`] answers each, with the
-//! definitions of the [`session`].
+//! definitions of the [`session`]; [`ask`] is for what is asked about these.
 
 mod answer;
+mod ask;
 mod commands;
 mod complete;
 mod errors;
@@ -19,6 +20,7 @@ mod live;
 pub mod prompt;
 mod rows;
 mod run;
+mod save;
 pub mod script;
 mod session;
 

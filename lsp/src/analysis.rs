@@ -17,7 +17,7 @@ mod tokens;
 pub mod words;
 
 pub use completion::{Completion, CompletionKind, Completions, Insert, completion};
-pub use definition::{definition, references};
+pub use definition::{Highlight, definition, highlights, library_definition, references};
 pub use hierarchy::{Link, Station, feeds, readers, station};
 pub use hints::{HintKind, InlayHint, inlay_hints};
 pub use hover::{Hover, hover};

@@ -13,6 +13,8 @@ pub struct Client {
     pub watches_files: bool,
     /// Asks us for texts that are in no file, and so can open links to them.
     pub opens_virtual_files: bool,
+    /// Asks for what is wrong with the texts that are open in it, and can be told that it should ask again.
+    pub pulls_diagnostics: bool,
     /// Completions may have places to fill in.
     pub has_snippets: bool,
     /// The folders that are open in it, by name.
@@ -28,6 +30,8 @@ impl Client {
             has_versioned_edits: can("/workspace/workspaceEdit/documentChanges"),
             watches_files: can("/workspace/didChangeWatchedFiles/dynamicRegistration"),
             opens_virtual_files: params["capabilities"]["workspace"]["textDocumentContent"].is_object(),
+            pulls_diagnostics: params["capabilities"]["textDocument"]["diagnostic"].is_object()
+                && can("/workspace/diagnostics/refreshSupport"),
             has_snippets: can("/textDocument/completion/completionItem/snippetSupport"),
             folders: folders(params),
         }

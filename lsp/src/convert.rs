@@ -11,10 +11,11 @@ pub mod tokens;
 pub mod words;
 
 use crate::address;
+use crate::analysis::library;
 use crate::client::Client;
 use crate::documents::{Change, Document, Documents};
-use crate::line_index::{Encoding, LineIndex, Place};
-use crate::workspace::{Program, Workspace};
+use crate::line_index::{self, Encoding, LineIndex};
+use crate::workspace::{self, Program, Workspace};
 use lsp_server::{Message, Notification};
 use lsp_types::notification::{LogMessage, Notification as _};
 use lsp_types::{
@@ -70,6 +71,16 @@ pub fn address_of(documents: &Documents, name: &str) -> Option<Uri> {
     Uri::from_str(&address).ok()
 }
 
+/// Where the editor finds a declaration of the standard library.
+pub fn declared(client: &Client, place: &library::Place) -> Option<Location> {
+    let text = library::text(place.module)?;
+    let lines = LineIndex::new(text);
+    let position = |offset| position(&lines, text, offset, client.encoding);
+    let range = Range::new(position(place.range.start), position(place.range.end));
+    let address = workspace::library::address_of(client, place.module)?;
+    Some(Location::new(Uri::from_str(&address).ok()?, range))
+}
+
 /// The byte of an open file that a position names.
 pub fn offset(document: &Document, position: Position, encoding: Encoding) -> usize {
     document.lines.offset(&document.text, place(position), encoding)
@@ -80,8 +91,8 @@ fn position(lines: &LineIndex, text: &str, offset: usize, encoding: Encoding) ->
     Position::new(place.line as u32, place.column as u32)
 }
 
-fn place(position: Position) -> Place {
-    Place { line: position.line as usize, column: position.character as usize }
+fn place(position: Position) -> line_index::Place {
+    line_index::Place { line: position.line as usize, column: position.character as usize }
 }
 
 /// What has become of a text.

@@ -7,6 +7,7 @@ pub mod code_lens;
 pub mod completion;
 pub mod definition;
 pub mod diagnostics;
+pub mod document_highlight;
 pub mod folding_range;
 pub mod formatting;
 pub mod hover;
@@ -61,6 +62,8 @@ pub fn all() -> BTreeMap<&'static str, Handler> {
         handler::<methods::CodeActionRequest>(code_action::answer),
         handler::<methods::CodeLensRequest>(code_lens::answer),
         handler::<methods::Completion>(completion::answer),
+        handler::<methods::DocumentDiagnosticRequest>(diagnostics::answer),
+        handler::<methods::DocumentHighlightRequest>(document_highlight::answer),
         handler::<methods::DocumentSymbolRequest>(symbols::of_document),
         handler::<methods::FoldingRangeRequest>(folding_range::answer),
         handler::<methods::Formatting>(formatting::whole),

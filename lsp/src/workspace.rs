@@ -4,14 +4,16 @@
 //! program of its own, and may be part of others as well.
 
 mod disk;
+pub mod library;
 mod program;
 
+pub use disk::paths_beside;
 pub use program::{Program, load};
 
 use crate::address;
 use crate::client::Client;
 use crate::documents::{Change, Documents};
-use crate::requests::diagnostics::Published;
+use crate::requests::diagnostics::Told;
 use crate::server::words_of;
 use millstream_base::Span;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +27,7 @@ pub struct Workspace {
     programs: BTreeMap<String, Option<Rc<Program>>>,
     /// Files of whose programs one has come or gone since [`Workspace::take_touched`].
     touched: BTreeSet<String>,
-    pub published: Published,
+    pub told: Told,
 }
 
 impl Workspace {
@@ -35,14 +37,16 @@ impl Workspace {
             documents: Documents::default(),
             programs: BTreeMap::new(),
             touched: BTreeSet::new(),
-            published: Published::default(),
+            told: Told::default(),
         }
     }
 
     pub fn open(&mut self, address: String, version: i32, text: String) {
         let name = address::name_of(&address);
         self.documents.open(name.clone(), address, version, text);
-        self.published.forget(&name);
+        if !self.client.pulls_diagnostics {
+            self.told.forget(&name);
+        }
         self.forget(&name);
     }
 
@@ -132,7 +136,9 @@ impl Workspace {
 
     fn compile(&mut self, name: &str) -> Result<(), String> {
         let Some(document) = self.documents.get(name) else { return Ok(()) };
-        let compile = AssertUnwindSafe(|| Program::new(name, document.text.clone(), &self.documents));
+        // What the library declares is no program: nothing is told of it.
+        let text = if library::holds(name) { "".into() } else { document.text.clone() };
+        let compile = AssertUnwindSafe(|| Program::new(name, text, &self.documents));
         let compiled = catch_unwind(compile)
             .map_err(|panic| format!("a fault in Millstream while it checked {name}: {}", words_of(&*panic)));
         let (program, outcome) = match compiled {

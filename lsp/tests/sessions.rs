@@ -16,6 +16,7 @@ use millstream_base::{Diagnostic, codes};
 use millstream_core::SourceText;
 use millstream_lsp::analysis::Analysis;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use support::Editor;
 use support::texts::{self, ENCODINGS, Encoding};
@@ -296,6 +297,7 @@ fn check(editor: &mut Editor, method: &str, params: Value) {
 #[test]
 fn fixes_lead_to_programs_that_are_less_wrong_or_wrong_otherwise() {
     let mut fixed = 0;
+    let mut titles = BTreeSet::new();
     for page in bounded::blocks(&["compiler/base/codes"]) {
         let program = String::from_utf8(page).expect("pages are UTF-8");
         let mut editor = Editor::with(Encoding::Utf16, json!({}));
@@ -318,8 +320,11 @@ fn fixes_lead_to_programs_that_are_less_wrong_or_wrong_otherwise() {
                 "{} does not mend\n{program}\nbut makes\n{outcome}",
                 action["title"]
             );
+            titles.insert(action["title"].as_str().expect("a title").to_string());
             fixed += 1;
         }
     }
     assert!(fixed > 50, "{fixed} fixes");
+    // Each says what it does, as an order; a question would be one to its reader.
+    insta::assert_snapshot!(titles.into_iter().collect::<Vec<_>>().join("\n"));
 }

@@ -104,9 +104,30 @@ fn fixes_of_what_is_wrong_at_a_place() {
         let range = json!({ "start": position, "end": position });
         editor.ask("codeAction", NAME, json!({ "range": range, "context": context })).expect("actions")
     };
-    assert_eq!(actions(json!(["refactor"])), Value::Null);
+    assert_eq!(actions(json!(["refactor"])), json!([]));
+    assert_eq!(actions(json!(["source"])), json!([]), "no safe one");
     let actions = actions(json!(["quickfix"]));
     insta::assert_snapshot!(editor.shown(&actions));
+}
+
+#[test]
+fn safe_fixes_at_once() {
+    let wrong = "-- a\nstream a = from b where x && y; // why\nparam größe: duration = 5min\n";
+    let (mut editor, _) = editor(wrong);
+    let start = json!({ "line": 0, "character": 0 });
+    for (only, n) in
+        [("source.fixAll", 1), ("source", 1), ("source.fixAll.millstream", 1), ("source.organize", 0)]
+    {
+        let context = json!({ "diagnostics": [], "only": [only] });
+        let params = json!({ "range": { "start": start, "end": start }, "context": context });
+        let actions = editor.ask("codeAction", NAME, params).expect("actions");
+        assert_eq!(actions.as_array().map(Vec::len), Some(n), "{only}");
+        if n == 1 {
+            let edits = &actions[0]["edit"]["documentChanges"][0]["edits"];
+            let mended = "-- a\nstream a = from b where x and y -- why\nparam `größe`: duration = 5m\n";
+            assert_eq!(edited(wrong, edits, Encoding::Utf16), mended);
+        }
+    }
 }
 
 #[test]
@@ -124,7 +145,20 @@ fn hovers() {
 #[test]
 fn definitions() {
     insta::assert_snapshot!(told_at("definition", &at("total > ", 0)));
-    assert_eq!(told_at("definition", &at("sum", 0)), "[]");
+    insta::assert_snapshot!("definition_in_the_library", told_at("definition", &at("sum", 0)));
+    insta::assert_snapshot!("highlights", told_at("documentHighlight", &at("spend", 1)));
+}
+
+#[test]
+fn the_library_can_be_read_and_nothing_is_wrong_with_it() {
+    let mut editor = Editor::new();
+    let address = "millstream:/std/text.stream";
+    let content = editor.request("workspace/textDocumentContent", json!({ "uri": address })).expect("a text");
+    let text = content["text"].as_str().expect("a text");
+    assert!(text.contains("fn lower(text: string) -> string"));
+    editor.open(address, text);
+    assert_eq!(editor.diagnostics(address), Vec::<Value>::new());
+    assert_eq!(editor.ask_at("hover", address, text.find("lower").expect("it is there")), Ok(Value::Null));
 }
 
 #[test]
@@ -232,6 +266,19 @@ mod across_files {
     const SHARED: &str = "type Click = { user: string, at: timestamp }\n\nsource clicks: Click from stdin format json time at\n";
     const FIRST: &str = "use \"shared.stream\"\n\nstream named = from clicks where user != \"\"\n";
     const SECOND: &str = "use \"shared.stream\"\n\nstream all_users = from clicks select user\n";
+
+    #[test]
+    fn paths_are_completed_by_what_is_there() {
+        let mut editor = editor();
+        editor.write("clicks.ndjson", "");
+        let text = "use \"\"\nsource s: Click from file(\"deep/../\") format json";
+        editor.open("new.stream", text);
+        for (name, place) in [("programs", text.find("\"\"")), ("data", text.find("\") format"))] {
+            let offset = place.expect("it is there") + usize::from(name == "programs");
+            let found = editor.ask_at("completion", "new.stream", offset).expect("paths");
+            insta::assert_snapshot!(format!("paths_of_{name}"), editor.shown(&found));
+        }
+    }
 
     /// One program is open, the other is not.
     fn editor() -> Editor {

@@ -5,7 +5,8 @@ use crate::program::Compiled;
 use crate::replay::{Observed, add_stream, read_by_run, rows_of};
 use crate::why::errors::unknown_stream;
 use crate::why::keys::Part;
-use millstream_base::{Diagnostic, did_you_mean};
+use crate::written::group_of;
+use millstream_base::{Diagnostic, SourceMap, Span, did_you_mean};
 use millstream_core::hir::{Clause, ClauseKind, Head, Input, InputId, Program, Query};
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::flow::Schema;
@@ -28,13 +29,15 @@ pub struct Stage {
     pub name: Arc<str>,
     /// None for what the stream reads.
     pub clause: Option<Clause>,
+    /// The `group by` that belongs to the clause.
+    pub group: Option<Span>,
 }
 
 impl Stages {
     /// As [`Stages::of`], of what is called so.
-    pub fn named(program: &mut Program, name: &Said) -> Result<Stages, Box<Diagnostic>> {
+    pub fn named(program: &mut Program, files: &SourceMap, name: &Said) -> Result<Stages, Box<Diagnostic>> {
         if let Some(of) = program.find(&name.text).filter(|of| program.input(*of).is_some()) {
-            return Ok(Stages::of(program, of));
+            return Ok(Stages::of(program, files, of));
         }
         let known: Vec<String> =
             program.inputs.iter().flatten().map(|input| input.name().to_string()).collect();
@@ -44,15 +47,17 @@ impl Stages {
     }
 
     /// Adds the parts of a stream to its program, each as a stream.
-    pub fn of(program: &mut Program, of: InputId) -> Stages {
+    pub fn of(program: &mut Program, files: &SourceMap, of: InputId) -> Stages {
         let input = program.input(of);
         let full = input.map_or_else(|| "?".into(), |input| input.name().clone());
         let query = input.and_then(Input::query).cloned();
         let mut stages = Stages { name: full.clone(), of, is_of_pattern: false, stages: vec![] };
         let Some(query) = query else {
-            stages.stages.push(Stage { of, name: full, clause: None });
+            stages.stages.push(Stage { of, name: full, clause: None, group: None });
             return stages;
         };
+        let groups: Vec<Option<Span>> =
+            (0..query.clauses.len()).map(|number| group_of(files, &query, number)).collect();
         let Query { head, schema, clauses, on_error, span } = query;
         let called = |number: usize| -> Arc<str> { format!("{full} ({number})").into() };
         let mut last = match &head {
@@ -76,16 +81,16 @@ impl Stages {
             span,
         };
         let id = add_stream(program, called(0), first);
-        stages.stages.push(Stage { of: id, name: name_of_head, clause: None });
+        stages.stages.push(Stage { of: id, name: name_of_head, clause: None, group: None });
         last = rows_of(id);
         let mut before = schema;
-        for (number, clause) in clauses.into_iter().enumerate() {
+        for (number, (clause, group)) in clauses.into_iter().zip(groups).enumerate() {
             let (name, after) = (called(number + 1), clause.schema.clone());
             let clauses = vec![clause.clone()];
             let query =
                 Query { head: Head::Rows(last), schema: before, clauses, on_error: on_error.clone(), span };
             let id = add_stream(program, name.clone(), query);
-            stages.stages.push(Stage { of: id, name, clause: Some(clause) });
+            stages.stages.push(Stage { of: id, name, clause: Some(clause), group });
             (last, before) = (rows_of(id), after);
         }
         stages

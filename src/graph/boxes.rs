@@ -4,13 +4,13 @@
 use super::layout::Edge;
 use super::text::width_of;
 use crate::program::Compiled;
+use crate::written::{group_of, written};
 use millstream_base::{SourceMap, Span};
 use millstream_core::explain;
 use millstream_core::hir::{Feed, Input, InputId, Program, Query, Rows, Side, Sink, Source};
 use millstream_ir::flow::{ConnectorSpec, Flow, FormatSpec};
 use millstream_ir::text::format_duration;
 use millstream_ir::value::Value;
-use millstream_runtime::why::condition::written;
 
 /// The longest line of a box, and how many lines a clause may take.
 const WIDTH: usize = 46;
@@ -153,22 +153,18 @@ fn connector(connector: &ConnectorSpec, format: Option<&FormatSpec>) -> String {
 
 /// What the program says of a query, clause by clause.
 fn clauses(files: &SourceMap, query: &Query) -> Vec<String> {
-    let span = |from: u32, to: u32| Span { start: from, end: to, ..query.span };
-    let first = query.clauses.first().map_or(query.span.end, |clause| clause.span.start);
-    let head = span(query.span.start, first.max(query.span.start));
-    let mut lines = vec![written(files, head)];
-    let mut at = head.end;
-    for clause in &query.clauses {
-        // Between clauses stands what belongs to the next one, such as `group by`.
-        if at < clause.span.start {
-            lines.push(written(files, span(at, clause.span.start)));
-        }
-        lines.push(written(files, clause.span));
+    let mut at = query.span.start;
+    let mut spans = vec![];
+    for (number, clause) in query.clauses.iter().enumerate() {
+        let group = group_of(files, query, number);
+        let start = group.map_or(clause.span.start, |group| group.start);
+        // The head, or what belongs to the clause before, as `emit` does.
+        spans.push(Span { start: at, end: start.max(at), ..query.span });
+        spans.extend(group.into_iter().chain([clause.span]));
         at = at.max(clause.span.end);
     }
-    if at < query.span.end {
-        lines.push(written(files, span(at, query.span.end)));
-    }
+    spans.push(Span { start: at, end: query.span.end.max(at), ..query.span });
+    let mut lines: Vec<String> = spans.into_iter().map(|span| written(files, span)).collect();
     lines.retain(|line| !line.is_empty());
     lines.dedup();
     lines

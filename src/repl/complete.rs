@@ -97,6 +97,9 @@ impl Known {
         for kind in kinds {
             let (text, offset) = self.program_with(entry, at - skipped, header(kind));
             let found = completion(&self.file, &text, offset, &mut load);
+            if found.path.is_some() {
+                return files(typed, at);
+            }
             start = at - (offset - found.replace.start.min(offset));
             let word = typed.get(start..at).unwrap_or_default();
             for item in found.items {

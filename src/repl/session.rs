@@ -95,8 +95,12 @@ impl Session {
 
     /// The definitions as a program.
     pub fn text(&self) -> String {
-        let text = |definition: &Definition| format!("{}\n", definition.text());
-        self.definitions.iter().map(text).collect::<Vec<_>>().join("\n")
+        self.program(|definition| definition.text().to_string())
+    }
+
+    /// The same with each definition as it is written elsewhere.
+    pub fn program(&self, written: impl Fn(&Definition) -> String) -> String {
+        self.definitions.iter().map(|known| written(known) + "\n").collect::<Vec<_>>().join("\n")
     }
 
     /// Takes items into the session, in place of those of the same names.
@@ -184,17 +188,8 @@ impl Session {
         expr: &ast::Expr,
         parsed: Diagnostics,
     ) -> Result<(Findings, Expr), Findings> {
-        let (mut files, definitions) = self.files(typed, &|_| false);
-        let options = self.options(&[]);
-        let compiling = Compiling {
-            sources: &mut files,
-            definitions: &definitions,
-            typed: TYPED,
-            load: &mut load,
-            library: &self.library,
-        };
-        let (checked, diagnostics) = compiling.check(expr, &options, parsed);
-        let mut found = Findings { files, diagnostics };
+        let (mut found, checked) =
+            self.beside(typed, &|_| false, &[], |compiling, options| compiling.check(expr, options, parsed));
         for fault in &mut found.diagnostics {
             let name = found.files.text(fault.primary.span);
             errors::help_in_session(fault, name, typed.text.trim() == name);
@@ -213,8 +208,26 @@ impl Session {
         parsed: Diagnostics,
         new: &[Definition],
     ) -> (Findings, Compilation) {
-        let (mut files, definitions) = self.files(typed, is_left_out);
-        let options = self.options(new);
+        self.beside(typed, is_left_out, new, |compiling, options| {
+            let mut compilation = compiling.compile(items, options, parsed);
+            let diagnostics = std::mem::take(&mut compilation.diagnostics);
+            (compilation, diagnostics)
+        })
+    }
+
+    /// Compiles what was typed beside the definitions, but for those that are left out.
+    fn beside<T>(
+        &self,
+        typed: Typed,
+        is_left_out: &dyn Fn(&Definition) -> bool,
+        new: &[Definition],
+        compile: impl FnOnce(Compiling, &CompileOptions) -> (T, Vec<Diagnostic>),
+    ) -> (Findings, T) {
+        let mut files = SourceMap::default();
+        files.add(typed.file, typed.text);
+        let kept = self.definitions.iter().filter(|definition| !is_left_out(definition));
+        let definitions: Vec<FileId> =
+            kept.map(|kept| files.add(kept.file.as_str(), kept.text.clone())).collect();
         let compiling = Compiling {
             sources: &mut files,
             definitions: &definitions,
@@ -222,17 +235,8 @@ impl Session {
             load: &mut load,
             library: &self.library,
         };
-        let mut compilation = compiling.compile(items, &options, parsed);
-        let diagnostics = std::mem::take(&mut compilation.diagnostics);
-        (Findings { files, diagnostics }, compilation)
-    }
-
-    fn files(&self, typed: Typed, is_left_out: &dyn Fn(&Definition) -> bool) -> (SourceMap, Vec<FileId>) {
-        let mut files = SourceMap::default();
-        files.add(typed.file, typed.text);
-        let kept = self.definitions.iter().filter(|definition| !is_left_out(definition));
-        let definitions = kept.map(|kept| files.add(kept.file.as_str(), kept.text.clone())).collect();
-        (files, definitions)
+        let (compiled, diagnostics) = compile(compiling, &self.options(new));
+        (Findings { files, diagnostics }, compiled)
     }
 
     /// Only what names something: a value may be given before the parameter is defined.
@@ -265,6 +269,11 @@ impl Session {
 impl Definition {
     pub fn text(&self) -> &str {
         self.text.trim()
+    }
+
+    /// Where its relative paths start.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Whether there can be only one of both.

@@ -20,7 +20,7 @@ const MOST_ROWS: usize = 3;
 pub fn why_stream(compiled: &mut Compiled, asked: &Asked) -> u8 {
     let mut program = std::mem::take(&mut compiled.compilation.program);
     let compiled = &*compiled;
-    let stages = match Stages::named(&mut program, &asked.name) {
+    let stages = match Stages::named(&mut program, &compiled.files, &asked.name) {
         Ok(stages) => stages,
         Err(fault) => return wrong(compiled, *fault, WRONG_USAGE),
     };

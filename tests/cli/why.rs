@@ -188,6 +188,7 @@ fn clauses_tell_what_they_dropped_and_what_is_waited_for() {
       1 × p.stream:8:15: division by zero, first of {"card":7,"amount":40.00,"at":"2024-05-01T12:00:10Z"}
     window tumbling 1m
       3 in, 3 out
+    group by card
     select card, count() as n, max(share) as share
       3 in, 2 out, 1 left out as late
     its rows:
@@ -209,6 +210,7 @@ fn clauses_tell_what_they_dropped_and_what_is_waited_for() {
       1 × p.stream:8:15: division by zero, first of {"card":7,"amount":40.00,"at":"2024-05-01T12:00:10Z"}
     window tumbling 1m
       1 in, 1 out
+    group by card
     select card, count() as n, max(share) as share
       1 in, 0 out, 1 left out as late
     what waits:

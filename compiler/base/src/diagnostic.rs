@@ -129,6 +129,14 @@ impl Diagnostic {
         self
     }
 
+    /// The last fix says what the author said, as the language writes it.
+    pub fn safe(mut self) -> Diagnostic {
+        if let Some(fix) = self.fixes.last_mut() {
+            fix.safety = Safety::Safe;
+        }
+        self
+    }
+
     pub fn tag(mut self, tag: Tag) -> Diagnostic {
         self.tags.push(tag);
         self

@@ -22,6 +22,7 @@ pub mod session;
 
 pub use connectors::Environment;
 pub use facts::Facts;
+pub use millstream_ir::text::pattern::time_zone_names;
 pub use millstream_ir::types;
 pub use opt::Trace;
 pub use plan::Plan;

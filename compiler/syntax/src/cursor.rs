@@ -20,6 +20,8 @@ pub struct Cursor {
     pub word: Range<usize>,
     /// What stands there.
     pub inside: Inside,
+    /// What a text there is, as far as what stands in front of it tells.
+    pub text: TextKind,
     /// Words of the language that may stand here as such, in the order of the alphabet.
     pub words: Vec<&'static str>,
     /// A value may stand here.
@@ -42,14 +44,55 @@ pub enum Inside {
     Comment,
 }
 
+/// What a text stands for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TextKind {
+    /// The path of a program: `use "…"`.
+    Program,
+    /// The path of data: `file("…")`, `given s from "…"`.
+    Data,
+    /// The name of a time zone: `in "…"`.
+    Zone,
+    Other,
+}
+
+impl TextKind {
+    fn at(text: &str, lexed: &Lexed, start: usize) -> TextKind {
+        let i = lexed.tokens.partition_point(|t| (t.start as usize) < start);
+        let before = |n: usize| i.checked_sub(n).and_then(|i| lexed.tokens.get(i));
+        let kind = |n: usize| before(n).map(|t| t.kind);
+        let is = |n: usize, name: &str| before(n).is_some_and(|t| t.text(text) == name);
+        match kind(1) {
+            Some(TokenKind::Use) => TextKind::Program,
+            Some(TokenKind::In) => TextKind::Zone,
+            Some(TokenKind::From) if kind(3) == Some(TokenKind::Given) => TextKind::Data,
+            Some(TokenKind::LeftParenthesis) if is(2, "file") => TextKind::Data,
+            Some(TokenKind::Colon) if is(2, "path") => TextKind::Data,
+            _ => TextKind::Other,
+        }
+    }
+}
+
+/// Where the paths of a program stand, without their quotes.
+pub fn paths(text: &str) -> Vec<Range<usize>> {
+    let lexed = lexer::lex(FileId::default(), text);
+    let texts = lexed.tokens.iter().filter(|token| token.kind == TokenKind::String);
+    let paths = texts.filter(|token| {
+        let kind = TextKind::at(text, &lexed, token.start as usize);
+        matches!(kind, TextKind::Program | TextKind::Data) && !is_open(text, token)
+    });
+    paths.map(|token| token.start as usize + 1..token.end as usize - 1).collect()
+}
+
 /// Looks around an offset.
 pub fn at(text: &str, offset: usize) -> Cursor {
     let lexed = lexer::lex(FileId::default(), text);
     let offset = text.floor_char_boundary(offset.min(text.len()));
-    let (word, inside) = word_at(&lexed, offset);
+    let (word, inside) = word_at(text, &lexed, offset);
     let nothing = Cursor {
         word: word.clone(),
         inside,
+        text: if inside == Inside::Text { TextKind::at(text, &lexed, word.start) } else { TextKind::Other },
         words: vec![],
         takes_value: false,
         takes_duration: false,
@@ -82,7 +125,7 @@ pub fn at(text: &str, offset: usize) -> Cursor {
 }
 
 /// The word that an offset touches.
-fn word_at(lexed: &Lexed, offset: usize) -> (Range<usize>, Inside) {
+fn word_at(text: &str, lexed: &Lexed, offset: usize) -> (Range<usize>, Inside) {
     let none = offset..offset;
     let in_comment = |c: &lexer::Comment| (c.start as usize) < offset && offset <= c.end as usize;
     if lexed.comments.iter().any(in_comment) {
@@ -96,6 +139,8 @@ fn word_at(lexed: &Lexed, offset: usize) -> (Range<usize>, Inside) {
     match before {
         Some(t) if is_word(&t) && offset <= t.end as usize => (range(t), Inside::Code),
         Some(t) if is_number(t.kind) && offset <= t.end as usize => (range(t), Inside::Number),
+        // What stands behind the cursor in a text without an end may be no part of it.
+        Some(t) if is_open(text, t) && offset <= t.end as usize => (t.start as usize..offset, Inside::Text),
         Some(t) if is_text(t.kind) && offset < t.end as usize => (range(t), Inside::Text),
         _ => match at.filter(is_word) {
             Some(t) => (range(t), Inside::Code),
@@ -110,6 +155,12 @@ fn is_number(kind: TokenKind) -> bool {
 
 fn is_text(kind: TokenKind) -> bool {
     matches!(kind, TokenKind::String | TokenKind::RawString | TokenKind::TemplateText)
+}
+
+/// Whether a text lacks the quote that ends it.
+fn is_open(text: &str, token: &Token) -> bool {
+    let rest = token.text(text).strip_prefix('"').filter(|_| token.kind == TokenKind::String);
+    rest.is_some_and(|rest| !rest.ends_with('"'))
 }
 
 /// What stands in front of the cursor, from where the parser can begin.
@@ -299,6 +350,16 @@ mod tests {
     #[test]
     fn a_header_of_a_function() {
         insta::assert_snapshot!(shown("fn f(x: in$0"));
+    }
+
+    #[test]
+    fn paths_of_files_are_told_from_other_texts() {
+        let text =
+            "use \"a.stream\"\nsource s: T from file(\"b.csv\", follow: true) format csv(delimiter: \";\")
+  on error sideline file(path: \"c\")\ntable t: { x: string from \"d\" } key x from file(r\"e\")
+test \"f\" { given s from \"g\" }\nsink o from s to stdout(\"h\")\nuse \"open";
+        let found: Vec<&str> = paths(text).into_iter().map(|range| &text[range]).collect();
+        assert_eq!(found, ["a.stream", "b.csv", "c", "g"]);
     }
 
     #[test]

@@ -13,7 +13,8 @@ pub fn unknown_character(span: Span, character: &str) -> Diagnostic {
     match character {
         "\u{a0}" | "\u{202f}" | "\u{2007}" => d
             .note("it is a space that does not break, often from a web page")
-            .fix("write a plain space", span, " "),
+            .fix("write a plain space", span, " ")
+            .safe(),
         "“" | "”" | "„" => d.fix("write a straight quote", span, "\""),
         "&" => d.help("write `and` for the logical operator"),
         "$" => d.help("parameters are used by their plain name"),
@@ -46,7 +47,7 @@ pub fn malformed_number(span: Span, written: &str) -> Diagnostic {
     let d = Diagnostic::new(codes::E0004, span, format!("`{written}` is neither a number nor a duration"))
         .label("bad number");
     if written.starts_with('.') {
-        return d.fix("write the digit before the point", span, format!("0{written}"));
+        return d.fix("write the digit before the point", span, format!("0{written}")).safe();
     }
     let n_digits = written.bytes().take_while(|b| b.is_ascii_digit() || *b == b'_').count();
     let (digits, letters) = written.split_at(n_digits);
@@ -61,7 +62,7 @@ pub fn malformed_number(span: Span, written: &str) -> Diagnostic {
         _ => None,
     };
     match unit {
-        Some(unit) => d.fix("write the short unit", span, format!("{digits}{unit}")),
+        Some(unit) => d.fix("write the short unit", span, format!("{digits}{unit}")).safe(),
         None if letters.starts_with('.') && letters.ends_with(|c: char| "smhdw".contains(c)) => {
             d.help("durations have whole parts: write `1h30m` for one hour and a half")
         }
@@ -90,11 +91,10 @@ pub fn bad_timestamp(span: Span, written: &str, reason: &str) -> Diagnostic {
 pub fn single_quotes(span: Span, written: &str) -> Diagnostic {
     let inside = written.strip_prefix('\'').unwrap_or(written);
     let inside = inside.strip_suffix('\'').unwrap_or(inside);
-    Diagnostic::new(codes::E0007, span, "text stands in double quotes").label("single quotes").fix(
-        "use double quotes",
-        span,
-        format!("\"{}\"", inside.replace('"', "\\\"")),
-    )
+    Diagnostic::new(codes::E0007, span, "text stands in double quotes")
+        .label("single quotes")
+        .fix("use double quotes", span, format!("\"{}\"", inside.replace('"', "\\\"")))
+        .safe()
 }
 
 pub fn bad_quoted_name(span: Span, reason: &str) -> Diagnostic {
@@ -107,6 +107,7 @@ pub fn unquoted_name(span: Span, name: &str) -> Diagnostic {
     Diagnostic::new(codes::E0009, span, format!("the name `{name}` needs backticks"))
         .label("has other letters than A to Z")
         .fix("write it in backticks", span, format!("`{name}`"))
+        .safe()
 }
 
 pub fn foreign_operator(span: Span, written: &str, meant: &str) -> Diagnostic {
@@ -117,6 +118,7 @@ pub fn foreign_operator(span: Span, written: &str, meant: &str) -> Diagnostic {
             span,
             if written == "!" { format!("{meant} ") } else { meant.to_string() },
         )
+        .safe()
 }
 
 pub fn foreign_comment(span: Span, written: &str) -> Diagnostic {
@@ -125,7 +127,7 @@ pub fn foreign_comment(span: Span, written: &str) -> Diagnostic {
         return d.help("there is no block comment: begin each line with `--`");
     }
     let sign = if written.starts_with("//") { 2 } else { 1 };
-    d.fix("write `--`", Span { end: span.start + sign, ..span }, "--")
+    d.fix("write `--`", Span { end: span.start + sign, ..span }, "--").safe()
 }
 
 pub fn semicolon(span: Span) -> Diagnostic {
@@ -133,6 +135,7 @@ pub fn semicolon(span: Span) -> Diagnostic {
         .label("not needed")
         .note("each item and each clause begins with its own word")
         .fix("remove it", span, "")
+        .safe()
 }
 
 pub fn lone_brace(span: Span) -> Diagnostic {
@@ -205,11 +208,10 @@ pub fn missing_body(span: Span, name: &str, what: &str) -> Diagnostic {
 }
 
 pub fn single_equals(span: Span) -> Diagnostic {
-    Diagnostic::new(codes::E0106, span, "values are compared with `==`").label("does not compare").fix(
-        "compare with `==`",
-        span,
-        "==",
-    )
+    Diagnostic::new(codes::E0106, span, "values are compared with `==`")
+        .label("does not compare")
+        .fix("compare with `==`", span, "==")
+        .safe()
 }
 
 pub fn chained_comparison(span: Span, first: Option<Span>) -> Diagnostic {
@@ -241,12 +243,14 @@ pub fn trailing_comma(comma: Span, list: &str) -> Diagnostic {
         .label("nothing follows it")
         .note("only lists in brackets may end in a comma")
         .fix("remove the comma", comma, "")
+        .safe()
 }
 
 pub fn stray_doc(span: Span) -> Diagnostic {
     Diagnostic::new(codes::W0002, span, "this doc comment belongs to nothing")
         .label("not above an item or field")
         .fix("make it a plain comment", Span { end: span.start + 3, ..span }, "--")
+        .safe()
 }
 
 /// Said on the last finding that is shown when there are too many.

@@ -245,7 +245,7 @@ impl<'a> Site<'a> {
             && is_behind("(")
             && self.before.iter().nth_back(1).is_some_and(|t| t.kind == Count)
         {
-            return d.fix("`count()` counts rows", span, "");
+            return d.fix("count rows with `count()`", span, "");
         }
         // One sign for another that does much the same elsewhere.
         if matches!(found.kind, Assign | Equal | Colon)
@@ -267,7 +267,7 @@ impl<'a> Site<'a> {
             && self.expected.has("as")
             && self.expected.has(",")
         {
-            return d.fix("a new name comes behind `as`", span, format!("as {text}"));
+            return d.fix("write the new name behind `as`", span, format!("as {text}"));
         }
         if found.kind == GreaterEqual && self.expected.has(">") {
             return d.fix("set the `>` apart", span, "> =");

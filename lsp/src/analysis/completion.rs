@@ -4,12 +4,12 @@
 mod candidates;
 mod snippets;
 
-use super::{Analysis, words};
+use super::{Analysis, is_part_of, signature, words};
 use candidates::Candidates;
 use millstream_base::Span;
 use millstream_core::Loader;
 use millstream_core::types::TypeKind;
-use millstream_syntax::cursor::{self, Inside, PLACEHOLDER};
+use millstream_syntax::cursor::{self, Inside, PLACEHOLDER, TextKind};
 use std::ops::Range;
 
 #[derive(Clone, PartialEq, Debug)]
@@ -18,6 +18,19 @@ pub struct Completions {
     pub replace: Range<usize>,
     /// The likeliest first.
     pub items: Vec<Completion>,
+    /// Where a path is written: what may stand there is known to who knows the disk.
+    pub path: Option<Path>,
+}
+
+/// A path that is being written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Path {
+    /// The folder in which the next part of it lies, as it is written, with its last slash; empty if none is.
+    pub folder: String,
+    /// What is typed of that part.
+    typed: String,
+    /// Whether that of a program, and else of data.
+    pub is_of_program: bool,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -62,6 +75,8 @@ pub enum CompletionKind {
     Choice,
     Unit,
     Module,
+    File,
+    Folder,
 }
 
 /// How likely one is meant.
@@ -74,12 +89,44 @@ enum Rank {
     Far,
 }
 
+impl Completions {
+    /// Adds what lies in the folder of the path that is being written: names, and whether each is a folder.
+    pub fn add_paths(&mut self, names: impl IntoIterator<Item = (String, bool)>) {
+        let Some(path) = &self.path else { return };
+        for (name, is_folder) in names.into_iter().filter(|(name, _)| is_part_of(&path.typed, name)) {
+            let written = format!("{}{name}", path.folder);
+            let (kind, label, insert) = match is_folder {
+                true => {
+                    let insert = Insert::Snippet(format!("\"{}/$0\"", written.replace('$', "\\$")));
+                    (CompletionKind::Folder, format!("\"{written}/\""), insert)
+                }
+                false => (CompletionKind::File, format!("{written:?}"), Insert::Text(format!("{written:?}"))),
+            };
+            let (detail, documentation) = (String::new(), None);
+            self.items.push(Completion { label, kind, detail, documentation, insert, rank: Rank::Near });
+        }
+    }
+}
+
+/// The path that stands in a text, up to the cursor.
+fn path(typed: &str, kind: TextKind) -> Option<Path> {
+    let is_of_program = match kind {
+        TextKind::Program => true,
+        TextKind::Data => false,
+        TextKind::Zone | TextKind::Other => return None,
+    };
+    let written = typed.strip_prefix('"')?;
+    let (folder, typed) = written.split_at(written.rfind('/').map_or(0, |slash| slash + 1));
+    Some(Path { folder: folder.to_string(), typed: typed.to_string(), is_of_program })
+}
+
 /// What may stand at an offset of a program's text. `name` is what the main file is called, whose `use`d files are
 /// asked of `load`.
 pub fn completion(name: &str, text: &str, offset: usize, load: &mut Loader) -> Completions {
     let cursor = cursor::at(text, offset);
     let typed = text.get(cursor.word.start..offset.max(cursor.word.start)).unwrap_or_default();
     let mut found = Candidates::new(typed);
+    let mut path = None;
     match cursor.inside {
         Inside::Comment => {}
         Inside::Number => {
@@ -87,6 +134,8 @@ pub fn completion(name: &str, text: &str, offset: usize, load: &mut Loader) -> C
                 found.units(typed);
             }
         }
+        Inside::Text if is_zone(text, offset, cursor.text) => found.zones(),
+        Inside::Text if cursor.text != TextKind::Other => path = self::path(typed, cursor.text),
         Inside::Text => {
             if let Some(mended) = &cursor.mended {
                 found.texts(&mended_analysis(name, mended, load), gap_span(&cursor.word));
@@ -104,7 +153,13 @@ pub fn completion(name: &str, text: &str, offset: usize, load: &mut Loader) -> C
             }
         }
     }
-    Completions { replace: cursor.word, items: found.into_sorted() }
+    Completions { replace: cursor.word, items: found.into_sorted(), path }
+}
+
+/// Whether a text names a time zone: by its place, or as an argument that is called so.
+fn is_zone(text: &str, offset: usize, kind: TextKind) -> bool {
+    kind == TextKind::Zone
+        || kind == TextKind::Other && signature::library_param(text, offset) == Some("zone")
 }
 
 fn mended_analysis(name: &str, mended: &str, load: &mut Loader) -> Analysis {

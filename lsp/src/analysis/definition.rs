@@ -1,6 +1,7 @@
 //! Where what is under the cursor is defined, and where else it is used.
 
 use super::Analysis;
+use super::library::{self, Place};
 use millstream_base::{FileId, Span};
 use millstream_core::facts::Target;
 use std::collections::BTreeSet;
@@ -18,6 +19,30 @@ pub fn definition(analysis: &Analysis, file: FileId, offset: usize) -> Vec<Span>
         places.extend(analysis.compilation.facts.definition_at(file, offset).map(|d| d.span));
     }
     places
+}
+
+/// Where the standard library declares what is under the cursor: several places if several functions are called so.
+pub fn library_definition(analysis: &Analysis, file: FileId, offset: usize) -> Vec<Place> {
+    let uses = analysis.compilation.facts.uses_at(file, offset);
+    let given = uses.filter_map(|found| match &found.target {
+        Target::Given(given, name) => Some(library::places(*given, name)),
+        Target::Defined(_) | Target::File(_) => None,
+    });
+    given.flatten().collect()
+}
+
+/// A place of a file that names what is under the cursor.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Highlight {
+    pub span: Span,
+    pub is_definition: bool,
+}
+
+/// The places in its own file where what is under the cursor is named.
+pub fn highlights(analysis: &Analysis, file: FileId, offset: usize) -> Vec<Highlight> {
+    let facts = &analysis.compilation.facts;
+    let named = references(analysis, file, offset, true).into_iter().filter(|span| span.file == file);
+    named.map(|span| Highlight { span, is_definition: facts.definition(span).is_some() }).collect()
 }
 
 /// All places where what is under the cursor is named, in order; with those where it is defined, if asked for.

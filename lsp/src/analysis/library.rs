@@ -1,16 +1,52 @@
 //! What is said of what programs need not define: functions, aggregates, conversions, connectors and their options.
 
 use super::LIBRARY;
-use millstream_base::{Diagnostics, FileId};
+use millstream_base::{Diagnostics, FileId, Span};
 use millstream_core::facts::{Given, Role};
+use millstream_stdlib::LANGUAGE as OF_LANGUAGE;
 use millstream_syntax::ast;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 /// What the language itself defines.
 static LANGUAGE: LazyLock<ast::Program> = LazyLock::new(|| {
-    let text = millstream_stdlib::LANGUAGE.text;
-    millstream_syntax::parse_declarations(FileId(u32::MAX), text, &mut Diagnostics::default())
+    millstream_syntax::parse_declarations(FileId(u32::MAX), OF_LANGUAGE.text, &mut Diagnostics::default())
 });
+
+/// A place in the declarations, which are text as programs are.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// `std.text`, `connectors.file`
+    pub module: &'static str,
+    pub range: Range<usize>,
+}
+
+/// The declarations of a module.
+pub fn text(module: &str) -> Option<&'static str> {
+    let catalog = millstream_stdlib::catalog();
+    let mut modules = catalog.modules.iter().chain(catalog.connectors).chain([&OF_LANGUAGE]);
+    modules.find(|known| known.name == module).map(|known| known.text)
+}
+
+/// Where a name is declared.
+pub fn places(given: Given, name: &str) -> Vec<Place> {
+    match given {
+        Given::Function | Given::Aggregate | Given::OverRows | Given::Conversion => {
+            declared(given, name).map(|declared| declared.place.clone()).collect()
+        }
+        Given::Connector | Given::Format => ways(given, name).map(|way| way.place.clone()).collect(),
+        Given::ConnectorOption | Given::FormatOption => {
+            let Some((connector, option)) = name.split_once('.') else { return vec![] };
+            let options = ways(given, connector).flat_map(|way| &way.options);
+            options.filter(|known| known.name == option).map(|known| known.place.clone()).collect()
+        }
+        Given::Module => {
+            let module = modules().into_iter().find(|module| *module == name);
+            module.map(|module| Place { module, range: 0..0 }).into_iter().collect()
+        }
+        Given::Type => vec![],
+    }
+}
 
 /// A declaration of a function or an aggregate.
 #[derive(Clone, Debug)]
@@ -25,6 +61,8 @@ pub struct Declared {
     /// `std.text`; none of what the language itself defines.
     pub module: Option<&'static str>,
     pub given: Given,
+    /// Of its name.
+    pub place: Place,
 }
 
 impl Declared {
@@ -42,7 +80,8 @@ impl Declared {
         };
         let (doc, examples) = without_examples(doc.unwrap_or_default());
         let params = params.iter().map(param).collect();
-        Declared { name: &name.text, params, result: type_text(result), doc, examples, module, given }
+        let place = Place { module: module.unwrap_or(OF_LANGUAGE.name), range: name.span.range() };
+        Declared { name: &name.text, params, result: type_text(result), doc, examples, module, given, place }
     }
 
     /// `round(x: float, digits: int) -> float`
@@ -100,6 +139,7 @@ pub struct Connector {
 /// One of the ways in which a connector can be used.
 pub struct Use {
     pub doc: &'static str,
+    place: Place,
     pub options: Vec<ConnectorOption>,
 }
 
@@ -108,6 +148,7 @@ pub struct ConnectorOption {
     pub ty: String,
     pub default: Option<String>,
     pub doc: &'static str,
+    place: Place,
 }
 
 impl Connector {
@@ -123,7 +164,7 @@ pub fn connectors() -> &'static [Connector] {
     static ALL: LazyLock<Vec<Connector>> = LazyLock::new(|| {
         let connector = |(module, program): (&'static str, &'static ast::Program)| {
             let (kind, name) = module.split_once('.')?;
-            let used_as = |word: &str| program.items.iter().find_map(|item| used(item, word));
+            let used_as = |word: &str| program.items.iter().find_map(|item| used(module, item, word));
             let (source, sink) = (used_as("source"), used_as("sink"));
             Some(Connector { name, is_format: kind == "formats", source, sink })
         };
@@ -138,17 +179,26 @@ pub fn connector(given: Given, name: &str) -> Option<&'static Connector> {
     connectors().iter().find(|c| c.is_format == is_format && c.name == name)
 }
 
-fn used(item: &'static ast::Item, word: &str) -> Option<Use> {
+/// The ways in which a connector or format can be used.
+fn ways(given: Given, name: &str) -> impl Iterator<Item = &'static Use> {
+    let connector = connector(given, name).into_iter();
+    connector.flat_map(|connector| [&connector.source, &connector.sink]).flatten()
+}
+
+fn used(module: &'static str, item: &'static ast::Item, word: &str) -> Option<Use> {
     let ast::ItemKind::Type(definition) = &item.kind else { return None };
     let ast::TypeKind::Record(fields) = &definition.ty.kind else { return None };
+    let place = |span: Span| Place { module, range: span.range() };
     let option = |field: &'static ast::Field| ConnectorOption {
         name: &field.name.text,
         ty: type_text(&field.ty),
         default: field.default.as_ref().map(shown),
         doc: field.doc.as_deref().unwrap_or_default(),
+        place: place(field.name.span),
     };
     (definition.name.text == word).then(|| Use {
         doc: item.doc.as_deref().unwrap_or_default(),
+        place: place(definition.name.span),
         options: fields.iter().map(option).collect(),
     })
 }

@@ -57,8 +57,21 @@ pub fn rename(analysis: &Analysis, file: FileId, offset: usize, new_name: &str) 
     for definition in definitions {
         edits.extend(definition_edits(analysis, definition, &written));
     }
-    check(analysis, &edits)?;
-    Ok(edits)
+    match check(analysis, &edits) {
+        Ok(()) => Ok(edits),
+        Err(reason) => Err(refusal(analysis, new_name, &reason)),
+    }
+}
+
+/// Why a name cannot be taken, with what is called so.
+fn refusal(analysis: &Analysis, new_name: &str, reason: &str) -> String {
+    match analysis.compilation.facts.definitions.iter().find(|d| &*d.name == new_name) {
+        Some(taken) => {
+            let place = analysis.files.place(taken.span);
+            format!("`{new_name}` is taken by a {} ({place}): {reason}", taken.kind.word())
+        }
+        None => reason.to_string(),
+    }
 }
 
 /// A definition under its new name; what depends on the old one outside of the program keeps it.
@@ -107,10 +120,14 @@ fn check(analysis: &Analysis, edits: &[Edit]) -> Result<(), String> {
         let new = now.iter().find(known).or(now.last());
         return Err(new.map_or("the program would be wrong".to_string(), |new| new.headline.clone()));
     }
-    match shape(&analysis.compilation.facts) == shape(&after.compilation.facts) {
-        true => Ok(()),
-        false => Err("somewhere the name would stand for something else".to_string()),
+    let (was, is) = (shape(&analysis.compilation.facts), shape(&after.compilation.facts));
+    if was == is {
+        return Ok(());
     }
+    let other = was.iter().zip(&is).position(|(was, is)| was != is).unwrap_or(was.len().min(is.len()));
+    let place = after.compilation.facts.uses.get(other).map(|found| after.files.place(found.span));
+    let place = place.map_or("somewhere".to_string(), |place| format!("at {place}"));
+    Err(format!("{place} it would stand for something else"))
 }
 
 /// Which definition each use stands for, by their numbers.

@@ -2,7 +2,7 @@
 
 use super::hover::given_text;
 use super::{Analysis, library};
-use millstream_base::FileId;
+use millstream_base::{FileId, Span};
 use millstream_core::facts::{DefinitionKind, Given};
 use millstream_syntax::ast;
 use millstream_syntax::lexer;
@@ -31,9 +31,9 @@ pub fn signature_help(analysis: &Analysis, file: FileId, offset: usize) -> Optio
     let text = &analysis.files.file(file).text;
     let tokens = lexer::lex(file, text).tokens;
     let call = Call::around(text, &tokens, offset)?;
-    let mut signatures = own(analysis, call.name);
+    let mut signatures = of_functions(analysis, call.name);
     if signatures.is_empty() {
-        signatures = library_signatures(call.name);
+        signatures = of_connectors(call.name);
     }
     for signature in &mut signatures {
         signature.active_param = call.param(&signature.params);
@@ -43,9 +43,59 @@ pub fn signature_help(analysis: &Analysis, file: FileId, offset: usize) -> Optio
     (!signatures.is_empty()).then_some(SignatureHelp { signatures, active })
 }
 
+/// An argument that can be given by its name.
+pub(super) struct ArgumentName {
+    pub name: String,
+    /// Its type, and its default if it has one.
+    pub declared: String,
+    /// Whether the name can also be left out.
+    pub is_next: bool,
+}
+
+/// Arguments that stand behind all others, mostly with their names.
+const NAMED: &[&str] = &["by", "expire", "forever", "ignore_null"];
+
+/// The names of arguments that are not yet given, where one begins.
+pub(super) fn names_of_arguments(analysis: &Analysis, place: Span) -> Vec<ArgumentName> {
+    let text = &analysis.files.file(place.file).text;
+    let tokens = lexer::lex(place.file, text).tokens;
+    let begins = |i: usize| i.checked_sub(1).and_then(|i| tokens.get(i)).is_some_and(begins_argument);
+    if !begins(tokens.partition_point(|t| t.start < place.start)) {
+        return vec![];
+    }
+    let Some(call) = Call::around(text, &tokens, place.end as usize) else { return vec![] };
+    let given: Vec<&str> = call.arguments.windows(2).filter_map(|pair| named_argument(text, pair)).collect();
+    let mut names: Vec<ArgumentName> = vec![];
+    // A single argument says nothing by its name.
+    for signature in of_functions(analysis, call.name).iter().filter(|signature| signature.params.len() > 1) {
+        for (position, param) in signature.params.iter().enumerate().skip(call.n_before) {
+            let Some((name, declared)) = param.split_once(": ") else { continue };
+            if !given.contains(&name) && !names.iter().any(|known| known.name == name) {
+                let is_next = position == call.n_before && !NAMED.contains(&name);
+                names.push(ArgumentName { name: name.to_string(), declared: declared.to_string(), is_next });
+            }
+        }
+    }
+    names
+}
+
+fn begins_argument(before: &Token) -> bool {
+    matches!(before.kind, TokenKind::LeftParenthesis | TokenKind::Comma)
+}
+
+/// What the library calls the argument at an offset.
+pub(super) fn library_param(text: &str, offset: usize) -> Option<&'static str> {
+    let tokens = lexer::lex(FileId::default(), text).tokens;
+    let call = Call::around(text, &tokens, offset)?;
+    let mut declared = library::all().iter().filter(|declared| declared.name == call.name);
+    declared.find_map(|declared| declared.params.get(call.param(&declared.params)?)?.split(':').next())
+}
+
 /// A call that is being written.
 struct Call<'t> {
     name: &'t str,
+    /// The tokens of its arguments, up to the cursor.
+    arguments: &'t [Token],
     /// How many arguments stand before the one at the cursor.
     n_before: usize,
     /// The name of the argument at the cursor, if it has one.
@@ -53,7 +103,7 @@ struct Call<'t> {
 }
 
 impl<'t> Call<'t> {
-    fn around(text: &'t str, tokens: &[Token], offset: usize) -> Option<Call<'t>> {
+    fn around(text: &'t str, tokens: &'t [Token], offset: usize) -> Option<Call<'t>> {
         let end = tokens.partition_point(|t| (t.start as usize) < offset);
         // At most one open bracket for each of these depths.
         let (mut closed, mut n_before, mut argument) = (0_usize, 0, end);
@@ -72,7 +122,8 @@ impl<'t> Call<'t> {
                 if let Some(name) = name.filter(|name| is_call && name.kind.is_name()) {
                     let first = if n_before == 0 { i + 1 } else { argument };
                     let named = named_argument(text, tokens.get(first..).unwrap_or_default());
-                    return Some(Call { name: name.text(text), n_before, named });
+                    let arguments = tokens.get(i + 1..end).unwrap_or_default();
+                    return Some(Call { name: name.text(text), arguments, n_before, named });
                 }
                 // In a list or a record inside of the call.
                 (n_before, argument) = (0, i);
@@ -107,6 +158,12 @@ fn named_argument<'t>(text: &'t str, tokens: &[Token]) -> Option<&'t str> {
     }
 }
 
+/// Of what is called so: functions and aggregates of the program, else those that the language or its library gives.
+fn of_functions(analysis: &Analysis, name: &str) -> Vec<Signature> {
+    let own = own(analysis, name);
+    if own.is_empty() { declared(name) } else { own }
+}
+
 /// Of functions and aggregates of the program.
 fn own(analysis: &Analysis, name: &str) -> Vec<Signature> {
     let is_called = |kind| matches!(kind, DefinitionKind::Function | DefinitionKind::Aggregate);
@@ -127,19 +184,23 @@ fn own(analysis: &Analysis, name: &str) -> Vec<Signature> {
     signature.collect()
 }
 
-/// Of functions that the language or its library gives, and of connectors.
-fn library_signatures(name: &str) -> Vec<Signature> {
+/// Of functions that the language or its library gives.
+fn declared(name: &str) -> Vec<Signature> {
     let plain = name.strip_prefix("try_").unwrap_or(name);
     let declared =
         library::all().iter().filter(|d| d.name == name || d.given == Given::Conversion && d.name == plain);
-    let mut signatures: Vec<Signature> = declared
-        .map(|declared| Signature {
-            label: declared.signature(),
-            params: declared.params.clone(),
-            active_param: None,
-            documentation: Some(declared.doc.clone()),
-        })
-        .collect();
+    let signature = declared.map(|declared| Signature {
+        label: declared.signature(),
+        params: declared.params.clone(),
+        active_param: None,
+        documentation: Some(declared.doc.clone()),
+    });
+    signature.collect()
+}
+
+/// Of connectors and formats.
+fn of_connectors(name: &str) -> Vec<Signature> {
+    let mut signatures = vec![];
     for given in [Given::Connector, Given::Format] {
         let Some(connector) = library::connector(given, name) else { continue };
         for way in [&connector.source, &connector.sink].into_iter().flatten() {

@@ -46,10 +46,8 @@ pub fn semantic_tokens(analysis: &Analysis, file: FileId) -> Vec<SemanticToken> 
     let lexed = lexer::lex(file, text);
     let comment = |c: &Comment| token_of(c.start..c.end, SemanticKind::Comment);
     let mut found: Vec<SemanticToken> = lexed.comments.iter().map(comment).collect();
-    for (i, token) in lexed.tokens.iter().enumerate() {
-        let before = i.checked_sub(1).and_then(|i| lexed.tokens.get(i)).map(|t| t.kind);
-        let behind = lexed.tokens.get(i + 1).map(|t| t.kind);
-        found.extend(semantic_token(analysis, file, token, before, behind));
+    for i in 0..lexed.tokens.len() {
+        found.extend(semantic_token(analysis, file, &lexed.tokens, i));
     }
     found.sort_by_key(|token| token.range.start);
     found
@@ -60,14 +58,13 @@ fn token_of(range: Range<u32>, kind: SemanticKind) -> SemanticToken {
     SemanticToken { range, kind, is_definition: false, is_given: false }
 }
 
-fn semantic_token(
-    analysis: &Analysis,
-    file: FileId,
-    token: &Token,
-    before: Option<TokenKind>,
-    behind: Option<TokenKind>,
-) -> Option<SemanticToken> {
+fn semantic_token(analysis: &Analysis, file: FileId, tokens: &[Token], i: usize) -> Option<SemanticToken> {
     use TokenKind::*;
+    let token = tokens.get(i)?;
+    let kind_at = |i: Option<usize>| i.and_then(|i| tokens.get(i)).map(|token| token.kind);
+    let (before, behind) = (kind_at(i.checked_sub(1)), kind_at(Some(i + 1)));
+    // `window.start`, `match.end`: a scope and what it knows of itself.
+    let is_scope = |kind: Option<TokenKind>| matches!(kind, Some(Window | Match));
     let plain = |kind| Some(token_of(token.start..token.end, kind));
     match token.kind {
         String | RawString | TemplateStart | TemplateText | TemplateEnd => plain(SemanticKind::Text),
@@ -77,8 +74,13 @@ fn semantic_token(
             if let Some(named) = named(analysis, span) {
                 return Some(named);
             }
-            let is_name = kind == Identifier || before == Some(Dot) || behind == Some(Colon);
-            (!is_name).then(|| plain(SemanticKind::Word))?
+            match (before, behind) {
+                (_, Some(Dot)) if is_scope(Some(kind)) => plain(SemanticKind::Variable),
+                (Some(Dot), _) if is_scope(kind_at(i.checked_sub(2))) => plain(SemanticKind::Column),
+                (Some(Dot), _) | (_, Some(Colon)) => None,
+                _ if kind == Identifier => None,
+                _ => plain(SemanticKind::Word),
+            }
         }
         kind if kind.is_sided_join() => plain(SemanticKind::Word),
         Equal | NotEqual | Less | LessEqual | Greater | GreaterEqual | Plus | PlusPlus | Minus | Star

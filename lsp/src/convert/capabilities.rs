@@ -1,5 +1,6 @@
 //! What the server can do, and what it asks of the editor.
 
+use super::diagnostics::FIX_ALL;
 use super::tokens;
 use crate::client::Client;
 use crate::line_index::Encoding;
@@ -7,11 +8,11 @@ use lsp_server::{Message, Request};
 use lsp_types::notification::{DidChangeWatchedFiles, Notification as _};
 use lsp_types::request::{RegisterCapability, Request as _};
 use lsp_types::{
-    CodeActionKind, CodeActionOptions, CodeLensOptions, CompletionOptions,
-    DidChangeWatchedFilesRegistrationOptions, FileSystemWatcher, GlobPattern, InitializeResult, OneOf,
-    PositionEncodingKind, Registration, RegistrationParams, RenameOptions, ServerCapabilities, ServerInfo,
-    SignatureHelpOptions, TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions,
-    WorkDoneProgressOptions,
+    CodeActionKind, CodeActionOptions, CodeLensOptions, CompletionOptions, DiagnosticOptions,
+    DiagnosticServerCapabilities, DidChangeWatchedFilesRegistrationOptions, FileSystemWatcher, GlobPattern,
+    InitializeResult, OneOf, PositionEncodingKind, Registration, RegistrationParams, RenameOptions,
+    ServerCapabilities, ServerInfo, SignatureHelpOptions, TextDocumentSyncCapability, TextDocumentSyncKind,
+    TextDocumentSyncOptions, WorkDoneProgressOptions,
 };
 use serde_json::{Value, json};
 
@@ -28,11 +29,11 @@ pub fn initialized(client: &Client) -> Value {
         ..TextDocumentSyncOptions::default()
     };
     let code_actions = CodeActionOptions {
-        code_action_kinds: Some(vec![CodeActionKind::QUICKFIX]),
+        code_action_kinds: Some(vec![CodeActionKind::QUICKFIX, CodeActionKind::new(FIX_ALL)]),
         ..CodeActionOptions::default()
     };
     let completion = CompletionOptions {
-        trigger_characters: Some([".", "(", "[", "\"", "`"].map(String::from).to_vec()),
+        trigger_characters: Some([".", "(", "[", "\"", "`", "/"].map(String::from).to_vec()),
         ..CompletionOptions::default()
     };
     let signatures = SignatureHelpOptions {
@@ -51,7 +52,9 @@ pub fn initialized(client: &Client) -> Value {
         code_lens_provider: Some(CodeLensOptions { resolve_provider: Some(false) }),
         completion_provider: Some(completion),
         definition_provider: Some(OneOf::Left(true)),
+        diagnostic_provider: client.pulls_diagnostics.then(diagnostics),
         document_formatting_provider: Some(OneOf::Left(true)),
+        document_highlight_provider: Some(OneOf::Left(true)),
         document_range_formatting_provider: Some(OneOf::Left(true)),
         document_symbol_provider: Some(OneOf::Left(true)),
         folding_range_provider: Some(true.into()),
@@ -71,6 +74,16 @@ pub fn initialized(client: &Client) -> Value {
     // Newer than the types.
     result["capabilities"]["workspace"]["textDocumentContent"] = json!({ "schemes": ["millstream"] });
     result
+}
+
+/// An editor that asks for what is wrong with a text asks again where a `use`d one has changed.
+fn diagnostics() -> DiagnosticServerCapabilities {
+    DiagnosticServerCapabilities::Options(DiagnosticOptions {
+        identifier: Some("millstream".into()),
+        inter_file_dependencies: true,
+        workspace_diagnostics: false,
+        ..DiagnosticOptions::default()
+    })
 }
 
 /// Asks to be told of programs that change outside of the editor, if it can.

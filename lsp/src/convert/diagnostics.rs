@@ -4,13 +4,20 @@ use super::Converter;
 use super::edits::Edits;
 use crate::client::Client;
 use crate::workspace::Workspace;
+use lsp_server::{Message, Notification, Request};
+use lsp_types::notification::{Notification as _, PublishDiagnostics};
+use lsp_types::request::{Request as _, WorkspaceDiagnosticRefresh};
 use lsp_types::{
     CodeAction, CodeActionKind, CodeDescription, DiagnosticRelatedInformation, DiagnosticSeverity,
-    DiagnosticTag, NumberOrString, Uri,
+    DiagnosticTag, DocumentDiagnosticReport, DocumentDiagnosticReportResult, FullDocumentDiagnosticReport,
+    NumberOrString, PublishDiagnosticsParams, RelatedFullDocumentDiagnosticReport, Uri,
 };
 use millstream_base::diagnostic::{Fix, Label, Tag};
 use millstream_base::{Code, Diagnostic, Severity};
 use std::str::FromStr;
+
+/// The kind of what mends a whole file.
+pub const FIX_ALL: &str = "source.fixAll.millstream";
 
 impl Converter<'_> {
     pub fn diagnostic(&self, diagnostic: &Diagnostic) -> lsp_types::Diagnostic {
@@ -40,18 +47,59 @@ impl Converter<'_> {
         })
     }
 
+    /// Several fixes as one.
+    pub fn fix_all(&self, workspace: &Workspace, fixes: &[&Fix]) -> CodeAction {
+        let mut edits = Edits::default();
+        let all = fixes.iter().flat_map(|fix| &fix.edits);
+        all.for_each(|edit| edits.add(self, edit.span, &edit.text));
+        CodeAction {
+            title: "write all as the language does".into(),
+            kind: Some(CodeActionKind::new(FIX_ALL)),
+            edit: Some(edits.finish(workspace)),
+            ..CodeAction::default()
+        }
+    }
+
     /// A fix of a diagnostic. One that has no rival is preferred.
     pub fn quick_fix(&self, workspace: &Workspace, diagnostic: &Diagnostic, fix: &Fix) -> CodeAction {
         let mut edits = Edits::default();
         fix.edits.iter().for_each(|edit| edits.add(self, edit.span, &edit.text));
         CodeAction {
-            title: fix.title.clone(),
+            title: title(fix),
             kind: Some(CodeActionKind::QUICKFIX),
             diagnostics: Some(vec![self.diagnostic(diagnostic)]),
             edit: Some(edits.finish(workspace)),
             is_preferred: (diagnostic.fixes.len() == 1).then_some(true),
             ..CodeAction::default()
         }
+    }
+}
+
+pub fn published(params: PublishDiagnosticsParams) -> Message {
+    Notification::new(PublishDiagnostics::METHOD.into(), params).into()
+}
+
+/// All that is wrong with a file, for an editor that asked.
+pub fn report(items: Vec<lsp_types::Diagnostic>) -> DocumentDiagnosticReportResult {
+    let full = FullDocumentDiagnosticReport { result_id: None, items };
+    let report = RelatedFullDocumentDiagnosticReport {
+        related_documents: None,
+        full_document_diagnostic_report: full,
+    };
+    DocumentDiagnosticReport::Full(report).into()
+}
+
+/// Tells an editor that asks to ask again.
+pub fn refresh(number: usize) -> Message {
+    let id = format!("diagnostics {number}");
+    Request::new(id.into(), WorkspaceDiagnosticRefresh::METHOD.into(), ()).into()
+}
+
+/// What a fix does. A question is one to its reader, and an action to who chooses it from a list.
+fn title(fix: &Fix) -> String {
+    match &fix.edits[..] {
+        [edit] if fix.title.ends_with('?') => format!("change to `{}`", edit.text.trim_matches('`')),
+        _ => fix.title.clone(),
     }
 }
 

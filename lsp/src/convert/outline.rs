@@ -1,8 +1,12 @@
-//! What editors show beside or around the text: folds, selections that grow, lenses.
+//! What editors show in, beside or around the text: folds, selections that grow, lenses, places of a name.
 
 use super::Converter;
+use crate::analysis::Highlight;
 use crate::requests::folding_range::{Fold, FoldKind};
-use lsp_types::{CodeLens, Command, FoldingRange, FoldingRangeKind, SelectionRange};
+use lsp_types::{
+    CodeLens, Command, DocumentHighlight, DocumentHighlightKind, FoldingRange, FoldingRangeKind,
+    SelectionRange,
+};
 use millstream_base::Span;
 use serde_json::json;
 
@@ -26,6 +30,14 @@ impl Converter<'_> {
         spans.iter().fold(None, |parent, span| {
             Some(SelectionRange { range: self.range(*span), parent: parent.map(Box::new) })
         })
+    }
+
+    pub fn highlight(&self, highlight: &Highlight) -> DocumentHighlight {
+        let kind = match highlight.is_definition {
+            true => DocumentHighlightKind::WRITE,
+            false => DocumentHighlightKind::READ,
+        };
+        DocumentHighlight { range: self.range(highlight.span), kind: Some(kind) }
     }
 
     /// A command of the editor's for what is called `name` in this file.

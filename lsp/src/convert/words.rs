@@ -99,6 +99,8 @@ fn completion_kind(kind: CompletionKind) -> CompletionItemKind {
         }
         CompletionKind::Option => CompletionItemKind::PROPERTY,
         CompletionKind::Choice => CompletionItemKind::ENUM_MEMBER,
+        CompletionKind::File => CompletionItemKind::FILE,
+        CompletionKind::Folder => CompletionItemKind::FOLDER,
         CompletionKind::Unit => CompletionItemKind::UNIT,
     }
 }

@@ -5,7 +5,7 @@ use super::Refusal;
 use crate::address;
 use crate::analysis;
 use crate::convert;
-use crate::workspace::{Workspace, load};
+use crate::workspace::{Workspace, load, paths_beside};
 use lsp_types::{CompletionParams, CompletionResponse};
 
 pub fn answer(
@@ -17,6 +17,10 @@ pub fn answer(
     let document = workspace.documents.get(&name).ok_or_else(|| Refusal::not_open(&at.text_document.uri))?;
     let mut load = |user: &str, path: &str| load(user, path, &workspace.documents);
     let offset = convert::offset(document, at.position, workspace.client.encoding);
-    let completions = analysis::completion(&name, &document.text, offset, &mut load);
+    let mut completions = analysis::completion(&name, &document.text, offset, &mut load);
+    if let Some(path) = &completions.path {
+        let found = paths_beside(&name, &path.folder, path.is_of_program);
+        completions.add_paths(found);
+    }
     Ok(Some(convert::words::completions(document, &workspace.client, completions)))
 }

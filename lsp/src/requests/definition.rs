@@ -1,8 +1,8 @@
-//! Where the name under the cursor is defined, in whatever file.
+//! Where the name under the cursor is defined, in whatever file, or declared in the standard library.
 
 use super::{Refusal, cursor};
 use crate::analysis;
-use crate::convert::Converter;
+use crate::convert::{self, Converter};
 use crate::workspace::Workspace;
 use lsp_types::{GotoDefinitionParams, GotoDefinitionResponse};
 
@@ -12,6 +12,8 @@ pub fn answer(
 ) -> Result<Option<GotoDefinitionResponse>, Refusal> {
     let cursor = cursor(workspace, &params.text_document_position_params)?;
     let spans = analysis::definition(&cursor.program.analysis, cursor.file, cursor.offset);
-    let converter = Converter::new(workspace, &cursor.program);
-    Ok(Some(GotoDefinitionResponse::Array(converter.locations(spans))))
+    let mut locations = Converter::new(workspace, &cursor.program).locations(spans);
+    let declared = analysis::library_definition(&cursor.program.analysis, cursor.file, cursor.offset);
+    locations.extend(declared.iter().filter_map(|place| convert::declared(&workspace.client, place)));
+    Ok(Some(GotoDefinitionResponse::Array(locations)))
 }

@@ -1,7 +1,7 @@
 //! Texts that are in no file: the pages that explain codes, and the declarations of the standard library.
 
 use super::Refusal;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, library};
 use lsp_server::ErrorCode;
 use lsp_types::TextDocumentIdentifier;
 use lsp_types::request::Request;
@@ -18,7 +18,7 @@ impl Request for TextDocumentContent {
 }
 
 pub fn address_of_code(code: Code) -> String {
-    format!("millstream:/codes/{code}.md")
+    format!("{}codes/{code}.md", library::SCHEME)
 }
 
 pub fn answer(_: &mut Workspace, params: TextDocumentIdentifier) -> Result<Value, Refusal> {
@@ -28,7 +28,7 @@ pub fn answer(_: &mut Workspace, params: TextDocumentIdentifier) -> Result<Value
 }
 
 fn text(address: &str) -> Option<&'static str> {
-    let path = address.strip_prefix("millstream:/")?;
-    let code = path.strip_prefix("codes/").and_then(|name| name.strip_suffix(".md"));
-    code.and_then(Code::find).map(|code| code.info().page)
+    let code = address.strip_prefix(library::SCHEME).and_then(|path| path.strip_prefix("codes/"));
+    let code = code.and_then(|name| name.strip_suffix(".md")).and_then(Code::find);
+    code.map(|code| code.info().page).or_else(|| library::text_at(address))
 }

@@ -157,3 +157,48 @@ fn a_name_that_needs_backticks() {
         "source b: { `select`: int, at: timestamp } from file(\"b\")\nstream a = from b where sel$0"
     ));
 }
+
+#[test]
+fn names_of_arguments() {
+    let of_call = |call: &str| first(6, &format!("stream a = from payments let x = {call}"));
+    insta::assert_snapshot!(of_call("prev(amount, $0)"));
+    insta::assert_snapshot!(of_call("prev(amount, by: card, $0"));
+    insta::assert_snapshot!(of_call("hour(at, zo$0)"));
+    insta::assert_snapshot!(of_call("prev(amount, by: ca$0)"));
+}
+
+#[test]
+fn time_zones() {
+    insta::assert_snapshot!(first(3, "stream a = from payments window tumbling day in \"berl$0\""));
+    insta::assert_snapshot!(first(3, "stream a = from payments window tumbling day in \"berl$0"));
+    insta::assert_snapshot!(first(3, "stream a = from payments let x = hour(at, \"kolk$0\")"));
+    insta::assert_snapshot!(first(3, "stream a = from payments let x = hour(at, zone: \"kolk$0\")"));
+}
+
+/// The path that is being written, and what goes on with it.
+fn paths(rest: &str) -> String {
+    let marked = format!("{PAYMENTS}{rest}");
+    let offset = marked.find("$0").expect("a cursor");
+    let text = marked.replacen("$0", "", 1);
+    let mut found = completion("main.stream", &text, offset, &mut |_, _| Err("no files".to_string()));
+    let Some(path) = &found.path else { return "no path".to_string() };
+    let mut shown =
+        format!("{:?} of {}\n", path.folder, if path.is_of_program { "a program" } else { "data" });
+    found.add_paths(
+        [("types.stream", false), ("tests", true), ("a $.csv", false)].map(|(n, f)| (n.to_string(), f)),
+    );
+    for item in &found.items {
+        shown += &format!("{:?} {} → {:?}\n", item.kind, item.label, item.insert);
+    }
+    shown + &format!("replaces {}", &text[found.replace])
+}
+
+#[test]
+fn paths_of_programs_and_data() {
+    insta::assert_snapshot!(paths("use \"ty$0\""));
+    insta::assert_snapshot!(paths("use \"../shared/t$0\nstream a = from payments"));
+    insta::assert_snapshot!(paths("source a: Payment from file(\"$0\") format csv"));
+    insta::assert_snapshot!(paths("source a: Payment from file(path: \"a$0\") format csv"));
+    insta::assert_snapshot!(paths("test \"t\" { given payments from \"$0\" }"));
+    assert_eq!(paths("stream a = from payments where card == \"$0\""), "no path");
+}

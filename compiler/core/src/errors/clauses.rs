@@ -372,7 +372,7 @@ pub fn final_with_lateness(span: Span, window: Span) -> Diagnostic {
     Diagnostic::new(E0485, span, "late rows correct the results of this window, so none is final")
         .label("not final")
         .also(window, "corrected by late rows")
-        .fix("or leave `emit final` away: results come at the end, and are corrected", span, "")
+        .fix("leave `emit final` away: results come at the end, and are corrected", span, "")
         .help("leave `lateness` away, and give the source as much `disorder` as rows are late: then results are final")
 }
 

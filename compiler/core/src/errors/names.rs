@@ -211,7 +211,11 @@ pub fn unreadable_file(span: Span, reason: &str) -> Diagnostic {
 pub fn end_of_group(span: Span, name: &str) -> Diagnostic {
     Diagnostic::new(E0218, span, format!("`{name}` differs from row to row of a group"))
         .label("not a key")
-        .fix(format!("the greatest `{name}`, at which the group ends, is `window.end`"), span, "window.end")
+        .fix(
+            format!("write `window.end`, the greatest `{name}`, at which the group ends"),
+            span,
+            "window.end",
+        )
 }
 
 /// `closed`: the clause below which the window is no longer open, if there was one.

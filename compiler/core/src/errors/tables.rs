@@ -19,7 +19,7 @@ pub fn as_of_without_time(span: Span, name: &str, clause: Span) -> Diagnostic {
     Diagnostic::new(E0491, span, format!("`{name}` has no versions: it is read as it stands"))
         .label("as it was when?")
         .help(format!("a `time` says from when on a row of `{name}` stands"))
-        .fix("without it leave `as of` out", clause, "")
+        .fix("leave `as of` out", clause, "")
 }
 
 /// `as of` a time that says nothing of how old the versions are that rows can ask for.

@@ -2,9 +2,10 @@
 
 use super::{Completion, CompletionKind, Insert, Rank, fits, snippets, word_help};
 use crate::analysis::hover::{declared_text, definition_text, option_text, signature_text};
-use crate::analysis::{Analysis, is_part_of, library};
+use crate::analysis::{Analysis, is_part_of, library, signature};
 use millstream_base::Span;
 use millstream_core::facts::{Definition, DefinitionKind, Gap, Given, Role, Visible, Wanted};
+use millstream_core::time_zone_names;
 use millstream_core::types::{Type, TypeKind};
 use millstream_syntax::ast;
 use millstream_syntax::cursor::{Cursor, PLACEHOLDER};
@@ -75,6 +76,25 @@ impl<'t> Candidates<'t> {
         }
     }
 
+    /// All time zones.
+    pub fn zones(&mut self) {
+        self.typed = self.typed.trim_start_matches('"');
+        for name in time_zone_names() {
+            self.add(CompletionKind::Choice, Rank::Fits, format!("{name:?}"), "", None, || None);
+        }
+    }
+
+    /// The arguments that can be given by name where one begins.
+    fn arguments(&mut self, analysis: &Analysis, gap: Span) {
+        for param in signature::names_of_arguments(analysis, gap) {
+            let insert = Insert::Text(format!("{}: ", param.name));
+            // One that can also be given without its name mostly is.
+            let rank = if param.is_next { Rank::Word } else { Rank::Near };
+            let label = format!("{}:", param.name);
+            self.add(CompletionKind::Option, rank, label, param.declared, Some(insert), || None);
+        }
+    }
+
     /// Texts that a union of texts allows.
     pub fn texts(&mut self, analysis: &Analysis, gap: Span) {
         self.typed = self.typed.trim_start_matches('"');
@@ -88,6 +108,7 @@ impl<'t> Candidates<'t> {
 
     /// What the checker missed at the cursor.
     pub fn names(&mut self, analysis: &Analysis, gap: Span, cursor: &Cursor) {
+        self.arguments(analysis, gap);
         let Some(Gap { wanted, expected, .. }) = analysis.compilation.facts.gap(gap) else { return };
         let expected = expected.as_ref();
         match wanted {
