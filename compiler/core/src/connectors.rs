@@ -209,8 +209,12 @@ impl<'e> Options<'e> {
                 }
             };
             let Some(option) = option else {
-                let span = arg.name.as_ref().map_or(arg.span, |n| n.span);
-                let text = arg.name.as_ref().map_or("", |n| n.text.as_str());
+                let Some(written) = &arg.name else {
+                    diagnostics.push(errors::no_options(arg.span, &name.text));
+                    wrong = true;
+                    continue;
+                };
+                let (span, text) = (written.span, written.text.as_str());
                 let names = || options.iter().map(|o| &*o.name);
                 let nearest = did_you_mean(text, names());
                 diagnostics.push(errors::unknown_option(span, text, &name.text, nearest, names()));

@@ -57,6 +57,11 @@ pub fn unknown_option<'n>(
     }
 }
 
+/// A value for something without any option.
+pub fn no_options(span: Span, of: &str) -> Diagnostic {
+    Diagnostic::new(E0922, span, format!("`{of}` takes no options here")).label("not taken")
+}
+
 pub fn missing_option(span: Span, option: &str, of: &str, ty: &str) -> Diagnostic {
     Diagnostic::new(E0923, span, format!("`{of}` needs its option `{option}`"))
         .label("option missing")

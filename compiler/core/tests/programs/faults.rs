@@ -124,6 +124,9 @@ E0928 `file("o")` two sinks write to "o"
 E0614 `stdout` setting rows aside in `stdout` is not carried out yet
 "#
     );
+    assert_snapshot!(faults("sink a from payments to stdout(\"o\")"), @r#"
+E0922 `"o"` `stdout` takes no options here
+"#);
     assert_snapshot!(faults_of("source a: { x: int, at: string? } from kafka(topic: \"a\") time at disorder (-1s)"), @r#"
 E0404 `at` an event time is a `timestamp`; `at` is `string?`
 E0409 `(-1s)` the disorder cannot be negative
