@@ -59,7 +59,9 @@ pub fn unknown_option<'n>(
 
 /// A value for something without any option.
 pub fn no_options(span: Span, of: &str) -> Diagnostic {
-    Diagnostic::new(E0922, span, format!("`{of}` takes no options here")).label("not taken")
+    Diagnostic::new(E0922, span, format!("`{of}` takes no options here"))
+        .label("not taken")
+        .help(format!("leave it away: `{of}`"))
 }
 
 pub fn missing_option(span: Span, option: &str, of: &str, ty: &str) -> Diagnostic {
