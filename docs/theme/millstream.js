@@ -56,7 +56,7 @@
 
   // What stands behind the first word of a block, and how it is coloured. JSON is what rows are written in.
   const kinds = {
-    input: { caption: (of) => of, language: (of) => (/json$/.test(of) ? "json" : "plaintext") },
+    input: { caption: (of) => of, language: (of) => ({ ndjson: "json", stream: "stream" })[of.split(".").pop()] ?? "plaintext" },
     output: { caption: (of) => (/\.stream$/.test(of) ? "what it prints" : `rows of ${of}`), language: () => "json" },
     changes: { caption: (of) => `changes of ${of}`, language: () => "json" },
     run: { caption: () => "what it prints", language: () => "json" },
