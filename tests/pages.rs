@@ -19,7 +19,8 @@
 //! - ` ```infer ARGUMENTS ` what `millstream infer` declares of files of the page;
 //! - ` ```preview ARGUMENTS ` what `millstream preview` shows of it;
 //! - ` ```graph ` what `millstream graph` draws of the program above;
-//! - ` ```error ` what `check` says of the program above.
+//! - ` ```error ` what `check` says of the program above, which is wrong;
+//! - ` ```failed ` what `millstream test` says of the test above that fails.
 //!
 //! `UPDATE=1 cargo test --test pages` fills the blocks; read the difference.
 
@@ -127,6 +128,7 @@ impl Page {
             ("stream", "") => page.take(&block.body),
             ("input", file) => _ = page.folder.write(file, &block.body),
             ("error", "") => return page.errors(),
+            ("failed", "") => return page.failed(),
             ("output", stream) => return page.rows(stream, "json"),
             ("changes", stream) => return page.rows(stream, "json(changes: retract)"),
             ("explain", stream) => return page.explained(stream),
@@ -159,6 +161,15 @@ impl Page {
             .lines()
             .map(|line| line.splitn(4, ':').last().unwrap_or(line).trim().to_string() + "\n")
             .collect()
+    }
+
+    /// Without how long it took.
+    fn failed(&self) -> String {
+        self.folder.write("page.stream", &self.program);
+        let told = self.folder.run("test page.stream").code(3).stdout;
+        let lines = told.lines().skip_while(|line| !line.starts_with("error"));
+        let lines: Vec<&str> = lines.take_while(|line| !line.contains(" passed, ")).collect();
+        format!("{}\n", lines.join("\n").trim_end())
     }
 
     /// What is wrong with a program that should be right.
@@ -219,7 +230,8 @@ fn hold(below: &str, filled: fn(&Block, &mut Page) -> String) {
                 );
                 *body = wanted;
             }
-            let is_wrong = matches!(parts.peek(), Some(Part::Block { kind, .. }) if kind == "error");
+            let is_wrong =
+                matches!(parts.peek(), Some(Part::Block { kind, .. }) if kind == "error" || kind == "failed");
             if kind == "stream" && !is_wrong {
                 let faults = page.faults();
                 if !faults.is_empty() {

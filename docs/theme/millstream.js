@@ -64,6 +64,7 @@
     why: { caption: (of) => `millstream why ${of}`, language: () => "plaintext" },
     infer: { caption: (of) => `millstream infer ${of}`, language: () => "stream" },
     preview: { caption: (of) => `millstream preview ${of}`, language: () => "plaintext" },
+    failed: { caption: () => "what millstream test says", language: () => "plaintext" },
     error: { caption: () => "what check says", language: () => "plaintext", isProse: true },
     graph: { caption: () => "millstream graph", language: () => "plaintext" },
     nfa: { caption: () => "millstream emit nfa", language: () => "plaintext" },
