@@ -108,6 +108,7 @@ fn size(text: &str) -> Result<u64, String> {
   millstream run fraud.stream --source payments='day-*.ndjson.gz' --sink alerts=alerts.csv
   zcat day1.ndjson.gz | millstream run fraud.stream --source payments=-
   millstream run fraud.stream --until 2024-05-02 --report json
+  millstream run fraud.stream --state fraud.state             go on where the last run was
 
 Exit codes: 0 fine, 1 failed while running, 2 the program is wrong, 64 the command line is wrong.")]
 pub struct Run {
@@ -131,6 +132,12 @@ pub struct Run {
     /// results back, since when, and what waits for it
     #[arg(long, value_name = "EVERY", num_args = 0..=1, default_missing_value = "10s", require_equals = true)]
     pub why: Option<String>,
+    /// Keep in this folder what is needed to go on when the run has ended, however it ended, and go on from there
+    #[arg(long, value_name = "FOLDER", value_hint = clap::ValueHint::DirPath, conflicts_with = "limit")]
+    pub state: Option<PathBuf>,
+    /// With --state: how often that is brought up to date
+    #[arg(long, value_name = "EVERY", default_value = "10s", requires = "state")]
+    pub checkpoint_every: String,
     /// Say nothing at the end of the run
     #[arg(short, long)]
     pub quiet: bool,

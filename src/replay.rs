@@ -127,6 +127,7 @@ impl Replay {
             memory: None,
             // There may be another run.
             ends_process: false,
+            state: None,
             why: None,
             warn: Box::new(|line| terminal::err(line)),
         };

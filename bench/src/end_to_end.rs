@@ -100,6 +100,7 @@ pub fn run_program(folder: &Path, program: &str, workers: usize) {
         workers,
         memory: None,
         ends_process: false,
+        state: None,
     };
     let inside = runtime.enter();
     let ended = job::run(&flow, &*compiled, &files, options);

@@ -12,7 +12,8 @@ use crate::errors;
 use millstream_base::Diagnostic;
 use millstream_ir::flow::ConnectorSpec;
 use millstream_ir::value::Value;
-use std::io::{Read, Write};
+use std::fs::File;
+use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -29,10 +30,60 @@ pub struct Partition {
     pub size: Option<u64>,
     /// Whether more may come at any time: a pipe, a followed file.
     pub live: bool,
+    /// The file that can be read again, from any place.
+    pub file: Option<file::Rereadable>,
     pub open: Open,
 }
 
-pub type Open = Box<dyn FnOnce() -> std::io::Result<Box<dyn Read + Send>> + Send>;
+impl Partition {
+    /// One that has been read to its end and is not there any more.
+    pub fn gone(name: &str) -> Partition {
+        let open: Open = Box::new(|| Err(io::ErrorKind::NotFound.into()));
+        Partition { name: name.into(), size: None, live: false, file: None, open }
+    }
+}
+
+pub type Open = Box<dyn FnOnce() -> io::Result<Box<dyn Input>> + Send>;
+
+/// What the bytes of a partition come from.
+pub trait Input: Read + Send {
+    /// Passes over so many bytes from its start, which were read by an earlier run.
+    fn pass(&mut self, n: u64) -> io::Result<()> {
+        let (mut left, mut passed) = (n, [0; 8192]);
+        while left > 0 {
+            let most = left.min(passed.len() as u64) as usize;
+            match self.read(&mut passed[..most]) {
+                Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it ends too early")),
+                Ok(n) => left -= n as u64,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// How many bytes have come before the file that is being read now: one may take the place of another.
+    fn n_before(&self) -> u64 {
+        0
+    }
+}
+
+impl Input for std::io::Stdin {
+    /// What has been read of it does not come again.
+    fn pass(&mut self, _n: u64) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<R: Read + Send> Input for flate2::read::MultiGzDecoder<R> {}
+
+impl<R: BufRead + Send> Input for zstd::Decoder<'static, R> {}
+
+impl Input for File {
+    fn pass(&mut self, n: u64) -> io::Result<()> {
+        self.seek(SeekFrom::Current(n as i64)).map(drop)
+    }
+}
 
 /// What a job's connectors share.
 #[derive(Clone)]
@@ -52,19 +103,29 @@ pub trait Output: Write + Send {
         false
     }
 
+    /// Hands on all that has been written. Up to where it stands, if a later run can cut off what comes behind it,
+    /// and what has to be made safe from the loss of power for that.
+    fn reach(&mut self) -> io::Result<Option<(u64, File)>> {
+        self.flush().map(|()| None)
+    }
+
     /// Writes what belongs at the end. Nothing is written behind it.
-    fn finish(&mut self) -> std::io::Result<()> {
+    fn finish(&mut self) -> io::Result<()> {
         self.flush()
     }
 }
 
-impl Output for std::fs::File {
+impl Output for File {
     fn is_begun(&self) -> bool {
         self.metadata().is_ok_and(|facts| facts.len() > 0)
     }
+
+    fn reach(&mut self) -> io::Result<Option<(u64, File)>> {
+        Ok(Some((self.metadata()?.len(), self.try_clone()?)))
+    }
 }
 
-impl Output for std::io::Stdout {}
+impl Output for io::Stdout {}
 
 /// The partitions of the source called `name`, in a fixed order.
 pub fn partitions(
@@ -80,15 +141,17 @@ pub fn partitions(
     }
 }
 
-/// What the sink called `name` writes to.
+/// What the sink called `name` writes to. `from`: up to where it stands from an earlier run, of which the rest is
+/// cut off.
 pub fn writer(
     spec: &ConnectorSpec,
     name: &str,
     around: &Surroundings,
+    from: Option<u64>,
 ) -> Result<Box<dyn Output>, Box<Diagnostic>> {
     match &*spec.name {
-        _ if is_standard_output(spec) => Ok(Box::new(std::io::stdout())),
-        "file" => file::writer(spec, around),
+        _ if is_standard_output(spec) => Ok(Box::new(io::stdout())),
+        "file" => file::writer(spec, around, from),
         _ => Err(Box::new(errors::connector_not_in_this_build(spec, &format!("--sink {name}")))),
     }
 }

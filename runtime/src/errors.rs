@@ -1,5 +1,7 @@
 //! What can go wrong with a program's surroundings: one constructor per code, E09xx.
 
+mod state;
+
 use crate::connector::{is_standard_output, text_option};
 use crate::format::FormatError;
 use crate::operator::{Failure, Place};
@@ -11,6 +13,8 @@ use millstream_ir::flow::{ConnectorSpec, Node};
 use std::cmp::Reverse;
 use std::io;
 use std::path::Path;
+
+pub use state::*;
 
 const WHERE_PATHS_START: &str = "a relative path in a program starts at the program's folder, \
      one of `--source` or `--sink` at the present one";

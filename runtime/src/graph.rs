@@ -2,6 +2,7 @@
 //!
 //! Knows no files, threads or clock: rows come from whoever drives it, and leave through an [`Outlet`].
 
+use crate::checkpoint::OutputProgress;
 use crate::errors;
 use crate::message::Message;
 use crate::op;
@@ -17,6 +18,7 @@ use millstream_base::{Diagnostic, SourceMap};
 use millstream_ir::batch::Batch;
 use millstream_ir::engine::Compiled;
 use millstream_ir::flow::{Flow, NodeId, NodeKind, OnError};
+use std::fs::File;
 use std::sync::Arc;
 
 /// What a graph writes to.
@@ -42,9 +44,21 @@ pub trait Outlet {
         Ok(())
     }
 
+    /// Hands on all that has been written, so that a checkpoint can be made; up to where each output stands.
+    fn reach(&mut self) -> Result<Vec<Written>, Stop> {
+        self.flush().map(|()| vec![])
+    }
+
     fn reports(&self) -> Vec<SinkReport> {
         vec![]
     }
+}
+
+/// How far an output has been written.
+pub struct Written {
+    pub progress: OutputProgress,
+    /// What must outlast the loss of power before that counts.
+    pub file: Option<File>,
 }
 
 /// Why work ends before the inputs do.
@@ -314,31 +328,32 @@ impl<'a, O: Outlet> Graph<'a, O> {
         self.flow.ids().zip(self.stations.iter().map(bytes)).collect()
     }
 
-    /// The state of every operator; taken between two messages of sources.
-    pub fn snapshot(&self) -> Vec<u8> {
-        let mut writer = SnapshotWriter::default();
-        for station in &self.stations {
+    /// The state of each node that has any; taken between two messages of sources, when nothing is under way.
+    pub fn snapshots(&self) -> impl Iterator<Item = (NodeId, Vec<u8>)> {
+        let snapshot = |(id, station): (NodeId, &Station)| {
+            let mut writer = SnapshotWriter::default();
             match &station.task {
                 Task::Operator(operator) => operator.snapshot(&mut writer),
                 Task::OrderedSink(ordered) => ordered.snapshot(&mut writer),
                 Task::Source | Task::Sink => {}
             }
+            let has_state = !writer.is_empty() || station.n_failed > 0;
             writer.u64(station.n_failed);
-        }
-        writer.finish()
+            has_state.then(|| (id, writer.finish()))
+        };
+        self.flow.ids().zip(&self.stations).filter_map(snapshot)
     }
 
-    /// Takes over what [`Graph::snapshot`] of a graph of the same flow gave; before the first message.
-    pub fn restore(&mut self, snapshot: &[u8]) -> Result<(), Corrupt> {
+    /// Takes over what [`Graph::snapshots`] gave of a node; before the first message.
+    pub fn restore(&mut self, id: NodeId, snapshot: &[u8]) -> Result<(), Corrupt> {
         let mut reader = SnapshotReader::new(snapshot);
-        for station in &mut self.stations {
-            match &mut station.task {
-                Task::Operator(operator) => operator.restore(&mut reader)?,
-                Task::OrderedSink(ordered) => ordered.restore(&mut reader)?,
-                Task::Source | Task::Sink => {}
-            }
-            station.n_failed = reader.u64()?;
+        let station = &mut self.stations[id.0 as usize];
+        match &mut station.task {
+            Task::Operator(operator) => operator.restore(&mut reader)?,
+            Task::OrderedSink(ordered) => ordered.restore(&mut reader)?,
+            Task::Source | Task::Sink => {}
         }
+        station.n_failed = reader.u64()?;
         reader.finish()
     }
 

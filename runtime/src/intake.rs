@@ -71,6 +71,7 @@ impl Intake {
         let n_replayed = partitions.len() - n_live;
         let mut feeds = vec![];
         for (address, reader) in partitions {
+            let numbering = reader.numbering();
             let input = if reader.is_live() {
                 read_live(feeds.len(), reader, sender.clone());
                 Input::Live
@@ -80,7 +81,7 @@ impl Intake {
             } else {
                 Input::Inline(Box::new(reader))
             };
-            feeds.push(Feed { address, input, numbering: Numbering::default() });
+            feeds.push(Feed { address, input, numbering });
         }
         Intake { feeds, arrivals, n_live, stop }
     }

@@ -1,13 +1,18 @@
 //! Runs a flow: what the intake offers goes through the sources into the graph, and from there to the sinks.
 //! One thread does this; other workers read ahead, write behind, and take part in what operators do.
 
+pub(crate) mod durable;
+
+use self::durable::{Before, Durable};
+use crate::checkpoint::Manifest;
+use crate::checkpoint::store::Store;
 use crate::connector::{self, Surroundings};
 use crate::errors;
 use crate::graph::{Graph, Outlet, Stop};
 use crate::intake::{Address, Intake, Next};
 use crate::message::EventTime;
 use crate::reader::PartitionReader;
-use crate::report::{Progress, Report, SourceReport};
+use crate::report::{Progress, Report, Resumed, SourceReport};
 use crate::source::{Pace, Source};
 use crate::tables::Tables;
 use crate::time::Clock;
@@ -42,6 +47,14 @@ pub struct Options {
     pub memory: Option<u64>,
     /// Whether the process ends behind the run, so that what it holds need not be given back.
     pub ends_process: bool,
+    /// Where a later run finds what it needs to go on from this one.
+    pub state: Option<State>,
+}
+
+/// Where checkpoints are kept, and how often they are made, in microseconds.
+pub struct State {
+    pub store: Arc<dyn Store>,
+    pub every: i64,
 }
 
 /// Whoever wants to know, while live input is read, what is waited for.
@@ -73,8 +86,8 @@ pub fn run(
     files: &SourceMap,
     options: Options,
 ) -> Result<Report, Box<Broken>> {
-    let open = |options: &Options, workers: &Workers| {
-        Writers::open(flow, &options.around, options.limit, options.terminal_width, workers)
+    let open = |options: &Options, workers: &Workers, before: Option<&Manifest>| {
+        Writers::open(flow, &options.around, options.limit, options.terminal_width, workers, before)
     };
     run_into(flow, compiled, files, (options, None), open).map(|(report, _)| report)
 }
@@ -87,7 +100,7 @@ pub fn run_to(
     options: Options,
     outlet: impl Outlet,
 ) -> Result<Report, Box<Broken>> {
-    run_into(flow, compiled, files, (options, None), |_, _| Ok(outlet)).map(|(report, _)| report)
+    run_into(flow, compiled, files, (options, None), |_, _, _| Ok(outlet)).map(|(report, _)| report)
 }
 
 /// Runs a flow as [`run`] does, but that rows for its sinks are shown to `seen` and not written. Also tells what was
@@ -99,7 +112,7 @@ pub fn observe(
     (options, ending): (Options, Ending),
     seen: &mut dyn FnMut(NodeId, &Batch),
 ) -> Result<(Report, Vec<HeldBack>), Box<Broken>> {
-    run_into(flow, compiled, files, (options, Some(ending)), |_, _| Ok(Observer(seen)))
+    run_into(flow, compiled, files, (options, Some(ending)), |_, _, _| Ok(Observer(seen)))
 }
 
 struct Observer<'s>(&'s mut dyn FnMut(NodeId, &Batch));
@@ -120,23 +133,36 @@ fn run_into<O: Outlet>(
     compiled: &dyn Compiled,
     files: &SourceMap,
     (options, ending): (Options, Option<Ending>),
-    open: impl FnOnce(&Options, &Workers) -> Result<O, Box<Diagnostic>>,
+    open: impl FnOnce(&Options, &Workers, Option<&Manifest>) -> Result<O, Box<Diagnostic>>,
 ) -> Result<(Report, Vec<HeldBack>), Box<Broken>> {
     let started = options.clock.now();
     let broken = |diagnostic| Box::new(Broken { diagnostic, report: Report::default() });
+    let durable = options.state.as_ref().map(|state| Durable::open(state, flow, &options.warn)).transpose();
+    let durable = durable.map_err(broken)?;
+    if durable.as_ref().is_some_and(Durable::has_ended) {
+        let report =
+            Report { stopped: Some("an earlier run has come to the end of all inputs"), ..Report::default() };
+        return Ok((report, vec![]));
+    }
     let threads = WorkerThreads::start(options.workers);
     let (mut job, mut intake) =
-        Job::open(flow, compiled, files, (options, ending), threads.workers(), open).map_err(broken)?;
+        Job::open(flow, compiled, files, (options, ending), (threads.workers(), durable), open)
+            .map_err(broken)?;
     job.graph.outlet.begin(job.is_live);
-    let ended = job.load(threads.workers()).and_then(|()| job.work(&mut intake));
+    let ended = job.begin(threads.workers()).and_then(|()| job.work(&mut intake));
     // However the run ends: what was read has been worked on and is to be seen.
     let finished = job.graph.outlet.finish();
+    let finished = match ended {
+        Ok(()) => finished.and_then(|()| job.keep_now(true)),
+        Err(_) => finished,
+    };
     let stopped = match (ended, finished) {
         (Err(Stop::Broken(diagnostic)), _) | (_, Err(Stop::Broken(diagnostic))) => {
             let report = job.report(started);
             return Err(Box::new(Broken { diagnostic, report }));
         }
         (Err(Stop::OutputClosed), _) | (_, Err(Stop::OutputClosed)) => Some("the output was closed"),
+        (Err(Stop::Asked), _) if job.durable.is_some() => Some("interrupted; the next run goes on from here"),
         (Err(Stop::Asked), _) => Some("interrupted; windows still open are not reported"),
         (Err(Stop::Limit), _) => Some("the limit of rows is reached"),
         (Ok(()), _) => None,
@@ -170,6 +196,9 @@ struct Job<'a, O> {
     ending: Option<Ending>,
     /// What was waited for when all rows had been read.
     waited_for: Vec<HeldBack>,
+    /// Of a run that a later one can go on from.
+    durable: Option<Durable>,
+    resumed: Option<Resumed>,
     options: Options,
 }
 
@@ -179,8 +208,8 @@ impl<'a, O: Outlet> Job<'a, O> {
         compiled: &dyn Compiled,
         files: &'a SourceMap,
         (mut options, ending): (Options, Option<Ending>),
-        workers: &Workers,
-        open: impl FnOnce(&Options, &Workers) -> Result<O, Box<Diagnostic>>,
+        (workers, mut durable): (&Workers, Option<Durable>),
+        open: impl FnOnce(&Options, &Workers, Option<&Manifest>) -> Result<O, Box<Diagnostic>>,
     ) -> Result<(Job<'a, O>, Intake), Box<Diagnostic>> {
         let mut partitions = vec![];
         let mut sources = vec![];
@@ -197,21 +226,30 @@ impl<'a, O: Outlet> Job<'a, O> {
                 && spec.load.is_none()
             {
                 let number = sources.len();
-                let source = open_source(number, id, flow.node(id), spec, &options, &mut partitions)?;
+                let source = open_source(
+                    (number, id),
+                    flow.node(id),
+                    spec,
+                    &options,
+                    (&mut durable, &mut partitions),
+                )?;
                 let is_cut = flow.corrects_windows();
                 let source = if is_cut { source.with_late_rows_apart() } else { source };
                 let stands_still = ending == Some(Ending::StandingStill);
                 sources.push(if stands_still { source.standing_still() } else { source });
             }
         }
-        let tables = Tables::open(flow, &options.around, &options.progress, options.clock.now())?;
-        let outlet = open(&options, workers)?;
+        let tables =
+            Tables::open(flow, &options.around, &options.progress, options.clock.now(), &mut durable)?;
+        let outlet = open(&options, workers, durable.as_ref().and_then(Durable::manifest))?;
         let mut graph = Graph::new(flow, compiled, files, workers, outlet);
         graph.tell_partitions(&|id| {
             sources.iter().find(|source: &&Source| source.node == id).map_or(0, Source::n_partitions)
         });
         graph.tell_changes(&|id| tables.changes(id));
         graph.tell_loads(&|id| tables.comes_in_one_load(id));
+        durable.as_mut().map_or(Ok(()), |durable| durable.restore(flow, &mut graph))?;
+        let resumed = durable.as_mut().and_then(Durable::resumed);
         let told = options.clock.now();
         let is_live = partitions.iter().any(|(_, reader)| reader.is_live());
         let intake = Intake::start(partitions, workers, options.around.stop.clone());
@@ -228,10 +266,20 @@ impl<'a, O: Outlet> Job<'a, O> {
                 measured: i64::MIN,
                 ending,
                 waited_for: vec![],
+                durable,
+                resumed,
                 options,
             },
             intake,
         ))
+    }
+
+    /// Makes the checkpoint from which another run begins as this one, if it comes to no other, and loads the tables.
+    fn begin(&mut self, workers: &Workers) -> Result<(), Stop> {
+        if self.resumed.is_none() {
+            self.keep_now(false)?;
+        }
+        self.load(workers)
     }
 
     /// Loads the tables.
@@ -256,6 +304,7 @@ impl<'a, O: Outlet> Job<'a, O> {
     fn work(&mut self, intake: &mut Intake) -> Result<(), Stop> {
         let mut waited = false;
         loop {
+            self.keep_if_due()?;
             let next = intake.next(&self.sources, waited);
             waited = matches!(next, Next::Waiting);
             self.tables.poll(&mut self.graph, self.options.clock.now(), &self.options.warn)?;
@@ -286,7 +335,10 @@ impl<'a, O: Outlet> Job<'a, O> {
                     self.graph.outlet.flush()?;
                 }
                 Next::Done => return self.end_all(),
-                Next::Stopped => return Err(Stop::Asked),
+                Next::Stopped => {
+                    self.keep_now(false)?;
+                    return Err(Stop::Asked);
+                }
             }
         }
     }
@@ -394,24 +446,34 @@ impl<'a, O: Outlet> Job<'a, O> {
         report.streams = self.graph.reports();
         report.sinks = self.graph.outlet.reports();
         report.held_back = self.held_back();
+        report.resumed = self.resumed.clone();
         report
     }
 }
 
 fn open_source(
-    number: usize,
-    id: NodeId,
+    (number, id): (usize, NodeId),
     node: &Node,
     spec: &Arc<SourceSpec>,
     options: &Options,
-    readers: &mut Vec<(Address, PartitionReader)>,
+    (durable, readers): (&mut Option<Durable>, &mut Vec<(Address, PartitionReader)>),
 ) -> Result<Source, Box<Diagnostic>> {
+    let before = Before::new(durable.as_ref(), &options.around);
     let partitions = connector::partitions(&spec.connector, &node.name, &options.around)?;
+    let partitions = before.arrange(node, &spec.connector, partitions)?;
     let paces = partitions.iter().map(|p| (p.name.clone(), Pace::of(spec.time.as_ref(), p.live))).collect();
     let bytes = partitions.iter().filter_map(|partition| partition.size).sum();
     options.progress.bytes_total.fetch_add(bytes, Ordering::Relaxed);
-    let of_source = PartitionReader::of_source(spec, partitions, &options.around)?;
-    let addresses = (0..).map(|partition| Address { source: number, partition });
-    readers.extend(addresses.zip(of_source));
-    Ok(Source::new(id, node, spec, paces, options.until, options.clock.now()))
+    let mut source = Source::new(id, node, spec, paces, options.until, options.clock.now());
+    before.source(&node.name).inspect(|before| source.resume(before));
+    let files = partitions.iter().map(|partition| partition.file.clone()).collect();
+    let of_source = PartitionReader::of_source(spec, partitions, &options.around)?.into_iter().enumerate();
+    let open = of_source.filter(|(partition, _)| !source.has_ended(*partition));
+    readers.extend(open.map(|(partition, reader)| {
+        (Address { source: number, partition }, reader.resume(source.reached(partition)))
+    }));
+    if let Some(durable) = durable {
+        durable.add_files(&node.name, files);
+    }
+    Ok(source)
 }

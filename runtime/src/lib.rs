@@ -4,6 +4,7 @@
 //! [`millstream_ir::engine::Engine`]. Start at [`message`] and [`operator`].
 
 pub mod accumulate;
+pub mod checkpoint;
 pub mod connector;
 pub mod errors;
 pub mod format;

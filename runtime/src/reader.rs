@@ -3,14 +3,15 @@
 //! Blocks are read one after the other, since each begins where the one before it ended. Then they are
 //! decoded, which takes most of the time, each on its own: workers do several at once.
 
-use crate::connector::{Open, Partition, Surroundings, file};
+use crate::connector::{Input as Bytes, Open, Partition, Surroundings, file};
 use crate::errors;
 use crate::format::{self, Decoded, Decoder, PADDING, Unreadable, too_long};
 use crate::workers::unpoisoned;
 use millstream_base::Diagnostic;
 use millstream_ir::flow::SourceSpec;
 use millstream_ir::value::Value;
-use std::io::{self, Read};
+use serde::{Deserialize, Serialize};
+use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -24,6 +25,19 @@ pub struct Block {
     /// The number of the block's first record in its partition.
     pub first_record: u64,
     pub n_bytes: usize,
+    /// How far the partition has been read with it.
+    pub reached: Reached,
+}
+
+/// How far a partition has been read: what stands in front has been handed on, and nothing else. From here a later
+/// run [goes on](PartitionReader::resume).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Reached {
+    pub records: u64,
+    /// Of the input, or of the file of it that is being read.
+    pub bytes: u64,
+    /// Whether what follows, up to the next line break, belongs to a record that was too long.
+    pub is_inside: bool,
 }
 
 /// A block whose records have been found, but not looked at yet.
@@ -32,6 +46,8 @@ pub struct Chunk {
     /// A record behind the others that is too long to be read.
     too_long: Option<Unreadable>,
     n_bytes: usize,
+    /// But for the number of records.
+    reached: Reached,
 }
 
 enum Records {
@@ -64,7 +80,7 @@ impl Chunk {
             decoded.unreadable.push(Unreadable { record: decoded.n_records, ..unreadable });
             decoded.n_records += 1;
         }
-        Block { decoded, first_record: 0, n_bytes: self.n_bytes }
+        Block { decoded, first_record: 0, n_bytes: self.n_bytes, reached: self.reached }
     }
 }
 
@@ -78,6 +94,7 @@ impl Numbering {
     pub fn number(&mut self, block: &mut Block) {
         block.first_record = self.n_records;
         self.n_records += block.decoded.n_records;
+        block.reached.records = self.n_records;
     }
 }
 
@@ -93,6 +110,10 @@ pub struct PartitionReader {
     pool: Vec<Arc<Vec<u8>>>,
     /// The start of a record whose end has not been read.
     rest: Vec<u8>,
+    /// Where reading begins.
+    from: Reached,
+    /// Bytes of the input in front of what will be read next.
+    n_read: u64,
     /// Whether bytes up to the next line break belong to a record that was too long.
     skipping: bool,
     ended: bool,
@@ -101,7 +122,7 @@ pub struct PartitionReader {
 
 enum Input {
     Closed(Option<Open>),
-    Open(Box<dyn Read + Send>),
+    Open(Box<dyn Bytes>),
 }
 
 impl PartitionReader {
@@ -140,10 +161,22 @@ impl PartitionReader {
             max_line,
             pool: vec![],
             rest: vec![],
+            from: Reached::default(),
+            n_read: 0,
             skipping: false,
             ended: false,
             stop,
         }
+    }
+
+    /// Goes on where a reader of the same partition had got to; before the first block.
+    pub fn resume(self, reached: Reached) -> PartitionReader {
+        PartitionReader { from: reached, n_read: reached.bytes, skipping: reached.is_inside, ..self }
+    }
+
+    /// Numbers its blocks.
+    pub fn numbering(&self) -> Numbering {
+        Numbering { n_records: self.from.records }
     }
 
     /// Whether more may come at any time.
@@ -171,7 +204,7 @@ impl PartitionReader {
             if n_bytes > 0 || from < whole || too_long.is_some() {
                 let records = self.records(&block, from..whole);
                 self.pool.push(block);
-                return Ok(Some(Chunk { records, too_long, n_bytes }));
+                return Ok(Some(Chunk { records, too_long, n_bytes, reached: self.reached() }));
             }
         }
         Ok(None)
@@ -206,12 +239,42 @@ impl PartitionReader {
         if let Input::Closed(open) = &mut self.input
             && let Some(open) = open.take()
         {
-            self.input = Input::Open(open()?);
+            let mut input = open()?;
+            self.pass(&mut *input)?;
+            self.input = Input::Open(input);
         }
         let Input::Open(input) = &mut self.input else { return Ok(0) };
         let n = file::fill(&mut **input, &mut bytes[self.rest.len()..size], self.live)?;
+        self.n_read += n as u64;
         self.ended = n == 0 || (!self.live && n < BLOCK);
         Ok(n)
+    }
+
+    /// Where the next record begins. The number of records before it is not known here.
+    fn reached(&self) -> Reached {
+        let before = match &self.input {
+            Input::Open(input) => input.n_before(),
+            Input::Closed(_) => 0,
+        };
+        let bytes = (self.n_read - self.rest.len() as u64).saturating_sub(before);
+        Reached { records: 0, bytes, is_inside: self.skipping }
+    }
+
+    /// Passes over what an earlier reader has read. Of its start the decoder may have to know.
+    fn pass(&mut self, input: &mut dyn Bytes) -> io::Result<()> {
+        let (mut start, mut left) = (vec![], self.from.bytes);
+        while left > 0 && self.decoder.copy().is_none() {
+            let n_before = start.len();
+            start.resize(n_before + left.min(BLOCK as u64) as usize, 0);
+            let n = file::fill(input, &mut start[n_before..], false)?;
+            start.truncate(n_before + n);
+            left = if n == 0 { 0 } else { left - n as u64 };
+            let whole = self.decoder.whole(&start, left == 0);
+            let mut block = start.clone();
+            block.resize(start.len() + PADDING, 0);
+            self.decoder.decode(&Arc::new(block), 0..whole, &mut Decoded::default());
+        }
+        input.pass(left)
     }
 
     /// A block that nobody reads any more, or a new one.

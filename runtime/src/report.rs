@@ -1,6 +1,7 @@
 //! What a run counted: shown at its end on a terminal or as JSON.
 
 use crate::waiting::HeldBack;
+use millstream_ir::text::format_timestamp;
 use serde_json::json;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -35,8 +36,17 @@ pub struct Report {
     pub workers: usize,
     /// The streams of which several shared the rows, and how many did.
     pub shared: Vec<(Arc<str>, usize)>,
+    /// The checkpoint that it began from.
+    pub resumed: Option<Resumed>,
     /// Why the run ended before its inputs did, if it did.
     pub stopped: Option<&'static str>,
+}
+
+/// A checkpoint of an earlier run, and when it was made, in microseconds since 1970 UTC.
+#[derive(Clone, Debug)]
+pub struct Resumed {
+    pub number: u64,
+    pub time: i64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -138,6 +148,10 @@ impl Report {
     /// The report as a person reads it, a line per source, stream with failures, and sink.
     pub fn text(&self) -> String {
         let mut out = String::new();
+        if let Some(Resumed { number, time }) = &self.resumed {
+            let _ =
+                writeln!(out, "{:>14} on from checkpoint {number} of {}", "gone", format_timestamp(*time));
+        }
         for s in &self.sources {
             let _ = write!(out, "{} from {}", rows(s.rows), s.name);
             let _ = write!(out, " ({})", bytes(s.bytes));
@@ -224,8 +238,11 @@ impl Report {
         let sinks: Vec<_> = self.sinks.iter().map(|s| json!({ "name": &*s.name, "rows": s.rows })).collect();
         let shared: Vec<_> =
             self.shared.iter().map(|(name, n)| json!({ "name": &**name, "workers": n })).collect();
-        json!({ "sources": sources, "streams": streams, "sinks": sinks, "workers": self.workers, "shared": shared, "wall_seconds": self.wall.as_secs_f64(), "stopped": self.stopped, "waiting": waiting })
-            .to_string()
+        let mut report = json!({ "sources": sources, "streams": streams, "sinks": sinks, "workers": self.workers, "shared": shared, "wall_seconds": self.wall.as_secs_f64(), "stopped": self.stopped, "waiting": waiting });
+        if let Some(Resumed { number, time }) = &self.resumed {
+            report["resumed"] = json!({ "checkpoint": number, "time": format_timestamp(*time) });
+        }
+        report.to_string()
     }
 }
 

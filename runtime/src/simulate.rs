@@ -7,7 +7,7 @@
 use crate::format::{Decoded, DecodedRows, Unreadable};
 use crate::graph::{Graph, Outlet, Stop};
 use crate::message::{EventTime, Message, Watermark};
-use crate::reader::Block;
+use crate::reader::{Block, Reached};
 use crate::report::SourceReport;
 use crate::snapshot::Corrupt;
 use crate::source::{Pace, Source};
@@ -133,7 +133,12 @@ impl<'a> Simulation<'a> {
         }
         let Some(to) = self.sources.get_mut(source) else { return Ok(()) };
         let Some(n_records) = to.n_records.get_mut(partition) else { return Ok(()) };
-        let block = Block { decoded: decoded(records, &to.types), first_record: *n_records, n_bytes: 0 };
+        let block = Block {
+            decoded: decoded(records, &to.types),
+            first_record: *n_records,
+            n_bytes: 0,
+            reached: Reached::default(),
+        };
         *n_records += records.len() as u64;
         let mut arrived = to.source.take(partition, block, self.clock.now());
         let node = to.source.node;
@@ -235,14 +240,14 @@ impl<'a> Simulation<'a> {
     /// The same, with other workers.
     pub fn restore_by(&mut self, workers: &Workers) -> Result<(), Corrupt> {
         self.workers = workers.clone();
-        let snapshots = self.graph.snapshot();
+        let snapshots: Vec<(NodeId, Vec<u8>)> = self.graph.snapshots().collect();
         let collected = Collected {
             types: std::mem::take(&mut self.graph.outlet.types),
             rows: std::mem::take(&mut self.graph.outlet.rows),
         };
         self.graph = Graph::new(self.flow, self.compiled, self.files, &self.workers, collected);
         tell_partitions(&mut self.graph, &self.sources);
-        self.graph.restore(&snapshots)
+        snapshots.iter().try_for_each(|(id, snapshot)| self.graph.restore(*id, snapshot))
     }
 
     /// The sources that something waits for.

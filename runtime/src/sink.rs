@@ -4,6 +4,7 @@ use crate::connector::Output;
 use crate::format::Encoder;
 use crate::report::SinkReport;
 use millstream_ir::batch::Batch;
+use std::fs::File;
 use std::io;
 
 /// Bytes gathered before they are written.
@@ -42,6 +43,13 @@ impl Sink {
         self.encoder.flush(&mut self.buffer);
         self.write_buffer()?;
         self.writer.flush()
+    }
+
+    /// Hands on all that has been written; as [`Output::reach`].
+    pub fn reach(&mut self) -> io::Result<Option<(u64, File)>> {
+        self.encoder.flush(&mut self.buffer);
+        self.write_buffer()?;
+        self.writer.reach()
     }
 
     /// Writes what is left, and what belongs behind it.

@@ -34,6 +34,10 @@ impl SnapshotWriter {
         self.bytes
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
     pub fn bool(&mut self, value: bool) {
         self.bytes.push(value as u8);
     }

@@ -4,10 +4,11 @@
 #[cfg(test)]
 mod properties;
 
+use crate::checkpoint::{PartitionProgress, SourceProgress};
 use crate::format::DecodedRows;
 use crate::message::{EventTime, Message, Watermark};
 use crate::operator::{Failure, Place};
-use crate::reader::Block;
+use crate::reader::{Block, Reached};
 use crate::report::SourceReport;
 use crate::waiting::{HeldBack, Waiting};
 use crate::watermark::WatermarkGenerator;
@@ -18,6 +19,7 @@ use millstream_ir::flow::{Node, NodeId, Schema, SourceSpec, TimeSpec};
 use millstream_ir::text::{format_duration, quote, write_json};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// 0001-01-01T00:00:00Z, the least time that can be written: before its first row a source has promised
@@ -79,12 +81,16 @@ struct PartitionState {
     /// When its watermark last rose; before that, when the source was opened.
     moved: ProcessingTime,
     standing: Standing,
+    /// How far it has been read.
+    reached: Reached,
     /// Whether rows have been left out as if they had not come.
     is_cut: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Standing {
+/// Where a partition is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
     Active,
     /// It has been silent for too long.
     Idle,
@@ -136,6 +142,7 @@ impl Source {
             last_record: now,
             moved: now,
             standing: Standing::Active,
+            reached: Reached::default(),
             is_cut: false,
         };
         Source {
@@ -161,6 +168,43 @@ impl Source {
     /// Stands, when all has been read, as it stood when nothing from `until` on had come.
     pub fn standing_still(self) -> Source {
         Source { stands_still: true, ..self }
+    }
+
+    /// How far it has come.
+    pub fn progress(&self) -> SourceProgress {
+        let partition = |partition: &PartitionState| PartitionProgress {
+            name: partition.name.clone(),
+            reached: partition.reached,
+            watermark: partition.generator.watermark().0,
+            standing: partition.standing,
+            mark: None,
+        };
+        SourceProgress {
+            name: self.report.name.to_string(),
+            watermark: self.watermark.0,
+            loaded: None,
+            partitions: self.partitions.iter().map(partition).collect(),
+        }
+    }
+
+    /// Goes on from where an earlier run has come, which had numbered the partitions alike. Those behind have been waited for by nobody:
+    /// what they have from before the watermark is late.
+    pub fn resume(&mut self, progress: &SourceProgress) {
+        self.watermark = Watermark(progress.watermark);
+        for (number, partition) in self.partitions.iter_mut().enumerate() {
+            let known = progress.partitions.get(number);
+            if let Some(known) = known {
+                partition.reached = known.reached;
+                partition.standing = known.standing;
+            }
+            let watermark = known.map_or(progress.watermark, |known| known.watermark);
+            partition.generator.promise(Watermark(watermark));
+        }
+    }
+
+    /// How far a partition has been read.
+    pub fn reached(&self, partition: usize) -> Reached {
+        self.partitions[partition].reached
     }
 
     /// Reading begins now: that nothing came before is no silence.
@@ -206,6 +250,7 @@ impl Source {
     pub fn take(&mut self, partition: usize, block: Block, now: ProcessingTime) -> Arrived {
         let mut arrived = Arrived::default();
         self.report.bytes += block.n_bytes as u64;
+        self.partitions[partition].reached = block.reached;
         if block.decoded.n_records > 0 {
             self.wake(partition, now);
         }

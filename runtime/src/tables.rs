@@ -9,9 +9,11 @@
 #[cfg(test)]
 mod tests;
 
+use crate::checkpoint::SourceProgress;
 use crate::connector::{self, Partition, Surroundings};
 use crate::errors;
 use crate::graph::{Graph, Outlet, Stop};
+use crate::job::durable::{Before, Durable};
 use crate::message::{Message, Watermark};
 use crate::read_ahead::{Arrival, ReadAhead, read_live};
 use crate::reader::{Block, Numbering, PartitionReader};
@@ -88,6 +90,7 @@ impl Tables {
         around: &Surroundings,
         progress: &Progress,
         now: ProcessingTime,
+        durable: &mut Option<Durable>,
     ) -> Result<Tables, Box<Diagnostic>> {
         let mut tables = vec![];
         for id in flow.ids() {
@@ -96,7 +99,17 @@ impl Tables {
                 && let Some(load) = spec.load
             {
                 let readers = readers_of_table(flow, id);
-                tables.push(LoadedTable::open((id, node), (spec, load), readers, around, progress, now)?);
+                let before = Before::new(durable.as_ref(), around);
+                let partitions = connector::partitions(&spec.connector, &node.name, around)?;
+                let partitions = before.arrange(node, &spec.connector, partitions)?;
+                let bytes = partitions.iter().filter_map(|partition| partition.size).sum();
+                progress.bytes_total.fetch_add(bytes, Ordering::Relaxed);
+                let files = partitions.iter().map(|partition| partition.file.clone()).collect();
+                let read = (partitions, before.source(&node.name));
+                tables.push(LoadedTable::open((id, node), (spec, load), readers, read, around, now)?);
+                if let Some(durable) = durable {
+                    durable.add_files(&node.name, files);
+                }
             }
         }
         Ok(Tables { tables, around: around.clone() })
@@ -159,6 +172,14 @@ impl Tables {
         self.tables.iter().find_map(|table| table.held_back(now))
     }
 
+    /// How far each has come.
+    pub fn progress(&self) -> impl Iterator<Item = SourceProgress> {
+        self.tables.iter().map(|table| {
+            let loaded = (table.given > Watermark::START).then_some(table.given.0);
+            SourceProgress { loaded, ..table.source.progress() }
+        })
+    }
+
     pub fn reports(&self) -> impl Iterator<Item = (NodeId, SourceReport)> {
         self.tables.iter().map(|table| (table.source.node, table.source.report.clone()))
     }
@@ -177,28 +198,30 @@ impl LoadedTable {
         (id, node): (NodeId, &Node),
         (spec, load): (&Arc<SourceSpec>, Load),
         readers: Vec<Arc<str>>,
+        (partitions, before): (Vec<Partition>, Option<&SourceProgress>),
         around: &Surroundings,
-        progress: &Progress,
         now: ProcessingTime,
     ) -> Result<LoadedTable, Box<Diagnostic>> {
-        let partitions = connector::partitions(&spec.connector, &node.name, around)?;
         let is_live = partitions.iter().any(|partition| partition.live);
-        let bytes = partitions.iter().filter_map(|partition| partition.size).sum();
-        progress.bytes_total.fetch_add(bytes, Ordering::Relaxed);
         let paces = paces(&partitions);
-        let partitions = PartitionReader::of_source(spec, partitions, around)?;
+        let mut source = Source::new(id, node, spec, paces, None, now);
+        let before = before.filter(|before| before.loaded.is_some());
+        before.inspect(|before| source.resume(before));
+        let readers_of_all = PartitionReader::of_source(spec, partitions, around)?.into_iter().enumerate();
+        let partitions =
+            readers_of_all.map(|(number, reader)| reader.resume(source.reached(number))).collect();
         let refresh = load.refresh.map(|every| Refresh { every, due: ProcessingTime::MAX, reading: None });
         let input = match is_live {
             true => Input::live(partitions),
             false => Input::Finite { first: partitions, refresh },
         };
         Ok(LoadedTable {
-            source: Source::new(id, node, spec, paces, None, now),
+            source,
             node: node.clone(),
             readers,
             began: None,
             spec: spec.clone(),
-            given: Watermark::START,
+            given: before.and_then(|before| before.loaded).map_or(Watermark::START, Watermark),
             input,
         })
     }
@@ -211,6 +234,11 @@ impl LoadedTable {
         around: &Surroundings,
         tell: &mut dyn FnMut(HeldBack),
     ) -> Result<(), Stop> {
+        if self.given > Watermark::START {
+            // By an earlier run; what it left off with is in the state of the table.
+            self.refresh_later(clock.now());
+            return Ok(());
+        }
         self.began = Some(clock.now());
         match &mut self.input {
             Input::Finite { first, .. } => {
@@ -248,11 +276,15 @@ impl LoadedTable {
         }
         let now = clock.now();
         self.began = None;
+        self.refresh_later(now);
+        self.source.report.loads.get_or_insert_default().done += 1;
+        self.end_load(graph, now)
+    }
+
+    fn refresh_later(&mut self, now: ProcessingTime) {
         if let Input::Finite { refresh: Some(refresh), .. } = &mut self.input {
             refresh.due = now.saturating_add(refresh.every);
         }
-        self.source.report.loads.get_or_insert_default().done += 1;
-        self.end_load(graph, now)
     }
 
     fn held_back(&self, now: ProcessingTime) -> Option<HeldBack> {
@@ -402,7 +434,7 @@ impl Input {
     fn live(readers: Vec<PartitionReader>) -> Input {
         let (sender, arrivals): (SyncSender<Arrival>, _) = sync_channel(4);
         let n_open = readers.len();
-        let numbering = readers.iter().map(|_| Numbering::default()).collect();
+        let numbering = readers.iter().map(PartitionReader::numbering).collect();
         for (partition, reader) in readers.into_iter().enumerate() {
             read_live(partition, reader, sender.clone());
         }

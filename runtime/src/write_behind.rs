@@ -8,6 +8,7 @@ use crate::report::SinkReport;
 use crate::sink::Sink;
 use crate::workers::{Pending, Workers};
 use millstream_ir::batch::{BATCH_ROWS, Batch};
+use std::fs::File;
 use std::io;
 
 /// Rows that are worth a task.
@@ -57,6 +58,12 @@ impl WriteBehind {
     pub fn flush(&mut self) -> io::Result<()> {
         self.catch_up()?;
         self.sink.as_mut().map_or(Ok(()), |sink| sink.flush())
+    }
+
+    /// Hands on all that has been written, and says up to where the output stands.
+    pub fn reach(&mut self) -> io::Result<Option<(u64, File)>> {
+        self.catch_up()?;
+        self.sink.as_mut().map_or(Ok(None), |sink| sink.reach())
     }
 
     /// Ends the output.

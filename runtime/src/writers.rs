@@ -1,9 +1,10 @@
 //! What a job writes to: its sinks, and the files beside that take failed rows.
 
+use crate::checkpoint::{Manifest, OutputProgress, Role};
 use crate::connector::{self, Surroundings, is_standard_output};
 use crate::errors;
-use crate::format;
-use crate::graph::{Outlet, Stop};
+use crate::format::{self, Encoder};
+use crate::graph::{Outlet, Stop, Written};
 use crate::op;
 use crate::report::SinkReport;
 use crate::sink::Sink;
@@ -27,27 +28,34 @@ pub struct Writers {
 
 struct Writer {
     connector: ConnectorSpec,
+    name: String,
+    role: Role,
+    /// Where its file is, if it has one.
+    path: String,
     sink: WriteBehind,
 }
 
 impl Writers {
-    /// `terminal_width` is that of the terminal that `stdout` is, if it is one.
+    /// `terminal_width` is that of the terminal that `stdout` is, if it is one. `before`: how far an earlier run has
+    /// come, from which this one goes on.
     pub fn open(
         flow: &Flow,
         around: &Surroundings,
         limit: Option<u64>,
         terminal_width: Option<usize>,
         workers: &Workers,
+        before: Option<&Manifest>,
     ) -> Result<Writers, Box<Diagnostic>> {
+        let opening = Opening { around, workers, before };
         let limit = limit.unwrap_or(u64::MAX);
         let mut writers = Writers { sinks: BTreeMap::new(), sidelines: BTreeMap::new(), n_written: 0, limit };
         for id in flow.ids() {
             let node = flow.node(id);
             if let NodeKind::Sink(spec) = &node.kind {
-                writers.sinks.insert(id, open_sink(node, spec, around, (terminal_width, workers))?);
+                writers.sinks.insert(id, opening.sink(node, spec, terminal_width)?);
             }
             if let OnError::Sideline(connector) = &node.on_error {
-                writers.sidelines.insert(id, open_sideline(connector, around, workers)?);
+                writers.sidelines.insert(id, opening.sideline(node, connector)?);
             }
         }
         Ok(writers)
@@ -89,6 +97,11 @@ impl Outlet for Writers {
         ended
     }
 
+    fn reach(&mut self) -> Result<Vec<Written>, Stop> {
+        let all = self.sinks.values_mut().chain(self.sidelines.values_mut());
+        all.map(Writer::reach).collect()
+    }
+
     fn reports(&self) -> Vec<SinkReport> {
         self.sinks.values().map(|writer| writer.sink.report()).collect()
     }
@@ -101,32 +114,58 @@ impl Writer {
         }
         Stop::Broken(Box::new(errors::write_failed(&self.connector, error)))
     }
+
+    fn reach(&mut self) -> Result<Written, Stop> {
+        let (length, file) = self.sink.reach().map_err(|e| self.stop(&e))?.unzip();
+        let file_progress = length.map(|length| (self.path.clone(), length));
+        let progress = OutputProgress { name: self.name.clone(), role: self.role, file: file_progress };
+        Ok(Written { progress, file })
+    }
 }
 
-fn open_sink(
-    node: &Node,
-    spec: &SinkSpec,
-    around: &Surroundings,
-    (terminal_width, workers): (Option<usize>, &Workers),
-) -> Result<Writer, Box<Diagnostic>> {
-    let format = spec.format.clone().or_else(|| format::of_connector(&spec.connector));
-    let effective = SinkSpec { format, ..spec.clone() };
-    let width = terminal_width.filter(|_| is_standard_output(&spec.connector));
-    let encoder = format::encoder(&node.schema, &effective, width).map_err(errors::format)?;
-    let output = connector::writer(&spec.connector, &node.name, around)?;
-    let sink = Sink::new(encoder, output, SinkReport { name: node.name.clone(), rows: 0 });
-    Ok(Writer { connector: spec.connector.clone(), sink: WriteBehind::new(sink, workers.clone()) })
+/// What outputs are opened with.
+struct Opening<'a> {
+    around: &'a Surroundings,
+    workers: &'a Workers,
+    before: Option<&'a Manifest>,
 }
 
-fn open_sideline(
-    connector: &ConnectorSpec,
-    around: &Surroundings,
-    workers: &Workers,
-) -> Result<Writer, Box<Diagnostic>> {
-    let schema = op::errors::error_schema();
-    let spec = SinkSpec { connector: connector.clone(), format: None, ordered: false };
-    let encoder = format::encoder(&schema, &spec, None).map_err(errors::format)?;
-    let output = connector::writer(connector, "", around)?;
-    let sink = Sink::new(encoder, output, SinkReport::default());
-    Ok(Writer { connector: connector.clone(), sink: WriteBehind::new(sink, workers.clone()) })
+impl Opening<'_> {
+    fn sink(
+        &self,
+        node: &Node,
+        spec: &SinkSpec,
+        terminal_width: Option<usize>,
+    ) -> Result<Writer, Box<Diagnostic>> {
+        let format = spec.format.clone().or_else(|| format::of_connector(&spec.connector));
+        let effective = SinkSpec { format, ..spec.clone() };
+        let width = terminal_width.filter(|_| is_standard_output(&spec.connector));
+        let encoder = format::encoder(&node.schema, &effective, width).map_err(errors::format)?;
+        self.writer(node, (Role::Sink, &spec.connector), encoder)
+    }
+
+    fn sideline(&self, node: &Node, connector: &ConnectorSpec) -> Result<Writer, Box<Diagnostic>> {
+        let spec = SinkSpec { connector: connector.clone(), format: None, ordered: false };
+        let encoder = format::encoder(&op::errors::error_schema(), &spec, None).map_err(errors::format)?;
+        self.writer(node, (Role::Sideline, connector), encoder)
+    }
+
+    fn writer(
+        &self,
+        node: &Node,
+        (role, connector): (Role, &ConnectorSpec),
+        encoder: Box<dyn Encoder>,
+    ) -> Result<Writer, Box<Diagnostic>> {
+        let path = connector::file::written(connector, self.around);
+        let before = self.before.and_then(|before| before.output(&node.name, role));
+        // What was written to another file than now stays as it is.
+        let from = before.and_then(|before| before.file.as_ref()).filter(|(before, _)| *before == path);
+        let (called, report) = match role {
+            Role::Sink => (&*node.name, SinkReport { name: node.name.clone(), rows: 0 }),
+            Role::Sideline => ("", SinkReport::default()),
+        };
+        let output = connector::writer(connector, called, self.around, from.map(|(_, length)| *length))?;
+        let sink = WriteBehind::new(Sink::new(encoder, output, report), self.workers.clone());
+        Ok(Writer { connector: connector.clone(), name: node.name.to_string(), role, path, sink })
+    }
 }

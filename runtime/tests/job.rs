@@ -88,6 +88,7 @@ fn run_by(
         workers,
         memory: None,
         ends_process: false,
+        state: None,
     };
     run(flow, &*compiled, &files, options).map_err(|b| b.diagnostic.headline.clone())
 }

@@ -4,17 +4,19 @@ use crate::cli::{EngineChoice, ReportFormat, Run};
 use crate::program::{Program, show};
 use crate::terminal::{self, ProgressLine};
 use crate::{FAILED, FINE, WRONG_PROGRAM, WRONG_USAGE};
-use millstream_base::SourceMap;
+use millstream_base::{Diagnostic, SourceMap};
 use millstream_ir::engine::Engine;
 use millstream_ir::flow::{Flow, NodeKind};
 use millstream_ir::text::{parse_duration, parse_timestamp};
 use millstream_jit::Jit;
+use millstream_runtime::checkpoint::folder::{Folder, Unusable};
 use millstream_runtime::connector::{Surroundings, is_standard_output};
+use millstream_runtime::errors;
 use millstream_runtime::interp::ReferenceEngine;
-use millstream_runtime::job::{self, Broken, Options, Why};
+use millstream_runtime::job::{self, Broken, Options, State, Why};
 use millstream_runtime::report::{Progress, Report};
 use millstream_runtime::time::WallClock;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -27,10 +29,11 @@ pub fn run(arguments: Run) -> u8 {
             return WRONG_USAGE;
         }
     };
-    let why = match arguments.why.as_deref().map(duration) {
-        None => None,
-        Some(Ok(every)) => Some(every),
-        Some(Err(message)) => {
+    let every = |text| duration("--checkpoint-every", text);
+    let durations = arguments.why.as_deref().map(|text| duration("--why", text)).transpose();
+    let (why, every) = match durations.and_then(|why| Ok((why, every(&arguments.checkpoint_every)?))) {
+        Ok(durations) => durations,
+        Err(message) => {
             terminal::err(format_args!("error: {message}\n"));
             return WRONG_USAGE;
         }
@@ -43,7 +46,7 @@ pub fn run(arguments: Run) -> u8 {
     let compiled = program.compile_to_run(&arguments.bindings);
     show(&compiled.files, &compiled.compilation.diagnostics);
     let Some(flow) = &compiled.compilation.flow else { return compiled.wrong().unwrap_or(WRONG_PROGRAM) };
-    let running = Running { arguments: &arguments, files: &compiled.files, flow, base, until, why };
+    let running = Running { arguments: &arguments, files: &compiled.files, flow, base, until, why, every };
     running.run()
 }
 
@@ -57,9 +60,9 @@ fn time(text: &str) -> Result<i64, String> {
     parse_timestamp(text.as_bytes()).ok_or_else(|| format!("--until {text}: {expected}"))
 }
 
-fn duration(text: &str) -> Result<i64, String> {
+fn duration(option: &str, text: &str) -> Result<i64, String> {
     let every = parse_duration(text.as_bytes()).filter(|every| *every > 0);
-    every.ok_or_else(|| format!("--why {text}: expected a duration such as 10s or 1m"))
+    every.ok_or_else(|| format!("{option} {text}: expected a duration such as 10s or 1m"))
 }
 
 /// A compiled program and what the command line says of its run.
@@ -70,10 +73,19 @@ struct Running<'a> {
     base: PathBuf,
     until: Option<i64>,
     why: Option<i64>,
+    /// How often checkpoints are made.
+    every: i64,
 }
 
 impl Running<'_> {
     fn run(self) -> u8 {
+        let state = match self.arguments.state.as_deref().map(|path| self.state(path)).transpose() {
+            Ok(state) => state,
+            Err(diagnostic) => {
+                show(self.files, &[*diagnostic]);
+                return FAILED;
+            }
+        };
         let engine: &dyn Engine = match self.arguments.engine {
             EngineChoice::Jit => &Jit,
             EngineChoice::Reference => &ReferenceEngine,
@@ -114,6 +126,7 @@ impl Running<'_> {
             workers: self.arguments.workers.map_or_else(n_cores, usize::from),
             memory: self.arguments.memory,
             ends_process: true,
+            state,
             why: self.why.map(|every| Why { every, tell: Box::new(tell_lines) }),
             warn: Box::new(tell_lines),
         };
@@ -135,6 +148,16 @@ impl Running<'_> {
         code
     }
 
+    /// Where checkpoints are kept; nobody else uses it from now on.
+    fn state(&self, path: &Path) -> Result<State, Box<Diagnostic>> {
+        let place = path.display().to_string();
+        match Folder::open(path) {
+            Ok(folder) => Ok(State { store: Arc::new(folder), every: self.every }),
+            Err(Unusable::InUse) => Err(Box::new(errors::state_in_use(&place))),
+            Err(Unusable::Failed(error)) => Err(Box::new(errors::state_unusable(&place, &error))),
+        }
+    }
+
     fn writes_stdout(&self) -> bool {
         self.flow.ids().any(|id| match &self.flow.node(id).kind {
             NodeKind::Sink(sink) => is_standard_output(&sink.connector),
@@ -147,7 +170,7 @@ fn tell(report: &Report, arguments: &Run) {
     match arguments.report {
         _ if arguments.quiet => {}
         // A run that could not begin has counted nothing.
-        ReportFormat::Text if report.sources.is_empty() => {}
+        ReportFormat::Text if report.sources.is_empty() && report.stopped.is_none() => {}
         ReportFormat::Text => terminal::err(report.text()),
         ReportFormat::Json => terminal::err(format_args!("{}\n", report.json())),
     }
@@ -155,11 +178,27 @@ fn tell(report: &Report, arguments: &Run) {
 
 /// The first interrupt lets the run finish what it has read; the second ends the process.
 async fn stop_on_interrupt(stop: Arc<AtomicBool>) {
-    if tokio::signal::ctrl_c().await.is_err() {
+    if interrupt().await.is_err() {
         return;
     }
     stop.store(true, Ordering::Relaxed);
-    if tokio::signal::ctrl_c().await.is_ok() {
+    if interrupt().await.is_ok() {
         std::process::exit(130);
     }
+}
+
+/// Waits for an interrupt from the keyboard, or for what asks a service to end.
+#[cfg(unix)]
+async fn interrupt() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+async fn interrupt() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
 }

@@ -84,6 +84,7 @@ impl Runner {
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             memory: None,
             ends_process: false,
+            state: None,
         };
         let inside = runtime.enter();
         let ended = job::run_to(flow, &*compiled, &asked.found.files, options, &mut rows);

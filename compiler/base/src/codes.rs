@@ -269,6 +269,11 @@ codes! {
     E0655 "computed-pattern";
     E0656 "relative-time";
     E0801 "row-failed";
+    E0802 "state-not-usable";
+    E0803 "checkpoints-damaged";
+    E0804 "state-of-another-program";
+    E0805 "input-changed";
+    E0806 "output-changed";
     E0810 "other-rows-than-expected";
     E0820 "state-too-large";
     E0901 "connector-not-in-this-build";

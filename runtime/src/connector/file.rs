@@ -1,16 +1,18 @@
 //! Files: one path, a glob (one partition per file, by name), `-` for standard input;
 //! `.gz` and `.zst` are unpacked and packed by extension.
 
+mod packed;
+mod rereadable;
+
 use super::pipe::{self, Pipe};
-use super::{Open, Output, Partition, Surroundings, flag_option, follow, resolve, text_option};
+use super::{Input, Open, Output, Partition, Surroundings, flag_option, follow, resolve, text_option};
 use crate::errors;
-use flate2::Compression;
 use flate2::read::MultiGzDecoder;
-use flate2::write::GzEncoder;
 use millstream_base::Diagnostic;
 use millstream_ir::flow::ConnectorSpec;
+pub use rereadable::{Mark, Rereadable};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// How the end of a path says that its bytes are packed.
@@ -49,7 +51,13 @@ pub fn partitions(spec: &ConnectorSpec, around: &Surroundings) -> Result<Vec<Par
     let path = text_option(spec, "path");
     if path == "-" {
         let open: Open = Box::new(|| Ok(Box::new(io::stdin())));
-        return Ok(vec![Partition { name: "standard input".into(), size: None, live: true, open }]);
+        return Ok(vec![Partition {
+            name: "standard input".into(),
+            size: None,
+            live: true,
+            file: None,
+            open,
+        }]);
     }
     paths(spec, path, around)?.into_iter().map(|path| partition(spec, path, around)).collect()
 }
@@ -89,8 +97,9 @@ fn partition(
         return Err(Box::new(errors::cannot_follow_packed(spec, &path)));
     }
     let stop = around.stop.clone();
+    let again = Rereadable { path: path.clone(), is_packed: packing != Packing::None };
     let open: Open = Box::new(move || {
-        let input: Box<dyn Read + Send> = match () {
+        let input: Box<dyn Input> = match () {
             () if follow => return Ok(Box::new(follow::Follow::new(path, file, stop)?)),
             () if is_pipe => Box::new(Pipe::new(file, stop)),
             () => Box::new(file),
@@ -102,67 +111,57 @@ fn partition(
         })
     });
     let size = (!is_pipe && !follow).then_some(facts.len());
-    Ok(Partition { name, size, live: follow || is_pipe, open })
+    let file = (!is_pipe).then_some(again);
+    Ok(Partition { name, size, live: follow || is_pipe, file, open })
 }
 
-pub fn writer(spec: &ConnectorSpec, around: &Surroundings) -> Result<Box<dyn Output>, Box<Diagnostic>> {
+/// The file that a sink writes to, as a later run finds it.
+pub fn written(spec: &ConnectorSpec, around: &Surroundings) -> String {
+    let path = resolve(text_option(spec, "path"), around);
+    Rereadable { path, is_packed: false }.known_as(&around.base)
+}
+
+pub fn writer(
+    spec: &ConnectorSpec,
+    around: &Surroundings,
+    from: Option<u64>,
+) -> Result<Box<dyn Output>, Box<Diagnostic>> {
     let path = resolve(text_option(spec, "path"), around);
     if path.canonicalize().is_ok_and(|p| around.inputs.contains(&p)) {
         return Err(Box::new(errors::writes_what_is_read(spec, &path)));
     }
     let append = flag_option(spec, "append");
     let cannot = |e| errors::cannot_create(spec, &path, &e);
-    let mut options = OpenOptions::new();
-    options.create(true).write(true).append(append).truncate(!append);
-    let file = options.open(&path).map_err(cannot)?;
+    let file = match from {
+        Some(length) => cut_off(spec, &path, length)?,
+        None => {
+            let mut options = OpenOptions::new();
+            options.create(true).write(true).append(append).truncate(!append);
+            options.open(&path).map_err(cannot)?
+        }
+    };
     Ok(match Packing::of(&path) {
         Packing::None => Box::new(file),
-        Packing::Gzip => Box::new(Gzip(GzEncoder::new(file, Compression::default()))),
-        Packing::Zstandard => Box::new(Zstandard(zstd::Encoder::new(file, 3).map_err(cannot)?)),
+        Packing::Gzip => Box::new(packed::Gzip::new(file)),
+        Packing::Zstandard => Box::new(packed::Zstandard::new(file).map_err(cannot)?),
     })
 }
 
-struct Gzip(GzEncoder<File>);
-
-impl Write for Gzip {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
-}
-
-impl Output for Gzip {
-    fn is_begun(&self) -> bool {
-        self.0.get_ref().is_begun()
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        self.0.try_finish()
-    }
-}
-
-struct Zstandard(zstd::Encoder<'static, File>);
-
-impl Write for Zstandard {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
-}
-
-impl Output for Zstandard {
-    fn is_begun(&self) -> bool {
-        self.0.get_ref().is_begun()
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        self.0.do_finish()
+/// What an earlier run has written, up to this length; the rest is gone.
+fn cut_off(spec: &ConnectorSpec, path: &Path, length: u64) -> Result<File, Box<Diagnostic>> {
+    let opened = OpenOptions::new().write(true).open(path);
+    let mut file = opened.map_err(|e| errors::output_gone(spec, path, length, &e))?;
+    let cut = file.metadata().and_then(|facts| match facts.len() >= length {
+        true => {
+            file.set_len(length)?;
+            file.seek(SeekFrom::End(0)).map(|_| None)
+        }
+        false => Ok(Some(facts.len())),
+    });
+    match cut {
+        Ok(None) => Ok(file),
+        Ok(Some(found)) => Err(Box::new(errors::output_shrank(spec, path, length, found))),
+        Err(error) => Err(Box::new(errors::cannot_create(spec, path, &error))),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Reading a file that grows, like `tail -F`: at its end it waits for more; a file that was replaced
 //! (rotated) is read to its end and then the new one from its start; one that shrank from its start.
 
+use super::Input;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::PathBuf;
@@ -15,13 +16,15 @@ pub struct Follow {
     file: File,
     identity: (u64, u64),
     position: u64,
+    /// Bytes of the files that it has taken the place of.
+    n_before: u64,
     stop: Arc<AtomicBool>,
 }
 
 impl Follow {
     pub fn new(path: PathBuf, file: File, stop: Arc<AtomicBool>) -> io::Result<Follow> {
         let identity = identity(&file)?;
-        Ok(Follow { path, file, identity, position: 0, stop })
+        Ok(Follow { path, file, identity, position: 0, n_before: 0, stop })
     }
 
     /// Looks whether the path leads to another file by now, or the file became shorter.
@@ -31,15 +34,30 @@ impl Follow {
         if identity(&now)? != self.identity {
             self.identity = identity(&now)?;
             self.file = now;
-            self.position = 0;
+            self.begin_anew();
             return Ok(true);
         }
         if now.metadata()?.len() < self.position {
             self.file.seek(SeekFrom::Start(0))?;
-            self.position = 0;
+            self.begin_anew();
             return Ok(true);
         }
         Ok(false)
+    }
+
+    fn begin_anew(&mut self) {
+        self.n_before += std::mem::take(&mut self.position);
+    }
+}
+
+impl Input for Follow {
+    fn pass(&mut self, n: u64) -> io::Result<()> {
+        self.position = self.file.seek(SeekFrom::Start(n))?;
+        Ok(())
+    }
+
+    fn n_before(&self) -> u64 {
+        self.n_before
     }
 }
 

@@ -1,11 +1,14 @@
 //! Bytes in memory in the place of an input. No program can name this connector: what shows a program over a sample
 //! puts it where the program reads.
 
-use super::{Open, Partition};
+use super::{Input, Open, Partition};
 use millstream_base::Span;
 use millstream_ir::flow::ConnectorSpec;
 use millstream_ir::value::Value;
 use std::io::Cursor;
+use std::sync::Arc;
+
+impl Input for Cursor<Arc<[u8]>> {}
 
 const NAMES: &str = "names";
 const BYTES: &str = "bytes";
@@ -29,7 +32,7 @@ pub fn partitions(spec: &ConnectorSpec) -> Vec<Partition> {
         let (Value::String(name), Value::Bytes(bytes)) = (name, bytes) else { return None };
         let (name, size, bytes) = (name.to_string(), bytes.len() as u64, bytes.clone());
         let open: Open = Box::new(move || Ok(Box::new(Cursor::new(bytes))));
-        Some(Partition { name, size: Some(size), live: false, open })
+        Some(Partition { name, size: Some(size), live: false, file: None, open })
     };
     list(NAMES).iter().zip(list(BYTES).iter()).filter_map(partition).collect()
 }

@@ -1,7 +1,7 @@
 //! The events of the Nexmark benchmark as JSON lines (Tucker, Tufte, Papadimos, Maier: NEXMark, a benchmark
 //! for queries over data streams, 2002; the generator is that of Apache Beam, by the crate `nexmark`).
 
-use super::{Open, Partition, text_option};
+use super::{Input, Open, Partition, text_option};
 use millstream_ir::flow::ConnectorSpec;
 use millstream_ir::value::Value;
 use nexmark::EventGenerator;
@@ -44,7 +44,8 @@ pub fn partitions(spec: &ConnectorSpec) -> Vec<Partition> {
     let generator = EventGenerator::new(config).with_type_filter(kind);
     let lines = Lines { generator, n_left: n, made: vec![], n_read: 0 };
     let open: Open = Box::new(move || Ok(Box::new(lines)));
-    vec![Partition { name: format!("nexmark {}", text_option(spec, "kind")), size: None, live: false, open }]
+    let name = format!("nexmark {}", text_option(spec, "kind"));
+    vec![Partition { name, size: None, live: false, file: None, open }]
 }
 
 /// Events to come, and the text of some of them.
@@ -60,6 +61,8 @@ const N_SEEDS: usize = 100_000_000;
 
 /// About so many bytes are made at once.
 const MADE: usize = 1 << 16;
+
+impl Input for Lines {}
 
 impl Read for Lines {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

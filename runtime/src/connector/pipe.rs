@@ -1,5 +1,6 @@
 //! Reading a pipe or a device: it waits for bytes, and for somebody who writes them, no longer than the run goes on.
 
+use super::Input;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -15,6 +16,13 @@ pub struct Pipe {
 impl Pipe {
     pub fn new(file: File, stop: Arc<AtomicBool>) -> Pipe {
         Pipe { file, stop }
+    }
+}
+
+impl Input for Pipe {
+    /// What has been read of it does not come again.
+    fn pass(&mut self, _n: u64) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -2,9 +2,9 @@
 //! from. They begin and end where the decoders find them.
 
 use super::{MAX_LINE, byte_order_mark};
-use crate::connector::Partition;
 use crate::connector::file::fill;
-use std::io::{self, Read};
+use crate::connector::{Input, Partition};
+use std::io;
 
 pub use super::csv::record::{Cell, Syntax};
 
@@ -15,7 +15,7 @@ const BLOCK: usize = 256 << 10;
 pub const LINES: Syntax = Syntax { delimiter: b'\n', quote: None };
 
 pub struct Records {
-    input: Box<dyn Read + Send>,
+    input: Box<dyn Input>,
     live: bool,
     /// What has been read, and from where on it has not been given yet.
     bytes: Vec<u8>,
@@ -77,11 +77,12 @@ impl Records {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
 
     fn records(text: &str, syntax: Syntax) -> Vec<String> {
-        let bytes = text.as_bytes().to_vec();
-        let open = Box::new(move || Ok(Box::new(io::Cursor::new(bytes)) as Box<dyn Read + Send>));
-        let partition = Partition { name: "in".into(), size: None, live: true, open };
+        let bytes: Arc<[u8]> = text.as_bytes().into();
+        let open = Box::new(move || Ok(Box::new(io::Cursor::new(bytes)) as Box<dyn Input>));
+        let partition = Partition { name: "in".into(), size: None, live: true, file: None, open };
         let mut records = Records::open(partition).unwrap();
         let mut found = vec![];
         while let Some(record) = records.next(syntax).unwrap() {

@@ -4,7 +4,7 @@
 use super::{Pace, Source};
 use crate::format::{Decoded, DecodedRows};
 use crate::message::{EventTime, Message, Watermark};
-use crate::reader::Block;
+use crate::reader::{Block, Reached};
 use millstream_ir::column::ColumnBuilder;
 use millstream_ir::flow::*;
 use millstream_ir::types::Type;
@@ -71,7 +71,7 @@ fn block(times: &[EventTime], first_record: u64) -> Block {
     times.iter().for_each(|time| column.push(&Value::Timestamp(*time)));
     let rows = DecodedRows::new(vec![column.finish()], (0..times.len() as u32).collect());
     let decoded = Decoded { batches: vec![rows], unreadable: vec![], n_records: times.len() as u64 };
-    Block { decoded, first_record, n_bytes: 0 }
+    Block { decoded, first_record, n_bytes: 0, reached: Reached::default() }
 }
 
 /// A partition by the definitions.

@@ -105,7 +105,7 @@ impl<'a> Run<'a> {
         let threads = WorkerThreads::start(1);
         let compiled = ReferenceEngine.compile(flow).expect("a flow of no code");
         let mut graph = Graph::new(flow, &*compiled, files, threads.workers(), Names::default());
-        let tables = Tables::open(flow, &around, &Progress::default(), 0)?;
+        let tables = Tables::open(flow, &around, &Progress::default(), 0, &mut None)?;
         graph.tell_changes(&|id| tables.changes(id));
         Ok(Run { tables, graph, clock: ManualClock::at(0), threads })
     }

@@ -1,0 +1,109 @@
+//! Whose a state is: the item of the program and what it is there, not its place in the flow, so that other items
+//! can be edited; and of what shape it is, which tells whether the operator of an edited item can go on with it.
+
+use millstream_ir::flow::{Flow, JoinKind, Node, NodeId, NodeKind};
+use millstream_ir::pattern::{Clock, MatchSpec};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt::{self, Write};
+
+/// Whose a state is.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Identity {
+    /// The source, stream or sink.
+    pub item: String,
+    /// What it is there, with a number from the second of them on.
+    pub kind: String,
+    /// All that decides what the bytes of its state mean.
+    pub shape: String,
+}
+
+impl Identity {
+    /// Whether it is the same operator, perhaps of another shape.
+    pub fn is_of(&self, other: &Identity) -> bool {
+        self.item == other.item && self.kind == other.kind
+    }
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "`{}` of `{}`", self.kind, self.item)
+    }
+}
+
+/// Of each node of a flow.
+pub fn identities(flow: &Flow) -> Vec<Identity> {
+    let mut numbers: BTreeMap<(&str, &str), u32> = BTreeMap::new();
+    let identity = |id| {
+        let node = flow.node(id);
+        let (kind, shape) = kind_and_shape(flow, id);
+        let number = numbers.entry((&node.name, kind)).or_default();
+        *number += 1;
+        let kind = if *number == 1 { kind.to_string() } else { format!("{kind} {number}") };
+        Identity { item: node.name.to_string(), kind, shape }
+    };
+    flow.ids().map(identity).collect()
+}
+
+fn kind_and_shape(flow: &Flow, id: NodeId) -> (&'static str, String) {
+    let node = flow.node(id);
+    let inputs: Vec<&Node> = node.inputs.iter().map(|input| flow.node(*input)).collect();
+    // What is kept of rows: those of the inputs, with their names, since nothing else tells two columns of one
+    // type apart.
+    let rows = || inputs.iter().map(|input| input.schema.to_string()).collect::<Vec<_>>().join(" ");
+    match &node.kind {
+        NodeKind::Source(_) => ("source", String::new()),
+        NodeKind::Late => ("late", String::new()),
+        NodeKind::Errors { of } => ("errors", of.len().to_string()),
+        // They keep nothing but the number of rows that failed.
+        NodeKind::Segment(_) => ("segment", String::new()),
+        NodeKind::Dispatch(_) => ("dispatch", String::new()),
+        NodeKind::Unnest { .. } => ("unnest", String::new()),
+        NodeKind::Union => ("union", rows()),
+        NodeKind::Order => ("order", rows()),
+        NodeKind::AssignTime { .. } => ("time", rows()),
+        NodeKind::Sink(spec) if spec.ordered => ("ordered sink", rows()),
+        NodeKind::Sink(_) => ("sink", String::new()),
+        NodeKind::Breaker(breaker) => {
+            let column = |number: usize| {
+                let column = inputs.first().and_then(|input| input.schema.columns.get(number));
+                column.map_or(format!("#{number}"), |column| format!("{}: {}", column.name, column.ty))
+            };
+            let (kind, fields) = breaker.describe(&column);
+            let mut shape: String = fields.iter().map(|(name, value)| format!("{name} {value} ")).collect();
+            if breaker.passes_rows() {
+                shape += &rows();
+            }
+            (kind, format!("{} -> {}", shape.trim_end(), node.schema))
+        }
+        NodeKind::Join(join) => {
+            let kind = match join.kind {
+                JoinKind::Inner => "join",
+                other => other.name(),
+            };
+            (kind, format!("{:?} {:?} of {}", join.keys, join.partners, rows()))
+        }
+        NodeKind::Match(spec) => ("match", format!("{} of {}", shape_of_pattern(spec), rows())),
+    }
+}
+
+/// What a pattern is but for its conditions and the columns that its matches have.
+fn shape_of_pattern(spec: &MatchSpec) -> String {
+    let mut out = format!("{:?} {:?} {:?}", spec.pattern, spec.mode, spec.without);
+    for step in &spec.steps {
+        let _ = write!(out, " step {} {:?} {}", step.test.input, step.test.reads, step.repeats);
+    }
+    for absence in &spec.absences {
+        let tests = absence.tests.iter().map(|test| format!("{} {:?}", test.input, test.reads));
+        let _ = write!(out, " absence {}", tests.collect::<Vec<_>>().join(", "));
+    }
+    for clock in &spec.clocks {
+        let _ = match clock {
+            Clock::Fixed(_) => write!(out, " clock"),
+            Clock::Computed { reads, .. } => write!(out, " clock {reads:?}"),
+        };
+    }
+    let bindings = spec.bindings.iter().map(|binding| format!("{}: {}", binding.name, binding.ty));
+    let _ = write!(out, " [{}]", bindings.collect::<Vec<_>>().join(", "));
+    out
+}

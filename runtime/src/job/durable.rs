@@ -1,0 +1,274 @@
+//! Runs that a later one can go on from: when checkpoints are made, of what, and how a run begins at one.
+//!
+//! Between two messages of sources nothing is under way in the graph, since one thread runs it by plain calls:
+//! there every operator has seen the same rows of each partition, whatever has been read ahead. That is where the
+//! job makes checkpoints; they are written while it goes on.
+
+use super::{Job, State};
+use crate::checkpoint::{
+    Checkpoint, Draft, Identity, Keeping, Manifest, OperatorState, PartitionProgress, SourceProgress,
+    identities, newest,
+};
+use crate::connector::file::Rereadable;
+use crate::connector::{Partition, Surroundings};
+use crate::errors;
+use crate::graph::{Graph, Outlet, Stop};
+use crate::report::Resumed;
+use crate::source::{ProcessingTime, Standing};
+use millstream_base::Diagnostic;
+use millstream_ir::flow::{ConnectorSpec, Flow, Node, NodeId, NodeKind};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
+
+/// Time that goes by between two checkpoints at least, by how long it took to make the first: they take at most a
+/// twentieth of the time.
+const REST: i64 = 20;
+
+pub struct Durable {
+    keeping: Keeping,
+    every: i64,
+    /// When the last one was made, and how long it took.
+    made: ProcessingTime,
+    took: i64,
+    /// What earlier runs have left, until this one has taken it over.
+    before: Option<Checkpoint>,
+    files: Files,
+}
+
+/// The files that partitions are read from, by source and number.
+type Files = BTreeMap<(String, usize), (Rereadable, File)>;
+
+/// Where the partitions of a source go on.
+#[derive(Clone, Copy)]
+pub struct Before<'a> {
+    pub manifest: Option<&'a Manifest>,
+    base: &'a Path,
+}
+
+impl Durable {
+    /// Takes a store into use. `warn` is told of checkpoints that are damaged.
+    pub fn open(state: &State, flow: &Flow, warn: &dyn Fn(&str)) -> Result<Durable, Box<Diagnostic>> {
+        let place = state.store.place();
+        let found = newest(&*state.store).map_err(|error| errors::state_unreadable(&place, &error))?;
+        match &found.newest {
+            None if !found.damaged.is_empty() => {
+                return Err(Box::new(errors::checkpoints_damaged(&place, &found.damaged)));
+            }
+            newest => {
+                let number = newest.as_ref().map_or(0, |newest| newest.manifest.number);
+                for (name, damage) in &found.damaged {
+                    warn(&format!(
+                        "{name} in {place} is damaged: {damage}; going on from checkpoint {number}, before it\n"
+                    ));
+                }
+            }
+        }
+        if let Some(newest) = &found.newest {
+            fits(&newest.manifest, flow, &place)?;
+        }
+        Ok(Durable {
+            keeping: Keeping::new(state.store.clone(), &found),
+            every: state.every,
+            made: 0,
+            took: 0,
+            before: found.newest,
+            files: Files::new(),
+        })
+    }
+
+    pub fn manifest(&self) -> Option<&Manifest> {
+        self.before.as_ref().map(|before| &before.manifest)
+    }
+
+    /// What a run that had ended has said.
+    pub fn has_ended(&self) -> bool {
+        self.manifest().is_some_and(|manifest| manifest.ended)
+    }
+
+    fn place(&self) -> String {
+        self.keeping.place()
+    }
+
+    /// Gives operators the state that they had.
+    pub fn restore<O: Outlet>(&mut self, flow: &Flow, graph: &mut Graph<O>) -> Result<(), Box<Diagnostic>> {
+        let Some(Checkpoint { manifest, states }) = &self.before else { return Ok(()) };
+        let nodes = identities(flow);
+        for (operator, state) in manifest.operators.iter().zip(states) {
+            let id = nodes.iter().position(|node| *node == operator.identity);
+            let restored = id.map(|id| (id, graph.restore(NodeId(id as u32), state)));
+            if let Some((id, Err(_))) = restored {
+                let node = flow.node(NodeId(id as u32));
+                return Err(Box::new(errors::state_of_operator_damaged(node, &operator.identity)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets go of what has been taken over.
+    pub fn resumed(&mut self) -> Option<Resumed> {
+        let Checkpoint { manifest, .. } = self.before.take()?;
+        Some(Resumed { number: manifest.number, time: manifest.time })
+    }
+
+    fn is_due(&self, now: ProcessingTime) -> bool {
+        let since = now.saturating_sub(self.made);
+        let rest = self.every.max(self.took.saturating_mul(REST));
+        // A clock that was set back says nothing.
+        (since >= rest || since < 0) && !self.keeping.is_busy()
+    }
+
+    /// The sources of a checkpoint, with the marks of their files.
+    fn mark(&mut self, sources: &mut [SourceProgress], base: &Path) {
+        for source in sources {
+            for (number, partition) in source.partitions.iter_mut().enumerate() {
+                if let Some((file, opened)) = self.files.get_mut(&(source.name.clone(), number)) {
+                    // What cannot be marked is not looked at when it is read again.
+                    partition.mark = file.mark(opened, partition.reached.bytes).ok();
+                    partition.name = file.known_as(base);
+                }
+            }
+        }
+    }
+
+    /// Remembers the files of a source.
+    pub fn add_files(&mut self, source: &str, of_partitions: Vec<Option<Rereadable>>) {
+        for (number, file) in of_partitions.into_iter().enumerate() {
+            let opened = file.and_then(|file| Some((file.open().ok()?, file)));
+            let named = opened.map(|(opened, file)| ((source.to_string(), number), (file, opened)));
+            self.files.extend(named);
+        }
+    }
+}
+
+impl<'a> Before<'a> {
+    pub fn new(durable: Option<&'a Durable>, around: &'a Surroundings) -> Before<'a> {
+        Before { manifest: durable.and_then(Durable::manifest), base: &around.base }
+    }
+
+    pub fn source(&self, name: &str) -> Option<&'a SourceProgress> {
+        self.manifest?.source(name)
+    }
+
+    /// The partitions as an earlier run has numbered them, and behind these those that it has not seen.
+    pub fn arrange(
+        &self,
+        node: &Node,
+        spec: &ConnectorSpec,
+        partitions: Vec<Partition>,
+    ) -> Result<Vec<Partition>, Box<Diagnostic>> {
+        let Some(source) = self.source(&node.name) else { return Ok(partitions) };
+        let mut left = partitions;
+        let mut arranged = vec![];
+        for known in &source.partitions {
+            let is_it = |partition: &Partition| known.name == self.name(partition);
+            match left.iter().position(is_it) {
+                Some(number) => {
+                    let partition = left.remove(number);
+                    is_unchanged(spec, known, &partition)?;
+                    arranged.push(partition);
+                }
+                None if known.standing == Standing::Ended => arranged.push(Partition::gone(&known.name)),
+                None => return Err(Box::new(errors::input_gone(spec, &known.name, known.reached.bytes))),
+            }
+        }
+        arranged.append(&mut left);
+        Ok(arranged)
+    }
+
+    fn name(&self, partition: &Partition) -> String {
+        partition.file.as_ref().map_or_else(|| partition.name.clone(), |file| file.known_as(self.base))
+    }
+}
+
+/// Refuses a file that is not the one that was read, as far as that is known.
+fn is_unchanged(
+    spec: &ConnectorSpec,
+    known: &PartitionProgress,
+    partition: &Partition,
+) -> Result<(), Box<Diagnostic>> {
+    let (Some(mark), Some(file)) = (known.mark, &partition.file) else { return Ok(()) };
+    match file.has(mark).map_err(|error| errors::read_failed(spec, &partition.name, &error))? {
+        Some(true) => Ok(()),
+        Some(false) => Err(Box::new(errors::input_replaced(spec, &partition.name, mark.length))),
+        None => Err(Box::new(errors::input_shrank(spec, &partition.name, mark.length))),
+    }
+}
+
+/// Refuses a checkpoint of which something has no place in the program.
+fn fits(manifest: &Manifest, flow: &Flow, place: &str) -> Result<(), Box<Diagnostic>> {
+    let nodes = identities(flow);
+    let mut lost: Vec<(Identity, Option<NodeId>)> = vec![];
+    for OperatorState { identity, .. } in &manifest.operators {
+        if !nodes.contains(identity) {
+            let same = nodes.iter().position(|node| node.is_of(identity));
+            lost.push((identity.clone(), same.map(|number| NodeId(number as u32))));
+        }
+    }
+    let is_source = |name: &str| {
+        flow.nodes.iter().any(|node| matches!(node.kind, NodeKind::Source(_)) && *node.name == *name)
+    };
+    let sources: Vec<&str> =
+        manifest.sources.iter().map(|source| &*source.name).filter(|name| !is_source(name)).collect();
+    match lost.is_empty() && sources.is_empty() {
+        true => Ok(()),
+        false => Err(Box::new(errors::state_of_other_program(flow, place, &lost, &sources))),
+    }
+}
+
+impl<O: Outlet> Job<'_, O> {
+    /// Makes a checkpoint if it is time for one. Called between two messages of sources.
+    pub(super) fn keep_if_due(&mut self) -> Result<(), Stop> {
+        let Some(durable) = &self.durable else { return Ok(()) };
+        if durable.is_due(self.options.clock.now()) {
+            let begun = self.keep(false)?;
+            if let Err(error) = begun {
+                // The one before stands; the next may succeed.
+                let place = self.durable.as_ref().map_or_else(String::new, Durable::place);
+                (self.options.warn)(&format!("no checkpoint could be written to {place}: {error}\n"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a checkpoint and waits until it is there, for a run that begins, or that ends here.
+    pub(super) fn keep_now(&mut self, ended: bool) -> Result<(), Stop> {
+        if self.durable.is_none() {
+            return Ok(());
+        }
+        // That of the one before does not matter any more.
+        let _ = self.durable.as_mut().map(|durable| durable.keeping.finish());
+        let kept = self.keep(ended)?;
+        let Some(durable) = &mut self.durable else { return Ok(()) };
+        let place = durable.place();
+        kept.and_then(|()| durable.keeping.finish())
+            .map_err(|error| Stop::Broken(Box::new(errors::state_not_written(&place, &error))))
+    }
+
+    /// Begins to write a checkpoint of this moment. A fault is that of the one before.
+    fn keep(&mut self, ended: bool) -> Result<std::io::Result<()>, Stop> {
+        let began = self.options.clock.now();
+        let written = self.graph.outlet.reach()?;
+        let (outputs, files): (Vec<_>, Vec<_>) =
+            written.into_iter().map(|written| (written.progress, written.file)).unzip();
+        let nodes = identities(self.flow);
+        let (operators, states) = self
+            .graph
+            .snapshots()
+            .map(|(id, state)| {
+                let identity = nodes[id.0 as usize].clone();
+                (OperatorState { identity, bytes: 0, checksum: 0 }, state)
+            })
+            .unzip();
+        let streams = self.sources.iter().map(|source| source.progress());
+        let mut sources: Vec<SourceProgress> = streams.chain(self.tables.progress()).collect();
+        let Some(durable) = &mut self.durable else { return Ok(Ok(())) };
+        durable.mark(&mut sources, &self.options.around.base);
+        let manifest = Manifest { number: 0, time: began, ended, sources, outputs, operators };
+        let draft = Draft { manifest, states, outputs: files.into_iter().flatten().collect() };
+        let begun = durable.keeping.begin(draft);
+        durable.made = self.options.clock.now();
+        durable.took = durable.made.saturating_sub(began);
+        Ok(begun)
+    }
+}

@@ -1,0 +1,224 @@
+//! How a run goes on from what another has left, and when it does not.
+
+use super::support::{Folder, Ran};
+use std::io::Write;
+
+const PROGRAM: &str = "\
+source clicks: { user: string, n: int, at: timestamp }
+  from file(\"clicks*.csv\") format csv
+  time at
+
+stream totals =
+  from clicks
+  window tumbling 1h
+  group by user
+  select user, sum(n) as n
+
+sink out from totals to file(\"out.ndjson\") format json
+";
+
+/// Clicks of an hour, one a minute.
+fn clicks(hour: usize) -> String {
+    (0..60).map(|minute| format!("ann,{minute},2024-05-01T{hour:02}:{minute:02}:00Z\n")).collect()
+}
+
+fn folder() -> Folder {
+    let folder = Folder::new();
+    folder.write("p.stream", PROGRAM);
+    folder.write("clicks.csv", format!("user,n,at\n{}", clicks(1)));
+    folder
+}
+
+/// A run that is asked to stop when it has read what is there: its input is followed.
+fn interrupted(folder: &Folder, program: &str) -> Ran {
+    let followed = PROGRAM.replace("clicks*.csv\")", "clicks.csv\", follow: true)");
+    folder.write(program, followed);
+    let mut child = folder
+        .command(&format!("run {program} --state state --checkpoint-every 10ms"))
+        .spawn()
+        .expect("the command starts");
+    let has_read = || {
+        let newest = newest(folder)?;
+        String::from_utf8_lossy(&std::fs::read(newest).ok()?).contains("\"records\":60,").then_some(())
+    };
+    while has_read().is_none() {
+        std::thread::yield_now();
+    }
+    terminate(child.id());
+    let _ = child.stdin.take();
+    let output = child.wait_with_output().expect("it ends");
+    Ran {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+fn terminate(id: u32) {
+    let id = rustix::process::Pid::from_raw(id as i32).expect("a process");
+    rustix::process::kill_process(id, rustix::process::Signal::TERM).expect("it is there");
+}
+
+fn newest(folder: &Folder) -> Option<std::path::PathBuf> {
+    checkpoints(folder).pop()
+}
+
+fn checkpoints(folder: &Folder) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder.path().join("state")).into_iter().flatten().flatten();
+    let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();
+    paths.retain(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        name.starts_with("checkpoint-") && !name.ends_with(".unfinished")
+    });
+    paths.sort();
+    paths
+}
+
+fn grow(folder: &Folder, name: &str, text: &str) {
+    let mut file =
+        std::fs::OpenOptions::new().append(true).open(folder.path().join(name)).expect("it is there");
+    file.write_all(text.as_bytes()).expect("it can be written");
+}
+
+const FIRST: &str = "{\"user\":\"ann\",\"n\":1770}\n";
+
+#[test]
+fn what_is_asked_to_end_goes_on_where_it_was() {
+    let folder = folder();
+    interrupted(&folder, "q.stream").code(0).stderr_has("the next run goes on from here");
+    assert_eq!(folder.read("out.ndjson"), "");
+    grow(&folder, "clicks.csv", &clicks(2));
+    // The same items read the file to its end.
+    let ran = folder.run("run p.stream --state state").code(0).stderr_has("gone on from checkpoint");
+    assert!(ran.stderr.contains("60 rows  from clicks"), "{}", ran.stderr);
+    assert_eq!(folder.read("out.ndjson"), FIRST.repeat(2));
+    let again = folder.run("run p.stream --state state").code(0);
+    again.stderr_has("an earlier run has come to the end of all inputs");
+    assert_eq!(folder.read("out.ndjson"), FIRST.repeat(2));
+}
+
+#[test]
+fn files_that_have_come_since_are_read_behind_those_that_were_known() {
+    let folder = folder();
+    interrupted(&folder, "q.stream").code(0);
+    // Its name stands before the other.
+    folder.write("clicks-2.csv", format!("user,n,at\n{}", clicks(2)));
+    folder.run("run p.stream --state state").code(0);
+    assert_eq!(folder.read("out.ndjson"), FIRST.repeat(2));
+}
+
+#[test]
+fn what_was_written_behind_the_checkpoint_is_cut_off() {
+    let folder = folder();
+    interrupted(&folder, "q.stream").code(0);
+    folder.write("out.ndjson", "{\"user\":\"from a run that was kil");
+    folder.run("run p.stream --state state").code(0);
+    assert_eq!(folder.read("out.ndjson"), FIRST);
+}
+
+#[test]
+fn a_damaged_checkpoint_is_passed_over() {
+    let folder = folder();
+    interrupted(&folder, "q.stream").code(0);
+    let damaged = newest(&folder).expect("there are checkpoints");
+    let mut bytes = std::fs::read(&damaged).expect("it can be read");
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(&damaged, &bytes).expect("it can be written");
+    let ran = folder.run("run p.stream --state state").code(0);
+    let ran = ran.stderr_has("is damaged: the checksum of `window_agg` of `totals` is not that of its bytes");
+    ran.stderr_has("going on from checkpoint");
+    assert_eq!(folder.read("out.ndjson"), FIRST);
+}
+
+#[test]
+fn where_all_are_damaged_nothing_is_read_or_written() {
+    let folder = folder();
+    interrupted(&folder, "q.stream").code(0);
+    folder.write("out.ndjson", "as it was");
+    for path in checkpoints(&folder) {
+        let bytes = std::fs::read(&path).expect("it can be read");
+        std::fs::write(path, &bytes[..bytes.len() / 2]).expect("it can be written");
+    }
+    let ran = folder.run("run p.stream --state state").code(1);
+    ran.stderr_has("E0803").stderr_has("it is cut off");
+    assert_eq!(folder.read("out.ndjson"), "as it was");
+}
+
+#[test]
+fn inputs_and_outputs_that_are_not_those_are_refused() {
+    let before = clicks(1);
+    let changed = before.replace("ann,59", "ann,60");
+    for (name, text, code) in [
+        ("clicks.csv", format!("user,n,at\n{changed}"), "E0805"),
+        ("clicks.csv", format!("user,n,at\n{}", &before[..1000]), "E0805"),
+    ] {
+        let folder = folder();
+        interrupted(&folder, "q.stream").code(0);
+        folder.write(name, text);
+        folder.run("run p.stream --state state").code(1).stderr_has(code);
+    }
+    let folder = folder();
+    interrupted(&folder, "q.stream").code(0);
+    std::fs::remove_file(folder.path().join("clicks.csv")).expect("it is there");
+    folder.write("clicks-2.csv", format!("user,n,at\n{before}"));
+    folder.run("run p.stream --state state").code(1).stderr_has("E0805").stderr_has("is not there any more");
+}
+
+#[test]
+fn a_state_of_another_program_is_refused_and_stays() {
+    let folder = folder();
+    interrupted(&folder, "q.stream").code(0);
+    let n_checkpoints = checkpoints(&folder).len();
+    for edited in [
+        PROGRAM.replace("tumbling 1h", "tumbling 2h"),
+        PROGRAM.replace("sum(n) as n", "max(n) as n"),
+        PROGRAM.replace("totals", "sums"),
+        PROGRAM.replace("clicks", "visits"),
+    ] {
+        folder.write("edited.stream", edited);
+        folder.run("run edited.stream --state state").code(1).stderr_has("E0804");
+    }
+    assert_eq!(checkpoints(&folder).len(), n_checkpoints);
+    folder.run("run p.stream --state state").code(0);
+    assert_eq!(folder.read("out.ndjson"), FIRST);
+}
+
+#[test]
+fn edits_that_leave_what_has_state_as_it_is_go_on() {
+    let folder = folder();
+    interrupted(&folder, "q.stream").code(0);
+    let edited = PROGRAM.replace("group by user", "where n >= 0\n  group by user")
+        + "\nstream large = from clicks where n > 50\n\nsink large_out from large to file(\"large.csv\") format csv\n";
+    folder.write("edited.stream", edited);
+    grow(&folder, "clicks.csv", &clicks(2));
+    folder.run("run edited.stream --state state").code(0);
+    assert_eq!(folder.read("out.ndjson"), FIRST.repeat(2));
+    assert_eq!(folder.read("large.csv").lines().count(), 10);
+}
+
+#[test]
+fn one_folder_is_used_by_one_run() {
+    let folder = folder();
+    folder.write("q.stream", PROGRAM.replace("clicks*.csv\")", "clicks.csv\", follow: true)"));
+    let mut child = folder.command("run q.stream --state state").spawn().expect("the command starts");
+    while checkpoints(&folder).is_empty() {
+        std::thread::yield_now();
+    }
+    folder.run("run p.stream --state state").code(1).stderr_has("`state` is in use by another run");
+    child.kill().expect("it runs");
+    child.wait().expect("it has ended");
+    // The lock ends with whoever held it.
+    folder.run("run p.stream --state state").code(0);
+    assert_eq!(folder.read("out.ndjson"), FIRST);
+}
+
+#[test]
+fn what_stood_in_a_file_that_is_appended_to_stays() {
+    let folder = folder();
+    let appends = PROGRAM.replace("file(\"out.ndjson\")", "file(\"out.ndjson\", append: true)");
+    folder.write("p.stream", appends);
+    folder.write("out.ndjson", "before\n");
+    folder.run("run p.stream --state state").code(0);
+    assert_eq!(folder.read("out.ndjson"), format!("before\n{FIRST}"));
+}
