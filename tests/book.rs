@@ -12,11 +12,13 @@ mod support;
 use grammar::Grammar;
 use links::{included, links};
 use millstream_base::codes;
+use millstream_core::facts::Given;
 use millstream_lsp::analysis::library::{self, Declared};
 use millstream_syntax::token::{self, TokenKind};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use support::Folder;
 use support::document::{Document, Part};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -95,6 +97,50 @@ fn the_reference_shows_the_grammar() {
     let missing = grammar.missing(&asked, &by_themselves);
     assert!(missing.is_empty(), "no page shows\n{}", missing.into_iter().collect::<Vec<_>>().join("\n"));
     pages.iter().for_each(|(page, document)| hold(page, &document.text()));
+}
+
+/// What the language has without declaring it.
+#[test]
+fn aggregates_and_functions_have_their_pages() {
+    for (given, page) in
+        [(Given::Aggregate, "aggregates"), (Given::OverRows, "history"), (Given::Conversion, "types")]
+    {
+        let text = read(&format!("docs/reference/{page}.md"));
+        for declared in library::all().iter().filter(|d| d.module.is_none() && d.given == given) {
+            let name = declared.name;
+            assert!(
+                text.contains(&format!("`{name}(")),
+                "docs/reference/{page}.md does not tell of `{name}`"
+            );
+        }
+    }
+}
+
+const PAGES_OF_COMMANDS: [(&str, &str); 7] = [
+    ("run", "running"),
+    ("test", "tests"),
+    ("why", "why"),
+    ("infer", "infer"),
+    ("preview", "preview"),
+    ("graph", "graph"),
+    ("repl", "repl"),
+];
+
+#[test]
+fn flags_have_their_pages() {
+    let mut missing = String::new();
+    for (command, page) in PAGES_OF_COMMANDS {
+        let text = read(&format!("docs/reference/{page}.md"));
+        let help = Folder::new().run(&format!("{command} --help")).code(0).stdout;
+        let lines = help.lines().map(str::trim).filter(|line| line.starts_with('-'));
+        let flags = lines.filter_map(|line| line.split_once("--")?.1.split([' ', '=', '[']).next());
+        for flag in flags.filter(|flag| !["help", "set"].contains(flag)) {
+            if !text.contains(&format!("--{flag}")) {
+                let _ = writeln!(missing, "docs/reference/{page}.md: --{flag}");
+            }
+        }
+    }
+    assert!(missing.is_empty(), "flags that no page tells of\n{missing}");
 }
 
 /// What a clause keeps, and how late its results are, is asked of each of them.
