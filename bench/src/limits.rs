@@ -1,5 +1,6 @@
 //! Hand-written Rust for each query shape: the speed to compare with. One file per shape.
 
+pub mod choices;
 pub mod decode;
 pub mod end_to_end;
 pub mod filter;

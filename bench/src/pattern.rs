@@ -1,6 +1,7 @@
 //! Sequence patterns over ticks: few, some and many live runs, timers, and many patterns over one stream.
 
 use crate::data::Bids;
+use crate::limits::choices::Choices;
 use crate::limits::pattern::{Rising, Shape, Silent, Ticks};
 use crate::measure::{Cpu, Effort, Job, compare, compare_two};
 use crate::single::{batches, ints};
@@ -43,8 +44,36 @@ pub fn measure(effort: &Effort) {
         };
         compare(effort, job(name, n), limit, || program.run(&batches));
     }
+    choices(effort);
     timers(effort);
     many(effort);
+}
+
+/// The same three, each choice of events a match: at most so many per end, as there are millions.
+fn choices(effort: &Effort) {
+    const MOST: usize = 10;
+    let n = effort.of(ROWS);
+    for (name, rate, low, high) in [
+        ("all, rare start", 20_000, 10_000, 9_990_000),
+        ("all, moderate", 200_000, 1_000_000, 9_900_000),
+        ("all, many live runs", 200_000, 5_000_000, 9_990_000),
+    ] {
+        let bids = Bids::new(n, KEYS, n as i64 * SECOND / rate);
+        let shape = Shape { low, high, within: 10 * SECOND };
+        let pattern = format!(
+            "match all by auction a: bids[price < {low}] then b: bids[price >= {low} and price <= {high}]+ \
+             then c: bids[price > {high}] within 10s limit {MOST} select match.start as begun, match.end as ended"
+        );
+        let program = Program::new(&[pattern]);
+        let batches = batches(&bids);
+        let limit = || {
+            let mut checksum = 0u64;
+            let mut choices = Choices::new(shape, MOST, 1 << 18, 1 << 21);
+            choices.of(ticks(&bids), 0..n, |start, end| checksum = checksum.wrapping_add(found(start, end)));
+            checksum
+        };
+        compare(effort, job(name, n), limit, || program.run(&batches));
+    }
 }
 
 fn job(name: &str, n_events: usize) -> Job<'_> {

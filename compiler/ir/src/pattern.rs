@@ -11,7 +11,7 @@ use crate::expr::Expr;
 use crate::flow::Column;
 pub use automaton::{Automaton, Edge, Event, Guards, State, TooLarge};
 use millstream_base::Span;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 /// A pattern over one or more input streams.
@@ -61,6 +61,22 @@ pub enum MatchMode {
     /// All runs end, and none begins for so many microseconds after the match's end; none ever begins if
     /// it is not said for how many.
     Once(Option<i64>),
+}
+
+/// Why the choices of an `all` are kept one by one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ChoicesApart {
+    /// Conditions look at events taken before.
+    Conditions,
+    /// There are times that run from one event to the next.
+    Times,
+    Timeout,
+    /// Nothing bounds them in time.
+    NoEnd,
+    /// Something must not come over several events.
+    LongGuard,
+    /// An event can be taken as one step in two ways.
+    SameStep,
 }
 
 #[derive(Clone, Debug)]
@@ -279,6 +295,31 @@ impl MatchSpec {
             && states.first().is_some_and(|first| first.edges.len() == 1)
             && states.len() <= u64::BITS as usize
             && states.iter().flat_map(|state| &state.edges).all(is_plain)
+    }
+
+    /// What keeps the choices of an `all` from being kept in a compact form: one link for each event and edge that it leads
+    /// along, whatever choices there are in front of it.
+    pub fn keeps_choices_apart(&self) -> Vec<ChoicesApart> {
+        let states = &self.automaton.states;
+        let edges = || states.iter().flat_map(|state| &state.edges);
+        let has_two_edges = |state: &State| {
+            let mut seen = HashSet::new();
+            !state.edges.iter().all(|edge| seen.insert(edge.on))
+        };
+        let found = [
+            (ChoicesApart::Times, !self.clocks.is_empty()),
+            (ChoicesApart::Timeout, self.or_timeout),
+            (ChoicesApart::NoEnd, self.within.is_none()),
+            (ChoicesApart::LongGuard, edges().any(|edge| edge.carried_guards != 0)),
+            (ChoicesApart::SameStep, states.iter().any(has_two_edges)),
+            (ChoicesApart::Conditions, self.tests().any(|test| !test.reads.is_empty())),
+        ];
+        found.into_iter().filter(|(_, is_so)| *is_so).map(|(reason, _)| reason).collect()
+    }
+
+    /// Whether each choice of events is a match, and they are kept in a compact form.
+    pub fn has_compact_choices(&self) -> bool {
+        self.mode == MatchMode::All && !self.has_one_way() && self.keeps_choices_apart().is_empty()
     }
 
     /// Everything that an event is tested for.

@@ -64,6 +64,21 @@ impl Memory {
             None => batch.columns[number].value(row, ty),
         }
     }
+
+    /// Whether a column has the same word in two rows; text and what is larger than a word is not looked at.
+    pub fn repeats(&self, batch: &Batch, number: usize, one: usize, other: usize) -> bool {
+        let (column, is_null) = match &self.columns[number] {
+            Some(temporary) => (&temporary.column, temporary.nulls[one] | temporary.nulls[other] != 0),
+            None => {
+                let column = &*batch.columns[number];
+                (column, !column.is_valid(one) || !column.is_valid(other))
+            }
+        };
+        match &column.data {
+            ColumnData::I64(values) => !is_null && values[one] == values[other],
+            _ => false,
+        }
+    }
 }
 
 impl Temporary {
@@ -125,6 +140,19 @@ impl Temporary {
             }
         };
         (self.column.gather(rows), rows.iter().map(|r| self.nulls[*r as usize]).collect())
+    }
+
+    /// Sets the value of a row to that of another, which has not failed.
+    pub fn repeat(&mut self, from: usize, row: usize) {
+        (self.errors[row], self.nulls[row]) = (0, self.nulls[from]);
+        match &mut self.column.data {
+            ColumnData::Bool(values) => values[row] = values[from],
+            ColumnData::I64(values) => values[row] = values[from],
+            ColumnData::F64(values) => values[row] = values[from],
+            ColumnData::I128(values) => values[row] = values[from],
+            ColumnData::Text(texts) => texts.views[row] = texts.views[from],
+            ColumnData::Boxed(values) => values[row] = values[from].clone(),
+        }
     }
 
     pub fn fail(&mut self, row: usize) {

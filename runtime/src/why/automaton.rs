@@ -1,8 +1,9 @@
 //! What can be said of a pattern's automaton before any event: what leads to an end, and what conditions may
 //! still look at.
 
+use millstream_ir::expr::ExprKind;
 use millstream_ir::pattern::{
-    Clock, Edge, Event as On, Guards, MatchMode, MatchRead, MatchSpec, Pattern, State,
+    Clock, Edge, Event as On, EventTest, Guards, MatchMode, MatchRead, MatchSpec, Pattern, State,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,6 +60,29 @@ impl<'s> Automaton<'s> {
     /// Whether ways with the same future are merged into the preferred one, so that no limit is needed.
     pub fn merges_ways(&self) -> bool {
         self.spec.merges_ways()
+    }
+
+    /// Whether the operator keeps choices in a compact form, so that it gives none up before it is complete.
+    pub fn has_compact_choices(&self) -> bool {
+        let is_column = |test: &EventTest| {
+            test.condition.as_ref().is_none_or(|condition| matches!(condition.kind, ExprKind::Column(_)))
+        };
+        self.spec.has_compact_choices() && self.spec.tests().all(is_column)
+    }
+
+    /// Where a choice stands among those of the same last event: by its events from the last to the first, then by their
+    /// steps, then by the states that these lead from.
+    pub fn order_of(&self, taken: &[(usize, usize)]) -> Vec<(usize, usize, usize)> {
+        let mut state = 0;
+        let placed = taken.iter().map(|(step, event)| {
+            let from = state;
+            let mut edges = self.edges(state).iter();
+            state = edges.find(|edge| edge.on == On::Step(*step)).map_or(from, |edge| edge.to);
+            (*event, *step, from)
+        });
+        let mut order: Vec<_> = placed.collect();
+        order.reverse();
+        order
     }
 
     /// Whether something becomes of a run when its time for events is over.

@@ -28,6 +28,9 @@ pub struct Replay<'r> {
     limit: usize,
 }
 
+/// So many choices of a key are followed where the operator does not keep them one by one.
+pub const MOST_CHOICES: usize = 10_000;
+
 /// What happened at a moment.
 pub struct Told {
     pub moment: Moment,
@@ -88,7 +91,7 @@ pub enum Ending {
     Used(usize),
     /// There was a match, of this run: all others end.
     Once(usize),
-    /// The key held more ways than its limit.
+    /// The key held more ways than its limit, or more choices than are followed.
     TooMany,
 }
 
@@ -121,7 +124,11 @@ impl<'r> Replay<'r> {
             quiet_until: EventTime::MIN,
             seen: automaton.quiet_before().keys().map(|a| (*a, (EventTime::MIN, EventTime::MIN))).collect(),
             n_matches: 0,
-            limit: if automaton.merges_ways() { usize::MAX } else { automaton.spec.limit },
+            limit: match () {
+                () if automaton.merges_ways() => usize::MAX,
+                () if automaton.has_compact_choices() => MOST_CHOICES,
+                () => automaton.spec.limit,
+            },
         }
     }
 
@@ -222,6 +229,9 @@ impl<'r> Replay<'r> {
         match self.automaton.spec.mode {
             MatchMode::UseUp => self.use_up(moment, &mut fates, told),
             MatchMode::Overlapping | MatchMode::All => {
+                if self.automaton.has_compact_choices() {
+                    self.keep_to_limit(&mut fates);
+                }
                 for fate in &mut fates {
                     self.report(fate, told);
                 }
@@ -255,6 +265,22 @@ impl<'r> Replay<'r> {
             let told_of = self.tell(moment, &fate);
             told.runs.push(told_of);
             self.runs.extend(Some(fate.going.run).filter(|run| !run.ways.is_empty()));
+        }
+    }
+
+    /// Gives up the choices with which an event completes more than are reported: those whose events, from the last to the
+    /// first, are the earliest.
+    fn keep_to_limit(&self, fates: &mut [Fate]) {
+        let complete = fates.iter().flat_map(|fate| &fate.going.complete);
+        let mut orders: Vec<_> = complete.map(|way| self.automaton.order_of(&way.taken)).collect();
+        let n_over = orders.len().saturating_sub(self.automaton.spec.limit);
+        if n_over == 0 {
+            return;
+        }
+        orders.sort_unstable();
+        let first = orders.swap_remove(n_over);
+        for fate in fates {
+            fate.going.complete.retain(|way| self.automaton.order_of(&way.taken) >= first);
         }
     }
 

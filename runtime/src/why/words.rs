@@ -3,7 +3,7 @@
 use super::condition::{Row, Unfulfilled, shortened, source_text, unfulfilled, value_text, written};
 use super::event::Event;
 use super::note::Refusal;
-use super::replay::Ending;
+use super::replay::{Ending, MOST_CHOICES};
 use crate::message::EventTime;
 use millstream_base::SourceMap;
 use millstream_ir::flow::Schema;
@@ -213,6 +213,11 @@ impl Words<'_> {
             Ending::Used(by) => format!("ended: its events were used up by the match of {}", run(by)),
             Ending::Once(by) => {
                 format!("ended: {} was a match, and with `once` all others end", run(by))
+            }
+            Ending::TooMany if self.spec.has_compact_choices() => {
+                format!(
+                    "not followed: the key has more than {MOST_CHOICES} choices at once, which are reported all the same"
+                )
             }
             Ending::TooMany => {
                 format!("given up: the key holds more than {} ways, its `limit`", self.spec.limit)

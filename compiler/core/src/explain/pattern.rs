@@ -3,7 +3,8 @@
 use crate::hir::{Head, Match, Query};
 use millstream_ir::flow::Schema;
 use millstream_ir::pattern::{
-    Automaton, Clock, Event, Link, MatchMode, MatchRead, MatchSpec, Pattern, ReadPart, State,
+    Automaton, ChoicesApart, Clock, Edge, Event, Link, MatchMode, MatchRead, MatchSpec, Pattern, ReadPart,
+    State,
 };
 use millstream_ir::text::format_duration;
 use std::collections::BTreeSet;
@@ -60,7 +61,17 @@ pub fn state_of(query: &Query, watermark: &str) -> Vec<String> {
         None => "without a bound: `forever`".to_string(),
     };
     state.push(format!("the events{of_key} since the first of a match in progress, {until}"));
-    if spec.mode == MatchMode::All {
+    if spec.has_compact_choices() {
+        let n_links = links_of_event(spec);
+        state.push(format!(
+            "at most {n_links} link{} per event that is taken, however many choices there are",
+            plural(n_links)
+        ));
+        state.push(format!(
+            "at most {} matches while they are made of an event; one with more fails",
+            spec.limit
+        ));
+    } else if spec.mode == MatchMode::All && !spec.has_one_way() {
         state.push(format!("at most {} choices of events{of_key}; what is over fails its event", spec.limit));
     } else if spec.merges_ways() {
         let n_ways = spec.most_ways();
@@ -69,6 +80,13 @@ pub fn state_of(query: &Query, watermark: &str) -> Vec<String> {
         state.push(format!("at most {} ways{of_key}; what is over fails its event", spec.limit));
     }
     state
+}
+
+/// The edges along which choices go on, at most, with one event.
+fn links_of_event(spec: &MatchSpec) -> usize {
+    let states = &spec.automaton.states;
+    let goes_on = |edge: &&Edge| states.get(edge.to).is_some_and(|state| !state.edges.is_empty());
+    states.iter().flat_map(|state| &state.edges).filter(goes_on).count()
 }
 
 /// The automaton, if it is small enough to be looked at.
@@ -82,8 +100,11 @@ fn drawn(pattern: &Match) -> Vec<String> {
 
 fn class_text(spec: &MatchSpec) -> String {
     let n_states = spec.automaton.states.len();
-    if spec.mode == MatchMode::All {
-        "enumerating: each choice of events that fits is a match of its own".to_string()
+    if spec.has_compact_choices() {
+        "enumerating: each choice of events that fits is a match of its own, made when it is complete"
+            .to_string()
+    } else if spec.mode == MatchMode::All && !spec.has_one_way() {
+        "enumerating: each choice of events that fits is a match of its own, kept by itself".to_string()
     } else if spec.is_constant() {
         format!("constant: the runs of a key are merged into one machine of {n_states} states")
     } else if spec.has_one_way() {
@@ -99,47 +120,26 @@ fn class_text(spec: &MatchSpec) -> String {
 /// Which conditions keep ways apart, and what would let them be merged.
 fn apart_text(pattern: &Match) -> Vec<String> {
     let spec = &pattern.spec;
-    let (apart, clocks_apart) = (spec.keeping_apart(), spec.automaton.clocks_apart());
-    if spec.has_one_way() || spec.mode == MatchMode::All && apart.is_empty() {
+    if spec.has_one_way() {
         return vec![];
     }
-    let schemas = schemas(pattern);
+    if spec.mode == MatchMode::All {
+        return choices_apart_text(pattern);
+    }
+    let (apart, clocks_apart) = (spec.keeping_apart(), spec.automaton.clocks_apart());
     let reads_apart = |reads: &[MatchRead]| -> Vec<MatchRead> {
         reads.iter().filter(|read| apart.contains(read)).copied().collect()
     };
-    let of_steps = spec.steps.iter().enumerate().map(|(number, step)| {
-        (format!("`{}`", spec.step_text(number, &schemas)), reads_apart(&step.test.reads))
-    });
-    let of_absences = spec
-        .absences
-        .iter()
-        .flat_map(|absence| &absence.tests)
-        .map(|test| (format!("`not {}`", spec.test_text(test, &schemas)), reads_apart(&test.reads)));
-    let of_clocks = spec.clocks.iter().enumerate().filter_map(|(number, clock)| match clock {
-        Clock::Computed { reads, .. } => {
-            Some((format!("the time {}", spec.clock_text(number)), reads_apart(reads)))
-        }
-        Clock::Fixed(_) => None,
-    });
-    let readers = of_steps.chain(of_absences).chain(of_clocks).filter(|(_, reads)| !reads.is_empty());
-    let mut lines: Vec<String> = readers
-        .map(|(reader, reads)| {
-            let looked_at: Vec<String> = reads.iter().map(|read| read_text(read, spec)).collect();
-            format!("kept apart: {reader} looks at {}", looked_at.join(" and "))
-        })
-        .collect();
+    let mut lines = readers(pattern, &reads_apart);
     let n_conditions = lines.len();
-    if spec.mode != MatchMode::All {
-        lines.extend(clocks_apart.into_iter().map(|clock| {
-            let clock = spec.clock_text(clock);
-            format!("kept apart: the time of {clock} runs from where a way went on last, which may differ")
-        }));
-        if lines.len() > n_conditions {
-            lines.push(
-                "to merge these, let the time run from the first event, or bound the whole by `within`"
-                    .into(),
-            );
-        }
+    lines.extend(clocks_apart.into_iter().map(|clock| {
+        let clock = spec.clock_text(clock);
+        format!("kept apart: the time of {clock} runs from where a way went on last, which may differ")
+    }));
+    if lines.len() > n_conditions {
+        lines.push(
+            "to merge these, let the time run from the first event, or bound the whole by `within`".into(),
+        );
     }
     if n_conditions == 0 {
         return lines;
@@ -158,6 +158,55 @@ fn apart_text(pattern: &Match) -> Vec<String> {
         None => "to merge them, compare in a `where` behind the pattern".to_string(),
     });
     lines
+}
+
+/// The conditions and times that look at something of what they `choose` from what they read.
+fn readers(pattern: &Match, choose: &dyn Fn(&[MatchRead]) -> Vec<MatchRead>) -> Vec<String> {
+    let spec = &pattern.spec;
+    let schemas = schemas(pattern);
+    let of_steps =
+        spec.steps.iter().enumerate().map(|(number, step)| {
+            (format!("`{}`", spec.step_text(number, &schemas)), choose(&step.test.reads))
+        });
+    let of_absences = spec
+        .absences
+        .iter()
+        .flat_map(|absence| &absence.tests)
+        .map(|test| (format!("`not {}`", spec.test_text(test, &schemas)), choose(&test.reads)));
+    let of_clocks = spec.clocks.iter().enumerate().filter_map(|(number, clock)| match clock {
+        Clock::Computed { reads, .. } => {
+            Some((format!("the time {}", spec.clock_text(number)), choose(reads)))
+        }
+        Clock::Fixed(_) => None,
+    });
+    let readers = of_steps.chain(of_absences).chain(of_clocks).filter(|(_, reads)| !reads.is_empty());
+    readers
+        .map(|(reader, reads)| {
+            let looked_at: Vec<String> = reads.iter().map(|read| read_text(read, spec)).collect();
+            format!("kept apart: {reader} looks at {}", looked_at.join(" and "))
+        })
+        .collect()
+}
+
+/// What keeps the choices of an `all` apart, and what would let them be kept together.
+fn choices_apart_text(pattern: &Match) -> Vec<String> {
+    let of_reason = |reason: ChoicesApart| match reason {
+        ChoicesApart::Conditions => {
+            let mut lines = readers(pattern, &|reads| reads.to_vec());
+            lines.push("to keep choices together, compare in a `where` behind the pattern".to_string());
+            lines
+        }
+        ChoicesApart::Times => vec!["kept apart: times run from events, which choices have different".into()],
+        ChoicesApart::Timeout => {
+            vec!["kept apart: `or timeout` reports choices that are not complete".into()]
+        }
+        ChoicesApart::NoEnd => vec!["kept apart: nothing says how long choices last; `within` would".into()],
+        ChoicesApart::LongGuard => {
+            vec!["kept apart: something must not come while several events are taken".into()]
+        }
+        ChoicesApart::SameStep => vec!["kept apart: an event can be taken as one step in two ways".into()],
+    };
+    pattern.spec.keeps_choices_apart().into_iter().flat_map(of_reason).collect()
 }
 
 fn read_text(read: &MatchRead, spec: &MatchSpec) -> String {

@@ -762,13 +762,27 @@ a: payments then (b: payments and not x: payments for 1m) then c: payments withi
   keeps at most 5 ways per event that begins a match
   delay: at most 6m5s of event time between an event and its result (patterns 6m, disorder 5s)
 "#);
-    let done = payments(
-        "stream s = match all by card a: payments then b: payments within 5m limit 7 select card sink o from s to stdout",
-    );
-    let text = explain(&done.program, &done.flow.unwrap_or_default());
-    let of_match: Vec<&str> = text.lines().filter(|l| l.contains("choice")).collect();
-    assert_snapshot!(of_match.join("\n"), @r#"
-pattern: enumerating: each choice of events that fits is a match of its own
+    let choices = |rest: &str| {
+        let done =
+            payments(&format!("stream s = match all by card {rest} select card sink o from s to stdout"));
+        let text = explain(&done.program, &done.flow.unwrap_or_default());
+        let is_shown = |line: &&str| {
+            ["pattern:", "kept apart:", "to keep", "keeps at most"]
+                .iter()
+                .any(|start| line.starts_with(start))
+        };
+        text.lines().map(str::trim_start).filter(is_shown).collect::<Vec<_>>().join("\n")
+    };
+    assert_snapshot!(choices("a: payments then b: payments within 5m limit 7"), @r#"
+pattern: enumerating: each choice of events that fits is a match of its own, made when it is complete
+keeps at most 1 link per event that is taken, however many choices there are
+keeps at most 7 matches while they are made of an event; one with more fails
+"#);
+    assert_snapshot!(choices("a: payments then within 1m b: payments[amount > a.amount] within 5m limit 7"), @r#"
+pattern: enumerating: each choice of events that fits is a match of its own, kept by itself
+kept apart: times run from events, which choices have different
+kept apart: `b: payments[amount > a.amount]` looks at `a`
+to keep choices together, compare in a `where` behind the pattern
 keeps at most 7 choices of events of each card; what is over fails its event
 "#);
 }

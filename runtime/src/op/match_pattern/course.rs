@@ -2,9 +2,8 @@
 //! of the events that it took the conditions still to come compare with.
 
 use super::pattern::Pattern;
+use super::test_columns::{TestColumns, Tests};
 use crate::message::EventTime;
-use millstream_ir::batch::Batch;
-use millstream_ir::column::{Column, ColumnData, ColumnRef};
 use millstream_ir::expr::{BinaryOp, Expr, ExprKind};
 use millstream_ir::flow::Schema;
 use millstream_ir::pattern::{Clock, Edge, Event as On, EventTest, Guards, MatchSpec};
@@ -17,17 +16,12 @@ use std::collections::BTreeSet;
 pub const N_WORDS: usize = 4;
 pub type Words = [i64; N_WORDS];
 
-/// A set of tests, as bits.
-pub type Tests = u64;
-
 pub struct Course {
     /// Those of the automaton.
     pub places: Vec<Place>,
     /// Per absence, its tests.
     pub absences: Vec<Tests>,
     pub without: Option<usize>,
-    /// Per input, its tests, each with the columns that must be true.
-    pub columns: Vec<Vec<(usize, Vec<usize>)>>,
     /// The tests of which an event must pass one to begin a run.
     pub begins: Tests,
     pub within: Option<EventTime>,
@@ -126,48 +120,11 @@ struct Remembered {
 impl Course {
     /// The tables of a pattern over inputs with these schemas; none if its runs need more than one way, or if a
     /// condition is more than columns, and comparisons of a column with a remembered value.
-    pub fn of(pattern: &Pattern, inputs: &[&Schema]) -> Option<Course> {
+    pub fn of(pattern: &Pattern, inputs: &[&Schema]) -> Option<(Course, TestColumns)> {
         if !pattern.has_one_way {
             return None;
         }
         Charting { spec: &pattern.spec, inputs, taken: Taken::of(&pattern.spec) }.course()
-    }
-
-    /// The tests that a row of an input passes, or may pass where they compare.
-    pub fn passes_of(&self, input: usize, columns: &[ColumnRef], row: usize) -> Tests {
-        let passes =
-            |(_, needed): &&(usize, Vec<usize>)| needed.iter().all(|column| is_true(&columns[*column], row));
-        self.columns[input].iter().filter(passes).fold(0, |tests, (test, _)| tests | 1 << test)
-    }
-
-    /// Replaces `passes` by those of each row of a batch.
-    pub fn passes_of_all(&self, input: usize, batch: &Batch, passes: &mut Vec<Tests>) {
-        let always = self.columns[input].iter().filter(|(_, needed)| needed.is_empty());
-        passes.clear();
-        passes.resize(batch.n_rows, always.fold(0, |tests, (test, _)| tests | 1 << test));
-        for (test, needed) in self.columns[input].iter().filter(|(_, needed)| !needed.is_empty()) {
-            if let ([column], test) = (&needed[..], *test)
-                && let Column { data: ColumnData::Bool(values), validity: None } = &*batch.columns[*column]
-            {
-                passes
-                    .iter_mut()
-                    .zip(&values[..])
-                    .for_each(|(passes, value)| *passes |= Tests::from(*value) << test);
-                continue;
-            }
-            for (row, passes) in passes.iter_mut().enumerate() {
-                let is_passed = needed.iter().all(|column| is_true(&batch.columns[*column], row));
-                *passes |= Tests::from(is_passed) << test;
-            }
-        }
-    }
-}
-
-/// Whether a condition that was computed for whole batches holds for a row.
-fn is_true(column: &Column, row: usize) -> bool {
-    match &column.data {
-        ColumnData::Bool(values) => values[row] != 0 && column.is_valid(row),
-        _ => false,
     }
 }
 
@@ -227,7 +184,7 @@ struct Charting<'a> {
 }
 
 impl Charting<'_> {
-    fn course(&self) -> Option<Course> {
+    fn course(&self) -> Option<(Course, TestColumns)> {
         let states = &self.spec.automaton.states;
         let n_tests = self.spec.tests().count();
         // A group holds half a word of guards.
@@ -257,15 +214,15 @@ impl Charting<'_> {
             Clock::Fixed(duration) => *duration,
             Clock::Computed { most, .. } => *most,
         });
-        Some(Course {
+        let course = Course {
             begins: places[0].leads.iter().fold(0, |tests, lead| tests | 1 << lead.step),
             shortest_clock: durations.min().filter(|_| states.iter().any(|state| !state.clocks.is_empty())),
             places,
             absences,
             without: self.spec.without,
-            columns,
             within: self.spec.within,
-        })
+        };
+        Some((course, TestColumns(columns)))
     }
 
     /// Per state, what is remembered there, in the order of the words; the clocks come behind.

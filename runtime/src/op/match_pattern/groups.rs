@@ -9,47 +9,36 @@
 mod clocks;
 mod forest;
 mod kept;
-mod part;
 mod passage;
 mod snapshot;
 
-use super::BEHIND_EVENTS;
+use super::Matcher;
 use super::arena::NONE;
-use super::course::{Course, Lead, Tests, Words};
-use super::event_log::{ChunkNumber, EventId, EventLog};
+use super::course::{Course, Lead, Words};
+use super::front::{Event, Front};
 use super::pattern::{Pattern, Ruled};
-use super::rows::{Answers, Found};
+use super::rows::Answers;
 use super::timers::Timers;
-use crate::kernel::key_index::KeyIndex;
-use crate::message::EventTime;
+use crate::kernel::key_index::NO_STATE;
+use crate::kernel::prefetch::prefetch;
+use crate::message::{EventTime, Watermark};
+use crate::op::reorder::Due;
+use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use forest::{Forest, Run, Taken, Tree};
 use kept::{Chain, KeptEvents, NO_EVENTS};
 use millstream_ir::batch::RowPlace;
-use millstream_ir::column::ColumnRef;
-use millstream_ir::flow::Schema;
 use millstream_ir::pattern::{Edge, MatchMode};
-use millstream_ir::types::Type;
-use millstream_ir::value::Value;
-use part::Part;
 use passage::{broken_by, fits, pass};
-use std::sync::Arc;
 
 pub struct Groups {
     course: Course,
-    /// Of each input, the column of the event time.
-    times: Vec<usize>,
-    /// Of the columns of each input.
-    types: Vec<Vec<Type>>,
-    /// Per step: whether somebody reads its variable.
-    reads: Vec<bool>,
-    keys: KeyIndex,
+    front: Front,
     /// By the number of their key.
     partitions: Vec<Partition>,
     forest: Forest,
     /// If matches take events from other runs: those of the partitions.
     kept: KeptEvents,
     uses_up: bool,
-    log: EventLog,
     timers: Timers,
     /// How many partitions were left when they were last cleared of what is out of time, and when that was.
     n_swept: usize,
@@ -116,11 +105,11 @@ struct Memory {
     complete: Vec<(Group, usize)>,
     /// Groups at their new places.
     fresh: Vec<Group>,
-    rows: Vec<u32>,
-    numbers: Vec<u32>,
-    /// Parts that have been worked off.
-    parts: Vec<Part>,
 }
+
+/// How far ahead partitions are requested, and, when these have come, their groups.
+const PARTITIONS_AHEAD: usize = 16;
+const GROUPS_AHEAD: usize = 8;
 
 /// So many runs more than twice those that were left are kept though they may be out of time.
 const FEW_RUNS: u32 = 8;
@@ -128,58 +117,42 @@ const FEW_RUNS: u32 = 8;
 /// So many partitions more than twice those that were left are cleared, whatever the watermark.
 const FEW: usize = if cfg!(test) { 2 } else { 1 << 10 };
 
-/// An event on its way through the runs of its partition.
-struct Event<'a> {
-    input: usize,
-    columns: &'a [ColumnRef],
-    row: usize,
-    time: EventTime,
-    /// The tests that it passes, or may pass where they compare.
-    passes: Tests,
-    /// Where it can be kept, and its id if it is.
-    chunk: ChunkNumber,
-    id: Option<EventId>,
-}
-
 impl Groups {
-    pub fn new(pattern: &Pattern, course: Course, inputs: &[&Schema]) -> Groups {
+    pub fn new(pattern: &Pattern, course: Course, front: Front) -> Groups {
         let spec = &pattern.spec;
-        let n_keys = spec.key_names().len();
-        let key_types: Vec<Type> = spec.bindings[..n_keys].iter().map(|key| key.ty.clone()).collect();
         let n_leads: usize = course.places.iter().map(|place| place.leads.len()).sum();
-        let is_read =
-            |step: usize| spec.outputs.iter().any(|output| output.columns().contains(&(n_keys + step)));
         // A run that is one event takes nothing that another has.
         let uses_up = spec.mode == MatchMode::UseUp && n_leads > 1;
-        let reads: Vec<bool> = (0..spec.steps.len()).map(is_read).collect();
         let is_inner = |step: usize| {
             let leads = course.places[1..].iter().flat_map(|place| &place.leads);
             let is_last = |to: usize| course.places[to].is_complete;
             leads.filter(|lead| !is_last(lead.way.to)).any(|lead| lead.step == step)
         };
-        let reads_inner = (0..spec.steps.len()).any(|step| reads[step] && is_inner(step));
+        let reads_inner = (0..spec.steps.len()).any(|step| front.reads[step] && is_inner(step));
         let keeps_paths = uses_up || reads_inner;
         Groups {
-            times: inputs.iter().map(|input| input.time).collect(),
-            types: inputs.iter().map(|input| input.types()).collect(),
-            reads,
-            keys: KeyIndex::new(&key_types, 0),
             partitions: vec![],
             forest: Forest::new(keeps_paths),
             kept: KeptEvents::default(),
             uses_up,
-            log: EventLog::default(),
             timers: Timers::new(course.shortest_clock.unwrap_or(1)),
             n_swept: 0,
             swept: EventTime::MIN,
             memory: Memory::default(),
             course,
+            front,
         }
+    }
+
+    /// Makes room for the partitions of new keys.
+    fn add_partitions(&mut self) {
+        let n = self.partitions.len().max(self.front.keys.n_numbers());
+        self.partitions.resize_with(n, || Partition::EMPTY);
     }
 
     fn take_event(&mut self, pattern: &Pattern, event: &mut Event, partition: u32, answers: &mut Answers) {
         if self.uses_up {
-            let id = self.id_of(event);
+            let id = self.front.id_of(event);
             self.keep(id, partition);
         }
         self.advance(pattern, event, partition, false);
@@ -217,7 +190,8 @@ impl Groups {
                 return false;
             }
             let leads_on = |lead: &Lead| {
-                lead.way.guards & u64::from(group.broken) == 0 && fits(&lead.test, event, group, &self.log)
+                lead.way.guards & u64::from(group.broken) == 0
+                    && fits(&lead.test, event, group, &self.front.log)
             };
             let lead = if is_used { None } else { place.leads.iter().position(leads_on) };
             if let Some(lead) = lead {
@@ -255,7 +229,7 @@ impl Groups {
         if self.memory.moved.is_empty() {
             return;
         }
-        let id = self.id_of(event);
+        let id = self.front.id_of(event);
         let moved = std::mem::take(&mut self.memory.moved);
         let mut fresh = std::mem::take(&mut self.memory.fresh);
         for (mut group, lead) in moved.iter().copied() {
@@ -278,11 +252,11 @@ impl Groups {
             {
                 Some(other) => {
                     forest.hang(&group.tree, other.tree.root);
-                    forest.join(&mut other.tree, &group.tree, &self.log);
+                    forest.join(&mut other.tree, &group.tree, &self.front.log);
                     other.latest = other.latest.max(group.latest);
                 }
                 None => {
-                    group.tree.root = forest.above(&group.tree, taken, &mut self.log);
+                    group.tree.root = forest.above(&group.tree, taken, &mut self.front.log);
                     fresh.push(group);
                 }
             }
@@ -296,7 +270,7 @@ impl Groups {
     fn meet(&mut self, group: Group, partition: u32) {
         let groups = &mut self.partitions[partition as usize].groups;
         if let Some(other) = groups.iter_mut().find(|other| other.has_future_of(&group)) {
-            self.forest.meet(&mut other.tree, &group.tree, &mut self.log);
+            self.forest.meet(&mut other.tree, &group.tree, &mut self.front.log);
             other.latest = other.latest.max(group.latest);
             return;
         }
@@ -316,7 +290,8 @@ impl Groups {
             latest: event.time,
         };
         let leads = &self.course.places[0].leads;
-        let Some(lead) = leads.iter().position(|lead| fits(&lead.test, event, &group, &self.log)) else {
+        let Some(lead) = leads.iter().position(|lead| fits(&lead.test, event, &group, &self.front.log))
+        else {
             return;
         };
         let Partition { n_runs, n_in_time, quiet_until, .. } = self.partitions[partition as usize];
@@ -326,11 +301,11 @@ impl Groups {
         if n_runs > 2 * n_in_time + FEW_RUNS {
             self.drop_late_runs_of(pattern, partition, event.time);
         }
-        let id = self.id_of(event);
+        let id = self.front.id_of(event);
         let lead = &self.course.places[0].leads[lead];
         let taken = Taken { event: id, step: lead.step as u16, is_shared };
         pass(&self.course, &lead.way, &mut group, Some((event, id)), event.time, pattern.touches);
-        group.tree = self.forest.plant(taken, event.time, &mut self.log);
+        group.tree = self.forest.plant(taken, event.time, &mut self.front.log);
         self.partitions[partition as usize].n_runs += 1;
         self.meet(group, partition);
     }
@@ -352,7 +327,7 @@ impl Groups {
             complete.iter().for_each(|(group, _)| self.drop_group(group, partition));
         } else {
             let is_before = |a: usize, b: usize| {
-                self.forest.is_before(complete[a].0.tree.first, complete[b].0.tree.first, &self.log)
+                self.forest.is_before(complete[a].0.tree.first, complete[b].0.tree.first, &self.front.log)
             };
             let first =
                 (1..complete.len()).fold(0, |first, at| if is_before(at, first) { at } else { first });
@@ -411,49 +386,22 @@ impl Groups {
         end: EventTime,
         answers: &mut Answers,
     ) {
-        let spec = &pattern.spec;
         let run = &self.forest.runs[run];
-        let first = self.log.get(run.event);
-        let record = |input: usize, columns: &[ColumnRef], row: usize| -> Arc<[Value]> {
-            let value = |column: usize| columns[column].value(row, &self.types[input][column]);
-            spec.inputs[input].fields.iter().map(|field| field.map_or(Value::Null, value)).collect()
-        };
-        let mut steps = vec![vec![]; spec.steps.len()];
-        let mut place = BEHIND_EVENTS;
-        for (step, event) in [(run.step as usize, run.event)].into_iter().chain(self.forest.taken_by(run)) {
-            let kept = self.log.get(event);
-            if self.reads[step] {
-                steps[step].push(record(kept.input, kept.columns(), kept.row));
-            }
-        }
-        if let Some((event, step)) = last {
-            place = self.log.place_of(event.chunk, event.id, event.row);
-            if self.reads[step] {
-                steps[step].push(record(event.input, event.columns, event.row));
-            }
-        }
-        let key =
-            |column: &usize| first.columns()[*column].value(first.row, &self.types[first.input][*column]);
-        let key: Vec<Value> = spec.inputs[first.input].keys.iter().map(key).collect();
-        answers.add(&key, &Found { steps, start: run.began, end, place, is_timeout: false });
+        let taken = [(run.step as usize, run.event)].into_iter().chain(self.forest.taken_by(run));
+        self.front.report(&pattern.spec, taken, last, (run.began, end), answers);
     }
 
     fn start_of(&self, run: &Run) -> Start {
-        (run.began, self.log.get(run.event).place())
+        (run.began, self.front.log.get(run.event).place())
     }
 
     fn is_in_time(&self, began: EventTime, time: EventTime) -> bool {
         self.course.within.is_none_or(|within| time.saturating_sub(began) <= within)
     }
 
-    fn id_of(&mut self, event: &mut Event) -> EventId {
-        let (chunk, row) = (event.chunk, event.row);
-        *event.id.get_or_insert_with(|| self.log.keep(chunk, row))
-    }
-
     /// Drops the runs of a group that has left its partition.
     fn drop_group(&mut self, group: &Group, partition: u32) {
-        self.partitions[partition as usize].n_runs -= self.forest.drop_all(&group.tree, &mut self.log);
+        self.partitions[partition as usize].n_runs -= self.forest.drop_all(&group.tree, &mut self.front.log);
     }
 
     /// Drops those runs of a group that are out of time; whether any is left.
@@ -467,7 +415,7 @@ impl Groups {
 
     /// Drops the first run of a group.
     fn drop_first(&mut self, group: &mut Group, partition: u32) {
-        self.forest.drop_first(&mut group.tree, &mut self.log);
+        self.forest.drop_first(&mut group.tree, &mut self.front.log);
         self.partitions[partition as usize].n_runs -= 1;
     }
 
@@ -495,28 +443,28 @@ impl Groups {
     }
 
     /// Clears the partitions of what is out of time at a watermark, if there may be much of it.
-    pub fn sweep(&mut self, pattern: &Pattern, watermark: EventTime) {
+    fn sweep(&mut self, pattern: &Pattern, watermark: EventTime) {
         let is_over = pattern.lasts().is_some_and(|time| watermark.saturating_sub(self.swept) >= time);
         if watermark == EventTime::MAX {
             // Nothing comes any more.
             return;
         }
-        if is_over || self.keys.n_live() >= 2 * self.n_swept + FEW {
+        if is_over || self.front.keys.n_live() >= 2 * self.n_swept + FEW {
             self.swept = watermark;
             for number in 0..self.partitions.len() as u32 {
-                if self.keys.is_live(number) {
+                if self.front.keys.is_live(number) {
                     self.sweep_partition(pattern, number, watermark);
                 }
             }
-            self.n_swept = self.keys.n_live();
+            self.n_swept = self.front.keys.n_live();
             self.shrink();
         }
-        self.log.forget();
+        self.front.log.forget();
     }
 
     /// Gives back what partitions that are gone have left free, if that is most of it.
     fn shrink(&mut self) {
-        let Some(kept) = self.keys.shrink() else { return };
+        let Some(kept) = self.front.keys.shrink() else { return };
         let mut numbers = vec![None; self.partitions.len()];
         (0..).zip(&kept).for_each(|(new, old)| numbers[*old as usize] = Some(new));
         let of_old = |old: &u32| std::mem::replace(&mut self.partitions[*old as usize], Partition::EMPTY);
@@ -530,16 +478,64 @@ impl Groups {
         let partition = &mut self.partitions[number as usize];
         if partition.groups.is_empty() && partition.quiet_until <= watermark {
             *partition = Partition::EMPTY;
-            self.keys.remove(number);
+            self.front.keys.remove(number);
         }
     }
+}
 
-    pub fn state_bytes(&self) -> usize {
+impl Matcher for Groups {
+    fn take(&mut self, pattern: &Pattern, due: Due, answers: &mut Answers) {
+        let (mut parts, order) = self.front.parts_of(pattern, due);
+        self.add_partitions();
+        let rows = self.front.locate(pattern, &mut parts, order);
+        let partition_of = |(part, row): &(usize, u32)| parts[*part].partitions[*row as usize] as usize;
+        let mut next_partitions = rows.iter().skip(PARTITIONS_AHEAD).map(partition_of);
+        let mut next_groups = rows.iter().skip(GROUPS_AHEAD).map(partition_of);
+        for (part, row) in rows.iter().copied() {
+            if let Some(partition) = next_partitions.next() {
+                prefetch(self.partitions.as_ptr().wrapping_add(partition).cast());
+            }
+            if let Some(partition) = next_groups.next().and_then(|partition| self.partitions.get(partition)) {
+                prefetch(partition.groups.as_ptr().cast());
+                prefetch(partition.groups.as_ptr().wrapping_add(1).cast());
+            }
+            let (part, row) = (&parts[part], row as usize);
+            let partition = part.partitions[row];
+            if partition == NO_STATE
+                || part.passes[row] & self.course.begins == 0
+                    && self.partitions[partition as usize].groups.is_empty()
+            {
+                continue;
+            }
+            let mut event = self.front.event(part, row);
+            if self.course.shortest_clock.is_some() {
+                self.run_clocks(pattern, event.time, answers);
+            }
+            self.take_event(pattern, &mut event, partition, answers);
+        }
+        self.front.end(parts);
+    }
+
+    fn pass(&mut self, pattern: &Pattern, watermark: Watermark, answers: &mut Answers) {
+        self.run_clocks(pattern, watermark.0, answers);
+        self.sweep(pattern, watermark.0);
+    }
+
+    fn snapshot(&self, writer: &mut SnapshotWriter) {
+        self.write(writer);
+    }
+
+    fn restore(&mut self, pattern: &Pattern, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
+        self.read(pattern, reader)
+    }
+
+    fn state_bytes(&self) -> usize {
         let groups = self.partitions.iter().map(|partition| partition.groups.len() * size_of::<Group>());
-        let partitions =
-            self.keys.bytes() + self.keys.n_live() * size_of::<Partition>() + groups.sum::<usize>();
+        let partitions = self.front.keys.bytes()
+            + self.front.keys.n_live() * size_of::<Partition>()
+            + groups.sum::<usize>();
         let runs = self.forest.runs.bytes() + self.forest.nodes.bytes() + self.kept.bytes();
-        partitions + runs + self.timers.len() * size_of::<(EventTime, u32)>() + self.log.bytes()
+        partitions + runs + self.timers.len() * size_of::<(EventTime, u32)>() + self.front.log.bytes()
     }
 }
 

@@ -6,10 +6,11 @@
 //! given up as soon as a preferred one is complete. This is how a backtracking matcher with priorities runs in step
 //! with its input (Pike's simulation; Cox, "Regular expression matching: the virtual machine approach", 2009).
 
+use super::Event;
 use super::pattern::{Pattern, Ruled};
+use super::rows::FailedCondition;
 use super::runs::{Kept, KeptEvents};
 use super::ways::{SPENT, Taken, Way, keep_preferred};
-use super::{Event, FailedCondition};
 use crate::message::EventTime;
 use millstream_ir::eval::eval;
 use millstream_ir::pattern::{Clock, Edge, Event as On, EventTest, MatchMode, MatchRead, ReadPart};

@@ -5,7 +5,8 @@
 //! that is: an event costs a step per edge, however many runs there are. The events of a match are
 //! looked for when there is one.
 
-use super::{Event, Found, values_bytes};
+use super::rows::Found;
+use super::{Event, values_bytes};
 use crate::message::EventTime;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::batch::RowPlace;

@@ -76,7 +76,7 @@ fn failure(columns: &[Column], row: &[Value], error: &RowError, time: EventTime)
 /// The rows of matches, and the events that failed, on their way out.
 pub struct Answers<'a> {
     spec: &'a MatchSpec,
-    inputs: &'a [InputColumns],
+    pub inputs: &'a [InputColumns],
     output: &'a mut Output,
     columns: Vec<ColumnBuilder>,
     places: Vec<RowPlace>,

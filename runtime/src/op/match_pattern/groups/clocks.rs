@@ -20,7 +20,7 @@ impl Groups {
                 }
             }
             // Timers of one instant stand in the order of their keys.
-            due.sort_unstable_by(|a, b| self.keys.compare(*a, *b));
+            due.sort_unstable_by(|a, b| self.front.keys.compare(*a, *b));
             due.into_iter().for_each(|partition| self.run_clocks_of(pattern, partition, time, answers));
         }
     }

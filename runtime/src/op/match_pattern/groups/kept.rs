@@ -3,8 +3,9 @@
 
 use super::super::arena::{Arena, NONE};
 use super::super::event_log::{EventId, Kept};
+use super::super::front::Event;
 use super::super::pattern::Pattern;
-use super::{Event, Group, Groups};
+use super::{Group, Groups};
 
 /// The events of a partition; each knows the next.
 #[derive(Clone, Copy)]
@@ -29,7 +30,7 @@ const FEW: u32 = 8;
 
 impl Groups {
     pub(super) fn keep(&mut self, event: EventId, partition: u32) {
-        self.log.use_one(event);
+        self.front.log.use_one(event);
         let kept = self.kept.add(KeptEvent { event, next: NONE });
         let chain = &mut self.partitions[partition as usize].chain;
         match chain.last {
@@ -53,7 +54,7 @@ impl Groups {
         let run = &self.forest.runs[complete[first].0.tree.first];
         let is_alone = self.forest.is_alone(run);
         let taken = self.forest.taken_by(run).map(|(_, event)| event);
-        [run.event].into_iter().chain(taken).chain(event.id).for_each(|event| self.log.use_up(event));
+        [run.event].into_iter().chain(taken).chain(event.id).for_each(|event| self.front.log.use_up(event));
         if is_alone {
             self.drop_first(&mut complete[first].0, partition);
             let moved = std::mem::take(&mut self.memory.moved);
@@ -80,11 +81,11 @@ impl Groups {
         while at != NONE {
             let KeptEvent { event: id, next } = self.kept[at];
             at = next;
-            let is_used = self.log.is_used_up(id);
-            let kept = self.log.get(id);
+            let is_used = self.front.log.is_used_up(id);
+            let kept = self.front.log.get(id);
             let Kept { input, batch, row } = kept;
-            let (columns, time) = (batch.columns.clone(), kept.int(self.times[input]));
-            let passes = self.course.passes_of(input, &columns, row);
+            let (columns, time) = (batch.columns.clone(), kept.int(self.front.times[input]));
+            let passes = self.front.tests.passed(input, &columns, row);
             let mut event = Event { input, columns: &columns, row, time, passes, chunk: 0, id: Some(id) };
             self.advance(pattern, &event, partition, is_used);
             // None is complete earlier with fewer events; should one be, it would have been reported then.
@@ -112,12 +113,12 @@ impl Groups {
         }
         let groups = &self.partitions[partition as usize].groups;
         let firsts = groups.iter().map(|group| group.tree.first);
-        let first = firsts.reduce(|a, b| if self.forest.is_before(b, a, &self.log) { b } else { a });
+        let first = firsts.reduce(|a, b| if self.forest.is_before(b, a, &self.front.log) { b } else { a });
         let first = first.map(|run| self.forest.runs[run].event);
         let chain = &mut self.partitions[partition as usize].chain;
         while chain.first != NONE && Some(self.kept[chain.first].event) != first {
             let KeptEvent { event, next } = self.kept[chain.first];
-            self.log.give_back(event);
+            self.front.log.give_back(event);
             self.kept.free(chain.first);
             chain.first = next;
             chain.n -= 1;

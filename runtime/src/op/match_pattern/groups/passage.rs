@@ -2,7 +2,8 @@
 
 use super::super::course::{Comparison, Course, From, Kind, Passage, Test, passes};
 use super::super::event_log::{EventId, EventLog};
-use super::{Event, Group};
+use super::super::front::Event;
+use super::Group;
 use crate::message::EventTime;
 use millstream_ir::column::{Column, ColumnData};
 use millstream_ir::pattern::Guards;

@@ -10,15 +10,15 @@ use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use std::collections::HashMap;
 
 impl Groups {
-    pub fn snapshot(&self, writer: &mut SnapshotWriter) {
+    pub(super) fn write(&self, writer: &mut SnapshotWriter) {
         writer.i64(self.swept);
         writer.count(self.n_swept);
-        self.log.snapshot(&self.types, writer);
+        self.front.log.snapshot(&self.front.types, writer);
         let mut live: Vec<u32> =
-            (0..self.partitions.len() as u32).filter(|n| self.keys.is_live(*n)).collect();
-        live.sort_by(|a, b| self.keys.compare(*a, *b));
+            (0..self.partitions.len() as u32).filter(|n| self.front.keys.is_live(*n)).collect();
+        live.sort_by(|a, b| self.front.keys.compare(*a, *b));
         writer.sequence(live.into_iter(), |writer, number| {
-            self.keys.snapshot(number, writer);
+            self.front.keys.snapshot(number, writer);
             self.snapshot_partition(number, writer);
         });
     }
@@ -31,7 +31,7 @@ impl Groups {
         let kept = listed(partition.chain.first, |kept| self.kept[kept].next);
         writer.sequence(kept.into_iter(), |writer, kept| {
             writer.u64(self.kept[kept].event);
-            writer.bool(self.log.is_used_up(self.kept[kept].event));
+            writer.bool(self.front.log.is_used_up(self.kept[kept].event));
         });
         let mut above = Above::default();
         for group in &partition.groups {
@@ -63,13 +63,13 @@ impl Groups {
         });
     }
 
-    /// Takes over what [`Groups::snapshot`] wrote of the same pattern; nothing has been taken before.
-    pub fn restore(&mut self, pattern: &Pattern, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
+    /// Takes over what was written of the same pattern; nothing has been taken before.
+    pub(super) fn read(&mut self, pattern: &Pattern, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
         self.swept = reader.i64()?;
         self.n_swept = reader.count()?;
-        self.log = EventLog::restore(&self.types, reader)?;
+        self.front.log = EventLog::restore(&self.front.types, reader)?;
         for _ in 0..reader.count()? {
-            let number = self.keys.restore(reader)?;
+            let number = self.front.keys.restore(reader)?;
             self.add_partitions();
             self.restore_partition(pattern, number, reader)?;
         }
@@ -89,7 +89,7 @@ impl Groups {
             let (event, is_used) = (self.known(reader.u64()?)?, reader.bool()?);
             self.keep(event, partition);
             if is_used {
-                self.log.use_up(event);
+                self.front.log.use_up(event);
             }
         }
         self.partitions[partition as usize].chain.n_needed = n_needed;
@@ -102,7 +102,7 @@ impl Groups {
             if event != NO_EVENT {
                 self.known(event)?;
             }
-            let node = self.forest.node(taken, &mut self.log);
+            let node = self.forest.node(taken, &mut self.front.log);
             if above > 0 {
                 let tree = Tree { root: node, first: NONE };
                 self.forest.hang(&tree, numbered(&nodes, above)?);
@@ -143,13 +143,13 @@ impl Groups {
             let (began, event) = (reader.i64()?, self.known(reader.u64()?)?);
             let taken = taken(event, pattern.spec.steps.len(), reader)?;
             let above = reader.u32()?;
-            let own = self.forest.plant(taken, began, &mut self.log);
+            let own = self.forest.plant(taken, began, &mut self.front.log);
             if above > 0 {
                 self.forest.hang(&own, numbered(nodes, above)?);
             }
             match tree.first {
                 NONE => tree = own,
-                _ => self.forest.join(&mut tree, &own, &self.log),
+                _ => self.forest.join(&mut tree, &own, &self.front.log),
             }
             latest = latest.max(began);
             self.partitions[partition as usize].n_runs += 1;
@@ -168,7 +168,7 @@ impl Groups {
     }
 
     fn known(&self, event: EventId) -> Result<EventId, Corrupt> {
-        if self.log.has(event) { Ok(event) } else { Err(Corrupt) }
+        if self.front.log.has(event) { Ok(event) } else { Err(Corrupt) }
     }
 }
 

@@ -1,18 +1,19 @@
 //! The runs of a partition as bytes, and back.
 
-use super::growth::Run;
-use super::merged::Events;
-use super::pattern::Pattern;
-use super::runs::{Kept, KeptEvents, Runs, Seen};
-use super::ways::{Taken, Way};
-use super::{Event, Key, Partition, Partitions, State};
+use super::super::Event;
+use super::super::growth::Run;
+use super::super::merged::Events;
+use super::super::pattern::Pattern;
+use super::super::runs::{Kept, KeptEvents, Runs, Seen};
+use super::super::ways::{Taken, Way};
+use super::{Key, Partition, Partitions, State};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::value::Value;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 impl Partitions {
-    pub fn snapshot(&self, writer: &mut SnapshotWriter) {
+    pub(super) fn write(&self, writer: &mut SnapshotWriter) {
         writer.i64(self.swept);
         let mut partitions: Vec<_> = self.of_key.iter().collect();
         partitions.sort_by_key(|(key, _)| *key);
@@ -25,8 +26,8 @@ impl Partitions {
         });
     }
 
-    /// Takes over what [`Partitions::snapshot`] wrote of the same pattern.
-    pub fn restore(&mut self, pattern: &Pattern, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
+    /// Takes over what was written of the same pattern.
+    pub(super) fn read(&mut self, pattern: &Pattern, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
         self.swept = reader.i64()?;
         for _ in 0..reader.count()? {
             let key: Key = reader.sequence(SnapshotReader::value)?.into();

@@ -1,0 +1,266 @@
+//! Every choice of events, for patterns whose conditions look at their event alone: kept in a compact form, of which
+//! an event adds as much as there are edges of the automaton that it leads along, however many choices there are;
+//! they are made when they are complete, in time that goes with their length.
+//!
+//! A *link* is an event, taken along an edge, for all choices that stood where the edge begins. Links that lead to one
+//! state make a chain, the latest in front: those choices are what the chain was when the event came, so a link
+//! looks back to a place in it. This does what the data structure tECS does (Bucchi, Grez, Quintana, Riveros and Vansummeren, "CORE: a
+//! complex event recognition engine", VLDB 2022); as no two links to a state come from one event's step, it does
+//! without union nodes: a chain is their union. Of each link the latest start of its choices is known, so what
+//! is out of time is never walked twice.
+
+mod chains;
+mod snapshot;
+mod tables;
+
+use super::Matcher;
+use super::front::{Event, Front};
+use super::pattern::Pattern;
+use super::rows::{Answers, FailedCondition};
+use crate::kernel::key_index::NO_STATE;
+use crate::kernel::prefetch::prefetch;
+use crate::message::{EventTime, Watermark};
+use crate::op::reorder::Due;
+use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use chains::{Chains, Link, LinkNumber, NONE, Place};
+use millstream_ir::eval::RowError;
+pub use tables::Tables;
+
+pub struct Choices {
+    tables: Tables,
+    front: Front,
+    /// Per key, those of the states.
+    slots: Vec<Slot>,
+    chains: Chains,
+    /// How many keys were left when they were last cleared of what is out of time, and when that was.
+    n_swept: usize,
+    swept: EventTime,
+    memory: Memory,
+}
+
+/// A state of a key, as edges with one set of guards see it: its chain, as far as nothing has come since that those forbid.
+#[derive(Clone, Copy)]
+struct Slot {
+    place: Place,
+    /// The latest start of these choices.
+    latest: EventTime,
+}
+
+const EMPTY: Slot = Slot { place: Place { link: NONE, floor: NONE }, latest: EventTime::MIN };
+
+/// What an event works in.
+#[derive(Default)]
+struct Memory {
+    /// Links that it adds, each with its state.
+    fresh: Vec<(usize, Link)>,
+    /// Where it is the last event of choices, and as which step.
+    complete: Vec<(Place, usize)>,
+}
+
+/// How far ahead the slots of keys are requested.
+const SLOTS_AHEAD: usize = 16;
+
+/// So many keys more than twice those that were left are cleared, whatever the watermark.
+const FEW: usize = if cfg!(test) { 2 } else { 1 << 10 };
+
+impl Choices {
+    pub fn new(tables: Tables, front: Front) -> Choices {
+        Choices {
+            tables,
+            front,
+            slots: vec![],
+            chains: Chains::default(),
+            n_swept: 0,
+            swept: EventTime::MIN,
+            memory: Memory::default(),
+        }
+    }
+
+    fn n_slots(&self) -> usize {
+        self.tables.guards.len()
+    }
+
+    /// Makes room for the slots of new keys.
+    fn add_partitions(&mut self) {
+        let n = self.front.keys.n_numbers() * self.n_slots();
+        self.slots.resize(self.slots.len().max(n), EMPTY);
+    }
+
+    fn take_event(&mut self, pattern: &Pattern, event: &mut Event, partition: u32, answers: &mut Answers) {
+        let first = partition as usize * self.n_slots();
+        self.lead_on(event, first);
+        if !self.memory.complete.is_empty() {
+            self.report(pattern, event, answers);
+        }
+        self.rule_out(pattern, event, first);
+        if self.memory.fresh.is_empty() {
+            return;
+        }
+        let id = self.front.id_of(event);
+        for (state, mut link) in self.memory.fresh.drain(..) {
+            link.event = id;
+            let slots = self.tables.slots[state].clone();
+            let slots = &mut self.slots[first + slots.start..first + slots.end];
+            // They see one chain, if not equally far.
+            link.previous = slots.first().map_or(NONE, |slot| slot.place.link);
+            let number = self.chains.add(link, &mut self.front.log);
+            for slot in slots {
+                (slot.place.link, slot.latest) = (number, slot.latest.max(link.latest));
+            }
+        }
+    }
+
+    /// Finds what an event leads along: the links that it adds, and where choices are complete with it.
+    fn lead_on(&mut self, event: &Event, first: usize) {
+        let Memory { fresh, complete } = &mut self.memory;
+        let oldest = event.time.saturating_sub(self.tables.within);
+        for (step, leads) in self.tables.leads.iter().enumerate() {
+            if event.passes >> step & 1 == 0 {
+                continue;
+            }
+            for lead in leads {
+                let (before, latest) = match lead.from {
+                    Some(slot) => {
+                        let Slot { place, latest } = self.slots[first + slot];
+                        (place, latest)
+                    }
+                    None => (Place::NOWHERE, event.time),
+                };
+                if latest < oldest || latest == EventTime::MIN {
+                    continue;
+                }
+                if lead.is_complete {
+                    complete.push((before, step));
+                }
+                if lead.goes_on {
+                    // Its event, and what it follows in its chain, are known when it is added.
+                    fresh.push((
+                        lead.to,
+                        Link { event: 0, latest, before, previous: NONE, step: step as u32 },
+                    ));
+                }
+            }
+        }
+    }
+
+    /// Lets an event end the choices that it is not to come behind.
+    fn rule_out(&mut self, pattern: &Pattern, event: &Event, first: usize) {
+        if self.tables.watched | self.tables.without == 0 {
+            return;
+        }
+        let ends_all = event.passes & self.tables.without != 0;
+        let broken = self.tables.broken_by(event.passes, pattern.touches);
+        if !ends_all && broken == 0 {
+            return;
+        }
+        for (slot, guards) in self.slots[first..].iter_mut().zip(&self.tables.guards) {
+            if ends_all || guards & broken != 0 {
+                (slot.place.floor, slot.latest) = (slot.place.link, EventTime::MIN);
+            }
+        }
+    }
+
+    /// Reports the choices that are complete with an event, in the order of their events from the last to the first,
+    /// the earlier first. Over the limit, the last of these stay.
+    fn report(&mut self, pattern: &Pattern, event: &Event, answers: &mut Answers) {
+        let oldest = event.time.saturating_sub(self.tables.within);
+        let mut found: Vec<(Vec<LinkNumber>, usize)> = vec![];
+        let mut is_over = false;
+        for (place, step) in self.memory.complete.drain(..).rev() {
+            let room = pattern.limit - found.len();
+            is_over |= !self.chains.walk(place, oldest, room, &mut |links| {
+                found.push((links.to_vec(), step));
+            });
+        }
+        for (links, step) in found.iter().rev() {
+            let taken = links.iter().rev().map(|link| self.chains.taken(*link));
+            let start = links.last().map_or(event.time, |link| self.chains.latest(*link));
+            self.front.report(&pattern.spec, taken, Some((event, *step)), (start, event.time), answers);
+        }
+        if is_over {
+            let columns = event.columns.iter().zip(&self.front.types[event.input]);
+            let row = columns.map(|(column, ty)| column.value(event.row, ty)).collect();
+            let error = too_many_matches(pattern);
+            answers.fail(FailedCondition { error, time: event.time, input: event.input, row });
+        }
+    }
+
+    /// Clears what is out of time at a watermark.
+    fn sweep(&mut self, watermark: EventTime) {
+        if watermark == EventTime::MAX {
+            // Nothing comes any more.
+            return;
+        }
+        let oldest = watermark.saturating_sub(self.tables.within);
+        self.chains.forget(oldest, &mut self.front.log);
+        let is_over = watermark.saturating_sub(self.swept) >= self.tables.within;
+        if is_over || self.front.keys.n_live() >= 2 * self.n_swept + FEW {
+            self.swept = watermark;
+            for (number, slots) in (0..).zip(self.slots.chunks_mut(self.tables.guards.len().max(1))) {
+                if self.front.keys.is_live(number) && slots.iter().all(|slot| slot.latest < oldest) {
+                    slots.fill(EMPTY);
+                    self.front.keys.remove(number);
+                }
+            }
+            self.n_swept = self.front.keys.n_live();
+            self.shrink();
+        }
+        self.front.log.forget();
+    }
+
+    /// Gives back what keys that are gone have left free, if that is most of it.
+    fn shrink(&mut self) {
+        let Some(kept) = self.front.keys.shrink() else { return };
+        let n_slots = self.n_slots();
+        let of_old = |old: &u32| &self.slots[*old as usize * n_slots..][..n_slots];
+        self.slots = kept.iter().flat_map(of_old).copied().collect();
+    }
+}
+
+impl Matcher for Choices {
+    fn take(&mut self, pattern: &Pattern, due: Due, answers: &mut Answers) {
+        let (mut parts, order) = self.front.parts_of(pattern, due);
+        self.add_partitions();
+        let rows = self.front.locate(pattern, &mut parts, order);
+        let partition_of = |(part, row): &(usize, u32)| parts[*part].partitions[*row as usize] as usize;
+        let mut next = rows.iter().skip(SLOTS_AHEAD).map(partition_of);
+        for (part, row) in rows.iter().copied() {
+            if let Some(partition) = next.next() {
+                prefetch(self.slots.as_ptr().wrapping_add(partition.wrapping_mul(self.n_slots())).cast());
+            }
+            let (part, row) = (&parts[part], row as usize);
+            let partition = part.partitions[row];
+            if partition != NO_STATE {
+                let mut event = self.front.event(part, row);
+                self.take_event(pattern, &mut event, partition, answers);
+            }
+        }
+        self.front.end(parts);
+    }
+
+    fn pass(&mut self, _: &Pattern, watermark: Watermark, _: &mut Answers) {
+        self.sweep(watermark.0);
+    }
+
+    fn snapshot(&self, writer: &mut SnapshotWriter) {
+        self.write(writer);
+    }
+
+    fn restore(&mut self, _: &Pattern, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
+        self.read(reader)
+    }
+
+    fn state_bytes(&self) -> usize {
+        let slots = self.front.keys.n_live() * self.n_slots() * size_of::<Slot>();
+        self.front.keys.bytes() + slots + self.chains.bytes() + self.front.log.bytes()
+    }
+}
+
+/// Why an event fails that completes more than are reported.
+fn too_many_matches(pattern: &Pattern) -> RowError {
+    let reason = format!(
+        "the event completes more than {} matches; those with the latest events before it are reported",
+        pattern.limit
+    );
+    RowError { reason, span: pattern.spec.span }
+}
