@@ -31,6 +31,8 @@ pub struct Path {
     typed: String,
     /// Whether that of a program, and else of data.
     pub is_of_program: bool,
+    /// What has to be written behind it.
+    quote_behind: &'static str,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -95,16 +97,32 @@ impl Completions {
         let Some(path) = &self.path else { return };
         for (name, is_folder) in names.into_iter().filter(|(name, _)| is_part_of(&path.typed, name)) {
             let written = format!("{}{name}", path.folder);
+            // A folder goes on, and nothing is written that would have to be escaped.
             let (kind, label, insert) = match is_folder {
-                true => {
-                    let insert = Insert::Snippet(format!("\"{}/$0\"", written.replace('$', "\\$")));
-                    (CompletionKind::Folder, format!("\"{written}/\""), insert)
-                }
-                false => (CompletionKind::File, format!("{written:?}"), Insert::Text(format!("{written:?}"))),
+                _ if written.contains(['"', '\\']) => continue,
+                true => (CompletionKind::Folder, format!("{written}/"), format!("{written}/")),
+                false => (CompletionKind::File, written.clone(), written + path.quote_behind),
             };
-            let (detail, documentation) = (String::new(), None);
+            let (detail, documentation, insert) = (String::new(), None, Insert::Text(insert));
             self.items.push(Completion { label, kind, detail, documentation, insert, rank: Rank::Near });
         }
+    }
+
+    /// In a text its quotes stay where they are; one that is missing behind it is written.
+    fn inside_quotes(mut self, is_closed: bool) -> Completions {
+        self.replace = self.replace.start + 1..self.replace.end - usize::from(is_closed);
+        for item in &mut self.items {
+            if let Insert::Text(text) = &mut item.insert {
+                let rest = text.strip_prefix('"').unwrap_or(text);
+                let rest = if is_closed { rest.strip_suffix('"').unwrap_or(rest) } else { rest };
+                *text = rest.to_string();
+                item.label = item.label.trim_matches('"').to_string();
+            }
+        }
+        if let Some(path) = &mut self.path {
+            path.quote_behind = if is_closed { "" } else { "\"" };
+        }
+        self
     }
 }
 
@@ -117,7 +135,7 @@ fn path(typed: &str, kind: TextKind) -> Option<Path> {
     };
     let written = typed.strip_prefix('"')?;
     let (folder, typed) = written.split_at(written.rfind('/').map_or(0, |slash| slash + 1));
-    Some(Path { folder: folder.to_string(), typed: typed.to_string(), is_of_program })
+    Some(Path { folder: folder.to_string(), typed: typed.to_string(), is_of_program, quote_behind: "" })
 }
 
 /// What may stand at an offset of a program's text. `name` is what the main file is called, whose `use`d files are
@@ -153,7 +171,11 @@ pub fn completion(name: &str, text: &str, offset: usize, load: &mut Loader) -> C
             }
         }
     }
-    Completions { replace: cursor.word, items: found.into_sorted(), path }
+    let word = text.get(cursor.word.clone()).unwrap_or_default();
+    let is_quoted = cursor.inside == Inside::Text && word.starts_with('"');
+    let is_closed = word.len() > 1 && word.ends_with('"');
+    let found = Completions { replace: cursor.word, items: found.into_sorted(), path };
+    if is_quoted { found.inside_quotes(is_closed) } else { found }
 }
 
 /// Whether a text names a time zone: by its place, or as an argument that is called so.

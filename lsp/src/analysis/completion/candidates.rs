@@ -37,8 +37,7 @@ impl<'t> Candidates<'t> {
 
     pub fn into_sorted(mut self) -> Vec<Completion> {
         let typed = self.typed.to_lowercase();
-        let begins = |c: &Completion| !c.label.to_lowercase().starts_with(&typed);
-        self.found.sort_by_cached_key(|c| (c.rank, begins(c)));
+        self.found.sort_by_cached_key(|c| (c.rank, distance(&typed, &c.label.to_lowercase())));
         self.found
     }
 
@@ -292,6 +291,17 @@ impl<'t> Candidates<'t> {
                 || Some(option.doc.to_string()),
             );
         }
+    }
+}
+
+/// How far a label is from what has been typed of it: it begins so, one of its words does, or neither.
+fn distance(typed: &str, label: &str) -> u8 {
+    let label = label.trim_start_matches('"');
+    let mut words = label.match_indices(['_', '/', ' ']).filter_map(|(at, _)| label.get(at + 1..));
+    match label.starts_with(typed) {
+        true => 0,
+        false if words.any(|word| word.starts_with(typed)) => 1,
+        false => 2,
     }
 }
 
