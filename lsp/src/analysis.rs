@@ -54,9 +54,19 @@ impl Analysis {
     /// `name` is what messages call the main file. Each file that a program uses is asked of `load`, which may
     /// know a text that is newer than that on disk.
     pub fn new(name: &str, text: impl Into<Arc<str>>, load: &mut Loader) -> Analysis {
+        Analysis::with(name, text, load, &CompileOptions::default())
+    }
+
+    /// As much of it as questions about one place need.
+    fn at(place: usize, name: &str, text: &str, load: &mut Loader) -> Analysis {
+        let options = CompileOptions { only_at: Some(place), ..CompileOptions::default() };
+        Analysis::with(name, text, load, &options)
+    }
+
+    fn with(name: &str, text: impl Into<Arc<str>>, load: &mut Loader, options: &CompileOptions) -> Analysis {
         let mut files = SourceMap::default();
         let main = files.add(name, text);
-        let compilation = check(&mut files, main, load, &LIBRARY, &CompileOptions::default());
+        let compilation = check(&mut files, main, load, &LIBRARY, options);
         Analysis { files, main, compilation, assembled: OnceLock::new() }
     }
 

@@ -167,6 +167,7 @@ impl Server<'_> {
         for published in requests::diagnostics::changed(&mut self.workspace) {
             send(self.connection, published);
         }
+        self.workspace.clear();
     }
 
     /// For the editor's log.

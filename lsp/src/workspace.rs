@@ -25,6 +25,8 @@ pub struct Workspace {
     pub documents: Documents,
     /// By the name of the open file; none where the compiler failed on it.
     programs: BTreeMap<String, Option<Rc<Program>>>,
+    /// Programs as they were before a change. To take them apart takes a while, for which nobody has to wait.
+    stale: Vec<Rc<Program>>,
     /// Files of whose programs one has come or gone since [`Workspace::take_touched`].
     touched: BTreeSet<String>,
     pub told: Told,
@@ -36,6 +38,7 @@ impl Workspace {
             client,
             documents: Documents::default(),
             programs: BTreeMap::new(),
+            stale: vec![],
             touched: BTreeSet::new(),
             told: Told::default(),
         }
@@ -72,8 +75,10 @@ impl Workspace {
         let is_of = |owner: &String, program: &Option<Rc<Program>>| {
             owner == name || program.as_ref().is_some_and(|program| program.reads.contains(name))
         };
-        let stale = self.programs.extract_if(.., |owner, program| is_of(owner, program));
-        self.touched.extend(stale.flat_map(|(owner, program)| files_of(owner, &program)));
+        for (owner, program) in self.programs.extract_if(.., |owner, program| is_of(owner, program)) {
+            self.touched.extend(files_of(owner, &program));
+            self.stale.extend(program);
+        }
         self.touched.insert(name.to_string());
     }
 
@@ -148,6 +153,11 @@ impl Workspace {
         self.touched.extend(files_of(name.to_string(), &program));
         self.programs.insert(name.to_string(), program);
         outcome
+    }
+
+    /// Lets go of what nobody asks for any more.
+    pub fn clear(&mut self) {
+        self.stale.clear();
     }
 
     /// The files of which what is wrong with them may have changed since this was asked last.

@@ -47,6 +47,8 @@ pub struct CompileOptions<'o> {
     /// Whether the program has been read from standard input and is to be run, so that no source can
     /// read it.
     pub standard_input_is_read: bool,
+    /// Only what is needed to answer questions about this place of the program's first file.
+    pub only_at: Option<usize>,
     /// For `env("NAME")`; without it every variable counts as set.
     pub environment: Environment<'o>,
 }
@@ -126,7 +128,10 @@ fn compile_files(
     let command_line = CommandLine::new(&options.overrides, sources);
     let mut given = options.params.clone();
     given.extend(options.overrides.params.clone());
-    let names = resolve::resolve(&files, library, &given, &mut diagnostics);
+    let mut names = resolve::resolve(&files, library, &given, &mut diagnostics);
+    if let Some(place) = options.only_at {
+        resolve::cycles::keep_needed(&mut names, main, place);
+    }
     let connectors = Options::new(library, options.environment, &mut diagnostics);
     let program = program::check_program(&names, &connectors, &command_line, main, &mut diagnostics);
     program::check_shared_files(&program, &command_line, options, &mut diagnostics);

@@ -156,12 +156,12 @@ pub fn completion(name: &str, text: &str, offset: usize, load: &mut Loader) -> C
         Inside::Text if cursor.text != TextKind::Other => path = self::path(typed, cursor.text),
         Inside::Text => {
             if let Some(mended) = &cursor.mended {
-                found.texts(&mended_analysis(name, mended, load), gap_span(&cursor.word));
+                found.texts(&Analysis::at(cursor.word.start, name, mended, load), gap_span(&cursor.word));
             }
         }
         Inside::Code => {
             if let Some(mended) = &cursor.mended {
-                let analysis = mended_analysis(name, mended, load);
+                let analysis = Analysis::at(cursor.word.start, name, mended, load);
                 found.names(&analysis, gap_span(&cursor.word), &cursor);
             }
             let before = text.get(..cursor.word.start).unwrap_or_default();
@@ -182,10 +182,6 @@ pub fn completion(name: &str, text: &str, offset: usize, load: &mut Loader) -> C
 fn is_zone(text: &str, offset: usize, kind: TextKind) -> bool {
     kind == TextKind::Zone
         || kind == TextKind::Other && signature::library_param(text, offset) == Some("zone")
-}
-
-fn mended_analysis(name: &str, mended: &str, load: &mut Loader) -> Analysis {
-    Analysis::new(name, mended, load)
 }
 
 /// Where the name stands that is asked for.

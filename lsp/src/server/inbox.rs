@@ -3,6 +3,10 @@
 use lsp_server::{Message, Notification, Request, RequestId};
 use std::collections::VecDeque;
 use std::sync::mpsc::Receiver;
+use std::time::Duration;
+
+/// How long nothing has to come for it to be quiet.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// What is to be done next.
 pub enum Event {
@@ -38,8 +42,17 @@ impl Inbox {
                 return event;
             }
             if !self.was_quiet {
-                self.was_quiet = true;
-                return Event::Quiet;
+                // What is asked about a change comes directly behind it.
+                match self.incoming.recv_timeout(PAUSE) {
+                    Ok(message) => {
+                        self.add(message);
+                        continue;
+                    }
+                    Err(_) => {
+                        self.was_quiet = true;
+                        return Event::Quiet;
+                    }
+                }
             }
             match self.incoming.recv() {
                 Ok(message) => self.add(message),

@@ -190,18 +190,18 @@ impl Editor {
         self.published.remove(LAST);
     }
 
-    /// The same where nothing is published of files that are open.
+    /// The same where nothing is published of files that are open. What was published already is not published anew,
+    /// so it takes another file each time.
     fn settle_without_open_files(&mut self) {
-        self.write("zzz/used.stream", "broken");
-        self.open("zzz/user.stream", "use \"used.stream\"");
-        let address = self.address("zzz/used.stream");
-        let is_broken =
-            |published: &Value| published["diagnostics"].as_array().is_some_and(|d| !d.is_empty());
-        while !self.published.get(&address).is_some_and(is_broken) {
+        self.next_id += 1;
+        let [used, user] = ["used", "user"].map(|name| format!("zzz/{name}{}.stream", self.next_id));
+        self.write(&used, "broken");
+        self.open(&user, &format!("use \"used{}.stream\"", self.next_id));
+        let address = self.address(&used);
+        while !self.published.contains_key(&address) {
             self.receive();
         }
-        self.close("zzz/user.stream");
-        self.published.remove(&address);
+        self.close(&user);
     }
 
     /// The answer, or the error.

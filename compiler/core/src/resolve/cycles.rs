@@ -3,13 +3,48 @@
 use crate::clauses::{asked_in, values_of};
 use crate::errors::names as errors;
 use crate::names::{Input, InputKind, Names};
-use millstream_base::{Diagnostics, Span};
+use millstream_base::{Diagnostics, FileId, Span};
 use millstream_syntax::ast;
+use std::collections::BTreeSet;
+
+/// What each query reads, by numbers, and where it says so; none for what is no query.
+type Reads = Vec<Option<Vec<(usize, Span)>>>;
 
 /// Fills [`Names::query_order`]; reports each circle once, at the stream that closes it.
 pub(crate) fn order_queries(names: &mut Names, diagnostics: &mut Diagnostics) {
+    let reads = reads(names);
+    let mut search =
+        Search { names, reads: &reads, states: vec![State::New; reads.len()], order: vec![], diagnostics };
+    for i in 0..reads.len() {
+        search.visit(i);
+    }
+    let order = search.order;
+    names.query_order = order;
+}
+
+/// Leaves away what the input around a place does not need, if there is one: queries that it does not read, outputs,
+/// tests.
+pub(crate) fn keep_needed(names: &mut Names, file: FileId, place: usize) {
+    let is_around = |input: &Input| {
+        input.file == file && (input.span.start as usize..=input.span.end as usize).contains(&place)
+    };
+    let Some(around) = names.inputs.iter().position(is_around) else { return };
+    let reads = reads(names);
+    let mut needed = BTreeSet::new();
+    let mut waiting = vec![around];
+    while let Some(number) = waiting.pop() {
+        if needed.insert(number) {
+            waiting.extend(reads.get(number).into_iter().flatten().flatten().map(|(read, _)| *read));
+        }
+    }
+    names.query_order.retain(|number| needed.contains(number));
+    names.sinks.clear();
+    names.tests.clear();
+}
+
+fn reads(names: &Names) -> Reads {
     let has_tables = names.has_tables();
-    let reads: Vec<Option<Vec<(usize, Span)>>> = names
+    names
         .inputs
         .iter()
         .map(|input| {
@@ -39,19 +74,12 @@ pub(crate) fn order_queries(names: &mut Names, diagnostics: &mut Diagnostics) {
             });
             Some(numbered.chain(tables).collect())
         })
-        .collect();
-    let mut search =
-        Search { names, reads: &reads, states: vec![State::New; reads.len()], order: vec![], diagnostics };
-    for i in 0..reads.len() {
-        search.visit(i);
-    }
-    let order = search.order;
-    names.query_order = order;
+        .collect()
 }
 
 struct Search<'s, 'a> {
     names: &'s Names<'a>,
-    reads: &'s [Option<Vec<(usize, Span)>>],
+    reads: &'s Reads,
     states: Vec<State>,
     order: Vec<usize>,
     diagnostics: &'s mut Diagnostics,
