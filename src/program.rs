@@ -106,6 +106,7 @@ pub fn options(bindings: &Bindings, folder: &Path) -> CompileOptions<'static> {
         overrides: overrides(bindings),
         folder: absolute(folder),
         standard_input_is_read: false,
+        only_at: None,
         environment: Some(&variable),
     }
 }
