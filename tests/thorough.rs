@@ -117,6 +117,7 @@ with_itself = from a as x full join a as y on x.v == y.v and x.id < y.id within 
 chosen = from b as x semi join b as y on x.k == y.k and y.v > x.v forever
 chosen_by_time = from chosen window tumbling 5s group by k select k, count() as n
 changes_joined = from running as r join latest_of_b as l on r.k == l.k forever select r.k, r.n, l.id
+changes_in_a_row = from running as r left join listed as t on t.id == r.n join latest_of_b as l on l.v == r.n forever group by t.v forever select t.v, count() as n
 changes_left = from latest_of_b as l left join running as r on r.k == l.k and r.s > l.v forever select l.id, r.k, r.n
 changes_full = from of_latest as x full join latest_of_b as y on x.v == y.v and x.n < y.id forever select x.v, x.n, y.id
 changes_semi = from latest_of_b as l semi join a as x on x.v == l.v forever select l.id

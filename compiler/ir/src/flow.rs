@@ -531,6 +531,14 @@ impl Schema {
         self.columns.iter().map(|c| c.ty.clone()).collect()
     }
 
+    /// The columns that tell a row that can be withdrawn from others: those that the program sees, without its time. What
+    /// is hidden, as the times and signs of the rows that it was made of, may be that of the change.
+    pub fn values(&self) -> Vec<usize> {
+        let is_value = |number: &usize| *number != self.time && Some(*number) != self.sign;
+        let seen = self.columns.iter().enumerate().filter(|(_, column)| !column.hidden);
+        seen.map(|(number, _)| number).filter(is_value).collect()
+    }
+
     /// How many bytes a row takes in columns, as [`Type::bytes`] counts.
     pub fn bytes_of_row(&self) -> usize {
         self.columns.iter().map(|column| column.ty.bytes()).sum()

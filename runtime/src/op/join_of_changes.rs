@@ -40,6 +40,8 @@ struct Side {
     time: usize,
     /// None where rows are only added.
     sign: Option<usize>,
+    /// The columns by which a row that is withdrawn is found.
+    told_apart: Vec<usize>,
     rows: BTreeMap<Key, Vec<Kept>>,
 }
 
@@ -64,7 +66,7 @@ struct Change {
 impl Side {
     fn new(schema: &Schema, keys: Vec<usize>) -> Side {
         let (types, time, sign) = (schema.types(), schema.time, schema.sign);
-        Side { types, keys, time, sign, rows: BTreeMap::new() }
+        Side { types, keys, time, sign, told_apart: schema.values(), rows: BTreeMap::new() }
     }
 
     /// None where one of its values is null, which equals nothing.
@@ -75,10 +77,8 @@ impl Side {
 
     /// Takes out a row that says the same.
     fn remove(&mut self, key: &Key, row: &Row) -> Option<Kept> {
-        let told_apart = |column: &usize| *column != self.time && self.sign != Some(*column);
-        let columns: Vec<usize> = (0..row.len()).filter(told_apart).collect();
         let known = self.rows.get_mut(key)?;
-        let at = known.iter().position(|kept| columns.iter().all(|c| kept.row[*c] == row[*c]))?;
+        let at = known.iter().position(|kept| self.told_apart.iter().all(|c| kept.row[*c] == row[*c]))?;
         let kept = known.remove(at);
         if known.is_empty() {
             self.rows.remove(key);

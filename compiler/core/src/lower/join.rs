@@ -116,7 +116,9 @@ impl Lowering<'_> {
         if join.is_updating() {
             columns.push(Column { name: "sign".into(), ty: Type::INT, hidden: true });
         }
-        Schema { columns, time, sign: join.is_updating().then_some(time + 1), key: clause.key.clone() }
+        // What a table gives leaves and is withdrawn with the row that it is given to.
+        let sign = if join.is_updating() { Some(time + 1) } else { left.sign };
+        Schema { columns, time, sign, key: clause.key.clone() }
     }
 }
 

@@ -18,7 +18,7 @@ use std::sync::Arc;
 const FEW: usize = 64;
 
 pub struct Given {
-    /// The columns of the left by which a row is found again: all but its time and its sign.
+    /// The columns of the left by which a row is found again.
     left: Vec<usize>,
     leaving: Vec<Type>,
     rows: KeyIndex,
@@ -64,8 +64,7 @@ impl Leaving {
 impl Given {
     /// `leaving`: the types of the columns of the table that leave.
     pub fn new(left: &Schema, leaving: &[Type]) -> Given {
-        let is_value = |number: &usize| *number != left.time && Some(*number) != left.sign;
-        let columns: Vec<usize> = (0..left.columns.len()).filter(is_value).collect();
+        let columns = left.values();
         let types_of_left: Vec<Type> =
             columns.iter().filter_map(|c| left.columns.get(*c)).map(|c| c.ty.clone()).collect();
         Given {
