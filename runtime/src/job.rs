@@ -462,7 +462,8 @@ fn open_source(
     let partitions = connector::partitions(&spec.connector, &node.name, &options.around)?;
     let partitions = before.arrange(node, &spec.connector, partitions)?;
     let paces = partitions.iter().map(|p| (p.name.clone(), Pace::of(spec.time.as_ref(), p.live))).collect();
-    let bytes = partitions.iter().filter_map(|partition| partition.size).sum();
+    let bytes =
+        partitions.iter().filter(|partition| !partition.live).filter_map(|partition| partition.size).sum();
     options.progress.bytes_total.fetch_add(bytes, Ordering::Relaxed);
     let mut source = Source::new(id, node, spec, paces, options.until, options.clock.now());
     before.source(&node.name).inspect(|before| source.resume(before));

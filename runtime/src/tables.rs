@@ -3,8 +3,9 @@
 //!
 //! A table of finite inputs comes in loads: each is read to its end, then given to the graph in one go, so that
 //! nobody sees half of it. One that cannot be read leaves the rows before it where they are, unless it is the
-//! first. A table with an input that may have rows at any time (a pipe, a followed file) is loaded when that first
-//! has nothing to read; what comes later are changes. No table keeps a run alive.
+//! first. A followed file, and a change log that comes by a pipe, are loaded when what stood there at first has been
+//! read, or when nothing comes; what comes later are changes. Any other pipe is read to its end, however slow its
+//! writer is. No table keeps a run alive.
 
 #[cfg(test)]
 mod tests;
@@ -26,14 +27,15 @@ use millstream_base::Diagnostic;
 use millstream_ir::batch::{Batch, Origin};
 use millstream_ir::column::ColumnBuilder;
 use millstream_ir::flow::{Flow, Load, Node, NodeId, NodeKind, SourceSpec};
+use millstream_ir::value::Value;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::time::Duration;
 
-/// A live input has nothing to read when nothing has come for so long; for so many times as long before anything
-/// has: whoever writes into a pipe may still be starting.
+/// A live input has nothing to read when nothing has come for so long; for so many times as long before all has that
+/// is known to come, or anything: whoever writes into a pipe may still be starting.
 const QUIET: Duration = Duration::from_millis(100);
 const STARTING: usize = 10;
 
@@ -66,7 +68,16 @@ enum Input {
         refresh: Option<Refresh>,
     },
     /// Comes by threads of its own.
-    Live { arrivals: Receiver<Arrival>, numbering: Vec<Numbering>, n_open: usize },
+    Live { arrivals: Receiver<Arrival>, numbering: Vec<Numbering>, n_open: usize, load: LiveLoad },
+}
+
+/// What the first load of a live input has.
+#[derive(Clone, Copy)]
+struct LiveLoad {
+    /// So many bytes stand there already.
+    standing: u64,
+    /// Whether it is all there is: the input ends some time.
+    is_all: bool,
 }
 
 struct Refresh {
@@ -102,7 +113,11 @@ impl Tables {
                 let before = Before::new(durable.as_ref(), around);
                 let partitions = connector::partitions(&spec.connector, &node.name, around)?;
                 let partitions = before.arrange(node, &spec.connector, partitions)?;
-                let bytes = partitions.iter().filter_map(|partition| partition.size).sum();
+                let bytes = partitions
+                    .iter()
+                    .filter(|partition| !partition.live)
+                    .filter_map(|partition| partition.size)
+                    .sum();
                 progress.bytes_total.fetch_add(bytes, Ordering::Relaxed);
                 let files = partitions.iter().map(|partition| partition.file.clone()).collect();
                 let read = (partitions, before.source(&node.name));
@@ -203,6 +218,7 @@ impl LoadedTable {
         now: ProcessingTime,
     ) -> Result<LoadedTable, Box<Diagnostic>> {
         let is_live = partitions.iter().any(|partition| partition.live);
+        let standing = partitions.iter().filter_map(|partition| partition.size).sum();
         let paces = paces(&partitions);
         let mut source = Source::new(id, node, spec, paces, None, now);
         let before = before.filter(|before| before.loaded.is_some());
@@ -212,7 +228,7 @@ impl LoadedTable {
             readers_of_all.map(|(number, reader)| reader.resume(source.reached(number))).collect();
         let refresh = load.refresh.map(|every| Refresh { every, due: ProcessingTime::MAX, reading: None });
         let input = match is_live {
-            true => Input::live(partitions),
+            true => Input::live(partitions, LiveLoad { standing, is_all: !goes_on(spec) }),
             false => Input::Finite { first: partitions, refresh },
         };
         Ok(LoadedTable {
@@ -256,19 +272,20 @@ impl LoadedTable {
                     return Err(Stop::Asked);
                 }
             }
-            Input::Live { .. } => {
-                let (mut has_come, mut n_quiet) = (false, 0);
+            Input::Live { load, .. } => {
+                let (load, mut has_come, mut n_quiet) = (*load, false, 0);
                 while self.is_open() {
                     if around.stop.load(Ordering::Relaxed) {
                         return Err(Stop::Asked);
                     }
                     self.held_back(clock.now()).into_iter().for_each(&mut *tell);
                     if self.take_arrival(graph, clock.now(), QUIET)? {
-                        has_come = true;
+                        (has_come, n_quiet) = (true, 0);
                         continue;
                     }
                     n_quiet += 1;
-                    if has_come || n_quiet >= STARTING {
+                    let has_all = has_come && self.source.report.bytes >= load.standing;
+                    if !load.is_all && (has_all || n_quiet >= STARTING) {
                         break;
                     }
                 }
@@ -367,7 +384,7 @@ impl LoadedTable {
         now: ProcessingTime,
         within: Duration,
     ) -> Result<bool, Stop> {
-        let Input::Live { arrivals, numbering, n_open } = &mut self.input else { return Ok(false) };
+        let Input::Live { arrivals, numbering, n_open, .. } = &mut self.input else { return Ok(false) };
         match arrivals.recv_timeout(within) {
             Ok((partition, Ok(Some(mut block)))) => {
                 numbering[partition].number(&mut block);
@@ -431,15 +448,21 @@ impl LoadedTable {
 }
 
 impl Input {
-    fn live(readers: Vec<PartitionReader>) -> Input {
+    fn live(readers: Vec<PartitionReader>, load: LiveLoad) -> Input {
         let (sender, arrivals): (SyncSender<Arrival>, _) = sync_channel(4);
         let n_open = readers.len();
         let numbering = readers.iter().map(PartitionReader::numbering).collect();
         for (partition, reader) in readers.into_iter().enumerate() {
             read_live(partition, reader, sender.clone());
         }
-        Input::Live { arrivals, numbering, n_open }
+        Input::Live { arrivals, numbering, n_open, load }
     }
+}
+
+/// Whether rows of an input that is live are meant to come as long as the run goes on.
+fn goes_on(spec: &SourceSpec) -> bool {
+    let is_log = spec.format.as_ref().is_some_and(|format| format.options.contains_key("changes"));
+    is_log || spec.connector.options.get("follow") == Some(&Value::Bool(true))
 }
 
 /// Reads all of a table by a thread of its own.

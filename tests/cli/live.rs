@@ -191,3 +191,24 @@ fn why_says_which_table_is_loaded_first() {
     assert_eq!(running.line(), "{\"k\":1,\"name\":\"a\"}");
     let _ = running.child.kill();
 }
+
+/// Else what a row finds would depend on how fast somebody writes.
+#[test]
+fn a_table_that_comes_by_a_pipe_is_read_to_its_end() {
+    let folder = Folder::new();
+    folder.write("in.ndjson", "{\"k\":1}\n{\"k\":2}\n");
+    folder.write("p.stream", "source rows: { k: int } from file(\"in.ndjson\")\ntable names: { k: int, name: string } key k from file(\"-\") format json\nstream s = from rows as r left join names as n on n.k == r.k select r.k, n.name\n");
+    let mut running = Running::start(&folder, "run p.stream --why=1ms");
+    let said = BufReader::new(running.child.stderr.take().expect("piped"));
+    let lines = said.lines().map(|line| line.expect("text"));
+    let mut input = running.child.stdin.take().expect("piped");
+    input.write_all(b"{\"k\":1,\"name\":\"a\"}\n").expect("it reads");
+    // It has been silent for long.
+    let n_told = lines.filter(|line| line.ends_with(", 1 row has come")).take(5).count();
+    assert_eq!(n_told, 5, "it has gone on");
+    input.write_all(b"{\"k\":2,\"name\":\"b\"}\n").expect("it reads");
+    drop(input);
+    assert_eq!(running.line(), "{\"k\":1,\"name\":\"a\"}");
+    assert_eq!(running.line(), "{\"k\":2,\"name\":\"b\"}");
+    let _ = running.child.kill();
+}

@@ -110,7 +110,7 @@ fn partition(
             Packing::Zstandard => Box::new(zstd::Decoder::new(input)?),
         })
     });
-    let size = (!is_pipe && !follow).then_some(facts.len());
+    let size = (!is_pipe).then_some(facts.len());
     let file = (!is_pipe).then_some(again);
     Ok(Partition { name, size, live: follow || is_pipe, file, open })
 }
