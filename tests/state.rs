@@ -69,6 +69,7 @@ const CASES: &str = "\
 40000 rows, 10000 keys, 3000 s: from a as l join a as r on l.k == r.k within 1h select l.v, r.v as w | joined with a: 40000, rows of a: 40000
 40000 rows, 10000 keys, 3000 s: from a as l full join a as r on l.k == r.k within 1h select l.v, r.v as w | joined with a: 40000, rows of a: 40000
 40000 rows, 10000 keys, 3000 s: from a as l window tumbling 1h join a as r on l.k == r.k select l.v, r.v as w | joined with a: 40000, rows of a: 40000
+40000 rows, 10000 keys, 500 s: from a as l window hopping 1h every 10m join a as r on l.k == r.k select l.v, r.v as w | joined with a: 240000, rows of a: 240000
 40000 rows, 10000 keys, 3000 s: from s as l join a as r on l.id == r.k forever select l.v, r.v as w | joined with a: 10000, rows of a: 40000, the row of each id: 10000
 40000 rows, 10000 keys, 3000 s: from a as l semi join a as r on l.k == r.k forever select l.v | first row of a: 10000
 40000 rows, 10000 keys, 3000 s: from a as l anti join a as r on l.k == r.v forever select l.v | first row of a: 10000

@@ -2,7 +2,7 @@
 
 use crate::hir::{ClauseKind, Input, Join, JoinBound, Program, Query};
 use millstream_base::Span;
-use millstream_ir::flow::{self, Flow, JoinKind, Load, NodeId, NodeKind, Partners, Schema};
+use millstream_ir::flow::{self, Flow, JoinKind, Load, NodeId, NodeKind, Partners, Schema, WindowAssigner};
 use millstream_ir::text::format_duration;
 use millstream_ir::value::Value;
 
@@ -86,10 +86,25 @@ fn of_sides(program: &Program, join: &Join, bytes: [usize; 2]) -> Vec<String> {
     let [of_left, of_right] = untils(join);
     let right = program.rows_text(join.right);
     let [left_bytes, right_bytes] = bytes.map(|bytes| bytes + ENTRY);
+    let each = match windows_of_a_row(join) {
+        1 => "each".to_string(),
+        n => format!("each in each of up to {n} windows"),
+    };
     vec![
-        format!("the rows to be joined with {right}, {left_bytes} bytes each, {of_left}"),
-        format!("the rows of {right}, {right_bytes} bytes each, {of_right}"),
+        format!("the rows to be joined with {right}, {left_bytes} bytes {each}, {of_left}"),
+        format!("the rows of {right}, {right_bytes} bytes {each}, {of_right}"),
     ]
+}
+
+/// How many windows hold a row, each of which keeps it.
+fn windows_of_a_row(join: &Join) -> i64 {
+    let JoinBound::Window { assigner, .. } = &join.bound else { return 1 };
+    match assigner {
+        WindowAssigner::Hopping { size, every, .. } | WindowAssigner::Cumulative { size, every, .. } => {
+            size.checked_add(every - 1).map_or(i64::MAX, |most| most / every)
+        }
+        _ => 1,
+    }
 }
 
 /// As [`of_sides`], of a join in which the first partner of a key decides for ever.
