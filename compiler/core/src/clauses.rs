@@ -131,6 +131,7 @@ pub(crate) fn check_query(
         checker.clause(clause, &clauses[number + 1..]);
     }
     checker.expect_select(query.span.at_end());
+    checker.expect_one_column_of_each_name(query.span.at_end());
     around.names.facts.sees(query.span.at_end(), &checker.scope());
     let QueryChecker { rows, on_error, clauses, .. } = checker;
     let on_error = on_error.map_or(OnError::Keep, |(policy, _)| policy);

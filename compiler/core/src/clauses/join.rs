@@ -5,6 +5,7 @@ use super::head::{check_reference, columns_of, define_alias, updating_because};
 use super::rows::{RowColumn, Rows, Updating};
 use super::window::Bounds;
 use crate::check::Proved;
+use crate::errors::joins::NoKey;
 use crate::errors::{clauses, joins as errors};
 use crate::hir::{self, Because, Cause, ClauseKind, JoinBound};
 use millstream_base::Span;
@@ -12,6 +13,7 @@ use millstream_ir::expr::{BinaryOp, Expr, ExprKind};
 use millstream_ir::flow::JoinKind;
 use millstream_ir::types::{Type, TypeKind};
 use millstream_syntax::ast;
+use millstream_syntax::token::needs_backticks;
 
 impl QueryChecker<'_> {
     pub(super) fn check_join(&mut self, join: &ast::Join, span: Span) {
@@ -65,7 +67,11 @@ impl QueryChecker<'_> {
         let (on, proved) = self.checker().check_condition(&scope, &join.on);
         let (keys, condition) = split(&on, n_left, is_of_table);
         if keys.is_empty() && !on.ty.is_error() {
-            self.diagnostics.push(errors::no_equality(join.on.span, is_of_table));
+            let of_no_use = on.conjuncts().into_iter().find_map(|part| of_no_use(part, n_left));
+            self.diagnostics.push(match of_no_use {
+                Some((span, why)) => errors::equality_of_no_use(span, &why, is_of_table),
+                None => errors::no_equality(join.on.span, is_of_table),
+            });
         }
         let bound = match &table {
             Some((_, table)) => self.version(join, kind, table, before.time, span),
@@ -116,6 +122,42 @@ impl QueryChecker<'_> {
         }
     }
 
+    /// Reports columns of one name where the query ends below a join: a reader could not tell them apart.
+    pub(super) fn expect_one_column_of_each_name(&mut self, end: Span) {
+        if !self.rows.known || self.group.is_some() {
+            return;
+        }
+        let (mut names, mut pairs): (Vec<&str>, Vec<[usize; 2]>) = (vec![], vec![]);
+        for (number, column) in self.rows.visible() {
+            if let Some((first, _)) = self.rows.find(&column.name)
+                && first != number
+                && !names.contains(&&*column.name)
+            {
+                names.push(&column.name);
+                pairs.push([first, number]);
+            }
+        }
+        let Some(pair) = pairs.first() else { return };
+        let sides = pair.map(|number| {
+            let column = &self.rows.columns[number];
+            (self.name_of(number).unwrap_or_default(), column.span)
+        });
+        let kept = pairs.iter().filter_map(|[first, _]| self.name_as_written(*first));
+        let select = format!(
+            " select * except ({}), {}",
+            names.iter().map(|name| in_backticks(name)).collect::<Vec<_>>().join(", "),
+            kept.collect::<Vec<_>>().join(", ")
+        );
+        self.diagnostics.push(errors::same_name_on_both_sides(names[0], sides, end, select));
+        self.rows.known = false;
+    }
+
+    fn name_as_written(&self, column: usize) -> Option<String> {
+        let column = self.rows.columns.get(column)?;
+        let qualifier = column.qualifier.as_deref()?;
+        Some(format!("{}.{}", in_backticks(qualifier), in_backticks(&column.name)))
+    }
+
     /// What bounds the rows that are kept; none if that is wrong, which is reported.
     fn join_bound(&mut self, join: &ast::Join, span: Span) -> Option<JoinBound> {
         if let Some(as_of) = &join.as_of {
@@ -130,7 +172,7 @@ impl QueryChecker<'_> {
             let high = checker.check_duration(&range.high);
             let low = match &range.low {
                 Some(low) => checker.check_duration(low),
-                None => checker.check_positive_duration(&range.high).map(|high| -high),
+                None => checker.check_duration(&range.high).map(i64::saturating_neg),
             };
             let (low, high) = (low?, high?);
             if low > high {
@@ -157,6 +199,11 @@ impl QueryChecker<'_> {
             }
         }
     }
+}
+
+/// A name as it is written, in backticks where it needs them.
+fn in_backticks(name: &str) -> String {
+    if needs_backticks(name) { format!("`{name}`") } else { name.to_string() }
 }
 
 /// What names a row of an updating stream and what a table gave it: where that may be several rows, their key too.
@@ -205,20 +252,41 @@ fn split(on: &Expr, n_left: usize, is_of_table: bool) -> (Vec<(Expr, Expr)>, Opt
 /// The sides of `left.a == right.b`, the one of the row first. Floats that are equal as keys need not be as
 /// numbers (NaN), and what fails must fail its row: neither is a key.
 fn equality(expr: &Expr, n_left: usize) -> Option<(Expr, Expr)> {
-    let ExprKind::Binary(BinaryOp::Equal, a, b) = &expr.kind else { return None };
-    if expr.can_fail() || a.ty.kind == TypeKind::Float || a.ty.kind != b.ty.kind {
+    let (left, right) = sides(expr, n_left)?;
+    if expr.can_fail() || left.ty.kind == TypeKind::Float || left.ty.kind != right.ty.kind {
         return None;
     }
+    let mut right = right.clone();
+    right.renumber(|column| column - n_left);
+    Some((left.clone(), right))
+}
+
+/// An equality of both sides by which nothing can be looked up, and why.
+fn of_no_use(expr: &Expr, n_left: usize) -> Option<(Span, NoKey)> {
+    let (left, right) = sides(expr, n_left)?;
+    let is_rescaled = |side: &Expr| match &side.kind {
+        ExprKind::Cast { value, .. } => matches!(value.ty.kind, TypeKind::Decimal(_)),
+        _ => false,
+    };
+    let why = match &left.ty.kind {
+        TypeKind::Float => NoKey::Float,
+        TypeKind::Decimal(scale) if is_rescaled(left) || is_rescaled(right) => NoKey::Scale(*scale),
+        _ if expr.can_fail() => NoKey::CanFail,
+        _ => NoKey::Computed,
+    };
+    Some((expr.span, why))
+}
+
+/// What is of the row, and what is of its partner, if an expression says that they are equal.
+fn sides(expr: &Expr, n_left: usize) -> Option<(&Expr, &Expr)> {
+    let ExprKind::Binary(BinaryOp::Equal, a, b) = &expr.kind else { return None };
     let is_of = |expr: &Expr, is_left: bool| {
         let columns = expr.columns();
         !columns.is_empty() && columns.iter().all(|column| (*column < n_left) == is_left)
     };
-    let (left, right) = match (is_of(a, true), is_of(b, false), is_of(a, false), is_of(b, true)) {
-        (true, true, ..) => (a, b),
-        (_, _, true, true) => (b, a),
-        _ => return None,
-    };
-    let mut right = (**right).clone();
-    right.renumber(|column| column - n_left);
-    Some(((**left).clone(), right))
+    match (is_of(a, true), is_of(b, false), is_of(a, false), is_of(b, true)) {
+        (true, true, ..) => Some((a, b)),
+        (_, _, true, true) => Some((b, a)),
+        _ => None,
+    }
 }

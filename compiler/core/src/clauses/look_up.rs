@@ -102,7 +102,12 @@ impl<'q> QueryChecker<'q> {
                         _ => None,
                     };
                     let column = column.filter(|name| !name.starts_with(&format!("{of_table}.")));
-                    errors::as_of_other_time(as_of.span, column, span.at_start())
+                    let is_of_row = |column: &usize| {
+                        let column = self.rows.columns.get(*column);
+                        column.is_some_and(|column| column.qualifier.as_deref() != Some(&**of_table))
+                    };
+                    let own = self.name_of(time).filter(|_| !at.columns().iter().any(is_of_row));
+                    errors::as_of_other_time(as_of.span, column, span.at_start(), own)
                 }
             });
         }

@@ -1,10 +1,11 @@
 //! What can be wrong with clauses: the columns that they make (E023x), times and windows (E04xx).
 
+use super::alternatives;
 use super::types::with_article;
 use crate::clauses::Closed;
 use crate::hir::{Because, Cause};
 use millstream_base::codes::*;
-use millstream_base::{Diagnostic, Span};
+use millstream_base::{Diagnostic, Span, did_you_mean};
 use millstream_ir::types::Type;
 
 pub fn unnamed_column(span: Span) -> Diagnostic {
@@ -358,13 +359,26 @@ pub fn change_log_without_key(span: Span, source: Span) -> Diagnostic {
         .help("write the key behind the type: `source orders: Order key id`")
 }
 
-pub fn unknown_key_field(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
+/// `fields`: those there are.
+pub fn unknown_key_field(span: Span, name: &str, fields: &[&str]) -> Diagnostic {
     let fault = Diagnostic::new(E0418, span, format!("the rows have no field `{name}` to be named by"))
         .label("no such field");
-    match nearest {
+    match did_you_mean(name, fields.iter().copied()) {
         Some(nearest) => fault.fix(format!("use `{nearest}`"), span, nearest),
-        None => fault,
+        None if fields.is_empty() => fault,
+        None => {
+            fault.note(format!("they have {}", alternatives(fields.iter().copied()).replace(" or ", " and ")))
+        }
     }
+}
+
+/// A field that a key names twice; `before` is the one in front.
+pub fn key_field_twice(span: Span, name: &str, before: Span) -> Diagnostic {
+    Diagnostic::new(E0418, span, format!("the key names `{name}` twice")).label("again").fix(
+        "leave it out",
+        before.at_end().to(span),
+        "",
+    )
 }
 
 /// `emit final` of a window whose results late rows correct.

@@ -28,6 +28,22 @@ pub fn same_alias(span: Span, alias: &str, other: Span) -> Diagnostic {
         .help(format!("give them other names: `{alias} as other`"))
 }
 
+/// Where a query ends below a join: the columns of a name, each with where its rows are named, and what would
+/// keep the first of each.
+pub fn same_name_on_both_sides(
+    name: &str,
+    [first, second]: [(String, Span); 2],
+    end: Span,
+    select: String,
+) -> Diagnostic {
+    let headline = format!("two columns would be called `{name}`: `{}` and `{}`", first.0, second.0);
+    Diagnostic::new(E0231, second.1, headline)
+        .label(format!("has `{}`", second.0))
+        .also(first.1, format!("has `{}`", first.0))
+        .help("say in a `select` which columns the rows have, and what they are called")
+        .fix("keep one of each name", end, select)
+}
+
 pub fn join_in_window(span: Span, window: Span) -> Diagnostic {
     Diagnostic::new(E0483, span, "the rows of another stream have no place in windows of this kind")
         .label("bounded by a window")
@@ -60,8 +76,44 @@ pub fn or_keep_table(fault: Diagnostic, right: Option<(&str, Vec<&str>)>, table:
 
 /// A note on the cost.
 pub fn no_equality(span: Span, is_of_table: bool) -> Diagnostic {
-    let others = if is_of_table { "row of the table" } else { "row that is kept of the other stream" };
-    Diagnostic::new(W0003, span, format!("every row is compared with every {others}"))
+    all_are_compared(span, is_of_table)
         .label("no equality between the two sides")
         .help("an equality, such as `a.user == b.user`, finds partners by a look-up")
+}
+
+/// Why an equality finds no partners by a look-up.
+pub enum NoKey {
+    Float,
+    /// One side is brought to this scale.
+    Scale(u8),
+    CanFail,
+    /// Of a table: not a column, but something computed of it.
+    Computed,
+}
+
+/// As [`no_equality`], where there is one.
+pub fn equality_of_no_use(span: Span, why: &NoKey, is_of_table: bool) -> Diagnostic {
+    let fault = all_are_compared(span, is_of_table);
+    let above = "in a `let` above the join, on the other side in a stream of its own";
+    match why {
+        NoKey::Float => fault
+            .label("an equality of floats is no look-up: NaN equals nothing")
+            .help("compare what is exact: ints, decimals, text"),
+        NoKey::Scale(scale) => {
+            fault.label(format!("a value may not fit `decimal({scale})`, which fails its row")).help(format!(
+                "give both sides this scale before, as declared or by `decimal(…, {scale})` {above}"
+            ))
+        }
+        NoKey::CanFail => fault
+            .label("it can fail, which is asked of each pair")
+            .help(format!("compute what can fail before: {above}")),
+        NoKey::Computed => fault
+            .label("a table is looked up by its columns, not by what is computed of them")
+            .help("compare a column itself, and bring the other side to it in a `let` above"),
+    }
+}
+
+fn all_are_compared(span: Span, is_of_table: bool) -> Diagnostic {
+    let others = if is_of_table { "row of the table" } else { "row that is kept of the other stream" };
+    Diagnostic::new(W0003, span, format!("every row is compared with every {others}"))
 }

@@ -23,15 +23,17 @@ pub fn as_of_without_time(span: Span, name: &str, clause: Span) -> Diagnostic {
 }
 
 /// `as of` a time that says nothing of how old the versions are that rows can ask for.
-/// `column`: as it is written, if it is a column; `above` the join.
-pub fn as_of_other_time(span: Span, column: Option<String>, above: Span) -> Diagnostic {
+/// `column`: as it is written, if it is a column of the row; `above` the join; `own`: the row's time, where nothing of
+/// the row is asked for.
+pub fn as_of_other_time(span: Span, column: Option<String>, above: Span, own: Option<String>) -> Diagnostic {
     let fault = Diagnostic::new(E0492, span, "how old the versions are that rows ask for has no bound")
         .label("neither the row's time, nor that plus or minus a duration");
-    match column {
-        Some(column) => {
+    match (column, own) {
+        (Some(column), _) => {
             fault.fix("make it the row's time above the join", above, format!("time {column} disorder 1h "))
         }
-        None => fault.help("make it the row's time above the join: `time … disorder 1h`"),
+        (None, Some(own)) => fault.fix("ask as of the row's time", span, own),
+        (None, None) => fault.help("make it the row's time above the join: `time … disorder 1h`"),
     }
 }
 

@@ -177,7 +177,9 @@ pub fn incomparable(span: Span, op: Span, symbol: &str, left: &Expr, right: &Exp
         }
     }
     match (&left.ty.kind, &right.ty.kind) {
-        (TypeKind::Timestamp, TypeKind::String) => fault.help("write times as `@2024-05-01T12:00:00Z`"),
+        (TypeKind::Timestamp, TypeKind::String) if matches!(right.kind, ExprKind::Literal(_)) => {
+            fault.help("write times as `@2024-05-01T12:00:00Z`")
+        }
         (TypeKind::Json, other) | (other, TypeKind::Json) if *other != TypeKind::Json => {
             let (json, target) =
                 if left.ty.kind == TypeKind::Json { (left, &right.ty) } else { (right, &left.ty) };
@@ -192,6 +194,17 @@ pub fn incomparable(span: Span, op: Span, symbol: &str, left: &Expr, right: &Exp
         }
         (TypeKind::Bool | TypeKind::Int | TypeKind::Float | TypeKind::Decimal(_), TypeKind::String) => {
             converted(fault, left.span, "string(", ")")
+        }
+        (TypeKind::Timestamp | TypeKind::Duration, _) | (_, TypeKind::Timestamp | TypeKind::Duration) => {
+            let of = |from: &Expr, to: &Expr| {
+                let is_target = matches!(to.ty.kind, TypeKind::Timestamp | TypeKind::Duration);
+                let how = conversion(&from.ty.clone().required(), &to.ty).filter(|_| is_target)?;
+                Some((from.span, how))
+            };
+            match of(left, right).or_else(|| of(right, left)) {
+                Some((span, (before, after))) => converted(fault, span, &before, &after),
+                None => fault,
+            }
         }
         _ => fault,
     }

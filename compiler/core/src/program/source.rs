@@ -101,6 +101,7 @@ fn check_key(
         return None;
     };
     let mut fields = vec![];
+    report_repeated(declared.key, diagnostics);
     for key in declared.key {
         match row.fields.iter().position(|f| *f.name == *key.text) {
             Some(field) => {
@@ -109,12 +110,21 @@ fn check_key(
             }
             None => {
                 facts.misses(key.span, || Wanted::Column(visible_fields(row)));
-                let nearest = did_you_mean(&key.text, row.fields.iter().map(|f| &*f.name));
-                diagnostics.push(clause_errors::unknown_key_field(key.span, &key.text, nearest));
+                let names: Vec<&str> = row.fields.iter().map(|f| &*f.name).collect();
+                diagnostics.push(clause_errors::unknown_key_field(key.span, &key.text, &names));
             }
         }
     }
     Some(SourceKey { fields, change: log.map(|_| row.fields.len()), span: first.span.to(last.span) })
+}
+
+/// Reports fields that a key names twice.
+pub(super) fn report_repeated(key: &[ast::Name], diagnostics: &mut Diagnostics) {
+    for (number, name) in key.iter().enumerate().skip(1) {
+        if key[..number].iter().any(|before| before.text == name.text) {
+            diagnostics.push(clause_errors::key_field_twice(name.span, &name.text, key[number - 1].span));
+        }
+    }
 }
 
 /// The fields of a row as what could be named.

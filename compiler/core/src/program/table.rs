@@ -1,6 +1,6 @@
 //! `table` items: what their rows come from, and how joins read them.
 
-use super::source::{Declared, check_source};
+use super::source::{Declared, check_source, report_repeated};
 use crate::check::Checker;
 use crate::clauses::{Rows, Surroundings, check_query};
 use crate::errors::clauses::unknown_key_field;
@@ -8,7 +8,7 @@ use crate::errors::tables as errors;
 use crate::facts::Recorder;
 use crate::hir::{Feed, Table};
 use crate::names::{Input, RowType};
-use millstream_base::{Diagnostics, Span, did_you_mean};
+use millstream_base::{Diagnostics, Span};
 use millstream_ir::flow::{Column, Reading, Schema};
 use millstream_ir::types::Type;
 use millstream_syntax::ast;
@@ -91,6 +91,7 @@ fn key_of(
     diagnostics: &mut Diagnostics,
 ) -> Option<Vec<usize>> {
     let mut key = vec![];
+    report_repeated(&table.key, diagnostics);
     for name in &table.key {
         match rows.find(&name.text) {
             Some((number, column)) => {
@@ -99,8 +100,8 @@ fn key_of(
             }
             None => {
                 facts.misses(name.span, || rows.scope().wanted_columns());
-                let nearest = did_you_mean(&name.text, rows.visible().map(|(_, column)| &*column.name));
-                diagnostics.push(unknown_key_field(name.span, &name.text, nearest));
+                let names: Vec<&str> = rows.visible().map(|(_, column)| &*column.name).collect();
+                diagnostics.push(unknown_key_field(name.span, &name.text, &names));
             }
         }
     }

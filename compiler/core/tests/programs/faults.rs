@@ -283,3 +283,45 @@ E0201 `nosuch` nothing here is called `nosuch`
 "#
     );
 }
+
+/// What is said of joins that try all pairs, where an equality seems to spare it.
+#[test]
+fn equalities_that_find_nothing_by_a_look_up() {
+    const SOURCES: &str = "
+source a: { id: int, d: decimal(2), x: float, k: string, at: timestamp } from file(\"a.ndjson\") time at
+source b: { id: int, d: decimal(4), x: float, k: string, at: timestamp } from file(\"b.ndjson\") time at
+table t: { id: int, name: string? } key id from file(\"t.csv\")
+";
+    let said = |join: &str| {
+        let (_, compilation) =
+            compile_with(&format!("{SOURCES}stream s = {join} select a.id"), Overrides::default());
+        let found = compilation.diagnostics.iter();
+        let text = found
+            .map(|d| format!("  {} {}: {}; {}\n", d.code, d.headline, d.primary.text, d.helps.join("; ")));
+        format!("{join}\n{}", text.collect::<String>())
+    };
+    let joins = [
+        "from a join b on a.id == b.id and a.x == b.x within 5m",
+        "from a join b on a.x == b.x within 5m",
+        "from a join b on b.d == a.d and a.id > 1 within 5m",
+        "from a join b on int(a.k) == b.id within 5m",
+        "from a join t on t.id == a.d",
+        "from a join t on (t.name ?? \"none\") == a.k",
+        "from a join t on t.id > a.id",
+    ];
+    assert_snapshot!(joins.map(said).concat(), @r#"
+from a join b on a.id == b.id and a.x == b.x within 5m
+from a join b on a.x == b.x within 5m
+  W0003 every row is compared with every row that is kept of the other stream: an equality of floats is no look-up: NaN equals nothing; compare what is exact: ints, decimals, text
+from a join b on b.d == a.d and a.id > 1 within 5m
+  W0003 every row is compared with every row that is kept of the other stream: a value may not fit `decimal(4)`, which fails its row; give both sides this scale before, as declared or by `decimal(…, 4)` in a `let` above the join, on the other side in a stream of its own
+from a join b on int(a.k) == b.id within 5m
+  W0003 every row is compared with every row that is kept of the other stream: it can fail, which is asked of each pair; compute what can fail before: in a `let` above the join, on the other side in a stream of its own
+from a join t on t.id == a.d
+  W0003 every row is compared with every row of the table: a table is looked up by its columns, not by what is computed of them; compare a column itself, and bring the other side to it in a `let` above
+from a join t on (t.name ?? "none") == a.k
+  W0003 every row is compared with every row of the table: a table is looked up by its columns, not by what is computed of them; compare a column itself, and bring the other side to it in a `let` above
+from a join t on t.id > a.id
+  W0003 every row is compared with every row of the table: no equality between the two sides; an equality, such as `a.user == b.user`, finds partners by a look-up
+"#);
+}

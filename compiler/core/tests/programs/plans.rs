@@ -349,9 +349,9 @@ Emit s [amount: decimal(2), (time): timestamp]
 #[test]
 fn filters_that_stay_behind_joins() {
     for rest in [
-        "stream s = from payments as p full join rows as r on r.country == p.country within 1h where p.amount > 5.00",
-        "stream s = from payments as p join rows as r on r.country == p.country and r.rate % int(p.amount) > 0 within 1h where p.card == \"x\"",
-        "stream s = from payments as p join rows as r on r.country == p.country within 1h where 1.0 / float(p.amount) > 0.5 and int(p.amount) % int(p.amount) == 0",
+        "stream s = from payments as p full join rows as r on r.country == p.country within 1h where p.amount > 5.00 select p.card, p.amount",
+        "stream s = from payments as p join rows as r on r.country == p.country and r.rate % int(p.amount) > 0 within 1h where p.card == \"x\" select p.card, p.amount",
+        "stream s = from payments as p join rows as r on r.country == p.country within 1h where 1.0 / float(p.amount) > 0.5 and int(p.amount) % int(p.amount) == 0 select p.card, p.amount",
         "stream j = from payments as p join rates as r on r.country == p.country select p.card, r.rate
           stream s = from j where card == \"x\"
           stream t = from j where card == \"y\"

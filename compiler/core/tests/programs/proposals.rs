@@ -70,6 +70,10 @@ table r: { k: string, rate: int, since: timestamp } key k from file(\"r.ndjson\"
         "from s as a join s as b on a.k == b.v within 5m select a.f",
         "from s as a join s as b on a.k == b.k within 5m select v",
         "from s as a join s as b on a.k == b.k within 5m select *",
+        "from s as a join s as b on a.k == b.k within 5m",
+        "from s as `my a` join s as `select` on `my a`.k == `select`.k within 5m where `my a`.v > 1",
+        "from s as a join s as b on a.k == b.at within 5m select a.v",
+        "from s as a join s as b on a.v == b.at within 5m select a.v",
         "from s as a join s as b on a.k == b.k within 5m..1m select a.v",
         "from s as a join s as b on a.k == b.k within 5m as of a.at select a.v",
         "from s as a join t as b on b.k == a.v select a.v",
@@ -77,6 +81,8 @@ table r: { k: string, rate: int, since: timestamp } key k from file(\"r.ndjson\"
         "from s as a join t as b on b.k == a.k as of a.at within 5m select a.v",
         "from s as a join r as b on b.k == a.k as of a.ends select a.v",
         "from s as a join r as b on b.k == a.k as of timestamp(a.v) select a.v",
+        "from s as a join r as b on b.k == a.k as of b.since select a.v",
+        "from s as a join r as b on b.k == a.k as of @2024-05-01 select a.v",
         "from u as a join r as b on b.k == a.k as of a.at within 1h select a.v",
         "from s as a right join t as b on b.k == a.k select a.v",
         "from s as a full join t as b on b.k == a.k select a.v",
@@ -91,6 +97,8 @@ table r: { k: string, rate: int, since: timestamp } key k from file(\"r.ndjson\"
         "table x key v = from s group by k forever select k, sum(v) as v",
         "table x key kk = from s",
         "table x: { id: int } key ids from file(\"x.csv\")",
+        "table x: { id: int } key id, id from file(\"x.csv\")",
+        "table x key v, k, v = from s",
     ]);
     assert_snapshot!(of_streams + &tables);
 }
