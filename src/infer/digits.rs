@@ -14,6 +14,9 @@ pub struct Digits {
     pub is_padded: bool,
     /// Whether one begins with a zero that no number needs, as `007` does.
     pub has_leading_zero: bool,
+    /// Numbers with a comma in the place of the point, and the most digits behind it.
+    n_comma: u64,
+    comma_scale: usize,
 }
 
 impl Digits {
@@ -22,6 +25,15 @@ impl Digits {
         let unsigned = text.strip_prefix('-').unwrap_or(text);
         let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
         let are_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if let Some((whole, behind)) = unsigned.split_once(',')
+            && !whole.is_empty()
+            && !behind.is_empty()
+            && are_digits(whole)
+            && are_digits(behind)
+        {
+            self.n_comma += 1;
+            self.comma_scale = self.comma_scale.max(behind.len());
+        }
         if whole.is_empty() || !are_digits(whole) || !are_digits(fraction) || unsigned.ends_with('.') {
             return;
         }
@@ -38,6 +50,8 @@ impl Digits {
         self.n_plain += other.n_plain;
         self.whole = self.whole.max(other.whole);
         self.scale = self.scale.max(other.scale);
+        self.n_comma += other.n_comma;
+        self.comma_scale = self.comma_scale.max(other.comma_scale);
         self.has_point |= other.has_point;
         self.is_padded |= other.is_padded;
         self.has_leading_zero |= other.has_leading_zero;
@@ -45,6 +59,12 @@ impl Digits {
 
     pub fn are_plain(&self) -> bool {
         self.n > 0 && self.n == self.n_plain
+    }
+
+    /// The most digits behind the comma, if all are whole numbers or have a comma in the place of the point.
+    pub fn comma(&self) -> Option<usize> {
+        let are_all = self.n_comma + self.n_plain == self.n && !self.has_point;
+        (are_all && self.n_comma > 0).then_some(self.comma_scale)
     }
 
     /// The decimal that holds all of them exactly, if one does that is read without a detour.

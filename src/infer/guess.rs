@@ -178,7 +178,7 @@ fn text(texts: &Scalars, place: Place) -> Guess {
     if let Some(time) = time(texts, place) {
         return time;
     }
-    let guess = words(texts);
+    let guess = plain_text(texts, place);
     match texts.digits.decimal() {
         Some(scale) if !texts.digits.has_leading_zero => {
             guess.note(format!("all are numbers: `decimal({scale})` reads them"))
@@ -197,7 +197,20 @@ fn cell(texts: &Scalars, place: Place) -> Guess {
         }
         () if texts.are(&Type::FLOAT) && !has_leading_zero => Guess::new("float"),
         () if has_leading_zero && texts.are(&Type::INT) => words(texts).note("digits with a leading zero"),
-        () => time(texts, place).unwrap_or_else(|| words(texts)),
+        () => time(texts, place).unwrap_or_else(|| plain_text(texts, place)),
+    }
+}
+
+/// Text that is no time: a length of time, or words.
+fn plain_text(texts: &Scalars, place: Place) -> Guess {
+    if texts.are(&Type::DURATION) && !texts.digits.are_plain() {
+        return Guess::new("duration");
+    }
+    match (texts.digits.comma(), names::field(place.name)) {
+        (Some(scale), Some(name)) => words(texts).note(format!(
+            "numbers with a comma: `decimal(replace({name}, \",\", \".\"), {scale})` reads them"
+        )),
+        _ => words(texts),
     }
 }
 

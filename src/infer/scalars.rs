@@ -111,7 +111,7 @@ static WAYS: LazyLock<Vec<Known>> = LazyLock::new(|| {
         let encoding = Encoding::Pattern { pattern: (*text).into(), zone: None };
         known(Type::TIMESTAMP, encoding, format!(" as {}", text_literal(text)))
     };
-    let types = [plain(Type::BOOL), plain(Type::INT), plain(Type::FLOAT), plain(Type::TIMESTAMP)];
+    let types = [Type::BOOL, Type::INT, Type::FLOAT, Type::DURATION, Type::TIMESTAMP].map(plain);
     let epochs = [
         epoch(Encoding::EpochSeconds, "epoch_s"),
         epoch(Encoding::EpochMillis, "epoch_ms"),

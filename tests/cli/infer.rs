@@ -34,6 +34,14 @@ fn types_are_told_from_fields() {
 }
 
 #[test]
+fn durations_and_numbers_with_a_comma() {
+    let calls = "caller;took;price;id\na;1m30s;12,50;1,5\nb;250ms;3;2.5\nc;;0,125;7\n";
+    insta::assert_snapshot!(infer(&[("calls.csv", calls)], "calls.csv"));
+    let lines = r#"{"took":"2h","cost":"1,25","n":"5"}"#;
+    insta::assert_snapshot!(infer(&[("calls.ndjson", lines)], "calls.ndjson"));
+}
+
+#[test]
 fn a_first_line_of_values_names_nothing() {
     let rows = "7\t2024-05-01T12:00:00Z\tada\n8\t2024-05-01T12:00:01Z\tbob\n";
     insta::assert_snapshot!(infer(&[("log.tsv", rows)], "log.tsv"));
