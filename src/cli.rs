@@ -41,6 +41,8 @@ pub enum Command {
     Infer(Infer),
     /// Report everything that is wrong with programs, without running them
     Check(Check),
+    /// Show what the checkpoints of a run hold, and whether they are whole
+    State(State),
     /// Bring programs into the standard layout
     Fmt(Fmt),
     /// Explain a program in plain words, or an error code
@@ -138,6 +140,9 @@ pub struct Run {
     /// With --state: how often that is brought up to date
     #[arg(long, value_name = "EVERY", default_value = "10s", requires = "state")]
     pub checkpoint_every: String,
+    /// With --state: go on though the state of this stream, source or sink would be lost, because it does not fit it any more
+    #[arg(long, value_name = "NAME", requires = "state")]
+    pub drop_state: Vec<String>,
     /// Say nothing at the end of the run
     #[arg(short, long)]
     pub quiet: bool,
@@ -294,8 +299,22 @@ pub struct Infer {
 
 #[derive(Args)]
 #[command(after_help = "Examples:
+  millstream state fraud.state
+
+The folder is that of `run --state`; the run may go on meanwhile.
+
+Exit codes: 0 the newest checkpoint is whole, 1 it is not, or there is none, 64 the command line is wrong.")]
+pub struct State {
+    /// The folder of the checkpoints
+    #[arg(value_hint = clap::ValueHint::DirPath)]
+    pub folder: PathBuf,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:
   millstream check fraud.stream
   millstream check --format json *.stream      one object a line, for editors and CI
+  millstream check fraud.stream --against fraud.state        what an edit would keep of a run's state
 
 Exit codes: 0 nothing is wrong (there may be warnings), 2 something is, 64 the command line is wrong.")]
 pub struct Check {
@@ -304,6 +323,9 @@ pub struct Check {
     pub files: Vec<PathBuf>,
     #[command(flatten)]
     pub bindings: Bindings,
+    /// Say what a run of the program would keep of the state in this folder, and what it would lose
+    #[arg(long, value_name = "FOLDER", value_hint = clap::ValueHint::DirPath)]
+    pub against: Option<PathBuf>,
     /// How to show what is wrong
     #[arg(long, value_enum, default_value_t = Face::Full)]
     pub format: Face,

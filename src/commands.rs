@@ -13,5 +13,6 @@ pub mod new;
 pub mod preview;
 pub mod repl;
 pub mod run;
+pub mod state;
 pub mod test;
 pub mod why;

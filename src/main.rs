@@ -49,6 +49,7 @@ fn main() -> ExitCode {
         Command::New(new) => commands::new::new(new),
         Command::Infer(infer) => commands::infer::infer(infer),
         Command::Check(check) => commands::check::check(check),
+        Command::State(state) => commands::state::state(state),
         Command::Fmt(fmt) => commands::fmt::fmt(fmt),
         Command::Explain(explain) => commands::explain::explain(explain),
         Command::Preview(preview) => commands::preview::preview(preview),

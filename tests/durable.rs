@@ -1,5 +1,7 @@
 //! Runs with `--state`: killed, interrupted, edited, with damaged checkpoints and changed files.
 
+#![cfg(unix)]
+
 mod support;
 
 #[path = "durable/crash.rs"]

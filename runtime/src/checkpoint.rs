@@ -4,6 +4,7 @@
 //! each partition, and every sink has written what follows from them. What it says of sources and outputs is a
 //! [`Manifest`], which people can read; the states of operators are [snapshots](crate::snapshot).
 
+mod compare;
 mod encode;
 pub mod folder;
 mod identity;
@@ -14,9 +15,10 @@ use crate::connector::file::Mark;
 use crate::message::EventTime;
 use crate::reader::Reached;
 use crate::source::Standing;
+pub use compare::{Comparison, Fate};
 pub use encode::{Damage, decode};
 pub use identity::{Identity, identities};
-pub use keeping::{Draft, Found, Keeping, newest};
+pub use keeping::{Draft, Found, Keeping, all, newest};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, PartialEq, Debug)]

@@ -55,6 +55,8 @@ pub struct Options {
 pub struct State {
     pub store: Arc<dyn Store>,
     pub every: i64,
+    /// Items of which state may be lost.
+    pub dropped: Vec<String>,
 }
 
 /// Whoever wants to know, while live input is read, what is waited for.
@@ -447,6 +449,7 @@ impl<'a, O: Outlet> Job<'a, O> {
         report.sinks = self.graph.outlet.reports();
         report.held_back = self.held_back();
         report.resumed = self.resumed.clone();
+        report.checkpoints = self.durable.as_ref().map(|durable| durable.report);
         report
     }
 }

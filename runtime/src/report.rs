@@ -38,6 +38,7 @@ pub struct Report {
     pub shared: Vec<(Arc<str>, usize)>,
     /// The checkpoint that it began from.
     pub resumed: Option<Resumed>,
+    pub checkpoints: Option<Checkpoints>,
     /// Why the run ended before its inputs did, if it did.
     pub stopped: Option<&'static str>,
 }
@@ -47,6 +48,16 @@ pub struct Report {
 pub struct Resumed {
     pub number: u64,
     pub time: i64,
+}
+
+/// Of a run that keeps checkpoints.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Checkpoints {
+    pub made: u64,
+    /// Those that could not be written.
+    pub failed: u64,
+    /// For how long the run stood still at most, in microseconds.
+    pub longest_pause: i64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -189,6 +200,14 @@ impl Report {
                 false => writeln!(out, ", which shared the rows of {}", names.join(", ")),
             };
         }
+        if let Some(Checkpoints { made, failed, longest_pause }) = self.checkpoints {
+            let pause = longest_pause as f64 / 1000.0;
+            let _ = write!(out, "{:>14} checkpoints, for {pause:.1} ms at most", thousands(made));
+            let _ = match failed {
+                0 => writeln!(out),
+                n => writeln!(out, "; {} could not be written", thousands(n)),
+            };
+        }
         if let Some(why) = self.stopped {
             let _ = writeln!(out, "stopped: {why}");
         }
@@ -241,6 +260,10 @@ impl Report {
         let mut report = json!({ "sources": sources, "streams": streams, "sinks": sinks, "workers": self.workers, "shared": shared, "wall_seconds": self.wall.as_secs_f64(), "stopped": self.stopped, "waiting": waiting });
         if let Some(Resumed { number, time }) = &self.resumed {
             report["resumed"] = json!({ "checkpoint": number, "time": format_timestamp(*time) });
+        }
+        if let Some(Checkpoints { made, failed, longest_pause }) = self.checkpoints {
+            let pause = longest_pause as f64 / 1e6;
+            report["checkpoints"] = json!({ "made": made, "failed": failed, "longest_pause_seconds": pause });
         }
         report.to_string()
     }

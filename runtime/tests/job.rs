@@ -3,15 +3,19 @@
 use millstream_base::{SourceMap, Span};
 use millstream_ir::engine::Engine;
 use millstream_ir::flow::*;
+use millstream_ir::testing::{Generator, cases};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
+use millstream_runtime::checkpoint::store::Store;
 use millstream_runtime::connector::Surroundings;
 use millstream_runtime::interp::ReferenceEngine;
-use millstream_runtime::job::{Options, run};
+use millstream_runtime::job::{Options, State, run};
 use millstream_runtime::report::{Progress, Report};
 use millstream_runtime::time::Clock;
+use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 struct StoppedClock;
 
@@ -71,6 +75,15 @@ fn run_by(
     limit: Option<u64>,
     until: Option<i64>,
 ) -> Result<Report, String> {
+    run_from(None, (workers, limit, until), folder, flow)
+}
+
+fn run_from(
+    state: Option<State>,
+    (workers, limit, until): (usize, Option<u64>, Option<i64>),
+    folder: &Path,
+    flow: &Flow,
+) -> Result<Report, String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
     let _inside = runtime.enter();
     let compiled = ReferenceEngine.compile(flow).expect("a flow of no code");
@@ -88,7 +101,7 @@ fn run_by(
         workers,
         memory: None,
         ends_process: false,
-        state: None,
+        state,
     };
     run(flow, &*compiled, &files, options).map_err(|b| b.diagnostic.headline.clone())
 }
@@ -214,4 +227,77 @@ fn a_missing_file_is_told_before_anything_runs() {
     let failed = run_in(folder.path(), &copy("in.ndjson", OnError::Keep), None, None);
     assert!(failed.is_err_and(|m| m.contains("no such file")));
     assert!(!folder.path().join("out.ndjson").exists());
+}
+
+/// A store in memory, to which writing fails now and then: nothing, a part, or all of it is there then.
+struct Faulty {
+    pieces: Mutex<BTreeMap<String, Vec<u8>>>,
+    random: Mutex<Generator>,
+}
+
+impl Store for Faulty {
+    fn place(&self) -> String {
+        "memory".into()
+    }
+
+    fn names(&self) -> io::Result<Vec<String>> {
+        Ok(self.pieces.lock().unwrap().keys().cloned().collect())
+    }
+
+    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        self.pieces.lock().unwrap().get(name).cloned().ok_or(io::ErrorKind::NotFound.into())
+    }
+
+    fn put(&self, name: &str, parts: &[&[u8]]) -> io::Result<()> {
+        let mut random = self.random.lock().unwrap();
+        let mut bytes = parts.concat();
+        let fault = random.below(6);
+        if fault == 0 {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        if fault == 1 {
+            bytes.truncate(random.below(bytes.len()));
+        }
+        self.pieces.lock().unwrap().insert(name.into(), bytes);
+        if fault <= 2 { Err(io::ErrorKind::Other.into()) } else { Ok(()) }
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.pieces.lock().unwrap().remove(name);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_run_that_breaks_off_anywhere_on_a_disk_that_fails_loses_and_doubles_nothing() {
+    const ROWS: u32 = 30_000;
+    let folder = tempfile::tempdir().expect("a folder");
+    let row = |id| format!("{{\"id\":{id},\"at\":\"1970-01-01T00:00:00Z\"}}\n");
+    std::fs::write(folder.path().join("in.ndjson"), (0..ROWS).map(row).collect::<String>()).expect("written");
+    let flow = copy("in.ndjson", OnError::Keep);
+    for seed in 0..cases(20) as u64 {
+        let mut random = Generator::new(seed);
+        let (pieces, faults) = (Mutex::default(), Mutex::new(Generator::new(seed + 1)));
+        let store: Arc<Faulty> = Arc::new(Faulty { pieces, random: faults });
+        let mut n_runs = 0;
+        loop {
+            n_runs += 1;
+            // What a limit stops has made no checkpoint at its end, as if it had been killed there.
+            let limit = (random.below(4) > 0).then(|| 1 + random.below(ROWS as usize) as u64);
+            let state = State { store: store.clone(), every: 0, dropped: vec![] };
+            match run_from(Some(state), (1 + random.below(3), limit, None), folder.path(), &flow) {
+                // It is over, or an earlier one was that could not say so.
+                Ok(report) if report.stopped.is_none_or(|why| why.contains("the end of all inputs")) => break,
+                Ok(_) => {}
+                Err(headline) if headline.starts_with("cannot write a checkpoint") => {}
+                // All that there are were written in part: nobody was told that one of them is there.
+                Err(headline) if headline.starts_with("no checkpoint") => {
+                    store.pieces.lock().unwrap().clear();
+                }
+                Err(headline) => panic!("seed {seed}: {headline}"),
+            }
+            assert!(n_runs < 1000, "seed {seed}: it comes to no end");
+        }
+        assert!(ids(folder.path()).into_iter().eq(0..ROWS), "seed {seed}, after {n_runs} runs");
+    }
 }

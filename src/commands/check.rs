@@ -2,8 +2,16 @@
 
 use crate::cli::{Check, Face};
 use crate::program::Program;
-use crate::{FINE, terminal};
+use crate::{FAILED, FINE, WRONG_PROGRAM, terminal};
 use millstream_base::{Diagnostic, SourceMap, render};
+use millstream_ir::flow::Flow;
+use millstream_ir::text::format_timestamp;
+use millstream_runtime::checkpoint::folder::Folder;
+use millstream_runtime::checkpoint::{Comparison, Fate, Manifest, newest};
+use millstream_runtime::report::bytes;
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::Path;
 
 pub fn check(arguments: Check) -> u8 {
     let mut worst = FINE;
@@ -13,13 +21,67 @@ pub fn check(arguments: Check) -> u8 {
                 let compiled = program.compile(&arguments.bindings);
                 let found = &compiled.compilation.diagnostics;
                 let shown = show(&compiled.files, found, arguments.format);
-                compiled.wrong().unwrap_or(shown)
+                let against = arguments.against.as_deref().zip(compiled.compilation.flow.as_ref());
+                let kept = || against.map_or(shown, |(folder, flow)| compare(folder, flow));
+                compiled.wrong().unwrap_or_else(kept)
             }
             Err(problem) => problem.tell(),
         };
         worst = worst.max(code);
     }
     worst
+}
+
+/// Says what a program would keep of the newest checkpoint in a folder.
+fn compare(folder: &Path, flow: &Flow) -> u8 {
+    let found = Folder::look(folder).and_then(|store| newest(&store));
+    let manifest = match found.map(|found| found.newest) {
+        Ok(Some(newest)) => newest.manifest,
+        Ok(None) => {
+            terminal::err(format_args!("error: there is no whole checkpoint in {}\n", folder.display()));
+            return FAILED;
+        }
+        Err(error) => {
+            terminal::err(format_args!("error: cannot read {}: {error}\n", folder.display()));
+            return FAILED;
+        }
+    };
+    let comparison = Comparison::new(&manifest, flow);
+    let told = terminal::out(lines(&manifest, &comparison));
+    if comparison.losers().next().is_some() { WRONG_PROGRAM } else { told }
+}
+
+fn lines(manifest: &Manifest, comparison: &Comparison) -> String {
+    let made = format_timestamp(manifest.time);
+    let mut text = format!("against checkpoint {} of {made}:\n", manifest.number);
+    for (source, fate) in &comparison.sources {
+        let _ = match fate {
+            Fate::Kept => writeln!(text, "  kept  source `{source}`, which goes on where it was"),
+            _ => writeln!(text, "  lost  source `{source}`, which nothing in the program reads"),
+        };
+    }
+    for ((identity, fate), state) in comparison.operators.iter().zip(&manifest.operators) {
+        let size = bytes(state.bytes);
+        let _ = match fate {
+            Fate::Kept => writeln!(text, "  kept  {identity}, {size}"),
+            Fate::OfAnotherShape(_) => {
+                writeln!(
+                    text,
+                    "  lost  {identity}, {size}: its keys, columns, aggregates or bounds are others now"
+                )
+            }
+            Fate::Gone => writeln!(text, "  lost  {identity}, {size}: it is not there any more"),
+        };
+    }
+    for identity in &comparison.new {
+        let _ = writeln!(text, "  new   {identity}, which begins with the rows that come from then on");
+    }
+    let losers: BTreeSet<&str> = comparison.losers().collect();
+    if !losers.is_empty() {
+        let options: String = losers.iter().map(|item| format!(" --drop-state {item}")).collect();
+        let _ = writeln!(text, "`run` goes on without what is lost if it is told{options}");
+    }
+    text
 }
 
 /// Findings for people go to standard error, for programs to standard output.

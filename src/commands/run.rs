@@ -152,7 +152,10 @@ impl Running<'_> {
     fn state(&self, path: &Path) -> Result<State, Box<Diagnostic>> {
         let place = path.display().to_string();
         match Folder::open(path) {
-            Ok(folder) => Ok(State { store: Arc::new(folder), every: self.every }),
+            Ok(folder) => {
+                let dropped = self.arguments.drop_state.clone();
+                Ok(State { store: Arc::new(folder), every: self.every, dropped })
+            }
             Err(Unusable::InUse) => Err(Box::new(errors::state_in_use(&place))),
             Err(Unusable::Failed(error)) => Err(Box::new(errors::state_unusable(&place, &error))),
         }

@@ -64,12 +64,18 @@ fn killed(
         let mut child = command.stdout(Stdio::null()).spawn().expect("the command starts");
         // At any moment, most of them before the end.
         std::thread::sleep(takes.mul_f64(random.below(1000) as f64 / 1000.0));
+        // Now and then it is asked to end, and killed if it does not hurry.
+        if random.below(4) == 0 {
+            super::support::terminate(child.id());
+            std::thread::sleep(Duration::from_millis(random.below(30) as u64));
+        }
         let _ = child.kill();
         let ended = child.wait_with_output().expect("the process can be waited for");
         if let Some(code) = ended.status.code() {
             assert_eq!(code, 0, "{program}: {}", String::from_utf8_lossy(&ended.stderr));
+            let is_over = !String::from_utf8_lossy(&ended.stderr).contains("the next run goes on from here");
             // A run of which nothing is left is killed again as well.
-            if n_killed > 0 {
+            if is_over && n_killed > 0 {
                 return (n_killed, all_written(folder));
             }
         }

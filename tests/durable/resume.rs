@@ -1,6 +1,6 @@
 //! How a run goes on from what another has left, and when it does not.
 
-use super::support::{Folder, Ran};
+use super::support::{Folder, Ran, terminate};
 use std::io::Write;
 
 const PROGRAM: &str = "\
@@ -52,11 +52,6 @@ fn interrupted(folder: &Folder, program: &str) -> Ran {
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
-}
-
-fn terminate(id: u32) {
-    let id = rustix::process::Pid::from_raw(id as i32).expect("a process");
-    rustix::process::kill_process(id, rustix::process::Signal::TERM).expect("it is there");
 }
 
 fn newest(folder: &Folder) -> Option<std::path::PathBuf> {
@@ -221,4 +216,48 @@ fn what_stood_in_a_file_that_is_appended_to_stays() {
     folder.write("out.ndjson", "before\n");
     folder.run("run p.stream --state state").code(0);
     assert_eq!(folder.read("out.ndjson"), format!("before\n{FIRST}"));
+}
+
+#[test]
+fn what_an_edit_would_keep_is_told_before_anything_is_touched() {
+    let folder = folder();
+    interrupted(&folder, "q.stream").code(0);
+    let edited = PROGRAM.replace("sum(n) as n", "max(n) as n")
+        + "\nstream best = from clicks top 1 by n desc forever\n\nsink best_out from best to file(\"best.ndjson\") format json(changes: retract)\n";
+    folder.write("edited.stream", edited);
+    let same = folder.run("check p.stream --against state").code(0).stdout;
+    assert!(same.contains("kept  source `clicks`"), "{same}");
+    assert!(same.contains("kept  `window_agg` of `totals`"), "{same}");
+    let other = folder.run("check edited.stream --against state").code(2).stdout;
+    assert!(other.contains("lost  `window_agg` of `totals`"), "{other}");
+    assert!(other.contains("new   `top` of `best`"), "{other}");
+    assert!(other.contains("--drop-state totals"), "{other}");
+    folder.run("run edited.stream --state state").code(1).stderr_has("--drop-state totals");
+    folder.run("run edited.stream --state state --drop-state best").code(1).stderr_has("E0804");
+    grow(&folder, "clicks.csv", &clicks(2));
+    folder.run("run edited.stream --state state --drop-state totals").code(0);
+    // What was read before is not read again: the first hour went with the state.
+    assert_eq!(folder.read("out.ndjson"), "{\"user\":\"ann\",\"n\":59}\n");
+}
+
+#[test]
+fn what_checkpoints_hold_is_told() {
+    let folder = folder();
+    interrupted(&folder, "q.stream").code(0);
+    let told = folder.run("state state").code(0).stdout;
+    for part in [
+        "  whole\n",
+        "  source clicks, watermark 2024-05-01T01:59:00Z\n",
+        "    clicks.csv: 60 records to byte 1,680, watermark 2024-05-01T01:59:00Z\n",
+        "  `window_agg` of `totals`\n",
+        "  sink out: 0 bytes of out.ndjson\n",
+    ] {
+        assert!(told.contains(part), "{part:?} is not in\n{told}");
+    }
+    let damaged = newest(&folder).expect("there are checkpoints");
+    std::fs::write(&damaged, "").expect("it can be written");
+    let told = folder.run("state state").code(1).stdout;
+    assert!(told.contains("damaged: it is cut off"), "{told}");
+    assert!(told.contains("source clicks"), "{told}");
+    folder.run("state nowhere").code(1).stderr_has("cannot read nowhere");
 }

@@ -131,6 +131,14 @@ impl Ran {
     }
 }
 
+/// Asks a process to end, as a service manager does.
+#[cfg(unix)]
+pub fn terminate(id: u32) {
+    let id = rustix::process::Pid::from_raw(id as i32).expect("a process");
+    // It may have ended by itself.
+    let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
+}
+
 /// How many random cases to run: a tenth of `full` unless MILLSTREAM_CASES says `full`.
 pub fn cases(full: usize) -> usize {
     if std::env::var("MILLSTREAM_CASES").is_ok_and(|v| v == "full") { full } else { full / 10 }

@@ -6,6 +6,7 @@ mod frame;
 mod history;
 mod join;
 mod pattern;
+mod sink;
 mod source;
 mod table;
 mod updating;
@@ -45,8 +46,7 @@ pub fn explain(program: &Program, flow: &Flow) -> String {
         known.insert(*id, inherited);
     }
     for sink in &program.sinks {
-        let to = &sink.spec.connector.name;
-        let _ = writeln!(text, "sink {} writes {} to {to}\n", sink.name, program.rows_text(sink.from));
+        text += &sink::explain_sink(program, flow, sink);
     }
     text += &explain_flow(flow);
     text

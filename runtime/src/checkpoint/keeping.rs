@@ -7,8 +7,11 @@ use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+#[cfg(test)]
+mod tests;
+
 /// So many are kept: the newest, and those that stand in for it should it be damaged.
-pub const KEPT: usize = 3;
+const KEPT: usize = 3;
 
 const PREFIX: &str = "checkpoint-";
 
@@ -24,23 +27,35 @@ pub struct Found {
 }
 
 pub fn newest(store: &dyn Store) -> io::Result<Found> {
-    let mut numbers: Vec<u64> = store.names()?.iter().filter_map(|name| number(name)).collect();
-    numbers.sort_unstable();
+    let mut numbers = numbers(store)?;
     let mut found = Found { last: numbers.last().copied().unwrap_or(0), ..Found::default() };
     while let Some(number) = numbers.pop() {
-        let name = name(number);
-        match store.read(&name).map_err(|error| Damage::Unreadable(error.to_string())) {
-            Ok(bytes) => match decode(&bytes) {
-                Ok(checkpoint) => {
-                    found.newest = Some(checkpoint);
-                    return Ok(found);
-                }
-                Err(damage) => found.damaged.push((name, damage)),
-            },
-            Err(damage) => found.damaged.push((name, damage)),
+        match read(store, number) {
+            Ok(checkpoint) => {
+                found.newest = Some(checkpoint);
+                return Ok(found);
+            }
+            Err(damage) => found.damaged.push((name(number), damage)),
         }
     }
     Ok(found)
+}
+
+/// All that are there, the oldest first.
+pub fn all(store: &dyn Store) -> io::Result<Vec<(String, Result<Checkpoint, Damage>)>> {
+    Ok(numbers(store)?.into_iter().map(|number| (name(number), read(store, number))).collect())
+}
+
+fn read(store: &dyn Store, number: u64) -> Result<Checkpoint, Damage> {
+    let bytes = store.read(&name(number)).map_err(|error| Damage::Unreadable(error.to_string()))?;
+    decode(&bytes)
+}
+
+/// The numbers of those that are there, the least first.
+fn numbers(store: &dyn Store) -> io::Result<Vec<u64>> {
+    let mut numbers: Vec<u64> = store.names()?.iter().filter_map(|name| number(name)).collect();
+    numbers.sort_unstable();
+    Ok(numbers)
 }
 
 fn name(number: u64) -> String {
@@ -122,8 +137,7 @@ fn publish(store: &dyn Store, draft: &mut Draft) -> io::Result<()> {
 
 /// Removes those that are not needed any more. One that cannot be removed takes room, and no more.
 fn forget(store: &dyn Store) {
-    let mut numbers: Vec<u64> = store.names().iter().flatten().filter_map(|name| number(name)).collect();
-    numbers.sort_unstable();
+    let mut numbers = numbers(store).unwrap_or_default();
     numbers.truncate(numbers.len().saturating_sub(KEPT));
     for number in numbers {
         let _ = store.remove(&name(number));

@@ -97,7 +97,7 @@ fn partition(
         return Err(Box::new(errors::cannot_follow_packed(spec, &path)));
     }
     let stop = around.stop.clone();
-    let again = Rereadable { path: path.clone(), is_packed: packing != Packing::None };
+    let again = Rereadable { path: path.clone(), is_packed: packing != Packing::None, is_followed: follow };
     let open: Open = Box::new(move || {
         let input: Box<dyn Input> = match () {
             () if follow => return Ok(Box::new(follow::Follow::new(path, file, stop)?)),
@@ -118,7 +118,7 @@ fn partition(
 /// The file that a sink writes to, as a later run finds it.
 pub fn written(spec: &ConnectorSpec, around: &Surroundings) -> String {
     let path = resolve(text_option(spec, "path"), around);
-    Rereadable { path, is_packed: false }.known_as(&around.base)
+    Rereadable { path, is_packed: false, is_followed: false }.known_as(&around.base)
 }
 
 pub fn writer(

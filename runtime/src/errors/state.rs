@@ -2,12 +2,12 @@
 //! inputs and its outputs.
 
 use super::plain;
-use crate::checkpoint::{Damage, Identity};
+use crate::checkpoint::{Comparison, Damage, Fate, Identity};
 use crate::report::thousands;
 use millstream_base::Span;
 use millstream_base::codes::{self, Code};
 use millstream_base::diagnostic::Diagnostic;
-use millstream_ir::flow::{ConnectorSpec, Flow, Node, NodeId};
+use millstream_ir::flow::{ConnectorSpec, Flow, Node};
 use std::io;
 use std::path::Path;
 
@@ -23,27 +23,23 @@ pub fn state_in_use(place: &str) -> Diagnostic {
 }
 
 pub fn state_unusable(place: &str, error: &io::Error) -> Diagnostic {
-    Diagnostic::new(
-        codes::E0802,
-        Span::default(),
-        format!("cannot keep state in `{place}`: {}", plain(error)),
-    )
-    .help("`--state` takes a folder that can be written; it is made if it is not there")
+    let reason = match error.kind() {
+        io::ErrorKind::AlreadyExists => "it is a file".to_string(),
+        _ => plain(error),
+    };
+    of_run(codes::E0802, format!("cannot keep state in `{place}`: {reason}"))
+        .help("`--state` takes a folder that can be written; it is made if it is not there")
 }
 
 pub fn state_unreadable(place: &str, error: &io::Error) -> Diagnostic {
-    Diagnostic::new(
-        codes::E0802,
-        Span::default(),
-        format!("cannot read the state in `{place}`: {}", plain(error)),
-    )
+    of_run(codes::E0802, format!("cannot read the state in `{place}`: {}", plain(error)))
 }
 
 /// A checkpoint that the run cannot do without: its first, or its last.
 pub fn state_not_written(place: &str, error: &io::Error) -> Diagnostic {
     let headline = format!("cannot write a checkpoint to `{place}`: {}", plain(error));
     of_run(codes::E0802, headline)
-        .note("the checkpoint before it stands: the next run goes on from there, and nothing is lost")
+        .note("the checkpoint before it, if there is one, stands: the next run goes on from there")
 }
 
 /// There are checkpoints, and none is whole.
@@ -62,29 +58,32 @@ pub fn state_of_operator_damaged(node: &Node, identity: &Identity) -> Diagnostic
         .note("this is a fault in Millstream; please report it with the program")
 }
 
-/// Something in a checkpoint has no place in the program. `lost`: whose state, and who is there instead.
-pub fn state_of_other_program(
-    flow: &Flow,
-    place: &str,
-    lost: &[(Identity, Option<NodeId>)],
-    sources: &[&str],
-) -> Diagnostic {
-    let changed = lost.iter().find_map(|(_, node)| *node).map(|id| flow.node(id).span);
+/// Something in a checkpoint has no place in the program.
+pub fn state_of_other_program(flow: &Flow, place: &str, comparison: &Comparison) -> Diagnostic {
+    let changed = comparison.operators.iter().find_map(|(_, fate)| match fate {
+        Fate::OfAnotherShape(id) => Some(flow.node(*id).span),
+        Fate::Kept | Fate::Gone => None,
+    });
     let headline = format!("the state in `{place}` does not fit this program");
     let mut diagnostic = match changed {
         Some(span) => Diagnostic::new(codes::E0804, span, headline).label("means something else now"),
         None => of_run(codes::E0804, headline),
     };
-    for source in sources {
+    for (source, _) in comparison.sources.iter().filter(|(_, fate)| *fate == Fate::Gone) {
         diagnostic = diagnostic.note(format!("the program has no source `{source}`, which has been read"));
     }
-    for (identity, now) in lost {
-        diagnostic = diagnostic.note(match now {
-            Some(_) => format!("the state of {identity} is of another kind than the program needs now"),
-            None => format!("the program has no {identity}, which has state"),
-        });
+    for (identity, fate) in &comparison.operators {
+        let words = match fate {
+            Fate::Kept => continue,
+            Fate::OfAnotherShape(_) => "is of another kind than the program needs now",
+            Fate::Gone => "belongs to nothing in the program",
+        };
+        diagnostic = diagnostic.note(format!("the state of {identity} {words}"));
     }
-    diagnostic.help("name another folder to begin from the start of the inputs; this state stays as it is")
+    let first = comparison.losers().next().unwrap_or_default();
+    diagnostic
+        .help(format!("to go on without it, say `--drop-state {first}`"))
+        .help("to begin from the start of the inputs, name another folder; this one stays as it is")
 }
 
 pub fn input_gone(spec: &ConnectorSpec, name: &str, n_read: u64) -> Diagnostic {

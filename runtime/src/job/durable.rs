@@ -6,17 +6,17 @@
 
 use super::{Job, State};
 use crate::checkpoint::{
-    Checkpoint, Draft, Identity, Keeping, Manifest, OperatorState, PartitionProgress, SourceProgress,
+    Checkpoint, Comparison, Draft, Keeping, Manifest, OperatorState, PartitionProgress, SourceProgress,
     identities, newest,
 };
 use crate::connector::file::Rereadable;
 use crate::connector::{Partition, Surroundings};
 use crate::errors;
 use crate::graph::{Graph, Outlet, Stop};
-use crate::report::Resumed;
+use crate::report::{Checkpoints, Resumed};
 use crate::source::{ProcessingTime, Standing};
 use millstream_base::Diagnostic;
-use millstream_ir::flow::{ConnectorSpec, Flow, Node, NodeId, NodeKind};
+use millstream_ir::flow::{ConnectorSpec, Flow, Node, NodeId};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
@@ -34,6 +34,7 @@ pub struct Durable {
     /// What earlier runs have left, until this one has taken it over.
     before: Option<Checkpoint>,
     files: Files,
+    pub report: Checkpoints,
 }
 
 /// The files that partitions are read from, by source and number.
@@ -65,7 +66,7 @@ impl Durable {
             }
         }
         if let Some(newest) = &found.newest {
-            fits(&newest.manifest, flow, &place)?;
+            fits(&newest.manifest, flow, &place, &state.dropped)?;
         }
         Ok(Durable {
             keeping: Keeping::new(state.store.clone(), &found),
@@ -74,6 +75,7 @@ impl Durable {
             took: 0,
             before: found.newest,
             files: Files::new(),
+            report: Checkpoints::default(),
         })
     }
 
@@ -195,24 +197,12 @@ fn is_unchanged(
     }
 }
 
-/// Refuses a checkpoint of which something has no place in the program.
-fn fits(manifest: &Manifest, flow: &Flow, place: &str) -> Result<(), Box<Diagnostic>> {
-    let nodes = identities(flow);
-    let mut lost: Vec<(Identity, Option<NodeId>)> = vec![];
-    for OperatorState { identity, .. } in &manifest.operators {
-        if !nodes.contains(identity) {
-            let same = nodes.iter().position(|node| node.is_of(identity));
-            lost.push((identity.clone(), same.map(|number| NodeId(number as u32))));
-        }
-    }
-    let is_source = |name: &str| {
-        flow.nodes.iter().any(|node| matches!(node.kind, NodeKind::Source(_)) && *node.name == *name)
-    };
-    let sources: Vec<&str> =
-        manifest.sources.iter().map(|source| &*source.name).filter(|name| !is_source(name)).collect();
-    match lost.is_empty() && sources.is_empty() {
+/// Refuses a checkpoint of which something would be lost that nobody has given up.
+fn fits(manifest: &Manifest, flow: &Flow, place: &str, dropped: &[String]) -> Result<(), Box<Diagnostic>> {
+    let comparison = Comparison::new(manifest, flow);
+    match comparison.losers().all(|item| dropped.iter().any(|dropped| dropped == item)) {
         true => Ok(()),
-        false => Err(Box::new(errors::state_of_other_program(flow, place, &lost, &sources))),
+        false => Err(Box::new(errors::state_of_other_program(flow, place, &comparison))),
     }
 }
 
@@ -224,6 +214,7 @@ impl<O: Outlet> Job<'_, O> {
             let begun = self.keep(false)?;
             if let Err(error) = begun {
                 // The one before stands; the next may succeed.
+                self.durable.iter_mut().for_each(|durable| durable.report.failed += 1);
                 let place = self.durable.as_ref().map_or_else(String::new, Durable::place);
                 (self.options.warn)(&format!("no checkpoint could be written to {place}: {error}\n"));
             }
@@ -269,6 +260,8 @@ impl<O: Outlet> Job<'_, O> {
         let begun = durable.keeping.begin(draft);
         durable.made = self.options.clock.now();
         durable.took = durable.made.saturating_sub(began);
+        durable.report.made += 1;
+        durable.report.longest_pause = durable.report.longest_pause.max(durable.took);
         Ok(begun)
     }
 }

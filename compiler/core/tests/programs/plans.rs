@@ -173,6 +173,7 @@ stream hourly
   rows that fail: stop the program
 
 sink hourly writes hourly to stdout
+  from payments, when killed and run on with --state: at least once, as standard output cannot be cut off at the last checkpoint
 
 how it runs
   n0: reads payments from file

@@ -11,6 +11,8 @@ pub struct Rereadable {
     pub path: PathBuf,
     /// Its bytes are not those that are read.
     pub is_packed: bool,
+    /// Another file may take its place.
+    pub is_followed: bool,
 }
 
 /// By what the first `length` bytes of a file are known again: checksums of where they begin and end. Whoever
@@ -40,6 +42,9 @@ impl Rereadable {
 
     /// The mark of what has been read when so many bytes have come of it.
     pub fn mark(&self, file: &mut File, n_read: u64) -> io::Result<Mark> {
+        if self.is_followed {
+            return Mark::of(&mut self.open()?, n_read);
+        }
         Mark::of(file, if self.is_packed { file.metadata()?.len() } else { n_read })
     }
 
@@ -74,7 +79,7 @@ mod tests {
     #[test]
     fn a_file_that_grew_is_the_same_and_one_that_was_replaced_is_not() {
         let folder = tempfile::tempdir().unwrap();
-        let again = Rereadable { path: folder.path().join("in"), is_packed: false };
+        let again = Rereadable { path: folder.path().join("in"), is_packed: false, is_followed: false };
         std::fs::write(&again.path, "x".repeat(9000)).unwrap();
         let mark = again.mark(&mut again.open().unwrap(), 8000).unwrap();
         assert_eq!(again.has(mark).unwrap(), Some(true));

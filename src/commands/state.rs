@@ -1,0 +1,97 @@
+//! `millstream state`: what the checkpoints of a run hold, and whether they are whole.
+
+use crate::cli::State;
+use crate::{FAILED, terminal};
+use millstream_ir::text::format_timestamp;
+use millstream_runtime::checkpoint::folder::Folder;
+use millstream_runtime::checkpoint::store::Store;
+use millstream_runtime::checkpoint::{Checkpoint, Damage, Manifest, Role, all};
+use millstream_runtime::report::{bytes, thousands};
+use millstream_runtime::source::Standing;
+use std::fmt::Write;
+
+pub fn state(arguments: State) -> u8 {
+    let place = arguments.folder.display();
+    let found = Folder::look(&arguments.folder).and_then(|folder| all(&folder as &dyn Store));
+    let found = match found {
+        Ok(found) => found,
+        Err(error) => {
+            terminal::err(format_args!("error: cannot read {place}: {error}\n"));
+            return FAILED;
+        }
+    };
+    let mut text: String = found.iter().map(|(name, checkpoint)| line(name, checkpoint)).collect();
+    let newest = found.iter().rev().find_map(|(_, checkpoint)| checkpoint.as_ref().ok());
+    match newest {
+        Some(Checkpoint { manifest, .. }) => text += &contents(manifest),
+        None if found.is_empty() => text += "there are no checkpoints\n",
+        None => {}
+    }
+    let told = terminal::out(text);
+    // A run would go on, and from the newest.
+    let is_sound = found.last().is_some_and(|(_, newest)| newest.is_ok());
+    if is_sound { told } else { FAILED }
+}
+
+/// A checkpoint: when it was made, how large its states are, and whether it is whole.
+fn line(name: &str, checkpoint: &Result<Checkpoint, Damage>) -> String {
+    match checkpoint {
+        Ok(Checkpoint { manifest, .. }) => {
+            let size = manifest.operators.iter().map(|operator| operator.bytes).sum();
+            let ended = if manifest.ended { ", at the end of all inputs" } else { "" };
+            format!("{name}  {}  {:>10}  whole{ended}\n", format_timestamp(manifest.time), bytes(size))
+        }
+        Err(damage) => format!("{name}  damaged: {damage}\n"),
+    }
+}
+
+/// What the newest holds that is whole.
+fn contents(manifest: &Manifest) -> String {
+    let mut text = format!("\ncheckpoint {}\n", manifest.number);
+    for source in &manifest.sources {
+        let _ = write!(text, "  source {}", source.name);
+        let _ = match source.loaded {
+            Some(_) => writeln!(text, ", loaded"),
+            None => writeln!(text, ", {}", watermark(source.watermark)),
+        };
+        for partition in &source.partitions {
+            let _ = writeln!(
+                text,
+                "    {}: {} records to byte {}, {}{}",
+                partition.name,
+                thousands(partition.reached.records),
+                thousands(partition.reached.bytes),
+                watermark(partition.watermark),
+                match partition.standing {
+                    Standing::Ended => ", ended",
+                    Standing::Idle => ", idle",
+                    Standing::Active | Standing::Open => "",
+                }
+            );
+        }
+    }
+    for operator in &manifest.operators {
+        let _ = writeln!(text, "  {:>10}  {}", bytes(operator.bytes), operator.identity);
+    }
+    for output in &manifest.outputs {
+        let role = match output.role {
+            Role::Sink => "sink",
+            Role::Sideline => "failed rows of",
+        };
+        let _ = match &output.file {
+            Some((path, length)) => {
+                writeln!(text, "  {role} {}: {} bytes of {path}", output.name, thousands(*length))
+            }
+            None => writeln!(text, "  {role} {}: cannot be cut off, rows may come again", output.name),
+        };
+    }
+    text
+}
+
+fn watermark(time: i64) -> String {
+    match time {
+        i64::MIN => "no watermark yet".to_string(),
+        i64::MAX => "all of it".to_string(),
+        time => format!("watermark {}", format_timestamp(time)),
+    }
+}
