@@ -118,6 +118,13 @@ impl Keeping {
     }
 }
 
+impl Drop for Keeping {
+    /// Whoever uses the store next finds nothing under way in it.
+    fn drop(&mut self) {
+        let _ = self.writing.take().map(JoinHandle::join);
+    }
+}
+
 fn publish(store: &dyn Store, draft: &mut Draft) -> io::Result<()> {
     draft.outputs.iter().try_for_each(|output| output.sync_data())?;
     for (operator, state) in draft.manifest.operators.iter_mut().zip(&draft.states) {
