@@ -16,6 +16,9 @@ pub struct Lines<'a> {
     /// time before.
     day: i64,
     date: [u8; 16],
+    /// The same for a time of day: many rows have the time of the row before.
+    micros_of_day: i64,
+    time: (u128, usize),
 }
 
 /// How much room is made at once.
@@ -28,7 +31,7 @@ impl<'a> Lines<'a> {
     pub fn new(out: &'a mut Vec<u8>) -> Lines<'a> {
         let at = out.len();
         let (day, date) = (0, *b"\"1970-01-01     ");
-        Lines { out, at, day, date }
+        Lines { out, at, day, date, micros_of_day: 0, time: time_of_day(0) }
     }
 
     /// Cuts off what is no text.
@@ -176,7 +179,10 @@ impl<'a> Lines<'a> {
                 }
             }
         }
-        let (date, (time, n)) = (self.date, time_of_day(time));
+        if time != self.micros_of_day {
+            (self.micros_of_day, self.time) = (time, time_of_day(time));
+        }
+        let (date, (time, n)) = (self.date, self.time);
         self.put(&date, 1 + "1970-01-01".len());
         self.put(&time.to_le_bytes(), n);
         self.put(b"Z\"", 2);
