@@ -89,11 +89,13 @@ struct InputColumns {
 /// alone; else runs and their ways one by one.
 fn matcher(pattern: &Pattern, inputs: &[&Schema]) -> Box<dyn Matcher> {
     if let Some((course, tests)) = Course::of(pattern, inputs) {
-        let front = Front::new(&pattern.spec, inputs, tests, course.begins);
+        let kept = course.looked_back_to(&pattern.spec, inputs);
+        let front = Front::new(&pattern.spec, inputs, tests, course.begins, &kept);
         return Box::new(Groups::new(pattern, course, front));
     }
     if let Some((tables, tests)) = Tables::of(pattern) {
-        let front = Front::new(&pattern.spec, inputs, tests, tables.begins);
+        let kept = vec![vec![]; inputs.len()];
+        let front = Front::new(&pattern.spec, inputs, tests, tables.begins, &kept);
         return Box::new(Choices::new(tables, front));
     }
     Box::new(Partitions::default())

@@ -6,7 +6,7 @@ use super::test_columns::{TestColumns, Tests};
 use crate::message::EventTime;
 use millstream_ir::expr::{BinaryOp, Expr, ExprKind};
 use millstream_ir::flow::Schema;
-use millstream_ir::pattern::{Clock, Edge, Event as On, EventTest, Guards, MatchSpec};
+use millstream_ir::pattern::{Clock, Edge, Event as On, EventTest, Guards, MatchMode, MatchSpec};
 use millstream_ir::types::{Layout, Type, TypeKind};
 use millstream_ir::value::Value;
 use std::cmp::Ordering;
@@ -104,8 +104,9 @@ pub struct Comparison {
     pub operator: BinaryOp,
     pub kind: Kind,
     pub word: usize,
-    /// The column of the event that is remembered, where the value itself is not: of text, and of
-    /// decimals that no word holds.
+    /// The input of the event that is remembered, and the column: of text, and of decimals that no word holds, the value
+    /// itself is not.
+    pub input: usize,
     pub of: usize,
 }
 
@@ -125,6 +126,33 @@ impl Course {
             return None;
         }
         Charting { spec: &pattern.spec, inputs, taken: Taken::of(&pattern.spec) }.course()
+    }
+
+    /// Whether a match takes its events from other runs. A run that is one event takes nothing that another has.
+    pub fn uses_up(&self, spec: &MatchSpec) -> bool {
+        let n_leads: usize = self.places.iter().map(|place| place.leads.len()).sum();
+        spec.mode == MatchMode::UseUp && n_leads > 1
+    }
+
+    /// Per input, the columns that are looked at of events that runs took: all, if runs begin again with them.
+    pub fn looked_back_to(&self, spec: &MatchSpec, inputs: &[&Schema]) -> Vec<Vec<usize>> {
+        if self.uses_up(spec) {
+            return inputs.iter().map(|input| (0..input.columns.len()).collect()).collect();
+        }
+        let mut columns = vec![vec![]; inputs.len()];
+        let tests = self.places.iter().flat_map(|place| &place.leads).map(|lead| &lead.test);
+        for comparison in tests.flat_map(|test| &test.comparisons) {
+            columns[comparison.input].push(comparison.of);
+        }
+        columns
+    }
+
+    /// Says where a column stands, by its input and number, among those that are kept of events.
+    pub fn place_columns(&mut self, place: impl Fn(usize, usize) -> Option<usize>) {
+        let tests = self.places.iter_mut().flat_map(|place| &mut place.leads).map(|lead| &mut lead.test);
+        for comparison in tests.flat_map(|test| &mut test.comparisons) {
+            comparison.of = place(comparison.input, comparison.of).unwrap_or(comparison.of);
+        }
     }
 }
 
@@ -331,7 +359,8 @@ impl Charting<'_> {
             self.conditions(&self.spec.steps[step].test, Some(state))?;
         let comparisons = compared.into_iter().map(|(column, operator, value)| {
             let word = words.iter().position(|other| *other == value)?;
-            Some(Comparison { column, operator, kind: self.kind(&value)?, word, of: value.column })
+            let (kind, input) = (self.kind(&value)?, self.spec.steps[value.step].test.input);
+            Some(Comparison { column, operator, kind, word, input, of: value.column })
         });
         Some(Test { number: step, comparisons: comparisons.collect::<Option<_>>()?, constants })
     }

@@ -107,10 +107,10 @@ impl Kept<'_> {
 
 impl EventLog {
     /// Begins to keep rows of a batch; the number of their chunk.
-    pub fn open(&mut self, input: usize, batch: &Batch) -> ChunkNumber {
+    pub fn open(&mut self, input: usize, batch: Batch) -> ChunkNumber {
         let number = self.first.wrapping_add(self.chunks.len() as u32);
         let rows = Rows::Open(vec![]);
-        self.chunks.push_back(Chunk { input, batch: batch.clone(), rows, used: vec![] });
+        self.chunks.push_back(Chunk { input, batch, rows, used: vec![] });
         self.uses.push_back(0);
         number
     }
@@ -191,12 +191,12 @@ impl EventLog {
         }
     }
 
-    /// Writes all chunks; `types` are those of the columns of each input.
-    pub fn snapshot(&self, types: &[Vec<Type>], writer: &mut SnapshotWriter) {
+    /// Writes all chunks; `types` are those of the columns of an input.
+    pub fn snapshot<'t>(&self, types: &dyn Fn(usize) -> &'t [Type], writer: &mut SnapshotWriter) {
         writer.u32(self.first);
         writer.sequence(self.chunks.iter(), |writer, chunk| {
             writer.count(chunk.input);
-            writer.batch(&chunk.batch, &types[chunk.input]);
+            writer.batch(&chunk.batch, types(chunk.input));
             writer.bool(matches!(chunk.rows, Rows::All));
             let places = if let Rows::These(places) = &chunk.rows { &places[..] } else { &[] };
             writer.sequence(places.iter(), |writer, place| writer.u32(*place));
@@ -204,11 +204,14 @@ impl EventLog {
     }
 
     /// What [`EventLog::snapshot`] wrote; nobody looks back to its events yet.
-    pub fn restore(types: &[Vec<Type>], reader: &mut SnapshotReader) -> Result<EventLog, Corrupt> {
+    pub fn restore<'t>(
+        types: &dyn Fn(usize) -> Option<&'t [Type]>,
+        reader: &mut SnapshotReader,
+    ) -> Result<EventLog, Corrupt> {
         let first = reader.u32()?;
         let chunks = reader.sequence(|reader| {
             let input = reader.count()?;
-            let batch = reader.batch(types.get(input).ok_or(Corrupt)?)?;
+            let batch = reader.batch(types(input).ok_or(Corrupt)?)?;
             let (has_all, places) = (reader.bool()?, reader.sequence(SnapshotReader::u32)?);
             let rows = if has_all { Rows::All } else { Rows::These(places) };
             match &rows {

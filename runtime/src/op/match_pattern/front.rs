@@ -10,12 +10,14 @@ use crate::kernel::key_index::{KeyIndex, NO_STATE};
 use crate::message::EventTime;
 use crate::op::interleave::{Pick, interleave_batch};
 use crate::op::reorder::Due;
+use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::batch::Batch;
 use millstream_ir::column::{ColumnData, ColumnRef};
 use millstream_ir::flow::Schema;
-use millstream_ir::pattern::MatchSpec;
+use millstream_ir::pattern::{MatchInput, MatchSpec};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub struct Front {
@@ -30,6 +32,8 @@ pub struct Front {
     pub reads: Vec<bool>,
     pub keys: KeyIndex,
     pub log: EventLog,
+    /// Per input, the columns that are kept of events.
+    kept: Vec<KeptColumns>,
     rows: Vec<u32>,
     numbers: Vec<u32>,
     /// Parts that have been worked off: memory is used again, as that of a batch is large enough to be given
@@ -65,6 +69,35 @@ pub struct Event<'a> {
     pub id: Option<EventId>,
 }
 
+/// Which columns of an input are kept of events that are looked back to.
+struct KeptColumns {
+    columns: Vec<usize>,
+    types: Vec<Type>,
+    /// Where the columns of the key stand among them.
+    keys: Vec<usize>,
+    /// Where the fields of a variable's record do.
+    fields: Vec<Option<usize>>,
+}
+
+impl KeptColumns {
+    /// Those of the key and of records that are read, and these.
+    fn new(spec: &MatchSpec, input: usize, types: &[Type], reads: &[bool], others: &[usize]) -> KeptColumns {
+        let MatchInput { keys, fields, .. } = &spec.inputs[input];
+        let mut own = spec.steps.iter().zip(reads).filter(|(step, _)| step.test.input == input);
+        let is_read = own.any(|(_, is_read)| *is_read);
+        let read = fields.iter().flatten().filter(|_| is_read);
+        let columns: BTreeSet<usize> = keys.iter().chain(read).chain(others).copied().collect();
+        let columns: Vec<usize> = columns.into_iter().collect();
+        let place = |column: &usize| columns.binary_search(column).ok();
+        KeptColumns {
+            types: columns.iter().map(|column| types[*column].clone()).collect(),
+            keys: keys.iter().filter_map(place).collect(),
+            fields: fields.iter().map(|field| field.as_ref().and_then(place)).collect(),
+            columns,
+        }
+    }
+}
+
 impl Part {
     /// The rows that may matter.
     fn rows(&self) -> Order {
@@ -74,17 +107,30 @@ impl Part {
 }
 
 impl Front {
-    pub fn new(spec: &MatchSpec, inputs: &[&Schema], tests: TestColumns, begins: Tests) -> Front {
+    /// `kept` says, per input, which columns are looked at of kept events beside those of the key and of variables.
+    pub fn new(
+        spec: &MatchSpec,
+        inputs: &[&Schema],
+        tests: TestColumns,
+        begins: Tests,
+        kept: &[Vec<usize>],
+    ) -> Front {
         let n_keys = spec.key_names().len();
         let key_types: Vec<Type> = spec.bindings[..n_keys].iter().map(|key| key.ty.clone()).collect();
         let is_read =
             |step: usize| spec.outputs.iter().any(|output| output.columns().contains(&(n_keys + step)));
+        let reads: Vec<bool> = (0..spec.steps.len()).map(is_read).collect();
+        let types: Vec<Vec<Type>> = inputs.iter().map(|input| input.types()).collect();
+        let of_inputs = types.iter().zip(kept).enumerate();
+        let kept =
+            of_inputs.map(|(input, (types, others))| KeptColumns::new(spec, input, types, &reads, others));
         Front {
             times: inputs.iter().map(|input| input.time).collect(),
-            types: inputs.iter().map(|input| input.types()).collect(),
+            kept: kept.collect(),
+            types,
             tests,
             begins,
-            reads: (0..spec.steps.len()).map(is_read).collect(),
+            reads,
             keys: KeyIndex::new(&key_types, 0),
             log: EventLog::default(),
             rows: vec![],
@@ -133,7 +179,9 @@ impl Front {
         if !self.rows.is_empty() {
             self.keys.find(&keys, &self.rows, &mut self.numbers);
         }
-        let chunk = self.log.open(input, &batch);
+        let kept = self.kept[input].columns.iter().map(|column| batch.columns[*column].clone());
+        let kept = Batch { columns: kept.collect(), late: vec![], ..batch.clone() };
+        let chunk = self.log.open(input, kept);
         Part { input, batch, chunk, passes, partitions }
     }
 
@@ -199,36 +247,64 @@ impl Front {
         for (step, event) in taken {
             first = first.or(Some(event));
             if self.reads[step] {
-                let kept = self.log.get(event);
-                steps[step].push(self.record(spec, kept.input, kept.columns(), kept.row));
+                steps[step].push(self.record_of_kept(event));
             }
         }
         if let Some((event, step)) = last {
             place = self.log.place_of(event.chunk, event.id, event.row);
             if self.reads[step] {
-                steps[step].push(self.record(spec, event.input, event.columns, event.row));
+                steps[step].push(self.record(spec, event));
             }
         }
         let key = match (first, last) {
             (Some(first), _) => {
-                let first = self.log.get(first);
-                self.key(spec, first.input, first.columns(), first.row)
+                let kept = self.log.get(first);
+                let KeptColumns { keys, types, .. } = &self.kept[kept.input];
+                values(keys, types, kept.columns(), kept.row)
             }
-            (None, Some((event, _))) => self.key(spec, event.input, event.columns, event.row),
+            (None, Some((event, _))) => {
+                let keys = &spec.inputs[event.input].keys;
+                values(keys, &self.types[event.input], event.columns, event.row)
+            }
             (None, None) => vec![],
         };
         answers.add(&key, &Found { steps, start, end, place, is_timeout: false });
     }
 
-    fn record(&self, spec: &MatchSpec, input: usize, columns: &[ColumnRef], row: usize) -> Arc<[Value]> {
-        let value = |column: usize| columns[column].value(row, &self.types[input][column]);
-        spec.inputs[input].fields.iter().map(|field| field.map_or(Value::Null, value)).collect()
+    /// Writes the events that are kept.
+    pub fn snapshot_log(&self, writer: &mut SnapshotWriter) {
+        self.log.snapshot(&|input| &self.kept[input].types, writer);
     }
 
-    fn key(&self, spec: &MatchSpec, input: usize, columns: &[ColumnRef], row: usize) -> Vec<Value> {
-        let value = |column: &usize| columns[*column].value(row, &self.types[input][*column]);
-        spec.inputs[input].keys.iter().map(value).collect()
+    /// Takes over what [`Front::snapshot_log`] wrote.
+    pub fn restore_log(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
+        self.log = EventLog::restore(&|input| self.kept.get(input).map(|kept| &kept.types[..]), reader)?;
+        Ok(())
     }
+
+    /// Where a column stands among those that are kept of an input.
+    pub fn place_among_kept(&self, input: usize, column: usize) -> Option<usize> {
+        self.kept[input].columns.binary_search(&column).ok()
+    }
+
+    fn record(&self, spec: &MatchSpec, event: &Event) -> Arc<[Value]> {
+        record(&spec.inputs[event.input].fields, &self.types[event.input], event.columns, event.row)
+    }
+
+    fn record_of_kept(&self, event: EventId) -> Arc<[Value]> {
+        let kept = self.log.get(event);
+        let KeptColumns { fields, types, .. } = &self.kept[kept.input];
+        record(fields, types, kept.columns(), kept.row)
+    }
+}
+
+fn record(fields: &[Option<usize>], types: &[Type], columns: &[ColumnRef], row: usize) -> Arc<[Value]> {
+    let value = |column: usize| columns[column].value(row, &types[column]);
+    fields.iter().map(|field| field.map_or(Value::Null, value)).collect()
+}
+
+fn values(chosen: &[usize], types: &[Type], columns: &[ColumnRef], row: usize) -> Vec<Value> {
+    chosen.iter().map(|column| columns[*column].value(row, &types[*column])).collect()
 }
 
 fn key_columns<'a>(pattern: &Pattern, input: usize, batch: &'a Batch) -> Vec<&'a ColumnRef> {

@@ -118,11 +118,10 @@ const FEW_RUNS: u32 = 8;
 const FEW: usize = if cfg!(test) { 2 } else { 1 << 10 };
 
 impl Groups {
-    pub fn new(pattern: &Pattern, course: Course, front: Front) -> Groups {
+    pub fn new(pattern: &Pattern, mut course: Course, front: Front) -> Groups {
         let spec = &pattern.spec;
-        let n_leads: usize = course.places.iter().map(|place| place.leads.len()).sum();
-        // A run that is one event takes nothing that another has.
-        let uses_up = spec.mode == MatchMode::UseUp && n_leads > 1;
+        course.place_columns(|input, column| front.place_among_kept(input, column));
+        let uses_up = course.uses_up(spec);
         let is_inner = |step: usize| {
             let leads = course.places[1..].iter().flat_map(|place| &place.leads);
             let is_last = |to: usize| course.places[to].is_complete;

@@ -1,6 +1,5 @@
 //! Choices as bytes, and back.
 
-use super::super::event_log::EventLog;
 use super::chains::{Chains, Link, LinkNumber, NONE, Place};
 use super::{Choices, Slot};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
@@ -9,7 +8,7 @@ impl Choices {
     pub(super) fn write(&self, writer: &mut SnapshotWriter) {
         writer.i64(self.swept);
         writer.count(self.n_swept);
-        self.front.log.snapshot(&self.front.types, writer);
+        self.front.snapshot_log(writer);
         self.chains.snapshot(writer);
         let n_slots = self.n_slots();
         let mut live: Vec<u32> =
@@ -28,7 +27,7 @@ impl Choices {
     pub(super) fn read(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
         self.swept = reader.i64()?;
         self.n_swept = reader.count()?;
-        self.front.log = EventLog::restore(&self.front.types, reader)?;
+        self.front.restore_log(reader)?;
         self.restore_chains(reader)?;
         let n_slots = self.n_slots();
         for _ in 0..reader.count()? {

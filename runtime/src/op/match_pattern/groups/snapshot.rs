@@ -2,7 +2,7 @@
 
 use super::super::arena::NONE;
 use super::super::course::N_WORDS;
-use super::super::event_log::{EventId, EventLog};
+use super::super::event_log::EventId;
 use super::super::pattern::Pattern;
 use super::forest::{NO_EVENT, Node, Taken, Tree};
 use super::{Group, Groups};
@@ -13,7 +13,7 @@ impl Groups {
     pub(super) fn write(&self, writer: &mut SnapshotWriter) {
         writer.i64(self.swept);
         writer.count(self.n_swept);
-        self.front.log.snapshot(&self.front.types, writer);
+        self.front.snapshot_log(writer);
         let mut live: Vec<u32> =
             (0..self.partitions.len() as u32).filter(|n| self.front.keys.is_live(*n)).collect();
         live.sort_by(|a, b| self.front.keys.compare(*a, *b));
@@ -67,7 +67,7 @@ impl Groups {
     pub(super) fn read(&mut self, pattern: &Pattern, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
         self.swept = reader.i64()?;
         self.n_swept = reader.count()?;
-        self.front.log = EventLog::restore(&self.front.types, reader)?;
+        self.front.restore_log(reader)?;
         for _ in 0..reader.count()? {
             let number = self.front.keys.restore(reader)?;
             self.add_partitions();
