@@ -136,6 +136,6 @@ test("what is typed wrong is told, explained and mended", { skip }, async () => 
   await page.locator(".view-line", { hasText: "amont" }).click();
   await page.keyboard.press("End");
   await page.keyboard.press("Control+.");
-  await page.locator(".action-widget .monaco-list-row", { hasText: "did you mean" }).click();
+  await page.locator(".action-widget .monaco-list-row", { hasText: "change to" }).click();
   await page.locator(".view-line", { hasText: /and.amount.>.2/ }).waitFor();
 });
