@@ -52,6 +52,11 @@ pub enum Command {
     /// Print what a program is in one of the compiler's layers
     Emit(Emit),
     /// Talk to an editor, which starts this by itself: the language server, over standard input and output
+    #[command(after_help = "Examples:
+  millstream lsp                  what an editor is told to start for files that end in .stream
+  nvim fraud.stream               an editor that has been told so starts it
+
+The editors' pages of the book say how each is told: Visual Studio Code, Neovim, Helix, Zed, Emacs.")]
     Lsp,
     /// Try out expressions, queries and definitions, one by one
     Repl(Repl),

@@ -89,8 +89,26 @@ fn explains_a_program_and_a_code() {
 #[test]
 fn help_has_examples_and_version_names_the_time_zones() {
     let folder = folder();
-    for command in ["", "run ", "new ", "infer ", "check ", "fmt ", "explain ", "preview ", "graph ", "emit "]
-    {
+    let commands = [
+        "",
+        "run ",
+        "new ",
+        "infer ",
+        "check ",
+        "fmt ",
+        "test ",
+        "why ",
+        "explain ",
+        "preview ",
+        "graph ",
+        "emit ",
+        "state ",
+        "lsp ",
+        "repl ",
+        "completions ",
+        "man ",
+    ];
+    for command in commands {
         let help = folder.run(&format!("{command}--help")).code(0).stdout;
         let example = format!("Examples:\n  millstream {command}");
         assert!(help.contains(example.trim_end()), "{command}: {help}");
