@@ -139,6 +139,7 @@ impl Repl {
     fn obey(&mut self, typed: Typed, command: Command) -> Answer {
         match command {
             Command::Help(None) => done(terminal::out(help::overview())),
+            Command::Help(Some(name)) if self.session.defines(&name.text) => self.definition(typed, &name),
             Command::Help(Some(topic)) => match help::topic(&topic) {
                 Ok(text) => done(terminal::out(text)),
                 Err(fault) => self.wrong(typed, *fault),
@@ -148,7 +149,10 @@ impl Repl {
                 Some(code) => done(explain::page(code.name()).map_or(FINE, terminal::out)),
                 None => done(terminal::out("there was no error\n")),
             },
-            Command::Explain(Some(name)) => self.explain(typed, name),
+            Command::Explain(Some(name)) => match Code::find(&name.text) {
+                Some(code) => done(explain::page(code.name()).map_or(FINE, terminal::out)),
+                None => self.explain(typed, name),
+            },
             Command::Plan(name) => self.plan(typed, name),
             Command::Emit(layer, name) => self.emit(typed, layer, name),
             Command::List(None) => self.list(typed),

@@ -18,7 +18,7 @@ pub fn unknown_command(span: Span, name: &str) -> Diagnostic {
 
 /// Adds what helps in a session, where an expression was typed. `alone`: it is no more than a name.
 pub fn help_in_session(fault: &mut Diagnostic, name: &str, alone: bool) {
-    if fault.code == codes::E0217 {
+    if fault.code == codes::E0217 && fault.primary.text == "a stream" {
         fault.helps = vec![format!("`from {name}` shows its rows")];
     }
     let meant = if name == "exit" { "quit" } else { name };
