@@ -20,14 +20,16 @@ const SECOND: i64 = 1_000_000;
 const ROWS: usize = 2_000_000;
 const KEYS: u64 = 100_000;
 
+/// How many runs live: name, events a second, and which part of the prices, of ten million, begin and end runs.
+const REGIMES: [(&str, i64, i64, i64); 3] = [
+    ("rare start", 20_000, 10_000, 9_990_000),
+    ("moderate", 200_000, 1_000_000, 9_900_000),
+    ("many live runs", 200_000, 5_000_000, 9_990_000),
+];
+
 pub fn measure(effort: &Effort) {
     let n = effort.of(ROWS);
-    // Name, events a second, and which part of the prices, of ten million, begin and end runs.
-    for (name, rate, low, high) in [
-        ("pattern, rare start", 20_000, 10_000, 9_990_000),
-        ("pattern, moderate", 200_000, 1_000_000, 9_900_000),
-        ("pattern, many live runs", 200_000, 5_000_000, 9_990_000),
-    ] {
+    for (name, rate, low, high) in REGIMES {
         let bids = Bids::new(n, KEYS, n as i64 * SECOND / rate);
         let shape = Shape { low, high, within: 10 * SECOND };
         let pattern = format!(
@@ -42,7 +44,7 @@ pub fn measure(effort: &Effort) {
             runs.of(ticks(&bids), 0..n, |start, end| checksum = checksum.wrapping_add(found(start, end)));
             checksum
         };
-        compare(effort, job(name, n), limit, || program.run(&batches));
+        compare(effort, job(&format!("pattern, {name}"), n), limit, || program.run(&batches));
     }
     choices(effort);
     timers(effort);
@@ -53,11 +55,7 @@ pub fn measure(effort: &Effort) {
 fn choices(effort: &Effort) {
     const MOST: usize = 10;
     let n = effort.of(ROWS);
-    for (name, rate, low, high) in [
-        ("all, rare start", 20_000, 10_000, 9_990_000),
-        ("all, moderate", 200_000, 1_000_000, 9_900_000),
-        ("all, many live runs", 200_000, 5_000_000, 9_990_000),
-    ] {
+    for (name, rate, low, high) in REGIMES {
         let bids = Bids::new(n, KEYS, n as i64 * SECOND / rate);
         let shape = Shape { low, high, within: 10 * SECOND };
         let pattern = format!(
@@ -72,7 +70,7 @@ fn choices(effort: &Effort) {
             choices.of(ticks(&bids), 0..n, |start, end| checksum = checksum.wrapping_add(found(start, end)));
             checksum
         };
-        compare(effort, job(name, n), limit, || program.run(&batches));
+        compare(effort, job(&format!("all, {name}"), n), limit, || program.run(&batches));
     }
 }
 
