@@ -15,7 +15,8 @@ use crate::analysis::library;
 use crate::client::Client;
 use crate::documents::{Change, Document, Documents};
 use crate::line_index::{self, Encoding, LineIndex};
-use crate::workspace::{self, Program, Workspace};
+use crate::workspace::own_texts::OwnTexts;
+use crate::workspace::{Program, Workspace};
 use lsp_server::{Message, Notification};
 use lsp_types::notification::{LogMessage, Notification as _};
 use lsp_types::{
@@ -29,12 +30,14 @@ use std::str::FromStr;
 pub struct Converter<'w> {
     client: &'w Client,
     documents: &'w Documents,
+    own_texts: &'w OwnTexts,
     program: &'w Program,
 }
 
 impl<'w> Converter<'w> {
     pub fn new(workspace: &'w Workspace, program: &'w Program) -> Converter<'w> {
-        Converter { client: &workspace.client, documents: &workspace.documents, program }
+        let Workspace { client, documents, own_texts, .. } = workspace;
+        Converter { client, documents, own_texts, program }
     }
 
     /// The byte that a position names, or the nearest before it.
@@ -72,12 +75,12 @@ pub fn address_of(documents: &Documents, name: &str) -> Option<Uri> {
 }
 
 /// Where the editor finds a declaration of the standard library.
-pub fn declared(client: &Client, place: &library::Place) -> Option<Location> {
+pub fn declared(workspace: &Workspace, place: &library::Place) -> Option<Location> {
     let text = library::text(place.module)?;
     let lines = LineIndex::new(text);
-    let position = |offset| position(&lines, text, offset, client.encoding);
+    let position = |offset| position(&lines, text, offset, workspace.client.encoding);
     let range = Range::new(position(place.range.start), position(place.range.end));
-    let address = workspace::library::address_of(client, place.module)?;
+    let address = workspace.own_texts.address_of_module(place.module)?;
     Some(Location::new(Uri::from_str(&address).ok()?, range))
 }
 

@@ -16,6 +16,7 @@ use serde_json::Value;
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
 /// How a conversation came to its end.
@@ -30,18 +31,28 @@ pub enum Ended {
 /// Talks to an editor over standard input and output.
 pub fn serve_stdio() -> std::io::Result<Ended> {
     let (connection, threads) = Connection::stdio();
-    let ended = serve(&connection);
+    let ended = serve(&connection, caches().as_deref());
     // The threads end with their channels.
     drop(connection);
     threads.join().map(|()| ended)
 }
 
-/// Talks to an editor until it ends the conversation.
-pub fn serve(connection: &Connection) -> Ended {
-    serve_with(connection, requests::all())
+/// Where programs keep what they can make again (the XDG base directory specification).
+fn caches() -> Option<PathBuf> {
+    let told = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    told.or_else(|| Some(std::env::home_dir()?.join(".cache")))
 }
 
-fn serve_with(connection: &Connection, handlers: BTreeMap<&'static str, Handler>) -> Ended {
+/// Talks to an editor until it ends the conversation. `caches` is where programs keep what they can make again.
+pub fn serve(connection: &Connection, caches: Option<&Path>) -> Ended {
+    serve_with(connection, caches, requests::all())
+}
+
+fn serve_with(
+    connection: &Connection,
+    caches: Option<&Path>,
+    handlers: BTreeMap<&'static str, Handler>,
+) -> Ended {
     let Some((id, params)) = initialize(connection) else { return Ended::Early };
     let client = Client::new(&params);
     send(connection, Response::new_ok(id, convert::capabilities::initialized(&client)));
@@ -58,7 +69,7 @@ fn serve_with(connection: &Connection, handlers: BTreeMap<&'static str, Handler>
             }
             drop(forward);
         });
-        let workspace = Workspace::new(client);
+        let workspace = Workspace::new(client, caches);
         Server { connection, workspace, handlers, has_shut_down: false }.run(&mut Inbox::new(incoming))
     })
 }
@@ -203,7 +214,7 @@ mod tests {
         send(&editor, Notification::new("exit".into(), Value::Null));
         let mut handlers = requests::all();
         handlers.insert(method, handler);
-        assert_eq!(serve_with(&server, handlers), Ended::AsAgreed);
+        assert_eq!(serve_with(&server, None, handlers), Ended::AsAgreed);
         drop(server);
         let lines = editor.receiver.iter().skip(1).map(|message| match message {
             Message::Response(Response { id, response_result: Ok(answer) }) => format!("{id}: {answer}"),

@@ -4,10 +4,11 @@
 //! program of its own, and may be part of others as well.
 
 mod disk;
-pub mod library;
+pub mod own_texts;
 mod program;
 
 pub use disk::paths_beside;
+use own_texts::OwnTexts;
 pub use program::{Program, load};
 
 use crate::address;
@@ -18,11 +19,13 @@ use crate::server::words_of;
 use millstream_base::Span;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::rc::Rc;
 
 pub struct Workspace {
     pub client: Client,
     pub documents: Documents,
+    pub own_texts: OwnTexts,
     /// By the name of the open file; none where the compiler failed on it.
     programs: BTreeMap<String, Option<Rc<Program>>>,
     /// Programs as they were before a change. To take them apart takes a while, for which nobody has to wait.
@@ -33,8 +36,10 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    pub fn new(client: Client) -> Workspace {
+    /// `caches` is where programs keep what they can make again.
+    pub fn new(client: Client, caches: Option<&Path>) -> Workspace {
         Workspace {
+            own_texts: OwnTexts::new(&client, caches),
             client,
             documents: Documents::default(),
             programs: BTreeMap::new(),
@@ -142,7 +147,7 @@ impl Workspace {
     fn compile(&mut self, name: &str) -> Result<(), String> {
         let Some(document) = self.documents.get(name) else { return Ok(()) };
         // What the library declares is no program: nothing is told of it.
-        let text = if library::holds(name) { "".into() } else { document.text.clone() };
+        let text = if self.own_texts.module_of(name).is_some() { "".into() } else { document.text.clone() };
         let compile = AssertUnwindSafe(|| Program::new(name, text, &self.documents));
         let compiled = catch_unwind(compile)
             .map_err(|panic| format!("a fault in Millstream while it checked {name}: {}", words_of(&*panic)));

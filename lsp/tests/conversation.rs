@@ -38,7 +38,7 @@ fn nothing_comes_before_the_beginning_or_after_the_end() {
         Notification::new("exit".into(), Value::Null).into(),
     ];
     messages.into_iter().for_each(|message| editor.sender.send(message).expect("it is kept"));
-    assert_eq!(serve(&server), Ended::AsAgreed);
+    assert_eq!(serve(&server, None), Ended::AsAgreed);
     drop(server);
     let answers = editor.receiver.iter().filter_map(|message| match message {
         Message::Response(response) => Some(match response.response_result {

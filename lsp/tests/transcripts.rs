@@ -83,14 +83,21 @@ fn related_places_are_links() {
 }
 
 #[test]
-fn links_of_codes_are_given_to_editors_that_can_open_them() {
-    let mut editor = Editor::with(Encoding::Utf16, json!({}));
-    editor.open(NAME, "param a: int = nothing");
-    assert_eq!(editor.diagnostics(NAME)[0]["codeDescription"], Value::Null);
-    let page =
-        editor.request("workspace/textDocumentContent", json!({ "uri": "millstream:/codes/E0203.md" }));
-    let page = page.expect("a page")["text"].as_str().expect("text").to_string();
-    assert!(page.starts_with("# E0203: "), "{page}");
+fn codes_have_links_to_their_pages() {
+    let begins_well = |page: &str| assert!(page.starts_with("# E0203: "), "{page}");
+    let link_from = |editor: &mut Editor| {
+        editor.open(NAME, "stream a = from nothing");
+        editor.diagnostics(NAME)[0]["codeDescription"]["href"].as_str().expect("a link").to_string()
+    };
+    let mut able = Editor::new();
+    let link = link_from(&mut able);
+    assert_eq!(link, "millstream:/codes/E0203.md");
+    let page = able.request("workspace/textDocumentContent", json!({ "uri": link })).expect("a page");
+    begins_well(page["text"].as_str().expect("text"));
+    // An editor to which such addresses mean nothing opens a file.
+    let mut unable = Editor::with(Encoding::Utf16, json!({}));
+    let link = link_from(&mut unable);
+    begins_well(&std::fs::read_to_string(link.trim_start_matches("file://")).expect("a page"));
 }
 
 #[test]

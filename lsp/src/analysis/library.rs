@@ -21,11 +21,16 @@ pub struct Place {
     pub range: Range<usize>,
 }
 
+/// The declarations of every module.
+pub fn texts() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let catalog = millstream_stdlib::catalog();
+    let modules = catalog.modules.iter().chain(catalog.connectors).chain([&OF_LANGUAGE]);
+    modules.map(|module| (module.name, module.text))
+}
+
 /// The declarations of a module.
 pub fn text(module: &str) -> Option<&'static str> {
-    let catalog = millstream_stdlib::catalog();
-    let mut modules = catalog.modules.iter().chain(catalog.connectors).chain([&OF_LANGUAGE]);
-    modules.find(|known| known.name == module).map(|known| known.text)
+    texts().find(|(name, _)| *name == module).map(|(_, text)| text)
 }
 
 /// Where a name is declared.

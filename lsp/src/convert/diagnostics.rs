@@ -2,8 +2,8 @@
 
 use super::Converter;
 use super::edits::Edits;
-use crate::client::Client;
 use crate::workspace::Workspace;
+use crate::workspace::own_texts::OwnTexts;
 use lsp_server::{Message, Notification, Request};
 use lsp_types::notification::{Notification as _, PublishDiagnostics};
 use lsp_types::request::{Request as _, WorkspaceDiagnosticRefresh};
@@ -31,7 +31,7 @@ impl Converter<'_> {
             range: self.range(diagnostic.primary.span),
             severity: Some(severity),
             code: Some(NumberOrString::String(diagnostic.code.name().into())),
-            code_description: code_description(self.client, diagnostic.code),
+            code_description: code_description(self.own_texts, diagnostic.code),
             source: Some("millstream".into()),
             message: message(diagnostic),
             related_information: (!related.is_empty()).then_some(related),
@@ -112,10 +112,10 @@ fn message(diagnostic: &Diagnostic) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The page of a code, for editors that can open texts which are in no file.
-fn code_description(client: &Client, code: Code) -> Option<CodeDescription> {
-    let href = Uri::from_str(&crate::requests::text_document_content::address_of_code(code)).ok();
-    href.filter(|_| client.opens_virtual_files).map(|href| CodeDescription { href })
+/// The page of a code.
+fn code_description(own_texts: &OwnTexts, code: Code) -> Option<CodeDescription> {
+    let href = Uri::from_str(&own_texts.address_of_code(code)?).ok()?;
+    Some(CodeDescription { href })
 }
 
 fn tag(tag: Tag) -> DiagnosticTag {

@@ -14,6 +14,6 @@ pub fn answer(
     let spans = analysis::definition(&cursor.program.analysis, cursor.file, cursor.offset);
     let mut locations = Converter::new(workspace, &cursor.program).locations(spans);
     let declared = analysis::library_definition(&cursor.program.analysis, cursor.file, cursor.offset);
-    locations.extend(declared.iter().filter_map(|place| convert::declared(&workspace.client, place)));
+    locations.extend(declared.iter().filter_map(|place| convert::declared(workspace, place)));
     Ok(Some(GotoDefinitionResponse::Array(locations)))
 }

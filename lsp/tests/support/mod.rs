@@ -59,8 +59,9 @@ impl Editor {
         let (connection, server) = Connection::memory();
         // As large as that of the main thread, on which the server runs otherwise.
         let thread = std::thread::Builder::new().stack_size(8 << 20);
-        let server = thread.spawn(move || serve(&server)).expect("threads can be started");
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let caches = folder.path().join(".caches");
+        let server = thread.spawn(move || serve(&server, Some(&caches))).expect("threads can be started");
         let mut editor = Editor {
             connection,
             server: Some(server),
