@@ -1,5 +1,6 @@
 //! The command line: every command, its arguments and its help.
 
+use crate::completions;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -70,13 +71,13 @@ The editors' pages of the book say how each is told: Visual Studio Code, Neovim,
 #[derive(Args, Clone, Default)]
 pub struct Bindings {
     /// Give a parameter a value (also from the environment: MILLSTREAM_NAME)
-    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair, add = completions::params())]
     pub set: Vec<(String, String)>,
     /// Read a source from this file, pattern or `-`; the format follows the extension
-    #[arg(long = "source", value_name = "NAME=PATH", value_parser = pair)]
+    #[arg(long = "source", value_name = "NAME=PATH", value_parser = pair, add = completions::sources())]
     pub source: Vec<(String, String)>,
     /// Write a sink to this file or `-`; the format follows the extension
-    #[arg(long = "sink", value_name = "NAME=PATH", value_parser = pair)]
+    #[arg(long = "sink", value_name = "NAME=PATH", value_parser = pair, add = completions::sinks())]
     pub sink: Vec<(String, String)>,
 }
 
@@ -120,6 +121,7 @@ fn size(text: &str) -> Result<u64, String> {
 Exit codes: 0 fine, 1 failed while running, 2 the program is wrong, 64 the command line is wrong.")]
 pub struct Run {
     /// The program, or `-` for standard input
+    #[arg(add = completions::programs())]
     pub file: PathBuf,
     #[command(flatten)]
     pub bindings: Bindings,
@@ -182,6 +184,7 @@ A test replaces the sources, tables and sinks of its program, and its clock: not
 Exit codes: 0 all tests pass, 2 a program is wrong, 3 a test fails, 64 the command line is wrong.")]
 pub struct Test {
     /// Programs, or folders of them; without any, the present folder
+    #[arg(add = completions::programs())]
     pub files: Vec<PathBuf>,
     /// Run only tests whose name contains this
     #[arg(long, value_name = "TEXT")]
@@ -196,7 +199,7 @@ pub struct Test {
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
     /// Give a parameter a value (also from the environment: MILLSTREAM_NAME)
-    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair, add = completions::params())]
     pub set: Vec<(String, String)>,
     /// What computes: machine code, or the slow evaluator that defines the language
     #[arg(long, value_enum, default_value_t = EngineChoice::Jit, value_name = "ENGINE")]
@@ -215,17 +218,19 @@ test of the program gives stand in its place.
 Exit codes: 0 shown, 1 failed while reading, 2 the program is wrong, 64 the command line is wrong.")]
 pub struct Preview {
     /// The program, or `-` for standard input
+    #[arg(add = completions::programs())]
     pub file: PathBuf,
     /// The stream, source or table to show; without one, all streams
+    #[arg(add = completions::inputs())]
     pub stream: Option<String>,
     /// Show so many rows behind each clause
     #[arg(long, value_name = "ROWS", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     pub rows: u16,
     /// Give a parameter a value (also from the environment: MILLSTREAM_NAME)
-    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair, add = completions::params())]
     pub set: Vec<(String, String)>,
     /// Read a source from this file, pattern or `-`; the format follows the extension
-    #[arg(long = "source", value_name = "NAME=PATH", value_parser = pair)]
+    #[arg(long = "source", value_name = "NAME=PATH", value_parser = pair, add = completions::sources())]
     pub source: Vec<(String, String)>,
 }
 
@@ -245,12 +250,13 @@ Exit codes: 0 answered, 1 failed while reading, 2 the program is wrong, 64 the c
 #[command(group = clap::ArgGroup::new("subject").required(true))]
 pub struct Why {
     /// The program, or `-` for standard input
+    #[arg(add = completions::programs())]
     pub file: PathBuf,
     /// The stream whose pattern is asked about
-    #[arg(long = "match", value_name = "NAME", group = "subject")]
+    #[arg(long = "match", value_name = "NAME", group = "subject", add = completions::streams())]
     pub of_match: Option<String>,
     /// The stream whose clauses are asked about
-    #[arg(long, value_name = "NAME", group = "subject")]
+    #[arg(long, value_name = "NAME", group = "subject", add = completions::inputs())]
     pub stream: Option<String>,
     /// The key of which it is told
     #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
@@ -262,10 +268,10 @@ pub struct Why {
     #[arg(long, value_name = "EVENTS")]
     pub limit: Option<usize>,
     /// Give a parameter a value (also from the environment: MILLSTREAM_NAME)
-    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair, add = completions::params())]
     pub set: Vec<(String, String)>,
     /// Read a source from this file, pattern or `-`; the format follows the extension
-    #[arg(long = "source", value_name = "NAME=PATH", value_parser = pair)]
+    #[arg(long = "source", value_name = "NAME=PATH", value_parser = pair, add = completions::sources())]
     pub source: Vec<(String, String)>,
 }
 
@@ -324,7 +330,7 @@ pub struct State {
 Exit codes: 0 nothing is wrong (there may be warnings), 2 something is, 64 the command line is wrong.")]
 pub struct Check {
     /// The programs, or `-` for standard input
-    #[arg(required = true)]
+    #[arg(required = true, add = completions::programs())]
     pub files: Vec<PathBuf>,
     #[command(flatten)]
     pub bindings: Bindings,
@@ -353,6 +359,7 @@ pub enum Face {
   millstream fmt < in.stream           format standard input to standard output")]
 pub struct Fmt {
     /// The programs; none or `-` formats standard input to standard output
+    #[arg(add = completions::programs())]
     pub files: Vec<PathBuf>,
     /// Change nothing; exit with 3 if a file is not in the standard layout
     #[arg(long)]
@@ -367,7 +374,7 @@ pub struct Fmt {
   millstream explain --list")]
 pub struct Explain {
     /// A program, or the number or name of an error code
-    #[arg(required_unless_present = "list", value_hint = clap::ValueHint::FilePath)]
+    #[arg(required_unless_present = "list", add = completions::subjects())]
     pub subject: Option<String>,
     #[command(flatten)]
     pub bindings: Bindings,
@@ -390,6 +397,7 @@ Dashed lines are side streams and what tables hold.
 Exit codes: 0 drawn, 2 the program is wrong, 64 the command line is wrong.")]
 pub struct Graph {
     /// The program, or `-` for standard input
+    #[arg(add = completions::programs())]
     pub file: PathBuf,
     #[command(flatten)]
     pub bindings: Bindings,
@@ -417,7 +425,7 @@ pub struct Completions {
 Exit codes: 0 written, 1 the folder cannot be written, 64 the command line is wrong.")]
 pub struct Man {
     /// The command whose page is written; without one, that of the whole
-    #[arg(conflicts_with = "dir")]
+    #[arg(conflicts_with = "dir", add = completions::commands())]
     pub command: Option<String>,
     /// Write all pages into this folder
     #[arg(long, value_name = "FOLDER")]
@@ -434,6 +442,7 @@ pub struct Emit {
     #[arg(value_enum)]
     pub layer: Layer,
     /// The program, or `-` for standard input
+    #[arg(add = completions::programs())]
     pub file: PathBuf,
     #[command(flatten)]
     pub bindings: Bindings,
@@ -460,12 +469,13 @@ In the session `:help` tells what can be typed.
 Exit codes: 0 fine, 1 a query of a script failed, 2 something in a script is wrong, 64 the command line is wrong.")]
 pub struct Repl {
     /// A program whose definitions the session begins with
+    #[arg(add = completions::programs())]
     pub file: Option<PathBuf>,
     /// Give a parameter a value (also from the environment: MILLSTREAM_NAME)
-    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair, add = completions::params())]
     pub set: Vec<(String, String)>,
     /// Read a source from this file or pattern; the format follows the extension
-    #[arg(long = "source", value_name = "NAME=PATH", value_parser = pair)]
+    #[arg(long = "source", value_name = "NAME=PATH", value_parser = pair, add = completions::sources())]
     pub source: Vec<(String, String)>,
 }
 

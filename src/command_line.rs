@@ -1,12 +1,25 @@
 //! What is said on the command line, as a file that diagnostics point into.
 
-use millstream_base::{FileId, SourceMap, Span};
+use crate::program::plain;
+use millstream_base::{Diagnostic, FileId, SourceMap, Span, codes};
+use std::path::Path;
 
 /// A word of the command line, with its place.
 #[derive(Clone, Debug)]
 pub struct Said {
     pub text: String,
     pub span: Span,
+}
+
+/// A file that is named there cannot be written.
+pub fn cannot_create(span: Span, path: &Path, error: &std::io::Error) -> Diagnostic {
+    let headline = format!("cannot write `{}`: {}", path.display(), plain(error));
+    let fault = Diagnostic::new(codes::E0907, span, headline).label("named here");
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
+        Some(folder) => fault.help(format!("make the folder `{}` first", folder.display())),
+        None if path.is_dir() => fault.help("name a file in this folder"),
+        None => fault,
+    }
 }
 
 /// Adds the words to the files as one line; each with its place in it.

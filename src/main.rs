@@ -5,6 +5,7 @@ mod clauses;
 mod cli;
 mod command_line;
 mod commands;
+mod completions;
 mod graph;
 mod infer;
 mod manual;
@@ -15,6 +16,7 @@ mod repl;
 mod replay;
 mod terminal;
 mod testing;
+mod unread;
 mod why;
 mod written;
 
@@ -34,6 +36,7 @@ pub const DIFFERENT: u8 = 3;
 pub const WRONG_USAGE: u8 = 64;
 
 fn main() -> ExitCode {
+    completions::answer_shell();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

@@ -1,18 +1,10 @@
-//! What is made of the definition of the command line beside `--help`: manual pages, and completions for shells.
+//! The manual pages, which are made of the definition of the command line.
 
 use crate::cli::Arguments;
 use clap::{Command, CommandFactory};
-use clap_complete::Shell;
 use clap_mangen::Man;
 use std::io::{Result, Write};
 use std::path::Path;
-
-/// The script with which a shell completes command lines.
-pub fn completions(shell: Shell) -> Vec<u8> {
-    let mut script = vec![];
-    clap_complete::generate(shell, &mut Arguments::command(), "millstream", &mut script);
-    script
-}
 
 /// All commands, the whole one first, as they are called: `millstream`, `millstream run`.
 fn commands() -> Vec<Command> {

@@ -1,7 +1,6 @@
 //! A new project: a program with a test, its input, and what to do with them.
 
-use crate::command_line::Said;
-use crate::program::plain;
+use crate::command_line::{Said, cannot_create};
 use millstream_base::codes;
 use millstream_base::{Diagnostic, Span};
 use std::io::ErrorKind;
@@ -58,9 +57,4 @@ fn in_use(span: Span, folder: &Path) -> Diagnostic {
     Diagnostic::new(codes::E0963, span, format!("`{}` {what}", folder.display()))
         .label("not overwritten")
         .help("choose another name, or move what is there")
-}
-
-fn cannot_create(span: Span, path: &Path, error: &std::io::Error) -> Diagnostic {
-    Diagnostic::new(codes::E0907, span, format!("cannot write `{}`: {}", path.display(), plain(error)))
-        .label("named here")
 }

@@ -1,6 +1,8 @@
 //! Reads programs and what they use, and compiles them: the steps that commands share.
 
 use crate::cli::Bindings;
+use crate::command_line::said;
+use crate::unread::{LONGEST, Refused, Unread};
 use crate::{WRONG_PROGRAM, WRONG_USAGE, terminal};
 use millstream_base::{Diagnostic, Diagnostics, FileId, Severity, SourceMap, render};
 use millstream_core::{Compilation, CompileOptions, GivenValues, Library, Overrides, SourceText, compile};
@@ -30,12 +32,19 @@ impl Problem {
 }
 
 impl Program {
-    /// Reads a program; `-` is standard input.
-    pub fn read(path: &Path) -> Result<Program, Problem> {
+    /// Reads the program that stands behind a command; `-` is standard input.
+    pub fn read(command: &str, path: &Path) -> Result<Program, Box<Refused>> {
         let is_standard_input = path == Path::new("-");
         let name = if is_standard_input { "standard input".into() } else { path.display().to_string() };
-        let text = read_text(path, &name)?;
         let mut files = SourceMap::default();
+        let text = match read_text(path) {
+            Ok(text) => text,
+            Err(unread) => {
+                let said = said(&[command, &path.display().to_string()], &mut files);
+                let fault = unread.fault(said[1].span, path);
+                return Err(Box::new(Refused { files, fault, code: unread.code() }));
+            }
+        };
         let root = files.add(name, text);
         let base = path.parent().map_or(PathBuf::new(), Path::to_path_buf);
         Ok(Program { files, root, base, is_standard_input })
@@ -119,7 +128,9 @@ fn variable(name: &str) -> Option<String> {
 pub fn load(user: &str, path: &str) -> Result<SourceText, String> {
     let full = Path::new(user).parent().map_or_else(|| PathBuf::from(path), |folder| folder.join(path));
     let name = full.display().to_string();
-    read_text(&full, &name).map(|text| SourceText { name, text }).map_err(|problem| problem.message)
+    read_text(&full)
+        .map(|text| SourceText { text, name: name.clone() })
+        .map_err(|unread| format!("cannot read {name}: {}", unread.why()))
 }
 
 /// The values of the variables `MILLSTREAM_NAME`.
@@ -148,30 +159,22 @@ fn absolute(path: &Path) -> PathBuf {
     std::env::current_dir().map_or_else(|_| path.to_path_buf(), |here| here.join(path))
 }
 
-/// More than any program: what is longer is data, or has no end, as `/dev/zero`.
-const LONGEST: u64 = 64 << 20;
-
-pub fn read_text(path: &Path, name: &str) -> Result<String, Problem> {
-    let unreadable = |e: std::io::Error| {
-        let what = if path.is_dir() { "it is a folder".to_string() } else { plain(&e) };
-        Problem { message: format!("cannot read {name}: {what}"), code: WRONG_USAGE }
-    };
+/// The text of a program; `-` is standard input.
+pub fn read_text(path: &Path) -> Result<String, Unread> {
+    let unread = |error| if path.is_dir() { Unread::Folder } else { Unread::Closed(error) };
     let input: Box<dyn Read> = match path == Path::new("-") {
         true => Box::new(std::io::stdin()),
-        false => Box::new(std::fs::File::open(path).map_err(unreadable)?),
+        false => Box::new(std::fs::File::open(path).map_err(unread)?),
     };
     let mut bytes = vec![];
-    input.take(LONGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    input.take(LONGEST + 1).read_to_end(&mut bytes).map_err(unread)?;
     if bytes.len() as u64 > LONGEST {
-        let message = format!("cannot read {name}: it is longer than {} MiB", LONGEST >> 20);
-        return Err(Problem { message, code: WRONG_USAGE });
+        return Err(Unread::TooLong);
     }
     String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to();
         let line = e.as_bytes()[..at].iter().filter(|b| **b == b'\n').count() + 1;
-        let message =
-            format!("{name} is not UTF-8 text: line {line} holds the byte 0x{:02x}", e.as_bytes()[at]);
-        Problem { message, code: WRONG_PROGRAM }
+        Unread::NotText { line, byte: e.as_bytes()[at] }
     })
 }
 

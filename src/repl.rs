@@ -7,6 +7,7 @@ mod answer;
 mod ask;
 mod commands;
 mod complete;
+mod entries;
 mod errors;
 mod expression;
 mod help;
@@ -24,4 +25,4 @@ mod save;
 pub mod script;
 mod session;
 
-pub use answer::Repl;
+pub use answer::{Answer, Repl};

@@ -36,7 +36,7 @@ fn a_megabyte_of_garbage() {
     refused("\0".repeat(1 << 20));
     refused("stream a = from b where x > 1e\n".repeat(30_000));
     refused([0xC3, 0x28].repeat(1 << 19))
-        .stderr_has("p.stream is not UTF-8 text: line 1 holds the byte 0xc3");
+        .stderr_has("cannot read `p.stream`: it is not UTF-8 text: line 1 holds the byte 0xc3");
 }
 
 #[test]
@@ -71,6 +71,6 @@ fn five_thousand_columns() {
 #[cfg(target_os = "linux")]
 fn files_without_end() {
     let folder = Folder::new();
-    folder.run("check /dev/zero").code(64).stderr_has("cannot read /dev/zero: it is longer than 64 MiB");
-    folder.run("check .").code(64).stderr_has("cannot read .: it is a folder");
+    folder.run("check /dev/zero").code(64).stderr_has("cannot read `/dev/zero`: it is longer than 64 MiB");
+    folder.run("check .").code(64).stderr_has("cannot read `.`: it is a folder");
 }

@@ -16,7 +16,7 @@ use std::path::Path;
 pub fn check(arguments: Check) -> u8 {
     let mut worst = FINE;
     for path in &arguments.files {
-        let code = match Program::read(path) {
+        let code = match Program::read("check", path) {
             Ok(program) => {
                 let compiled = program.compile(&arguments.bindings);
                 let found = &compiled.compilation.diagnostics;
@@ -25,7 +25,10 @@ pub fn check(arguments: Check) -> u8 {
                 let kept = || against.map_or(shown, |(folder, flow)| compare(folder, flow));
                 compiled.wrong().unwrap_or_else(kept)
             }
-            Err(problem) => problem.tell(),
+            Err(refused) => {
+                show(&refused.files, std::slice::from_ref(&refused.fault), arguments.format);
+                refused.code
+            }
         };
         worst = worst.max(code);
     }

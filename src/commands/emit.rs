@@ -10,9 +10,9 @@ use millstream_jit::Jit;
 use millstream_syntax::dump::{Spans, dump};
 
 pub fn emit(arguments: Emit) -> u8 {
-    let program = match Program::read(&arguments.file) {
+    let program = match Program::read("emit", &arguments.file) {
         Ok(program) => program,
-        Err(problem) => return problem.tell(),
+        Err(refused) => return refused.tell(),
     };
     if matches!(arguments.layer, Layer::Tokens | Layer::Ast) {
         return emit_syntax(&program, &arguments);

@@ -27,9 +27,9 @@ pub fn explain(arguments: Explain) -> u8 {
             }
         };
     }
-    let program = match Program::read(Path::new(&subject)) {
+    let program = match Program::read("explain", Path::new(&subject)) {
         Ok(program) => program,
-        Err(problem) => return problem.tell(),
+        Err(refused) => return refused.tell(),
     };
     let compiled = program.compile(&arguments.bindings);
     show(&compiled.files, &compiled.compilation.diagnostics);

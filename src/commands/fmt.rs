@@ -22,9 +22,9 @@ fn severity(code: u8) -> u8 {
 }
 
 fn one(path: &Path, check: bool) -> u8 {
-    let program = match Program::read(path) {
+    let program = match Program::read("fmt", path) {
         Ok(program) => program,
-        Err(problem) => return problem.tell(),
+        Err(refused) => return refused.tell(),
     };
     let formatted = match millstream_syntax::format(program.root, program.text()) {
         Ok(formatted) => formatted,

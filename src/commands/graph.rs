@@ -1,16 +1,17 @@
 //! `millstream graph`: the dataflow of a program as a picture.
 
 use crate::cli::Graph;
-use crate::command_line::said;
+use crate::command_line::{cannot_create, said};
 use crate::graph::{Drawing, graph as picture};
-use crate::program::{Program, plain, show};
+use crate::program::{Program, show};
 use crate::{FINE, WRONG_PROGRAM, WRONG_USAGE, terminal};
 use millstream_base::{Diagnostic, Span, codes};
+use std::path::Path;
 
 pub fn graph(arguments: Graph) -> u8 {
-    let program = match Program::read(&arguments.file) {
+    let program = match Program::read("graph", &arguments.file) {
         Ok(program) => program,
-        Err(problem) => return problem.tell(),
+        Err(refused) => return refused.tell(),
     };
     let mut compiled = program.compile(&arguments.bindings);
     show(&compiled.files, &compiled.compilation.diagnostics);
@@ -25,7 +26,9 @@ pub fn graph(arguments: Graph) -> u8 {
     let said = said(&["--svg", path], &mut compiled.files);
     let fault = match path.ends_with(".svg") {
         false => Some(no_picture(said[1].span, path)),
-        true => std::fs::write(path, drawn).err().map(|error| cannot_create(said[1].span, path, &error)),
+        true => std::fs::write(path, drawn)
+            .err()
+            .map(|error| cannot_create(said[1].span, Path::new(path), &error)),
     };
     match fault {
         None => FINE,
@@ -42,9 +45,4 @@ fn no_picture(span: Span, path: &str) -> Diagnostic {
     Diagnostic::new(codes::E0964, span, format!("`{path}` is no name of a picture"))
         .label("expected `.svg` at its end")
         .fix("write the picture to a file of its own", span, format!("{stem}.svg"))
-}
-
-fn cannot_create(span: Span, path: &str, error: &std::io::Error) -> Diagnostic {
-    Diagnostic::new(codes::E0907, span, format!("cannot write `{path}`: {}", plain(error)))
-        .label("named here")
 }

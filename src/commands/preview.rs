@@ -7,9 +7,9 @@ use crate::preview::{Asked, preview as rows};
 use crate::program::{Program, show};
 
 pub fn preview(arguments: Preview) -> u8 {
-    let program = match Program::read(&arguments.file) {
+    let program = match Program::read("preview", &arguments.file) {
         Ok(program) => program,
-        Err(problem) => return problem.tell(),
+        Err(refused) => return refused.tell(),
     };
     let folder = program.base.clone();
     let replaced = arguments.source.iter().map(|(name, _)| name.clone()).collect();

@@ -1,7 +1,7 @@
 //! `millstream repl`: expressions, queries and definitions, one by one, from a terminal or a script.
 
 use crate::cli::{self, Bindings};
-use crate::repl::{Repl, prompt, script};
+use crate::repl::{Answer, Repl, prompt, script};
 use crate::{FINE, WRONG_USAGE};
 use std::io::IsTerminal;
 
@@ -12,13 +12,13 @@ pub fn repl(arguments: cli::Repl) -> u8 {
         Ok(repl) => repl,
         Err(problem) => return problem.tell(),
     };
-    let loaded = arguments.file.as_deref().map_or(FINE, |file| repl.load(file).code());
+    let loaded = arguments.file.as_deref().map_or(FINE, |file| repl.begin_with(file).code());
     // What a script asks for makes no sense without its definitions; a person can mend them.
     if loaded != FINE && (!is_interactive || loaded == WRONG_USAGE) {
         return loaded;
     }
-    if let Err(problem) = repl.check_bindings() {
-        return problem.tell();
+    if let Answer::Wrong(code) = repl.check_bindings() {
+        return code;
     }
     if is_interactive { prompt::run(repl) } else { script::run(repl, std::io::stdin().lock()) }
 }

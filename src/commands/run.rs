@@ -38,9 +38,9 @@ pub fn run(arguments: Run) -> u8 {
             return WRONG_USAGE;
         }
     };
-    let program = match Program::read(&arguments.file) {
+    let program = match Program::read("run", &arguments.file) {
         Ok(program) => program,
-        Err(problem) => return problem.tell(),
+        Err(refused) => return refused.tell(),
     };
     let base = program.base.clone();
     let compiled = program.compile_to_run(&arguments.bindings);

@@ -102,11 +102,11 @@ fn has_test(path: &Path) -> bool {
 /// Runs the tests of one program; those of files that it uses belong to these.
 fn run_program(path: &Path, arguments: &Test, suites: &mut Vec<Suite>) -> u8 {
     let name = path.display().to_string();
-    let program = match Program::read(path) {
+    let program = match Program::read("test", path) {
         Ok(program) => program,
-        Err(problem) => {
-            suites.push(broken(name, problem.message.clone()));
-            return problem.tell();
+        Err(refused) => {
+            suites.push(broken(name, refused.fault.headline.clone()));
+            return refused.tell();
         }
     };
     let (root, folder) = (program.root, program.base.clone());

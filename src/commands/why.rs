@@ -18,9 +18,9 @@ pub fn why(arguments: Why) -> u8 {
             return WRONG_USAGE;
         }
     };
-    let program = match Program::read(&arguments.file) {
+    let program = match Program::read("why", &arguments.file) {
         Ok(program) => program,
-        Err(problem) => return problem.tell(),
+        Err(refused) => return refused.tell(),
     };
     let folder = program.base.clone();
     let bindings =

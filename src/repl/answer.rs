@@ -4,13 +4,16 @@ use super::ask::Subject;
 use super::commands::{self, Command};
 use super::expression::{self, NoValue};
 use super::run::{Ended, Manner, Runner};
-use super::session::{Defined, Findings, Session, TYPED, Typed};
+use super::session::{Defined, ENTRY, Findings, Session, TYPED, Typed};
 use super::{errors, help, save};
 use crate::cli::Bindings;
-use crate::program::{Problem, plain, read_text, show};
+use crate::command_line::{cannot_create, said};
+use crate::program::{Problem, read_text, show};
+use crate::unread::Unread;
 use crate::{FAILED, FINE, WRONG_PROGRAM, WRONG_USAGE, terminal};
 use millstream_base::codes::Code;
-use millstream_base::{Diagnostic, Diagnostics, Severity, SourceMap, explain};
+use millstream_base::{Diagnostic, Diagnostics, Severity, SourceMap, Span, explain};
+use millstream_core::errors::connectors::unknown_override;
 use millstream_syntax::ast::{self, Name};
 use millstream_syntax::entry::{Entry, parse_entry};
 use std::path::Path;
@@ -46,9 +49,6 @@ impl Answer {
 /// How many rows of a query are shown.
 const LIMIT: usize = 20;
 
-/// What messages call what was typed.
-const NAME: &str = "repl";
-
 impl Repl {
     pub fn new(bindings: Bindings, is_interactive: bool) -> Result<Repl, Problem> {
         let manner = Manner { limit: LIMIT, tells_time: false, is_interactive };
@@ -66,25 +66,27 @@ impl Repl {
     }
 
     /// What the command line gives values or inputs must be there.
-    pub fn check_bindings(&self) -> Result<(), Problem> {
+    pub fn check_bindings(&mut self) -> Answer {
         let Bindings { set, source, .. } = &self.session.bindings;
-        let named = set
-            .iter()
-            .map(|(name, _)| ("param", name))
-            .chain(source.iter().map(|(name, _)| ("source", name)));
-        for (kind, name) in named {
-            let fits = |known: &str| known == kind || kind == "source" && known == "table";
-            if !self.session.definitions().iter().any(|known| fits(known.kind) && known.name == *name) {
-                let message = format!("the program has no {kind} called `{name}`");
-                return Err(Problem { message, code: WRONG_USAGE });
+        let params = set.iter().map(|(name, _)| (("--set", "parameter"), &["param"][..], name));
+        let sources = source.iter().map(|(name, _)| (("--source", "source"), &["source", "table"][..], name));
+        for (flag, kinds, name) in params.chain(sources) {
+            let known = self.session.definitions().iter().filter(|known| kinds.contains(&known.kind));
+            let known: Vec<&str> = known.map(|known| known.name.as_str()).collect();
+            if !known.contains(&name.as_str()) {
+                let mut files = SourceMap::default();
+                let said = said(&["repl", flag.0, name], &mut files);
+                let fault = unknown_override(said[2].span, flag, name, &known);
+                self.refused(Findings { files, diagnostics: vec![fault] });
+                return Answer::Wrong(WRONG_USAGE);
             }
         }
-        Ok(())
+        Answer::Fine
     }
 
     /// Answers an entry.
     pub fn answer(&mut self, text: &str) -> Answer {
-        let typed = Typed { text, file: NAME, folder: Path::new("") };
+        let typed = Typed { text, file: ENTRY, folder: Path::new("") };
         if text.trim_start().starts_with(':') {
             return match commands::parse(text) {
                 Ok(command) => self.obey(typed, command),
@@ -164,8 +166,8 @@ impl Repl {
                 Ok(()) => done(terminal::out(format_args!("dropped {}\n", name.text))),
                 Err(found) => self.refused(found),
             },
-            Command::Load(path) => self.load(&path),
-            Command::Save(path) => self.save(&path),
+            Command::Load(path) => self.load(Path::new(&path.text), typed, path.span),
+            Command::Save(path) => self.save(Path::new(&path.text), typed, path.span),
             Command::Source { name, path } => {
                 let mut known = self.session.definitions().iter();
                 if !known.any(|known| known.name == name.text && matches!(known.kind, "source" | "table")) {
@@ -189,24 +191,32 @@ impl Repl {
         }
     }
 
-    /// Takes over the definitions of a program.
-    pub fn load(&mut self, path: &Path) -> Answer {
-        let name = path.display().to_string();
-        if path == Path::new("-") {
-            let message = "cannot read a program from standard input, which is what is typed".into();
-            return Answer::Wrong(Problem { message, code: WRONG_USAGE }.tell());
-        }
-        let text = match read_text(path, &name) {
+    /// Takes over the definitions of the program that the command line names.
+    pub fn begin_with(&mut self, path: &Path) -> Answer {
+        let mut files = SourceMap::default();
+        let said = said(&["repl", &path.display().to_string()], &mut files);
+        let (file, span) = (files.file(said[1].span.file), said[1].span);
+        self.load(path, Typed { text: &file.text, file: &file.name, folder: Path::new("") }, span)
+    }
+
+    /// Takes over the definitions of a program that is named in what was typed.
+    fn load(&mut self, path: &Path, typed: Typed, named: Span) -> Answer {
+        let read = if path == Path::new("-") { Err(Unread::Entries) } else { read_text(path) };
+        let text = match read {
             Ok(text) => text,
-            Err(problem) => return Answer::Wrong(problem.tell()),
+            Err(unread) => {
+                self.wrong(typed, unread.fault(named, path));
+                return Answer::Wrong(unread.code());
+            }
         };
+        let name = path.display().to_string();
         let folder = path.parent().unwrap_or(Path::new(""));
         let mut parsed = Diagnostics::default();
         let items = millstream_syntax::parse(TYPED, &text, &mut parsed);
         self.define(Typed { text: &text, file: &name, folder }, items, parsed)
     }
 
-    fn save(&self, path: &Path) -> Answer {
+    fn save(&mut self, path: &Path, typed: Typed, named: Span) -> Answer {
         let text = save::program(&self.session, path.parent().unwrap_or(Path::new("")));
         match std::fs::write(path, text) {
             Ok(()) => done(terminal::out(format_args!(
@@ -215,8 +225,8 @@ impl Repl {
                 path.display()
             ))),
             Err(error) => {
-                let message = format!("cannot write {}: {}", path.display(), plain(&error));
-                Answer::Wrong(Problem { message, code: FAILED }.tell())
+                self.wrong(typed, cannot_create(named, path, &error));
+                Answer::Wrong(FAILED)
             }
         }
     }

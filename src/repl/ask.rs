@@ -8,7 +8,10 @@ use crate::commands::emit;
 use crate::program::Problem;
 use crate::terminal;
 use millstream_base::Diagnostics;
+use millstream_core::explain::{emission_text, keyed};
+use millstream_core::hir::Input;
 use millstream_ir::flow::Schema;
+use millstream_lsp::analysis::library;
 use millstream_syntax::ast::Name;
 use millstream_syntax::dump::{Spans, dump};
 use millstream_syntax::entry::{Entry, parse_entry};
@@ -22,8 +25,11 @@ pub enum Subject {
 }
 
 impl Repl {
-    /// `entry` is an expression or a query.
+    /// `entry` is an expression, a query, or a name.
     pub(super) fn type_of(&mut self, typed: Typed, entry: &Name) -> Answer {
+        if let Some(told) = self.type_of_name(typed, &entry.text) {
+            return done(terminal::out(told));
+        }
         let blanks = " ".repeat(entry.span.start as usize);
         let mut parsed = Diagnostics::default();
         let told = match parse_entry(TYPED, &format!("{blanks}{}", entry.text), &mut parsed) {
@@ -42,6 +48,23 @@ impl Repl {
         match told {
             Ok(text) => done(terminal::out(text)),
             Err(found) => self.refused(found),
+        }
+    }
+
+    /// What stands behind a name that is no value.
+    fn type_of_name(&self, typed: Typed, name: &str) -> Option<String> {
+        let mut declared = library::all().iter().filter(|declared| declared.name == name).peekable();
+        match self.session.definitions().iter().find(|known| known.name == name) {
+            Some(_) if self.has_rows(name) => {
+                self.session.named(typed, name).ok().map(|asked| columns(&asked))
+            }
+            Some(known) if matches!(known.kind, "type" | "fn" | "aggregate") => {
+                Some(format!("{}\n", known.text()))
+            }
+            None if declared.peek().is_some() => {
+                Some(declared.map(|declared| format!("{}\n", declared.signature())).collect())
+            }
+            _ => None,
         }
     }
 
@@ -161,12 +184,16 @@ fn schema(asked: &Asked) -> Schema {
         .unwrap_or_default()
 }
 
-/// A column a line, and whether rows are final.
+/// A column a line, and whether rows are final or which replaces which.
 fn columns(asked: &Asked) -> String {
     let schema = schema(asked);
     let lines = schema.visible().map(|(_, column)| format!("{}: {}\n", column.name, column.ty));
-    let updating = if schema.sign.is_some() { "updating\n" } else { "" };
-    lines.collect::<String>() + updating
+    let program = &asked.compilation.program;
+    let rows = match program.find(&asked.name).and_then(|id| program.input(id)) {
+        Some(Input::Table(table)) => keyed(table),
+        _ => emission_text(&schema),
+    };
+    lines.collect::<String>() + &format!("{rows}\n")
 }
 
 fn one_line(schema: &Schema) -> String {

@@ -6,7 +6,6 @@ use crate::cli::Layer;
 use clap::ValueEnum;
 use millstream_base::{Diagnostic, Span};
 use millstream_syntax::ast::Name;
-use std::path::PathBuf;
 
 pub struct CommandInfo {
     pub name: &'static str,
@@ -21,7 +20,7 @@ pub const COMMANDS: &[CommandInfo] = &[
     CommandInfo {
         name: "type",
         takes: "ENTRY",
-        does: "tell the type of an expression, the columns of a query",
+        does: "tell the type of an expression, the columns of a query or a stream",
     },
     CommandInfo {
         name: "explain",
@@ -53,8 +52,8 @@ pub enum Command {
     Emit(Layer, Option<Name>),
     List(Option<Name>),
     Drop(Name),
-    Load(PathBuf),
-    Save(PathBuf),
+    Load(Name),
+    Save(Name),
     Source { name: Name, path: String },
     Limit(usize),
     Time,
@@ -106,8 +105,8 @@ pub fn parse(line: &str) -> Result<Command, Box<Diagnostic>> {
         }
         "list" => Command::List(optional()?),
         "drop" => Command::Drop(needed("the name of a definition", ":drop spend")?),
-        "load" => Command::Load(whole("a file", ":load fraud.stream")?.text.into()),
-        "save" => Command::Save(whole("a file", ":save session.stream")?.text.into()),
+        "load" => Command::Load(whole("a file", ":load fraud.stream")?),
+        "save" => Command::Save(whole("a file", ":save session.stream")?),
         "source" => source(whole("a source and a path", ":source payments=monday.ndjson")?)
             .ok_or_else(|| wrong("a source and a path", ":source payments=monday.ndjson"))?,
         "limit" => {

@@ -6,8 +6,10 @@ use super::session::{QUERY, Session};
 use crate::cli::Layer;
 use crate::program::load;
 use clap::ValueEnum;
-use millstream_lsp::analysis::{Analysis, Insert, completion, library, signature_help};
+use millstream_base::codes;
+use millstream_lsp::analysis::{Analysis, Insert, completion, library, signature_help, words};
 use millstream_syntax::entry::{Kind, kind_of};
+use millstream_syntax::token::{CONTEXTUAL, RESERVED};
 use rustyline::completion::{FilenameCompleter, Pair};
 use std::collections::BTreeSet;
 
@@ -46,7 +48,7 @@ impl Known {
                 let layers = Layer::value_variants().iter().filter_map(|layer| layer.to_possible_value());
                 begun(before, start, layers.map(|layer| layer.get_name().to_string()))
             }
-            ":help" => begun(before, start, topics()),
+            ":help" => begun(before, start, topics().chain(self.names.iter().map(|(_, name)| name.clone()))),
             ":list" | ":drop" => begun(before, start, self.names.iter().map(|(_, name)| name.clone())),
             ":source" => {
                 begun(before, start, self.named(&["source", "table"]).map(|name| format!("{name}=")))
@@ -159,14 +161,12 @@ fn files(typed: &str, at: usize) -> (usize, Vec<Pair>) {
     FilenameCompleter::new().complete_path(typed, at).unwrap_or((at, vec![]))
 }
 
-/// What `:help` knows beside words and codes.
+/// What `:help` knows.
 fn topics() -> impl Iterator<Item = String> {
-    let names: BTreeSet<&str> = library::all().iter().map(|declared| declared.name).collect();
-    COMMANDS
-        .iter()
-        .map(|command| command.name)
-        .chain(names)
-        .map(str::to_string)
-        .collect::<Vec<_>>()
-        .into_iter()
+    let commands = COMMANDS.iter().map(|command| command.name);
+    let functions: BTreeSet<&str> = library::all().iter().map(|declared| declared.name).collect();
+    let words = RESERVED.iter().chain(CONTEXTUAL).copied().filter(|word| words::help(word).is_some());
+    let codes = codes::all().flat_map(|code| [code.name(), code.slug()]);
+    let topics: BTreeSet<&str> = commands.chain(functions).chain(words).chain(codes).collect();
+    topics.into_iter().map(str::to_string)
 }

@@ -18,8 +18,16 @@ pub fn unknown_command(span: Span, name: &str) -> Diagnostic {
 
 /// Adds what helps in a session, where an expression was typed. `alone`: it is no more than a name.
 pub fn help_in_session(fault: &mut Diagnostic, name: &str, alone: bool) {
-    if fault.code == codes::E0217 && fault.primary.text == "a stream" {
-        fault.helps = vec![format!("`from {name}` shows its rows")];
+    if fault.code == codes::E0217 {
+        let help = match fault.primary.text.as_str() {
+            "a stream" => {
+                fault.helps.clear();
+                format!("`from {name}` shows its rows, `:type {name}` its columns")
+            }
+            "a type" => format!("`:help {name}` shows what it is"),
+            _ => format!("`:help {name}` tells more"),
+        };
+        fault.helps.push(help);
     }
     let meant = if name == "exit" { "quit" } else { name };
     if alone && fault.code == codes::E0201 && COMMANDS.iter().any(|command| command.name == meant) {

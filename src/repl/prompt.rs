@@ -2,6 +2,7 @@
 
 use super::answer::{Answer, Repl};
 use super::complete::{Hint, Known};
+use super::entries;
 use super::highlight::painted;
 use crate::{FAILED, FINE, terminal};
 use millstream_base::render::Color;
@@ -41,11 +42,15 @@ pub fn run(mut repl: Repl) -> u8 {
             typing.known = Known::of(repl.session());
         }
         match editor.readline(PROMPT) {
-            Ok(entry) if entry.trim().is_empty() => {}
-            Ok(entry) => {
-                remember(&mut editor, entry.trim_end(), history.as_deref());
-                if repl.answer(entry.trim_end()) == Answer::Quit {
-                    return FINE;
+            Ok(typed) => {
+                let entries = entries::of(&typed);
+                for entry in &entries {
+                    remember(&mut editor, entry.trim_end(), history.as_deref());
+                    // Of several that were pasted it has to be seen which is answered.
+                    let shown = if entries.len() > 1 { terminal::out(echo(entry)) } else { FINE };
+                    if shown != FINE || repl.answer(entry.trim_end()) == Answer::Quit {
+                        return shown;
+                    }
                 }
             }
             Err(ReadlineError::Interrupted) => {}
@@ -63,6 +68,15 @@ fn remember(editor: &mut Editor<Typing, FileHistory>, entry: &str, history: Opti
         if folder.is_some_and(|made| made.is_ok()) {
             let _ = editor.append_history(path);
         }
+    }
+}
+
+/// An entry as it stands behind the prompt.
+fn echo(entry: &str) -> String {
+    let entry = entry.trim_end();
+    match terminal::out_color() {
+        Color::On => format!("{PROMPT}{}\n", painted(entry)),
+        Color::Off => format!("{PROMPT}{entry}\n"),
     }
 }
 
@@ -100,11 +114,13 @@ impl Helper for Typing {}
 
 impl Validator for Typing {
     fn validate(&self, typed: &mut ValidationContext) -> rustyline::Result<ValidationResult> {
-        Ok(if is_complete(typed.input()) {
-            ValidationResult::Valid(None)
-        } else {
-            ValidationResult::Incomplete
-        })
+        // Of several entries that were pasted the last may go on.
+        let last_is_empty = typed.input().rsplit('\n').next().is_some_and(|line| line.trim().is_empty());
+        let is_over = match &entries::of(typed.input())[..] {
+            [_, .., last] if !last_is_empty => is_complete(last),
+            _ => is_complete(typed.input()),
+        };
+        Ok(if is_over { ValidationResult::Valid(None) } else { ValidationResult::Incomplete })
     }
 }
 

@@ -1,54 +1,48 @@
-//! Entries from a script: as they would be typed, but that an entry may go on without being told so, as whoever
-//! reads a script sees the next line.
+//! Entries from a script: as they would be typed, but that an entry may go on without being told so.
 
 use super::answer::{Answer, Repl};
+use super::entries::Entries;
 use crate::program::{Problem, plain};
+use crate::unread::LONGEST;
 use crate::{FAILED, FINE};
-use millstream_syntax::entry::{Ending, continues, ending};
-use std::io::BufRead;
+use std::io::{BufRead, Read};
 
 /// Of a shell's command that an interrupt has ended.
 const INTERRUPTED: u8 = 130;
 
 /// Answers all entries; the exit code of the first that is wrong.
-pub fn run(mut repl: Repl, script: impl BufRead) -> u8 {
+pub fn run(mut repl: Repl, mut script: impl BufRead) -> u8 {
     let mut first_wrong = FINE;
-    let mut entry = String::new();
-    let lines = script.lines().map(Some).chain([None]);
-    for line in lines {
-        let line = match line.transpose() {
+    let mut entries = Entries::default();
+    let mut is_over = false;
+    while !is_over {
+        let line = match next_line(&mut script) {
             Ok(line) => line,
-            Err(error) => {
-                return Problem {
-                    message: format!("cannot read the script: {}", plain(&error)),
-                    code: FAILED,
-                }
-                .tell();
+            Err(why) => {
+                let message = format!("cannot read the script: {why}");
+                return Problem { message, code: FAILED }.tell();
             }
         };
-        if line.as_deref().is_none_or(|line| ends(&entry, line)) && !entry.trim().is_empty() {
-            match repl.answer(&entry) {
-                Answer::Quit => return first_wrong,
-                Answer::Interrupted => return INTERRUPTED,
-                Answer::Wrong(code) if first_wrong == FINE => first_wrong = code,
-                Answer::Wrong(_) | Answer::Fine => {}
-            }
-            entry.clear();
-        }
-        if let Some(line) = line.filter(|line| !entry.is_empty() || !line.trim().is_empty()) {
-            if !entry.is_empty() {
-                entry.push('\n');
-            }
-            entry += &line;
+        is_over = line.is_none();
+        let Some(entry) = entries.next(line.as_deref()) else { continue };
+        match repl.answer(&entry) {
+            Answer::Quit => return first_wrong,
+            Answer::Interrupted => return INTERRUPTED,
+            Answer::Wrong(code) if first_wrong == FINE => first_wrong = code,
+            Answer::Wrong(_) | Answer::Fine => {}
         }
     }
     first_wrong
 }
 
-/// Whether an entry ends in front of a line.
-fn ends(entry: &str, line: &str) -> bool {
-    let is_command = |line: &str| line.trim_start().starts_with(':');
-    is_command(entry)
-        || line.trim().is_empty()
-        || ending(entry) != Ending::Incomplete && (is_command(line) || !continues(line))
+/// None behind the last. A line that is longer than any program has no end, as that of `/dev/zero`.
+fn next_line(script: &mut impl BufRead) -> Result<Option<String>, String> {
+    let mut line = vec![];
+    let n = script.take(LONGEST + 1).read_until(b'\n', &mut line).map_err(|error| plain(&error))?;
+    if n as u64 > LONGEST {
+        return Err(format!("a line is longer than {} MiB", LONGEST >> 20));
+    }
+    let line = String::from_utf8(line).map_err(|_| "it is not UTF-8 text".to_string())?;
+    let line = line.strip_suffix('\n').map_or(line.as_str(), |line| line.trim_end_matches('\r'));
+    Ok((n > 0).then(|| line.to_string()))
 }

@@ -18,6 +18,9 @@ use std::sync::Arc;
 /// What a query is called that was typed without a name. Nothing that a user defines is called so by chance.
 pub const QUERY: &str = "the query";
 
+/// What messages call what was typed.
+pub const ENTRY: &str = "repl";
+
 /// The file of what was typed; those of the definitions have the numbers behind it.
 pub const TYPED: FileId = FileId(0);
 
@@ -36,7 +39,7 @@ pub struct Definition {
     pub name: String,
     /// What messages call its file.
     file: String,
-    /// Behind as many blanks as it takes for its lines and columns to be those of the file.
+    /// Of a file, behind as many blanks as it takes for its lines and columns to be those of the file.
     text: Arc<str>,
     /// Where its relative paths start.
     folder: PathBuf,
@@ -349,13 +352,20 @@ fn split(typed: Typed, items: &ast::Program) -> Vec<Definition> {
         };
         from = range.end;
         let Some((kind, name)) = named(&item.kind) else { continue };
-        let last_line = before.rsplit('\n').next().unwrap_or_default();
-        let blanks = "\n".repeat(before.matches('\n').count()) + &" ".repeat(last_line.chars().count());
+        // Of what has been typed before, lines are those that `:list` shows; of a file, those of the file.
+        let is_named_so = typed.file == ENTRY && item.kind.name().is_some();
+        let (file, text) = if is_named_so {
+            (format!("definition of {name}"), text.trim().to_string())
+        } else {
+            let last_line = before.rsplit('\n').next().unwrap_or_default();
+            let blanks = "\n".repeat(before.matches('\n').count()) + &" ".repeat(last_line.chars().count());
+            (typed.file.to_string(), blanks + text)
+        };
         definitions.push(Definition {
             kind,
             name,
-            file: typed.file.to_string(),
-            text: (blanks + text).into(),
+            file,
+            text: text.into(),
             folder: typed.folder.to_path_buf(),
         });
     }
@@ -364,23 +374,15 @@ fn split(typed: Typed, items: &ast::Program) -> Vec<Definition> {
 
 /// What kind of item it is, and what it is called in a list.
 fn named(kind: &ItemKind) -> Option<(&'static str, String)> {
-    let name = kind.name().map(|name| name.text.clone());
-    Some(match kind {
-        ItemKind::Param(_) => ("param", name?),
-        ItemKind::Function(_) => ("fn", name?),
-        ItemKind::Aggregate(_) => ("aggregate", name?),
-        ItemKind::Type(_) => ("type", name?),
-        ItemKind::Source(_) => ("source", name?),
-        ItemKind::Table(_) => ("table", name?),
-        ItemKind::Stream(_) => ("stream", name?),
-        ItemKind::Sink(_) => ("sink", name?),
-        ItemKind::Test(test) => ("test", test.name.value.clone()),
+    let name = match kind {
+        ItemKind::Test(test) => test.name.value.clone(),
         ItemKind::Use(used) => match &used.target {
-            ast::UseTarget::File(path) => ("use", path.value.clone()),
+            ast::UseTarget::File(path) => path.value.clone(),
             ast::UseTarget::Module(path) => {
-                ("use", path.iter().map(|name| name.text.as_str()).collect::<Vec<_>>().join("."))
+                path.iter().map(|name| name.text.as_str()).collect::<Vec<_>>().join(".")
             }
         },
-        ItemKind::Error(_) => return None,
-    })
+        kind => kind.name()?.text.clone(),
+    };
+    Some((kind.word()?, name))
 }

@@ -82,7 +82,7 @@ fn a_slip_replaces_no_program() {
         ("graph shop.stream --svg shop.stream", 64, "error[E0964]: `shop.stream` is no name of a picture"),
         ("graph shop.stream --svg none/shop.svg", 64, "error[E0907]: cannot write `none/shop.svg`"),
         ("graph wrong.stream", 2, "error[E0203]"),
-        ("graph none.stream", 64, "cannot read none.stream"),
+        ("graph none.stream", 64, "error[E0970]: cannot read `none.stream`"),
     ] {
         folder.run(arguments).code(code).stderr_has(said);
     }

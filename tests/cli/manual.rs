@@ -12,9 +12,6 @@ fn completion_scripts_can_be_read_by_their_shells() {
     let folder = Folder::new();
     for (shell, check) in [("bash", "bash -n"), ("zsh", "zsh -n"), ("fish", "fish --no-execute")] {
         let script = folder.run(&format!("completions {shell}")).code(0).stdout;
-        for command in ["preview", "infer", "completions"] {
-            assert!(script.contains(command), "{shell}: {command}");
-        }
         folder.write(shell, script);
         if is_installed(shell) {
             folder.shell(&format!("{check} {shell}")).code(0);
@@ -23,19 +20,76 @@ fn completion_scripts_can_be_read_by_their_shells() {
     folder.run("completions csh").code(64).stderr_has("bash");
 }
 
-#[test]
-fn bash_completes_commands_and_options() {
+/// What a shell is told that asks how a line can go on, each with what is said of it.
+fn completed(folder: &Folder, line: &str) -> String {
+    folder.run_in(&format!("-- millstream {line}"), "", &[("_MILLSTREAM_COMPLETE", "fish")]).code(0).stdout
+}
+
+fn with_a_program() -> Folder {
     let folder = Folder::new();
-    folder.write("script", folder.run("completions bash").code(0).stdout);
-    let completed = |words: &str, n: usize| {
-        let script = format!(
-            "bash -c 'source ./script; COMP_WORDS=({words}); COMP_CWORD={n}; _millstream millstream \"${{COMP_WORDS[{n}]}}\" \"${{COMP_WORDS[{n}-1]}}\"; echo ${{COMPREPLY[@]}}'"
-        );
-        folder.shell(&script).code(0).stdout
-    };
-    assert_eq!(completed("millstream prev", 1), "preview\n");
-    assert_eq!(completed("millstream graph --sv", 2), "--svg\n");
-    assert_eq!(completed("millstream emit pl", 2), "plan\n");
+    let program = "param least: int = 1\nsource rows: { a: int } from file(\"rows.ndjson\")\nstream large = from rows\nsink out from large to stdout format json\n";
+    folder.write("p.stream", program);
+    folder.write("rows.ndjson", "");
+    folder
+}
+
+#[test]
+fn what_may_stand_in_a_place_is_completed() {
+    let folder = with_a_program();
+    for (line, values) in [
+        ("prev", "preview"),
+        ("graph --sv", "--svg"),
+        ("emit pl", "plan"),
+        ("completions b", "bash"),
+        ("man inf", "infer"),
+        ("explain E092", "E0920 E0921 E0922 E0923 E0924 E0925 E0926 E0927 E0928 E0929"),
+        ("explain not-a-v", "not-a-value"),
+        ("explain p.", "p.stream"),
+        ("emit plan ./", "./p.stream"),
+        ("run p.stream --set l", "least="),
+        ("run p.stream --source r", "rows="),
+        ("run p.stream --source rows=r", "rows=rows.ndjson"),
+        ("run p.stream --sink o", "out="),
+        ("preview p.stream l", "large"),
+        ("why p.stream --match l", "large"),
+        ("why p.stream --stream r", "rows"),
+        ("why none.stream --stream r", ""),
+        ("run p.stream --report ", "text json"),
+    ] {
+        let told = completed(&folder, line);
+        let found: Vec<&str> = told.lines().filter_map(|line| line.split('\t').next()).collect();
+        assert_eq!(found.join(" "), values, "{line}");
+    }
+    assert_eq!(completed(&folder, "explain E0201"), "E0201\ta name that nothing here has\n");
+}
+
+#[test]
+fn bash_and_fish_complete_commands_and_what_stands_behind_them() {
+    let folder = with_a_program();
+    let path = "PATH=$(dirname $M):$PATH";
+    if is_installed("bash") {
+        folder.write("script", folder.run("completions bash").code(0).stdout);
+        let completed = |words: &str, n: usize| {
+            let script = format!(
+                "{path} bash -c 'source ./script; COMP_WORDS=({words}); COMP_CWORD={n}; _clap_complete_millstream millstream \"${{COMP_WORDS[{n}]}}\" \"${{COMP_WORDS[{n}-1]}}\"; echo ${{COMPREPLY[@]}}'"
+            );
+            folder.shell(&script).code(0).stdout
+        };
+        assert_eq!(completed("millstream prev", 1), "preview\n");
+        assert_eq!(completed("millstream emit pl", 2), "plan\n");
+        assert_eq!(completed("millstream preview p.stream la", 3), "large\n");
+    }
+    if is_installed("fish") {
+        let completed = |line: &str| {
+            let script = format!(
+                "{path} fish -c 'source ($M completions fish | psub); complete -C \"millstream {line}\"'"
+            );
+            folder.shell(&script).code(0).stdout
+        };
+        assert_eq!(completed("emit pl"), "plan\tThe logical plan\n");
+        assert_eq!(completed("completions z"), "zsh\n");
+        assert_eq!(completed("preview p.stream la"), "large\tstream\n");
+    }
 }
 
 #[test]

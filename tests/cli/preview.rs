@@ -128,7 +128,7 @@ fn what_cannot_be_shown_is_said() {
         ("preview far.stream", 1, "error[E0965]: there are no rows to preview `visits` with"),
         ("preview far.stream", 1, "cannot read"),
         ("preview wrong.stream", 2, "error[E0203]"),
-        ("preview none.stream", 64, "cannot read none.stream"),
+        ("preview none.stream", 64, "error[E0970]: cannot read `none.stream`"),
         ("preview p.stream --rows 0", 64, "--rows"),
         ("preview p.stream --source visit=visits.csv", 64, "error[E0926]"),
     ] {

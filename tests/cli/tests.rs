@@ -210,7 +210,7 @@ fn programs_with_tests_are_found_in_folders() {
     assert!(told.contains("\n2 tests: 1 passed, 1 failed in "), "{told}");
     folder.run("test a.stream --filter first").code(0);
     folder.run("test --filter nowhere").code(64).stderr_has("no test is called `nowhere`");
-    folder.run("test missing.stream").code(64).stderr_has("cannot read missing.stream");
+    folder.run("test missing.stream").code(64).stderr_has("error[E0970]: cannot read `missing.stream`");
     Folder::new().run("test").code(64).stderr_has("no .stream program below . has a test");
 }
 

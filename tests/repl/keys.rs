@@ -158,3 +158,55 @@ fn a_query_lets_go_of_a_pipe_that_nobody_writes() {
     terminal.prompt_below(Some(prompt));
     assert!(terminal.screen().ends_with("> from rows\na\n─\n1\n1 row\n>\n"), "{}", terminal.screen());
 }
+
+/// As a terminal sends what is pasted: in one piece, between two marks.
+fn pasted(text: &str) -> String {
+    format!("\x1b[200~{}\x1b[201~", text.replace('\n', "\r"))
+}
+
+#[test]
+fn entries_that_are_pasted_together_are_answered_one_by_one() {
+    let folder = Folder::new();
+    folder.write("in.ndjson", "{\"a\":1}\n{\"a\":2}\n");
+    let (terminal, prompt) = session(&folder);
+    let program =
+        "stream large = from rows where a > 1\nsource rows: { a: int }\n  from file(\"in.ndjson\")\n";
+    terminal.press(&pasted(&format!("{program}1 + 2\n\nfrom large\n")));
+    terminal.wait_for_text("from large\n");
+    terminal.press("\r");
+    terminal.wait_for_text("1 row\n");
+    let prompt = terminal.prompt_below(Some(prompt));
+    insta::assert_snapshot!(terminal.screen());
+    // Each is remembered by itself.
+    terminal.press("\x1b[A\x1b[A\r");
+    terminal.prompt_below(Some(prompt));
+    assert!(terminal.screen().ends_with("> 1 + 2\n3\n>\n"), "{}", terminal.screen());
+}
+
+#[test]
+fn the_last_of_several_that_are_pasted_may_go_on() {
+    let folder = Folder::new();
+    let (terminal, prompt) = session(&folder);
+    terminal.press(&pasted("1 + 2\n3 *"));
+    terminal.wait_for_text("3 *");
+    terminal.press("\r4\r");
+    terminal.wait_for_text("\n12\n");
+    terminal.prompt_below(Some(prompt));
+    assert!(terminal.screen().ends_with("> 1 + 2\n3\n> 3 *\n4\n12\n>\n"), "{}", terminal.screen());
+}
+
+#[test]
+fn help_is_completed_by_words_codes_and_what_is_defined() {
+    let folder = Folder::new();
+    let (terminal, prompt) = session(&folder);
+    terminal.press("type Payment = { card: string }\r");
+    let prompt = terminal.prompt_below(Some(prompt));
+    for (begun, whole) in
+        [("tumb", "tumbling"), ("E092", "E092"), ("not-a-v", "not-a-value"), ("Pay", "Payment")]
+    {
+        terminal.press(&format!(":help {begun}\t"));
+        terminal.wait_for_text(&format!("> :help {whole}"));
+        terminal.press("\x03");
+        terminal.prompt_below(Some(prompt));
+    }
+}

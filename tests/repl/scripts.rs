@@ -12,8 +12,12 @@ fn the_first_entry_that_is_wrong_decides_the_exit_code() {
     folder.run_with("repl", format!("{missing}nothing\n")).code(1).stderr_has("error[E0902]");
     folder.run_with("repl", format!("nothing\n{missing}")).code(2);
     folder.run_with("repl", "1 + 1\n:quit\nnothing\n").code(0);
-    folder.run_with("repl none.stream", "1\n").code(64).stderr_has("cannot read none.stream");
-    folder.run_with("repl --source none=x.ndjson", "1\n").code(64).stderr_has("no source called `none`");
+    folder.run_with("repl none.stream", "1\n").code(64).stderr_has("error[E0970]: cannot read `none.stream`");
+    folder
+        .run_with("repl --source none=x.ndjson", "1\n")
+        .code(64)
+        .stderr_has("error[E0926]: `--source none=…`");
+    folder.run_with("repl -", "1\n").code(64).stderr_has("the entries of the session come from there");
 }
 
 #[test]
@@ -75,4 +79,10 @@ fn no_text_ends_the_session() {
     script.extend("\n\n:\u{e9} \n:type\n:emit ast\n\"the end\"\n".bytes());
     let ran = Folder::new().run_with("repl", script);
     assert!(ran.stdout.ends_with("\"the end\"\n") && !ran.stderr.contains("panicked"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_script_without_end_is_not_read_to_it() {
+    let ran = Folder::new().shell("$M repl < /dev/zero").code(1);
+    assert_eq!(ran.stderr, "error: cannot read the script: a line is longer than 64 MiB\n");
 }

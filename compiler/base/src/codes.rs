@@ -314,6 +314,7 @@ codes! {
     E0963 "project-in-use";
     E0964 "not-a-picture";
     E0965 "nothing-to-preview";
+    E0970 "unread-program";
     W0001 "glued-comment";
     W0002 "stray-doc-comment";
     W0003 "join-without-equality";

@@ -12,7 +12,7 @@ mod table;
 mod updating;
 mod window;
 
-pub use table::kept as kept_of_table;
+pub use table::{kept as kept_of_table, keyed};
 
 use crate::hir::{ClauseKind, Feed, Head, Input, InputId, Program, Query, Source, Stream};
 use millstream_ir::flow::{
@@ -89,26 +89,30 @@ pub fn account(program: &Program, flow: Option<&Flow>, id: InputId) -> Option<Ac
 }
 
 fn account_of(of: (&Program, &Flow), stream: &Stream, inherited: &Inherited) -> Account {
-    let emission = match (&stream.rows.sign, &stream.rows.key) {
-        (None, _) => "append-only: each row is final".to_string(),
-        (Some(_), Some(key)) if key.is_empty() => {
-            "updating: one row, which is replaced when it changes".to_string()
-        }
-        (Some(_), Some(key)) => {
-            let name = |k: &usize| stream.rows.columns.get(*k).map_or("?", |c| &c.name).to_string();
-            let names: Vec<String> = key.iter().map(name).collect();
-            format!("updating: one row per {}, which is replaced when it changes", names.join(", "))
-        }
-        (Some(_), None) => "updating: rows are added and withdrawn; they have no key".to_string(),
-    };
     Account {
         columns: columns_text(&stream.rows),
-        emission,
+        emission: emission_text(&stream.rows),
         pattern: pattern::lines_of(&stream.query),
         state: state_of(of, &stream.query, &inherited.sources),
         delay: inherited.delay_text(),
         greatest_delay: inherited.greatest_delay(),
         failing: on_error_text(&stream.query.on_error, &stream.name),
+    }
+}
+
+/// Whether rows are final, and else which replaces which.
+pub fn emission_text(rows: &Schema) -> String {
+    match (&rows.sign, &rows.key) {
+        (None, _) => "append-only: each row is final".to_string(),
+        (Some(_), Some(key)) if key.is_empty() => {
+            "updating: one row, which is replaced when it changes".to_string()
+        }
+        (Some(_), Some(key)) => {
+            let name = |k: &usize| rows.columns.get(*k).map_or("?", |c| &c.name).to_string();
+            let names: Vec<String> = key.iter().map(name).collect();
+            format!("updating: one row per {}, which is replaced when it changes", names.join(", "))
+        }
+        (Some(_), None) => "updating: rows are added and withdrawn; they have no key".to_string(),
     }
 }
 

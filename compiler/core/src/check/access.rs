@@ -1,6 +1,7 @@
 //! Names, fields and indices.
 
 use super::Checker;
+use super::aggregates::{AggregateName, aggregate_name};
 use super::events::events_variable;
 use super::expr::error;
 use crate::errors::{names as names_errors, patterns, types as errors};
@@ -74,7 +75,13 @@ impl Checker<'_> {
         } else if self.names.named_type(self.file, text).is_some() {
             Some("a type")
         } else {
-            None
+            match aggregate_name(text) {
+                AggregateName::Function(_) => Some("an aggregate"),
+                AggregateName::OverRows => Some("a function over rows"),
+                AggregateName::No => {
+                    self.names.user_aggregate(self.file, text).is_some().then_some("an aggregate")
+                }
+            }
         };
         self.diagnostics.push(match what {
             Some(what) => names_errors::not_a_value(span, text, what),

@@ -1,9 +1,9 @@
 //! E092x: connectors, formats, their options, and what the command line puts in their place.
 
 use super::alternatives;
-use crate::program::{Flag, Writer};
+use crate::program::Writer;
 use millstream_base::codes::*;
-use millstream_base::{Diagnostic, Span};
+use millstream_base::{Diagnostic, Span, did_you_mean};
 
 /// `span` is that of its name, `whole` with its options; `reads`: of a source.
 pub fn unknown_connector<'n>(
@@ -85,15 +85,9 @@ pub fn no_connector(span: Span, source: &str) -> Diagnostic {
         .help("add `from file(\"…\")`")
 }
 
-/// An option of the command line that names nothing in the program.
-pub(crate) fn unknown_override(
-    place: Span,
-    flag: Flag,
-    name: &str,
-    nearest: Option<&str>,
-    known: &[&str],
-) -> Diagnostic {
-    let (flag, what) = (flag.text(), flag.what());
+/// An option of the command line that names nothing in the program. `what`: that which `flag` names.
+pub fn unknown_override(place: Span, (flag, what): (&str, &str), name: &str, known: &[&str]) -> Diagnostic {
+    let nearest = did_you_mean(name, known.iter().copied());
     let fault = Diagnostic::new(E0926, place, format!("`{flag} {name}=…` names no {what} of this program"))
         .label(format!("no such {what}"));
     let known = alternatives(known.iter().copied()).replace(" or ", " and ");

@@ -186,6 +186,10 @@ pub fn not_a_value(span: Span, name: &str, what: &str) -> Diagnostic {
     match what {
         "a stream" => fault.help(format!("name one of its columns: `{name}.…`")),
         "a function" => fault.help(format!("call it: `{name}(…)`")),
+        "a function over rows" => fault.help(format!("call it with a column of the rows: `{name}(…)`")),
+        "an aggregate" => {
+            fault.help(format!("call it where rows are grouped: `window tumbling 1m select {name}(…)`"))
+        }
         _ => fault,
     }
 }

@@ -43,15 +43,17 @@ fn explain(table: &Table, flow: &Flow, further: Vec<String>) -> String {
             )
         }
     };
-    let lines = [
-        format!("columns: {}", columns_text(&table.schema)),
-        format!("key: {}; a row replaces the one before of its key", key_text(table)),
-        format!("read: {reading}"),
-    ];
+    let lines =
+        [format!("columns: {}", columns_text(&table.schema)), keyed(table), format!("read: {reading}")];
     let kept = kept(table, flow).into_iter().map(|words| format!("keeps {words}"));
     let lines: String =
         lines.into_iter().chain(kept).chain(further).map(|line| format!("  {line}\n")).collect();
     format!("table {}\n{lines}\n", table.name)
+}
+
+/// Which row of a table replaces which.
+pub fn keyed(table: &Table) -> String {
+    format!("key: {}; a row replaces the one before of its key", key_text(table))
 }
 
 /// What a table keeps of its rows.

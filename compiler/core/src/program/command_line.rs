@@ -4,7 +4,7 @@
 use crate::errors::connectors as errors;
 use crate::names::{InputKind, Names};
 use crate::resolve::GivenValues;
-use millstream_base::{Diagnostics, FileId, SourceMap, Span, did_you_mean};
+use millstream_base::{Diagnostics, FileId, SourceMap, Span};
 use std::collections::BTreeMap;
 
 /// `--set`, `--source` and `--sink`: values, and paths or `-`, by name.
@@ -108,8 +108,7 @@ impl<'o> CommandLine<'o> {
             // The name, behind the flag and a space.
             let start = place.start as usize + flag.text().len() + 1;
             let place = Span::new(place.file, start, start + name.len());
-            let nearest = did_you_mean(name, known.iter().copied());
-            diagnostics.push(errors::unknown_override(place, *flag, name, nearest, known));
+            diagnostics.push(errors::unknown_override(place, (flag.text(), flag.what()), name, known));
         }
     }
 }

@@ -29,6 +29,23 @@ pub enum ItemKind {
 }
 
 impl ItemKind {
+    /// The word that the item begins with, if it could be read.
+    pub fn word(&self) -> Option<&'static str> {
+        Some(match self {
+            ItemKind::Use(_) => "use",
+            ItemKind::Param(_) => "param",
+            ItemKind::Function(_) => "fn",
+            ItemKind::Aggregate(_) => "aggregate",
+            ItemKind::Type(_) => "type",
+            ItemKind::Source(_) => "source",
+            ItemKind::Table(_) => "table",
+            ItemKind::Stream(_) => "stream",
+            ItemKind::Sink(_) => "sink",
+            ItemKind::Test(_) => "test",
+            ItemKind::Error(_) => return None,
+        })
+    }
+
     /// The name that the item defines, if it defines one.
     pub fn name(&self) -> Option<&Name> {
         match self {

@@ -1,0 +1,86 @@
+//! Cuts text of several lines into entries, where nobody says at the end of a line whether it ends one: whoever reads
+//! a script or pastes sees the next line.
+
+use super::session::TYPED;
+use millstream_base::Diagnostics;
+use millstream_syntax::entry::{Ending, Kind, continues, ending, kind_of, parse_entry};
+
+/// The entry that lines add up to.
+#[derive(Default)]
+pub struct Entries {
+    entry: String,
+}
+
+impl Entries {
+    /// Takes the next line, or none behind the last; the entry that has ended in front of it.
+    pub fn next(&mut self, line: Option<&str>) -> Option<String> {
+        let is_over = line.is_none_or(|line| ends(&self.entry, line)) && !self.entry.trim().is_empty();
+        let ended = is_over.then(|| std::mem::take(&mut self.entry));
+        if let Some(line) = line.filter(|line| !self.entry.is_empty() || !line.trim().is_empty()) {
+            if !self.entry.is_empty() {
+                self.entry.push('\n');
+            }
+            self.entry += line;
+        }
+        ended
+    }
+}
+
+/// The entries of a text that was pasted; one, if it can be. Definitions that stand together are one, as in a program:
+/// they may name each other in any order.
+pub fn of(text: &str) -> Vec<String> {
+    if is_one(text) {
+        return vec![text.to_string()];
+    }
+    let mut entries = Entries::default();
+    let mut found: Vec<String> = vec![];
+    for entry in text.lines().map(Some).chain([None]).filter_map(|line| entries.next(line)) {
+        match found.last_mut().filter(|last| defines(last) && defines(&entry)) {
+            Some(last) => *last += &format!("\n{entry}"),
+            None => found.push(entry),
+        }
+    }
+    found
+}
+
+fn is_one(text: &str) -> bool {
+    let mut wrong = Diagnostics::default();
+    parse_entry(TYPED, text, &mut wrong);
+    !is_command(text) && !text.trim().is_empty() && wrong.is_empty()
+}
+
+fn defines(entry: &str) -> bool {
+    !is_command(entry) && kind_of(entry) == Kind::Items
+}
+
+/// Whether an entry ends in front of a line.
+fn ends(entry: &str, line: &str) -> bool {
+    is_command(entry)
+        || line.trim().is_empty()
+        || ending(entry) != Ending::Incomplete && (is_command(line) || !continues(line))
+}
+
+fn is_command(text: &str) -> bool {
+    text.trim_start().starts_with(':')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_pasted_is_cut_where_entries_end() {
+        let text = "1 + 2\n3 +\n4\n\nstream a = from b\nstream b =\n  from c\n  where x > 1\n-- why\nsource c: { x: int } from stdin\nfrom a\nwhere x > 3\n:type a\nfrom b";
+        let expected = [
+            "1 + 2",
+            "3 +\n4",
+            "stream a = from b\nstream b =\n  from c\n  where x > 1\n-- why\nsource c: { x: int } from stdin",
+            "from a\nwhere x > 3",
+            ":type a",
+            "from b",
+        ];
+        assert_eq!(of(text), expected);
+        assert_eq!(of("1 + 2\n+ 3"), ["1 + 2\n+ 3"]);
+        assert_eq!(of("\n \n"), Vec::<String>::new());
+    }
+}
