@@ -14,6 +14,8 @@ mod infer;
 mod inputs;
 #[path = "cli/live.rs"]
 mod live;
+#[path = "cli/long.rs"]
+mod long;
 #[path = "cli/manual.rs"]
 mod manual;
 #[path = "cli/new.rs"]

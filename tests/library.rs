@@ -5,7 +5,7 @@ use millstream_core::check::Checker;
 use millstream_core::names::InputKind;
 use millstream_core::resolve::{GivenValues, Library, parse_files, resolve};
 use millstream_core::scope::Scope;
-use millstream_ir::eval::eval_constant;
+use millstream_ir::eval::eval;
 use millstream_ir::value::Value;
 use millstream_syntax::ast;
 
@@ -50,7 +50,7 @@ fn check_example(library: &Library, example: &str) -> Result<(), String> {
     if !faults.is_empty() {
         return Err(faults.join("; "));
     }
-    match eval_constant(&expr) {
+    match eval(&expr, &|_| Value::Null) {
         Ok(Value::Bool(true)) => Ok(()),
         Ok(value) => Err(format!("gives {value:?}")),
         Err(fault) => Err(format!("fails: {}", fault.reason)),

@@ -76,6 +76,25 @@ fn an_editor_is_served_over_standard_input_and_output() {
 }
 
 #[test]
+fn a_constant_that_takes_long_is_marked_and_the_editor_goes_on() {
+    let folder = Folder::new();
+    let mut server = Server::start(&folder);
+    server.request(1, "initialize", json!({ "processId": null, "rootUri": null, "capabilities": {} }));
+    let uri = format!("file://{}/a.stream", folder.path().display());
+    let slow = "length([length([x * y for y in range(0, 200000)]) for x in range(0, 200000)])";
+    let text = format!("param most: int = {slow}\n");
+    let document = json!({ "uri": uri, "languageId": "millstream", "version": 1, "text": text });
+    server.notify("textDocument/didOpen", json!({ "textDocument": document }));
+    let published = server.receive_until(|message| message["method"] == "textDocument/publishDiagnostics");
+    let told = &published["params"]["diagnostics"][0];
+    assert_eq!(told["code"], "E0339", "{published}");
+    assert_eq!(told["range"]["start"], json!({ "line": 0, "character": 18 }));
+    assert_eq!(told["range"]["end"], json!({ "line": 0, "character": 18 + slow.len() }));
+    let position = json!({ "textDocument": { "uri": uri }, "position": { "line": 0, "character": 7 } });
+    assert!(server.request(2, "textDocument/hover", position)["result"].is_object());
+}
+
+#[test]
 fn an_editor_that_goes_away_ends_the_server() {
     let folder = Folder::new();
     for said in ["", "Content-Length: 2\r\n\r\n", "nonsense\r\n\r\n", "Content-Length: 4\r\n\r\n{{{{"] {

@@ -177,6 +177,7 @@ codes! {
     E0336 "unknown-time-zone";
     E0337 "bad-time-pattern";
     E0338 "type-too-large";
+    E0339 "constant-takes-too-long";
     E0350 "percentile-range";
     E0351 "aggregate-member-missing";
     E0352 "aggregate-member-twice";

@@ -22,6 +22,7 @@ pub use cast::{can_fail as cast_can_fail, cast, to_text};
 pub use collections::LONGEST_RESULT;
 pub use compare::{compare, equal};
 
+use crate::effort::{self, Spent, spend, spend_on};
 use crate::expr::{CastMode, Expr, ExprKind};
 use crate::value::Value;
 use millstream_base::Span;
@@ -38,9 +39,19 @@ pub fn eval(expr: &Expr, columns: &dyn Fn(usize) -> Value) -> Result<Value, RowE
     Evaluator { columns, locals: Vec::new() }.eval(expr)
 }
 
-/// The value of an expression that names no column.
-pub fn eval_constant(expr: &Expr) -> Result<Value, RowError> {
-    eval(expr, &|_| Value::Null)
+/// The value of an expression that names no column, if that takes no more than so many steps.
+pub fn eval_constant(expr: &Expr, steps: u64) -> Result<Value, NoConstant> {
+    match effort::within(steps, || eval(expr, &|_| Value::Null)) {
+        Ok(value) => value.map_err(NoConstant::Fails),
+        Err(Spent) => Err(NoConstant::TakesTooLong),
+    }
+}
+
+/// Why it is not known what the value of a constant is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NoConstant {
+    Fails(RowError),
+    TakesTooLong,
 }
 
 struct Evaluator<'a> {
@@ -52,6 +63,8 @@ struct Evaluator<'a> {
 impl Evaluator<'_> {
     fn eval(&mut self, expr: &Expr) -> Result<Value, RowError> {
         let fail = |reason: String| RowError { reason, span: expr.span };
+        let tire = |Spent| fail(Spent.into());
+        spend(1).map_err(tire)?;
         match &expr.kind {
             ExprKind::Column(number) => Ok((self.columns)(*number)),
             ExprKind::Literal(value) => Ok(value.clone()),
@@ -72,6 +85,7 @@ impl Evaluator<'_> {
             ExprKind::Binary(op, a, b) => {
                 let left = self.eval(a)?;
                 let right = self.eval(b)?;
+                spend_on([&left, &right]).map_err(tire)?;
                 binary(*op, (&left, &a.ty), (&right, &b.ty), &expr.ty).map_err(fail)
             }
             ExprKind::And(a, b) => self.decide(a, b, false),
@@ -91,22 +105,26 @@ impl Evaluator<'_> {
             }
             ExprKind::Concat(parts) => {
                 let values = self.eval_all(parts)?;
+                spend_on(&values).map_err(tire)?;
                 collections::concat(&values).map_err(fail)
             }
             ExprKind::In { value, list } => {
                 let value = self.eval(value)?;
                 self.is_in(&value, list)
             }
-            ExprKind::Like { text, pattern } => Ok(match self.eval(text)? {
-                Value::String(text) => Value::Bool(pattern.matches(&text)),
-                _ => Value::Null,
-            }),
-            ExprKind::Matches { text, regex } => Ok(match self.eval(text)? {
-                Value::String(text) => Value::Bool(regex.0.is_match(&text)),
-                _ => Value::Null,
-            }),
+            ExprKind::Like { text, pattern } => {
+                let Value::String(text) = self.eval(text)? else { return Ok(Value::Null) };
+                spend(text.len() as u64).map_err(tire)?;
+                Ok(Value::Bool(pattern.matches(&text)))
+            }
+            ExprKind::Matches { text, regex } => {
+                let Value::String(text) = self.eval(text)? else { return Ok(Value::Null) };
+                spend(text.len() as u64).map_err(tire)?;
+                Ok(Value::Bool(regex.0.is_match(&text)))
+            }
             ExprKind::Cast { value: operand, mode } => {
                 let value = self.eval(operand)?;
+                spend_on([&value]).map_err(tire)?;
                 match cast(&value, &operand.ty, &expr.ty) {
                     Ok(value) => Ok(value),
                     Err(_) if *mode == CastMode::Try => Ok(Value::Null),
@@ -117,11 +135,17 @@ impl Evaluator<'_> {
                 Value::Record(values) => values.get(*field).cloned().unwrap_or(Value::Null),
                 _ => Value::Null,
             }),
-            ExprKind::Member { json, name } => Ok(collections::member(&self.eval(json)?, name)),
+            ExprKind::Member { json, name } => {
+                let part = collections::member(&self.eval(json)?, name);
+                spend_on([&part]).map_err(tire)?;
+                Ok(part)
+            }
             ExprKind::Index { base, index } => {
                 let base = self.eval(base)?;
                 let index = self.eval(index)?;
-                collections::index(&base, &index).map_err(fail)
+                let part = collections::index(&base, &index).map_err(fail)?;
+                spend_on([&part]).map_err(tire)?;
+                Ok(part)
             }
             ExprKind::List(parts) => Ok(Value::List(self.eval_all(parts)?.into())),
             ExprKind::Record(parts) => Ok(Value::Record(self.eval_all(parts)?.into())),
@@ -151,7 +175,10 @@ impl Evaluator<'_> {
                 }
                 let types: Vec<_> = arguments.iter().map(|a| a.ty.clone()).collect();
                 let types = crate::catalog::CallTypes { arguments: &types, result: &expr.ty };
-                (function.evaluate)(&types, &values).map_err(fail)
+                spend_on(&values).map_err(tire)?;
+                let result = (function.evaluate)(&types, &values).map_err(fail)?;
+                spend_on([&result]).map_err(tire)?;
+                Ok(result)
             }
         }
     }
@@ -185,8 +212,13 @@ impl Evaluator<'_> {
         for element in list {
             match self.eval(element)? {
                 Value::Null => undecided = true,
-                element if equal(value, &element) => return Ok(Value::Bool(true)),
-                _ => {}
+                value_of_element => {
+                    let tire = |spent: Spent| RowError { reason: spent.into(), span: element.span };
+                    spend_on([&value_of_element]).map_err(tire)?;
+                    if equal(value, &value_of_element) {
+                        return Ok(Value::Bool(true));
+                    }
+                }
             }
         }
         Ok(if undecided { Value::Null } else { Value::Bool(false) })

@@ -2,7 +2,7 @@
 //!
 //! The compiler ends in a [`flow::Flow`]; the runtime begins with one. Neither knows the other.
 //! Reading order: [`types`], [`value`], [`buffer`], [`mod@column`], [`batch`]: what data is;
-//! [`text`]: how values are written and read; [`expr`], [`eval`], [`segment`], [`aggregate`], [`window`], [`pattern`], [`flow`]: what is done with it;
+//! [`text`]: how values are written and read; [`expr`], [`eval`], [`effort`], [`segment`], [`aggregate`], [`window`], [`pattern`], [`flow`]: what is done with it;
 //! [`catalog`], [`engine`]: where functions and machine code come in as values.
 
 pub mod aggregate;
@@ -10,6 +10,7 @@ pub mod batch;
 pub mod buffer;
 pub mod catalog;
 pub mod column;
+pub mod effort;
 pub mod engine;
 pub mod eval;
 pub mod expr;

@@ -1,5 +1,6 @@
 //! One value of the language, as literals, boxed columns and the reference evaluator hold it.
 
+use serde_json::Value as Json;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
@@ -24,7 +25,7 @@ pub enum Value {
     Timestamp(i64),
     /// Microseconds.
     Duration(i64),
-    Json(Arc<serde_json::Value>),
+    Json(Arc<Json>),
     List(Arc<[Value]>),
     Map(Arc<BTreeMap<Arc<str>, Value>>),
     /// In the order of the record type's fields.
@@ -38,6 +39,23 @@ impl Value {
 
     pub fn is_null(&self) -> bool {
         matches!(self, Value::Null)
+    }
+
+    /// About how many bytes it takes beside itself, with all that it is made of, each part as often as it stands
+    /// there; no further than it has come to `most`.
+    pub fn bytes(&self, most: usize) -> usize {
+        match self {
+            Value::String(text) => text.len(),
+            Value::Bytes(bytes) => bytes.len(),
+            Value::Json(json) => json_bytes(json, most),
+            Value::List(items) | Value::Record(items) => {
+                sum(items.iter(), most, |item, most| size_of::<Value>() + item.bytes(most))
+            }
+            Value::Map(map) => sum(map.iter(), most, |(key, item), most| {
+                2 * size_of::<Value>() + key.len() + item.bytes(most)
+            }),
+            _ => 0,
+        }
     }
 
     fn rank(&self) -> u8 {
@@ -57,6 +75,31 @@ impl Value {
             Value::Record(_) => 12,
         }
     }
+}
+
+fn json_bytes(json: &Json, most: usize) -> usize {
+    match json {
+        Json::String(text) => text.len(),
+        Json::Array(items) => {
+            sum(items.iter(), most, |item, most| size_of::<Json>() + json_bytes(item, most))
+        }
+        Json::Object(members) => sum(members.iter(), most, |(name, item), most| {
+            2 * size_of::<Json>() + name.len() + json_bytes(item, most)
+        }),
+        _ => 0,
+    }
+}
+
+/// Adds up what parts take, until it is as much as asked for.
+fn sum<P>(parts: impl Iterator<Item = P>, most: usize, bytes: impl Fn(P, usize) -> usize) -> usize {
+    let mut total = 0usize;
+    for part in parts {
+        if total >= most {
+            break;
+        }
+        total = total.saturating_add(bytes(part, most - total));
+    }
+    total
 }
 
 /// The same float, but of all NaNs always the same one.

@@ -2,6 +2,7 @@
 
 use super::{Result, list_result, misuse, partial, text_result, too_long, total};
 use millstream_ir::catalog::{CallTypes, ScalarFunction};
+use millstream_ir::effort::{PIECE, spend};
 use millstream_ir::eval::LONGEST_RESULT;
 use millstream_ir::text;
 use millstream_ir::value::Value;
@@ -208,6 +209,7 @@ fn edit_distance(types: &CallTypes, values: &[Value]) -> Result {
     if a.len() > LONGEST || b.len() > LONGEST {
         return Err(format!("edit_distance compares texts of up to {LONGEST} characters"));
     }
+    spend((a.len() * b.len() / PIECE) as u64)?;
     // One row of the matrix: distances from the prefix of `a` read so far to each prefix of `b`.
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.iter().enumerate() {

@@ -4,11 +4,14 @@ use super::Checker;
 use crate::errors::types as errors;
 use crate::scope::Scope;
 use millstream_base::Span;
-use millstream_ir::eval::eval_constant;
+use millstream_ir::eval::{NoConstant, eval_constant};
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use millstream_syntax::ast;
+
+/// The steps that a constant may take, each of which editors wait for; E0339 names the number.
+const MOST_STEPS: u64 = 1_000_000;
 
 impl Checker<'_> {
     /// The value of an expression of literals and parameters. Reports what keeps it from being one.
@@ -58,7 +61,7 @@ impl Checker<'_> {
         Some(count)
     }
 
-    fn evaluate(&mut self, expr: &Expr) -> Option<Value> {
+    pub(super) fn evaluate(&mut self, expr: &Expr) -> Option<Value> {
         if expr.ty.is_error() {
             return None;
         }
@@ -66,18 +69,15 @@ impl Checker<'_> {
             self.diagnostics.push(errors::not_constant(expr.span));
             return None;
         }
-        match eval_constant(expr) {
-            Ok(value) => Some(value),
-            Err(fault) => {
-                self.diagnostics.push(errors::constant_fails(place(fault.span, expr.span), &fault.reason));
-                None
+        let fault = match eval_constant(expr, MOST_STEPS) {
+            Ok(value) => return Some(value),
+            Err(NoConstant::Fails(fault)) => {
+                errors::constant_fails(place(fault.span, expr.span), &fault.reason)
             }
-        }
-    }
-
-    /// The value of an expression, if it is known now and does not fail.
-    pub(super) fn fold(&self, expr: &Expr) -> Option<Value> {
-        if is_constant(expr) { eval_constant(expr).ok() } else { None }
+            Err(NoConstant::TakesTooLong) => errors::constant_takes_too_long(expr.span),
+        };
+        self.diagnostics.push(fault);
+        None
     }
 }
 
@@ -87,7 +87,7 @@ fn place(fault: Span, whole: Span) -> Span {
 }
 
 /// Whether it names no column, and no local from outside of it.
-fn is_constant(expr: &Expr) -> bool {
+pub(super) fn is_constant(expr: &Expr) -> bool {
     fn closed(expr: &Expr, bound: &mut Vec<usize>) -> bool {
         match &expr.kind {
             ExprKind::Column(_) => false,

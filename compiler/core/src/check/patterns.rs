@@ -1,6 +1,7 @@
 //! `like` and `matches`: patterns are compiled, and their faults found, while the program is checked.
 
 use super::Checker;
+use super::constant::is_constant;
 use super::expr::error;
 use crate::errors::{types as errors, unsupported};
 use crate::scope::Scope;
@@ -60,11 +61,11 @@ impl Checker<'_> {
         if text.ty.is_error() || pattern_expr.ty.is_error() {
             return None;
         }
-        let Some(value) = self.fold(&pattern_expr) else {
+        if !is_constant(&pattern_expr) {
             self.diagnostics.push(unsupported::computed_pattern(pattern.span, operator));
             return None;
-        };
-        match value {
+        }
+        match self.evaluate(&pattern_expr)? {
             Value::String(source) => Some((text, source)),
             _ => None,
         }

@@ -349,6 +349,13 @@ pub fn constant_fails(span: Span, reason: &str) -> Diagnostic {
     Diagnostic::new(E0318, span, format!("this has no value: {reason}")).label("fails")
 }
 
+pub fn constant_takes_too_long(span: Span) -> Diagnostic {
+    let fault = "this must be known before the program runs, and takes more than a million steps to compute";
+    Diagnostic::new(E0339, span, fault)
+        .label("takes too long")
+        .help("write its value, which `millstream repl` computes however long that takes")
+}
+
 pub fn not_positive(span: Span, what: &str) -> Diagnostic {
     Diagnostic::new(E0319, span, format!("this {what} must be more than zero")).label("not positive")
 }

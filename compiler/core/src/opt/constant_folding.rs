@@ -1,10 +1,13 @@
 //! Computes what depends on no column once, before the program runs. What would fail is left alone,
-//! so that it fails the rows it would have failed.
+//! so that it fails the rows it would have failed; so is what takes long, which the run computes.
 
 use crate::plan::{Operator, Plan, PlanId};
 use millstream_ir::eval::eval_constant;
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::value::Value;
+
+/// The steps that each part may take of which nobody has to know the value.
+const MOST_STEPS: u64 = 10_000;
 
 pub fn apply(plan: &mut Plan) -> Vec<PlanId> {
     let mut changed = vec![];
@@ -54,12 +57,28 @@ fn fold_one(expr: &mut Expr) -> bool {
         *expr = kept;
         return true;
     }
-    if matches!(expr.kind, ExprKind::Literal(_)) || !is_closed(expr) {
+    if matches!(expr.kind, ExprKind::Literal(_)) || !may_be_known(expr) {
         return false;
     }
-    let Ok(value) = eval_constant(expr) else { return false };
+    let Some(value) = value_of(expr) else { return false };
     expr.kind = ExprKind::Literal(value);
     true
+}
+
+/// The value of an expression that names no column, if that is easy to compute.
+pub fn value_of(expr: &Expr) -> Option<Value> {
+    if is_closed(expr) { eval_constant(expr, MOST_STEPS).ok() } else { None }
+}
+
+/// Whether none of the parts that it always evaluates has been left alone: so would it be itself.
+fn may_be_known(expr: &Expr) -> bool {
+    let always = match &expr.kind {
+        ExprKind::And(a, _) | ExprKind::Or(a, _) | ExprKind::Coalesce(a, _) => vec![&**a],
+        ExprKind::If { condition, .. } => vec![&**condition],
+        ExprKind::In { value, .. } => vec![&**value],
+        _ => expr.children(),
+    };
+    always.into_iter().all(|part| part.as_literal().is_some())
 }
 
 /// `and`, `or` and `if` whose left side is known.

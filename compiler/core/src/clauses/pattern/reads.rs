@@ -1,6 +1,6 @@
 //! What a condition looks at of the events taken before: the less it is, the more ways can be merged.
 
-use millstream_ir::eval::eval_constant;
+use crate::opt::constant_folding::value_of;
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::pattern::{MatchRead, ReadPart};
 use millstream_ir::value::Value;
@@ -32,19 +32,13 @@ fn collect(expr: &Expr, first_variable: usize, reads: &mut BTreeSet<MatchRead>) 
     expr.children().into_iter().for_each(|child| collect(child, first_variable, reads));
 }
 
-fn is_closed(expr: &Expr) -> bool {
-    let mut closed = true;
-    expr.visit(&mut |part| closed &= !matches!(part.kind, ExprKind::Column(_) | ExprKind::Local(_)));
-    closed
-}
-
 /// What a function of the library looks at of the list that is its first argument, if that is a part.
 fn part(function: &str, arguments: &[Expr]) -> Option<ReadPart> {
     match (function, arguments) {
         ("length", [_]) => Some(ReadPart::Count),
-        ("get", [_, position]) if is_closed(position) => match eval_constant(position) {
-            Ok(Value::Int(0)) => Some(ReadPart::First),
-            Ok(Value::Int(-1)) => Some(ReadPart::Last),
+        ("get", [_, position]) => match value_of(position) {
+            Some(Value::Int(0)) => Some(ReadPart::First),
+            Some(Value::Int(-1)) => Some(ReadPart::Last),
             _ => None,
         },
         _ => None,

@@ -1,0 +1,42 @@
+//! Expressions that take long, or would make much: nothing waits for them that should not.
+
+use crate::support::Folder;
+use insta::assert_snapshot;
+
+/// Goes through 40,000,000,000 pairs.
+const SLOW: &str = "length([length([x * y for y in range(0, 200000)]) for x in range(0, 200000)])";
+
+#[test]
+fn a_constant_that_takes_long_is_told_at_its_place() {
+    let folder = Folder::new();
+    folder.write("p.stream", format!("param most: int = 1 +\n  {SLOW}\n"));
+    let told = folder.run("check p.stream").code(2).stderr;
+    assert_snapshot!(told, @r#"
+    error[E0339]: this must be known before the program runs, and takes more than a million steps to compute
+       ╭─[ p.stream:1:19 ]
+       │
+     1 │ ╭─▶ param most: int = 1 +
+     2 │ ├─▶   length([length([x * y for y in range(0, 200000)]) for x in range(0, 200000)])
+       │ │
+       │ ╰───────────────────────────────────────────────────────────────────────────────────── takes too long
+    ───╯
+      help: write its value, which `millstream repl` computes however long that takes
+    "#);
+}
+
+#[test]
+fn what_need_not_be_known_is_left_to_the_run() {
+    let folder = Folder::new();
+    folder.write("in.ndjson", "{\"a\":1}\n{\"a\":2}\n");
+    folder.write(
+        "p.stream",
+        "source s: { a: int } from file(\"in.ndjson\") format json
+         stream t = from s select a, length(repeat(\"ab\", 8000000)) as n, length(repeat(\"ab\", 80)) as few",
+    );
+    let plan = folder.run("emit plan --opt p.stream").code(0).stdout;
+    assert!(plan.contains("length(repeat(\"ab\", 8000000))") && plan.contains("160"), "{plan}");
+    assert_eq!(
+        folder.run("run -q p.stream").code(0).stdout,
+        "{\"a\":1,\"n\":16000000,\"few\":160}\n{\"a\":2,\"n\":16000000,\"few\":160}\n"
+    );
+}
