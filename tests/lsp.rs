@@ -15,7 +15,10 @@ struct Server {
 
 impl Server {
     fn start(folder: &Folder) -> Server {
-        let mut child = folder.command("lsp").stderr(Stdio::inherit()).spawn().expect("the server starts");
+        Server::of(folder.command("lsp").stderr(Stdio::inherit()).spawn().expect("the server starts"))
+    }
+
+    fn of(mut child: Child) -> Server {
         let to = child.stdin.take().expect("it is piped");
         let from = BufReader::new(child.stdout.take().expect("it is piped"));
         Server { child, to, from }
@@ -97,9 +100,60 @@ fn a_constant_that_takes_long_is_marked_and_the_editor_goes_on() {
 #[test]
 fn an_editor_that_goes_away_ends_the_server() {
     let folder = Folder::new();
-    for said in ["", "Content-Length: 2\r\n\r\n", "nonsense\r\n\r\n", "Content-Length: 4\r\n\r\n{{{{"] {
+    for (said, why) in [
+        ("", ""),
+        ("Content-Length: 2\r\n\r\n", "the input ends in a message"),
+        ("nonsense\r\n\r\n", "a header is expected, such as `Content-Length: 100`, found \"nonsense\""),
+        ("Content-Length: 18446744073709551615\r\n\r\n{}", "a message of 18446744073709551615 bytes"),
+        ("Content-Type: x\r\n\r\n{}", "a message has no `Content-Length`"),
+    ] {
         let ran = folder.run_with("lsp", said);
         assert_eq!((ran.code, ran.stdout.as_str()), (1, ""), "{said:?}: {}", ran.stderr);
-        assert!(!ran.stderr.contains("panicked"), "{said:?}: {}", ran.stderr);
+        let begins = if why.is_empty() {
+            String::new()
+        } else {
+            format!("error: the editor's messages cannot be read: {why}")
+        };
+        assert!(
+            ran.stderr.starts_with(&begins) && ran.stderr.lines().count() <= 1,
+            "{said:?}: {}",
+            ran.stderr
+        );
     }
+}
+
+#[test]
+fn what_is_no_message_is_answered_and_the_server_goes_on() {
+    let folder = Folder::new();
+    let mut server = Server::start(&folder);
+    server.request(1, "initialize", json!({ "capabilities": {} }));
+    for (body, code) in [("{{{{", -32700), ("\"", -32700), ("[]", -32600), ("{\"jsonrpc\":\"2.0\"}", -32600)]
+    {
+        write!(server.to, "Content-Length: {}\r\n\r\n{body}", body.len()).expect("the server listens");
+        let answer = server.receive();
+        assert_eq!((&answer["id"], &answer["error"]["code"]), (&Value::Null, &json!(code)), "{body}");
+    }
+    assert_eq!(server.request(2, "shutdown", Value::Null)["result"], Value::Null);
+    server.notify("exit", Value::Null);
+    assert_eq!(server.child.wait().expect("it ends").code(), Some(0));
+}
+
+#[test]
+fn pages_of_codes_are_files_for_an_editor_that_asks_for_none() {
+    let folder = Folder::new();
+    let mut command = folder.command("lsp");
+    let child = command.env("XDG_CACHE_HOME", folder.path().join("caches")).stderr(Stdio::inherit()).spawn();
+    let mut server = Server::of(child.expect("the server starts"));
+    server.request(1, "initialize", json!({ "capabilities": {} }));
+    let uri = format!("file://{}/a.stream", folder.path().display());
+    let document =
+        json!({ "uri": uri, "languageId": "millstream", "version": 1, "text": "stream s = from a\n" });
+    server.notify("textDocument/didOpen", json!({ "textDocument": document }));
+    let published = server.receive_until(|message| message["method"] == "textDocument/publishDiagnostics");
+    let link = published["params"]["diagnostics"][0]["codeDescription"]["href"].as_str().expect("a link");
+    let path = link.strip_prefix("file://").expect("a file");
+    assert!(path.starts_with(&folder.path().display().to_string()), "{path}");
+    assert!(std::fs::read_to_string(path).expect("a page").starts_with("# E0203: "));
+    server.child.kill().expect("it runs");
+    server.child.wait().expect("it ends");
 }

@@ -13,6 +13,7 @@ mod documents;
 mod line_index;
 mod requests;
 mod server;
+mod stdio;
 mod tree;
 mod workspace;
 

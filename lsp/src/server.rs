@@ -9,6 +9,7 @@ mod inbox;
 use crate::client::Client;
 use crate::convert;
 use crate::requests::{self, Handler, Refusal};
+use crate::stdio;
 use crate::workspace::Workspace;
 use inbox::{Event, Inbox};
 use lsp_server::{Connection, ErrorCode, Message, Notification, Request, RequestId, Response, ResponseError};
@@ -17,7 +18,6 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
 
 /// How a conversation came to its end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,7 +30,7 @@ pub enum Ended {
 
 /// Talks to an editor over standard input and output.
 pub fn serve_stdio() -> std::io::Result<Ended> {
-    let (connection, threads) = Connection::stdio();
+    let (connection, threads) = stdio::connect()?;
     let ended = serve(&connection, caches().as_deref());
     // The threads end with their channels.
     drop(connection);
@@ -56,22 +56,8 @@ fn serve_with(
     let Some((id, params)) = initialize(connection) else { return Ended::Early };
     let client = Client::new(&params);
     send(connection, Response::new_ok(id, convert::capabilities::initialized(&client)));
-    let (forward, incoming) = mpsc::channel();
-    std::thread::scope(|threads| {
-        // The connection holds messages back until they are asked for. What cancels a request has to be seen
-        // while the one before it is answered.
-        threads.spawn(|| {
-            for message in &connection.receiver {
-                let is_last = is_exit(&message);
-                if forward.send(message).is_err() || is_last {
-                    break;
-                }
-            }
-            drop(forward);
-        });
-        let workspace = Workspace::new(client, caches);
-        Server { connection, workspace, handlers, has_shut_down: false }.run(&mut Inbox::new(incoming))
-    })
+    let workspace = Workspace::new(client, caches);
+    Server { connection, workspace, handlers, has_shut_down: false }.run(&mut Inbox::new(connection))
 }
 
 /// The request with which a conversation begins; none if it never does.

@@ -1,8 +1,7 @@
 //! What the editor has sent and the server has not dealt with, without what was cancelled meanwhile.
 
-use lsp_server::{Message, Notification, Request, RequestId};
+use lsp_server::{Connection, Message, Notification, Request, RequestId};
 use std::collections::VecDeque;
-use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 /// How long nothing has to come for it to be quiet.
@@ -21,19 +20,19 @@ pub enum Event {
 }
 
 /// Messages in the order in which they came.
-pub struct Inbox {
-    incoming: Receiver<Message>,
+pub struct Inbox<'c> {
+    connection: &'c Connection,
     waiting: VecDeque<Event>,
     was_quiet: bool,
 }
 
-impl Inbox {
-    pub fn new(incoming: Receiver<Message>) -> Inbox {
-        Inbox { incoming, waiting: VecDeque::new(), was_quiet: false }
+impl Inbox<'_> {
+    pub fn new(connection: &Connection) -> Inbox<'_> {
+        Inbox { connection, waiting: VecDeque::new(), was_quiet: false }
     }
 
     pub fn next(&mut self) -> Event {
-        while let Ok(message) = self.incoming.try_recv() {
+        while let Ok(message) = self.connection.receiver.try_recv() {
             self.add(message);
         }
         loop {
@@ -43,7 +42,7 @@ impl Inbox {
             }
             if !self.was_quiet {
                 // What is asked about a change comes directly behind it.
-                match self.incoming.recv_timeout(PAUSE) {
+                match self.connection.receiver.recv_timeout(PAUSE) {
                     Ok(message) => {
                         self.add(message);
                         continue;
@@ -54,7 +53,7 @@ impl Inbox {
                     }
                 }
             }
-            match self.incoming.recv() {
+            match self.connection.receiver.recv() {
                 Ok(message) => self.add(message),
                 Err(_) => return Event::Closed,
             }
@@ -89,14 +88,13 @@ impl Inbox {
 mod tests {
     use super::*;
     use serde_json::json;
-    use std::sync::mpsc;
 
     /// What becomes of these messages if they have all come before the first is dealt with.
     fn events(messages: Vec<Message>) -> String {
-        let (sender, receiver) = mpsc::channel();
-        messages.into_iter().for_each(|m| sender.send(m).expect("it is received"));
-        drop(sender);
-        let mut inbox = Inbox::new(receiver);
+        let (editor, server) = Connection::memory();
+        messages.into_iter().for_each(|m| editor.sender.send(m).expect("it is received"));
+        drop(editor);
+        let mut inbox = Inbox::new(&server);
         let mut events = vec![];
         loop {
             events.push(match inbox.next() {
