@@ -27,15 +27,28 @@ pub fn new(named: &Said) -> Result<String, Box<Diagnostic>> {
     }
     std::fs::create_dir_all(folder).map_err(|error| cannot_create(named.span, folder, &error))?;
     let mut told = String::new();
-    let files =
-        FILES.map(|(file, what, text)| (path(folder, file, name), what, text.replace("PROJECT", name)));
+    let files = FILES.map(|(file, what, text)| (path(folder, file, name), what, filled_in(text, name)));
     let width = files.iter().map(|(path, ..)| path.display().to_string().chars().count()).max().unwrap_or(0);
     for (path, what, text) in &files {
         std::fs::write(path, text).map_err(|error| cannot_create(named.span, path, &error))?;
         told += &format!("{:width$}  {what}\n", path.display().to_string());
     }
-    let program = files[0].0.display();
+    let program = quoted(&files[0].0.display().to_string());
     Ok(format!("{told}\nRun it:  millstream run {program}\nTest it: millstream test {program}\n"))
+}
+
+/// The text of a file; what stands in a line of the shell is quoted where it must be.
+fn filled_in(text: &str, name: &str) -> String {
+    let line = |line: &str| match line.starts_with("millstream ") {
+        true => line.replace("PROJECT.stream", &quoted(&format!("{name}.stream"))),
+        false => line.replace("PROJECT", name),
+    };
+    text.lines().map(|text| line(text) + "\n").collect()
+}
+
+/// A word as a shell reads it.
+fn quoted(word: &str) -> String {
+    shlex::try_quote(word).map_or_else(|_| word.to_string(), |quoted| quoted.into_owned())
 }
 
 fn path(folder: &Path, file: &str, name: &str) -> PathBuf {

@@ -4,7 +4,7 @@ use crate::cli::Bindings;
 use crate::command_line::said;
 use crate::unread::{LONGEST, Refused, Unread};
 use crate::{WRONG_PROGRAM, WRONG_USAGE, terminal};
-use millstream_base::{Diagnostic, Diagnostics, FileId, Severity, SourceMap, render};
+use millstream_base::{Diagnostic, Diagnostics, FileId, Severity, SourceMap, Span, codes, render};
 use millstream_core::{Compilation, CompileOptions, GivenValues, Library, Overrides, SourceText, compile};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -87,13 +87,14 @@ impl Program {
             ..options(bindings, &self.base)
         };
         let compilation = compile(&mut self.files, self.root, &mut load, &library, &options);
-        Compiled { files: self.files, compilation }
+        Compiled { files: self.files, root: self.root, compilation }
     }
 }
 
 /// A program after all phases, with the files that it is made of.
 pub struct Compiled {
     pub files: SourceMap,
+    root: FileId,
     pub compilation: Compilation,
 }
 
@@ -105,6 +106,17 @@ impl Compiled {
             true => Some(WRONG_PROGRAM),
             false => None,
         }
+    }
+
+    /// What is said of a program that is right and has no rows to tell of.
+    pub fn without_rows(&self) -> Option<Diagnostic> {
+        let place = Span::new(self.root, 0, 0);
+        let headline = "the program declares no source, table or stream";
+        let fault = Diagnostic::new(codes::E0971, place, headline)
+            .label("nothing to show")
+            .help("declare a source: `source clicks: { user: string } from file(\"clicks.ndjson\") format json`")
+            .help("`millstream infer FILE` writes the declarations for a file of data, `millstream new NAME` a whole program");
+        self.compilation.program.inputs.is_empty().then_some(fault)
     }
 }
 
@@ -178,9 +190,12 @@ pub fn read_text(path: &Path) -> Result<String, Unread> {
     })
 }
 
-/// An operating system's message without its number.
+/// An operating system's message without its number, else what we say ourselves.
 pub fn plain(error: &std::io::Error) -> String {
     let text = error.to_string();
+    if error.raw_os_error().is_none() {
+        return text;
+    }
     text.split(" (os error").next().unwrap_or(&text).to_lowercase()
 }
 

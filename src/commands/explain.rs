@@ -3,7 +3,7 @@
 use crate::cli::Explain;
 use crate::program::{Program, show};
 use crate::terminal;
-use crate::{FINE, WRONG_USAGE};
+use crate::{FINE, WRONG_PROGRAM, WRONG_USAGE};
 use millstream_base::explain as codes;
 use std::path::Path;
 
@@ -35,6 +35,10 @@ pub fn explain(arguments: Explain) -> u8 {
     show(&compiled.files, &compiled.compilation.diagnostics);
     if let Some(code) = compiled.wrong() {
         return code;
+    }
+    if let Some(fault) = compiled.without_rows() {
+        show(&compiled.files, &[fault]);
+        return WRONG_PROGRAM;
     }
     let compilation = &compiled.compilation;
     match &compilation.flow {

@@ -18,6 +18,10 @@ pub fn graph(arguments: Graph) -> u8 {
     let Some(flow) = compiled.compilation.flow.take() else {
         return compiled.wrong().unwrap_or(WRONG_PROGRAM);
     };
+    if let Some(fault) = compiled.without_rows() {
+        show(&compiled.files, &[fault]);
+        return WRONG_PROGRAM;
+    }
     let Some(path) = &arguments.svg else { return terminal::out(picture(&compiled, &flow, Drawing::Text)) };
     let drawn = picture(&compiled, &flow, Drawing::Svg);
     if path == "-" {

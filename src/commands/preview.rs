@@ -19,6 +19,10 @@ pub fn preview(arguments: Preview) -> u8 {
     if compiled.compilation.flow.is_none() {
         return compiled.wrong().unwrap_or(WRONG_PROGRAM);
     }
+    if let Some(fault) = compiled.without_rows() {
+        show(&compiled.files, &[fault]);
+        return WRONG_PROGRAM;
+    }
     let named = arguments.stream.as_deref();
     let stream = named.and_then(|name| said(&["preview", name], &mut compiled.files).pop());
     rows(&mut compiled, &Asked { stream, n_rows: arguments.rows.into(), replaced, folder })

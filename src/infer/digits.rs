@@ -14,6 +14,11 @@ pub struct Digits {
     pub is_padded: bool,
     /// Whether one begins with a zero that no number needs, as `007` does.
     pub has_leading_zero: bool,
+    /// Numbers with the digits that are left when floats are computed with, as 0.30000000000000004 has them; the first of
+    /// them, and the most digits behind the point of the others.
+    pub n_noisy: u64,
+    pub first_noisy: Option<String>,
+    pub scale_without_noise: usize,
     /// Numbers with a comma in the place of the point, and the most digits behind it.
     n_comma: u64,
     comma_scale: usize,
@@ -38,6 +43,12 @@ impl Digits {
             return;
         }
         self.n_plain += 1;
+        if is_noise(whole, fraction) {
+            self.n_noisy += 1;
+            self.first_noisy.get_or_insert_with(|| text.to_string());
+        } else {
+            self.scale_without_noise = self.scale_without_noise.max(fraction.len());
+        }
         self.whole = self.whole.max(whole.len());
         self.scale = self.scale.max(fraction.len());
         self.has_point |= !fraction.is_empty();
@@ -50,6 +61,9 @@ impl Digits {
         self.n_plain += other.n_plain;
         self.whole = self.whole.max(other.whole);
         self.scale = self.scale.max(other.scale);
+        self.n_noisy += other.n_noisy;
+        self.first_noisy = self.first_noisy.take().or_else(|| other.first_noisy.clone());
+        self.scale_without_noise = self.scale_without_noise.max(other.scale_without_noise);
         self.n_comma += other.n_comma;
         self.comma_scale = self.comma_scale.max(other.comma_scale);
         self.has_point |= other.has_point;
@@ -73,6 +87,13 @@ impl Digits {
     }
 }
 
+/// A float has 15 digits that mean something, and is printed with up to 17. Nobody writes so many.
+fn is_noise(whole: &str, fraction: &str) -> bool {
+    let n_digits = (whole.len() + fraction.len())
+        - (whole.bytes().chain(fraction.bytes())).take_while(|b| *b == b'0').count();
+    n_digits > 15 && fraction.len() > 9
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,6 +112,14 @@ mod tests {
         for text in ["", "-", ".5", "5.", "1.2.3", "0x1", "NaN"] {
             assert_eq!(of(&[text]).decimal(), None, "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_left_of_computing_with_floats_is_noise() {
+        let digits = of(&["1.5", "0.30000000000000004", "434.99999999999994", "2.25"]);
+        assert_eq!((digits.n_noisy, digits.scale_without_noise), (2, 2));
+        assert_eq!(digits.first_noisy.as_deref(), Some("0.30000000000000004"));
+        assert_eq!(of(&["12345678901234567.25", "0.000000000001", "0.1234567890"]).n_noisy, 0);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use millstream_base::codes;
 use millstream_base::{Diagnostic, Span};
+use millstream_runtime::format;
 
 pub fn no_format(span: Span, path: &str) -> Diagnostic {
     let headline = format!("`{path}` is neither JSON lines nor lines of fields");
@@ -30,8 +31,13 @@ pub fn no_rows(span: Span, path: &str, unreadable: Option<(u64, String)>) -> Dia
     let fault = Diagnostic::new(codes::E0961, span, format!("no row of `{path}` can be read"))
         .label("no row in it")
         .note(format!("record {number}: {why}"));
-    match why.contains("inside an object") {
-        true => fault.help(format!("write each object on a line of its own: `jq -c . {path}`")),
-        false => fault.help("give the file the ending of its format: .ndjson, .csv or .tsv"),
+    match () {
+        () if why.contains("inside an object") => {
+            fault.help(format!("write each object on a line of its own: `jq -c . {path}`"))
+        }
+        () if why.contains("fields, found") => fault
+            .help("give each record as many fields as the first, which names them; a delimiter in a field stands in quotes"),
+        () if format::of_path(path).is_some() => fault.help("mend the record, or leave it out"),
+        () => fault.help("give the file the ending of its format: .ndjson, .csv or .tsv"),
     }
 }

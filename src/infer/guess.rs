@@ -150,6 +150,9 @@ fn plain_number(numbers: &Scalars, place: Place) -> Guess {
         let whole = Guess::new("int");
         return if is_money { whole.note("whole so far; `decimal(2)` if cents may come") } else { whole };
     }
+    if let Some(noisy) = digits.first_noisy.as_ref().filter(|_| numbers.are(&Type::FLOAT)) {
+        return Guess::new("float").note(noise_text(noisy, digits, place, is_money));
+    }
     let is_whole = digits.scale == 0;
     match digits.decimal() {
         Some(_) if is_whole => Guess::new("decimal(0)").note("more digits than an int has"),
@@ -165,6 +168,17 @@ fn plain_number(numbers: &Scalars, place: Place) -> Guess {
         }
         Some(scale) => Guess::new(format!("decimal({scale})")).note(digits_text(digits)),
         None => Guess::new("json").note("numbers that no other type holds"),
+    }
+}
+
+/// What is unsure where numbers have been computed with as floats.
+fn noise_text(noisy: &str, digits: &Digits, place: Place, is_money: bool) -> String {
+    let (n, of) = (thousands(digits.n_noisy), thousands(digits.n));
+    let noise = format!("{n} of {of} with the noise of floats, as {noisy}");
+    let scale = digits.scale_without_noise.max(if is_money { 2 } else { 0 });
+    match names::field(place.name).filter(|_| scale > 0) {
+        Some(name) => format!("{noise}; `decimal({name}, {scale})` rounds it off"),
+        None => noise,
     }
 }
 

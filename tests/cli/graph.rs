@@ -77,11 +77,12 @@ fn all_examples_can_be_drawn() {
 #[test]
 fn a_slip_replaces_no_program() {
     let folder = folder();
-    folder.write("wrong.stream", "stream s = from nothing\n");
+    folder.write("wrong.stream", "stream s = from nothing\n").write("empty.stream", "-- nothing yet\n");
     for (arguments, code, said) in [
         ("graph shop.stream --svg shop.stream", 64, "error[E0964]: `shop.stream` is no name of a picture"),
         ("graph shop.stream --svg none/shop.svg", 64, "error[E0907]: cannot write `none/shop.svg`"),
         ("graph wrong.stream", 2, "error[E0203]"),
+        ("graph empty.stream", 2, "error[E0971]: the program declares no source, table or stream"),
         ("graph none.stream", 64, "error[E0970]: cannot read `none.stream`"),
     ] {
         folder.run(arguments).code(code).stderr_has(said);

@@ -99,11 +99,14 @@ fn what_has_no_rows_is_said() {
     let folder = Folder::new();
     folder.write("empty.csv", "").write("names.csv", "id,name\n").write("pretty.json", "{\n  \"id\": 1\n}\n");
     folder.write("noise.bin", [0u8, 1, 2, 10]).write("sub/x.csv", "a\n1\n");
+    folder.write("short.csv", "a,b,c\n1,2\n").write("quote.csv", "a,b\n1,\"2\"3\n");
     for (arguments, code, said) in [
         ("empty.csv", 1, "error[E0961]: `empty.csv` has no rows"),
         ("names.csv", 1, "error[E0961]: `names.csv` has no rows"),
         ("pretty.json", 1, "`jq -c . pretty.json`"),
         ("noise.bin", 1, "error[E0960]"),
+        ("short.csv", 1, "give each record as many fields as the first, which names them"),
+        ("quote.csv", 1, "mend the record, or leave it out"),
         ("missing.csv", 64, "error[E0902]"),
         ("sub", 64, "error[E0905]"),
         ("none/*.csv", 64, "error[E0903]"),
@@ -111,4 +114,10 @@ fn what_has_no_rows_is_said() {
     ] {
         folder.run(&format!("infer {arguments}")).code(code).stderr_has(said);
     }
+}
+
+#[test]
+fn the_noise_of_floats_makes_no_decimals() {
+    let rows = "{\"price\":0.1,\"share\":0.7999999999999999}\n{\"price\":0.30000000000000004,\"share\":0.5}\n{\"price\":12.5,\"share\":1}\n";
+    insta::assert_snapshot!(infer(&[("prices.ndjson", rows)], "prices.ndjson"));
 }

@@ -34,9 +34,23 @@ fn its_readme_says_what_works() {
     folder.run("new shop").code(0);
     let readme = folder.read("shop/README.md");
     let commands: Vec<&str> = readme.lines().filter_map(|line| line.strip_prefix("millstream ")).collect();
-    assert_eq!(commands.len(), 6, "{readme}");
+    assert_eq!(commands.len(), 9, "{readme}");
     for command in commands {
         folder.shell(&format!("cd shop && $M {command}")).code(0);
+    }
+}
+
+#[test]
+fn what_it_says_can_be_typed_whatever_it_is_called() {
+    let folder = Folder::new();
+    let told = folder.shell("$M new \"my first shop's\"").code(0).stdout;
+    let runs = told.lines().filter_map(|line| line.split_once(": ").map(|(_, command)| command.trim()));
+    let runs: Vec<&str> = runs.filter_map(|command| command.strip_prefix("millstream ")).collect();
+    assert_eq!(runs.len(), 2, "{told}");
+    runs.iter().for_each(|command| _ = folder.shell(&format!("$M {command}")).code(0));
+    let readme = folder.read("my first shop's/README.md");
+    for command in readme.lines().filter_map(|line| line.strip_prefix("millstream ")) {
+        folder.shell(&format!("cd \"my first shop's\" && $M {command} < /dev/null")).code(0);
     }
 }
 

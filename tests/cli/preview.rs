@@ -121,13 +121,14 @@ fn of_large_inputs_the_beginning_is_read() {
 #[test]
 fn what_cannot_be_shown_is_said() {
     let folder = folder();
-    folder.write("wrong.stream", "stream s = from nothing\n");
+    folder.write("wrong.stream", "stream s = from nothing\n").write("empty.stream", "-- nothing yet\n");
     folder.write("far.stream", VISITS.replace("visits.csv", "far.csv"));
     for (arguments, code, said) in [
         ("preview p.stream longs", 64, "ask for `long`"),
         ("preview far.stream", 1, "error[E0965]: there are no rows to preview `visits` with"),
         ("preview far.stream", 1, "cannot read"),
         ("preview wrong.stream", 2, "error[E0203]"),
+        ("preview empty.stream", 2, "error[E0971]: the program declares no source, table or stream"),
         ("preview none.stream", 64, "error[E0970]: cannot read `none.stream`"),
         ("preview p.stream --rows 0", 64, "--rows"),
         ("preview p.stream --source visit=visits.csv", 64, "error[E0926]"),

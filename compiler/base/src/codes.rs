@@ -316,6 +316,7 @@ codes! {
     E0964 "not-a-picture";
     E0965 "nothing-to-preview";
     E0970 "unread-program";
+    E0971 "no-rows-declared";
     W0001 "glued-comment";
     W0002 "stray-doc-comment";
     W0003 "join-without-equality";
