@@ -4,6 +4,7 @@
 //! not be in a file: a line that is typed at a prompt is a program as well.
 
 mod completion;
+pub mod declarations;
 mod definition;
 mod hierarchy;
 mod hints;

@@ -51,6 +51,12 @@ impl<'w> Converter<'w> {
         Span::new(file, self.offset(file, range.start), self.offset(file, range.end))
     }
 
+    /// The lines that a range touches, from their beginning to their end.
+    pub fn lines(&self, file: FileId, range: Range) -> Span {
+        let (first, last) = (Position::new(range.start.line, 0), Position::new(range.end.line, u32::MAX));
+        self.span(file, Range::new(first, last))
+    }
+
     pub fn range(&self, span: Span) -> Range {
         let Some((source, lines)) = self.program.text(span.file) else { return Range::default() };
         let position = |offset| position(lines, &source.text, offset, self.client.encoding);

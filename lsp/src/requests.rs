@@ -22,7 +22,8 @@ pub mod synchronize;
 pub mod text_document_content;
 
 use crate::address;
-use crate::convert::Converter;
+use crate::analysis::declarations::{self, Mention};
+use crate::convert::{self, Converter};
 use crate::workspace::{Program, Workspace};
 use lsp_server::ErrorCode;
 use lsp_types::TextDocumentPositionParams;
@@ -104,6 +105,14 @@ fn program(workspace: &mut Workspace, address: &lsp_types::Uri) -> Result<Rc<Pro
     workspace.program(&name).ok_or_else(|| {
         Refusal::new(ErrorCode::InternalError, format!("Millstream failed on {}", address.as_str()))
     })
+}
+
+/// The name at a place of the library's declarations, which are no program; none of what programs are.
+fn declared(workspace: &Workspace, at: &TextDocumentPositionParams) -> Option<Option<Mention>> {
+    let name = address::name_of(at.text_document.uri.as_str());
+    let module = workspace.own_texts.module_of(&name)?;
+    let offset = convert::offset(workspace.documents.get(&name)?, at.position, workspace.client.encoding);
+    Some(declarations::mention(module, offset))
 }
 
 /// A place in an open file.

@@ -105,12 +105,23 @@ fn fixes_of_what_is_wrong_at_a_place() {
     let wrong = PROGRAM.replace("amount > 1.00", "amuont > 1.00");
     let place = wrong.find("amuont").expect("it stands there");
     let (mut editor, _) = editor(&wrong);
-    let position = editor.position(NAME, place + 2);
-    let mut actions = |only: Value| {
+    let mut actions_at = |place: usize, only: Value| {
+        let position = editor.position(NAME, place);
         let context = json!({ "diagnostics": [], "only": only });
         let range = json!({ "start": position, "end": position });
         editor.ask("codeAction", NAME, json!({ "range": range, "context": context })).expect("actions")
     };
+    // An editor shows a mark at the line and asks for where the cursor is on it.
+    let at_the_name = actions_at(place + 2, json!(["quickfix"]));
+    let (line, end) = (wrong[..place].rfind('\n').expect("a line") + 1, place + "amuont > 1.00".len());
+    for elsewhere in [line, line + 1, end] {
+        assert_eq!(actions_at(elsewhere, json!(["quickfix"])), at_the_name);
+    }
+    assert_eq!(
+        [line - 1, end + 1].map(|place| actions_at(place, json!(["quickfix"]))),
+        [json!([]), json!([])]
+    );
+    let mut actions = |only: Value| actions_at(place + 2, only);
     assert_eq!(actions(json!(["refactor"])), json!([]));
     assert_eq!(actions(json!(["source"])), json!([]), "no safe one");
     let actions = actions(json!(["quickfix"]));
@@ -165,7 +176,42 @@ fn the_library_can_be_read_and_nothing_is_wrong_with_it() {
     assert!(text.contains("fn lower(text: string) -> string"));
     editor.open(address, text);
     assert_eq!(editor.diagnostics(address), Vec::<Value>::new());
-    assert_eq!(editor.ask_at("hover", address, text.find("lower").expect("it is there")), Ok(Value::Null));
+}
+
+#[test]
+fn what_the_library_declares_can_be_asked_about_there() {
+    let mut editor = Editor::new();
+    editor.open(NAME, "fn small(x: string) -> string = lower(x)");
+    let mut told = vec![];
+    for (module, around, words) in [
+        ("std/text", "fn lower(text: string)", &["lower", "text"][..]),
+        ("std/hashing", "= mod(hash(value), count)", &["mod", "hash(", "count"]),
+        ("connectors/file", "  follow: bool = false", &["follow"]),
+        ("connectors/file", "type sink", &["sink"]),
+        ("language", "aggregate avg", &["avg"]),
+    ] {
+        let address = format!("millstream:/{module}.stream");
+        let content =
+            editor.request("workspace/textDocumentContent", json!({ "uri": address })).expect("a text");
+        let text = content["text"].as_str().expect("a text");
+        editor.open(&address, text);
+        for word in words {
+            let place = text.find(around).expect("it stands there");
+            let place = place + text[place..].find(word).expect("it stands there");
+            told.push(format!("==== {module} {word}"));
+            for (method, others) in [
+                ("hover", json!({})),
+                ("definition", json!({})),
+                ("references", json!({ "context": { "includeDeclaration": true } })),
+            ] {
+                let mut params = others;
+                params["position"] = editor.position(&address, place);
+                let answer = editor.ask(method, &address, params).expect("an answer");
+                told.push(format!("-- {method}\n{}", editor.shown(&answer)));
+            }
+        }
+    }
+    insta::assert_snapshot!(told.join("\n"));
 }
 
 #[test]

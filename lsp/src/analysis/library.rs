@@ -53,6 +53,25 @@ pub fn places(given: Given, name: &str) -> Vec<Place> {
     }
 }
 
+/// What is declared at a place, by the name by which [`places`] finds it.
+pub fn declared_at(place: &Place) -> Option<(Given, String)> {
+    if let Some(declared) = all().iter().find(|declared| declared.place == *place) {
+        return Some((declared.given, declared.name.to_string()));
+    }
+    connectors().iter().find_map(|connector| {
+        let (of_itself, of_option) = match connector.is_format {
+            true => (Given::Format, Given::FormatOption),
+            false => (Given::Connector, Given::ConnectorOption),
+        };
+        let mut ways = [&connector.source, &connector.sink].into_iter().flatten();
+        ways.find_map(|way| {
+            let option = way.options.iter().find(|option| option.place == *place);
+            let option = option.map(|option| (of_option, format!("{}.{}", connector.name, option.name)));
+            option.or_else(|| (way.place == *place).then(|| (of_itself, connector.name.to_string())))
+        })
+    })
+}
+
 /// A declaration of a function or an aggregate.
 #[derive(Clone, Debug)]
 pub struct Declared {

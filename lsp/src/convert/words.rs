@@ -1,11 +1,13 @@
 //! What is told of a place, and what may be written there.
 
 use super::{Converter, position};
+use crate::analysis::library::Place;
 use crate::analysis::{
     Completion, CompletionKind, Completions, HintKind, Hover, InlayHint, Insert, SignatureHelp,
 };
 use crate::client::Client;
 use crate::documents::Document;
+use crate::workspace::Workspace;
 use lsp_types::{
     CompletionItem, CompletionItemKind, CompletionResponse, CompletionTextEdit, Documentation, HoverContents,
     InlayHintKind, InlayHintLabel, InlayHintTooltip, InsertTextFormat, MarkupContent, MarkupKind,
@@ -15,6 +17,12 @@ use millstream_base::{FileId, Span};
 
 fn markdown(text: String) -> MarkupContent {
     MarkupContent { kind: MarkupKind::Markdown, value: text }
+}
+
+/// What is told of a name in the declarations of the library.
+pub fn told_of_declaration(workspace: &Workspace, place: &Place, told: String) -> lsp_types::Hover {
+    let range = super::declared(workspace, place).map(|location| location.range);
+    lsp_types::Hover { contents: HoverContents::Markup(markdown(told)), range }
 }
 
 impl Converter<'_> {

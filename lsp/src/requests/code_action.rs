@@ -1,4 +1,4 @@
-//! Quick fixes: those that the diagnostics at a place propose; and all that are safe at once, for editors that want a file
+//! Quick fixes: those that the diagnostics at a place propose, or where there are none those on its line; and all that are safe at once, for editors that want a file
 //! mended when it is saved.
 
 use super::{Refusal, program};
@@ -41,8 +41,15 @@ fn quick_fixes(workspace: &mut Workspace, name: &str, params: &CodeActionParams)
     for program in workspace.all_programs() {
         let Some(file) = program.file(name) else { continue };
         let converter = Converter::new(workspace, &program);
-        let at = converter.span(file, params.range);
-        for found in program.diagnostics_in(name).filter(|found| touch(found.primary.span, at)) {
+        let touching = |at: Span| {
+            let found = program.diagnostics_in(name).filter(move |found| touch(found.primary.span, at));
+            found.collect::<Vec<_>>()
+        };
+        let mut found = touching(converter.span(file, params.range));
+        if found.is_empty() {
+            found = touching(converter.lines(file, params.range));
+        }
+        for found in found {
             for fix in &found.fixes {
                 let action = converter.quick_fix(workspace, found, fix);
                 if !actions.contains(&action) {

@@ -1,7 +1,7 @@
 //! Where the name under the cursor is defined, in whatever file, or declared in the standard library.
 
-use super::{Refusal, cursor};
-use crate::analysis;
+use super::{Refusal, cursor, declared};
+use crate::analysis::{self, declarations};
 use crate::convert::{self, Converter};
 use crate::workspace::Workspace;
 use lsp_types::{GotoDefinitionParams, GotoDefinitionResponse};
@@ -10,6 +10,11 @@ pub fn answer(
     workspace: &mut Workspace,
     params: GotoDefinitionParams,
 ) -> Result<Option<GotoDefinitionResponse>, Refusal> {
+    if let Some(mention) = declared(workspace, &params.text_document_position_params) {
+        let places = mention.map_or(vec![], |mention| declarations::definition(&mention));
+        let locations = places.iter().filter_map(|place| convert::declared(workspace, place)).collect();
+        return Ok(Some(GotoDefinitionResponse::Array(locations)));
+    }
     let cursor = cursor(workspace, &params.text_document_position_params)?;
     let spans = analysis::definition(&cursor.program.analysis, cursor.file, cursor.offset);
     let mut locations = Converter::new(workspace, &cursor.program).locations(spans);
