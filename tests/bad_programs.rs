@@ -17,6 +17,10 @@ fn refused(program: impl AsRef<[u8]>) -> Ran {
 
 /// A program of `{ x: int }` that selects an expression, and what it gives for 7.
 fn selected(expression: &str) -> Ran {
+    selected_by(expression, "jit")
+}
+
+fn selected_by(expression: &str, engine: &str) -> Ran {
     let folder = Folder::new();
     folder.write("in.ndjson", "{\"x\":7}\n").write(
         "p.stream",
@@ -25,7 +29,7 @@ fn selected(expression: &str) -> Ran {
              stream b = from a select {expression} as y\nsink o from b to stdout format json"
         ),
     );
-    folder.run("run -q p.stream")
+    folder.run(&format!("run -q p.stream --engine {engine}"))
 }
 
 #[test]
@@ -50,6 +54,33 @@ fn ten_thousand_brackets() {
         selected(&format!("{}x{}", open.repeat(n), close.repeat(n))).code(2).stderr_has("E0102");
         selected(&open.repeat(n)).code(2);
     }
+}
+
+#[test]
+fn chains_of_five_thousand_operators() {
+    let chain_of = |n: usize, part: &dyn Fn(usize) -> String, operator: &str| {
+        (0..n).map(part).collect::<Vec<_>>().join(&format!(" {operator} "))
+    };
+    let chain = |part: &dyn Fn(usize) -> String, operator: &str| chain_of(5_000, part, operator);
+    for (expression, value) in [
+        (chain(&|n| format!("x == {n}"), "or"), "true"),
+        (chain(&|n| format!("x != {}", n + 8), "and"), "true"),
+        // What stands behind the first that decides is not computed.
+        (chain_of(500, &|n| format!("100 / (x - {}) > 90", n as i64 - 6), "or"), "true"),
+        (format!("length({})", chain(&|_| "string(x)".to_string(), "++")), "5000"),
+    ] {
+        for engine in ["jit", "reference"] {
+            let ran = selected_by(&expression, engine).code(0);
+            assert_eq!(ran.stdout, format!("{{\"y\":{value}}}\n"), "{engine}: {}", &expression[..40]);
+        }
+    }
+    let conditions = chain(&|n| format!("x != {}", n + 8), "and");
+    let folder = Folder::new();
+    folder.write("in.ndjson", "{\"x\":7}\n").write(
+        "p.stream",
+        format!("source a: {{ x: int }} from file(\"in.ndjson\") format json\nstream b = from a where {conditions}\nstream c = from b where {conditions}\nsink o from c to stdout format json"),
+    );
+    assert_eq!(folder.run("run -q p.stream").code(0).stdout, "{\"x\":7}\n");
 }
 
 #[test]

@@ -194,7 +194,13 @@ impl<'a> Builder<'a> {
     }
 
     fn check_height(&mut self, height: u16, span: Span, what: &str) {
-        if height > MAX_HEIGHT && !self.too_deep {
+        if height > MAX_HEIGHT {
+            self.report_too_deep(span, what);
+        }
+    }
+
+    fn report_too_deep(&mut self, span: Span, what: &str) {
+        if !self.too_deep {
             self.too_deep = true;
             self.diagnostics.push(error::too_deep(span, what));
         }
@@ -206,10 +212,12 @@ impl<'a> Builder<'a> {
         self.spanned_expr(ExprKind::Unary { op, op_span, operand: Box::new(operand) }, span)
     }
 
-    pub fn binary(&mut self, left: Expr, (op, op_span): (BinaryOp, Span), right: Expr) -> Expr {
-        let span = left.span.to(right.span);
-        let (left, right) = (Box::new(left), Box::new(right));
-        self.spanned_expr(ExprKind::Binary { op, op_span, left, right }, span)
+    pub fn binary(&mut self, left: Expr, op: (BinaryOp, Span), right: Expr) -> Expr {
+        let joined = Expr::joined(left, op, right);
+        if matches!(joined.kind, ExprKind::Error) {
+            self.report_too_deep(joined.span, "expression");
+        }
+        joined
     }
 
     pub fn test(&mut self, value: Expr, (test, negated): (ValueTest, bool), with: Expr) -> Expr {

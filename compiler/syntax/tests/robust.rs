@@ -110,7 +110,7 @@ fn deep_nesting_is_an_error_and_no_overflow() {
         format!("param x: int = {}1", "- ".repeat(deep)),
         format!("param x: bool = {}true", "not ".repeat(deep)),
         format!("param x: int = 1{}", " + 1".repeat(100_000)),
-        format!("param x: bool = true{}", " or true".repeat(100_000)),
+        format!("param x: bool = true{}", " ?? true".repeat(100_000)),
         format!("param x: int = a{}", ".b".repeat(100_000)),
         format!("param x: int = a{}", "[0]".repeat(100_000)),
         format!("param x: int = {}1{}", "if a then 1 else ".repeat(deep), ""),
@@ -132,6 +132,22 @@ fn deep_nesting_is_an_error_and_no_overflow() {
         let (_, findings) = parsed(&format!("param x: int = {}", open.repeat(deep)));
         assert!(!findings.is_empty());
     }
+}
+
+#[test]
+fn chains_for_which_no_order_matters_may_be_of_any_length() {
+    for operator in ["and", "or", "++"] {
+        let text = format!("fn f(x: bool) -> bool = x{}", format!(" {operator} x").repeat(100_000));
+        let (_, findings) = parsed(&text);
+        assert!(findings.is_empty(), "{findings:?}");
+    }
+    // The order of the operands is kept, and so are brackets.
+    let text = (0..1_000).map(|n| format!("(a or b{n})")).collect::<Vec<_>>().join(" or ");
+    let formatted = millstream_syntax::format(FileId(0), &format!("fn f(x: int) -> bool = {text}\n"))
+        .expect("nothing is wrong");
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(words(&formatted), format!("fn f(x: int) -> bool = {text}"));
+    assert_eq!(millstream_syntax::format(FileId(0), &formatted).as_deref(), Ok(formatted.as_str()));
 }
 
 #[test]

@@ -5,6 +5,9 @@ use super::{Expr, ExprKind};
 use crate::types::Type;
 use std::collections::BTreeSet;
 
+/// Parts of a condition that stand behind each other as they would if they were written so.
+const MOST_IN_A_ROW: usize = 64;
+
 impl Expr {
     /// The columns that it reads.
     pub fn columns(&self) -> BTreeSet<usize> {
@@ -77,9 +80,22 @@ impl Expr {
 
     /// That all of these hold; none if there is none.
     pub fn all_of(parts: impl IntoIterator<Item = Expr>) -> Option<Expr> {
-        parts.into_iter().reduce(|a, b| {
+        let both = |a: Expr, b: Expr| {
             let (span, ty) = (a.span.to(b.span), Type::BOOL.or_null(a.ty.nullable || b.ty.nullable));
             Expr::new(ExprKind::And(Box::new(a), Box::new(b)), ty, span)
-        })
+        };
+        let mut parts: Vec<Expr> = parts.into_iter().collect();
+        // Of many the tree is kept flat: it is walked by recursion.
+        while parts.len() > MOST_IN_A_ROW {
+            let mut pairs = parts.into_iter();
+            parts = std::iter::from_fn(|| {
+                Some(match (pairs.next()?, pairs.next()) {
+                    (a, Some(b)) => both(a, b),
+                    (a, None) => a,
+                })
+            })
+            .collect();
+        }
+        parts.into_iter().reduce(both)
     }
 }

@@ -1,16 +1,42 @@
 //! How deep a tree may be. Every later phase walks trees by recursion, and so does dropping them;
 //! here is the one place that keeps a program from overflowing their stacks.
 //!
-//! Chains count like brackets: `a + b + c` is a tree of three levels. A node that would exceed
-//! [`MAX_HEIGHT`] is replaced by an error node while it is built, so that no deeper tree ever exists.
+//! Chains count like brackets: `a + b + c` is a tree of three levels, as sums are computed from left to right, and in
+//! another order could overflow or be rounded otherwise. Long chains of operators for which no order matters become
+//! flat trees. A node that would exceed [`MAX_HEIGHT`] is replaced by an error node while it is built, so that no deeper
+//! tree ever exists.
 
-use super::{Expr, ExprKind, Pattern, PatternKind, TemplatePart, Type, TypeKind};
+use super::{BinaryOp, Expr, ExprKind, Pattern, PatternKind, TemplatePart, Type, TypeKind};
 use millstream_base::Span;
 
 /// The greatest number of levels of an expression, a type or a pattern.
 pub const MAX_HEIGHT: u16 = 256;
 
+/// From this height on a chain whose operands can be taken together in any order grows in width.
+const LONG_CHAIN: u16 = 64;
+
 impl Expr {
+    /// `left op right`. Behind a long chain of `and`, `or` or `++` the operand goes down to the lowest part at the end of
+    /// it that has room, so that the height is that of its logarithm.
+    pub fn joined(left: Expr, (op, op_span): (BinaryOp, Span), right: Expr) -> Expr {
+        let is_long = left.height >= LONG_CHAIN && !left.parenthesized;
+        let has_any_order = matches!(op, BinaryOp::And | BinaryOp::Or | BinaryOp::Concat);
+        match left.kind {
+            ExprKind::Binary { op: first_op, op_span: first_span, left: first, right: last }
+                if first_op == op && is_long && has_any_order && last.height < first.height =>
+            {
+                let last = Expr::joined(*last, (op, op_span), right);
+                Expr::binary(*first, (op, first_span), last)
+            }
+            kind => Expr::binary(Expr { kind, ..left }, (op, op_span), right),
+        }
+    }
+
+    fn binary(left: Expr, (op, op_span): (BinaryOp, Span), right: Expr) -> Expr {
+        let span = left.span.to(right.span);
+        Expr::new(ExprKind::Binary { op, op_span, left: Box::new(left), right: Box::new(right) }, span)
+    }
+
     /// An expression, or an error node where it would be higher than [`MAX_HEIGHT`].
     pub fn new(kind: ExprKind, span: Span) -> Expr {
         let height = kind.height();

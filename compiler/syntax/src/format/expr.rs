@@ -3,6 +3,7 @@
 use super::writer::{Brackets, Gap, Writer};
 use crate::ast::{Arg, BinaryOp, Binding, Call, Expr, ExprKind, Range};
 use crate::token::TokenKind;
+use millstream_base::Span;
 
 impl Writer<'_> {
     /// An expression, with the tokens before it.
@@ -102,24 +103,13 @@ impl Writer<'_> {
 
     /// Operators of one tier with their operands, an operator at the beginning of each line.
     fn chain(&mut self, expr: &Expr) {
-        let mut operands = vec![];
-        let mut rest = expr;
-        while let ExprKind::Binary { op, op_span, left, right } = &rest.kind {
-            operands.push((*op_span, &**right));
-            let goes_on = match &left.kind {
-                ExprKind::Binary { op: left_op, .. } => !left.parenthesized && tier(*left_op) == tier(*op),
-                _ => false,
-            };
-            rest = left;
-            if !goes_on {
-                break;
-            }
-        }
-        self.until(rest.span);
+        let operands = operands(expr);
+        let Some(((_, first), others)) = operands.split_first() else { return };
+        self.until(first.span);
         self.group(|w| {
-            w.expr(rest);
+            w.expr(first);
             w.indent();
-            for (op_span, operand) in operands.iter().rev() {
+            for (op_span, operand) in others {
                 w.until(*op_span);
                 w.separate(Gap::Line);
                 w.through(*op_span);
@@ -161,6 +151,24 @@ impl Writer<'_> {
 }
 
 /// How tightly an operator binds: those of one tier stand in one chain.
+/// The operands of a chain in their order, each behind its operator; the first has none.
+fn operands(chain: &Expr) -> Vec<(Span, &Expr)> {
+    let ExprKind::Binary { op: of_chain, .. } = &chain.kind else { return vec![] };
+    let (mut operands, mut open) = (vec![], vec![(chain.span.at_start(), chain)]);
+    while let Some((before, part)) = open.pop() {
+        let is_whole = std::ptr::eq(part, chain);
+        match &part.kind {
+            ExprKind::Binary { op, op_span, left, right }
+                if is_whole || !part.parenthesized && tier(*op) == tier(*of_chain) =>
+            {
+                open.extend([(*op_span, &**right), (before, &**left)]);
+            }
+            _ => operands.push((before, part)),
+        }
+    }
+    operands
+}
+
 fn tier(op: BinaryOp) -> u8 {
     match op {
         BinaryOp::Or => 0,
