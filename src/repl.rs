@@ -12,6 +12,7 @@ mod errors;
 mod expression;
 mod help;
 mod highlight;
+mod interrupts;
 #[cfg(unix)]
 mod keys;
 #[cfg(not(unix))]

@@ -16,6 +16,7 @@ use crate::waiting::Waiting;
 use crate::workers::Workers;
 use millstream_base::{Diagnostic, SourceMap};
 use millstream_ir::batch::Batch;
+use millstream_ir::effort;
 use millstream_ir::engine::Compiled;
 use millstream_ir::flow::{Flow, NodeId, NodeKind, OnError};
 use std::fs::File;
@@ -65,6 +66,8 @@ pub struct Written {
 #[derive(Debug)]
 pub enum Stop {
     Asked,
+    /// As it was asked, in the middle of a message: operators are in no state that anything could go on from.
+    BrokenOff,
     Limit,
     /// The reader of standard output went away, as `head` does.
     OutputClosed,
@@ -234,6 +237,9 @@ impl<'a, O: Outlet> Graph<'a, O> {
 
     /// Hands on what a step produced: side rows first, since what they say happened before.
     fn follow(&mut self, from: NodeId, output: Output) -> Result<(), Stop> {
+        if effort::has_broken_off() {
+            return Err(Stop::BrokenOff);
+        }
         self.stations[from.0 as usize].report.late_left_out += output.n_late_left_out;
         self.stations[from.0 as usize].report.replaced += output.n_replaced;
         self.fail_in_program(from, output.failures)?;

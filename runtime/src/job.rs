@@ -21,6 +21,7 @@ use crate::workers::{WorkerThreads, Workers};
 use crate::writers::Writers;
 use millstream_base::{Diagnostic, SourceMap};
 use millstream_ir::batch::Batch;
+use millstream_ir::effort::Interrupt;
 use millstream_ir::engine::Compiled;
 use millstream_ir::flow::{Flow, Node, NodeId, NodeKind, SourceSpec};
 use std::sync::Arc;
@@ -151,7 +152,8 @@ fn run_into<O: Outlet>(
         Job::open(flow, compiled, files, (options, ending), (threads.workers(), durable), open)
             .map_err(broken)?;
     job.graph.outlet.begin(job.is_live);
-    let ended = job.begin(threads.workers()).and_then(|()| job.work(&mut intake));
+    let interrupt = Arc::new(Interrupt::on(job.options.around.stop.clone()));
+    let ended = interrupt.watch(|| job.begin(threads.workers()).and_then(|()| job.work(&mut intake)));
     // However the run ends: what was read has been worked on and is to be seen.
     let finished = job.graph.outlet.finish();
     let finished = match ended {
@@ -166,6 +168,12 @@ fn run_into<O: Outlet>(
         (Err(Stop::OutputClosed), _) | (_, Err(Stop::OutputClosed)) => Some("the output was closed"),
         (Err(Stop::Asked), _) if job.durable.is_some() => Some("interrupted; the next run goes on from here"),
         (Err(Stop::Asked), _) => Some("interrupted; windows still open are not reported"),
+        (Err(Stop::BrokenOff), _) if job.durable.is_some() => Some(
+            "interrupted at a row that takes long; the next run goes on from the last checkpoint before it",
+        ),
+        (Err(Stop::BrokenOff), _) => {
+            Some("interrupted at a row that takes long; windows still open are not reported")
+        }
         (Err(Stop::Limit), _) => Some("the limit of rows is reached"),
         (Ok(()), _) => None,
     };

@@ -7,6 +7,7 @@
 //! What tasks give may come in any order. Whoever hands them out puts their answers together in an order of
 //! his own, so that what a job does never depends on who was fast.
 
+use millstream_ir::effort;
 use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -109,7 +110,13 @@ impl Workers {
         let answer = Arc::new(Mutex::new(None));
         let place = answer.clone();
         let shared = Arc::downgrade(&self.shared);
+        // Whoever ends the work that a task is handed out for ends the task.
+        let interrupt = effort::current();
         let task = move || {
+            let work = || match interrupt {
+                Some(interrupt) => interrupt.watch(work),
+                None => work(),
+            };
             let result = catch_unwind(AssertUnwindSafe(work));
             *unpoisoned(&place) = Some(result);
             if let Some(shared) = shared.upgrade() {

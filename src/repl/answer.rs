@@ -3,6 +3,7 @@
 use super::ask::Subject;
 use super::commands::{self, Command};
 use super::expression::{self, NoValue};
+use super::interrupts::Interrupts;
 use super::run::{Ended, Manner, Runner};
 use super::session::{Defined, ENTRY, Findings, Session, TYPED, Typed};
 use super::{errors, help, save};
@@ -54,7 +55,7 @@ impl Repl {
         let manner = Manner { limit: LIMIT, tells_time: false, is_interactive };
         Ok(Repl {
             session: Session::new(bindings),
-            runner: Runner::new()?,
+            runner: Runner::new(is_interactive)?,
             manner,
             last: None,
             last_error: None,
@@ -63,6 +64,11 @@ impl Repl {
 
     pub fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// What interrupts concern.
+    pub fn interrupts(&self) -> &Interrupts {
+        &self.runner.interrupts
     }
 
     /// What the command line gives values or inputs must be there.
@@ -98,15 +104,29 @@ impl Repl {
             Entry::Items(items) => self.define(typed, items, parsed),
             Entry::Query(query) => self.query(typed, query, parsed),
             Entry::Expression(expr) => match self.session.expression(typed, &expr, parsed) {
-                Ok((found, checked)) => match expression::evaluate(&checked) {
-                    Ok(value) => done(terminal::out(format_args!("{value}\n"))),
-                    Err(NoValue::Fails(fault)) => {
-                        self.refused(Findings { diagnostics: vec![*fault], ..found })
+                Ok((found, checked)) => {
+                    match expression::evaluate(&checked, self.runner.interrupts.asked()) {
+                        Ok(value) => done(terminal::out(format_args!("{value}\n"))),
+                        Err(NoValue::Fails(fault)) => {
+                            self.refused(Findings { diagnostics: vec![*fault], ..found })
+                        }
+                        Err(NoValue::Interrupted) => self.stopped(),
+                        Err(NoValue::NotCompiled(problem)) => Answer::Wrong(problem.tell()),
                     }
-                    Err(NoValue::NotCompiled(problem)) => Answer::Wrong(problem.tell()),
-                },
+                }
                 Err(found) => self.refused(found),
             },
+        }
+    }
+
+    fn stopped(&self) -> Answer {
+        if self.manner.is_interactive {
+            // The terminal has shown the key.
+            terminal::err("\r\x1b[2K");
+        }
+        match terminal::out("stopped\n") {
+            FINE => Answer::Interrupted,
+            code => Answer::Wrong(code),
         }
     }
 

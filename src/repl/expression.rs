@@ -5,6 +5,7 @@ use crate::program::Problem;
 use millstream_base::Diagnostic;
 use millstream_core::errors::types::constant_fails;
 use millstream_ir::batch::{Batch, Origin};
+use millstream_ir::effort::Interrupt;
 use millstream_ir::engine::Engine;
 use millstream_ir::expr::{Expr, literal_text};
 use millstream_ir::flow::{Column, Flow, Node, NodeId, NodeKind, OnError, Schema};
@@ -12,16 +13,24 @@ use millstream_ir::segment::{Clause, Segment, Step};
 use millstream_ir::value::Value;
 use millstream_jit::Jit;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Why an expression has no value.
 pub enum NoValue {
     Fails(Box<Diagnostic>),
+    Interrupted,
     /// A fault of ours.
     NotCompiled(Problem),
 }
 
-/// The value as the language writes it.
-pub fn evaluate(expr: &Expr) -> Result<String, NoValue> {
+/// The value as the language writes it, unless it is asked to end before it is known.
+pub fn evaluate(expr: &Expr, asked: Arc<AtomicBool>) -> Result<String, NoValue> {
+    let interrupt = Arc::new(Interrupt::on(asked));
+    let value = interrupt.watch(|| value(expr));
+    if interrupt.has_broken_off() { Err(NoValue::Interrupted) } else { value }
+}
+
+fn value(expr: &Expr) -> Result<String, NoValue> {
     let clause = Arc::new(Clause { span: expr.span, row: vec![] });
     let steps = vec![Step::Let { value: expr.clone(), clause }];
     let segment = Arc::new(Segment { inputs: vec![], steps, outputs: vec![0] });

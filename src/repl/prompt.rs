@@ -41,6 +41,7 @@ pub fn run(mut repl: Repl) -> u8 {
         if let Some(typing) = editor.helper_mut() {
             typing.known = Known::of(repl.session());
         }
+        repl.interrupts().expect();
         match editor.readline(PROMPT) {
             Ok(typed) => {
                 let entries = entries::of(&typed);
@@ -48,8 +49,13 @@ pub fn run(mut repl: Repl) -> u8 {
                     remember(&mut editor, entry.trim_end(), history.as_deref());
                     // Of several that were pasted it has to be seen which is answered.
                     let shown = if entries.len() > 1 { terminal::out(echo(entry)) } else { FINE };
-                    if shown != FINE || repl.answer(entry.trim_end()) == Answer::Quit {
+                    if shown != FINE {
                         return shown;
+                    }
+                    match repl.answer(entry.trim_end()) {
+                        Answer::Quit => return FINE,
+                        Answer::Interrupted => break,
+                        Answer::Wrong(_) | Answer::Fine => {}
                     }
                 }
             }

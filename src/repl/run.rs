@@ -1,5 +1,6 @@
 //! Runs a query of the session and tells what came of it.
 
+use super::interrupts::Interrupts;
 use super::rows::Rows;
 use super::session::Asked;
 use crate::program::{Problem, show};
@@ -15,14 +16,13 @@ use millstream_runtime::time::WallClock;
 use millstream_runtime::waiting::HeldBack;
 use std::fmt::Write;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// What runs queries one after the other.
 pub struct Runner {
     runtime: Option<tokio::runtime::Runtime>,
-    /// Set by an interrupt: it stops the query that runs.
-    interrupt: Arc<Mutex<Arc<AtomicBool>>>,
+    pub interrupts: Interrupts,
 }
 
 /// What the session says of the queries that it runs.
@@ -42,15 +42,15 @@ pub enum Ended {
 }
 
 impl Runner {
-    pub fn new() -> Result<Runner, Problem> {
+    pub fn new(is_interactive: bool) -> Result<Runner, Problem> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime =
             runtime.map_err(|error| Problem { message: format!("cannot start: {error}"), code: FAILED })?;
-        let interrupt = Arc::new(Mutex::new(Arc::default()));
+        let interrupts = Interrupts::default();
         // Before lines are edited: the editor puts back what it found to be done at an interrupt.
-        runtime.block_on(begin_to_listen());
-        runtime.spawn(pass_on_interrupts(interrupt.clone()));
-        Ok(Runner { runtime: Some(runtime), interrupt })
+        runtime.block_on(Interrupts::begin_to_listen());
+        runtime.spawn(interrupts.clone().pass_on(is_interactive));
+        Ok(Runner { runtime: Some(runtime), interrupts })
     }
 
     /// Shows the rows of a query, and what was lost on the way to them.
@@ -66,8 +66,7 @@ impl Runner {
                 return Ended::Failed;
             }
         };
-        let stop: Arc<AtomicBool> = Arc::default();
-        *self.interrupt.lock().unwrap_or_else(PoisonError::into_inner) = stop.clone();
+        let stop = self.interrupts.asked();
         let progress = Arc::new(Progress::default());
         let shows_progress = manner.is_interactive && terminal::has_room_for_progress(false);
         let line = shows_progress.then(|| ProgressLine::begin(runtime, progress.clone()));
@@ -89,7 +88,9 @@ impl Runner {
         let inside = runtime.enter();
         let ended = job::run_to(flow, &*compiled, &asked.found.files, options, &mut rows);
         drop(inside);
+        // Whoever still reads for it ends.
         let is_interrupted = stop.swap(true, Ordering::Relaxed);
+        self.interrupts.expect();
         let report = match ended {
             Ok(report) => report,
             Err(broken) => {
@@ -116,21 +117,6 @@ impl Drop for Runner {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
-    }
-}
-
-/// From its first poll on, interrupts are listened to.
-async fn begin_to_listen() {
-    tokio::select! {
-        biased;
-        _ = tokio::signal::ctrl_c() => {}
-        () = std::future::ready(()) => {}
-    }
-}
-
-async fn pass_on_interrupts(to: Arc<Mutex<Arc<AtomicBool>>>) {
-    while tokio::signal::ctrl_c().await.is_ok() {
-        to.lock().unwrap_or_else(PoisonError::into_inner).store(true, Ordering::Relaxed);
     }
 }
 

@@ -2,13 +2,11 @@
 
 use super::answer::{Answer, Repl};
 use super::entries::Entries;
+use super::interrupts::INTERRUPTED;
 use crate::program::{Problem, plain};
 use crate::unread::LONGEST;
 use crate::{FAILED, FINE};
 use std::io::{BufRead, Read};
-
-/// Of a shell's command that an interrupt has ended.
-const INTERRUPTED: u8 = 130;
 
 /// Answers all entries; the exit code of the first that is wrong.
 pub fn run(mut repl: Repl, mut script: impl BufRead) -> u8 {
@@ -25,8 +23,12 @@ pub fn run(mut repl: Repl, mut script: impl BufRead) -> u8 {
         };
         is_over = line.is_none();
         let Some(entry) = entries.next(line.as_deref()) else { continue };
-        match repl.answer(&entry) {
+        repl.interrupts().expect();
+        let answer = repl.answer(&entry);
+        let is_interrupted = repl.interrupts().end();
+        match answer {
             Answer::Quit => return first_wrong,
+            _ if is_interrupted => return INTERRUPTED,
             Answer::Interrupted => return INTERRUPTED,
             Answer::Wrong(code) if first_wrong == FINE => first_wrong = code,
             Answer::Wrong(_) | Answer::Fine => {}

@@ -1,6 +1,8 @@
 //! Expressions that take long, or would make much: nothing waits for them that should not.
 
 use crate::support::Folder;
+#[cfg(unix)]
+use crate::support::terminal::Terminal;
 use insta::assert_snapshot;
 
 /// Goes through 40,000,000,000 pairs.
@@ -39,4 +41,32 @@ fn what_need_not_be_known_is_left_to_the_run() {
         folder.run("run -q p.stream").code(0).stdout,
         "{\"a\":1,\"n\":16000000,\"few\":160}\n{\"a\":2,\"n\":16000000,\"few\":160}\n"
     );
+}
+
+/// Reads two rows, of which the second is not computed before somebody gives up.
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_a_run_in_the_middle_of_a_row() {
+    let folder = Folder::new();
+    folder.write("in.ndjson", "{\"a\":1}\n{\"a\":2}\n");
+    folder.write(
+        "p.stream",
+        format!(
+            "source s: {{ a: int }} from file(\"in.ndjson\") format json
+             stream t = from s select a, if a == 2 then {} else a as n
+             sink out from t to file(\"out.ndjson\")",
+            SLOW.replace("x * y", "x * y + a")
+        ),
+    );
+    for engine in ["jit", "reference"] {
+        let terminal = Terminal::start(&folder, &format!("run p.stream --engine {engine}"));
+        // The line of progress: they have been read.
+        terminal.wait_for_text("2 rows  ");
+        terminal.press("\x03");
+        terminal.wait_for_text(
+            "stopped: interrupted at a row that takes long; windows still open are not reported",
+        );
+        assert_eq!(terminal.end(), 0);
+        assert_eq!(folder.read("out.ndjson"), "", "{engine}");
+    }
 }

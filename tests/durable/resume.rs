@@ -1,5 +1,6 @@
 //! How a run goes on from what another has left, and when it does not.
 
+use super::support::terminal::Terminal;
 use super::support::{Folder, Ran, terminate};
 use std::io::Write;
 
@@ -37,13 +38,7 @@ fn interrupted(folder: &Folder, program: &str) -> Ran {
         .command(&format!("run {program} --state state --checkpoint-every 10ms"))
         .spawn()
         .expect("the command starts");
-    let has_read = || {
-        let newest = newest(folder)?;
-        String::from_utf8_lossy(&std::fs::read(newest).ok()?).contains("\"records\":60,").then_some(())
-    };
-    while has_read().is_none() {
-        std::thread::yield_now();
-    }
+    wait_for_records(folder, 60);
     terminate(child.id());
     let _ = child.stdin.take();
     let output = child.wait_with_output().expect("it ends");
@@ -51,6 +46,17 @@ fn interrupted(folder: &Folder, program: &str) -> Ran {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// Waits for a checkpoint of so many records.
+fn wait_for_records(folder: &Folder, n: u32) {
+    let has_read = || {
+        let newest = String::from_utf8_lossy(&std::fs::read(newest(folder)?).ok()?).into_owned();
+        newest.contains(&format!("\"records\":{n},")).then_some(())
+    };
+    while has_read().is_none() {
+        std::thread::yield_now();
     }
 }
 
@@ -90,6 +96,30 @@ fn what_is_asked_to_end_goes_on_where_it_was() {
     let again = folder.run("run p.stream --state state").code(0);
     again.stderr_has("an earlier run has come to the end of all inputs");
     assert_eq!(folder.read("out.ndjson"), FIRST.repeat(2));
+}
+
+#[test]
+fn what_is_broken_off_at_a_row_goes_on_before_it() {
+    let slow = "length([length([x * y + n for y in range(0, many)]) for x in range(0, many)])";
+    let counted = format!("from clicks\n  let m = if n < 0 then {slow} else n\n");
+    let program = PROGRAM.replace("from clicks\n", &counted).replace("sum(n) as n", "sum(m) as n");
+    let program = program + "param many: int = 200000\n";
+    let folder = folder();
+    folder.write("p.stream", &program);
+    folder.write("q.stream", program.replace("clicks*.csv\")", "clicks.csv\", follow: true)"));
+    let terminal = Terminal::start(&folder, "run q.stream --state state --checkpoint-every 10ms");
+    wait_for_records(&folder, 60);
+    grow(&folder, "clicks.csv", &clicks(2).replace("ann,7,", "ann,-7,"));
+    terminal.wait_for_text("120 rows  ");
+    terminal.press("\x03");
+    terminal.wait_for_text(
+        "interrupted at a row that takes long; the next run goes on from the last checkpoint before it",
+    );
+    assert_eq!(terminal.end(), 0);
+    let ran = folder.run("run p.stream --state state --set many=3").code(0);
+    assert!(ran.stderr.contains("60 rows  from clicks"), "{}", ran.stderr);
+    // 3 in the place of 7.
+    assert_eq!(folder.read("out.ndjson"), format!("{FIRST}{{\"user\":\"ann\",\"n\":1766}}\n"));
 }
 
 #[test]

@@ -34,6 +34,44 @@ fn ctrl_c_stops_a_query_and_not_the_session() {
     assert!(terminal.screen().ends_with("> 1 + 2\n3\n>\n"), "{}", terminal.screen());
 }
 
+/// Goes through 40,000,000,000 pairs.
+const SLOW: &str = "length([length([x * y for y in range(0, 200000)]) for x in range(0, 200000)])";
+
+#[test]
+fn ctrl_c_stops_an_expression_and_what_was_pasted_behind_it() {
+    let folder = Folder::new();
+    let (terminal, prompt) = session(&folder);
+    terminal.press(&pasted(&format!("4 + 4\n{SLOW}\n5 + 5")));
+    terminal.press("\r");
+    // The first has been answered, so that nobody reads keys.
+    terminal.wait_for_text("\n8\n");
+    terminal.press("\x03");
+    let prompt = terminal.prompt_below(Some(prompt + 3));
+    terminal.press("1 + 2\r");
+    terminal.prompt_below(Some(prompt));
+    let shown = terminal.screen();
+    assert!(shown.ends_with("200000)])\nstopped\n> 1 + 2\n3\n>\n"), "{shown}");
+}
+
+#[test]
+fn ctrl_c_stops_a_query_at_a_row_that_takes_long() {
+    let folder = Folder::new();
+    folder.write("in.ndjson", "{\"a\":1}\n");
+    let (terminal, prompt) = session(&folder);
+    terminal.press("source rows: { a: int } from file(\"in.ndjson\")\r");
+    let prompt = terminal.prompt_below(Some(prompt));
+    terminal.press(&format!("from rows where a < {}\r", SLOW.replace("x * y", "x * y + a")));
+    // The line of progress: the row has been read.
+    terminal.wait_for_text("1 rows  ");
+    terminal.press("\x03");
+    let prompt = terminal.prompt_below(Some(prompt + 1));
+    terminal.press("from rows\r");
+    terminal.prompt_below(Some(prompt));
+    let shown = terminal.screen();
+    assert!(shown.contains("200000)])\n0 rows; stopped\n>"), "{shown}");
+    assert!(shown.ends_with("> from rows\na\n─\n1\n1 row\n>\n"), "{shown}");
+}
+
 #[test]
 fn ctrl_c_leaves_what_is_typed_and_ctrl_d_ends() {
     let folder = Folder::new();

@@ -1,6 +1,10 @@
 //! What scripts do beside what is shown: exit codes, the two outputs, input that goes on.
 
 use crate::support::Folder;
+#[cfg(unix)]
+use crate::support::interrupt;
+#[cfg(unix)]
+use std::io::{BufRead, BufReader, Read, Write};
 
 #[test]
 fn the_first_entry_that_is_wrong_decides_the_exit_code() {
@@ -85,4 +89,26 @@ fn no_text_ends_the_session() {
 fn a_script_without_end_is_not_read_to_it() {
     let ran = Folder::new().shell("$M repl < /dev/zero").code(1);
     assert_eq!(ran.stderr, "error: cannot read the script: a line is longer than 64 MiB\n");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_a_script_whatever_it_is_at() {
+    let slow = "length([length([x * y for y in range(0, 200000)]) for x in range(0, 200000)])";
+    // What goes on for ever, and what nothing comes behind.
+    for rest in [format!("{slow}\n5 + 5\n"), String::new()] {
+        let folder = Folder::new();
+        let mut child = folder.command("repl").spawn().expect("the command starts");
+        let mut input = child.stdin.take().expect("piped");
+        input.write_all(format!("1 + 2\n\n{rest}").as_bytes()).expect("it reads");
+        let mut output = BufReader::new(child.stdout.take().expect("piped"));
+        let mut first = String::new();
+        output.read_line(&mut first).expect("it answers");
+        assert_eq!(first, "3\n");
+        interrupt(child.id());
+        let mut left = String::new();
+        output.read_to_string(&mut left).expect("text");
+        assert!(left.is_empty() || left == "stopped\n", "{left}");
+        assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    }
 }

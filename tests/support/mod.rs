@@ -134,9 +134,20 @@ impl Ran {
 /// Asks a process to end, as a service manager does.
 #[cfg(unix)]
 pub fn terminate(id: u32) {
+    signal(id, rustix::process::Signal::TERM);
+}
+
+/// Interrupts a process, as Ctrl-C does.
+#[cfg(unix)]
+pub fn interrupt(id: u32) {
+    signal(id, rustix::process::Signal::INT);
+}
+
+#[cfg(unix)]
+fn signal(id: u32, signal: rustix::process::Signal) {
     let id = rustix::process::Pid::from_raw(id as i32).expect("a process");
     // It may have ended by itself.
-    let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
+    let _ = rustix::process::kill_process(id, signal);
 }
 
 /// How many random cases to run: a tenth of `full` unless MILLSTREAM_CASES says `full`.

@@ -22,7 +22,7 @@ pub use cast::{can_fail as cast_can_fail, cast, to_text};
 pub use collections::LONGEST_RESULT;
 pub use compare::{compare, equal};
 
-use crate::effort::{self, Spent, spend, spend_on};
+use crate::effort::{self, Spent, look, spend, spend_on};
 use crate::expr::{CastMode, Expr, ExprKind};
 use crate::value::Value;
 use millstream_base::Span;
@@ -36,6 +36,7 @@ pub struct RowError {
 
 /// The value of an expression over a row, whose columns are given by number.
 pub fn eval(expr: &Expr, columns: &dyn Fn(usize) -> Value) -> Result<Value, RowError> {
+    look();
     Evaluator { columns, locals: Vec::new() }.eval(expr)
 }
 
@@ -153,6 +154,7 @@ impl Evaluator<'_> {
                 let Value::List(items) = self.eval(list)? else { return Ok(Value::Null) };
                 let mut results = Vec::new();
                 for item in items.iter() {
+                    look();
                     let result = self.with_local(*local, item.clone(), |this| {
                         let wanted = match condition {
                             Some(condition) => this.eval(condition)? == Value::Bool(true),

@@ -8,6 +8,7 @@ use crate::plan::{Kernel, Plan};
 use millstream_ir::batch::Batch;
 use millstream_ir::catalog::{CallTypes, ScalarFunction};
 use millstream_ir::column::{Column, ColumnData};
+use millstream_ir::effort::{look, spend_on};
 use millstream_ir::eval::eval;
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::types::Type;
@@ -152,7 +153,10 @@ impl Job<'_> {
             } else if call.function.strict && values.iter().any(Value::is_null) {
                 Some(Value::Null)
             } else {
-                (call.function.evaluate)(&types, &values).ok()
+                look();
+                let result =
+                    spend_on(&values).ok().and_then(|()| (call.function.evaluate)(&types, &values).ok());
+                result.filter(|value| spend_on([value]).is_ok())
             };
             fits &= self.set(i, result.as_ref());
             last = (result.is_some() && fallible.is_empty()).then_some(row);

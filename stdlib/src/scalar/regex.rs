@@ -2,7 +2,7 @@
 
 use super::{Result, list_result, misuse, partial, text_result};
 use millstream_ir::catalog::{CallTypes, ScalarFunction};
-use millstream_ir::effort::{self, spend};
+use millstream_ir::effort::{self, look, spend};
 use millstream_ir::eval::LONGEST_RESULT;
 use millstream_ir::value::Value;
 use regex::{Captures, Regex};
@@ -64,6 +64,7 @@ fn compiled(pattern: &str) -> Result<Rc<Regex>> {
 
 /// Takes the steps of a search that may go through all of the text from here on.
 fn search(text: &str, from: usize) -> Result<()> {
+    look();
     Ok(spend(text.len().saturating_sub(from) as u64)?)
 }
 

@@ -19,12 +19,15 @@ pub fn is_native(expr: &Expr) -> bool {
         ExprKind::Let { .. } => true,
         ExprKind::Unary(_, a) => matches!(a.ty.kind, Int | Duration | Float | Decimal(_)),
         ExprKind::Binary(op, a, b) => is_native_binary(*op, a, b, &expr.ty),
-        ExprKind::And(a, b) | ExprKind::Or(a, b) => is_bool(&a.ty) && is_bool(&b.ty),
+        ExprKind::And(a, b) | ExprKind::Or(a, b) => is_bool(&a.ty) && is_bool(&b.ty) && !takes_long(b),
         ExprKind::Not(a) => is_bool(&a.ty),
         ExprKind::IsNull(_) => true,
-        ExprKind::Coalesce(a, b) => selectable(&[a, b], &expr.ty),
+        ExprKind::Coalesce(a, b) => selectable(&[a, b], &expr.ty) && !takes_long(b),
         ExprKind::If { condition, then, otherwise } => {
-            is_bool(&condition.ty) && selectable(&[then, otherwise], &expr.ty)
+            is_bool(&condition.ty)
+                && selectable(&[then, otherwise], &expr.ty)
+                && !takes_long(then)
+                && !takes_long(otherwise)
         }
         // A long list is not worth a comparison with each.
         ExprKind::In { value, list } if list.len() <= 32 => {
@@ -35,6 +38,13 @@ pub fn is_native(expr: &Expr) -> bool {
         ExprKind::Bucket { time, size, .. } => time.ty.layout() == Layout::I64 && *size > 0,
         _ => false,
     }
+}
+
+/// Whether it is not to be computed for rows that do not need it, as kernels do.
+fn takes_long(expr: &Expr) -> bool {
+    let mut has_loop = false;
+    expr.visit(&mut |part| has_loop |= matches!(part.kind, ExprKind::Comprehension { .. }));
+    has_loop
 }
 
 fn is_bool(ty: &Type) -> bool {
