@@ -3,8 +3,12 @@
 //! Decimals are numbers with their scale, timestamps RFC 3339 in UTC with the shortest fraction,
 //! durations as the language writes them, bytes base64; NaN and infinities are null.
 
+mod changes;
+mod replacing;
+
+pub use changes::{DebeziumEncoder, RetractEncoder};
+
 use super::Encoder;
-use super::changes::{Change, Changes};
 use millstream_ir::batch::Batch;
 use millstream_ir::column::{Column, ColumnData, TextColumn, View};
 use millstream_ir::flow::Schema;
@@ -47,23 +51,22 @@ impl Encoder for JsonEncoder {
     fn encode(&mut self, batch: &Batch, out: &mut Vec<u8>) {
         let (rows, mut lines) = (self.rows(batch), Lines::new(out));
         for row in 0..batch.n_rows {
-            rows.write(row, &mut lines);
+            rows.write(row, &mut lines, |_, _| ());
             lines.byte(b'\n');
         }
-        lines.finish();
     }
 }
 
 struct Rows<'a>(Vec<Cells<'a>>);
 
 impl Rows<'_> {
-    /// One row, without a newline.
-    #[inline]
-    fn write(&self, row: usize, lines: &mut Lines) {
+    /// One row, without a newline; tells of each field where it ends.
+    #[inline(always)]
+    fn write(&self, row: usize, lines: &mut Lines, mut mark: impl FnMut(usize, usize)) {
         if self.0.is_empty() {
             lines.byte(b'{');
         }
-        for cells in &self.0 {
+        for (field, cells) in self.0.iter().enumerate() {
             match &cells.values {
                 Values::Ints(values) if cells.column.validity.is_none() => {
                     lines.piece_and_int(cells.prefix, values[row]);
@@ -73,6 +76,7 @@ impl Rows<'_> {
                     cells.write(row, lines);
                 }
             }
+            mark(field, lines.position());
         }
         lines.byte(b'}');
     }
@@ -130,81 +134,5 @@ impl Cells<'_> {
                 _ => text::write_json(out, &self.column.value(row, self.ty), self.ty),
             }),
         }
-    }
-}
-
-/// The changes of an updating stream as Debezium writes them: the row before and after each, `op` (`c` for
-/// one that is added, `u` replaced, `d` withdrawn), and `ts_ms`, the event time of the change.
-pub struct DebeziumEncoder {
-    changes: Changes,
-    /// The column of the event time.
-    time: usize,
-    rows: JsonEncoder,
-}
-
-impl DebeziumEncoder {
-    pub fn new(schema: &Schema, changes: Changes) -> DebeziumEncoder {
-        DebeziumEncoder { changes, time: schema.time, rows: JsonEncoder::new(schema) }
-    }
-}
-
-impl Encoder for DebeziumEncoder {
-    fn encode(&mut self, batch: &Batch, out: &mut Vec<u8>) {
-        let (rows, mut lines) = (self.rows.rows(batch), Lines::new(out));
-        let write = |row: Option<usize>, lines: &mut Lines| match row {
-            Some(row) => rows.write(row, lines),
-            None => lines.put(b"null", 4),
-        };
-        let times = match &batch.columns[self.time].data {
-            ColumnData::I64(times) => &times[..],
-            _ => &[],
-        };
-        for change in self.changes.of(batch) {
-            let (before, after, op, cause) = match change {
-                Change::Added(row) => (None, Some(row), b'c', row),
-                Change::Withdrawn(row) => (Some(row), None, b'd', row),
-                Change::Replaced(before, after) => (Some(before), Some(after), b'u', after),
-            };
-            lines.bytes(b"{\"before\":");
-            write(before, &mut lines);
-            lines.bytes(b",\"after\":");
-            write(after, &mut lines);
-            lines.bytes(b",\"op\":\"");
-            lines.put(&[op, b'"'], 2);
-            if let Some(time) = times.get(cause) {
-                lines.bytes(b",\"ts_ms\":");
-                lines.int(time.div_euclid(1000));
-            }
-            lines.put(b"}\n", 2);
-        }
-        lines.finish();
-    }
-}
-
-/// Each row that is added or withdrawn: `{"change":"+","row":{…}}`.
-pub struct RetractEncoder {
-    /// The column of the sign.
-    sign: usize,
-    rows: JsonEncoder,
-}
-
-impl RetractEncoder {
-    pub fn new(schema: &Schema, sign: usize) -> RetractEncoder {
-        RetractEncoder { sign, rows: JsonEncoder::new(schema) }
-    }
-}
-
-impl Encoder for RetractEncoder {
-    fn encode(&mut self, batch: &Batch, out: &mut Vec<u8>) {
-        let ColumnData::I64(signs) = &batch.columns[self.sign].data else { return };
-        let (rows, mut lines) = (self.rows.rows(batch), Lines::new(out));
-        for row in 0..batch.n_rows {
-            let begin =
-                if signs[row] < 0 { b"{\"change\":\"-\",\"row\":" } else { b"{\"change\":\"+\",\"row\":" };
-            lines.put(begin, begin.len());
-            rows.write(row, &mut lines);
-            lines.put(b"}\n", 2);
-        }
-        lines.finish();
     }
 }

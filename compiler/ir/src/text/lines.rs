@@ -6,12 +6,11 @@ use super::json::{write_json_string, write_json_string_bytes};
 use super::number::{Digits, digits, short_float};
 use super::timestamp::{MICROS_PER_DAY, date_bytes, time_of_day};
 use crate::column::View;
+use std::ops::Range;
 
-/// What is being written; ends with [`Lines::finish`].
+/// Text that is appended to a buffer.
 pub struct Lines<'a> {
-    /// Filled with anything from `at` on.
     out: &'a mut Vec<u8>,
-    at: usize,
     /// A day, and how its date is written behind a quote, with anything behind it: most times are of the day of the
     /// time before.
     day: i64,
@@ -29,32 +28,28 @@ const PIECE: usize = 32;
 
 impl<'a> Lines<'a> {
     pub fn new(out: &'a mut Vec<u8>) -> Lines<'a> {
-        let at = out.len();
         let (day, date) = (0, *b"\"1970-01-01     ");
-        Lines { out, at, day, date, micros_of_day: 0, time: time_of_day(0) }
-    }
-
-    /// Cuts off what is no text.
-    pub fn finish(self) {
-        self.out.truncate(self.at);
+        Lines { out, day, date, micros_of_day: 0, time: time_of_day(0) }
     }
 
     /// Stores all of a piece, of which `n` bytes count.
     #[inline(always)]
     pub fn put<const N: usize>(&mut self, piece: &[u8; N], n: usize) {
-        if self.at + N > self.out.len() {
+        if self.out.capacity() - self.out.len() < N {
             self.make_room(N);
         }
-        if let Some(place) = self.out.get_mut(self.at..).and_then(|rest| rest.first_chunk_mut()) {
-            *place = *piece;
-            self.at += n;
+        if let Some(place) = self.out.spare_capacity_mut().first_chunk_mut::<N>() {
+            place.write_copy_of_slice(piece);
+            let len = self.out.len() + n.min(N);
+            // SAFETY: there is room for `N` bytes behind the length, which have all just been stored.
+            unsafe { self.out.set_len(len) };
         }
     }
 
     #[cold]
     #[inline(never)]
     fn make_room(&mut self, n: usize) {
-        self.out.resize(self.at + n + ROOM, 0);
+        self.out.reserve(n + ROOM);
     }
 
     #[inline(always)]
@@ -63,12 +58,29 @@ impl<'a> Lines<'a> {
     }
 
     pub fn bytes(&mut self, bytes: &[u8]) {
-        if self.at + bytes.len() > self.out.len() {
-            self.make_room(bytes.len());
+        self.out.extend_from_slice(bytes);
+    }
+
+    /// How many bytes stand there, with what stood there before.
+    #[inline(always)]
+    pub fn position(&self) -> usize {
+        self.out.len()
+    }
+
+    /// What stands there already, from one [position](Self::position) to another.
+    ///
+    /// # Panics
+    /// If no text stands there.
+    #[inline(always)]
+    pub fn again(&mut self, range: Range<usize>) {
+        // What is stored whole reaches over the end, and may not reach over what stands there.
+        if range.start + range.len().next_multiple_of(PIECE) > self.out.len() {
+            return self.out.extend_from_within(range);
         }
-        if let Some(place) = self.out.get_mut(self.at..self.at + bytes.len()) {
-            place.copy_from_slice(bytes);
-            self.at += bytes.len();
+        for from in range.clone().step_by(PIECE) {
+            if let Some(piece) = self.out[from..].first_chunk::<PIECE>().copied() {
+                self.put(&piece, range.end - from);
+            }
         }
     }
 
@@ -83,9 +95,7 @@ impl<'a> Lines<'a> {
 
     /// What other functions write.
     pub fn with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        self.out.truncate(self.at);
         write(self.out);
-        self.at = self.out.len();
     }
 
     #[inline(always)]
@@ -104,25 +114,20 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// A piece and then a number: what most of a line is made of, so both are stored before anything is counted.
+    /// A piece and then a number: what most of a line is made of.
     #[inline(always)]
     pub fn piece_and_int(&mut self, piece: &Piece, value: i64) {
-        if let (Piece::Short(bytes, n), Digits::Few(digits, n_digits)) = (piece, digits(value as u64)) {
-            if self.at + PIECE + 8 > self.out.len() {
-                self.make_room(PIECE + 8);
+        match (piece, digits(value as u64)) {
+            // A negative number has many digits, taken as one without a sign.
+            (Piece::Short(bytes, n), Digits::Few(digits, n_digits)) => {
+                self.put(bytes, *n);
+                self.put(&digits, n_digits);
             }
-            let room = self.out.get_mut(self.at..).and_then(|rest| rest.first_chunk_mut::<{ PIECE + 8 }>());
-            if let Some(room) = room {
-                room[..PIECE].copy_from_slice(bytes);
-                if let Some(place) = room.get_mut(*n..).and_then(|rest| rest.first_chunk_mut()) {
-                    *place = digits;
-                    self.at += n + n_digits;
-                }
+            _ => {
+                self.piece(piece);
+                self.int(value);
             }
-            return;
         }
-        self.piece(piece);
-        self.int(value);
     }
 
     /// A number of so many digits behind the point, which are no more than 18.
@@ -147,7 +152,7 @@ impl<'a> Lines<'a> {
         let value = value.unsigned_abs();
         self.number(value / unit);
         // The unit is a one before as many zeros as there are digits; the point takes its place.
-        let point = self.at;
+        let point = self.position();
         self.number(value % unit + unit);
         self.out[point] = b'.';
     }
@@ -191,8 +196,8 @@ impl<'a> Lines<'a> {
     /// A string in quotes, escaped as JSON requires and no more.
     #[inline(always)]
     pub fn json_string(&mut self, text: &[u8]) {
+        let start = self.position();
         self.byte(b'"');
-        let start = self.at;
         let (blocks, _) = text.as_chunks::<BLOCK>();
         for block in blocks {
             if is_escaped(block) {
@@ -205,7 +210,7 @@ impl<'a> Lines<'a> {
             let (block, n) = match text.last_chunk::<BLOCK>() {
                 // What comes twice is stored over itself.
                 Some(block) => {
-                    self.at -= BLOCK - rest;
+                    self.out.truncate(self.out.len() - (BLOCK - rest));
                     (*block, BLOCK)
                 }
                 None => {
@@ -225,24 +230,34 @@ impl<'a> Lines<'a> {
     /// The same of a string that stands in its view.
     #[inline(always)]
     pub fn json_string_inline(&mut self, view: View) {
+        /// By length: spaces in place of what is not of the string, and the quote behind it.
+        const AROUND: [(u128, u128); View::INLINE + 1] = {
+            let mut around = [(0, 0); View::INLINE + 1];
+            let mut n = 0;
+            while n <= View::INLINE {
+                let spaces = u128::from_le_bytes([b' '; 16]) << (8 * n);
+                around[n] = (spaces, (b'"' as u128) << (8 + 8 * n));
+                n += 1;
+            }
+            around
+        };
         let n = view.len().min(View::INLINE);
-        // What is not of the string counts as spaces.
-        let spaces = u128::from_le_bytes([b' '; 16]) << (8 * n as u32);
-        let block = ((view.0 >> 32) | spaces).to_le_bytes();
-        if is_escaped(&block) {
-            self.byte(b'"');
-            return self.escaped(self.at, &block[..n]);
+        let (spaces, quote) = AROUND[n];
+        let text = view.0 >> 32;
+        let filled = text | spaces;
+        if is_escaped_word(filled as u64) || is_escaped_word((filled >> 64) as u64) {
+            return self.escaped(self.position(), &text.to_le_bytes()[..n]);
         }
-        let quoted =
-            (((view.0 >> 32) << 8) | b'"' as u128 | (b'"' as u128) << (8 + 8 * n as u32)).to_le_bytes();
-        self.put(&quoted, n + 2);
+        let quoted = (text << 8) | b'"' as u128 | quote;
+        self.put(&quoted.to_le_bytes(), n + 2);
     }
 
+    /// Writes a string that has been begun at `start` with what JSON wants escaped.
     #[cold]
     #[inline(never)]
     fn escaped(&mut self, start: usize, text: &[u8]) {
-        self.at = start - 1;
-        self.with(|out| write_json_string_bytes(out, text));
+        self.out.truncate(start);
+        write_json_string_bytes(self.out, text);
     }
 }
 
@@ -253,6 +268,16 @@ fn is_escaped(block: &[u8; BLOCK]) -> bool {
         .iter()
         .fold(0, |any, byte| any | (*byte < 0x20) as u8 | (*byte == b'"') as u8 | (*byte == b'\\') as u8)
         != 0
+}
+
+/// The same of eight bytes in a word, without a vector: sets the top bit of bytes that are (and maybe of others above
+/// such a one), after Mycroft's test for a zero byte.
+#[inline(always)]
+fn is_escaped_word(word: u64) -> bool {
+    const ONES: u64 = u64::MAX / 255;
+    let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word;
+    let equal = |byte: u8| below(word ^ (ONES * byte as u64), 1);
+    (below(word, 0x20) | equal(b'"') | equal(b'\\')) & (ONES << 7) != 0
 }
 
 /// Text that is written again and again.
@@ -270,6 +295,14 @@ impl Piece {
                 Piece::Short(short, bytes.len())
             }
             None => Piece::Long(bytes.to_vec()),
+        }
+    }
+
+    /// In bytes.
+    pub fn size(&self) -> usize {
+        match self {
+            Piece::Short(_, n) => *n,
+            Piece::Long(bytes) => bytes.len(),
         }
     }
 
@@ -297,6 +330,8 @@ mod tests {
         Float(f64),
         Text(String),
         Piece(Vec<u8>, i64),
+        /// So many thousandths of what stands there, from so many thousandths on.
+        Again(usize, usize),
         Other,
     }
 
@@ -316,6 +351,7 @@ mod tests {
             text.prop_map(Step::Text),
             (prop::collection::vec(any::<u8>(), 0..50), number())
                 .prop_map(|(bytes, x)| Step::Piece(bytes, x)),
+            (0..1000usize, 0..1000usize).prop_map(|(from, n)| Step::Again(from, n)),
             Just(Step::Other),
         ]
     }
@@ -366,13 +402,19 @@ mod tests {
                         text::write_int(&mut expected, x);
                         lines.piece_and_int(&Piece::new(&bytes), x);
                     }
+                    Step::Again(from, n) => {
+                        let from = expected.len() * from / 1000;
+                        let to = from + ((expected.len() - from) * n / 1000).min(200);
+                        expected.extend_from_within(from..to);
+                        assert_eq!(lines.position() + to - from, expected.len());
+                        lines.again(from..to);
+                    }
                     Step::Other => {
                         expected.extend_from_slice(b"other");
                         lines.with(|out| out.extend_from_slice(b"other"));
                     }
                 }
             }
-            lines.finish();
             prop_assert_eq!(String::from_utf8_lossy(&out), String::from_utf8_lossy(&expected));
         }
     }

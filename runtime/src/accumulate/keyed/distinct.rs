@@ -10,8 +10,8 @@ use millstream_ir::value::canonical_float;
 pub const MOST: usize = 64;
 
 /// How far ahead sets are requested, and, when these have come, what they lead to.
-const SETS_AHEAD: usize = 16;
-const ENTRIES_AHEAD: usize = 8;
+const SETS_AHEAD: usize = 32;
+const ENTRIES_AHEAD: usize = 16;
 
 pub struct Distinct {
     /// The column of the argument.
@@ -67,7 +67,7 @@ impl Distinct {
 
     /// Adds rows of a batch from `first` on, each to the group with the number beside it, which is empty before if
     /// the row starts it. `bits` are the aggregates that a row takes part in, and then those for which its value
-    /// is new.
+    /// is new. There may be more numbers, of rows that are added next.
     pub fn add(
         &mut self,
         data: &ColumnData,
@@ -87,7 +87,7 @@ impl Distinct {
 
     #[inline(always)]
     fn add_each(&mut self, value: impl Fn(usize) -> u64, numbers: &[u32], starts: &[bool], bits: &mut [u64]) {
-        for (row, number) in numbers.iter().enumerate() {
+        for (row, (bits, starts)) in bits.iter_mut().zip(starts).enumerate() {
             if let Some(later) = numbers.get(row + SETS_AHEAD) {
                 prefetch(self.sets.as_ptr().wrapping_add(*later as usize) as *const u8);
             }
@@ -96,12 +96,12 @@ impl Distinct {
             {
                 set.request(value(row + ENTRIES_AHEAD), self.seed);
             }
-            let set = &mut self.sets[*number as usize];
-            if starts[row] {
+            let set = &mut self.sets[numbers[row] as usize];
+            if *starts {
                 *set = Set::default();
             }
-            if bits[row] != 0 {
-                bits[row] = set.add(value(row), self.seed, bits[row]);
+            if *bits != 0 {
+                *bits = set.add(value(row), self.seed, *bits);
             }
         }
     }

@@ -24,6 +24,8 @@ use std::ops::Range;
 
 /// How far ahead slots are requested.
 const AHEAD: usize = 24;
+/// Words of a line of memory.
+const LINE_WORDS: usize = 8;
 /// The slots of so many rows stay in the first-level cache while aggregates visit them in turn.
 const ROWS: usize = 256;
 
@@ -369,18 +371,20 @@ impl Narrow {
                 starts: &mut self.starts[rows.clone()],
             };
             let restarts = added.restarts.map(|restarts| &restarts[rows]);
-            let later = added.numbers.get(first + AHEAD..).unwrap_or(&[]);
-            let n = part.count::<BEFORE>(&mut counts[n_results..], restarts, later);
+            let numbers = &added.numbers[first..];
+            let n = part.count::<BEFORE>(&mut counts[n_results..], restarts, numbers);
             for (set, (distinct, new)) in self.distinct.iter_mut().zip(&mut new).enumerate() {
                 let (data, new) =
                     (&added.batch.columns[distinct.column].data, &mut new[..part.numbers.len()]);
                 new.fill(0);
                 results.iter().for_each(|result| result.take_part_in(set, first, new));
-                distinct.add(data, added.first + first, part.numbers, part.starts, new);
+                distinct.add(data, added.first + first, numbers, part.starts, new);
             }
             for result in &mut results {
                 match result.beside {
-                    Beside::Text(texts) => result.add_texts::<BEFORE>(&mut self.texts[texts], &part, first),
+                    Beside::Text(texts) => {
+                        result.add_texts::<BEFORE>(&mut self.texts[texts], (numbers, part.starts), first)
+                    }
                     _ => result.add::<BEFORE>(&mut part, first, n_results, &new),
                 }
             }
@@ -432,7 +436,7 @@ impl<'a> Results<'a> {
             mask: is_partial.then(|| mask(call, columns, rows)),
             seen: Buffer::filled(0, n_seen),
             values: Buffer::filled(0, n_values),
-            texts: TextResults::default(),
+            texts: TextResults::with_capacity(if matches!(beside, Beside::Text(_)) { n_most } else { 0 }),
         }
     }
 
@@ -448,11 +452,16 @@ impl<'a> Results<'a> {
     }
 
     /// Adds a part of the rows, from the one with this number on.
-    fn add_texts<const BEFORE: bool>(&mut self, texts: &mut Texts, part: &Part, first: usize) {
+    fn add_texts<const BEFORE: bool>(
+        &mut self,
+        texts: &mut Texts,
+        (numbers, starts): (&[u32], &[bool]),
+        first: usize,
+    ) {
         let Some(ColumnData::Text(column)) = self.data else { return };
         let takes_part = |row: usize| self.mask.as_ref().is_none_or(|mask| mask[first + row]);
         let (from, results) = (self.first + first, &mut self.texts);
-        texts.add_each::<BEFORE>(column, from, part.numbers, part.starts, takes_part, results);
+        texts.add_each::<BEFORE>(column, from, numbers, starts, takes_part, results);
     }
 
     /// Adds a part of the rows, from the one with this number on; the results are put behind `n_results`. `new` are
@@ -593,18 +602,21 @@ struct Part<'a> {
 }
 
 impl Part<'_> {
-    /// Counts the rows and finds which are the first of their groups; how many results there are. `later` are
-    /// the numbers of rows further on.
+    /// Counts the rows and finds which are the first of their groups; how many results there are. `numbers` are those
+    /// of the rows and of more that are added next.
     fn count<const BEFORE: bool>(
         &mut self,
         results: &mut [i64],
         restarts: Option<&[bool]>,
-        later: &[u32],
+        numbers: &[u32],
     ) -> usize {
         let mut n = 0;
         for (i, (number, starts)) in self.numbers.iter().zip(self.starts.iter_mut()).enumerate() {
-            if let Some(later) = later.get(i) {
-                prefetch(self.words.as_ptr().wrapping_add(*later as usize * self.n_words) as *const u8);
+            if let Some(later) = numbers.get(i + AHEAD) {
+                let slot = self.words.as_ptr().wrapping_add(*later as usize * self.n_words);
+                (0..self.n_words)
+                    .step_by(LINE_WORDS)
+                    .for_each(|at| prefetch(slot.wrapping_add(at) as *const u8));
             }
             let word = &mut self.words[*number as usize * self.n_words];
             let before = if restarts.is_some_and(|restarts| restarts[i]) { 0 } else { *word };

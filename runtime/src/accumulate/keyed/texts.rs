@@ -1,9 +1,13 @@
 //! The least or greatest texts of groups that have numbers.
 
+use crate::kernel::prefetch::prefetch;
 use millstream_ir::buffer::Buffer;
 use millstream_ir::column::{Bitmap, Column, ColumnData, TextColumn, View};
 use std::cmp::Ordering;
 use std::sync::Arc;
+
+/// How far ahead texts are requested.
+const AHEAD: usize = 24;
 
 pub struct Texts {
     /// How the text of a group compares with all others.
@@ -77,7 +81,8 @@ impl Texts {
     }
 
     /// Adds rows, each to the group with the number beside it, which is empty before if the row starts it; the
-    /// results behind each row, and if `BEFORE`, in front of these those before it, unless it starts its group.
+    /// results behind each row, and if `BEFORE`, in front of these those before it, unless it starts its group. There
+    /// may be more numbers, of rows that are added next.
     pub fn add_each<const BEFORE: bool>(
         &mut self,
         texts: &TextColumn,
@@ -88,6 +93,9 @@ impl Texts {
         results: &mut TextResults,
     ) {
         for (row, (number, starts)) in numbers.iter().zip(starts).enumerate() {
+            if let Some(later) = numbers.get(row + AHEAD) {
+                prefetch(self.best.as_ptr().wrapping_add(*later as usize) as *const u8);
+            }
             if *starts {
                 self.clear(*number);
             } else if BEFORE {
@@ -107,6 +115,11 @@ impl Texts {
 }
 
 impl TextResults {
+    /// Room for so many.
+    pub fn with_capacity(n: usize) -> TextResults {
+        TextResults { views: Buffer::with_capacity(n), ..TextResults::default() }
+    }
+
     fn push(&mut self, best: &Best) {
         let view = match best {
             Best::Short(view) => *view,
