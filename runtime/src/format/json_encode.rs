@@ -54,6 +54,7 @@ impl Encoder for JsonEncoder {
             rows.write(row, &mut lines, |_, _| ());
             lines.byte(b'\n');
         }
+        lines.finish();
     }
 }
 

@@ -8,9 +8,11 @@ use super::timestamp::{MICROS_PER_DAY, date_bytes, time_of_day};
 use crate::column::View;
 use std::ops::Range;
 
-/// Text that is appended to a buffer.
+/// What is being written; ends with [`Lines::finish`].
 pub struct Lines<'a> {
+    /// Filled with anything from `at` on.
     out: &'a mut Vec<u8>,
+    at: usize,
     /// A day, and how its date is written behind a quote, with anything behind it: most times are of the day of the
     /// time before.
     day: i64,
@@ -28,28 +30,32 @@ const PIECE: usize = 32;
 
 impl<'a> Lines<'a> {
     pub fn new(out: &'a mut Vec<u8>) -> Lines<'a> {
+        let at = out.len();
         let (day, date) = (0, *b"\"1970-01-01     ");
-        Lines { out, day, date, micros_of_day: 0, time: time_of_day(0) }
+        Lines { out, at, day, date, micros_of_day: 0, time: time_of_day(0) }
+    }
+
+    /// Cuts off what is no text.
+    pub fn finish(self) {
+        self.out.truncate(self.at);
     }
 
     /// Stores all of a piece, of which `n` bytes count.
     #[inline(always)]
     pub fn put<const N: usize>(&mut self, piece: &[u8; N], n: usize) {
-        if self.out.capacity() - self.out.len() < N {
+        if self.at + N > self.out.len() {
             self.make_room(N);
         }
-        if let Some(place) = self.out.spare_capacity_mut().first_chunk_mut::<N>() {
-            place.write_copy_of_slice(piece);
-            let len = self.out.len() + n.min(N);
-            // SAFETY: there is room for `N` bytes behind the length, which have all just been stored.
-            unsafe { self.out.set_len(len) };
+        if let Some(place) = self.out.get_mut(self.at..).and_then(|rest| rest.first_chunk_mut()) {
+            *place = *piece;
+            self.at += n;
         }
     }
 
     #[cold]
     #[inline(never)]
     fn make_room(&mut self, n: usize) {
-        self.out.reserve(n + ROOM);
+        self.out.resize(self.at + n + ROOM, 0);
     }
 
     #[inline(always)]
@@ -58,30 +64,33 @@ impl<'a> Lines<'a> {
     }
 
     pub fn bytes(&mut self, bytes: &[u8]) {
-        self.out.extend_from_slice(bytes);
+        if self.at + bytes.len() > self.out.len() {
+            self.make_room(bytes.len());
+        }
+        if let Some(place) = self.out.get_mut(self.at..self.at + bytes.len()) {
+            place.copy_from_slice(bytes);
+            self.at += bytes.len();
+        }
     }
 
     /// How many bytes stand there, with what stood there before.
     #[inline(always)]
     pub fn position(&self) -> usize {
-        self.out.len()
+        self.at
     }
 
-    /// What stands there already, from one [position](Self::position) to another.
-    ///
-    /// # Panics
-    /// If no text stands there.
+    /// What stands there already, from one [position](Self::position) to another; no further than it reaches.
     #[inline(always)]
     pub fn again(&mut self, range: Range<usize>) {
-        // What is stored whole reaches over the end, and may not reach over what stands there.
-        if range.start + range.len().next_multiple_of(PIECE) > self.out.len() {
-            return self.out.extend_from_within(range);
+        let n = range.end.min(self.at).saturating_sub(range.start);
+        if self.at + n + PIECE > self.out.len() {
+            self.make_room(n + PIECE);
         }
-        for from in range.clone().step_by(PIECE) {
-            if let Some(piece) = self.out[from..].first_chunk::<PIECE>().copied() {
-                self.put(&piece, range.end - from);
-            }
+        for done in (0..n).step_by(PIECE) {
+            let from = range.start + done;
+            self.out.copy_within(from..from + PIECE, self.at + done);
         }
+        self.at += n;
     }
 
     /// What has a length that is known beforehand.
@@ -95,7 +104,9 @@ impl<'a> Lines<'a> {
 
     /// What other functions write.
     pub fn with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        self.out.truncate(self.at);
         write(self.out);
+        self.at = self.out.len();
     }
 
     #[inline(always)]
@@ -114,20 +125,25 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// A piece and then a number: what most of a line is made of.
+    /// A piece and then a number: what most of a line is made of, so both are stored before anything is counted.
     #[inline(always)]
     pub fn piece_and_int(&mut self, piece: &Piece, value: i64) {
-        match (piece, digits(value as u64)) {
-            // A negative number has many digits, taken as one without a sign.
-            (Piece::Short(bytes, n), Digits::Few(digits, n_digits)) => {
-                self.put(bytes, *n);
-                self.put(&digits, n_digits);
+        if let (Piece::Short(bytes, n), Digits::Few(digits, n_digits)) = (piece, digits(value as u64)) {
+            if self.at + PIECE + 8 > self.out.len() {
+                self.make_room(PIECE + 8);
             }
-            _ => {
-                self.piece(piece);
-                self.int(value);
+            let room = self.out.get_mut(self.at..).and_then(|rest| rest.first_chunk_mut::<{ PIECE + 8 }>());
+            if let Some(room) = room {
+                room[..PIECE].copy_from_slice(bytes);
+                if let Some(place) = room.get_mut(*n..).and_then(|rest| rest.first_chunk_mut()) {
+                    *place = digits;
+                    self.at += n + n_digits;
+                }
             }
+            return;
         }
+        self.piece(piece);
+        self.int(value);
     }
 
     /// A number of so many digits behind the point, which are no more than 18.
@@ -152,7 +168,7 @@ impl<'a> Lines<'a> {
         let value = value.unsigned_abs();
         self.number(value / unit);
         // The unit is a one before as many zeros as there are digits; the point takes its place.
-        let point = self.position();
+        let point = self.at;
         self.number(value % unit + unit);
         self.out[point] = b'.';
     }
@@ -196,7 +212,7 @@ impl<'a> Lines<'a> {
     /// A string in quotes, escaped as JSON requires and no more.
     #[inline(always)]
     pub fn json_string(&mut self, text: &[u8]) {
-        let start = self.position();
+        let start = self.at;
         self.byte(b'"');
         let (blocks, _) = text.as_chunks::<BLOCK>();
         for block in blocks {
@@ -210,7 +226,7 @@ impl<'a> Lines<'a> {
             let (block, n) = match text.last_chunk::<BLOCK>() {
                 // What comes twice is stored over itself.
                 Some(block) => {
-                    self.out.truncate(self.out.len() - (BLOCK - rest));
+                    self.at -= BLOCK - rest;
                     (*block, BLOCK)
                 }
                 None => {
@@ -246,28 +262,25 @@ impl<'a> Lines<'a> {
         let text = view.0 >> 32;
         let filled = text | spaces;
         if is_escaped_word(filled as u64) || is_escaped_word((filled >> 64) as u64) {
-            return self.escaped(self.position(), &text.to_le_bytes()[..n]);
+            return self.escaped(self.at, &text.to_le_bytes()[..n]);
         }
         let quoted = (text << 8) | b'"' as u128 | quote;
         self.put(&quoted.to_le_bytes(), n + 2);
     }
 
-    /// Writes a string that has been begun at `start` with what JSON wants escaped.
     #[cold]
     #[inline(never)]
     fn escaped(&mut self, start: usize, text: &[u8]) {
-        self.out.truncate(start);
-        write_json_string_bytes(self.out, text);
+        self.at = start;
+        self.with(|out| write_json_string_bytes(out, text));
     }
 }
 
 /// Whether JSON does not take these bytes as they are.
 #[inline(always)]
 fn is_escaped(block: &[u8; BLOCK]) -> bool {
-    block
-        .iter()
-        .fold(0, |any, byte| any | (*byte < 0x20) as u8 | (*byte == b'"') as u8 | (*byte == b'\\') as u8)
-        != 0
+    let escaped = block.map(|byte| ((byte < 0x20) | (byte == b'"') | (byte == b'\\')) as u8);
+    u128::from_ne_bytes(escaped) != 0
 }
 
 /// The same of eight bytes in a word, without a vector: sets the top bit of bytes that are (and maybe of others above
@@ -415,6 +428,7 @@ mod tests {
                     }
                 }
             }
+            lines.finish();
             prop_assert_eq!(String::from_utf8_lossy(&out), String::from_utf8_lossy(&expected));
         }
     }

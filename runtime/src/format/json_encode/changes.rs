@@ -58,6 +58,7 @@ impl Encoder for DebeziumEncoder {
             }
             lines.put(b"}\n", 2);
         }
+        lines.finish();
     }
 }
 
@@ -87,5 +88,6 @@ impl Encoder for RetractEncoder {
             rows.write(row, &mut lines);
             lines.put(b"}\n", 2);
         }
+        lines.finish();
     }
 }

@@ -141,6 +141,7 @@ mod tests {
                     rows.write(row, &mut lines);
                     lines.byte(b'\n');
                 }
+                lines.finish();
                 String::from_utf8(out).expect("JSON is UTF-8")
             };
             // A row that is replaced is itself written whole.
