@@ -79,8 +79,7 @@ pub struct SourceReport {
 pub struct Loads {
     pub done: u64,
     /// Loads that could not be read; the rows before them were left as they were.
-    pub failed: u64,
-    pub last_failure: String,
+    pub failed: Failed,
 }
 
 /// Rows that failed in a stream's clauses.
@@ -242,8 +241,10 @@ impl Report {
             .iter()
             .map(|s| {
                 let mut source = json!({ "name": &*s.name, "rows": s.rows, "bytes": s.bytes, "late": s.late, "ahead": s.ahead, "unreadable": failed(&s.failed) });
-                if let Some(Loads { done, failed, last_failure }) = &s.loads {
-                    source["loads"] = json!({ "done": done, "failed": failed, "last_failure": last_failure });
+                if let Some(Loads { done, failed }) = &s.loads {
+                    let reason = |kind: &Example| json!({ "reason": kind.reason, "loads": kind.rows });
+                    let reasons: Vec<_> = failed.examples.iter().map(reason).collect();
+                    source["loads"] = json!({ "done": done, "failed": failed.rows, "reasons": reasons });
                 }
                 source
             })
@@ -271,9 +272,8 @@ impl Report {
 
 impl SourceReport {
     fn write_losses(&self, out: &mut String) {
-        if let Some(loads) = self.loads.as_ref().filter(|loads| loads.failed > 0) {
-            let _ =
-                writeln!(out, "{:>14} ×     not refreshed: {}", thousands(loads.failed), loads.last_failure);
+        for kind in self.loads.iter().flat_map(|loads| &loads.failed.examples) {
+            let _ = writeln!(out, "{:>14} ×     not refreshed: {}", thousands(kind.rows), kind.reason);
         }
         self.failed.write(out, "unreadable");
     }

@@ -13,6 +13,7 @@ mod tests;
 use crate::checkpoint::SourceProgress;
 use crate::connector::{self, Partition, Surroundings};
 use crate::errors;
+use crate::format::Decoded;
 use crate::graph::{Graph, Outlet, Stop};
 use crate::job::durable::{Before, Durable};
 use crate::message::{Message, Watermark};
@@ -92,6 +93,21 @@ struct Refresh {
 struct Whole {
     partitions: Vec<(String, Pace)>,
     blocks: Vec<Vec<Block>>,
+}
+
+impl Whole {
+    fn decoded(&self) -> impl Iterator<Item = &Decoded> {
+        self.blocks.iter().flatten().map(|block| &block.decoded)
+    }
+
+    fn has_rows(&self) -> bool {
+        self.decoded().flat_map(|decoded| &decoded.batches).any(|batch| batch.n_rows > 0)
+    }
+
+    /// Why the first record that cannot be read cannot be.
+    fn first_unreadable(&self) -> Option<&str> {
+        self.decoded().flat_map(|decoded| &decoded.unreadable).map(|record| &*record.reason).next()
+    }
 }
 
 impl Tables {
@@ -358,8 +374,7 @@ impl LoadedTable {
             Ok(whole) => whole,
             Err(reason) => {
                 warn(&format!("{} is not refreshed: {}\n", self.node.name, reason.headline));
-                loads.failed += 1;
-                loads.last_failure = reason.headline;
+                loads.failed.add(&reason.headline, "", "");
                 return Ok(());
             }
         };
@@ -497,7 +512,11 @@ fn read_whole(spec: &SourceSpec, name: &str, around: &Surroundings) -> Result<Wh
         }
         blocks.push(of_partition);
     }
-    Ok(Whole { partitions: paces, blocks })
+    let whole = Whole { partitions: paces, blocks };
+    match whole.first_unreadable() {
+        Some(reason) if !whole.has_rows() => Err(Box::new(errors::nothing_readable(&spec.connector, reason))),
+        _ => Ok(whole),
+    }
 }
 
 fn paces(partitions: &[Partition]) -> Vec<(String, Pace)> {

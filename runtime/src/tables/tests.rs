@@ -152,7 +152,8 @@ impl<'a> Run<'a> {
     fn loads(&self) -> (u64, u64, String) {
         let (_, report) = self.tables.reports().next().expect("a table");
         let loads = report.loads.expect("of a table");
-        (loads.done, loads.failed, loads.last_failure)
+        let reasons: Vec<String> = loads.failed.examples.into_iter().map(|kind| kind.reason).collect();
+        (loads.done, loads.failed.rows, reasons.join("; "))
     }
 }
 
@@ -222,6 +223,30 @@ fn a_table_that_cannot_be_read_again_stays_as_it_is() {
         run.refresh();
         assert_eq!(run.names(), "- - cat");
         assert_eq!((run.loads().0, run.loads().1), (2, 1));
+    });
+}
+
+#[test]
+fn a_load_of_which_no_record_can_be_read_takes_no_place() {
+    in_folder("customers.ndjson", |folder, mut run| {
+        run.load().expect("loaded");
+        let texts = ["<html>502 Bad Gateway</html>\n", "{\"id\":\"x\"}\n", "oops\n"];
+        for (minutes, text) in [5, 10, 15].into_iter().zip(texts) {
+            std::fs::write(folder.join("customers.ndjson"), text).expect("written");
+            run.advance(minutes);
+            run.refresh();
+            assert_eq!(run.names(), "ann bob -");
+        }
+        let (done, failed, reasons) = run.loads();
+        assert_eq!((done, failed), (1, 3));
+        let told = "no record of `customers.ndjson` can be read: ";
+        assert_eq!(reasons.matches(told).count(), 2, "those of one kind are told once: {reasons}");
+        // Some of them are a load.
+        std::fs::write(folder.join("customers.ndjson"), "oops\n{\"id\":3,\"name\":\"cat\"}\n")
+            .expect("written");
+        run.advance(20);
+        run.refresh();
+        assert_eq!(run.names(), "- - cat");
     });
 }
 

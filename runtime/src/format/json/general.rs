@@ -37,6 +37,9 @@ pub fn changed_row(line: &[u8], fields: &[Field], time: Option<usize>) -> Result
             }
             Ok(row)
         }
+        _ if record.get("op").and_then(Json::as_str) == Some("t") => {
+            Err("the table was truncated, and its log does not tell of which rows".to_string())
+        }
         _ => Err("expected a change with a row `after` or `before` it".to_string()),
     }
 }
