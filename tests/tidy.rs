@@ -126,6 +126,7 @@ fn only_the_clock_reads_the_time() {
     only_in(
         "Instant::now",
         &[
+            "runtime/src/time.rs",
             "src/terminal.rs",
             "src/commands/run.rs",
             "src/commands/test.rs",

@@ -4,11 +4,13 @@
 //! each partition, and every sink has written what follows from them. What it says of sources and outputs is a
 //! [`Manifest`], which people can read; the states of operators are [snapshots](crate::snapshot).
 
+pub mod carried;
 mod compare;
 mod encode;
 pub mod folder;
 mod identity;
 mod keeping;
+mod pieces;
 pub mod store;
 
 use crate::connector::file::Mark;
@@ -18,7 +20,7 @@ use crate::source::Standing;
 pub use compare::{Comparison, Fate};
 pub use encode::{Damage, decode};
 pub use identity::{Identity, identities};
-pub use keeping::{Draft, Found, Keeping, all, newest};
+pub use keeping::{Draft, Found, Keeping, Published, all, newest};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, PartialEq, Debug)]
@@ -84,11 +86,24 @@ pub struct OperatorState {
     pub identity: Identity,
     pub bytes: u64,
     pub checksum: u32,
+    /// The names under which it is kept, in its order; none where it stands in the checkpoint itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pieces: Vec<String>,
 }
 
 impl Manifest {
     pub fn source(&self, name: &str) -> Option<&SourceProgress> {
         self.sources.iter().find(|source| source.name == name)
+    }
+
+    /// Bytes of all states.
+    pub fn size(&self) -> u64 {
+        self.operators.iter().map(|operator| operator.bytes).sum()
+    }
+
+    /// The names of the pieces of all states.
+    pub fn pieces(&self) -> impl Iterator<Item = &String> {
+        self.operators.iter().flat_map(|operator| &operator.pieces)
     }
 
     pub fn output(&self, name: &str, role: Role) -> Option<&OutputProgress> {

@@ -336,18 +336,23 @@ impl<'a, O: Outlet> Graph<'a, O> {
 
     /// The state of each node that has any; taken between two messages of sources, when nothing is under way.
     pub fn snapshots(&self) -> impl Iterator<Item = (NodeId, Vec<u8>)> {
-        let snapshot = |(id, station): (NodeId, &Station)| {
+        self.flow.ids().filter_map(|id| {
             let mut writer = SnapshotWriter::default();
-            match &station.task {
-                Task::Operator(operator) => operator.snapshot(&mut writer),
-                Task::OrderedSink(ordered) => ordered.snapshot(&mut writer),
-                Task::Source | Task::Sink => {}
-            }
-            let has_state = !writer.is_empty() || station.n_failed > 0;
-            writer.u64(station.n_failed);
-            has_state.then(|| (id, writer.finish()))
-        };
-        self.flow.ids().zip(&self.stations).filter_map(snapshot)
+            self.snapshot(id, &mut writer).then(|| (id, writer.finish()))
+        })
+    }
+
+    /// The same of one node; whether it has a state.
+    pub fn snapshot(&self, id: NodeId, writer: &mut SnapshotWriter) -> bool {
+        let station = &self.stations[id.0 as usize];
+        match &station.task {
+            Task::Operator(operator) => operator.snapshot(writer),
+            Task::OrderedSink(ordered) => ordered.snapshot(writer),
+            Task::Source | Task::Sink => {}
+        }
+        let has_state = !writer.is_empty() || station.n_failed > 0;
+        writer.u64(station.n_failed);
+        has_state
     }
 
     /// Takes over what [`Graph::snapshots`] gave of a node; before the first message.

@@ -195,9 +195,10 @@ struct Job<'a, O> {
     tables: Tables,
     /// Whether a source may have rows at any time.
     is_live: bool,
-    n_workers: usize,
-    /// When the sources were last told the time.
+    workers: Workers,
+    /// The time that the sources were last told, and when that was.
     ticked: i64,
+    ticked_at: i64,
     /// When it was last told what is waited for.
     told: i64,
     /// When the state is to be measured again.
@@ -270,8 +271,9 @@ impl<'a, O: Outlet> Job<'a, O> {
                 sources,
                 tables,
                 is_live,
-                n_workers: workers.n(),
+                workers: workers.clone(),
                 ticked: i64::MIN,
+                ticked_at: i64::MIN,
                 told,
                 measured: i64::MIN,
                 ending,
@@ -307,7 +309,7 @@ impl<'a, O: Outlet> Job<'a, O> {
         self.sources.iter_mut().for_each(|source| source.begin(now));
         self.check_memory()?;
         // What the first rows bring is looked at, however long that took.
-        self.measured = now;
+        self.measured = self.options.clock.elapsed();
         Ok(())
     }
 
@@ -319,7 +321,7 @@ impl<'a, O: Outlet> Job<'a, O> {
             waited = matches!(next, Next::Waiting);
             self.tables.poll(&mut self.graph, self.options.clock.now(), &self.options.warn)?;
             // Where some partitions always have something, others may still fall silent.
-            if self.is_live && self.options.clock.now().saturating_sub(self.ticked) >= TICK {
+            if self.is_live && self.options.clock.elapsed().saturating_sub(self.ticked_at) >= TICK {
                 self.tick()?;
             }
             match next {
@@ -392,7 +394,7 @@ impl<'a, O: Outlet> Job<'a, O> {
 
     /// Time has passed for the sources.
     fn tick(&mut self) -> Result<(), Stop> {
-        self.ticked = self.options.clock.now();
+        (self.ticked, self.ticked_at) = (self.options.clock.now(), self.options.clock.elapsed());
         for source in &mut self.sources {
             if let Some(message) = source.tick(self.ticked) {
                 self.graph.deliver_of_source(source.node, message)?;
@@ -406,13 +408,13 @@ impl<'a, O: Outlet> Job<'a, O> {
     /// Stops the run when its state has outgrown what it may take.
     fn check_memory(&mut self) -> Result<(), Stop> {
         let Some(limit) = self.options.memory else { return Ok(()) };
-        let now = self.options.clock.now();
+        let now = self.options.clock.elapsed();
         if now < self.measured {
             return Ok(());
         }
         let state = self.graph.state_bytes();
         // Measuring takes at most a twentieth of the time.
-        let after = self.options.clock.now();
+        let after = self.options.clock.elapsed();
         self.measured = after.saturating_add(after.saturating_sub(now).saturating_mul(20));
         let total: usize = state.iter().map(|(_, bytes)| *bytes).sum();
         if total as u64 <= limit {
@@ -451,7 +453,7 @@ impl<'a, O: Outlet> Job<'a, O> {
         let mut sources: Vec<(NodeId, SourceReport)> = streams.chain(self.tables.reports()).collect();
         sources.sort_by_key(|(node, _)| *node);
         report.sources = sources.into_iter().map(|(_, report)| report).collect();
-        report.workers = self.n_workers;
+        report.workers = self.workers.n();
         report.shared = self.graph.shared();
         report.streams = self.graph.reports();
         report.sinks = self.graph.outlet.reports();

@@ -1,5 +1,5 @@
 //! What runs once per batch and needs raw memory: decoding, the hash table of groups, prefetching,
-//! huge pages, and the primitives that update accumulators. The only `unsafe` code of the runtime is
+//! huge pages, and the primitives that update accumulators; and copies of the process, for snapshots. The only `unsafe` code of the runtime is
 //! below here; everything public is safe to call, with one exception that says so.
 
 pub mod accumulate;
@@ -7,6 +7,8 @@ pub(crate) mod ascending;
 pub(crate) mod decode;
 pub mod extent;
 pub mod float_sum;
+#[cfg(all(target_os = "linux", not(miri)))]
+pub(crate) mod fork;
 pub mod groups;
 mod hash;
 mod huge_pages;

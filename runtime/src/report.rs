@@ -58,6 +58,8 @@ pub struct Checkpoints {
     pub failed: u64,
     /// For how long the run stood still at most, in microseconds.
     pub longest_pause: i64,
+    /// Bytes of memory that one took at most, beside what the run had.
+    pub most_memory: u64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -199,9 +201,13 @@ impl Report {
                 false => writeln!(out, ", which shared the rows of {}", names.join(", ")),
             };
         }
-        if let Some(Checkpoints { made, failed, longest_pause }) = self.checkpoints {
-            let pause = longest_pause as f64 / 1000.0;
-            let _ = write!(out, "{:>14} checkpoints, for {pause:.1} ms at most", thousands(made));
+        if let Some(Checkpoints { made, failed, longest_pause, most_memory }) = self.checkpoints {
+            let (pause, memory) = (longest_pause as f64 / 1000.0, bytes(most_memory));
+            let _ = write!(
+                out,
+                "{:>14} checkpoints, for {pause:.1} ms and with {memory} of memory at most",
+                thousands(made)
+            );
             let _ = match failed {
                 0 => writeln!(out),
                 n => writeln!(out, "; {} could not be written", thousands(n)),
@@ -262,9 +268,9 @@ impl Report {
         if let Some(Resumed { number, time }) = &self.resumed {
             report["resumed"] = json!({ "checkpoint": number, "time": format_timestamp(*time) });
         }
-        if let Some(Checkpoints { made, failed, longest_pause }) = self.checkpoints {
+        if let Some(Checkpoints { made, failed, longest_pause, most_memory }) = self.checkpoints {
             let pause = longest_pause as f64 / 1e6;
-            report["checkpoints"] = json!({ "made": made, "failed": failed, "longest_pause_seconds": pause });
+            report["checkpoints"] = json!({ "made": made, "failed": failed, "longest_pause_seconds": pause, "memory_bytes": most_memory });
         }
         report.to_string()
     }

@@ -25,29 +25,61 @@ impl fmt::Display for Corrupt {
 impl std::error::Error for Corrupt {}
 
 #[derive(Default)]
-pub struct SnapshotWriter {
+pub struct SnapshotWriter<'w> {
     bytes: Vec<u8>,
+    /// Who takes the bytes in parts, as they come.
+    onward: Option<&'w mut Onward<'w>>,
+    /// Whether they have taken any.
+    has_handed_on: bool,
 }
 
-impl SnapshotWriter {
+/// Takes a part.
+type Onward<'w> = dyn FnMut(&[u8]) + 'w;
+
+/// Bytes that are handed on together.
+const PART: usize = 1 << 20;
+
+impl<'w> SnapshotWriter<'w> {
+    /// Hands on what is written, so that it need not be kept all.
+    pub fn in_parts(onward: &'w mut Onward<'w>) -> SnapshotWriter<'w> {
+        SnapshotWriter { onward: Some(onward), ..SnapshotWriter::default() }
+    }
+
+    /// What has been written and not handed on.
     pub fn finish(self) -> Vec<u8> {
         self.bytes
     }
 
     pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.bytes.is_empty() && !self.has_handed_on
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        if self.bytes.len() >= PART {
+            self.hand_on();
+        }
+    }
+
+    /// Hands on what has come up to here, if somebody takes it.
+    pub fn hand_on(&mut self) {
+        if let Some(onward) = &mut self.onward {
+            onward(&self.bytes);
+            self.bytes.clear();
+            self.has_handed_on = true;
+        }
     }
 
     pub fn bool(&mut self, value: bool) {
-        self.bytes.push(value as u8);
+        self.put(&[value as u8]);
     }
 
     pub fn u32(&mut self, value: u32) {
-        self.bytes.extend_from_slice(&value.to_le_bytes());
+        self.put(&value.to_le_bytes());
     }
 
     pub fn u64(&mut self, value: u64) {
-        self.bytes.extend_from_slice(&value.to_le_bytes());
+        self.put(&value.to_le_bytes());
     }
 
     /// A count or an index.
@@ -56,16 +88,16 @@ impl SnapshotWriter {
     }
 
     pub fn i64(&mut self, value: i64) {
-        self.bytes.extend_from_slice(&value.to_le_bytes());
+        self.put(&value.to_le_bytes());
     }
 
     pub fn i128(&mut self, value: i128) {
-        self.bytes.extend_from_slice(&value.to_le_bytes());
+        self.put(&value.to_le_bytes());
     }
 
     pub fn bytes(&mut self, value: &[u8]) {
         self.count(value.len());
-        self.bytes.extend_from_slice(value);
+        self.put(value);
     }
 
     pub fn words(&mut self, values: &[u64]) {
@@ -77,14 +109,14 @@ impl SnapshotWriter {
     pub fn sequence<T>(
         &mut self,
         items: impl ExactSizeIterator<Item = T>,
-        mut write: impl FnMut(&mut SnapshotWriter, T),
+        mut write: impl FnMut(&mut SnapshotWriter<'w>, T),
     ) {
         self.count(items.len());
         items.for_each(|item| write(self, item));
     }
 
     pub fn value(&mut self, value: &Value) {
-        let tag = |writer: &mut SnapshotWriter, tag: u8| writer.bytes.push(tag);
+        let tag = |writer: &mut SnapshotWriter, tag: u8| writer.put(&[tag]);
         match value {
             Value::Null => tag(self, 0),
             Value::Bool(value) => {

@@ -39,6 +39,8 @@ struct Shared {
     queued: Condvar,
     /// A task is done, or there is one for whoever waits for another.
     done: Condvar,
+    /// No thread does a task any more.
+    still: Condvar,
 }
 
 #[derive(Default)]
@@ -48,6 +50,10 @@ struct Queue {
     n_idle: usize,
     /// How many wait for a task to be done: to wake nobody is a call of the system as well.
     n_waiting: usize,
+    /// Threads that do a task.
+    n_busy: usize,
+    /// No thread begins a task.
+    stands_still: bool,
     ended: bool,
 }
 
@@ -139,6 +145,20 @@ impl Workers {
         Pending { shared: self.shared.clone(), answer }
     }
 
+    /// Does something while no thread does a task, so that nobody holds a lock. Called where no task waits for another.
+    pub fn while_still<T>(&self, work: impl FnOnce() -> T) -> T {
+        let mut queue = self.shared.lock();
+        queue.stands_still = true;
+        while queue.n_busy > 0 {
+            queue = self.shared.still.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        drop(queue);
+        let done = work();
+        self.shared.lock().stands_still = false;
+        self.shared.queued.notify_all();
+        done
+    }
+
     /// What is there already, as if it had been a task.
     pub fn ready<T>(&self, value: T) -> Pending<T> {
         Pending { shared: self.shared.clone(), answer: Arc::new(Mutex::new(Some(Ok(value)))) }
@@ -153,11 +173,17 @@ impl Shared {
     fn work(&self) {
         let mut queue = self.lock();
         while !queue.ended {
-            match queue.tasks.pop_front() {
+            let task = if queue.stands_still { None } else { queue.tasks.pop_front() };
+            match task {
                 Some(task) => {
+                    queue.n_busy += 1;
                     drop(queue);
                     task();
                     queue = self.lock();
+                    queue.n_busy -= 1;
+                    if queue.stands_still && queue.n_busy == 0 {
+                        self.still.notify_all();
+                    }
                 }
                 None => {
                     queue.n_idle += 1;
@@ -243,6 +269,26 @@ mod tests {
         let caught = catch_unwind(AssertUnwindSafe(|| pending.wait()));
         assert_eq!(caught.unwrap_err().downcast_ref::<&str>(), Some(&"no"));
         assert_eq!(threads.workers().submit(|| 1).wait(), 1);
+    }
+
+    #[test]
+    fn nobody_works_while_all_stand_still() {
+        let threads = WorkerThreads::start(3);
+        let working = Arc::new(Mutex::new(0));
+        for _ in 0..20 {
+            let task = |working: Arc<Mutex<i32>>| {
+                move || {
+                    *unpoisoned(&working) += 1;
+                    std::thread::yield_now();
+                    *unpoisoned(&working) -= 1;
+                }
+            };
+            let pending: Vec<_> = (0..50).map(|_| threads.workers().submit(task(working.clone()))).collect();
+            for _ in 0..3 {
+                assert_eq!(threads.workers().while_still(|| *unpoisoned(&working)), 0);
+            }
+            pending.into_iter().for_each(Pending::wait);
+        }
     }
 
     #[test]

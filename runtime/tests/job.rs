@@ -15,13 +15,20 @@ use millstream_runtime::time::Clock;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
+/// Always the same time, though time goes by: an hour whenever somebody looks.
 struct StoppedClock;
 
 impl Clock for StoppedClock {
     fn now(&self) -> i64 {
         0
+    }
+
+    fn elapsed(&self) -> i64 {
+        static HOURS: AtomicI64 = AtomicI64::new(0);
+        HOURS.fetch_add(1, Ordering::Relaxed) * 3_600_000_000
     }
 }
 

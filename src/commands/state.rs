@@ -5,7 +5,7 @@ use crate::{FAILED, terminal};
 use millstream_ir::text::format_timestamp;
 use millstream_runtime::checkpoint::folder::Folder;
 use millstream_runtime::checkpoint::store::Store;
-use millstream_runtime::checkpoint::{Checkpoint, Damage, Manifest, Role, all};
+use millstream_runtime::checkpoint::{Damage, Manifest, Role, all};
 use millstream_runtime::report::{bytes, thousands};
 use millstream_runtime::source::Standing;
 use std::fmt::Write;
@@ -20,10 +20,10 @@ pub fn state(arguments: State) -> u8 {
             return FAILED;
         }
     };
-    let mut text: String = found.iter().map(|(name, checkpoint)| line(name, checkpoint)).collect();
-    let newest = found.iter().rev().find_map(|(_, checkpoint)| checkpoint.as_ref().ok());
+    let mut text: String = found.iter().map(|(name, manifest)| line(name, manifest)).collect();
+    let newest = found.iter().rev().find_map(|(_, manifest)| manifest.as_ref().ok());
     match newest {
-        Some(Checkpoint { manifest, .. }) => text += &contents(manifest),
+        Some(manifest) => text += &contents(manifest),
         None if found.is_empty() => text += "there are no checkpoints\n",
         None => {}
     }
@@ -34,12 +34,15 @@ pub fn state(arguments: State) -> u8 {
 }
 
 /// A checkpoint: when it was made, how large its states are, and whether it is whole.
-fn line(name: &str, checkpoint: &Result<Checkpoint, Damage>) -> String {
-    match checkpoint {
-        Ok(Checkpoint { manifest, .. }) => {
-            let size = manifest.operators.iter().map(|operator| operator.bytes).sum();
+fn line(name: &str, manifest: &Result<Manifest, Damage>) -> String {
+    match manifest {
+        Ok(manifest) => {
             let ended = if manifest.ended { ", at the end of all inputs" } else { "" };
-            format!("{name}  {}  {:>10}  whole{ended}\n", format_timestamp(manifest.time), bytes(size))
+            format!(
+                "{name}  {}  {:>10}  whole{ended}\n",
+                format_timestamp(manifest.time),
+                bytes(manifest.size())
+            )
         }
         Err(damage) => format!("{name}  damaged: {damage}\n"),
     }

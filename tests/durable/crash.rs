@@ -6,7 +6,7 @@ use millstream_ir::testing::Generator;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::io::Read;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 /// Those of this folder; whether the order of the rows is told by the program. Rows of several sources that leave
@@ -21,6 +21,9 @@ const PROGRAMS: [(&str, bool); 6] = [
 ];
 
 const ROWS: usize = 20_000;
+
+/// Bytes of each row that nobody reads: checkpoints are made between blocks of the input, so there are to be many.
+const PADDING: usize = 300;
 
 #[test]
 fn what_was_killed_writes_what_an_undisturbed_run_writes() {
@@ -62,8 +65,14 @@ fn killed(
         let line = format!("run {program}.stream --state state --checkpoint-every 5ms --workers {workers}");
         let mut command = folder.command(&line);
         let mut child = command.stdout(Stdio::null()).spawn().expect("the command starts");
-        // At any moment, most of them before the end.
-        std::thread::sleep(takes.mul_f64(random.below(1000) as f64 / 1000.0));
+        // At any moment, most of them before the end; or soon behind one of the next checkpoints, so that it gets on.
+        match random.below(3) {
+            0 => std::thread::sleep(takes.mul_f64(random.below(1000) as f64 / 1000.0)),
+            _ => {
+                wait_for_checkpoints(folder, 2 + random.below(4) as u64, &mut child);
+                std::thread::sleep(Duration::from_micros(random.below(5000) as u64));
+            }
+        }
         // Now and then it is asked to end, and killed if it does not hurry.
         if random.below(4) == 0 {
             super::support::terminate(child.id());
@@ -84,6 +93,20 @@ fn killed(
     (most, all_written(folder))
 }
 
+/// Waits until so many more checkpoints are there than now, or until the process has ended.
+fn wait_for_checkpoints(folder: &Folder, n: u64, child: &mut Child) {
+    let state = folder.path().join("state");
+    let newest = || {
+        let names = std::fs::read_dir(&state).into_iter().flatten().flatten();
+        let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+        names.filter_map(|name| name.strip_prefix("checkpoint-")?.parse::<u64>().ok()).max().unwrap_or(0)
+    };
+    let first = newest();
+    while newest() < first + n && child.try_wait().is_ok_and(|ended| ended.is_none()) {
+        std::thread::yield_now();
+    }
+}
+
 /// The programs, and inputs for them.
 fn folder(random: &mut Generator) -> Folder {
     let folder = Folder::new();
@@ -94,20 +117,26 @@ fn folder(random: &mut Generator) -> Folder {
             folder.write(&name, std::fs::read(entry.path()).expect("it can be read"));
         }
     }
+    let padding = "-".repeat(PADDING);
     let mut json = String::new();
     for id in 0..ROWS {
         let (k, v, at) = row(id, random);
         let _ = match random.below(1000) {
             0 => writeln!(json, "{{\"id\":\"none\",\"k\":\"{k}\"}}"),
-            _ => writeln!(json, "{{\"id\":{id},\"k\":\"{k}\",\"v\":{v},\"at\":{at}}}"),
+            _ => writeln!(
+                json,
+                "{{\"id\":{id},\"k\":\"{k}\",\"v\":{v},\"at\":{at},\"padding\":\"{padding}\"}}"
+            ),
         };
     }
+    folder
+        .write("c.ndjson", json.lines().take(ROWS / 10).map(|line| format!("{line}\n")).collect::<String>());
     folder.write("a.ndjson", json);
     for part in 0..2 {
-        let mut csv = "v,k,at,id\n".to_string();
+        let mut csv = "v,k,at,padding,id\n".to_string();
         for id in 0..ROWS / 4 {
             let (k, v, at) = row(id * 4, random);
-            let _ = writeln!(csv, "{v},\"{k}\",{at},{}", id * 2 + part);
+            let _ = writeln!(csv, "{v},\"{k}\",{at},{padding},{}", id * 2 + part);
         }
         folder.write(&format!("b{part}.csv"), csv);
     }
@@ -116,10 +145,10 @@ fn folder(random: &mut Generator) -> Folder {
     folder
 }
 
-/// The key, the value and the time of a row: now and then a late one.
+/// The key, the value and the time of a row: now and then a late one, many at the same time.
 fn row(id: usize, random: &mut Generator) -> (String, usize, usize) {
     let behind = if random.below(500) == 0 { 20_000 } else { random.below(4_000) };
-    let at = 1_700_000_000_000 + id * 20 - behind;
+    let at = (1_700_000_000_000 + id * 20 - behind) / 200 * 200;
     (format!("key {}", random.below(20)), random.below(1000), at)
 }
 
@@ -132,8 +161,8 @@ fn all_written(folder: &Folder) -> BTreeMap<String, Vec<u8>> {
     let mut all = BTreeMap::new();
     for entry in std::fs::read_dir(folder.path()).expect("the folder is there").flatten() {
         let name = entry.file_name().into_string().expect("names are text");
-        let is_input =
-            name.ends_with(".stream") || ["a.ndjson", "b0.csv", "b1.csv", "names.csv"].contains(&&*name);
+        let is_input = name.ends_with(".stream")
+            || ["a.ndjson", "b0.csv", "b1.csv", "c.ndjson", "names.csv"].contains(&&*name);
         if is_input || entry.path().is_dir() {
             continue;
         }

@@ -238,6 +238,12 @@ fn one_folder_is_used_by_one_run() {
     assert_eq!(folder.read("out.ndjson"), FIRST);
 }
 
+/// Such a run stops amid what follows from a row, where no other can go on.
+#[test]
+fn a_run_that_stops_at_a_number_of_rows_keeps_no_state() {
+    folder().run("run p.stream --state state --limit 1").code(64).stderr_has("cannot be used with");
+}
+
 #[test]
 fn what_stood_in_a_file_that_is_appended_to_stays() {
     let folder = folder();

@@ -1,16 +1,20 @@
 //! The bytes of a checkpoint: a line that says how long its manifest is and what its checksum, the manifest as
-//! JSON, and the states of its operators, whose lengths and checksums the manifest tells.
+//! JSON, and the states of its operators, whose lengths and checksums the manifest tells, but for those of which it
+//! names [pieces](super::pieces).
 //!
 //! So the head of the file can be read by people, and every byte of it stands under a checksum.
+//!
+//! In version 1 of the format no state was in pieces.
 
 use super::{Checkpoint, Manifest};
 use std::fmt;
+use std::io;
 
 /// What the first line begins with.
 const MAGIC: &str = "millstream checkpoint";
 
 /// The version of the format, which stands behind that.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Why bytes are no checkpoint.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -34,7 +38,7 @@ impl fmt::Display for Damage {
         match self {
             Damage::NotOne => f.write_str("it does not begin like a checkpoint"),
             Damage::Version(version) => {
-                write!(f, "it is of version {version} of the format, and this build knows {VERSION}")
+                write!(f, "it is of version {version} of the format, and this build knows up to {VERSION}")
             }
             Damage::CutOff => f.write_str("it is cut off"),
             Damage::TooLong => f.write_str("something stands behind its end"),
@@ -48,29 +52,37 @@ impl fmt::Display for Damage {
 pub fn head(manifest: &Manifest) -> serde_json::Result<Vec<u8>> {
     let text = serde_json::to_string(manifest)?;
     let checksum = crc32fast::hash(text.as_bytes());
-    Ok(format!("{MAGIC}{}\n{text}\n", first_line(text.len() as u64, checksum)).into_bytes())
+    Ok(format!("{MAGIC}{}\n{text}\n", first_line(VERSION, text.len() as u64, checksum)).into_bytes())
 }
 
 /// What stands in the first line behind what it begins with.
-fn first_line(length: u64, checksum: u32) -> String {
-    format!(" {VERSION} {length} {checksum:08x}")
+fn first_line(version: u32, length: u64, checksum: u32) -> String {
+    format!(" {version} {length} {checksum:08x}")
 }
 
-pub fn decode(bytes: &[u8]) -> Result<Checkpoint, Damage> {
+/// A checkpoint whose pieces `piece` finds.
+pub fn decode(bytes: &[u8], piece: &dyn Fn(&str) -> io::Result<Vec<u8>>) -> Result<Checkpoint, Damage> {
     let (manifest, mut rest) = manifest(bytes)?;
     let mut states = vec![];
     for operator in &manifest.operators {
-        let (state, behind) = split(rest, operator.bytes)?;
-        if crc32fast::hash(state) != operator.checksum {
+        let state = if operator.pieces.is_empty() {
+            let (state, behind) = split(rest, operator.bytes)?;
+            rest = behind;
+            state.to_vec()
+        } else {
+            let unreadable = |name: &str, error| Damage::Unreadable(format!("{name}: {error}"));
+            let read = |name: &String| piece(name).map_err(|error| unreadable(name, error));
+            operator.pieces.iter().map(read).collect::<Result<Vec<_>, _>>()?.concat()
+        };
+        if state.len() as u64 != operator.bytes || crc32fast::hash(&state) != operator.checksum {
             return Err(Damage::Changed(operator.identity.to_string()));
         }
-        states.push(state.to_vec());
-        rest = behind;
+        states.push(state);
     }
     if rest.is_empty() { Ok(Checkpoint { manifest, states }) } else { Err(Damage::TooLong) }
 }
 
-fn manifest(bytes: &[u8]) -> Result<(Manifest, &[u8]), Damage> {
+pub fn manifest(bytes: &[u8]) -> Result<(Manifest, &[u8]), Damage> {
     let Some(rest) = bytes.strip_prefix(MAGIC.as_bytes()) else {
         return Err(if MAGIC.as_bytes().starts_with(bytes) { Damage::CutOff } else { Damage::NotOne });
     };
@@ -78,12 +90,12 @@ fn manifest(bytes: &[u8]) -> Result<(Manifest, &[u8]), Damage> {
     let line = std::str::from_utf8(&rest[..line_end]).map_err(|_| Damage::NotOne)?;
     let mut words = line.split_ascii_whitespace();
     let version: u32 = words.next().and_then(|word| word.parse().ok()).ok_or(Damage::NotOne)?;
-    if version != VERSION {
+    if version == 0 || version > VERSION {
         return Err(Damage::Version(version));
     }
     let length = words.next().and_then(|word| word.parse().ok()).ok_or(Damage::NotOne)?;
     let checksum = words.next().and_then(|word| u32::from_str_radix(word, 16).ok()).ok_or(Damage::NotOne)?;
-    if line != first_line(length, checksum) {
+    if line != first_line(version, length, checksum) {
         return Err(Damage::NotOne);
     }
     let (text, rest) = split(&rest[line_end + 1..], length)?;
@@ -114,11 +126,16 @@ mod tests {
             identity: Identity { item: "spend".into(), kind: format!("top {number}"), shape: "[]".into() },
             bytes: state.len() as u64,
             checksum: crc32fast::hash(state),
+            pieces: vec![],
         };
         let operators = states.iter().enumerate().map(operator).collect();
         let manifest = Manifest { number: 3, time: -5, operators, ..Manifest::default() };
         let bytes = [head(&manifest).unwrap(), states.concat()].concat();
         (Checkpoint { manifest, states }, bytes)
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Checkpoint, Damage> {
+        super::decode(bytes, &|_| Err(io::ErrorKind::NotFound.into()))
     }
 
     #[test]
@@ -149,7 +166,7 @@ mod tests {
     #[test]
     fn one_of_a_later_version_is_told_apart() {
         let (_, bytes) = bytes();
-        let text = String::from_utf8_lossy(&bytes).replacen("checkpoint 1 ", "checkpoint 2 ", 1);
-        assert_eq!(decode(text.as_bytes()), Err(Damage::Version(2)));
+        let text = String::from_utf8_lossy(&bytes).replacen("checkpoint 2 ", "checkpoint 3 ", 1);
+        assert_eq!(decode(text.as_bytes()), Err(Damage::Version(3)));
     }
 }

@@ -4,6 +4,7 @@ use super::store::Store;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 pub struct Folder {
     path: PathBuf,
@@ -30,16 +31,16 @@ const LOCK: &str = "lock";
 /// What is being written has this behind its name.
 const UNFINISHED: &str = ".unfinished";
 
+/// How often it is tried to lock a folder, a tenth of a second apart. A process that was killed while a copy of it
+/// [came to be](crate::kernel::fork) still has the lock until the copy has closed its files.
+const TRIES: usize = 10;
+
 impl Folder {
     /// To write into; makes the folder.
     pub fn open(path: &Path) -> Result<Folder, Unusable> {
         fs::create_dir_all(path)?;
         let lock = OpenOptions::new().create(true).write(true).truncate(false).open(path.join(LOCK))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(Unusable::InUse),
-            Err(TryLockError::Error(error)) => return Err(error.into()),
-        }
+        lock_soon(&lock)?;
         let folder = Folder { path: path.to_path_buf(), _lock: Some(lock) };
         // What an earlier process did not get done.
         for name in folder.entries()?.iter().filter(|name| name.ends_with(UNFINISHED)) {
@@ -66,6 +67,20 @@ impl Folder {
         let mut file = File::create(path)?;
         parts.iter().try_for_each(|part| file.write_all(part))?;
         file.sync_all()
+    }
+}
+
+fn lock_soon(lock: &File) -> Result<(), Unusable> {
+    for _ in 1..TRIES {
+        if lock.try_lock().is_ok() {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    match lock.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(Unusable::InUse),
+        Err(TryLockError::Error(error)) => Err(error.into()),
     }
 }
 

@@ -1,10 +1,15 @@
 //! Keeps the last checkpoints of a run, and finds the newest that is whole.
 
+use super::carried::{self, Part};
+use super::pieces::{self, Building, Pieces};
 use super::store::Store;
-use super::{Checkpoint, Damage, Manifest, OperatorState, decode, encode};
+use super::{Checkpoint, Damage, Identity, Manifest, decode, encode};
+use millstream_ir::flow::NodeId;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io;
+use std::io::{self, ErrorKind, Read};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 #[cfg(test)]
@@ -24,14 +29,26 @@ pub struct Found {
     pub damaged: Vec<(String, Damage)>,
     /// The greatest number of all.
     last: u64,
+    /// The pieces of the newest, and of those before it whose manifests can be read.
+    pieces: PiecesOf,
 }
+
+/// The pieces of each checkpoint, by its number.
+type PiecesOf = BTreeMap<u64, BTreeSet<String>>;
 
 pub fn newest(store: &dyn Store) -> io::Result<Found> {
     let mut numbers = numbers(store)?;
     let mut found = Found { last: numbers.last().copied().unwrap_or(0), ..Found::default() };
+    for number in &numbers {
+        let manifest =
+            store.read(&name(*number)).ok().and_then(|bytes| Some(encode::manifest(&bytes).ok()?.0));
+        found.pieces.extend(manifest.map(|manifest| (*number, manifest.pieces().cloned().collect())));
+    }
     while let Some(number) = numbers.pop() {
         match read(store, number) {
             Ok(checkpoint) => {
+                // Of those after it there may be pieces missing: what they name need not be there.
+                found.pieces.split_off(&(number + 1));
                 found.newest = Some(checkpoint);
                 return Ok(found);
             }
@@ -41,14 +58,15 @@ pub fn newest(store: &dyn Store) -> io::Result<Found> {
     Ok(found)
 }
 
-/// All that are there, the oldest first.
-pub fn all(store: &dyn Store) -> io::Result<Vec<(String, Result<Checkpoint, Damage>)>> {
-    Ok(numbers(store)?.into_iter().map(|number| (name(number), read(store, number))).collect())
+/// The manifests of all that are there, or what is wrong with them; the oldest first.
+pub fn all(store: &dyn Store) -> io::Result<Vec<(String, Result<Manifest, Damage>)>> {
+    let manifest = |number| (name(number), read(store, number).map(|checkpoint| checkpoint.manifest));
+    Ok(numbers(store)?.into_iter().map(manifest).collect())
 }
 
 fn read(store: &dyn Store, number: u64) -> Result<Checkpoint, Damage> {
     let bytes = store.read(&name(number)).map_err(|error| Damage::Unreadable(error.to_string()))?;
-    decode(&bytes)
+    decode(&bytes, &|piece| store.read(piece))
 }
 
 /// The numbers of those that are there, the least first.
@@ -70,83 +88,148 @@ fn number(name: &str) -> Option<u64> {
 pub struct Keeping {
     store: Arc<dyn Store>,
     last: u64,
-    /// One that is being written.
-    writing: Option<JoinHandle<io::Result<()>>>,
+    pieces: PiecesOf,
+    /// The thread that writes one.
+    writing: Option<JoinHandle<(PiecesOf, io::Result<Published>)>>,
+    /// Asks that thread to leave it.
+    leave: Arc<AtomicBool>,
 }
 
-/// What is to be published: all but the number.
+/// What is to be published.
 pub struct Draft {
+    /// All but the number and the states.
     pub manifest: Manifest,
-    pub states: Vec<Vec<u8>>,
+    /// Of each node of the flow.
+    pub identities: Vec<Identity>,
+    /// What [`carried`] sends.
+    pub states: Box<dyn Read + Send>,
     /// What must outlast the loss of power before the checkpoint may.
     pub outputs: Vec<File>,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Published {
+    /// Bytes of all states.
+    pub size: u64,
+    /// Bytes of memory that it took to read the states out.
+    pub memory: u64,
+}
+
 impl Keeping {
     pub fn new(store: Arc<dyn Store>, found: &Found) -> Keeping {
-        Keeping { store, last: found.last, writing: None }
+        let pieces = found.pieces.clone();
+        Keeping { store, last: found.last, pieces, writing: None, leave: Arc::default() }
     }
 
     pub fn place(&self) -> String {
         self.store.place()
     }
 
-    /// Whether one is being written.
     pub fn is_busy(&self) -> bool {
-        self.writing.as_ref().is_some_and(|writing| !writing.is_finished())
+        self.writing.is_some()
     }
 
-    /// Begins to publish a checkpoint, when the one before it is. A fault is that of the one before.
+    /// Begins to publish a checkpoint; none is being written.
     pub fn begin(&mut self, mut draft: Draft) -> io::Result<()> {
-        let before = self.finish();
         self.last += 1;
         draft.manifest.number = self.last;
-        let store = self.store.clone();
-        let work = move || publish(&*store, &mut draft);
+        let (store, leave) = (self.store.clone(), self.leave.clone());
+        let mut pieces = self.pieces.clone();
+        let work = move || {
+            let published = publish(&*store, draft, &mut pieces, &leave);
+            (pieces, published)
+        };
         let thread = std::thread::Builder::new().name("checkpoint".into()).spawn(work)?;
         self.writing = Some(thread);
-        before
+        Ok(())
     }
 
-    /// Waits until it is published.
-    pub fn finish(&mut self) -> io::Result<()> {
-        match self.writing.take().map(JoinHandle::join) {
-            None => Ok(()),
-            Some(Ok(published)) => published,
-            Some(Err(panic)) => std::panic::resume_unwind(panic),
+    /// What has become of the one that was begun last, if that is known and has not been told.
+    pub fn done(&mut self) -> Option<io::Result<Published>> {
+        let is_done = self.writing.as_ref().is_some_and(JoinHandle::is_finished);
+        if is_done { self.finish() } else { None }
+    }
+
+    /// Waits for that.
+    pub fn finish(&mut self) -> Option<io::Result<Published>> {
+        match self.writing.take()?.join() {
+            Ok((pieces, published)) => {
+                self.pieces = pieces;
+                Some(published)
+            }
+            Err(panic) => std::panic::resume_unwind(panic),
         }
+    }
+
+    /// Sees to it that none is being written any more. The last one that was published stands.
+    pub fn leave(&mut self) {
+        self.leave.store(true, Ordering::Relaxed);
+        let _ = self.finish();
+        self.leave.store(false, Ordering::Relaxed);
     }
 }
 
 impl Drop for Keeping {
     /// Whoever uses the store next finds nothing under way in it.
     fn drop(&mut self) {
-        let _ = self.writing.take().map(JoinHandle::join);
+        self.leave();
     }
 }
 
-fn publish(store: &dyn Store, draft: &mut Draft) -> io::Result<()> {
-    draft.outputs.iter().try_for_each(|output| output.sync_data())?;
-    for (operator, state) in draft.manifest.operators.iter_mut().zip(&draft.states) {
-        *operator = OperatorState {
-            bytes: state.len() as u64,
-            checksum: crc32fast::hash(state),
-            identity: operator.identity.clone(),
-        };
-    }
-    let head = encode::head(&draft.manifest)?;
-    let states = draft.states.iter().map(Vec::as_slice);
-    let parts: Vec<&[u8]> = std::iter::once(&head[..]).chain(states).collect();
-    store.put(&name(draft.manifest.number), &parts)?;
-    forget(store);
-    Ok(())
+fn publish(
+    store: &dyn Store,
+    draft: Draft,
+    pieces: &mut PiecesOf,
+    leave: &AtomicBool,
+) -> io::Result<Published> {
+    let Draft { mut manifest, identities, mut states, outputs } = draft;
+    outputs.iter().try_for_each(|output| output.sync_data())?;
+    // Those of the checkpoint before are known to be whole: this process has written or read them.
+    let none = BTreeSet::new();
+    let known = pieces.last_key_value().map_or(&none, |(_, pieces)| pieces);
+    let to = Pieces { store, known };
+    let mut building: Option<(NodeId, Building)> = None;
+    let mut small = vec![];
+    let memory = loop {
+        if leave.load(Ordering::Relaxed) {
+            return Err(ErrorKind::Interrupted.into());
+        }
+        let part = carried::receive(&mut *states)?;
+        let goes_on = |of: NodeId| matches!(&part, Part::Of(id, _) if *id == of);
+        if let Some((_, built)) = building.take_if(|(of, _)| !goes_on(*of)) {
+            let (state, inside) = built.finish(&to)?;
+            manifest.operators.push(state);
+            small.push(inside);
+        }
+        match part {
+            Part::Of(id, part) => {
+                let identity = || identities.get(id.0 as usize).cloned();
+                let Some(identity) = identity() else { return Err(ErrorKind::InvalidData.into()) };
+                building.get_or_insert_with(|| (id, Building::new(identity))).1.add(&part, &to)?;
+            }
+            Part::End { memory } => break memory,
+        }
+    };
+    let head = encode::head(&manifest)?;
+    let parts: Vec<&[u8]> = std::iter::once(&head[..]).chain(small.iter().map(Vec::as_slice)).collect();
+    store.put(&name(manifest.number), &parts)?;
+    pieces.insert(manifest.number, manifest.pieces().cloned().collect());
+    forget(store, pieces);
+    Ok(Published { size: manifest.size(), memory })
 }
 
-/// Removes those that are not needed any more. One that cannot be removed takes room, and no more.
-fn forget(store: &dyn Store) {
-    let mut numbers = numbers(store).unwrap_or_default();
-    numbers.truncate(numbers.len().saturating_sub(KEPT));
+/// Removes what is not needed any more. What cannot be removed takes room, and no more.
+fn forget(store: &dyn Store, pieces: &mut PiecesOf) {
+    let Ok(names) = store.names() else { return };
+    let mut numbers: Vec<u64> = names.iter().filter_map(|name| number(name)).collect();
+    numbers.sort_unstable();
+    let kept = numbers.split_off(numbers.len().saturating_sub(KEPT));
     for number in numbers {
         let _ = store.remove(&name(number));
+    }
+    pieces.retain(|number, _| kept.contains(number));
+    let needed: BTreeSet<&String> = pieces.values().flatten().collect();
+    for name in names.iter().filter(|name| name.starts_with(pieces::PREFIX) && !needed.contains(name)) {
+        let _ = store.remove(name);
     }
 }

@@ -11,8 +11,8 @@ pub trait Store: Send + Sync {
 
     fn read(&self, name: &str) -> io::Result<Vec<u8>>;
 
-    /// Puts the parts, one behind the other, under a name that is not there yet. When that has ended without a fault
-    /// they outlast this process and the loss of power; otherwise there may be nothing under the name.
+    /// Puts the parts, one behind the other, under a name. When that has ended without a fault they outlast this process
+    /// and the loss of power; otherwise there may be nothing under the name.
     fn put(&self, name: &str, parts: &[&[u8]]) -> io::Result<()>;
 
     fn remove(&self, name: &str) -> io::Result<()>;

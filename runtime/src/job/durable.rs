@@ -2,11 +2,11 @@
 //!
 //! Between two messages of sources nothing is under way in the graph, since one thread runs it by plain calls:
 //! there every operator has seen the same rows of each partition, whatever has been read ahead. That is where the
-//! job makes checkpoints; they are written while it goes on.
+//! job makes checkpoints; they are read out and written while it goes on.
 
 use super::{Job, State};
 use crate::checkpoint::{
-    Checkpoint, Comparison, Draft, Keeping, Manifest, OperatorState, PartitionProgress, SourceProgress,
+    Checkpoint, Comparison, Draft, Keeping, Manifest, PartitionProgress, Published, SourceProgress, carried,
     identities, newest,
 };
 use crate::connector::file::Rereadable;
@@ -14,27 +14,43 @@ use crate::connector::{Partition, Surroundings};
 use crate::errors;
 use crate::graph::{Graph, Outlet, Stop};
 use crate::report::{Checkpoints, Resumed};
-use crate::source::{ProcessingTime, Standing};
+use crate::source::Standing;
 use millstream_base::Diagnostic;
 use millstream_ir::flow::{ConnectorSpec, Flow, Node, NodeId};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 
-/// Time that goes by between two checkpoints at least, by how long it took to make the first: they take at most a
+/// Time that goes by between two checkpoints at least, by what the first took of the job's: they take at most a
 /// twentieth of the time.
 const REST: i64 = 20;
 
+/// While a checkpoint is read out, what the run changes is copied: so many bytes in a microsecond.
+const COPIED: u64 = 1500;
+
 pub struct Durable {
     keeping: Keeping,
-    every: i64,
-    /// When the last one was made, and how long it took.
-    made: ProcessingTime,
-    took: i64,
+    pace: Pace,
+    /// Bytes of all states, as far as is known.
+    size: u64,
     /// What earlier runs have left, until this one has taken it over.
     before: Option<Checkpoint>,
     files: Files,
     pub report: Checkpoints,
+}
+
+/// How often checkpoints are made, in microseconds of a clock that nobody sets.
+struct Pace {
+    every: i64,
+    /// When the last one was made, and what it took of the job's time.
+    made: i64,
+    took: i64,
+}
+
+impl Pace {
+    fn is_due(&self, elapsed: i64) -> bool {
+        elapsed.saturating_sub(self.made) >= self.every.max(self.took.saturating_mul(REST))
+    }
 }
 
 /// The files that partitions are read from, by source and number.
@@ -70,9 +86,8 @@ impl Durable {
         }
         Ok(Durable {
             keeping: Keeping::new(state.store.clone(), &found),
-            every: state.every,
-            made: 0,
-            took: 0,
+            size: found.newest.as_ref().map_or(0, |newest| newest.manifest.size()),
+            pace: Pace { every: state.every, made: 0, took: 0 },
             before: found.newest,
             files: Files::new(),
             report: Checkpoints::default(),
@@ -113,11 +128,27 @@ impl Durable {
         Some(Resumed { number: manifest.number, time: manifest.time })
     }
 
-    fn is_due(&self, now: ProcessingTime) -> bool {
-        let since = now.saturating_sub(self.made);
-        let rest = self.every.max(self.took.saturating_mul(REST));
-        // A clock that was set back says nothing.
-        (since >= rest || since < 0) && !self.keeping.is_busy()
+    fn is_due(&self, elapsed: i64) -> bool {
+        self.pace.is_due(elapsed) && !self.keeping.is_busy()
+    }
+
+    /// What has become of a checkpoint.
+    fn note(&mut self, done: std::io::Result<Published>, warn: &dyn Fn(&str)) {
+        match done {
+            Ok(published) => self.count(published),
+            // The one before stands; the next may succeed.
+            Err(error) => {
+                self.report.failed += 1;
+                warn(&format!("no checkpoint could be written to {}: {error}\n", self.place()));
+            }
+        }
+    }
+
+    fn count(&mut self, Published { size, memory }: Published) {
+        self.size = size;
+        self.pace.took = self.pace.took.saturating_add((memory / COPIED) as i64);
+        self.report.made += 1;
+        self.report.most_memory = self.report.most_memory.max(memory);
     }
 
     /// The sources of a checkpoint, with the marks of their files.
@@ -209,59 +240,69 @@ fn fits(manifest: &Manifest, flow: &Flow, place: &str, dropped: &[String]) -> Re
 impl<O: Outlet> Job<'_, O> {
     /// Makes a checkpoint if it is time for one. Called between two messages of sources.
     pub(super) fn keep_if_due(&mut self) -> Result<(), Stop> {
-        let Some(durable) = &self.durable else { return Ok(()) };
-        if durable.is_due(self.options.clock.now()) {
-            let begun = self.keep(false)?;
-            if let Err(error) = begun {
-                // The one before stands; the next may succeed.
-                self.durable.iter_mut().for_each(|durable| durable.report.failed += 1);
-                let place = self.durable.as_ref().map_or_else(String::new, Durable::place);
-                (self.options.warn)(&format!("no checkpoint could be written to {place}: {error}\n"));
-            }
+        let Some(durable) = &mut self.durable else { return Ok(()) };
+        if let Some(done) = durable.keeping.done() {
+            durable.note(done, &self.options.warn);
+        }
+        if durable.is_due(self.options.clock.elapsed())
+            && let Err(error) = self.keep(false)?
+            && let Some(durable) = &mut self.durable
+        {
+            durable.note(Err(error), &self.options.warn);
         }
         Ok(())
     }
 
     /// Makes a checkpoint and waits until it is there, for a run that begins, or that ends here.
     pub(super) fn keep_now(&mut self, ended: bool) -> Result<(), Stop> {
-        if self.durable.is_none() {
-            return Ok(());
-        }
-        // That of the one before does not matter any more.
-        let _ = self.durable.as_mut().map(|durable| durable.keeping.finish());
-        let kept = self.keep(ended)?;
         let Some(durable) = &mut self.durable else { return Ok(()) };
-        let place = durable.place();
-        kept.and_then(|()| durable.keeping.finish())
-            .map_err(|error| Stop::Broken(Box::new(errors::state_not_written(&place, &error))))
+        // What comes now stands in for one that is still being written.
+        durable.keeping.leave();
+        let begun = self.keep(ended)?;
+        let Some(durable) = &mut self.durable else { return Ok(()) };
+        match begun.and_then(|()| durable.keeping.finish().transpose()) {
+            Ok(published) => {
+                published.into_iter().for_each(|published| durable.count(published));
+                Ok(())
+            }
+            Err(error) => Err(Stop::Broken(Box::new(errors::state_not_written(&durable.place(), &error)))),
+        }
     }
 
-    /// Begins to write a checkpoint of this moment. A fault is that of the one before.
+    /// Begins to write a checkpoint of this moment; none is being written.
     fn keep(&mut self, ended: bool) -> Result<std::io::Result<()>, Stop> {
-        let began = self.options.clock.now();
+        let began = self.options.clock.elapsed();
         let written = self.graph.outlet.reach()?;
         let (outputs, files): (Vec<_>, Vec<_>) =
             written.into_iter().map(|written| (written.progress, written.file)).unzip();
-        let nodes = identities(self.flow);
-        let (operators, states) = self
-            .graph
-            .snapshots()
-            .map(|(id, state)| {
-                let identity = nodes[id.0 as usize].clone();
-                (OperatorState { identity, bytes: 0, checksum: 0 }, state)
-            })
-            .unzip();
+        let size = self.durable.as_ref().map_or(0, |durable| durable.size);
+        let states = carried::states(self.flow, &self.graph, &self.workers, size);
         let streams = self.sources.iter().map(|source| source.progress());
         let mut sources: Vec<SourceProgress> = streams.chain(self.tables.progress()).collect();
         let Some(durable) = &mut self.durable else { return Ok(Ok(())) };
         durable.mark(&mut sources, &self.options.around.base);
-        let manifest = Manifest { number: 0, time: began, ended, sources, outputs, operators };
-        let draft = Draft { manifest, states, outputs: files.into_iter().flatten().collect() };
+        let time = self.options.clock.now();
+        let manifest = Manifest { time, ended, sources, outputs, ..Manifest::default() };
+        let outputs = files.into_iter().flatten().collect();
+        let draft = Draft { manifest, identities: identities(self.flow), states, outputs };
         let begun = durable.keeping.begin(draft);
-        durable.made = self.options.clock.now();
-        durable.took = durable.made.saturating_sub(began);
-        durable.report.made += 1;
-        durable.report.longest_pause = durable.report.longest_pause.max(durable.took);
+        durable.pace.made = self.options.clock.elapsed();
+        durable.pace.took = durable.pace.made.saturating_sub(began);
+        durable.report.longest_pause = durable.report.longest_pause.max(durable.pace.took);
         Ok(begun)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_long_is_done_less_often() {
+        let pace = |took| Pace { every: 1000, made: 500, took };
+        assert!(!pace(10).is_due(1499));
+        assert!(pace(10).is_due(1500));
+        assert!(!pace(100).is_due(2499));
+        assert!(pace(100).is_due(2500));
     }
 }

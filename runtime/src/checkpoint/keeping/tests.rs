@@ -72,12 +72,22 @@ impl Store for Faulty {
     }
 }
 
-/// A checkpoint that is told by its time and its state.
+/// A checkpoint that is told by its time and its states: a small one, and one in pieces, of which most stay as they
+/// were.
 fn draft(time: i64) -> Draft {
-    let identity = Identity { item: "spend".into(), kind: "window_agg".into(), shape: "[]".into() };
-    let operators = vec![OperatorState { identity, bytes: 0, checksum: 0 }];
-    let manifest = Manifest { time, operators, ..Manifest::default() };
-    Draft { manifest, states: vec![time.to_string().repeat(50).into_bytes()], outputs: vec![] }
+    let identity = |kind: &str| Identity { item: "spend".into(), kind: kind.into(), shape: "[]".into() };
+    Draft {
+        manifest: Manifest { time, ..Manifest::default() },
+        identities: vec![identity("window_agg"), identity("top")],
+        states: carried::sent(&states(time)),
+        outputs: vec![],
+    }
+}
+
+fn states(time: i64) -> Vec<Vec<u8>> {
+    let mut large: Vec<u8> = (0..2000).map(|at| (at / 7) as u8).collect();
+    large[(time as usize * 100) % 2000] = time as u8;
+    vec![time.to_string().into_bytes(), large]
 }
 
 #[test]
@@ -94,7 +104,7 @@ fn what_was_said_to_be_there_is_found_again_whatever_fails() {
             let goes_on_from = found.newest.as_ref().map_or(0, |newest| newest.manifest.time);
             assert!(goes_on_from >= said, "seed {seed}: {goes_on_from} is before {said}");
             if let Some(newest) = &found.newest {
-                assert_eq!(newest.states, draft(newest.manifest.time).states, "seed {seed}");
+                assert_eq!(newest.states, states(newest.manifest.time), "seed {seed}");
             }
             let mut keeping = Keeping::new(store.clone(), &found);
             for _checkpoint in 0..random.below(8) {
@@ -109,7 +119,8 @@ fn what_was_said_to_be_there_is_found_again_whatever_fails() {
                     _ => None,
                 };
                 *store.fault.lock().unwrap() = fault;
-                if keeping.begin(draft(time)).and_then(|()| keeping.finish()).is_ok() {
+                keeping.begin(draft(time)).unwrap();
+                if keeping.finish().is_some_and(|published| published.is_ok()) {
                     said = time;
                 }
             }
@@ -117,15 +128,76 @@ fn what_was_said_to_be_there_is_found_again_whatever_fails() {
     }
 }
 
+fn keep(keeping: &mut Keeping, draft: Draft) -> io::Result<Published> {
+    keeping.begin(draft)?;
+    keeping.finish().unwrap()
+}
+
 #[test]
-fn the_last_few_are_kept() {
+fn the_last_few_are_kept_and_what_they_need() {
     let store = Arc::new(Faulty::default());
     let mut keeping = Keeping::new(store.clone(), &Found::default());
     for time in 1..10 {
-        keeping.begin(draft(time)).unwrap();
+        assert_eq!(keep(&mut keeping, draft(time)).unwrap(), Published { size: 2001, memory: 7 });
     }
-    keeping.finish().unwrap();
-    assert_eq!(store.names().unwrap(), ["checkpoint-00000007", "checkpoint-00000008", "checkpoint-00000009"]);
+    let names = store.names().unwrap();
+    let (checkpoints, pieces): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| number(name).is_some());
+    assert_eq!(checkpoints, ["checkpoint-00000007", "checkpoint-00000008", "checkpoint-00000009"]);
     let found = newest(&*store).unwrap();
     assert_eq!(found.newest.map(|newest| newest.manifest.time), Some(9));
+    let needed: BTreeSet<String> = found.pieces.into_values().flatten().collect();
+    assert_eq!(needed.into_iter().collect::<Vec<_>>(), pieces);
+    // Of each the pieces that are its own, and those that all have.
+    assert!(pieces.len() < 3 * 8, "{}", pieces.len());
+}
+
+#[test]
+fn what_comes_incomplete_is_no_checkpoint() {
+    let store = Arc::new(Faulty::default());
+    let mut keeping = Keeping::new(store.clone(), &Found::default());
+    keep(&mut keeping, draft(1)).unwrap();
+    let mut sent = vec![];
+    carried::sent(&states(2)).read_to_end(&mut sent).unwrap();
+    for end in [0, 3, 8, 9, 500, sent.len() - 1] {
+        let states = Box::new(io::Cursor::new(sent[..end].to_vec()));
+        let error = keep(&mut keeping, Draft { states, ..draft(2) }).unwrap_err();
+        assert_eq!(error.to_string(), "the process that reads the state out has ended early");
+    }
+    assert_eq!(newest(&*store).unwrap().newest.map(|newest| newest.manifest.time), Some(1));
+}
+
+#[test]
+fn a_checkpoint_whose_piece_is_gone_or_damaged_is_passed_over() {
+    for is_gone in [true, false] {
+        let store = Arc::new(Faulty::default());
+        let mut keeping = Keeping::new(store.clone(), &Found::default());
+        keep(&mut keeping, draft(1)).unwrap();
+        keep(&mut keeping, draft(2)).unwrap();
+        let found = newest(&*store).unwrap();
+        let own = found.pieces[&2].difference(&found.pieces[&1]).next().unwrap();
+        match is_gone {
+            true => store.remove(own).unwrap(),
+            false => store.put(own, &[b"something else"]).unwrap(),
+        }
+        let found = newest(&*store).unwrap();
+        assert_eq!(found.newest.as_ref().map(|newest| newest.manifest.time), Some(1));
+        // The next one does not build on what is not there.
+        let mut keeping = Keeping::new(store.clone(), &found);
+        keep(&mut keeping, draft(2)).unwrap();
+        assert_eq!(newest(&*store).unwrap().newest.unwrap().states, states(2));
+    }
+}
+
+#[test]
+fn one_that_is_left_is_not_there() {
+    let store = Arc::new(Faulty::default());
+    let mut keeping = Keeping::new(store.clone(), &Found::default());
+    keep(&mut keeping, draft(1)).unwrap();
+    let (endless, still_writes) = io::pipe().unwrap();
+    keeping.begin(Draft { states: Box::new(endless), ..draft(2) }).unwrap();
+    assert!(keeping.done().is_none());
+    drop(still_writes);
+    keeping.leave();
+    assert!(!keeping.is_busy());
+    assert_eq!(newest(&*store).unwrap().newest.map(|newest| newest.manifest.time), Some(1));
 }
