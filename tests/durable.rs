@@ -6,5 +6,7 @@ mod support;
 
 #[path = "durable/crash.rs"]
 mod crash;
+#[path = "durable/formats.rs"]
+mod formats;
 #[path = "durable/resume.rs"]
 mod resume;
