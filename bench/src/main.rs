@@ -4,6 +4,7 @@
 //! and `--quick` makes the jobs so small that their times mean nothing and only their answers count.
 
 mod chain;
+mod checkpoint;
 mod compile;
 mod data;
 mod decode;
@@ -54,6 +55,7 @@ const SUBJECTS: &[Subject] = &[
     ("edit", edit::measure),
     ("startup", startup::measure),
     ("memory", memory::measure),
+    ("checkpoint", checkpoint::measure),
     ("nexmark", nexmark::measure),
 ];
 

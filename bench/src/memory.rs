@@ -66,7 +66,7 @@ fn feed(child: &mut Child, n_bytes: usize) -> io::Result<()> {
 }
 
 /// Adds to a number in decimal digits.
-fn add(digits: &mut [u8], mut number: u64) {
+pub fn add(digits: &mut [u8], mut number: u64) {
     for digit in digits.iter_mut().rev() {
         let sum = (*digit - b'0') as u64 + number;
         *digit = b'0' + (sum % 10) as u8;
@@ -75,7 +75,7 @@ fn add(digits: &mut [u8], mut number: u64) {
 }
 
 /// The resident memory of a process; zero where the system does not say.
-fn resident(id: u32) -> u64 {
+pub fn resident(id: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok()).map_or(0, |kb| kb * 1024)
