@@ -82,7 +82,7 @@ fn killed(
         let ended = child.wait_with_output().expect("the process can be waited for");
         if let Some(code) = ended.status.code() {
             assert_eq!(code, 0, "{program}: {}", String::from_utf8_lossy(&ended.stderr));
-            let is_over = !String::from_utf8_lossy(&ended.stderr).contains("the next run goes on from here");
+            let is_over = !String::from_utf8_lossy(&ended.stderr).contains("the next run goes on from");
             // A run of which nothing is left is killed again as well.
             if is_over && n_killed > 0 {
                 return (n_killed, all_written(folder));
