@@ -9,7 +9,9 @@ pub use keyed_windows::reference_keyed_windows;
 
 use millstream_ir::batch::Batch;
 use millstream_ir::column::{Column, ColumnBuilder};
-use millstream_ir::engine::{AccumulateKernel, CompileError, Compiled, Engine, SegmentKernel, SegmentOutput};
+use millstream_ir::engine::{
+    AccumulateKernel, CompileError, Compiled, Engine, MOST_MADE, SegmentKernel, SegmentOutput,
+};
 use millstream_ir::flow::{Flow, NodeId, NodeKind, WindowAggregate, WindowAssigner};
 use millstream_ir::segment::Segment;
 use millstream_ir::value::Value;
@@ -66,10 +68,16 @@ impl SegmentKernel for InterpretedSegment {
         let mut columns: Vec<ColumnBuilder> =
             segment.outputs.iter().map(|number| ColumnBuilder::new(segment.column_type(*number))).collect();
         let (mut kept, mut failed) = (vec![], vec![]);
+        let (mut n_taken, mut bytes) = (0, 0);
         for row in 0..batch.n_rows {
+            if bytes > MOST_MADE {
+                break;
+            }
+            n_taken += 1;
             let inputs = |number: usize| batch.columns[number].value(row, &segment.inputs[number]);
             match segment.run_row(&inputs) {
                 Ok(Some(values)) => {
+                    bytes += values.iter().map(|value| value.bytes(MOST_MADE)).sum::<usize>();
                     columns.iter_mut().zip(&values).for_each(|(column, value)| column.push(value));
                     kept.push(row as u32);
                 }
@@ -84,7 +92,7 @@ impl SegmentKernel for InterpretedSegment {
             late: millstream_ir::batch::gather_late(&batch.late, &kept),
             columns,
         };
-        SegmentOutput { batch, failed }
+        SegmentOutput { batch, n_taken, failed }
     }
 }
 

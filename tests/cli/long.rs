@@ -43,6 +43,45 @@ fn what_need_not_be_known_is_left_to_the_run() {
     );
 }
 
+#[test]
+fn what_rows_make_is_handed_on_before_it_is_too_much() {
+    let folder = Folder::new();
+    let rows: String = (0..300).map(|a| format!("{{\"a\":{a}}}\n")).collect();
+    folder.write("in.ndjson", rows);
+    folder.write(
+        "p.stream",
+        "source s: { a: int } from file(\"in.ndjson\") format json
+         stream t = from s let text = repeat(\"x\", 1000000 + a) select a, length(text) as n, text
+         sink out from t to file(\"out.ndjson\")",
+    );
+    for engine in ["jit", "reference"] {
+        // In kilobytes: 300 MB at once would not fit.
+        folder.shell(&format!("ulimit -v 1000000; $M run -q p.stream --workers 1 --engine {engine}")).code(0);
+        let out = folder.read("out.ndjson");
+        let lengths: Vec<&str> = out.lines().filter_map(|line| line.split(',').nth(1)).collect();
+        let expected: Vec<String> = (0..300).map(|a| format!("\"n\":{}", 1_000_000 + a)).collect();
+        assert_eq!(lengths, expected, "{engine}");
+    }
+}
+
+#[test]
+fn lists_of_lists_without_end_fail_their_row() {
+    let folder = Folder::new();
+    folder.write("in.ndjson", "{\"a\":1}\n{\"a\":2}\n");
+    folder.write(
+        "p.stream",
+        "source s: { a: int } from file(\"in.ndjson\") format json
+         stream t = from s where length([[x * y + a for y in range(0, a * 1000)] for x in range(0, 400)]) > 0
+         stream wrong = from errors(t) select reason, place",
+    );
+    for engine in ["jit", "reference"] {
+        let ran = folder.run(&format!("run p.stream --engine {engine}")).code(0);
+        assert!(ran.stderr.contains("the list would be longer than 16 MiB"), "{}", ran.stderr);
+        let told = "{\"reason\":\"the list would be longer than 16 MiB\",\"place\":\"p.stream:2:41\"}\n";
+        assert_eq!(ran.stdout, told, "{engine}");
+    }
+}
+
 /// Reads two rows, of which the second is not computed before somebody gives up.
 #[cfg(unix)]
 #[test]

@@ -137,6 +137,11 @@ impl Batch {
         self.columns.iter().map(|column| column.bytes()).sum()
     }
 
+    /// The rows from one number to before another.
+    pub fn part(&self, from: usize, to: usize) -> Batch {
+        self.gather(&(from as u32..to as u32).collect::<Vec<_>>())
+    }
+
     /// The rows with these numbers, which ascend if rows can be late.
     pub fn gather(&self, rows: &[u32]) -> Batch {
         Batch {

@@ -20,13 +20,18 @@ pub trait Compiled {
     fn accumulate(&self, node: NodeId) -> Option<Box<dyn AccumulateKernel>>;
 }
 
+/// What a kernel makes at once of texts, lists and the like, in bytes. One row may make more.
+pub const MOST_MADE: usize = 64 << 20;
+
 pub trait SegmentKernel: Send {
-    /// Runs all steps over a batch.
+    /// Runs all steps over a batch, or over its first rows if all would make more than [`MOST_MADE`].
     fn run(&mut self, batch: &Batch) -> SegmentOutput;
 }
 
 pub struct SegmentOutput {
     pub batch: Batch,
+    /// The rows of the input that this comes of; at least one, if it has any.
+    pub n_taken: usize,
     /// The rows of the input that failed, ascending. The runtime asks the reference evaluator why.
     pub failed: Vec<u32>,
 }

@@ -153,6 +153,7 @@ impl Evaluator<'_> {
             ExprKind::Comprehension { list, local, condition, element } => {
                 let Value::List(items) = self.eval(list)? else { return Ok(Value::Null) };
                 let mut results = Vec::new();
+                let mut length = collections::Length::new(element.makes_more_than(*local));
                 for item in items.iter() {
                     look();
                     let result = self.with_local(*local, item.clone(), |this| {
@@ -162,7 +163,10 @@ impl Evaluator<'_> {
                         };
                         wanted.then(|| this.eval(element)).transpose()
                     })?;
-                    results.extend(result);
+                    if let Some(result) = result {
+                        length.add(&result).map_err(fail)?;
+                        results.push(result);
+                    }
                 }
                 Ok(Value::List(results.into()))
             }

@@ -239,10 +239,24 @@ impl Expr {
             }
             ExprKind::Index { base, .. } => matches!(base.ty.kind, TypeKind::List(_)),
             ExprKind::Concat(_) => true,
+            ExprKind::Comprehension { local, element, .. } => element.makes_more_than(*local),
             ExprKind::Call { function, .. } => function.can_fail,
             _ => false,
         };
         own || self.children().into_iter().any(Expr::can_fail)
+    }
+
+    /// Whether a list of such elements can be much longer than that whose elements the local stands for: where they
+    /// are neither of one size nor parts of those.
+    pub fn makes_more_than(&self, local: usize) -> bool {
+        let is_part = match &self.kind {
+            ExprKind::Local(number) => *number == local,
+            ExprKind::Field { record: whole, .. } | ExprKind::Member { json: whole, .. } => {
+                !whole.makes_more_than(local)
+            }
+            _ => false,
+        };
+        !is_part && !self.ty.is_of_one_size()
     }
 
     /// The direct parts, in the order in which they are evaluated.

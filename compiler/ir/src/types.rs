@@ -123,6 +123,12 @@ impl Type {
         self.kind == TypeKind::Error
     }
 
+    /// Whether all values take the same room.
+    pub fn is_of_one_size(&self) -> bool {
+        use TypeKind::*;
+        matches!(self.kind, Null | Bool | Int | Float | Decimal(_) | Timestamp | Duration)
+    }
+
     /// `string` or a union of strings.
     pub fn is_text(&self) -> bool {
         matches!(self.kind, TypeKind::String | TypeKind::OneOf(_))

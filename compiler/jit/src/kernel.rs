@@ -5,10 +5,12 @@ mod text;
 
 use crate::memory::{Memory, Temporary};
 use crate::plan::{Kernel, Plan};
+use crate::run::Misfit;
 use millstream_ir::batch::Batch;
 use millstream_ir::catalog::{CallTypes, ScalarFunction};
 use millstream_ir::column::{Column, ColumnData};
 use millstream_ir::effort::{look, spend_on};
+use millstream_ir::engine::MOST_MADE;
 use millstream_ir::eval::eval;
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::types::Type;
@@ -61,9 +63,14 @@ impl Call {
 }
 
 /// Fills a kernel's column for the first `rows` rows of the selection, or of the batch.
-/// Gives no if a decimal does not fit the column.
-pub fn run(kernel: &Kernel, plan: &Plan, batch: &Batch, memory: &mut Memory, rows: usize) -> bool {
-    let Some(mut target) = memory.columns[kernel.column].take() else { return false };
+pub fn run(
+    kernel: &Kernel,
+    plan: &Plan,
+    batch: &Batch,
+    memory: &mut Memory,
+    rows: usize,
+) -> Result<(), Misfit> {
+    let Some(mut target) = memory.columns[kernel.column].take() else { return Err(Misfit::Wide) };
     target.begin();
     let mut job = Job { kernel, plan, batch, memory, rows, target: &mut target };
     let fits = match &kernel.recipe {
@@ -106,29 +113,41 @@ impl Job<'_> {
         inputs.iter().any(failed)
     }
 
-    fn evaluate(&mut self) -> bool {
+    fn evaluate(&mut self) -> Result<(), Misfit> {
         let fallible = self.fallible_inputs();
         if self.kernel.inputs.is_empty() {
-            let value = eval(&self.kernel.expr, &|_| Value::Null).map_err(|_| ());
-            return (0..self.rows).fold(true, |fits, i| fits & self.set(i, value.as_ref().ok()));
+            return self.evaluate_once();
         }
-        let mut fits = true;
         for i in 0..self.rows {
             let row = self.row(i);
             let value = match self.failed(&fallible, row) {
                 true => None,
                 false => eval(&self.kernel.expr, &|column| self.value(column, row)).ok(),
             };
-            fits &= self.set(i, value.as_ref());
+            self.set(row, value.as_ref())?;
         }
-        fits
+        Ok(())
     }
 
-    fn call(&mut self, call: &Call) -> bool {
+    /// What depends on no column is the same for all rows.
+    fn evaluate_once(&mut self) -> Result<(), Misfit> {
+        let rows = (0..self.rows).map(|i| self.row(i)).collect::<Vec<_>>();
+        let Some((first, others)) = rows.split_first() else { return Ok(()) };
+        let value = eval(&self.kernel.expr, &|_| Value::Null).ok();
+        self.set(*first, value.as_ref())?;
+        for row in others {
+            match value {
+                Some(_) => self.target.repeat(*first, *row),
+                None => self.target.fail(*row),
+            }
+        }
+        Ok(())
+    }
+
+    fn call(&mut self, call: &Call) -> Result<(), Misfit> {
         let fallible = self.fallible_inputs();
         let types = CallTypes { arguments: &call.types, result: &self.kernel.expr.ty };
         let mut values = call.values.clone();
-        let mut fits = true;
         // Times often repeat from row to row: the result of the same arguments is the same.
         let mut last = None;
         for i in 0..self.rows {
@@ -158,25 +177,29 @@ impl Job<'_> {
                     spend_on(&values).ok().and_then(|()| (call.function.evaluate)(&types, &values).ok());
                 result.filter(|value| spend_on([value]).is_ok())
             };
-            fits &= self.set(i, result.as_ref());
+            self.set(row, result.as_ref())?;
             last = (result.is_some() && fallible.is_empty()).then_some(row);
         }
-        fits
+        Ok(())
     }
 
-    /// Sets the value of the row in place `i`; none: it has failed.
-    fn set(&mut self, i: usize, value: Option<&Value>) -> bool {
-        let row = self.row(i);
-        match value {
-            Some(value) => self.target.set(row, value),
-            None => {
-                self.target.fail(row);
-                true
-            }
+    /// Sets the value of a row; none: it has failed.
+    fn set(&mut self, row: usize, value: Option<&Value>) -> Result<(), Misfit> {
+        let Some(value) = value else {
+            self.target.fail(row);
+            return Ok(());
+        };
+        // The first row alone may make that much.
+        if self.target.made > MOST_MADE && row > 0 {
+            return Err(Misfit::TooMuch { n_rows: row });
+        }
+        match self.target.set(row, value) {
+            true => Ok(()),
+            false => Err(Misfit::Wide),
         }
     }
 
-    fn test(&mut self, test: &TextTest) -> bool {
+    fn test(&mut self, test: &TextTest) -> Result<(), Misfit> {
         let column = |number: usize| -> Option<(&Column, Option<&[u8]>)> {
             match &self.memory.columns[number] {
                 Some(temporary) => Some((&temporary.column, Some(&temporary.nulls))),
@@ -184,17 +207,19 @@ impl Job<'_> {
             }
         };
         let fallible = self.fallible_inputs();
-        let Some(inputs) = test.columns().map(column).collect::<Option<Vec<_>>>() else { return false };
+        let Some(inputs) = test.columns().map(column).collect::<Option<Vec<_>>>() else {
+            return Err(Misfit::Wide);
+        };
         let Temporary { column: Column { data: ColumnData::Bool(holds), .. }, nulls, errors, .. } =
             &mut *self.target
         else {
-            return false;
+            return Err(Misfit::Wide);
         };
         let texts = inputs.iter().map(|(column, _)| match &column.data {
             ColumnData::Text(text) => Some(text),
             _ => None,
         });
-        let Some(texts) = texts.collect::<Option<Vec<_>>>() else { return false };
+        let Some(texts) = texts.collect::<Option<Vec<_>>>() else { return Err(Misfit::Wide) };
         for i in 0..self.rows {
             let row = if self.kernel.selected { self.memory.selection[i] as usize } else { i };
             let null = inputs.iter().any(|(column, nulls)| match nulls {
@@ -209,6 +234,6 @@ impl Job<'_> {
             let failed = |c: &usize| self.memory.columns[*c].as_ref().is_some_and(|t| t.errors[row] != 0);
             errors[row] = fallible.iter().any(failed) as u8;
         }
-        true
+        Ok(())
     }
 }

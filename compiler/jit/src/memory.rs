@@ -5,6 +5,7 @@ use crate::plan::{ColumnSource, Plan};
 use millstream_ir::batch::Batch;
 use millstream_ir::buffer::Buffer;
 use millstream_ir::column::{Bitmap, Column, ColumnData, Heap, TextColumn, View};
+use millstream_ir::engine::MOST_MADE;
 use millstream_ir::types::{Layout, Type};
 use millstream_ir::value::Value;
 use std::sync::Arc;
@@ -27,6 +28,8 @@ pub struct Temporary {
     pub errors: Buffer<u8>,
     /// Of a text column: what the views point into, while it is filled.
     heaps: Vec<Vec<u8>>,
+    /// The bytes of texts, lists and the like in it, while it is filled.
+    pub made: usize,
 }
 
 impl Memory {
@@ -91,7 +94,7 @@ impl Temporary {
             Layout::Boxed => ColumnData::Boxed(vec![]),
         };
         let column = Column { data, validity: None };
-        Temporary { column, nulls: Buffer::new(), errors: Buffer::new(), heaps: vec![] }
+        Temporary { column, nulls: Buffer::new(), errors: Buffer::new(), heaps: vec![], made: 0 }
     }
 
     fn prepare(&mut self, n: usize) {
@@ -116,6 +119,7 @@ impl Temporary {
 
     /// Begins to fill the column anew.
     pub fn begin(&mut self) {
+        self.made = 0;
         self.heaps.clear();
         if let ColumnData::Text(text) = &mut self.column.data {
             text.heaps.clear();
@@ -177,11 +181,15 @@ impl Temporary {
             (ColumnData::I128(b), Value::Decimal(x)) => b[row] = *x,
             (ColumnData::I128(b), _) => b[row] = 0,
             (ColumnData::Text(t), Value::String(x)) => {
+                self.made += x.len();
                 let view = View::inline(x.as_bytes()).unwrap_or_else(|| copy(&mut self.heaps, x.as_bytes()));
                 t.views[row] = view.0;
             }
             (ColumnData::Text(t), _) => t.views[row] = 0,
-            (ColumnData::Boxed(v), value) => v[row] = value.clone(),
+            (ColumnData::Boxed(v), value) => {
+                self.made += value.bytes(MOST_MADE);
+                v[row] = value.clone();
+            }
         }
         true
     }

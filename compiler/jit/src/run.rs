@@ -8,7 +8,7 @@ use crate::plan::{ColumnSource, Plan, PlannedOutput, PlannedStep, Stage};
 use crate::segment::LoopCode;
 use millstream_ir::batch::{Batch, gather_late};
 use millstream_ir::column::{Bitmap, Column, ColumnBuilder, ColumnData, ColumnRef, Heap};
-use millstream_ir::engine::{SegmentKernel, SegmentOutput};
+use millstream_ir::engine::{MOST_MADE, SegmentKernel, SegmentOutput};
 use millstream_ir::segment::Segment;
 use std::sync::Arc;
 
@@ -31,16 +31,26 @@ pub struct SegmentRunner {
     compiled: Arc<CompiledSegment>,
     memory: Memory,
     frame: Vec<u64>,
+    /// How many rows are run at once, so that they do not make too much.
+    at_once: usize,
+}
+
+/// Why code cannot run over a batch.
+pub enum Misfit {
+    /// A decimal does not fit it.
+    Wide,
+    /// More than so many rows would make too much.
+    TooMuch { n_rows: usize },
 }
 
 impl SegmentRunner {
     pub fn new(compiled: Arc<CompiledSegment>) -> SegmentRunner {
         let memory = Memory::new(&compiled.plan);
-        SegmentRunner { compiled, memory, frame: vec![] }
+        SegmentRunner { compiled, memory, frame: vec![], at_once: usize::MAX }
     }
 
-    /// Runs the code; none if a decimal did not fit it.
-    fn run_compiled(&mut self, batch: &Batch) -> Option<SegmentOutput> {
+    /// Runs the code over a whole batch.
+    fn run_compiled(&mut self, batch: &Batch) -> Result<SegmentOutput, Misfit> {
         let compiled = self.compiled.clone();
         let plan = &compiled.plan;
         let memory = &mut self.memory;
@@ -55,7 +65,7 @@ impl SegmentRunner {
                     let (_, code) = callable.choose(&batch.columns);
                     let is_wide = |c: &usize| matches!(batch.columns[*c].data, ColumnData::I128(_));
                     if code.narrow.iter().any(is_wide) {
-                        return None;
+                        return Err(Misfit::Wide);
                     }
                     let written = if of.last { &mut outputs[..] } else { &mut [] };
                     for (output, planned) in written.iter_mut().zip(&plan.outputs) {
@@ -73,9 +83,9 @@ impl SegmentRunner {
                         narrows: of.narrows,
                         n_failed,
                     };
-                    let outcome = call.run(&mut self.frame)?;
+                    let outcome = call.run(&mut self.frame).ok_or(Misfit::Wide)?;
                     if outcome.wide {
-                        return None;
+                        return Err(Misfit::Wide);
                     }
                     (rows, n_failed) = (outcome.n_kept, outcome.n_failed);
                     selected |= of.narrows;
@@ -89,11 +99,9 @@ impl SegmentRunner {
                     heaps = outcome.heaps;
                 }
                 (Stage::Kernel(of), _) => {
-                    if !kernel::run(of, plan, batch, memory, rows) {
-                        return None;
-                    }
+                    kernel::run(of, plan, batch, memory, rows)?;
                 }
-                (Stage::Loop(_), None) => return None,
+                (Stage::Loop(_), None) => return Err(Misfit::Wide),
             }
         }
         // A selection of all rows is none.
@@ -103,14 +111,15 @@ impl SegmentRunner {
             .iter()
             .zip(outputs)
             .map(|(planned, output)| self.output(batch, &compiled.plan, *planned, output, kept, &heaps));
-        let columns = columns.collect::<Option<Vec<ColumnRef>>>()?;
+        let columns = columns.collect::<Option<Vec<ColumnRef>>>().ok_or(Misfit::Wide)?;
         let mut failed = self.memory.failed[..n_failed].to_vec();
         failed.sort_unstable();
         let (origin, late) = match kept {
             Some(kept) => (batch.origin.gather(kept), gather_late(&batch.late, kept)),
             None => (batch.origin.clone(), batch.late.clone()),
         };
-        Some(SegmentOutput { batch: Batch { columns, n_rows: rows, origin, late }, failed })
+        let n_taken = batch.n_rows;
+        Ok(SegmentOutput { batch: Batch { columns, n_rows: rows, origin, late }, n_taken, failed })
     }
 
     fn output(
@@ -174,12 +183,18 @@ impl SegmentRunner {
         let mut builders: Vec<ColumnBuilder> =
             segment.outputs.iter().map(|c| ColumnBuilder::new(segment.column_type(*c))).collect();
         let (mut kept, mut failed) = (vec![], vec![]);
+        let (mut n_taken, mut bytes) = (0, 0);
         for row in 0..batch.n_rows {
+            if bytes > MOST_MADE {
+                break;
+            }
+            n_taken += 1;
             let value = |c: usize| batch.columns[c].value(row, &segment.inputs[c]);
             match segment.run_row(&value) {
                 Ok(None) => {}
                 Ok(Some(values)) => {
                     kept.push(row as u32);
+                    bytes += values.iter().map(|value| value.bytes(MOST_MADE)).sum::<usize>();
                     builders.iter_mut().zip(&values).for_each(|(b, v)| b.push(v));
                 }
                 Err(_) => failed.push(row as u32),
@@ -192,15 +207,25 @@ impl SegmentRunner {
             origin: batch.origin.gather(&kept),
             late: gather_late(&batch.late, &kept),
         };
-        SegmentOutput { batch, failed }
+        SegmentOutput { batch, n_taken, failed }
     }
 }
 
 impl SegmentKernel for SegmentRunner {
     fn run(&mut self, batch: &Batch) -> SegmentOutput {
-        match self.run_compiled(batch) {
-            Some(output) => output,
-            None => self.run_reference(batch),
+        loop {
+            let n = batch.n_rows.min(self.at_once);
+            let first = (n < batch.n_rows).then(|| batch.part(0, n));
+            let rows = first.as_ref().unwrap_or(batch);
+            match self.run_compiled(rows) {
+                Ok(output) => {
+                    // Those that follow may make less.
+                    self.at_once = self.at_once.saturating_mul(2);
+                    return output;
+                }
+                Err(Misfit::TooMuch { n_rows }) => self.at_once = n_rows,
+                Err(Misfit::Wide) => return self.run_reference(rows),
+            }
         }
     }
 }

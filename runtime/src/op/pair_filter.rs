@@ -40,12 +40,17 @@ impl PairFilter {
     pub fn check(&mut self, mut pairs: Batch) -> Checked<'_> {
         let numbers = (0..pairs.n_rows as i64).collect();
         pairs.columns.push(Arc::new(Column { data: ColumnData::I64(numbers), validity: None }));
-        let result = self.kernel.run(&pairs);
-        let passed = match result.batch.columns.first().map(|column| &column.data) {
-            Some(ColumnData::I64(numbers)) => numbers.iter().map(|number| *number as usize).collect(),
-            _ => vec![],
-        };
-        let failed = result.failed.iter().map(|number| *number as usize).collect();
+        let (mut passed, mut failed) = (vec![], vec![]);
+        let mut first = 0;
+        while first < pairs.n_rows {
+            let rest = (first > 0).then(|| pairs.part(first, pairs.n_rows));
+            let result = self.kernel.run(rest.as_ref().unwrap_or(&pairs));
+            if let Some(ColumnData::I64(numbers)) = result.batch.columns.first().map(|column| &column.data) {
+                passed.extend(numbers.iter().map(|number| *number as usize));
+            }
+            failed.extend(result.failed.iter().map(|number| first + *number as usize));
+            first += result.n_taken;
+        }
         Checked { filter: self, pairs, passed, failed }
     }
 }

@@ -24,6 +24,8 @@ pub struct SegmentOperator {
     /// Of an updating output the columns of the time and the sign.
     changes: Option<(usize, usize)>,
     kernel: Box<dyn SegmentKernel>,
+    /// What the kernel has left of a batch of which it would have made too much at once.
+    rest: Option<Batch>,
 }
 
 impl SegmentOperator {
@@ -37,7 +39,7 @@ impl SegmentOperator {
         let kernel =
             kernel.unwrap_or_else(|| Box::new(crate::interp::InterpretedSegment::new(segment.clone())));
         let changes = output.sign.map(|sign| (output.time, sign));
-        SegmentOperator { segment, time: input.time, sign: input.sign, changes, kernel }
+        SegmentOperator { segment, time: input.time, sign: input.sign, changes, kernel, rest: None }
     }
 
     fn is_withdrawn(&self, batch: &Batch, row: usize) -> bool {
@@ -73,10 +75,26 @@ impl SegmentOperator {
 
 impl Operator for SegmentOperator {
     fn step(&mut self, _input: usize, message: Message, output: &mut Output) {
-        let Message::Batch(batch) = message else {
-            return output.messages.push(message);
-        };
+        match message {
+            Message::Batch(batch) => self.run(batch, output),
+            Message::Watermark(_) => output.messages.push(message),
+        }
+    }
+
+    fn resume(&mut self, output: &mut Output) {
+        if let Some(rest) = self.rest.take() {
+            self.run(rest, output);
+        }
+    }
+}
+
+impl SegmentOperator {
+    fn run(&mut self, batch: Batch, output: &mut Output) {
         let result = self.kernel.run(&batch);
+        if result.n_taken < batch.n_rows {
+            self.rest = Some(batch.part(result.n_taken, batch.n_rows));
+            output.more = true;
+        }
         for row in result.failed.iter().map(|row| *row as usize) {
             // What failed when it was added never came out: there is nothing to withdraw.
             if !self.is_withdrawn(&batch, row) {

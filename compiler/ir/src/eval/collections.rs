@@ -7,6 +7,30 @@ use std::sync::Arc;
 /// The longest text or list that an operator or function makes, in bytes.
 pub const LONGEST_RESULT: usize = 16 << 20;
 
+/// How long a list is that is made element by element.
+pub struct Length {
+    bytes: usize,
+    /// Whether it can become too long.
+    grows: bool,
+}
+
+impl Length {
+    pub fn new(grows: bool) -> Length {
+        Length { bytes: 0, grows }
+    }
+
+    /// With one element more, and all that this is made of.
+    pub fn add(&mut self, element: &Value) -> Result<(), String> {
+        if self.grows {
+            self.bytes += size_of::<Value>() + element.bytes(LONGEST_RESULT);
+        }
+        match self.bytes > LONGEST_RESULT {
+            true => Err("the list would be longer than 16 MiB".to_string()),
+            false => Ok(()),
+        }
+    }
+}
+
 /// Strings (or lists) one after the other; null if one of them is.
 pub fn concat(values: &[Value]) -> Result<Value, String> {
     if values.iter().any(Value::is_null) {

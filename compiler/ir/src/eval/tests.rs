@@ -386,6 +386,25 @@ fn comprehensions_bind_their_name() {
 }
 
 #[test]
+fn lists_of_lists_and_texts_have_a_limit_in_all() {
+    let numbers = |n: i64| literal((Value::List((0..n).map(Int).collect()), Type::list(Type::INT)));
+    let over = |list: Expr, element: Expr| {
+        let ty = Type::list(element.ty.clone());
+        let (list, element) = (Box::new(list), Box::new(element));
+        run(&expr(ExprKind::Comprehension { list, local: 0, condition: None, element }, ty))
+    };
+    let too_long = Err("the list would be longer than 16 MiB".to_string());
+    assert_eq!(over(numbers(1000), numbers(1000)), too_long);
+    assert_eq!(over(numbers(1000), literal(text(&"x".repeat(100_000)))), too_long);
+    assert!(over(numbers(1000), numbers(100)).is_ok());
+    // What is there already may be longer.
+    let long = numbers(1_000_000);
+    assert!(over(long.clone(), expr(ExprKind::Local(0), Type::INT)).is_ok());
+    let lists = literal((Value::List([run(&long).unwrap()].into()), Type::list(long.ty.clone())));
+    assert!(over(lists, expr(ExprKind::Local(0), long.ty.clone())).is_ok());
+}
+
+#[test]
 fn buckets_begin_at_the_epoch_and_reach_before_it() {
     let cases =
         [(0, 10, 0, 0), (9, 10, 0, 0), (10, 10, 0, 10), (-1, 10, 0, -10), (-10, 10, 0, -10), (4, 10, 5, -5)];
