@@ -1,10 +1,50 @@
 //! What an editor waits for at each keystroke in a program of 2,000 lines: its diagnostics, and what may be written next.
+//! Of the analysis alone, and through the server as an editor talks to it.
+
+mod editor;
 
 use crate::measure::{Cpu, Effort, spread};
+use editor::Editor;
 use millstream_lsp::analysis::{Analysis, completion};
 use std::fmt::Write;
 
 pub fn measure(effort: &Effort) {
+    analyzed(effort);
+    served(effort);
+}
+
+/// From the text of a keystroke to what is published, and to what is answered.
+fn served(effort: &Effort) {
+    let text = program();
+    let typed = text.find("where n > 3").map_or(0, |first| first + "where ".len());
+    let mut editor = Editor::start(&text);
+    let mut times: Vec<[f64; 2]> = vec![];
+    for _ in 0..=effort.rounds {
+        // A letter that is missing is typed, twice: one time the editor waits, the other it asks.
+        editor.replace(typed..typed + 1, "");
+        editor.wait_for_diagnostics();
+        let published = editor.replace(typed..typed, "n");
+        assert_eq!(editor.wait_for_diagnostics(), 0, "the program is right");
+        let published = published.elapsed();
+        editor.replace(typed..typed + 1, "");
+        editor.wait_for_diagnostics();
+        let answered = editor.replace(typed..typed, "n");
+        assert_eq!(editor.completed(typed + 1).as_deref(), Some("n"));
+        let answered = answered.elapsed();
+        editor.wait_for_diagnostics();
+        times.push([published, answered].map(|time| time.as_secs_f64() * 1e3));
+    }
+    let [published, answered] = [0, 1].map(|what| spread(times.iter().map(|t| t[what])));
+    let shown = |[middle, least, greatest]: [f64; 3]| format!("{middle:.1} ms ({least:.1}–{greatest:.1})");
+    println!(
+        "through the server: diagnostics published after {}, target 20; completion answered after {}, target 10",
+        shown(published),
+        shown(answered)
+    );
+}
+
+/// The analysis alone.
+fn analyzed(effort: &Effort) {
     let text = program();
     // In the middle, behind the first letters of a column.
     let cursor = text.find("where n > 3").map_or(0, |first| first + "where n".len());
