@@ -8,8 +8,12 @@ mod svg;
 mod text;
 
 use crate::program::Compiled;
+use crate::terminal;
 use layout::{Size, lay_out};
 use millstream_ir::flow::Flow;
+
+/// The width of a picture that is drawn on no terminal, in cells.
+const PAGE: usize = 120;
 
 /// How the picture is drawn.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,7 +30,11 @@ pub fn graph(compiled: &Compiled, flow: &Flow, drawing: Drawing) -> String {
         Drawing::Svg => svg::size,
     };
     let sizes: Vec<Size> = dataflow.nodes.iter().map(size).collect();
-    let picture = lay_out(&sizes, &dataflow.edges);
+    let widest = match drawing {
+        Drawing::Text => Some(terminal::stdout_width().unwrap_or(PAGE) as i32),
+        Drawing::Svg => None,
+    };
+    let picture = lay_out(&sizes, &dataflow.edges, widest);
     match drawing {
         Drawing::Text => text::text(&dataflow, &picture),
         Drawing::Svg => svg::svg(&dataflow, &picture),

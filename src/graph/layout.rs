@@ -72,11 +72,36 @@ struct Layered {
     nets: Vec<Vec<Net>>,
 }
 
-/// Lays out boxes of these sizes. No edge may lead back to where it comes from.
-pub fn lay_out(sizes: &[Size], edges: &[Edge]) -> Picture {
-    let mut layered = layers::layered(sizes.len(), edges);
+/// Lays out boxes of these sizes, if it can be in a picture that is no wider than this. No edge may lead back to where it
+/// comes from.
+pub fn lay_out(sizes: &[Size], edges: &[Edge], widest: Option<i32>) -> Picture {
+    let layer = layers::layer_of_each(sizes.len(), edges);
+    let mut best = in_layers(&layer, sizes, edges, None);
+    let Some(widest) = widest.filter(|widest| best.width > *widest) else { return best };
+    let widest_box = sizes.iter().map(|size| size.width).max().unwrap_or(0);
+    let mut room = widest.max(widest_box);
+    loop {
+        let narrower = in_layers(&layers::narrow_layers(sizes, edges, room), sizes, edges, Some(widest));
+        let is_enough = narrower.width <= widest || room == widest_box;
+        if narrower.width < best.width {
+            best = narrower;
+        }
+        if is_enough {
+            return best;
+        }
+        // How much room lines take beside boxes is seen when they are drawn.
+        room = (room - STEP).max(widest_box);
+    }
+}
+
+/// By how many cells less is tried where layers were too wide.
+const STEP: i32 = 4;
+
+/// The boxes in these layers.
+fn in_layers(layer: &[usize], sizes: &[Size], edges: &[Edge], widest: Option<i32>) -> Picture {
+    let mut layered = layers::layered(layer, edges);
     order::order(&mut layered);
-    let centers = places::centers(&layered, sizes);
+    let centers = places::centers(&layered, sizes, widest);
     routes::routed(&layered, sizes, edges, &centers)
 }
 
@@ -103,7 +128,7 @@ mod tests {
     }
 
     fn laid_out(n: usize, edges: &[Edge]) -> Picture {
-        lay_out(&vec![Size { width: 9, height: 3 }; n], edges)
+        lay_out(&vec![Size { width: 9, height: 3 }; n], edges, None)
     }
 
     /// No two boxes overlap, and all lines go down from one to the other without passing a box.
@@ -150,6 +175,20 @@ mod tests {
     }
 
     #[test]
+    fn wide_layers_are_cut_to_fit() {
+        // One feeds many, which are joined in twos.
+        let edges: Vec<Edge> = (1..9).map(|n| edge(0, n)).chain((1..9).map(|n| edge(n, 9 + n / 2))).collect();
+        let sizes = vec![Size { width: 9, height: 3 }; 14];
+        let whole = lay_out(&sizes, &edges, None);
+        assert!(whole.width > 90, "{whole:?}");
+        for (widest, width) in [(200, whole.width), (90, 90), (60, 60), (40, 40), (1, 60)] {
+            let narrow = lay_out(&sizes, &edges, Some(widest));
+            assert_sound(&narrow, &edges);
+            assert!(narrow.width <= width, "{} of {widest}", narrow.width);
+        }
+    }
+
+    #[test]
     fn any_dataflow_is_laid_out() {
         // Every edge leads to a greater number, and which ones there are is told by a generator of numbers.
         let mut state = 1u64;
@@ -167,6 +206,8 @@ mod tests {
             edges.sort();
             edges.dedup();
             assert_sound(&laid_out(n, &edges), &edges);
+            let sizes = vec![Size { width: 9, height: 3 }; n];
+            assert_sound(&lay_out(&sizes, &edges, Some(40)), &edges);
         }
     }
 }

@@ -89,3 +89,18 @@ fn a_slip_replaces_no_program() {
     }
     assert_eq!(folder.read("shop.stream"), SHOP);
 }
+
+#[test]
+fn wide_programs_are_drawn_in_the_width_of_a_page() {
+    let folder = Folder::new();
+    let source =
+        |n: usize| format!("source rows{n}: {{ a: int }} from file(\"rows{n}.ndjson\") format json\n");
+    let stream = |n: usize| format!("stream large{n} =\n  from rows{n}\n  where a > {n} and a < {n}000000\n");
+    let sources: String = (0..7).map(source).collect();
+    let streams: String = (0..7).map(stream).collect();
+    folder.write("wide.stream", format!("{sources}{streams}stream all =\n  from large0\n  union large1, large2, large3, large4, large5, large6\n"));
+    let drawn = folder.run("graph wide.stream").code(0).stdout;
+    let width = drawn.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+    assert!((90..=120).contains(&width), "{width}\n{drawn}");
+    assert_eq!(drawn.matches("│ stream ").count(), 8, "{drawn}");
+}

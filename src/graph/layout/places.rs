@@ -4,14 +4,14 @@ use super::{Item, Layered, Size, width};
 use std::collections::BTreeMap;
 
 /// Cells between two boxes.
-const GAP: f64 = 3.0;
+pub const GAP: f64 = 3.0;
 /// Ways down or up.
 const SWEEPS: usize = 24;
 /// A bent lane is worse than a box that stands a little aside.
 const WEIGHT_OF_LANE: f64 = 8.0;
 
-/// The column of the middle of each; the least left side is 0.
-pub fn centers(layered: &Layered, sizes: &[Size]) -> BTreeMap<Item, i32> {
+/// The column of the middle of each; the least left side is 0. Layers that are no wider than what is said stand in it.
+pub fn centers(layered: &Layered, sizes: &[Size], widest: Option<i32>) -> BTreeMap<Item, i32> {
     let mut centers: BTreeMap<Item, f64> = BTreeMap::new();
     let mut neighbors: BTreeMap<Item, [Vec<Item>; 2]> = BTreeMap::new();
     for net in layered.nets.iter().flatten() {
@@ -44,7 +44,8 @@ pub fn centers(layered: &Layered, sizes: &[Size]) -> BTreeMap<Item, i32> {
                     }
                 })
                 .collect();
-            let placed: Vec<(Item, f64)> = layer.iter().copied().zip(apart(layer, &wanted, sizes)).collect();
+            let placed: Vec<(Item, f64)> =
+                layer.iter().copied().zip(apart(layer, &wanted, sizes, widest)).collect();
             centers.extend(placed);
         }
     }
@@ -55,8 +56,8 @@ pub fn centers(layered: &Layered, sizes: &[Size]) -> BTreeMap<Item, i32> {
 }
 
 /// The places next to those that are wanted, in the least sum of squares by weight, at which none stands too near to
-/// the one before it: an isotonic regression, by pooling adjacent violators.
-fn apart(layer: &[Item], wanted: &[(f64, f64)], sizes: &[Size]) -> Vec<f64> {
+/// the one before it: an isotonic regression, by pooling adjacent violators. That between bounds is the same, bounded.
+fn apart(layer: &[Item], wanted: &[(f64, f64)], sizes: &[Size], widest: Option<i32>) -> Vec<f64> {
     let half = |item: &Item| f64::from(width(*item, sizes)) / 2.0;
     let mut offsets = vec![0.0];
     for pair in layer.windows(2) {
@@ -73,5 +74,13 @@ fn apart(layer: &[Item], wanted: &[(f64, f64)], sizes: &[Size]) -> Vec<f64> {
         blocks.push(block);
     }
     let means = blocks.iter().flat_map(|(sum, weight, n)| std::iter::repeat_n(sum / weight, *n));
-    means.zip(&offsets).map(|(mean, offset)| mean + offset).collect()
+    let (least, greatest) = match (widest, layer.first(), layer.last(), offsets.last()) {
+        (Some(widest), Some(first), Some(last), Some(offset)) => {
+            // Middles are rounded.
+            let greatest = f64::from(widest - 1) - offset - half(last);
+            (half(first), greatest.max(half(first)))
+        }
+        _ => (f64::NEG_INFINITY, f64::INFINITY),
+    };
+    means.zip(&offsets).map(|(mean, offset)| mean.clamp(least, greatest) + offset).collect()
 }
