@@ -13,7 +13,7 @@ mod text;
 mod time;
 
 use millstream_ir::catalog::{CallTypes, Evaluate, ScalarFunction};
-use millstream_ir::eval::LONGEST_RESULT;
+use millstream_ir::eval::{LONGEST_RESULT, is_too_long};
 use millstream_ir::types::{Type, TypeKind};
 use millstream_ir::value::Value;
 
@@ -55,11 +55,12 @@ fn text_result(text: String) -> Result {
 
 /// A list result, unless it is too long.
 fn list_result(items: Vec<Value>) -> Result {
-    if items.len() > LONGEST_RESULT / size_of::<Value>() {
-        Err(too_long("list"))
-    } else {
-        Ok(Value::List(items.into()))
-    }
+    whole(Value::List(items.into()), "list")
+}
+
+/// A result, unless it is too long with all that it is made of.
+fn whole(value: Value, what: &str) -> Result {
+    if is_too_long(&value) { Err(too_long(what)) } else { Ok(value) }
 }
 
 fn too_long(what: &str) -> String {

@@ -82,6 +82,28 @@ fn lists_of_lists_without_end_fail_their_row() {
     }
 }
 
+#[test]
+fn what_doubles_at_each_step_fails_its_row() {
+    let folder = Folder::new();
+    folder.write("in.ndjson", "{\"a\":1}\n");
+    for twice in [
+        "to_json([LAST, LAST])",
+        "json({ a: LAST, b: LAST })",
+        "concat(LAST, LAST)",
+        "LAST ++ LAST",
+        "[LAST, LAST]",
+    ] {
+        let first = if twice.contains("json") { "to_json([a])" } else { "[[a]]" };
+        let steps =
+            (1..40).map(|i| format!("let x{i} = {}\n", twice.replace("LAST", &format!("x{}", i - 1))));
+        let program = "source s: { a: int } from file(\"in.ndjson\") format json\nstream t = from s\n";
+        folder
+            .write("p.stream", format!("{program}let x0 = {first}\n{}select x39", steps.collect::<String>()));
+        let ran = folder.run("run p.stream").code(0).stderr_has("longer than 16 MiB");
+        assert_eq!(ran.stdout, "", "{twice}");
+    }
+}
+
 /// Reads two rows, of which the second is not computed before somebody gives up.
 #[cfg(unix)]
 #[test]

@@ -19,7 +19,7 @@ mod compare;
 
 pub use arithmetic::{DIVISION_BY_ZERO, binary, bucket, negate};
 pub use cast::{can_fail as cast_can_fail, cast, to_text};
-pub use collections::LONGEST_RESULT;
+pub use collections::{LONGEST_RESULT, is_too_long};
 pub use compare::{compare, equal};
 
 use crate::effort::{self, Spent, look, spend, spend_on};
@@ -148,7 +148,13 @@ impl Evaluator<'_> {
                 spend_on([&part]).map_err(tire)?;
                 Ok(part)
             }
-            ExprKind::List(parts) => Ok(Value::List(self.eval_all(parts)?.into())),
+            ExprKind::List(parts) => {
+                let list = Value::List(self.eval_all(parts)?.into());
+                match parts.iter().any(|part| part.ty.is_collection()) && is_too_long(&list) {
+                    true => Err(fail("the list would be longer than 16 MiB".to_string())),
+                    false => Ok(list),
+                }
+            }
             ExprKind::Record(parts) => Ok(Value::Record(self.eval_all(parts)?.into())),
             ExprKind::Comprehension { list, local, condition, element } => {
                 let Value::List(items) = self.eval(list)? else { return Ok(Value::Null) };

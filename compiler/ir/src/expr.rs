@@ -239,6 +239,7 @@ impl Expr {
             }
             ExprKind::Index { base, .. } => matches!(base.ty.kind, TypeKind::List(_)),
             ExprKind::Concat(_) => true,
+            ExprKind::List(parts) => parts.iter().any(|part| part.ty.is_collection()),
             ExprKind::Comprehension { local, element, .. } => element.makes_more_than(*local),
             ExprKind::Call { function, .. } => function.can_fail,
             _ => false,

@@ -129,6 +129,15 @@ impl Type {
         matches!(self.kind, Null | Bool | Int | Float | Decimal(_) | Timestamp | Duration)
     }
 
+    /// Whether a value can hold any number of others.
+    pub fn is_collection(&self) -> bool {
+        match &self.kind {
+            TypeKind::List(_) | TypeKind::Map(_) | TypeKind::Json => true,
+            TypeKind::Record(record) => record.fields.iter().any(|field| field.ty.is_collection()),
+            _ => false,
+        }
+    }
+
     /// `string` or a union of strings.
     pub fn is_text(&self) -> bool {
         matches!(self.kind, TypeKind::String | TypeKind::OneOf(_))

@@ -1,7 +1,8 @@
 //! JSON values.
 
-use super::{Result, misuse, partial, total};
+use super::{Result, misuse, partial, too_long, total};
 use millstream_ir::catalog::{CallTypes, ScalarFunction};
+use millstream_ir::eval::is_too_long;
 use millstream_ir::text::json::describe_json;
 use millstream_ir::text::{json_of, quote, write_json};
 use millstream_ir::types::Type;
@@ -13,7 +14,7 @@ pub static FUNCTIONS: &[ScalarFunction] = &[
     partial("json_parse", json_parse),
     total("try_json_parse", |t, v| json_parse(t, v).or(Ok(Value::Null))),
     total("json_text", json_text),
-    total("to_json", to_json),
+    partial("to_json", to_json),
     total("json_type", json_type),
     partial("json_get", json_get),
     total("json_list", json_list),
@@ -41,6 +42,9 @@ fn json_text(types: &CallTypes, values: &[Value]) -> Result {
 
 fn to_json(types: &CallTypes, values: &[Value]) -> Result {
     let [value] = values else { return misuse(types) };
+    if is_too_long(value) {
+        return Err(too_long("json"));
+    }
     Ok(Value::Json(Arc::new(json_of(value, types.arguments.first().unwrap_or(&Type::ERROR)))))
 }
 

@@ -1,6 +1,6 @@
 //! Maps. What they share with lists is in [`super::lists`].
 
-use super::{Result, misuse, partial, total};
+use super::{Result, misuse, partial, total, whole};
 use millstream_ir::catalog::{CallTypes, ScalarFunction};
 use millstream_ir::value::Value;
 use std::collections::BTreeMap;
@@ -11,9 +11,9 @@ pub static FUNCTIONS: &[ScalarFunction] = &[
     total("values", values_of),
     total("has_key", has_key),
     partial("map_of", map_of),
-    total("map_put", map_put),
+    partial("map_put", map_put),
     total("map_remove", map_remove),
-    total("map_merge", map_merge),
+    partial("map_merge", map_merge),
 ];
 
 type Entries = BTreeMap<Arc<str>, Value>;
@@ -50,14 +50,14 @@ fn map_of(types: &CallTypes, values: &[Value]) -> Result {
         let Value::String(key) = key else { return misuse(types) };
         map.insert(key.clone(), item.clone());
     }
-    Ok(Value::Map(Arc::new(map)))
+    whole(Value::Map(Arc::new(map)), "map")
 }
 
 fn map_put(types: &CallTypes, values: &[Value]) -> Result {
     let [Value::Map(map), Value::String(key), value] = values else { return misuse(types) };
     let mut map = Entries::clone(map);
     map.insert(key.clone(), value.clone());
-    Ok(Value::Map(Arc::new(map)))
+    whole(Value::Map(Arc::new(map)), "map")
 }
 
 fn map_remove(types: &CallTypes, values: &[Value]) -> Result {
@@ -71,5 +71,5 @@ fn map_merge(types: &CallTypes, values: &[Value]) -> Result {
     let [Value::Map(first), Value::Map(second)] = values else { return misuse(types) };
     let mut map = Entries::clone(first);
     map.extend(second.iter().map(|(key, value)| (key.clone(), value.clone())));
-    Ok(Value::Map(Arc::new(map)))
+    whole(Value::Map(Arc::new(map)), "map")
 }

@@ -10,6 +10,7 @@
 //!   string in it, or the JSON text of anything else.
 //! - Lists, maps and records become strings as JSON text, and convert part by part, records by name.
 
+use super::collections::is_too_long;
 use super::decimal;
 use crate::text::json::{describe_json, describe_type, shorten};
 use crate::text::{self, from_json, json_of, quote};
@@ -27,6 +28,9 @@ pub fn cast(value: &Value, from: &Type, to: &Type) -> Result<Value, String> {
         (_, TypeKind::Error | TypeKind::Null) => value.clone(),
 
         (Value::Json(json), _) => return from_json_value(json, to),
+        (_, TypeKind::Json) if is_too_long(value) => {
+            return Err("the json would be longer than 16 MiB".to_string());
+        }
         (_, TypeKind::Json) => Value::Json(Arc::new(json_of(value, from))),
 
         (Value::Bool(_), TypeKind::Bool) => value.clone(),
@@ -100,6 +104,7 @@ pub fn can_fail(from: &Type, to: &Type) -> bool {
     match (&from.kind, &to.kind) {
         (a, b) if a == b => false,
         (TypeKind::Json, _) => true,
+        (_, TypeKind::Json) if from.is_collection() => true,
         (TypeKind::Null | TypeKind::Error, _) | (_, TypeKind::Error | TypeKind::Null | TypeKind::Json) => {
             false
         }

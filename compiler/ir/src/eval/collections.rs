@@ -7,6 +7,11 @@ use std::sync::Arc;
 /// The longest text or list that an operator or function makes, in bytes.
 pub const LONGEST_RESULT: usize = 16 << 20;
 
+/// Whether a value is longer, with all that it is made of, than an operator or function makes it.
+pub fn is_too_long(value: &Value) -> bool {
+    value.bytes(LONGEST_RESULT + 1) > LONGEST_RESULT
+}
+
 /// How long a list is that is made element by element.
 pub struct Length {
     bytes: usize,
@@ -38,11 +43,11 @@ pub fn concat(values: &[Value]) -> Result<Value, String> {
     }
     if let Some(Value::List(_)) = values.first() {
         let items = values.iter().flat_map(|v| if let Value::List(items) = v { &items[..] } else { &[] });
-        let items: Vec<Value> = items.cloned().collect();
-        if items.len() > LONGEST_RESULT / size_of::<Value>() {
+        let joined = Value::List(items.cloned().collect());
+        if is_too_long(&joined) {
             return Err("the joined list is longer than 16 MiB".to_string());
         }
-        return Ok(Value::List(items.into()));
+        return Ok(joined);
     }
     let mut text = String::new();
     for value in values {

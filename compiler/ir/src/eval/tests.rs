@@ -405,6 +405,21 @@ fn lists_of_lists_and_texts_have_a_limit_in_all() {
 }
 
 #[test]
+fn what_holds_the_same_many_times_is_as_long_as_all_of_it() {
+    let ints = Type::list(Type::INT);
+    let mut value = (Value::List((0..400_000).map(Int).collect()), ints.clone());
+    let twice = |value: &(Value, Type)| {
+        let ty = Type::list(value.1.clone());
+        let parts = vec![literal(value.clone()), literal(value.clone())];
+        (run(&expr(ExprKind::List(parts), ty.clone())), ty)
+    };
+    assert_eq!(twice(&value).0, Err("the list would be longer than 16 MiB".to_string()));
+    assert_eq!(convert(value.clone(), Type::JSON), Ok(Value::Json(Arc::new((0..400_000).collect()))));
+    value.0 = Value::List((0..600_000).map(Int).collect());
+    assert_eq!(convert(value, Type::JSON), Err("the json would be longer than 16 MiB".to_string()));
+}
+
+#[test]
 fn buckets_begin_at_the_epoch_and_reach_before_it() {
     let cases =
         [(0, 10, 0, 0), (9, 10, 0, 0), (10, 10, 0, 10), (-1, 10, 0, -10), (-10, 10, 0, -10), (4, 10, 5, -5)];
