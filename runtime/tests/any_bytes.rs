@@ -1,7 +1,9 @@
-//! The properties of the fuzz targets `json` and `csv`, on their seeds and mutants of them.
+//! The properties of the fuzz targets `json`, `csv` and `checkpoint`, on their seeds and mutants of them.
 
 #[path = "../../tests/fuzz/src/bounded.rs"]
 mod bounded;
+#[path = "../../tests/fuzz/src/checkpoint.rs"]
+mod checkpoint;
 #[path = "../../tests/fuzz/src/csv.rs"]
 mod csv;
 #[path = "../../tests/fuzz/src/draw.rs"]
@@ -21,4 +23,10 @@ fn any_bytes_read_as_json_lines() {
 fn any_bytes_read_as_csv() {
     let seeds = bounded::files(&["tests/fuzz/seeds/csv"], "seed");
     bounded::run(&seeds, &bounded::words("csv.dict"), 10_000, csv::property);
+}
+
+#[test]
+fn any_bytes_read_as_checkpoints() {
+    let seeds = bounded::files(&["tests/fuzz/seeds/checkpoint"], "seed");
+    bounded::run(&seeds, &bounded::words("json.dict"), 10_000, checkpoint::property);
 }

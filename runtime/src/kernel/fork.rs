@@ -12,9 +12,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// Bytes that the pipe takes while nobody reads.
 const ROOM: libc::c_int = 1 << 20;
 
-/// How much the copy gives way to others: where all processors are busy it gets a tenth of what they do.
-const NICENESS: libc::c_int = 10;
-
 /// A copy at work. What it writes can be read here; when this is dropped it ends.
 pub struct Copy {
     process: libc::pid_t,
@@ -47,8 +44,6 @@ pub fn own_memory() -> u64 {
 
 fn work_and_end(work: impl FnOnce(&mut dyn Write) -> io::Result<()>, mut output: Output) -> ! {
     close_all_but(output.0.as_raw_fd());
-    // SAFETY: changes nothing but how often this process is run.
-    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICENESS) };
     let worked = catch_unwind(AssertUnwindSafe(|| work(&mut output)));
     end(matches!(worked, Ok(Ok(()))))
 }

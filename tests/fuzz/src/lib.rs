@@ -4,6 +4,7 @@
 //! include these files, and run them on the corpus and a bounded number of mutants of it (`bounded`).
 
 pub mod check;
+pub mod checkpoint;
 pub mod csv;
 pub mod draw;
 pub mod findings;
