@@ -29,6 +29,7 @@ use kept::{Chain, KeptEvents, NO_EVENTS};
 use millstream_ir::batch::RowPlace;
 use millstream_ir::pattern::{Edge, MatchMode};
 use passage::{broken_by, fits, pass};
+use smallvec::SmallVec;
 
 pub struct Groups {
     course: Course,
@@ -46,9 +47,13 @@ pub struct Groups {
     memory: Memory,
 }
 
+/// Most partitions have few groups, which stand beside the rest of the partition: an event for which all of it has to come
+/// from memory waits once.
+type PartitionGroups = SmallVec<[Group; 2]>;
+
 #[repr(align(64))]
 struct Partition {
-    groups: Vec<Group>,
+    groups: PartitionGroups,
     n_runs: u32,
     /// So many were left when those out of time were last dropped.
     n_in_time: u32,
@@ -61,7 +66,7 @@ struct Partition {
 
 impl Partition {
     const EMPTY: Partition = Partition {
-        groups: vec![],
+        groups: PartitionGroups::new_const(),
         n_runs: 0,
         n_in_time: 0,
         chain: NO_EVENTS,
@@ -69,12 +74,10 @@ impl Partition {
         quiet_until: EventTime::MIN,
     };
 
-    fn add(&mut self, group: Group) {
-        if self.groups.len() == self.groups.capacity() {
-            // Most partitions have few.
-            self.groups.reserve_exact(self.groups.len().max(2));
-        }
-        self.groups.push(group);
+    /// Asks for its memory.
+    fn request(partition: *const Partition) {
+        let lines = (0..size_of::<Partition>()).step_by(64);
+        lines.for_each(|at| prefetch(partition.cast::<u8>().wrapping_add(at)));
     }
 }
 
@@ -105,11 +108,15 @@ struct Memory {
     complete: Vec<(Group, usize)>,
     /// Groups at their new places.
     fresh: Vec<Group>,
+    /// Partitions of which a clock has run down.
+    due: Vec<u32>,
 }
 
-/// How far ahead partitions are requested, and, when these have come, their groups.
-const PARTITIONS_AHEAD: usize = 16;
-const GROUPS_AHEAD: usize = 8;
+/// How far ahead partitions are requested, and, when these have come, groups that stand elsewhere, and then the first
+/// run.
+const PARTITIONS_AHEAD: usize = 24;
+const GROUPS_AHEAD: usize = 16;
+const RUNS_AHEAD: usize = 8;
 
 /// So many runs more than twice those that were left are kept though they may be out of time.
 const FEW_RUNS: u32 = 8;
@@ -140,6 +147,22 @@ impl Groups {
             memory: Memory::default(),
             course,
             front,
+        }
+    }
+
+    /// Requests what partitions have whose turn comes: `ahead` tells which it is when so many others have had theirs.
+    #[inline(always)]
+    fn request(&self, ahead: impl Fn(usize) -> Option<u32>) {
+        if let Some(partition) = ahead(PARTITIONS_AHEAD) {
+            Partition::request(self.partitions.as_ptr().wrapping_add(partition as usize));
+        }
+        let known = |n: usize| ahead(n).and_then(|partition| self.partitions.get(partition as usize));
+        if let Some(partition) = known(GROUPS_AHEAD).filter(|partition| partition.groups.spilled()) {
+            prefetch(partition.groups.as_ptr().cast());
+            prefetch(partition.groups.as_ptr().wrapping_add(1).cast());
+        }
+        if let Some(group) = known(RUNS_AHEAD).and_then(|partition| partition.groups.first()) {
+            self.forest.runs.request(group.tree.first);
         }
     }
 
@@ -180,7 +203,7 @@ impl Groups {
         self.memory.moved.clear();
         self.memory.complete.clear();
         let mut groups = std::mem::take(&mut self.partitions[partition as usize].groups);
-        groups.retain_mut(|group| {
+        groups.retain(|group| {
             let place = &self.course.places[group.place as usize];
             let is_over =
                 self.course.within.is_some_and(|within| event.time.saturating_sub(group.latest) > within);
@@ -274,7 +297,7 @@ impl Groups {
             return;
         }
         self.list_clock(&group, partition);
-        self.partitions[partition as usize].add(group);
+        self.partitions[partition as usize].groups.push(group);
     }
 
     /// Begins a run with an event, if it fits.
@@ -421,7 +444,7 @@ impl Groups {
     /// Drops the runs of a partition that are out of time.
     fn drop_late_runs_of(&mut self, pattern: &Pattern, partition: u32, now: EventTime) {
         let mut groups = std::mem::take(&mut self.partitions[partition as usize].groups);
-        groups.retain_mut(|group| {
+        groups.retain(|group| {
             pattern.by_clocks[group.place as usize] || self.drop_late_runs(group, now, partition)
         });
         let partition = &mut self.partitions[partition as usize];
@@ -432,6 +455,7 @@ impl Groups {
     fn drop_late_groups_of(&mut self, pattern: &Pattern, partition: u32, now: EventTime) {
         let mut groups = std::mem::take(&mut self.partitions[partition as usize].groups);
         groups.retain(|group| {
+            let group = &*group;
             let is_kept = pattern.by_clocks[group.place as usize] || self.is_in_time(group.latest, now);
             if !is_kept {
                 self.drop_group(group, partition);
@@ -487,17 +511,9 @@ impl Matcher for Groups {
         let (mut parts, order) = self.front.parts_of(pattern, due);
         self.add_partitions();
         let rows = self.front.locate(pattern, &mut parts, order);
-        let partition_of = |(part, row): &(usize, u32)| parts[*part].partitions[*row as usize] as usize;
-        let mut next_partitions = rows.iter().skip(PARTITIONS_AHEAD).map(partition_of);
-        let mut next_groups = rows.iter().skip(GROUPS_AHEAD).map(partition_of);
-        for (part, row) in rows.iter().copied() {
-            if let Some(partition) = next_partitions.next() {
-                prefetch(self.partitions.as_ptr().wrapping_add(partition).cast());
-            }
-            if let Some(partition) = next_groups.next().and_then(|partition| self.partitions.get(partition)) {
-                prefetch(partition.groups.as_ptr().cast());
-                prefetch(partition.groups.as_ptr().wrapping_add(1).cast());
-            }
+        let partition_of = |(part, row): &(usize, u32)| parts[*part].partitions[*row as usize];
+        for (at, (part, row)) in rows.iter().copied().enumerate() {
+            self.request(|n| rows.get(at + n).map(partition_of));
             let (part, row) = (&parts[part], row as usize);
             let partition = part.partitions[row];
             if partition == NO_STATE
@@ -529,7 +545,9 @@ impl Matcher for Groups {
     }
 
     fn state_bytes(&self) -> usize {
-        let groups = self.partitions.iter().map(|partition| partition.groups.len() * size_of::<Group>());
+        let elsewhere =
+            self.partitions.iter().map(|partition| &partition.groups).filter(|groups| groups.spilled());
+        let groups = elsewhere.map(|groups| groups.capacity() * size_of::<Group>());
         let partitions = self.front.keys.bytes()
             + self.front.keys.n_live() * size_of::<Partition>()
             + groups.sum::<usize>();

@@ -27,7 +27,7 @@ pub struct Found {
 }
 
 impl Found {
-    /// The value of one of the spec's bindings.
+    /// The value of one of the spec's bindings. A variable that nobody reads need not be there.
     fn binding(&self, spec: &MatchSpec, key: &[Value], number: usize) -> Value {
         let Some(step) = number.checked_sub(key.len()) else { return key[number].clone() };
         match (spec.steps.get(step), step.saturating_sub(spec.steps.len())) {
@@ -80,24 +80,26 @@ pub struct Answers<'a> {
     output: &'a mut Output,
     columns: Vec<ColumnBuilder>,
     places: Vec<RowPlace>,
+    /// Of the row that is made.
+    values: Vec<Value>,
 }
 
 impl<'a> Answers<'a> {
     pub fn new(pattern: &'a Pattern, inputs: &'a [InputColumns], output: &'a mut Output) -> Answers<'a> {
         let spec = &*pattern.spec;
-        Answers { spec, inputs, output, columns: columns(spec), places: vec![] }
+        Answers { spec, inputs, output, columns: columns(spec), places: vec![], values: vec![] }
     }
 
     /// Adds a match of a key.
     pub fn add(&mut self, key: &[Value], found: &Found) {
         let spec = self.spec;
         let value = |number: usize| found.binding(spec, key, number);
-        let mut values = vec![];
+        self.values.clear();
         for expr in &spec.outputs {
             match &expr.kind {
-                ExprKind::Column(number) => values.push(value(*number)),
+                ExprKind::Column(number) => self.values.push(value(*number)),
                 _ => match eval(expr, &value) {
-                    Ok(value) => values.push(value),
+                    Ok(value) => self.values.push(value),
                     Err(error) => {
                         let bindings: Vec<Value> = (0..spec.bindings.len()).map(value).collect();
                         self.output.failures.push(failure(&spec.bindings, &bindings, &error, found.end));
@@ -106,12 +108,12 @@ impl<'a> Answers<'a> {
                 },
             }
         }
-        values.push(Value::Timestamp(found.end));
+        self.values.push(Value::Timestamp(found.end));
         if self.places.len() == BATCH_ROWS {
             self.flush();
         }
         self.places.push(found.place);
-        self.columns.iter_mut().zip(&values).for_each(|(column, value)| column.push(value));
+        self.columns.iter_mut().zip(&self.values).for_each(|(column, value)| column.push(value));
     }
 
     /// Says of an event that it failed.

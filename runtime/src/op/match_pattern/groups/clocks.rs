@@ -11,8 +11,9 @@ impl Groups {
     /// Lets the clocks run down that are due before a time.
     pub fn run_clocks(&mut self, pattern: &Pattern, before: EventTime, answers: &mut Answers) {
         while let Some(time) = self.timers.next().filter(|time| *time < before) {
-            let mut due = vec![];
+            let mut due = std::mem::take(&mut self.memory.due);
             while let Some(partition) = self.timers.pop(time) {
+                self.request(|n| self.timers.ahead(n));
                 let listed = &mut self.partitions[partition as usize].due;
                 if *listed == time {
                     *listed = EventTime::MAX;
@@ -21,7 +22,8 @@ impl Groups {
             }
             // Timers of one instant stand in the order of their keys.
             due.sort_unstable_by(|a, b| self.front.keys.compare(*a, *b));
-            due.into_iter().for_each(|partition| self.run_clocks_of(pattern, partition, time, answers));
+            due.drain(..).for_each(|partition| self.run_clocks_of(pattern, partition, time, answers));
+            self.memory.due = due;
         }
     }
 

@@ -60,7 +60,7 @@ impl Groups {
             let moved = std::mem::take(&mut self.memory.moved);
             for (mut group, _) in complete.drain(..).chain(moved) {
                 if group.tree.first != NONE && self.stays(pattern, event, &mut group) {
-                    self.partitions[partition as usize].add(group);
+                    self.partitions[partition as usize].groups.push(group);
                 } else {
                     self.drop_group(&group, partition);
                 }

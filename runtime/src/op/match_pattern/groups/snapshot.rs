@@ -163,7 +163,7 @@ impl Groups {
         }
         let group = Group { tree, place, nulls, far, broken, latest, words };
         self.list_clock(&group, partition);
-        self.partitions[partition as usize].add(group);
+        self.partitions[partition as usize].groups.push(group);
         Ok(())
     }
 
