@@ -28,7 +28,7 @@ pub fn programs_below(folders: &[String]) -> Vec<String> {
             let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
             if is_folder && !is_of_tools(&path) {
                 waiting.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "stream") {
+            } else if path.extension().is_some_and(|extension| extension == "stream") && path.is_file() {
                 programs.extend(path.to_str().map(str::to_string));
             }
         }
@@ -63,15 +63,50 @@ pub fn paths_beside(user: &str, folder: &str, of_programs: bool) -> Vec<(String,
     found
 }
 
-/// The text of a file, or why there is none.
+/// The text of a file, or why there is none. What is neither a file nor a folder is not opened: a pipe may have no writer,
+/// a device no end, and standard input is the editor's.
 pub fn read(name: &str) -> Result<String, String> {
     use std::io::Read;
+    let refused = |why: &str| format!("cannot read {name}: {why}");
     let unreadable = |error: std::io::Error| {
         let text = error.to_string();
-        format!("cannot read {name}: {}", text.split(" (os error").next().unwrap_or(&text).to_lowercase())
+        refused(&text.split(" (os error").next().unwrap_or(&text).to_lowercase())
     };
+    let kind = std::fs::metadata(name).map_err(unreadable)?.file_type();
+    if !kind.is_file() && !kind.is_dir() {
+        return Err(refused("it is a pipe or a device, not a file"));
+    }
     let mut text = String::new();
     let file = std::fs::File::open(name).map_err(unreadable)?;
-    file.take(LONGEST).read_to_string(&mut text).map_err(unreadable)?;
+    file.take(LONGEST + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > LONGEST {
+        return Err(refused(&format!("it is longer than {} MiB", LONGEST >> 20)));
+    }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_file_is_not_opened() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name).to_str().expect("its name is text").to_string();
+        std::fs::write(path("a.stream"), "").expect("written");
+        let made = std::process::Command::new("mkfifo").arg(path("pipe.stream")).status();
+        assert!(made.expect("there is such a command").success());
+        let refused = |name: &str| format!("cannot read {name}: it is a pipe or a device, not a file");
+        assert_eq!(read(&path("pipe.stream")), Err(refused(&path("pipe.stream"))));
+        assert_eq!(read("/dev/zero"), Err(refused("/dev/zero")));
+        assert_eq!(programs_below(&[path("")]), [path("a.stream")]);
+    }
+
+    #[test]
+    fn a_file_that_is_longer_than_any_program_is_refused() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        file.as_file().set_len(LONGEST + 1).expect("it grows");
+        let name = file.path().to_str().expect("its name is text");
+        assert_eq!(read(name), Err(format!("cannot read {name}: it is longer than 64 MiB")));
+    }
 }
