@@ -222,6 +222,17 @@ fn entries_that_are_pasted_together_are_answered_one_by_one() {
 }
 
 #[test]
+fn what_is_typed_ahead_is_answered_line_by_line() {
+    let folder = Folder::new();
+    let (terminal, prompt) = session(&folder);
+    terminal.press("100 + 1\r200 + 1\r300 + 1\r");
+    terminal.wait_for_text("\n301\n");
+    terminal.prompt_below(Some(prompt));
+    let shown = terminal.screen();
+    assert!(shown.ends_with("> 100 + 1\n101\n> 200 + 1\n201\n> 300 + 1\n301\n>\n"), "{shown}");
+}
+
+#[test]
 fn the_last_of_several_that_are_pasted_may_go_on() {
     let folder = Folder::new();
     let (terminal, prompt) = session(&folder);
