@@ -193,9 +193,14 @@ impl Repl {
                 if !known.any(|known| known.name == name.text && matches!(known.kind, "source" | "table")) {
                     return self.unknown(typed, &name, "source");
                 }
+                if path.text == "-" {
+                    let unread = Unread::Entries;
+                    self.wrong(typed, unread.fault(path.span, Path::new("-")));
+                    return Answer::Wrong(unread.code());
+                }
                 let bound = &mut self.session.bindings.source;
                 bound.retain(|(other, _)| *other != name.text);
-                bound.push((name.text, path));
+                bound.push((name.text, path.text));
                 Answer::Fine
             }
             Command::Limit(rows) => {

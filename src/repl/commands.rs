@@ -54,7 +54,7 @@ pub enum Command {
     Drop(Name),
     Load(Name),
     Save(Name),
-    Source { name: Name, path: String },
+    Source { name: Name, path: Name },
     Limit(usize),
     Time,
     Quit,
@@ -130,8 +130,10 @@ fn source(binding: Name) -> Option<Command> {
     let (name, path) = binding.text.split_once('=')?;
     let start = binding.span.start as usize;
     let span = Span::new(TYPED, start, start + name.trim_end().len());
-    (!name.is_empty() && !path.is_empty())
-        .then(|| Command::Source { name: Name::new(name.trim_end(), span), path: path.trim().to_string() })
+    let end = start + binding.text.trim_end().len();
+    let path = Name::new(path.trim(), Span::new(TYPED, end - path.trim().len(), end));
+    (!name.is_empty() && !path.text.is_empty())
+        .then(|| Command::Source { name: Name::new(name.trim_end(), span), path })
 }
 
 fn spelled(name: &str) -> String {

@@ -123,11 +123,17 @@ impl Session {
                 is_replaced: self.definitions.iter().any(|old| new.is_as(old)),
             })
             .collect();
+        let is_new_in_place =
+            |name: &str| self.definitions.iter().any(|old| old.name == name && is_replaced(old));
+        let renewed: Vec<String> =
+            new.iter().map(|new| new.name.clone()).filter(|name| is_new_in_place(name)).collect();
         let replaced =
             items.items.iter().filter_map(|item| item.kind.name()).find(|name| self.defines(&name.text));
         let replaced = replaced.cloned().unwrap_or_else(|| Name::new("", items.span.at_start()));
         let (found, _) = self.compile(typed, &is_replaced, items, parsed, &new);
         let found = found.refuse(|broken| errors::still_used(&replaced, "replaced", broken), self)?;
+        // What is defined anew reads what it says, and has the value that it says.
+        self.unbind(|name| renewed.iter().any(|renewed| renewed == name));
         for new in new {
             match self.definitions.iter_mut().find(|old| new.is_as(old)) {
                 Some(old) => *old = new,
@@ -151,10 +157,14 @@ impl Session {
         };
         found.refuse(|broken| errors::still_used(name, "dropped", broken), self).map_err(alone)?;
         self.definitions.retain(|definition| !is_dropped(definition));
-        let is_kept = |(bound, _): &(String, String)| *bound != name.text;
-        self.bindings.source.retain(is_kept);
-        self.bindings.set.retain(is_kept);
+        self.unbind(|bound| bound == name.text);
         Ok(())
+    }
+
+    /// Forgets what has been put in the place of what definitions say.
+    fn unbind(&mut self, is_over: impl Fn(&str) -> bool) {
+        self.bindings.source.retain(|(name, _)| !is_over(name));
+        self.bindings.set.retain(|(name, _)| !is_over(name));
     }
 
     /// A query that was typed.
@@ -238,14 +248,23 @@ impl Session {
             load: &mut load,
             library: &self.library,
         };
-        let (compiled, diagnostics) = compile(compiling, &self.options(new));
+        let (compiled, diagnostics) = compile(compiling, &self.options(is_left_out, new));
         (Findings { files, diagnostics }, compiled)
     }
 
     /// Only what names something: a value may be given before the parameter is defined.
-    fn options(&self, new: &[Definition]) -> CompileOptions<'static> {
-        let is_known =
-            |(name, _): &&(String, String)| self.defines(name) || new.iter().any(|new| new.name == *name);
+    fn options(
+        &self,
+        is_left_out: &dyn Fn(&Definition) -> bool,
+        new: &[Definition],
+    ) -> CompileOptions<'static> {
+        let is_known = |(name, _): &&(String, String)| {
+            let mut known = self.definitions.iter().filter(|known| known.name == *name).peekable();
+            match known.peek() {
+                Some(_) => known.any(|known| !is_left_out(known)),
+                None => new.iter().any(|new| new.name == *name),
+            }
+        };
         let known = |pairs: &[(String, String)]| pairs.iter().filter(is_known).cloned().collect();
         let bindings =
             Bindings { set: known(&self.bindings.set), source: known(&self.bindings.source), sink: vec![] };
