@@ -27,7 +27,7 @@ pub struct Found {
 }
 
 impl Found {
-    /// The value of one of the spec's bindings. A variable that nobody reads need not be there.
+    /// The value of one of the spec's bindings.
     fn binding(&self, spec: &MatchSpec, key: &[Value], number: usize) -> Value {
         let Some(step) = number.checked_sub(key.len()) else { return key[number].clone() };
         match (spec.steps.get(step), step.saturating_sub(spec.steps.len())) {
