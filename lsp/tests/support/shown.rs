@@ -6,8 +6,9 @@ use serde_json::Value;
 pub fn shown(value: &Value, folder: &str) -> String {
     let mut out = String::new();
     write(value, folder, 0, &mut out);
-    // Messages name files by their paths.
-    out.trim_start().replace(folder.trim_start_matches("file://"), "")
+    // Messages name files by their paths, and the folder itself without the stroke at its end.
+    let folder = folder.trim_start_matches("file://");
+    out.trim_start().replace(folder, "").replace(folder.trim_end_matches('/'), "FOLDER")
 }
 
 fn write(value: &Value, folder: &str, indent: usize, out: &mut String) {
