@@ -12,7 +12,7 @@ pub mod json_encode;
 pub mod records;
 pub mod table;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use crate::connector::text_option;
 use millstream_base::Span;

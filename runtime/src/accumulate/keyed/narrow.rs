@@ -237,9 +237,7 @@ impl Narrow {
         for (beside, field) in self.beside.iter().zip(&self.wide.accumulators) {
             let value = match *beside {
                 Beside::Nothing => continue,
-                Beside::Distinct(set, bit) => {
-                    Restored::Words(self.distinct[set].counted(number, bit).collect())
-                }
+                Beside::Distinct(set, bit) => Restored::Words(self.distinct[set].counted(number, bit)),
                 Beside::Text(texts) => match self.texts[texts].get(number) {
                     Some(text) => Restored::Text(Value::string(String::from_utf8_lossy(&text))),
                     None => Restored::Nothing,
