@@ -93,6 +93,28 @@ impl<'a> Lines<'a> {
         self.at += n;
     }
 
+    /// Forgets what stands behind a [position](Self::position).
+    #[inline(always)]
+    pub fn take_back(&mut self, position: usize) {
+        self.at = self.at.min(position);
+    }
+
+    /// Puts a number over what stands in `n` bytes from a position on; whether it is as long.
+    #[inline(always)]
+    pub fn int_over(&mut self, position: usize, n: usize, value: i64) -> bool {
+        let Digits::Few(digits, n_digits) = digits(value as u64) else { return false };
+        let Some(place) = self.out.get_mut(position..).and_then(|rest| rest.first_chunk_mut()) else {
+            return false;
+        };
+        if n_digits != n {
+            return false;
+        }
+        let behind = u64::MAX.checked_shl(8 * n as u32).unwrap_or(0);
+        let word = (u64::from_le_bytes(*place) & behind) | (u64::from_le_bytes(digits) & !behind);
+        *place = word.to_le_bytes();
+        true
+    }
+
     /// What has a length that is known beforehand.
     #[inline(always)]
     pub fn piece(&mut self, piece: &Piece) {
