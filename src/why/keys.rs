@@ -4,7 +4,7 @@ use super::errors;
 use crate::command_line::Said;
 use millstream_base::{Diagnostic, Span};
 use millstream_ir::expr::literal_text;
-use millstream_ir::text::{from_json, parse_duration, parse_timestamp};
+use millstream_ir::text::{format_timestamp, from_json, parse_duration, parse_timestamp};
 use millstream_ir::types::{Type, TypeKind};
 use millstream_ir::value::Value;
 
@@ -80,7 +80,8 @@ fn value(said: &Said, part: &Part) -> Result<Value, Box<Diagnostic>> {
 pub fn text(key: &[Value], parts: &[Part]) -> String {
     let one = |(value, part): (&Value, &Part)| match value {
         Value::String(text) if &**text != "null" && !text.contains([',', '"', ' ']) => text.to_string(),
-        value => literal_text(value, &part.ty).trim_start_matches('@').to_string(),
+        Value::Timestamp(time) => format_timestamp(*time),
+        value => literal_text(value, &part.ty),
     };
     key.iter().zip(parts).map(one).collect::<Vec<_>>().join(",")
 }

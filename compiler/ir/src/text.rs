@@ -19,7 +19,7 @@ pub use number::{
     write_float, write_int,
 };
 pub use pattern::TimePattern;
-pub use timestamp::{format_timestamp, parse_timestamp, write_timestamp};
+pub use timestamp::{format_timestamp, has_literal, parse_timestamp, write_timestamp};
 
 /// What `write` puts into an empty buffer, as a string.
 pub(crate) fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {

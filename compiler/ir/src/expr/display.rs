@@ -286,7 +286,9 @@ pub fn literal(value: &Value, ty: &Type) -> String {
         |items: &[Value], ty: &Type| items.iter().map(|v| literal(v, ty)).collect::<Vec<_>>().join(", ");
     match (value, &ty.kind) {
         (Value::Null, _) => "null".to_string(),
-        (Value::Timestamp(t), _) => format!("@{}", text::format_timestamp(*t)),
+        (Value::Timestamp(t), _) if text::has_literal(*t) => format!("@{}", text::format_timestamp(*t)),
+        // Sums of times and durations go further than literals.
+        (Value::Timestamp(t), _) => format!("timestamp({})", quoted(&text::format_timestamp(*t))),
         (Value::Duration(d), _) => text::format_duration(*d),
         (Value::Float(x), _) => text::format_float(*x),
         (Value::String(text), _) => quoted(text),
@@ -312,7 +314,7 @@ fn quoted(text: &str) -> String {
             '\n' => out += "\\n",
             '\r' => out += "\\r",
             '\t' => out += "\\t",
-            c if (c as u32) < 0x20 => out += &format!("\\u{{{:x}}}", c as u32),
+            c if c.is_control() => out += &format!("\\u{{{:x}}}", c as u32),
             c => out.push(c),
         }
     }
@@ -331,8 +333,17 @@ mod tests {
 
     #[test]
     fn a_text_is_written_with_the_escapes_of_the_language() {
-        let text = Value::string("a\"b\\\n\t\u{1}é");
-        assert_eq!(literal(&text, &Type::STRING), r#""a\"b\\\n\t\u{1}é""#);
+        let text = Value::string("a\"b\\\n\t\u{1}\u{9b}é");
+        assert_eq!(literal(&text, &Type::STRING), r#""a\"b\\\n\t\u{1}\u{9b}é""#);
+    }
+
+    #[test]
+    fn a_time_beyond_literals_is_written_as_it_is_converted_from_text() {
+        let written = |micros| literal(&Value::Timestamp(micros), &Type::TIMESTAMP);
+        assert_eq!(written(0), "@1970-01-01T00:00:00Z");
+        assert_eq!(written(253_402_300_799_999_999), "@9999-12-31T23:59:59.999999Z");
+        assert_eq!(written(253_402_300_800_000_000), "timestamp(\"+010000-01-01T00:00:00Z\")");
+        assert_eq!(written(-62_135_596_800_000_001), "timestamp(\"0000-12-31T23:59:59.999999Z\")");
     }
 
     fn int(value: i64) -> Expr {

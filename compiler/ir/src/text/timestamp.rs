@@ -56,6 +56,12 @@ pub fn write_date(out: &mut Vec<u8>, days: i64) {
     let _ = write!(out, "{sign}{:06}-{month:02}-{day:02}", year.unsigned_abs());
 }
 
+/// Whether it is a time that the language has a literal for: of the years 0001 to 9999.
+pub fn has_literal(micros: i64) -> bool {
+    let (year, _, _) = civil_from_days(micros.div_euclid(MICROS_PER_DAY));
+    (1..=9999).contains(&year)
+}
+
 pub fn format_timestamp(micros: i64) -> String {
     super::written(|out| write_timestamp(out, micros))
 }
