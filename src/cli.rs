@@ -369,6 +369,7 @@ pub struct Fmt {
 #[derive(Args)]
 #[command(after_help = "Examples:
   millstream explain fraud.stream
+  millstream explain fraud.stream spend     of one stream
   millstream explain E0301
   millstream explain type-mismatch
   millstream explain --list")]
@@ -376,6 +377,9 @@ pub struct Explain {
     /// A program, or the number or name of an error code
     #[arg(required_unless_present = "list", add = completions::subjects())]
     pub subject: Option<String>,
+    /// Of a program: the stream, source or table to explain; without one, all of it
+    #[arg(add = completions::inputs())]
+    pub stream: Option<String>,
     #[command(flatten)]
     pub bindings: Bindings,
     /// List all error codes

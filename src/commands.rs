@@ -3,6 +3,7 @@
 pub mod check;
 pub mod completions;
 pub mod emit;
+mod errors;
 pub mod explain;
 pub mod fmt;
 pub mod graph;

@@ -3,8 +3,8 @@
 use crate::cli::Arguments;
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
-use std::io::{Result, Write};
-use std::path::Path;
+use std::io::{Error, Result, Write};
+use std::path::{Path, PathBuf};
 
 /// All commands, the whole one first, as they are called: `millstream`, `millstream run`.
 fn commands() -> Vec<Command> {
@@ -25,13 +25,15 @@ pub fn names() -> Vec<String> {
     commands().iter().skip(1).map(|command| command.get_name().to_string()).collect()
 }
 
-/// Writes all pages into a folder; how many.
-pub fn write_pages(folder: &Path) -> Result<usize> {
-    std::fs::create_dir_all(folder)?;
+/// Writes all pages into a folder; how many, or what cannot be written.
+pub fn write_pages(folder: &Path) -> std::result::Result<usize, (PathBuf, Error)> {
+    std::fs::create_dir_all(folder).map_err(|error| (folder.to_path_buf(), error))?;
     let commands = commands();
     for command in &commands {
         let name = command.get_display_name().unwrap_or(command.get_name());
-        std::fs::write(folder.join(format!("{name}.1")), written(command.clone())?)?;
+        let path = folder.join(format!("{name}.1"));
+        let page = written(command.clone()).and_then(|page| std::fs::write(&path, page));
+        page.map_err(|error| (path, error))?;
     }
     Ok(commands.len())
 }

@@ -3,10 +3,10 @@
 use crate::command_line::Said;
 use crate::program::Compiled;
 use crate::replay::{Observed, add_stream, read_by_run, rows_of};
-use crate::why::errors::unknown_stream;
+use crate::why::errors::unknown_input;
 use crate::why::keys::Part;
 use crate::written::group_of;
-use millstream_base::{Diagnostic, SourceMap, Span, did_you_mean};
+use millstream_base::{Diagnostic, SourceMap, Span};
 use millstream_core::hir::{Clause, ClauseKind, Head, Input, InputId, Program, Query};
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::flow::Schema;
@@ -39,11 +39,7 @@ impl Stages {
         if let Some(of) = program.find(&name.text).filter(|of| program.input(*of).is_some()) {
             return Ok(Stages::of(program, files, of));
         }
-        let known: Vec<String> =
-            program.inputs.iter().flatten().map(|input| input.name().to_string()).collect();
-        let known: Vec<&str> = known.iter().map(String::as_str).collect();
-        let nearest = did_you_mean(&name.text, known.iter().copied());
-        Err(Box::new(unknown_stream(name.span, &name.text, "stream", nearest, &known)))
+        Err(Box::new(unknown_input(program, name)))
     }
 
     /// Adds the parts of a stream to its program, each as a stream.

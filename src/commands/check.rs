@@ -1,6 +1,8 @@
 //! `millstream check`: all that is wrong with programs.
 
+use super::errors::{no_checkpoint, unread_state};
 use crate::cli::{Check, Face};
+use crate::command_line::said;
 use crate::program::Program;
 use crate::{FAILED, FINE, WRONG_PROGRAM, terminal};
 use millstream_base::{Diagnostic, SourceMap, render};
@@ -22,7 +24,7 @@ pub fn check(arguments: Check) -> u8 {
                 let found = &compiled.compilation.diagnostics;
                 let shown = show(&compiled.files, found, arguments.format);
                 let against = arguments.against.as_deref().zip(compiled.compilation.flow.as_ref());
-                let kept = || against.map_or(shown, |(folder, flow)| compare(folder, flow));
+                let kept = || against.map_or(shown, |(folder, flow)| compare(folder, flow, arguments.format));
                 compiled.wrong().unwrap_or_else(kept)
             }
             Err(refused) => {
@@ -36,22 +38,23 @@ pub fn check(arguments: Check) -> u8 {
 }
 
 /// Says what a program would keep of the newest checkpoint in a folder.
-fn compare(folder: &Path, flow: &Flow) -> u8 {
+fn compare(folder: &Path, flow: &Flow, face: Face) -> u8 {
     let found = Folder::look(folder).and_then(|store| newest(&store));
+    let mut files = SourceMap::default();
+    let said = said(&["check", "--against", &folder.display().to_string()], &mut files);
     let manifest = match found.map(|found| found.newest) {
         Ok(Some(newest)) => newest.manifest,
-        Ok(None) => {
-            terminal::err(format_args!("error: there is no whole checkpoint in {}\n", folder.display()));
-            return FAILED;
-        }
-        Err(error) => {
-            terminal::err(format_args!("error: cannot read {}: {error}\n", folder.display()));
-            return FAILED;
-        }
+        Ok(None) => return refuse(&files, no_checkpoint(&said[2]), face),
+        Err(error) => return refuse(&files, unread_state(&said[2], &error), face),
     };
     let comparison = Comparison::new(&manifest, flow);
     let told = terminal::out(lines(&manifest, &comparison));
     if comparison.losers().next().is_some() { WRONG_PROGRAM } else { told }
+}
+
+fn refuse(files: &SourceMap, fault: Diagnostic, face: Face) -> u8 {
+    show(files, &[fault], face);
+    FAILED
 }
 
 fn lines(manifest: &Manifest, comparison: &Comparison) -> String {

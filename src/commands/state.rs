@@ -1,7 +1,11 @@
 //! `millstream state`: what the checkpoints of a run hold, and whether they are whole.
 
+use super::errors::unread_state;
 use crate::cli::State;
+use crate::command_line::said;
+use crate::program::show;
 use crate::{FAILED, terminal};
+use millstream_base::SourceMap;
 use millstream_ir::text::format_timestamp;
 use millstream_runtime::checkpoint::folder::Folder;
 use millstream_runtime::checkpoint::store::Store;
@@ -11,12 +15,13 @@ use millstream_runtime::source::Standing;
 use std::fmt::Write;
 
 pub fn state(arguments: State) -> u8 {
-    let place = arguments.folder.display();
     let found = Folder::look(&arguments.folder).and_then(|folder| all(&folder as &dyn Store));
     let found = match found {
         Ok(found) => found,
         Err(error) => {
-            terminal::err(format_args!("error: cannot read {place}: {error}\n"));
+            let mut files = SourceMap::default();
+            let said = said(&["state", &arguments.folder.display().to_string()], &mut files);
+            show(&files, &[unread_state(&said[1], &error)]);
             return FAILED;
         }
     };

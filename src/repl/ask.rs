@@ -5,6 +5,7 @@ use super::errors;
 use super::session::{Asked, TYPED, Typed, as_program};
 use crate::cli::Layer;
 use crate::commands::emit;
+use crate::commands::explain::part_about;
 use crate::program::Problem;
 use crate::terminal;
 use millstream_base::Diagnostics;
@@ -200,17 +201,4 @@ fn one_line(schema: &Schema) -> String {
     let columns: Vec<String> =
         schema.visible().map(|(_, column)| format!("{}: {}", column.name, column.ty)).collect();
     format!("{}{}", columns.join(", "), if schema.sign.is_some() { " (updating)" } else { "" })
-}
-
-/// The heading about a source, table or stream, and what is indented below it.
-fn part_about(told: &str, name: &str) -> String {
-    let is_about = |line: &str| {
-        let named = ["source ", "table ", "stream "].iter().find_map(|kind| line.strip_prefix(kind));
-        let behind = named.and_then(|named| named.strip_prefix(name));
-        behind.is_some_and(|behind| behind.is_empty() || behind.starts_with([' ', ':']))
-    };
-    let mut lines = told.lines().skip_while(|line| !is_about(line));
-    let heading = lines.next();
-    let part = heading.into_iter().chain(lines.take_while(|line| line.starts_with(' ')));
-    part.map(|line| format!("{line}\n")).collect()
 }

@@ -1,7 +1,16 @@
 //! What can be wrong with a question: one constructor per code.
 
+use crate::command_line::Said;
 use millstream_base::codes;
-use millstream_base::{Diagnostic, Span};
+use millstream_base::{Diagnostic, Span, did_you_mean};
+use millstream_core::hir::Program;
+
+/// What is named is no source, table or stream of the program.
+pub fn unknown_input(program: &Program, name: &Said) -> Diagnostic {
+    let known: Vec<&str> = program.inputs.iter().flatten().map(|input| &**input.name()).collect();
+    let nearest = did_you_mean(&name.text, known.iter().copied());
+    unknown_stream(name.span, &name.text, "stream", nearest, &known)
+}
 
 /// `what`: `match` or `stream`. `known`: those that there are.
 pub fn unknown_stream(

@@ -196,3 +196,38 @@ fn checking_reports_all_that_is_wrong_at_once() {
     assert_eq!(codes, ["E0203", "E0301", "E0101", "E0101", "E0204"]);
     assert_eq!(ran.stderr, "", "findings for programs go to standard output only");
 }
+
+#[test]
+fn what_commands_are_told_is_refused_with_a_code_its_place_and_a_fix() {
+    let folder = Folder::new();
+    folder.write(
+        "shop.stream",
+        "source a: { x: int } from file(\"a.ndjson\")\nstream big = from a where x > 1\n",
+    );
+    std::fs::create_dir_all(folder.path().join("shop.state")).expect("a folder");
+    let lines = [
+        ("state shop.stat", 1),
+        ("check shop.stream --against nowhere", 1),
+        ("check shop.stream --against shop.state", 1),
+        ("explain type-mismatsh", 64),
+        ("explain shop", 64),
+        ("explain shop.stream bigg", 64),
+        ("man runn", 64),
+        ("man --dir shop.stream/pages", 1),
+    ];
+    let refused =
+        lines.map(|(line, code)| format!("$ millstream {line}\n{}", folder.run(line).code(code).stderr));
+    insta::assert_snapshot!(refused.join("\n"));
+}
+
+#[test]
+fn one_stream_of_a_program_is_explained() {
+    let folder = Folder::new();
+    folder.write(
+        "p.stream",
+        "source a: { x: int } from file(\"a.ndjson\")\nstream ab = from a where x > 1\nstream b = from ab\n",
+    );
+    let told = folder.run("explain p.stream ab").code(0).stdout;
+    assert!(told.starts_with("stream ab\n  columns: x: int\n") && !told.contains("stream b\n"), "{told}");
+    assert!(folder.run("explain p.stream").code(0).stdout.contains(&told));
+}

@@ -295,5 +295,5 @@ fn what_checkpoints_hold_is_told() {
     let told = folder.run("state state").code(1).stdout;
     assert!(told.contains("damaged: it is cut off"), "{told}");
     assert!(told.contains("source clicks"), "{told}");
-    folder.run("state nowhere").code(1).stderr_has("cannot read nowhere");
+    folder.run("state nowhere").code(1).stderr_has("error[E0802]: cannot read the state in `nowhere`");
 }

@@ -1,0 +1,57 @@
+//! What can be wrong with what a command is told to look at: one constructor per code.
+
+use crate::command_line::Said;
+use crate::program::plain;
+use millstream_base::{Diagnostic, codes, did_you_mean};
+use std::path::Path;
+
+pub fn unknown_code(named: &Said, nearest: Option<&str>) -> Diagnostic {
+    let headline = format!("there is no code `{}`", named.text);
+    let fault = Diagnostic::new(codes::E0954, named.span, headline).label("unknown code");
+    let program = format!("{}.stream", named.text);
+    let nearest = if Path::new(&program).exists() { Some(program.as_str()) } else { nearest };
+    match nearest {
+        Some(nearest) => fault.fix(format!("did you mean `{nearest}`?"), named.span, nearest),
+        None => fault.help("`millstream explain --list` shows all; a program is named with its ending, such as `fraud.stream`"),
+    }
+}
+
+/// `known`: the commands that have a page.
+pub fn unknown_page(named: &Said, known: &[String]) -> Diagnostic {
+    let headline = format!("there is no command `{}`", named.text);
+    let fault = Diagnostic::new(codes::E0950, named.span, headline).label("unknown command");
+    match did_you_mean(&named.text, known.iter().map(String::as_str)) {
+        Some(nearest) => fault.fix(format!("did you mean `{nearest}`?"), named.span, nearest),
+        None => fault.help("`millstream --help` lists the commands"),
+    }
+}
+
+/// A folder of checkpoints that cannot be looked into.
+pub fn unread_state(named: &Said, error: &std::io::Error) -> Diagnostic {
+    let headline = format!("cannot read the state in `{}`: {}", named.text, plain(error));
+    let fault = Diagnostic::new(codes::E0802, named.span, headline).label("named here");
+    match nearest_folder(Path::new(&named.text)) {
+        Some(nearest) => fault.fix(format!("did you mean `{nearest}`?"), named.span, nearest.clone()),
+        None => fault.help("name the folder that `millstream run --state` has been told"),
+    }
+}
+
+pub fn no_checkpoint(named: &Said) -> Diagnostic {
+    let headline = format!("there is no whole checkpoint in `{}`", named.text);
+    Diagnostic::new(codes::E0803, named.span, headline)
+        .label("named here")
+        .help(format!("`millstream state {}` says what is there", named.text))
+}
+
+/// The folder beside it that is called nearly so.
+fn nearest_folder(path: &Path) -> Option<String> {
+    let beside = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let entries = std::fs::read_dir(beside).ok()?.flatten().map(|entry| entry.path());
+    let mut names: Vec<String> = entries
+        .filter(|entry| entry.is_dir())
+        .filter_map(|entry| Some(entry.file_name()?.to_str()?.to_string()))
+        .collect();
+    names.sort();
+    let nearest = did_you_mean(path.file_name()?.to_str()?, names.iter().map(String::as_str))?;
+    path.with_file_name(nearest).to_str().map(str::to_string)
+}
