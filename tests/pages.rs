@@ -22,9 +22,15 @@
 //! - ` ```error ` what `check` says of the program above, which is wrong;
 //! - ` ```failed ` what `millstream test` says of the test above that fails.
 //!
+//! The tour is followed from its first block to its last: what its blocks are stands in `pages/tour.rs`.
+//!
 //! `UPDATE=1 cargo test --test pages` fills the blocks; read the difference.
 
 mod support;
+
+#[cfg(unix)]
+#[path = "pages/tour.rs"]
+mod tour;
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -69,43 +75,8 @@ fn programs_of_the_reference_do_what_is_said() {
 
 #[test]
 fn programs_of_guides_do_what_is_said() {
-    hold("docs/tour.md", Page::filled);
     hold("docs/how-to", Page::filled);
     hold("docs/coming-from", Page::filled);
-}
-
-/// Who follows the tour writes one program. What it shows again is as it was.
-#[test]
-fn the_tour_adds_up_to_one_program() {
-    let mut items: Vec<(String, String)> = vec![];
-    let page = Document::parse(&read(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/tour.md")));
-    let folder = Folder::new();
-    let mut parts = page.sections.iter().flat_map(|section| &section.parts).peekable();
-    while let Some(part) = parts.next() {
-        let Part::Block { kind, body } = part else { continue };
-        let is_wrong = matches!(parts.peek(), Some(Part::Block { kind, .. }) if kind == "error");
-        match kind.split_once(' ').unwrap_or((kind, "")) {
-            ("input", file) => _ = folder.write(file, body),
-            ("stream", "") if !is_wrong => body.split("\n\n").for_each(|item| take(&mut items, item)),
-            _ => {}
-        }
-    }
-    let program: Vec<&str> = items.iter().map(|(_, item)| item.as_str()).collect();
-    folder.write("shop.stream", program.join("\n\n"));
-    assert_eq!(folder.run("check shop.stream").code(0).stderr, "");
-    folder.run("test --thorough shop.stream").code(0);
-    folder.run("run -q shop.stream").code(0);
-}
-
-/// Adds an item that is not there yet.
-fn take(items: &mut Vec<(String, String)>, item: &str) {
-    let item: Vec<&str> = item.trim().lines().filter(|line| !line.starts_with("---")).collect();
-    let name: String = item[0].split([':', '=']).next().unwrap_or_default().trim().to_string();
-    let item = item.join("\n");
-    match items.iter().find(|(known, _)| *known == name) {
-        Some((_, known)) => assert_eq!(*known, item, "`{name}` is shown in two ways"),
-        None => items.push((name, item)),
-    }
 }
 
 struct Block {

@@ -78,6 +78,16 @@ impl Folder {
         finish(self.prepared("sh").args(["-c", script]).env("M", BINARY), &[])
     }
 
+    /// A command of the shell in which the binary is called by its name, not started yet.
+    pub fn line(&self, line: &str) -> Command {
+        let folders = std::env::var_os("PATH").unwrap_or_default();
+        let own = Path::new(BINARY).parent().expect("the binary is in a folder").to_path_buf();
+        let path = std::env::join_paths([own].into_iter().chain(std::env::split_paths(&folders)));
+        let mut command = self.prepared("sh");
+        command.args(["-c", line]).env("PATH", path.expect("folders without a separator"));
+        command
+    }
+
     /// `millstream ARGUMENTS`, not started yet.
     pub fn command(&self, arguments: &str) -> Command {
         let mut command = self.prepared(BINARY);

@@ -44,9 +44,18 @@ impl Default for State {
 impl Terminal {
     /// `millstream ARGUMENTS` in a folder, with what it remembers in the folder as well.
     pub fn start(folder: &Folder, arguments: &str) -> Terminal {
+        Terminal::with(folder, folder.command(arguments))
+    }
+
+    /// A line of the shell, in which `millstream` is the binary.
+    pub fn shell(folder: &Folder, line: &str) -> Terminal {
+        Terminal::with(folder, folder.line(line))
+    }
+
+    fn with(folder: &Folder, command: std::process::Command) -> Terminal {
         let (pty, other_end) = open().expect("the machine has pseudo terminals");
         pty.resize(pty_process::Size::new(ROWS, COLUMNS)).expect("they have a size");
-        let command = Command::from(folder.command(arguments));
+        let command = Command::from(command);
         let command = command.env("TERM", "xterm").env("XDG_STATE_HOME", folder.path().join("state"));
         let child = command.spawn(other_end).expect("the binary starts");
         let (pty, shown) = (Arc::new(pty), Arc::new(Shown::default()));
@@ -98,6 +107,18 @@ impl Terminal {
     pub fn screen(&self) -> String {
         let contents = self.state().parser.screen().contents();
         contents.trim_end().lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    }
+
+    /// What can be seen when all is written.
+    pub fn screen_at_end(&self) -> String {
+        let mut state = self.state();
+        while !state.ended {
+            let (after, waited) = self.shown.changed.wait_timeout(state, PATIENCE).expect("nobody panics");
+            state = after;
+            assert!(!waited.timed_out(), "it does not end:\n{}", state.parser.screen().contents());
+        }
+        drop(state);
+        self.screen()
     }
 
     /// Waits until the binary has ended; its exit code.
