@@ -149,6 +149,7 @@ impl TextColumn {
         self.views.push(view.0);
     }
 
+    #[inline]
     pub fn bytes(&self, row: usize) -> &[u8] {
         let view = View(self.views[row]);
         let len = view.len();

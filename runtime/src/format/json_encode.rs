@@ -68,11 +68,9 @@ impl Rows<'_> {
             lines.byte(b'{');
         }
         for (field, cells) in self.0.iter().enumerate() {
-            match &cells.values {
-                Values::Ints(values) if cells.column.validity.is_none() => {
-                    lines.piece_and_int(cells.prefix, values[row]);
-                }
-                _ => {
+            match cells.ints() {
+                Some(values) => lines.piece_and_int(cells.prefix, values[row]),
+                None => {
                     lines.piece(cells.prefix);
                     cells.write(row, lines);
                 }
@@ -115,6 +113,15 @@ impl<'a> Values<'a> {
 }
 
 impl Cells<'_> {
+    /// Whole numbers of which none is missing.
+    #[inline(always)]
+    fn ints(&self) -> Option<&[i64]> {
+        match self.values {
+            Values::Ints(values) if self.column.validity.is_none() => Some(values),
+            _ => None,
+        }
+    }
+
     #[inline(always)]
     fn write(&self, row: usize, lines: &mut Lines) {
         if !self.column.is_valid(row) {

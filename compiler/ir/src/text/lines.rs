@@ -231,38 +231,41 @@ impl<'a> Lines<'a> {
         self.put(b"Z\"", 2);
     }
 
-    /// A string in quotes, escaped as JSON requires and no more.
+    /// A string in quotes, escaped as JSON requires and no more. All is copied before it is asked whether anything
+    /// had to be escaped.
     #[inline(always)]
     pub fn json_string(&mut self, text: &[u8]) {
-        let start = self.at;
-        self.byte(b'"');
-        let (blocks, _) = text.as_chunks::<BLOCK>();
-        for block in blocks {
-            if is_escaped(block) {
-                return self.escaped(start, text);
-            }
-            self.put(block, BLOCK);
+        let (start, n) = (self.at, text.len());
+        if start + n + 2 + BLOCK > self.out.len() {
+            self.make_room(n + 2 + BLOCK);
         }
-        let rest = text.len() % BLOCK;
-        if rest > 0 {
-            let (block, n) = match text.last_chunk::<BLOCK>() {
-                // What comes twice is stored over itself.
-                Some(block) => {
-                    self.at -= BLOCK - rest;
-                    (*block, BLOCK)
-                }
-                None => {
-                    let mut block = [b' '; BLOCK];
-                    block[..rest].copy_from_slice(text);
-                    (block, rest)
-                }
-            };
-            if is_escaped(&block) {
-                return self.escaped(start, text);
-            }
-            self.put(&block, n);
+        let Some([quote, place @ ..]) = self.out.get_mut(start..) else { return };
+        *quote = b'"';
+        let (blocks, rest) = text.as_chunks::<BLOCK>();
+        let mut escaped = [0; BLOCK];
+        for (block, to) in blocks.iter().zip(place.as_chunks_mut().0) {
+            *to = *block;
+            mark_escaped(block, &mut escaped);
         }
-        self.byte(b'"');
+        match text.last_chunk::<BLOCK>() {
+            _ if rest.is_empty() => {}
+            // What comes twice is stored over itself.
+            Some(block) => {
+                place[n - BLOCK..n].copy_from_slice(block);
+                mark_escaped(block, &mut escaped);
+            }
+            None => {
+                let mut block = [b' '; BLOCK];
+                block[..n].copy_from_slice(text);
+                place[..BLOCK].copy_from_slice(&block);
+                mark_escaped(&block, &mut escaped);
+            }
+        }
+        if u128::from_ne_bytes(escaped) != 0 {
+            return self.escaped(start, text);
+        }
+        place[n] = b'"';
+        self.at = start + n + 2;
     }
 
     /// The same of a string that stands in its view.
@@ -298,14 +301,15 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Whether JSON does not take these bytes as they are.
+/// Marks bytes that JSON does not take as they are.
 #[inline(always)]
-fn is_escaped(block: &[u8; BLOCK]) -> bool {
-    let escaped = block.map(|byte| ((byte < 0x20) | (byte == b'"') | (byte == b'\\')) as u8);
-    u128::from_ne_bytes(escaped) != 0
+fn mark_escaped(block: &[u8; BLOCK], escaped: &mut [u8; BLOCK]) {
+    for (mark, byte) in escaped.iter_mut().zip(block) {
+        *mark |= ((*byte < 0x20) | (*byte == b'"') | (*byte == b'\\')) as u8;
+    }
 }
 
-/// The same of eight bytes in a word, without a vector: sets the top bit of bytes that are (and maybe of others above
+/// Whether there is one among eight bytes in a word, without a vector: sets the top bit of bytes that are (and maybe of others above
 /// such a one), after Mycroft's test for a zero byte.
 #[inline(always)]
 fn is_escaped_word(word: u64) -> bool {

@@ -2,7 +2,7 @@
 //! as bytes. So a count that did not change costs its share of a copy instead of a number to be made of digits; and
 //! one that changed and is as long as before is put over its place in the copy.
 
-use super::{Rows, Values};
+use super::{Cells, Rows};
 use millstream_ir::column::ColumnData;
 use millstream_ir::text::Lines;
 use std::iter::Peekable;
@@ -13,6 +13,8 @@ pub struct Replacing<'a> {
     rows: Rows<'a>,
     /// The rows that do, with a bit for each field whose value differs from that of the row before.
     replaced: Peekable<IntoIter<(usize, u64)>>,
+    /// A bit for each field of whole numbers: the others differ in length as a rule.
+    ints: u64,
     /// Where the last row begins, and where each of its fields ends.
     ends: Vec<usize>,
 }
@@ -27,14 +29,16 @@ impl<'a> Replacing<'a> {
             1..=MOST_FIELDS => differences(&rows, &replaced),
             _ => vec![],
         };
-        Replacing { ends: vec![0; rows.0.len() + 1], rows, replaced: replaced.into_iter().peekable() }
+        let is_int = |(field, cells): (usize, &Cells)| (cells.ints().is_some() as u64) << field;
+        let ints = rows.0.iter().take(MOST_FIELDS).enumerate().map(is_int).sum();
+        Replacing { ints, ends: vec![0; rows.0.len() + 1], rows, replaced: replaced.into_iter().peekable() }
     }
 
     /// The next row, without a newline.
     #[inline]
     pub fn write(&mut self, row: usize, lines: &mut Lines) {
         if let Some((_, differing)) = self.replaced.next_if(|(replaced, _)| *replaced == row) {
-            if !self.write_over(row, differing, lines) {
+            if differing & !self.ints != 0 || !self.write_over(row, differing, lines) {
                 self.write_between(row, differing, lines);
             }
             return;
@@ -55,13 +59,8 @@ impl<'a> Replacing<'a> {
             let field = left.trailing_zeros() as usize;
             let cells = &self.rows.0[field];
             let place = self.ends[field] + cells.prefix.size()..self.ends[field + 1];
-            let is_put = match &cells.values {
-                Values::Ints(values) if cells.column.validity.is_none() => {
-                    lines.int_over(copy + (place.start - start), place.len(), values[row])
-                }
-                _ => false,
-            };
-            if !is_put {
+            let put = |values: &[i64]| lines.int_over(copy + (place.start - start), place.len(), values[row]);
+            if !cells.ints().is_some_and(put) {
                 lines.take_back(copy);
                 return false;
             }
