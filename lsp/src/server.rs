@@ -158,13 +158,13 @@ impl Server<'_> {
         if self.has_shut_down {
             return;
         }
+        self.workspace.clear();
         for fault in self.workspace.check() {
             self.log(&fault);
         }
         for published in requests::diagnostics::changed(&mut self.workspace) {
             send(self.connection, published);
         }
-        self.workspace.clear();
     }
 
     /// For the editor's log.

@@ -28,7 +28,7 @@ pub struct Workspace {
     pub own_texts: OwnTexts,
     /// By the name of the open file; none where the compiler failed on it.
     programs: BTreeMap<String, Option<Rc<Program>>>,
-    /// Programs as they were before a change. To take them apart takes a while, for which nobody has to wait.
+    /// Programs as they were before a change. To take them apart takes a while, for which no answer has to wait.
     stale: Vec<Rc<Program>>,
     /// Files of whose programs one has come or gone since [`Workspace::take_touched`].
     touched: BTreeSet<String>,
@@ -160,7 +160,8 @@ impl Workspace {
         outcome
     }
 
-    /// Lets go of what nobody asks for any more.
+    /// Lets go of what nobody asks for any more. What is compiled next then takes its place in memory, which is faster
+    /// than to find new.
     pub fn clear(&mut self) {
         self.stale.clear();
     }

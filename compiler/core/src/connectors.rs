@@ -189,12 +189,17 @@ impl<'e> Options<'e> {
         let mut values = OptionValues::new();
         let mut given: Vec<&str> = vec![];
         let mut wrong = false;
+        let wanted = |position: usize| Wanted::Option {
+            given: of_options,
+            of: name.text.as_str().into(),
+            role,
+            others: given_beside(position, connector, options),
+        };
         for (position, arg) in connector.args.iter().enumerate() {
             if let (None, ast::ExprKind::Name(value)) = (&arg.name, &arg.value.kind)
                 && around.names.param(around.file, &value.text).is_none()
             {
-                let of = || name.text.as_str().into();
-                facts.misses(value.span, || Wanted::Option { given: of_options, of: of(), role });
+                facts.misses(value.span, || wanted(position));
             }
             let option = match &arg.name {
                 Some(option) => options.iter().find(|o| *o.name == *option.text),
@@ -218,8 +223,7 @@ impl<'e> Options<'e> {
                 let names = || options.iter().map(|o| &*o.name);
                 let nearest = did_you_mean(text, names());
                 diagnostics.push(errors::unknown_option(span, text, &name.text, nearest, names()));
-                let of = || name.text.as_str().into();
-                facts.misses(span, || Wanted::Option { given: of_options, of: of(), role });
+                facts.misses(span, || wanted(position));
                 wrong = true;
                 continue;
             };
@@ -311,6 +315,17 @@ impl<'e> Options<'e> {
             }
         }
     }
+}
+
+/// The options that the other arguments give.
+fn given_beside(position: usize, connector: &ast::Connector, options: &[DeclaredOption]) -> Vec<Arc<str>> {
+    let others = connector.args.iter().enumerate().filter(|(other, _)| *other != position);
+    let given = others.filter_map(|(other, arg)| match &arg.name {
+        Some(name) => Some(name.text.as_str().into()),
+        None if other == 0 => Some(options.first()?.name.clone()),
+        None => None,
+    });
+    given.collect()
 }
 
 /// One of some words, written without quotes.

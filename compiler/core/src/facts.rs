@@ -206,7 +206,10 @@ pub enum Wanted {
     /// A field of a value of this type.
     Field(Type),
     /// A source, a stream or a table.
-    Rows,
+    Rows {
+        /// Whether what these set aside, as `late(s)`, may stand there as well.
+        or_side: bool,
+    },
     Type,
     Connector(Role),
     Format(Role),
@@ -215,6 +218,8 @@ pub enum Wanted {
         given: Given,
         of: Arc<str>,
         role: Role,
+        /// Those that are.
+        others: Vec<Arc<str>>,
     },
     /// One of these words.
     Word(Vec<Arc<str>>),

@@ -3,6 +3,7 @@
 
 use crate::cut::Tokens;
 use crate::expected::Expected;
+pub use crate::expected::Quantity;
 use crate::lexer::{self, Lexed};
 use crate::parser::{self, Input};
 use crate::report;
@@ -24,10 +25,12 @@ pub struct Cursor {
     pub text: TextKind,
     /// Words of the language that may stand here as such, in the order of the alphabet.
     pub words: Vec<&'static str>,
-    /// A value may stand here.
-    pub takes_value: bool,
+    /// Which size must stand here, if one must.
+    pub quantity: Option<Quantity>,
     /// A duration may stand here as it is written.
     pub takes_duration: bool,
+    /// A timestamp may.
+    pub takes_timestamp: bool,
     /// A new item may begin here.
     pub begins_item: bool,
     /// The first word of the clause around it.
@@ -40,6 +43,7 @@ pub struct Cursor {
 pub enum Inside {
     Code,
     Number,
+    Timestamp,
     Text,
     Comment,
 }
@@ -94,8 +98,9 @@ pub fn at(text: &str, offset: usize) -> Cursor {
         inside,
         text: if inside == Inside::Text { TextKind::at(text, &lexed, word.start) } else { TextKind::Other },
         words: vec![],
-        takes_value: false,
+        quantity: None,
         takes_duration: false,
+        takes_timestamp: false,
         begins_item: false,
         clause: None,
         mended: None,
@@ -113,11 +118,13 @@ pub fn at(text: &str, offset: usize) -> Cursor {
         let (before, behind) = (text.get(..word.start).unwrap_or(""), text.get(rest..).unwrap_or(""));
         format!("{before}{PLACEHOLDER}{ending}\n{behind}")
     });
+    let quantity = expected.quantity(piece.tokens.last().map(|t| t.kind));
     Cursor {
         clause: tokens.clause_at(word.start),
         words: expected.words(),
-        takes_value: expected.is_value(),
-        takes_duration: expected.has("DURATION"),
+        quantity,
+        takes_duration: expected.has("DURATION") && quantity != Some(Quantity::Count),
+        takes_timestamp: expected.has("TIMESTAMP"),
         begins_item: is_complete || expected.has("stream") && expected.has("sink"),
         mended,
         ..nothing
@@ -139,6 +146,9 @@ fn word_at(text: &str, lexed: &Lexed, offset: usize) -> (Range<usize>, Inside) {
     match before {
         Some(t) if is_word(&t) && offset <= t.end as usize => (range(t), Inside::Code),
         Some(t) if is_number(t.kind) && offset <= t.end as usize => (range(t), Inside::Number),
+        Some(t) if t.kind == TokenKind::Timestamp && offset <= t.end as usize => {
+            (range(t), Inside::Timestamp)
+        }
         // What stands behind the cursor in a text without an end may be no part of it.
         Some(t) if is_open(text, t) && offset <= t.end as usize => (t.start as usize..offset, Inside::Text),
         Some(t) if is_text(t.kind) && offset < t.end as usize => (range(t), Inside::Text),

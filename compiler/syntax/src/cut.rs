@@ -84,10 +84,13 @@ impl Tokens<'_> {
         self.has_shape_of_item(i) || (self.in_first_column(i) && !is_operand && !is_element)
     }
 
-    /// The first word of the clause that an offset is in.
+    /// The first word of the clause that an offset is in; of a pattern `match`.
     pub fn clause_at(&self, offset: usize) -> Option<TokenKind> {
         let end = self.all.partition_point(|t| (t.start as usize) < offset);
-        let first = (0..end).rev().find(|i| self.starts_item(*i) || self.starts_clause(*i, 0))?;
+        let starts_pattern =
+            |i| self.kind(i) == Some(TokenKind::Match) && self.before(i) == Some(TokenKind::Assign);
+        let starts = |i: &usize| self.starts_item(*i) || self.starts_clause(*i, 0) || starts_pattern(*i);
+        let first = (0..end).rev().find(starts)?;
         self.kind(first).filter(|kind| !kind.is_item_word())
     }
 

@@ -86,6 +86,14 @@ const RESERVED_AS_NAMES: &[&str] = &["unnest", "union", "dedupe", "throttle", "e
 /// Can't name anything in a pattern, so they tell patterns from other places for names.
 const NOT_IN_PATTERNS: &[&str] = &["by", "all", "once", "overlapping", "within"];
 
+/// A size that a clause is given: a number, the name of a parameter, or an expression in parentheses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Quantity {
+    Count,
+    Duration,
+    DurationOrRows,
+}
+
 /// The terminals that fit at a place.
 #[derive(Clone, Debug, Default)]
 pub struct Expected {
@@ -168,6 +176,20 @@ impl Expected {
         self.has_all(&["IDENTIFIER", "INTEGER", "STRING", "["])
     }
 
+    /// Which size fits behind a token, if one does and no other expression.
+    pub fn quantity(&self, previous: Option<TokenKind>) -> Option<Quantity> {
+        use TokenKind::*;
+        if !self.has_all(&["INTEGER", "IDENTIFIER", "("]) || self.has("STRING") {
+            return None;
+        }
+        Some(match previous {
+            Some(Top | Throttle | Retry | Limit | LeftBrace) => Quantity::Count,
+            Some(Tumbling | Hopping | Sliding | Every) => Quantity::DurationOrRows,
+            _ if self.has("DURATION") => Quantity::Duration,
+            _ => Quantity::Count,
+        })
+    }
+
     fn things(&self, previous: Option<TokenKind>) -> Vec<String> {
         let mut left = self.terminals.clone();
         let mut things: Vec<String> = vec![];
@@ -176,15 +198,19 @@ impl Expected {
             |left: &mut BTreeSet<String>, words: &[&str]| left.retain(|t| !words.contains(&t.as_str()));
 
         let is_expression = self.is_value();
-        let is_quantity = self.has_all(&["INTEGER", "IDENTIFIER", "("]) && !self.has("STRING");
         let is_type = self.has_all(&["IDENTIFIER", "STRING", "{"]) && !self.has("INTEGER");
         let is_pattern = self.has_all(&["IDENTIFIER", "not", "("]) && !self.has("INTEGER");
         let is_fill = self.has_all(&["INTEGER", "STRING", "previous"]) && !self.has("IDENTIFIER");
         if is_expression {
             things.push("an expression".to_string());
             remove(&mut left, EXPRESSION);
-        } else if is_quantity {
-            things.push(quantity(self.has("DURATION"), previous).to_string());
+        } else if let Some(quantity) = self.quantity(previous) {
+            let shown = match quantity {
+                Quantity::Count => "a count",
+                Quantity::Duration => "a duration",
+                Quantity::DurationOrRows => "a duration or a number of rows",
+            };
+            things.push(shown.to_string());
             remove(&mut left, &["INTEGER", "DURATION", "IDENTIFIER", "("]);
         } else if is_type {
             things.push("a type".to_string());
@@ -246,16 +272,6 @@ impl Expected {
             let any = self.has_all(RESERVED_AS_NAMES) && crate::token::RESERVED.contains(&t.as_str());
             !as_name && !any
         });
-    }
-}
-
-fn quantity(with_duration: bool, previous: Option<TokenKind>) -> &'static str {
-    use TokenKind::*;
-    match previous {
-        Some(Top | Throttle | Retry | Limit | LeftBrace) => "a count",
-        Some(Tumbling | Hopping | Sliding | Every) => "a duration or a number of rows",
-        _ if with_duration => "a duration",
-        _ => "a count",
     }
 }
 

@@ -152,6 +152,11 @@ pub fn completion(name: &str, text: &str, offset: usize, load: &mut Loader) -> C
                 found.units(typed);
             }
         }
+        Inside::Timestamp => {
+            if cursor.takes_timestamp {
+                found.timestamps();
+            }
+        }
         Inside::Text if is_zone(text, offset, cursor.text) => found.zones(),
         Inside::Text if cursor.text != TextKind::Other => path = self::path(typed, cursor.text),
         Inside::Text => {
@@ -163,6 +168,9 @@ pub fn completion(name: &str, text: &str, offset: usize, load: &mut Loader) -> C
             if let Some(mended) = &cursor.mended {
                 let analysis = Analysis::at(cursor.word.start, name, mended, load);
                 found.names(&analysis, gap_span(&cursor.word), &cursor);
+            }
+            if cursor.quantity.is_some() && cursor.takes_duration {
+                found.durations();
             }
             let before = text.get(..cursor.word.start).unwrap_or_default();
             let in_first_column = before.is_empty() || before.ends_with('\n');

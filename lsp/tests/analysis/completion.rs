@@ -67,7 +67,7 @@ fn columns_below_an_aggregating_select() {
         labels(
             "stream a = from payments window tumbling 1h group by card select card, count() as num where nu$0"
         ),
-        "num null_if_empty null format_number minute unique geohash_longitude row_number"
+        "num null_if_empty null format_number minute unique geohash_longitude"
     );
 }
 
@@ -108,6 +108,8 @@ fn items_at_the_end() {
 #[test]
 fn types() {
     insta::assert_snapshot!(labels("fn f(x: $0"));
+    assert_eq!(labels("param p: sec$0"), "secret");
+    assert_eq!(labels("param p: list<sec$0"), "");
 }
 
 #[test]
@@ -130,6 +132,68 @@ fn columns_where_only_one_may_stand() {
 #[test]
 fn units_of_time() {
     insta::assert_snapshot!(first(9, "stream a = from payments window tumbling 5$0"));
+}
+
+#[test]
+fn sizes_of_clauses() {
+    insta::assert_snapshot!(first(99, "stream a = from payments window tumbling $0"));
+    assert_eq!(labels("stream a = from payments window tumbling d$0"), "day 1d");
+    assert_eq!(labels("stream a = from payments window tumbling mo$0"), "month");
+    let durations = "least 1s 1m 1h 1d 1w 1ms 1us";
+    for sized in [
+        "stream a = from payments window session $0",
+        "stream a = from payments window sliding $0",
+        "stream a = from payments window hopping 1h every $0",
+        "stream a = from payments window tumbling 1h offset $0",
+        "stream a = from payments window tumbling 1h lateness $0",
+        "stream a = from payments group by card expire $0",
+        "stream a = from payments window tumbling 1h emit every $0",
+        "stream a = from payments join payments as p on p.card == card within $0",
+        "stream a = match by card x: payments then y: payments within $0",
+        "source b: Payment from file(\"b\") format json time at disorder $0",
+    ] {
+        let found = labels(&format!("param least: duration = 1h\n{sized}"));
+        assert!(found.starts_with(durations), "{sized}: {found}");
+    }
+    assert_eq!(labels("param most: int = 3\nstream a = from payments top $0"), "most");
+    assert_eq!(labels("stream a = from payments top 3$0"), "");
+    assert!(labels("stream a = from payments window tumbling (2 * le$0").starts_with("length"));
+}
+
+#[test]
+fn moments() {
+    insta::assert_snapshot!(first(9, "stream a = from payments where at > @$0"));
+    assert_eq!(labels("stream a = from payments where at > @20$0"), "@2024-01-01 @2024-01-01T12:00:00Z");
+    assert_eq!(labels("stream a = from payments @$0"), "");
+    assert_eq!(labels("@$0"), "");
+}
+
+#[test]
+fn aggregates_where_there_is_a_group() {
+    let own = "aggregate sumless(x: int) -> int { state n: int = 0 add n = n + x result n }\n";
+    let found = |rest: &str| labels(&format!("{own}{rest}"));
+    assert_eq!(found("stream a = from payments where sum$0"), "list_sum");
+    assert_eq!(found("stream a = from payments let n = sum$0"), "list_sum");
+    assert_eq!(found("stream a = from payments where row_nu$0"), "");
+    assert_eq!(
+        found("stream a = from payments group by card expire 1h select sum$0"),
+        "sumless sum list_sum"
+    );
+    assert!(found("stream a = match by card x: payments then y: payments[amount > su$0").contains(" sum "));
+}
+
+#[test]
+fn rows_that_were_set_aside() {
+    assert_eq!(labels("stream a = from late($0"), "payments");
+    assert_eq!(labels("stream a = from errors(pa$0)"), "payments");
+    assert_eq!(labels("stream a = from la$0"), "late");
+}
+
+#[test]
+fn options_that_are_not_given_yet() {
+    assert_eq!(labels("source b: Payment from file(\"a\", $0"), "follow max_line");
+    assert_eq!(labels("source b: Payment from file(\"a\", f$0, max_line: 1)"), "follow");
+    assert_eq!(labels("source b: Payment from file(follow: true, $0"), "path max_line");
 }
 
 #[test]

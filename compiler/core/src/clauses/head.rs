@@ -76,7 +76,8 @@ pub(crate) fn check_reference(
         if !around.names.is_broken(&name.text) {
             let nearest = around.names.nearest_input(around.file, &name.text);
             diagnostics.push(names_errors::unknown_input(name.span, &name.text, nearest));
-            around.names.facts.misses(name.span, || Wanted::Rows);
+            let or_side = matches!(reference, ast::StreamRef::Named(_));
+            around.names.facts.misses(name.span, || Wanted::Rows { or_side });
         }
         return (no_rows(name.span), None);
     };

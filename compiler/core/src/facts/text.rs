@@ -38,11 +38,11 @@ impl Facts {
                 Wanted::Value(columns) => format!("a value: {}", columns_text(columns)),
                 Wanted::Column(columns) => format!("a column: {}", columns_text(columns)),
                 Wanted::Field(ty) => format!("a field of {ty}"),
-                Wanted::Rows => "a source, stream or table".to_string(),
+                Wanted::Rows { .. } => "a source, stream or table".to_string(),
                 Wanted::Type => "a type".to_string(),
                 Wanted::Connector(role) => format!("a connector of a {}", role.word()),
                 Wanted::Format(role) => format!("a format of a {}", role.word()),
-                Wanted::Option { given, of, role } => {
+                Wanted::Option { given, of, role, .. } => {
                     format!("{} of {of} as a {}", given.word(), role.word())
                 }
                 Wanted::Word(words) => words.join(" "),

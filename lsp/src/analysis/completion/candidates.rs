@@ -11,6 +11,7 @@ use millstream_syntax::ast;
 use millstream_syntax::cursor::{Cursor, PLACEHOLDER};
 use millstream_syntax::token::{TokenKind, needs_backticks};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// The units of durations, the likeliest first.
 const UNITS: &[(&str, &str)] = &[
@@ -67,6 +68,23 @@ impl<'t> Candidates<'t> {
         self.add(CompletionKind::Word, rank, word, word_help(word), Some(insert), || None);
     }
 
+    /// Durations of one of each unit, where one is to be written and nothing is yet.
+    pub fn durations(&mut self) {
+        for (unit, name) in UNITS {
+            let insert = Insert::Snippet(format!("${{1:1}}{unit}"));
+            self.add(CompletionKind::Unit, Rank::Word, format!("1{unit}"), *name, Some(insert), || None);
+        }
+    }
+
+    /// Moments, behind their first sign.
+    pub fn timestamps(&mut self) {
+        let of = [("@2024-01-01", "a day, in UTC"), ("@2024-01-01T12:00:00Z", "a moment")];
+        for (label, detail) in of {
+            let insert = Insert::Snippet(label.replacen("2024-01-01", "${1:2024-01-01}", 1));
+            self.add(CompletionKind::Choice, Rank::Fits, label, detail, Some(insert), || None);
+        }
+    }
+
     /// A number as a duration.
     pub fn units(&mut self, typed: &str) {
         let digits: String = typed.chars().take_while(|c| c.is_ascii_digit() || *c == '_').collect();
@@ -111,6 +129,9 @@ impl<'t> Candidates<'t> {
         let Some(Gap { wanted, expected, .. }) = analysis.compilation.facts.gap(gap) else { return };
         let expected = expected.as_ref();
         match wanted {
+            Wanted::Value(_) if cursor.quantity.is_some() => {
+                self.defined(analysis, DefinitionKind::Param, CompletionKind::Param, Rank::Near);
+            }
             Wanted::Value(visible) => {
                 self.texts(analysis, gap);
                 self.columns(analysis, visible, expected, true);
@@ -119,20 +140,20 @@ impl<'t> Candidates<'t> {
             }
             Wanted::Column(visible) => self.columns(analysis, visible, expected, false),
             Wanted::Field(ty) => self.fields(ty),
-            Wanted::Rows => {
+            Wanted::Rows { or_side } => {
                 self.streams(analysis, gap);
                 self.defined(analysis, DefinitionKind::Source, CompletionKind::Source, Rank::Near);
                 self.defined(analysis, DefinitionKind::Table, CompletionKind::Table, Rank::Near);
-                for side in ["late", "errors"] {
+                for side in ["late", "errors"].into_iter().filter(|_| *or_side) {
                     let insert = snippets::call(side, ["name"].into_iter());
                     let help = word_help(side);
                     self.add(CompletionKind::Word, Rank::Far, side, help, Some(insert), || None);
                 }
             }
-            Wanted::Type => self.types(analysis),
+            Wanted::Type => self.types(analysis, gap),
             Wanted::Connector(role) => self.connectors(Given::Connector, *role),
             Wanted::Format(role) => self.connectors(Given::Format, *role),
-            Wanted::Option { given, of, role } => self.options(*given, of, *role),
+            Wanted::Option { given, of, role, others } => self.options(*given, of, *role, others),
             Wanted::Word(words) => {
                 for word in words {
                     self.add(CompletionKind::Choice, Rank::Fits, &**word, "", None, || None);
@@ -216,23 +237,26 @@ impl<'t> Candidates<'t> {
     }
 
     fn functions(&mut self, analysis: &Analysis, cursor: &Cursor) {
-        for definition in &analysis.compilation.facts.definitions {
-            self.own_function(analysis, definition);
-        }
         let in_select = cursor.clause == Some(TokenKind::Select);
         let in_let = cursor.clause == Some(TokenKind::Let);
+        let in_pattern = cursor.clause == Some(TokenKind::Match);
+        for definition in &analysis.compilation.facts.definitions {
+            if in_select || definition.kind != DefinitionKind::Aggregate {
+                self.own_function(analysis, definition);
+            }
+        }
         for declared in library::all() {
-            let (kind, is_near) = match declared.given {
-                Given::Aggregate => (CompletionKind::Aggregate, in_select),
+            let (kind, fits) = match declared.given {
+                Given::Aggregate => (CompletionKind::Aggregate, in_select || in_pattern),
                 Given::OverRows => (CompletionKind::Function, in_select || in_let),
                 _ => (CompletionKind::Function, true),
             };
+            if !fits {
+                continue;
+            }
             // Aggregates of an aggregating select are what it is for.
-            let rank = match (declared.given, is_near) {
-                (Given::Aggregate, true) => Rank::Near,
-                (_, true) => Rank::Word,
-                (_, false) => Rank::Far,
-            };
+            let is_near = declared.given == Given::Aggregate && in_select;
+            let rank = if is_near { Rank::Near } else { Rank::Word };
             let doc = || Some(declared_text(declared));
             let insert = Some(snippets::call_of(declared));
             self.add(kind, rank, declared.name, declared.signature(), insert, doc);
@@ -251,7 +275,7 @@ impl<'t> Candidates<'t> {
         self.add(kind, Rank::Near, &*definition.name, detail, Some(insert), doc);
     }
 
-    fn types(&mut self, analysis: &Analysis) {
+    fn types(&mut self, analysis: &Analysis, gap: Span) {
         self.defined(analysis, DefinitionKind::Type, CompletionKind::Type, Rank::Near);
         for name in Given::Type.names() {
             let insert = match name {
@@ -260,6 +284,10 @@ impl<'t> Candidates<'t> {
                 _ => None,
             };
             self.add(CompletionKind::Type, Rank::Near, name, "", insert, || None);
+        }
+        let around = analysis.item_at(gap.file, gap.start as usize).map(|item| &item.kind);
+        if matches!(around, Some(ast::ItemKind::Param(param)) if param.ty.span == gap) {
+            self.add(CompletionKind::Type, Rank::Near, "secret", "text that is never shown", None, || None);
         }
     }
 
@@ -275,9 +303,10 @@ impl<'t> Candidates<'t> {
         }
     }
 
-    fn options(&mut self, given: Given, of: &str, role: Role) {
+    fn options(&mut self, given: Given, of: &str, role: Role, others: &[Arc<str>]) {
         let way = library::connector(given, of).and_then(|connector| connector.used_as(role));
-        for option in way.map_or(&[][..], |way| &way.options) {
+        let options = way.map_or(&[][..], |way| &way.options).iter();
+        for option in options.filter(|option| !others.iter().any(|other| **other == *option.name)) {
             let insert = match option.ty.trim_end_matches('?') {
                 "string" | "secret" => Insert::Snippet(format!("{}: \"$0\"", option.name)),
                 _ => Insert::Text(format!("{}: ", option.name)),
