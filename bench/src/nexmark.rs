@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 
 const EVENTS: usize = 5_000_000;
 const KINDS: [&str; 3] = ["people", "auctions", "bids"];
+/// The sources of the queries, with the kinds of their events.
+const SOURCES: [(&str, usize); 4] = [("people", 0), ("auctions", 1), ("bids", 2), ("arrivals", 2)];
 
 pub fn measure(effort: &Effort) {
     let Some(binary) = binary() else {
@@ -32,7 +34,8 @@ pub fn measure(effort: &Effort) {
             });
             run(&mut command)
         };
-        let from_files: Vec<String> = reads(&query).iter().map(|kind| files[*kind].clone()).collect();
+        let replaced = |(source, kind): &(&str, usize)| format!("{source}={}", files[*kind].display());
+        let from_files: Vec<String> = reads(&query).map(replaced).collect();
         let line = [run(1, &[]), run(1, &from_files), run(2, &from_files)].map(|usage| shown(&usage, events));
         println!("{name:<4} {}", line.join("   "));
     }
@@ -47,16 +50,18 @@ fn queries(examples: &Path) -> Vec<PathBuf> {
     queries
 }
 
-/// Which kinds of events a query reads: one that it does not read must not be replaced.
-fn reads(query: &Path) -> Vec<usize> {
+/// What a query reads: a source that it does not read must not be replaced.
+fn reads(query: &Path) -> impl Iterator<Item = &'static (&'static str, usize)> {
     let text = std::fs::read_to_string(query).unwrap_or_default();
-    (0..KINDS.len()).filter(|kind| text.contains(KINDS[*kind])).collect()
+    SOURCES.iter().filter(move |(source, _)| {
+        text.contains(&format!("from {source}")) || text.contains(&format!("join {source}"))
+    })
 }
 
-/// Files of all events, as `--source` takes them, in the order of the kinds.
-fn write_events(binary: &Path, examples: &Path, folder: &Path, events: usize) -> Vec<String> {
+/// Files of all events, in the order of the kinds.
+fn write_events(binary: &Path, examples: &Path, folder: &Path, events: usize) -> Vec<PathBuf> {
     let mut program = format!("use \"{}/events.stream\"\n", examples.display());
-    let path = |kind: &str| folder.join(format!("{kind}.ndjson")).display().to_string();
+    let path = |kind: &str| folder.join(format!("{kind}.ndjson"));
     for kind in KINDS {
         // As the generator writes it: times are milliseconds, called `date_time`.
         let times = match kind {
@@ -69,13 +74,13 @@ fn write_events(binary: &Path, examples: &Path, folder: &Path, events: usize) ->
             _ => "auction, bidder, price, channel, url, extra",
         };
         program += &format!("stream all_{kind} = from {kind} select {others}, {times}\n");
-        program += &format!("sink {kind} from all_{kind} to file(\"{}\")\n", path(kind));
+        program += &format!("sink {kind} from all_{kind} to file(\"{}\")\n", path(kind).display());
     }
     let file = folder.join("write.stream");
     std::fs::write(&file, program).expect("a writable folder");
     let mut command = Command::new(binary);
     run(command.arg("run").arg("-q").arg(&file).args(["--set", &format!("events={events}")]));
-    KINDS.iter().map(|kind| format!("{kind}={}", path(kind))).collect()
+    KINDS.iter().map(|kind| path(kind)).collect()
 }
 
 fn run(command: &mut Command) -> Usage {
