@@ -119,7 +119,7 @@ impl TopOperator {
     }
 
     fn change_at_rows(&mut self, batch: &Batch, times: &[EventTime], output: &mut Output) {
-        let mut changes = Changes::default();
+        let mut changes = Changes::with_room_for(batch.n_rows);
         self.rank_rows(batch, times, &mut changes, output);
         changes.give_at_rows(&self.describe, batch, times, output);
     }

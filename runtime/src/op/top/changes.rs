@@ -91,6 +91,16 @@ pub struct Changes {
 }
 
 impl Changes {
+    /// For so many rows, of which each may push out another.
+    pub fn with_room_for(n_rows: usize) -> Changes {
+        let n = 2 * n_rows;
+        Changes {
+            rows: Vec::with_capacity(n),
+            causes: Vec::with_capacity(n),
+            partitions: Vec::with_capacity(n),
+        }
+    }
+
     pub fn push(&mut self, sign: i64, row: Row, cause: usize, partition: u32) {
         self.rows.push((sign, row));
         self.causes.push(cause as u32);

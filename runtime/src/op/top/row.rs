@@ -142,7 +142,8 @@ impl RowLayout {
     /// A column of rows.
     pub fn column<'a>(&self, column: usize, rows: impl Iterator<Item = &'a [u8]> + Clone) -> Column {
         let Packed { layout, at } = self.columns[column];
-        let validity = rows.clone().any(|row| self.is_null(row, column)).then(|| {
+        let has_nulls = self.types[column].nullable && rows.clone().any(|row| self.is_null(row, column));
+        let validity = has_nulls.then(|| {
             let mut validity = Bitmap::default();
             rows.clone().for_each(|row| validity.push(!self.is_null(row, column)));
             validity
