@@ -27,7 +27,7 @@ const END: u32 = u32::MAX;
 #[cfg(all(target_os = "linux", not(miri)))]
 const SMALL: u64 = 1 << 16;
 
-/// The states of a graph at this moment, which can be read from what is given back. They are about so large.
+/// The states of a graph at this moment, which can be read from what is given back. They may be so large.
 pub fn states<O: Outlet>(
     flow: &Flow,
     graph: &Graph<O>,

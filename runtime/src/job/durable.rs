@@ -28,11 +28,15 @@ const REST: i64 = 20;
 /// While a checkpoint is read out, what the run changes is copied: so many bytes in a microsecond.
 const COPIED: u64 = 1500;
 
+/// So many bytes a record adds to the state, about and at most.
+const RECORD: u64 = 256;
+
 pub struct Durable {
     keeping: Keeping,
     pace: Pace,
-    /// Bytes of all states, as far as is known.
+    /// Bytes of all states at the last checkpoint, and the records that had been read.
     size: u64,
+    records: u64,
     /// What earlier runs have left, until this one has taken it over.
     before: Option<Checkpoint>,
     files: Files,
@@ -87,6 +91,7 @@ impl Durable {
         Ok(Durable {
             keeping: Keeping::new(state.store.clone(), &found),
             size: found.newest.as_ref().map_or(0, |newest| newest.manifest.size()),
+            records: found.newest.as_ref().map_or(0, |newest| records(&newest.manifest.sources)),
             pace: Pace { every: state.every, made: 0, took: 0 },
             before: found.newest,
             files: Files::new(),
@@ -139,6 +144,7 @@ impl Durable {
             // The one before stands; the next may succeed.
             Err(error) => {
                 self.report.failed += 1;
+                self.size = u64::MAX;
                 warn(&format!("no checkpoint could be written to {}: {error}\n", self.place()));
             }
         }
@@ -149,6 +155,12 @@ impl Durable {
         self.pace.took = self.pace.took.saturating_add((memory / COPIED) as i64);
         self.report.made += 1;
         self.report.most_memory = self.report.most_memory.max(memory);
+    }
+
+    /// How large the states may have become with all records that have been read.
+    fn size_with(&mut self, records: u64) -> u64 {
+        let since = records.saturating_sub(std::mem::replace(&mut self.records, records));
+        self.size.saturating_add(since.saturating_mul(RECORD))
     }
 
     /// The sources of a checkpoint, with the marks of their files.
@@ -214,6 +226,12 @@ impl<'a> Before<'a> {
     }
 }
 
+/// How many have been read of all sources together.
+fn records(sources: &[SourceProgress]) -> u64 {
+    let partitions = sources.iter().flat_map(|source| &source.partitions);
+    partitions.map(|partition| partition.reached.records).sum()
+}
+
 /// Refuses a file that is not the one that was read, as far as that is known.
 fn is_unchanged(
     spec: &ConnectorSpec,
@@ -275,11 +293,11 @@ impl<O: Outlet> Job<'_, O> {
         let written = self.graph.outlet.reach()?;
         let (outputs, files): (Vec<_>, Vec<_>) =
             written.into_iter().map(|written| (written.progress, written.file)).unzip();
-        let size = self.durable.as_ref().map_or(0, |durable| durable.size);
-        let states = carried::states(self.flow, &self.graph, &self.workers, size);
         let streams = self.sources.iter().map(|source| source.progress());
         let mut sources: Vec<SourceProgress> = streams.chain(self.tables.progress()).collect();
         let Some(durable) = &mut self.durable else { return Ok(Ok(())) };
+        let size = durable.size_with(records(&sources));
+        let states = carried::states(self.flow, &self.graph, &self.workers, size);
         durable.mark(&mut sources, &self.options.around.base);
         let time = self.options.clock.now();
         let manifest = Manifest { time, ended, sources, outputs, ..Manifest::default() };
