@@ -46,13 +46,10 @@ pub fn measure(effort: &Effort) {
         };
         compare(effort, job(&format!("pattern, {name}"), n), limit, || program.run(&batches));
     }
-    choices(effort);
-    timers(effort);
-    many(effort);
 }
 
 /// The same three, each choice of events a match: at most so many per end, as there are millions.
-fn choices(effort: &Effort) {
+pub fn choices(effort: &Effort) {
     const MOST: usize = 10;
     let n = effort.of(ROWS);
     for (name, rate, low, high) in REGIMES {
@@ -88,7 +85,7 @@ fn found(start: i64, end: i64) -> u64 {
 }
 
 /// A million keys, each with a clock that its next event starts again.
-fn timers(effort: &Effort) {
+pub fn absence(effort: &Effort) {
     let n = effort.of(2 * ROWS);
     let bids = Bids::new(n, effort.of(1_000_000) as u64, n as i64 * 20);
     let batches = batches(&bids);
@@ -108,7 +105,7 @@ fn timers(effort: &Effort) {
 }
 
 /// A thousand patterns beside one of them.
-fn many(effort: &Effort) {
+pub fn rules(effort: &Effort) {
     let n = effort.of(ROWS / 10);
     let bids = Bids::new(n, KEYS, n as i64 * SECOND / 20_000);
     let batches = batches(&bids);

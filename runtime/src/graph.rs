@@ -208,14 +208,7 @@ impl<'a, O: Outlet> Graph<'a, O> {
             Task::Operator(operator) => {
                 let mut output = Output::default();
                 operator.step(input, message, &mut output);
-                while output.more {
-                    self.follow(to, output)?;
-                    output = Output::default();
-                    if let Task::Operator(operator) = &mut self.stations[to.0 as usize].task {
-                        operator.resume(&mut output);
-                    }
-                }
-                self.follow(to, output)
+                self.follow_to_end(to, output)
             }
             Task::OrderedSink(ordered) => {
                 let mut output = Output::default();
@@ -226,6 +219,30 @@ impl<'a, O: Outlet> Graph<'a, O> {
             Task::Sink => self.write(to, &message),
             Task::Source => Ok(()),
         }
+    }
+
+    /// As [`Graph::step`], with some rows of a batch.
+    fn step_rows(&mut self, to: NodeId, input: usize, batch: &Batch, rows: &[u32]) -> Result<(), Stop> {
+        match &mut self.stations[to.0 as usize].task {
+            Task::Operator(operator) => {
+                let mut output = Output::default();
+                operator.step_rows(input, batch, rows, &mut output);
+                self.follow_to_end(to, output)
+            }
+            _ => self.step(to, input, Message::Batch(batch.gather(rows))),
+        }
+    }
+
+    /// Hands on what a step produced, and the rest of it when there is more.
+    fn follow_to_end(&mut self, from: NodeId, mut output: Output) -> Result<(), Stop> {
+        while output.more {
+            self.follow(from, output)?;
+            output = Output::default();
+            if let Task::Operator(operator) = &mut self.stations[from.0 as usize].task {
+                operator.resume(&mut output);
+            }
+        }
+        self.follow(from, output)
     }
 
     fn write(&mut self, to: NodeId, message: &Message) -> Result<(), Stop> {
@@ -246,9 +263,11 @@ impl<'a, O: Outlet> Graph<'a, O> {
         for batch in output.late {
             self.set_aside(from, batch)?;
         }
-        for (reader, batch) in output.of_readers {
-            let (to, input) = self.stations[from.0 as usize].readers[reader];
-            self.step(to, input, Message::Batch(batch))?;
+        if let Some(handed) = &output.handed {
+            for (reader, rows) in handed.parts() {
+                let (to, input) = self.stations[from.0 as usize].readers[reader];
+                self.step_rows(to, input, &handed.batch, rows)?;
+            }
         }
         output.messages.into_iter().try_for_each(|m| self.deliver(from, m))
     }

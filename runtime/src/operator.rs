@@ -12,6 +12,11 @@ pub trait Operator: Send {
     /// into `output`, in order. After `Watermark::END` on every input nothing is left pending.
     fn step(&mut self, input: usize, message: Message, output: &mut Output);
 
+    /// Takes these rows of a batch, ascending, that others take others of.
+    fn step_rows(&mut self, input: usize, batch: &Batch, rows: &[u32], output: &mut Output) {
+        self.step(input, Message::Batch(batch.gather(rows)), output);
+    }
+
     /// Goes on with a step whose output said that there is [more](Output::more) to come.
     fn resume(&mut self, _output: &mut Output) {}
 
@@ -74,8 +79,8 @@ pub trait Operator: Send {
 pub struct Output {
     /// For the readers of the node.
     pub messages: Vec<Message>,
-    /// For single readers of it, by their numbers; before the messages.
-    pub of_readers: Vec<(usize, Batch)>,
+    /// For single readers of it; before the messages.
+    pub handed: Option<Handed>,
     /// Rows that left through a row error, for `errors(name)`.
     pub failures: Vec<Failure>,
     /// Rows that left because they are late, for `late(name)`; the columns are the node's.
@@ -87,6 +92,27 @@ pub struct Output {
     /// The step has not ended: before anything else the operator is to be asked to
     /// [resume](Operator::resume). Long answers come in parts, so that none fills the memory.
     pub more: bool,
+}
+
+/// Rows of a batch for readers that each get some of them, without a copy for each.
+#[derive(Debug)]
+pub struct Handed {
+    pub batch: Batch,
+    /// Those of all readers, one behind the other.
+    pub rows: Vec<u32>,
+    /// The readers, by their numbers, each with where its rows end among those.
+    pub readers: Vec<(u32, usize)>,
+}
+
+impl Handed {
+    /// The readers with their rows.
+    pub fn parts(&self) -> impl Iterator<Item = (usize, &[u32])> {
+        let starts = std::iter::once(0).chain(self.readers.iter().map(|(_, end)| *end));
+        self.readers
+            .iter()
+            .zip(starts)
+            .map(|((reader, end), start)| (*reader as usize, &self.rows[start..*end]))
+    }
 }
 
 /// A row that failed.

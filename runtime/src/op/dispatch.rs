@@ -2,7 +2,7 @@
 
 use crate::kernel::key_index::{KeyIndex, NO_STATE};
 use crate::message::Message;
-use crate::operator::{Operator, Output};
+use crate::operator::{Handed, Operator, Output};
 use millstream_ir::batch::Batch;
 use millstream_ir::column::ColumnBuilder;
 use millstream_ir::flow::{Dispatch, Lookup, Schema};
@@ -98,11 +98,12 @@ impl Operator for DispatchOperator {
         self.lookups = lookups;
         batch.columns.truncate(self.n_columns);
         self.reached.sort_unstable();
+        let mut handed = Handed { batch, rows: vec![], readers: Vec::with_capacity(self.reached.len()) };
         for reader in self.reached.drain(..) {
-            let rows = &mut self.rows[reader as usize];
-            output.of_readers.push((reader as usize, batch.gather(rows)));
-            rows.clear();
+            handed.rows.append(&mut self.rows[reader as usize]);
+            handed.readers.push((reader, handed.rows.len()));
         }
+        output.handed = Some(handed);
     }
 }
 
@@ -144,8 +145,10 @@ mod tests {
         let batch = Batch { columns, n_rows: rows.len(), origin: Default::default(), late };
         let mut output = Output::default();
         operator().step(0, Message::Batch(batch), &mut output);
-        let shown = |(reader, batch): &(usize, Batch)| format!("{reader}: {}", show_batch(batch));
-        let shown: Vec<String> = output.of_readers.iter().map(shown).collect();
+        let handed = output.handed.expect("rows for readers");
+        let shown =
+            |(reader, rows): (usize, &[u32])| format!("{reader}: {}", show_batch(&handed.batch.gather(rows)));
+        let shown: Vec<String> = handed.parts().map(shown).collect();
         insta::assert_snapshot!(shown.join("\n"), @r"
         0: 7@0 9@4!9 7@5
         1: 8@1 Null@2 9@4!9 7@5

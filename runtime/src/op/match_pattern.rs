@@ -32,9 +32,9 @@ use choices::{Choices, Tables};
 use course::Course;
 use front::Front;
 use groups::Groups;
-use millstream_ir::batch::RowPlace;
+use millstream_ir::batch::{Batch, RowPlace};
 use millstream_ir::column::ColumnData;
-use millstream_ir::flow::{Flow, NodeId, Schema};
+use millstream_ir::flow::{Flow, NodeId, NodeKind, Schema};
 use millstream_ir::pattern::MatchSpec;
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
@@ -51,6 +51,8 @@ pub struct MatchPattern {
     waiting: ReorderBuffer,
     /// Whether an event at the watermark stands behind all that came before.
     in_order: bool,
+    /// Whether events come in the total order, each when its turn has come.
+    is_ordered: bool,
     matcher: Box<dyn Matcher>,
     /// The watermark that was passed on last.
     passed_on: Watermark,
@@ -133,6 +135,7 @@ impl MatchPattern {
             tracker: WatermarkTracker::new(inputs.len()),
             waiting: ReorderBuffer::new(inputs.iter().map(|input| input.schema.time).collect()),
             in_order: false,
+            is_ordered: inputs.len() == 1 && come_in_order(flow, flow.node(node).inputs[0]),
             inputs,
             passed_on: Watermark::START,
         }
@@ -140,6 +143,13 @@ impl MatchPattern {
 
     fn types(&self) -> Vec<&[Type]> {
         self.inputs.iter().map(|input| &input.types[..]).collect()
+    }
+
+    /// Works on events whose turn has come.
+    fn take(&mut self, batch: Batch, output: &mut Output) {
+        let mut answers = Answers::new(&self.pattern, &self.inputs, output);
+        self.matcher.take(&self.pattern, Due::Whole(0, batch), &mut answers);
+        answers.flush();
     }
 
     /// Works on all events that the watermark has passed, in order, and lets the clocks run down between them.
@@ -167,6 +177,10 @@ impl Operator for MatchPattern {
         match message {
             Message::Batch(batch) => {
                 let batch = without_late(batch, output);
+                // A state may come from a run in which events waited here.
+                if self.is_ordered && self.waiting.waiting().is_none() {
+                    return self.take(batch, output);
+                }
                 let ColumnData::I64(times) = &batch.columns[self.inputs[input].schema.time].data else {
                     return;
                 };
@@ -212,6 +226,16 @@ impl Operator for MatchPattern {
 
     fn state_bytes(&self) -> usize {
         self.waiting.state_bytes() + self.matcher.state_bytes()
+    }
+}
+
+/// Whether rows of a node come from an order by operators that leave them in it.
+fn come_in_order(flow: &Flow, node: NodeId) -> bool {
+    let node = flow.node(node);
+    match &node.kind {
+        NodeKind::Order => true,
+        NodeKind::Segment(_) | NodeKind::Dispatch(_) => come_in_order(flow, node.inputs[0]),
+        _ => false,
     }
 }
 

@@ -5,8 +5,9 @@
 use crate::message::{Message, Watermark};
 use crate::op::changes::that_alter;
 use crate::operator::{Failure, Operator, Output, Place};
-use millstream_ir::batch::Batch;
-use millstream_ir::column::ColumnData;
+use millstream_ir::batch::{Batch, gather_late};
+use millstream_ir::buffer::Buffer;
+use millstream_ir::column::{Column, ColumnData, ColumnRef};
 use millstream_ir::engine::SegmentKernel;
 use millstream_ir::flow::Schema;
 use millstream_ir::segment::{Segment, SegmentError};
@@ -24,6 +25,10 @@ pub struct SegmentOperator {
     /// Of an updating output the columns of the time and the sign.
     changes: Option<(usize, usize)>,
     kernel: Box<dyn SegmentKernel>,
+    /// Which columns of the input are looked at.
+    reads: Box<[bool]>,
+    /// What stands in the place of the others where rows are picked.
+    unread: ColumnRef,
     /// What the kernel has left of a batch of which it would have made too much at once.
     rest: Option<Batch>,
 }
@@ -39,7 +44,18 @@ impl SegmentOperator {
         let kernel =
             kernel.unwrap_or_else(|| Box::new(crate::interp::InterpretedSegment::new(segment.clone())));
         let changes = output.sign.map(|sign| (output.time, sign));
-        SegmentOperator { segment, time: input.time, sign: input.sign, changes, kernel, rest: None }
+        let reads = columns_read(&segment, input.columns.len());
+        let unread = Arc::new(Column { data: ColumnData::Bool(Buffer::new()), validity: None });
+        SegmentOperator {
+            segment,
+            time: input.time,
+            sign: input.sign,
+            changes,
+            kernel,
+            reads,
+            unread,
+            rest: None,
+        }
     }
 
     fn is_withdrawn(&self, batch: &Batch, row: usize) -> bool {
@@ -81,6 +97,20 @@ impl Operator for SegmentOperator {
         }
     }
 
+    fn step_rows(&mut self, _input: usize, batch: &Batch, rows: &[u32], output: &mut Output) {
+        let columns = batch.columns.iter().zip(&self.reads).map(|(column, is_read)| match is_read {
+            true => Arc::new(column.gather(rows)),
+            false => self.unread.clone(),
+        });
+        let picked = Batch {
+            columns: columns.collect(),
+            n_rows: rows.len(),
+            origin: batch.origin.gather(rows),
+            late: gather_late(&batch.late, rows),
+        };
+        self.run(picked, output);
+    }
+
     fn resume(&mut self, output: &mut Output) {
         if let Some(rest) = self.rest.take() {
             self.run(rest, output);
@@ -109,6 +139,16 @@ impl SegmentOperator {
             output.messages.push(Message::Batch(result));
         }
     }
+}
+
+/// Which of so many input columns a segment looks at: all that it can show, where a row may fail.
+fn columns_read(segment: &Segment, n_columns: usize) -> Box<[bool]> {
+    let mut reads = vec![segment.steps.iter().any(|step| step.expr().can_fail()); n_columns];
+    let of_steps = segment.steps.iter().flat_map(|step| step.expr().columns());
+    for column in of_steps.chain(segment.outputs.iter().copied()).filter(|column| *column < n_columns) {
+        reads[column] = true;
+    }
+    reads.into()
 }
 
 /// A row as a JSON object.

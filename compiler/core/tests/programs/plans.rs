@@ -3,6 +3,7 @@
 use crate::helper::payments;
 use insta::assert_snapshot;
 use millstream_core::explain::explain;
+use millstream_ir::flow::{Flow, NodeKind};
 
 #[test]
 fn filter_and_select() {
@@ -369,59 +370,73 @@ fn filters_that_stay_behind_joins() {
 /// Of many rules each names what it looks for: a row is handed to those that it concerns.
 #[test]
 fn rules_that_look_for_values() {
-    let filters: String = (0..5)
+    let filters: String = (0..6)
         .map(|n| format!("stream f{n} = from payments where card == \"{n}\" select amount, at\n"))
         .collect();
     let done = payments(&format!(
         "{filters}
+         stream home = from payments where country == \"B\" select card, at sink m from home to stdout
+         stream away = from payments where country == \"C\" select card, at sink n from away to stdout
          stream either = from payments where country == \"A\" or card in [\"0\", \"9\"] select amount, at
          stream computed = from payments where card ++ \"!\" == \"X!\" and amount > 1.00 select amount, at
-         stream found = match by card a: payments[card == \"7\" and amount > 5.00] then b: payments[country == \"B\"]
-           within 5m select a.amount as x
-         stream other = match by card a: payments[country == \"A\"] then b: payments[country == \"B\"] within 5m
-           select a.amount as x
-         stream any = match by card a: payments[country == \"A\"] then b: payments within 5m select a.amount as x
-         stream elsewhere = from payments where country == \"D\" select amount, at
+         stream elsewhere = from payments where country == \"D\" and card == \"D\" select amount, at
          stream failing = from payments where country == \"A\" and 1 / amount > 2.00 select amount, at
          sink a from f0 to stdout sink b from f1 to stdout sink c from f2 to stdout sink d from f3 to stdout
          sink e from f4 to stdout sink f from either to stdout sink g from computed to stdout
-         sink h from found to stdout sink i from other to stdout sink j from any to stdout
-         sink k from failing to stdout sink l from elsewhere to stdout"
+         sink h from f5 to stdout sink k from failing to stdout sink l from elsewhere to stdout"
+    ));
+    assert_snapshot!(heads(done.flow));
+}
+
+/// So do patterns. Their events are brought into order once for all of them, and what many compute is computed once; a
+/// condition joined by `and` looks for the value that fewest others share.
+#[test]
+fn patterns_that_look_for_values() {
+    let patterns: String = (0..8)
+        .map(|n| {
+            format!(
+                "stream p{n} = match by card a: payments[country == \"A\" and card == \"{n}\" and amount > 5.00]
+                   then b: payments[card == \"{n}\" and amount > a.amount] within 5m select a.amount as x
+                 sink p{n} from p{n} to stdout\n",
+            )
+        })
+        .collect();
+    let done = payments(&format!(
+        "{patterns}
+         stream any = match by card a: payments[country == \"A\"] then b: payments within 5m select a.amount as x
+         sink any from any to stdout"
     ));
     let flow = done.flow.unwrap_or_default().to_string();
-    let heads: Vec<&str> = flow.lines().filter(|line| line.starts_with('n')).collect();
-    assert_snapshot!(heads.join("\n"), @r#"
-n0 source payments [card: string, amount: decimal(2), country: string?, at: timestamp] watermark at-5s
-n1 dispatch payments to 9 by 7 values of card, 3 values of country                                      <- n0
-n2 segment f0                                                                                           <- n1
-n3 sink a to stdout                                                                                     <- n2
-n4 segment f1                                                                                           <- n1
-n5 sink b to stdout                                                                                     <- n4
-n6 segment f2                                                                                           <- n1
-n7 sink c to stdout                                                                                     <- n6
-n8 segment f3                                                                                           <- n1
-n9 sink d to stdout                                                                                     <- n8
-n10 segment f4                                                                                          <- n1
-n11 sink e to stdout                                                                                    <- n10
-n12 segment either                                                                                      <- n1
-n13 sink f to stdout                                                                                    <- n12
-n14 segment computed                                                                                    <- n0
-n15 sink g to stdout                                                                                    <- n14
-n16 segment found                                                                                       <- n1
-n17 match found key [card] within 5m                                                                    <- n16
-n18 segment found                                                                                       <- n17
-n19 sink h to stdout                                                                                    <- n18
-n20 segment other                                                                                       <- n1
-n21 match other key [card] within 5m                                                                    <- n20
-n22 segment other                                                                                       <- n21
-n23 sink i to stdout                                                                                    <- n22
-n24 segment any                                                                                         <- n0
-n25 match any key [card] within 5m                                                                      <- n24
-n26 segment any                                                                                         <- n25
-n27 sink j to stdout                                                                                    <- n26
-n28 segment failing                                                                                     <- n0
-n29 sink k to stdout                                                                                    <- n28
-n30 segment elsewhere                                                                                   <- n1
-n31 sink l to stdout                                                                                    <- n30
-"#);
+    let first: Vec<&str> = flow.split_inclusive('\n').take_while(|line| !line.contains("p1")).collect();
+    assert_snapshot!(first.concat());
+}
+
+/// The rules of two sources, one from each in turn.
+#[test]
+fn rules_of_two_sources_read_their_own() {
+    let rules: String = (0..8)
+        .map(|n| {
+            format!(
+                "stream p{n} = from payments where card == \"{n}\" select amount sink p{n} from p{n} to stdout
+                 stream r{n} = from rows where country == \"{n}\" select rate sink r{n} from r{n} to stdout\n"
+            )
+        })
+        .collect();
+    let rows = "source rows: { country: string, rate: int, at: timestamp } from file(\"rows\") format json time at\n";
+    let flow = payments(&format!("{rows}{rules}")).flow.unwrap_or_default();
+    for id in flow.ids().filter(|id| matches!(flow.node(*id).kind, NodeKind::Sink(_))) {
+        let mut at = id;
+        while let Some(input) = flow.node(at).inputs.first() {
+            at = *input;
+        }
+        let expected = if flow.node(id).name.starts_with('p') { "payments" } else { "rows" };
+        assert_eq!(&*flow.node(at).name, expected, "{flow}");
+    }
+    let n_dispatched = flow.nodes.iter().filter(|node| matches!(node.kind, NodeKind::Dispatch(_))).count();
+    assert_eq!(n_dispatched, 2);
+}
+
+fn heads(flow: Option<Flow>) -> String {
+    let flow = flow.unwrap_or_default().to_string();
+    flow.lines().filter(|line| line.starts_with('n')).collect::<Vec<_>>().join("\n")
 }
