@@ -88,6 +88,8 @@ struct Station {
     readers: Vec<(NodeId, usize)>,
     /// The side streams of its failed rows.
     error_streams: Vec<(NodeId, usize)>,
+    /// Whether anything follows from how far its input has come.
+    minds_watermarks: bool,
     /// Failed rows of it that were handed on.
     n_failed: u64,
     report: StreamReport,
@@ -121,7 +123,8 @@ impl<'a, O: Outlet> Graph<'a, O> {
                 _ => op::build(flow, id, compiled, workers, &mut stores).map_or(Task::Source, Task::Operator),
             };
             let report = StreamReport { name: node.name.clone(), ..StreamReport::default() };
-            Station { task, readers: vec![], error_streams: vec![], n_failed: 0, report }
+            let (readers, error_streams) = (vec![], vec![]);
+            Station { task, readers, error_streams, minds_watermarks: true, n_failed: 0, report }
         };
         let mut stations: Vec<Station> = flow.ids().map(station).collect();
         for id in flow.ids() {
@@ -134,7 +137,25 @@ impl<'a, O: Outlet> Graph<'a, O> {
                 }
             }
         }
-        Graph { flow, files, stations, outlet }
+        let mut graph = Graph { flow, files, stations, outlet };
+        // Readers stand behind what they read.
+        for number in (0..flow.nodes.len()).rev() {
+            graph.stations[number].minds_watermarks = graph.minds_watermarks(number);
+        }
+        graph
+    }
+
+    /// Whether anything follows, in a node or behind it, from how far its input has come.
+    fn minds_watermarks(&self, number: usize) -> bool {
+        let station = &self.stations[number];
+        match &self.flow.nodes[number].kind {
+            NodeKind::Sink(spec) => spec.ordered,
+            NodeKind::Segment(_) | NodeKind::Dispatch(_) | NodeKind::Unnest { .. } => {
+                let mut readers = station.readers.iter().chain(&station.error_streams);
+                readers.any(|(reader, _)| self.stations[reader.0 as usize].minds_watermarks)
+            }
+            _ => true,
+        }
     }
 
     /// Tells operators, before the first message, what follows from how many partitions sources have.
@@ -193,12 +214,15 @@ impl<'a, O: Outlet> Graph<'a, O> {
 
     /// Hands a message of a node to all who read it.
     fn deliver(&mut self, from: NodeId, message: Message) -> Result<(), Stop> {
-        if let Message::Watermark(_) = message {
+        let is_watermark = matches!(message, Message::Watermark(_));
+        if is_watermark {
             self.tell_error_streams(from, &message)?;
         }
         for i in 0..self.stations[from.0 as usize].readers.len() {
             let (to, input) = self.stations[from.0 as usize].readers[i];
-            self.step(to, input, message.clone())?;
+            if !is_watermark || self.stations[to.0 as usize].minds_watermarks {
+                self.step(to, input, message.clone())?;
+            }
         }
         Ok(())
     }

@@ -80,7 +80,7 @@ pub struct Output {
     /// For the readers of the node.
     pub messages: Vec<Message>,
     /// For single readers of it; before the messages.
-    pub handed: Option<Handed>,
+    pub handed: Option<Box<Handed>>,
     /// Rows that left through a row error, for `errors(name)`.
     pub failures: Vec<Failure>,
     /// Rows that left because they are late, for `late(name)`; the columns are the node's.

@@ -103,7 +103,7 @@ impl Operator for DispatchOperator {
             handed.rows.append(&mut self.rows[reader as usize]);
             handed.readers.push((reader, handed.rows.len()));
         }
-        output.handed = Some(handed);
+        output.handed = Some(Box::new(handed));
     }
 }
 

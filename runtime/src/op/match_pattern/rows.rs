@@ -78,6 +78,7 @@ pub struct Answers<'a> {
     spec: &'a MatchSpec,
     pub inputs: &'a [InputColumns],
     output: &'a mut Output,
+    /// None before the first match: most batches have none.
     columns: Vec<ColumnBuilder>,
     places: Vec<RowPlace>,
     /// Of the row that is made.
@@ -87,7 +88,7 @@ pub struct Answers<'a> {
 impl<'a> Answers<'a> {
     pub fn new(pattern: &'a Pattern, inputs: &'a [InputColumns], output: &'a mut Output) -> Answers<'a> {
         let spec = &*pattern.spec;
-        Answers { spec, inputs, output, columns: columns(spec), places: vec![], values: vec![] }
+        Answers { spec, inputs, output, columns: vec![], places: vec![], values: vec![] }
     }
 
     /// Adds a match of a key.
@@ -112,6 +113,9 @@ impl<'a> Answers<'a> {
         if self.places.len() == BATCH_ROWS {
             self.flush();
         }
+        if self.places.is_empty() {
+            self.columns = columns(spec);
+        }
         self.places.push(found.place);
         self.columns.iter_mut().zip(&self.values).for_each(|(column, value)| column.push(value));
     }
@@ -128,7 +132,7 @@ impl<'a> Answers<'a> {
             return;
         }
         let places = std::mem::take(&mut self.places);
-        let built = std::mem::replace(&mut self.columns, columns(self.spec));
+        let built = std::mem::take(&mut self.columns);
         let columns = built.into_iter().map(|column| Arc::new(column.finish())).collect();
         let (n_rows, origin) = (places.len(), Origin::of_places(&places));
         self.output.messages.push(Message::Batch(Batch { columns, n_rows, origin, late: vec![] }));
