@@ -2,8 +2,9 @@
 
 use crate::cli::Bindings;
 use crate::command_line::said;
-use crate::unread::{LONGEST, Refused, Unread};
+use crate::unread::{Refused, Unread};
 use crate::{WRONG_PROGRAM, WRONG_USAGE, terminal};
+use millstream_base::span::LONGEST_PROGRAM;
 use millstream_base::{Diagnostic, Diagnostics, FileId, Severity, SourceMap, Span, codes, render};
 use millstream_core::{Compilation, CompileOptions, GivenValues, Library, Overrides, SourceText, compile};
 use std::collections::BTreeMap;
@@ -179,8 +180,8 @@ pub fn read_text(path: &Path) -> Result<String, Unread> {
         false => Box::new(std::fs::File::open(path).map_err(unread)?),
     };
     let mut bytes = vec![];
-    input.take(LONGEST + 1).read_to_end(&mut bytes).map_err(unread)?;
-    if bytes.len() as u64 > LONGEST {
+    input.take(LONGEST_PROGRAM + 1).read_to_end(&mut bytes).map_err(unread)?;
+    if bytes.len() as u64 > LONGEST_PROGRAM {
         return Err(Unread::TooLong);
     }
     String::from_utf8(bytes).map_err(|e| {

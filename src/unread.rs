@@ -2,11 +2,9 @@
 
 use crate::program::{plain, show};
 use crate::{WRONG_PROGRAM, WRONG_USAGE};
+use millstream_base::span::longer_than_programs;
 use millstream_base::{Diagnostic, SourceMap, Span, codes, did_you_mean};
 use std::path::{Path, PathBuf};
-
-/// More than any program: what is longer is data, or has no end, as `/dev/zero`.
-pub const LONGEST: u64 = 64 << 20;
 
 /// What is in the way.
 #[derive(Debug)]
@@ -42,7 +40,7 @@ impl Unread {
         match self {
             Unread::Closed(error) => plain(error),
             Unread::Folder => "it is a folder".into(),
-            Unread::TooLong => format!("it is longer than {} MiB", LONGEST >> 20),
+            Unread::TooLong => format!("it is {}", longer_than_programs()),
             Unread::NotText { line, byte } => {
                 format!("it is not UTF-8 text: line {line} holds the byte 0x{byte:02x}")
             }

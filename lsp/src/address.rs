@@ -43,10 +43,19 @@ pub fn used(user: &str, path: &str) -> Option<String> {
     (folder.is_some() || is_path(path)).then(|| tidied(&folder.unwrap_or(Path::new("/")).join(path)))
 }
 
+/// Of `file:/a` and `file:///a`; none of a file that is on another machine (RFC 8089).
 fn path_of(address: &str) -> Option<PathBuf> {
-    let behind_scheme = address.strip_prefix("file://")?;
-    let path = &behind_scheme[behind_scheme.find('/')?..];
-    percent_decode_str(path).decode_utf8().ok().map(|path| PathBuf::from(&*path))
+    let (scheme, rest) = address.split_once(':')?;
+    let is_file = scheme.eq_ignore_ascii_case("file");
+    let path = match rest.strip_prefix("//") {
+        Some(rest) => {
+            let (host, path) = rest.split_at(rest.find('/')?);
+            (host.is_empty() || host.eq_ignore_ascii_case("localhost")).then_some(path)?
+        }
+        None => rest,
+    };
+    let path = percent_decode_str(path).decode_utf8().ok()?;
+    (is_file && is_path(&path)).then(|| PathBuf::from(&*path))
 }
 
 /// Without `.` and `..`, as if no folder were a link to another.
@@ -81,6 +90,15 @@ mod tests {
         assert_eq!(name_of("file://localhost/a/./b/../c.stream"), "/a/c.stream");
         assert_eq!(name_of("file:///a%FF"), "file:///a%FF", "no text, and so no name");
         assert_eq!(name_of("file:nowhere"), "file:nowhere");
+        assert_eq!(
+            name_of("FILE:///a/b.stream"),
+            "/a/b.stream",
+            "a scheme is told by its letters, large or small"
+        );
+        assert_eq!(name_of("file:/a/b.stream"), "/a/b.stream");
+        assert_eq!(name_of("file://LocalHost/a.stream"), "/a.stream");
+        assert_eq!(name_of("file://elsewhere/a.stream"), "file://elsewhere/a.stream", "on another machine");
+        assert_eq!(name_of("http:/a"), "http:/a");
     }
 
     #[test]

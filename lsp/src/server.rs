@@ -122,6 +122,9 @@ impl Server<'_> {
         if self.has_shut_down {
             return Err(Refusal::new(ErrorCode::InvalidRequest, "the server has been shut down"));
         }
+        if request.method == "initialize" {
+            return Err(Refusal::new(ErrorCode::InvalidRequest, "the conversation has begun already"));
+        }
         if request.method == "shutdown" {
             self.has_shut_down = true;
             return Ok(Value::Null);
@@ -216,13 +219,15 @@ mod tests {
     #[test]
     fn a_fault_of_ours_is_an_answer_and_the_server_goes_on() {
         let handler: Handler = Box::new(|_, _| panic!("a value was promised"));
-        let told = conversation("test/fault", handler, &["test/fault", "test/nothing", "test/fault"]);
+        let told =
+            conversation("test/fault", handler, &["test/fault", "test/nothing", "initialize", "test/fault"]);
         insta::assert_snapshot!(told, @r#"
         log: "a fault in Millstream while it answered test/fault: a value was promised"
         1: -32603 a fault in Millstream while it answered test/fault: a value was promised
         2: -32601 there is no method `test/nothing`
+        3: -32600 the conversation has begun already
         log: "a fault in Millstream while it answered test/fault: a value was promised"
-        3: -32603 a fault in Millstream while it answered test/fault: a value was promised
+        4: -32603 a fault in Millstream while it answered test/fault: a value was promised
         99: null
         "#);
     }

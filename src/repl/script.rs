@@ -4,8 +4,8 @@ use super::answer::{Answer, Repl};
 use super::entries::Entries;
 use super::interrupts::INTERRUPTED;
 use crate::program::{Problem, plain};
-use crate::unread::LONGEST;
 use crate::{FAILED, FINE};
+use millstream_base::span::{LONGEST_PROGRAM, longer_than_programs};
 use std::io::{BufRead, Read};
 
 /// Answers all entries; the exit code of the first that is wrong.
@@ -40,9 +40,9 @@ pub fn run(mut repl: Repl, mut script: impl BufRead) -> u8 {
 /// None behind the last. A line that is longer than any program has no end, as that of `/dev/zero`.
 fn next_line(script: &mut impl BufRead) -> Result<Option<String>, String> {
     let mut line = vec![];
-    let n = script.take(LONGEST + 1).read_until(b'\n', &mut line).map_err(|error| plain(&error))?;
-    if n as u64 > LONGEST {
-        return Err(format!("a line is longer than {} MiB", LONGEST >> 20));
+    let n = script.take(LONGEST_PROGRAM + 1).read_until(b'\n', &mut line).map_err(|error| plain(&error))?;
+    if n as u64 > LONGEST_PROGRAM {
+        return Err(format!("a line is {}", longer_than_programs()));
     }
     let line = String::from_utf8(line).map_err(|_| "it is not UTF-8 text".to_string())?;
     let line = line.strip_suffix('\n').map_or(line.as_str(), |line| line.trim_end_matches('\r'));

@@ -6,6 +6,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+/// More bytes than any program has: what is longer is data, or has no end, as `/dev/zero`.
+pub const LONGEST_PROGRAM: u64 = 64 << 20;
+
+/// What is said of a text that is.
+pub fn longer_than_programs() -> String {
+    format!("longer than {} MiB", LONGEST_PROGRAM >> 20)
+}
+
 /// A file of the program, numbered in the order in which files were added to the [`SourceMap`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
 pub struct FileId(pub u32);

@@ -204,6 +204,12 @@ impl Scope {
             self.columns.iter().filter(|c| c.qualifier.as_deref() == Some(qualifier)).map(|c| &*c.name),
         )
     }
+
+    /// The name most like one that nothing is called, of those behind whose point a column of this name is known.
+    pub fn nearest_qualifier(&self, qualifier: &str, name: &str) -> Option<&str> {
+        let knowing = self.columns.iter().filter(|c| *c.name == *name);
+        did_you_mean(qualifier, knowing.filter_map(|c| c.qualifier.as_deref()))
+    }
 }
 
 impl<'s> Lookup<'s> {

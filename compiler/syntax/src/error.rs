@@ -6,7 +6,8 @@ use millstream_base::{Diagnostic, Span, codes};
 
 // ---------- lexing ----------
 
-pub fn unknown_character(span: Span, character: &str) -> Diagnostic {
+/// `before` and `behind` are what stands around it.
+pub fn unknown_character(span: Span, character: &str, [before, behind]: [&str; 2]) -> Diagnostic {
     let shown: String = character.chars().flat_map(char::escape_debug).collect();
     let d = Diagnostic::new(codes::E0001, span, format!("the character `{shown}` has no meaning here"))
         .label("not part of the language");
@@ -16,10 +17,25 @@ pub fn unknown_character(span: Span, character: &str) -> Diagnostic {
             .fix("write a plain space", span, " ")
             .safe(),
         "“" | "”" | "„" => d.fix("write a straight quote", span, "\""),
+        "×" => d.fix("write `*`", span, "*"),
+        "÷" => d.fix("write `/`", span, "/"),
+        "\u{2212}" | "–" | "—" => d.fix("write `-`", span, "-"),
+        "≠" => d.fix("write `!=`", span, "!="),
+        "≤" => d.fix("write `<=`", span, "<="),
+        "≥" => d.fix("write `>=`", span, ">="),
         "&" => d.help("write `and` for the logical operator"),
         "$" => d.help("parameters are used by their plain name"),
+        _ if is_between_operands(before, behind) => d.help("write an operator between the two values"),
         _ => d.fix("remove it", span, ""),
     }
+}
+
+/// Whether two values would stand side by side if what is between them were removed.
+fn is_between_operands(before: &str, behind: &str) -> bool {
+    let line = |c: char| c != '\n' && c.is_whitespace();
+    let ends = |c: char| c.is_alphanumeric() || matches!(c, '_' | ')' | ']' | '}' | '"' | '`');
+    let begins = |c: char| c.is_alphanumeric() || matches!(c, '_' | '(' | '[' | '{' | '"' | '`' | '@');
+    before.trim_end_matches(line).ends_with(ends) && behind.trim_start_matches(line).starts_with(begins)
 }
 
 pub fn open_text(span: Span, what: &str) -> Diagnostic {

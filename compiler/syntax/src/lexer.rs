@@ -284,7 +284,9 @@ impl<'a> Cutter<'a> {
                 if slice.chars().next().is_some_and(char::is_alphabetic) {
                     return self.foreign_word(lexer, first_on_line);
                 }
-                self.report(error::unknown_character(self.span(span.start, span.end), slice));
+                let around =
+                    [self.text.get(..span.start), self.text.get(span.end..)].map(Option::unwrap_or_default);
+                self.report(error::unknown_character(self.span(span.start, span.end), slice, around));
                 return;
             }
             Main::Quoted => {

@@ -253,20 +253,22 @@ impl<'a> Site<'a> {
         {
             return d.fix(format!("write `{sign}`"), span, sign);
         }
+        let ends = self.behind.is_none_or(|b| b.first_on_line || b.kind == Comma);
+        let is_new_name = found.kind.is_name()
+            && !found.first_on_line
+            && ends
+            && self.expected.has("as")
+            && self.expected.has(",");
         if found.kind.is_name()
             && let Some(word) = self.expected.did_you_mean(text)
+            // A name is hardly a word of the language with two letters wrong.
+            && !(is_new_name && suggest::edit_distance(text, word) > 1)
             // Two words of the language are told apart by more than a letter.
             && (found.kind == Identifier && text.len() > 2 || text.len() > 3 && (word.starts_with(text) || suggest::edit_distance(text, word) == 1))
         {
             return d.fix(format!("did you mean `{word}`?"), span, word);
         }
-        let ends = self.behind.is_none_or(|b| b.first_on_line || b.kind == Comma);
-        if found.kind.is_name()
-            && !found.first_on_line
-            && ends
-            && self.expected.has("as")
-            && self.expected.has(",")
-        {
+        if is_new_name {
             return d.fix("write the new name behind `as`", span, format!("as {text}"));
         }
         if found.kind == GreaterEqual && self.expected.has(">") {
@@ -274,9 +276,6 @@ impl<'a> Site<'a> {
         }
         if found.kind == LeftParenthesis && self.before.iter().rev().nth(1).is_some_and(|t| t.kind == Dot) {
             return d.help("functions are called by their name alone: `length(a.b)`, not `a.b.length()`");
-        }
-        if found.kind == Comma && self.is_in_parentheses_behind(In) {
-            return d.help("a list stands in square brackets: `x in [1, 2]`");
         }
         if found.kind == Colon
             && let Some(word) =
@@ -349,13 +348,6 @@ impl<'a> Site<'a> {
         let is_clause =
             matches!(found.kind, From | Match) || is_boundary(found.kind) && !found.kind.is_item_word();
         may_be_item && !self.expected.has("where") && (is_foreign || self.before.is_empty() && is_clause)
-    }
-
-    fn is_in_parentheses_behind(&self, word: TokenKind) -> bool {
-        let Some(open) = self.open_bracket() else { return false };
-        let n_before = self.before.partition_point(|t| t.start < open.start);
-        let behind = n_before.checked_sub(1).and_then(|i| self.before.get(i));
-        open.kind == TokenKind::LeftParenthesis && behind.is_some_and(|t| t.kind == word)
     }
 
     /// A comma behind which the next clause or item begins, or nothing.

@@ -1,6 +1,8 @@
 //! What was meant where there is one right spelling: words of other languages in the place of ours, words
 //! left out, clauses whose parts stand in another order.
 
+mod sql;
+
 use crate::expected::Expected;
 use crate::token::{Token, TokenKind};
 use millstream_base::diagnostic::{Edit, Safety};
@@ -63,7 +65,11 @@ fn is_calendar(kind: TokenKind) -> bool {
 impl<'a> Place<'a> {
     /// What is to be written instead, if that is known.
     pub fn advice(&self) -> Option<Advice> {
-        let edits = self.of_window().or_else(|| self.of_clause()).or_else(|| self.of_call());
+        let edits = self
+            .of_window()
+            .or_else(|| self.of_clause())
+            .or_else(|| self.of_call())
+            .or_else(|| self.of_sql());
         edits.map(|(title, edits)| Advice::Edits(title, edits)).or_else(|| self.helps())
     }
 
@@ -88,6 +94,11 @@ impl<'a> Place<'a> {
             ]
         } else if self.wants("every") && matches!(self.word(-2), "hopping" | "cumulative") {
             vec!["say how much later each window starts or ends: `every 1m`".to_string()]
+        } else if self.kind(-1) == Some(TokenKind::Match) && !self.kind(0).is_some_and(TokenKind::is_name) {
+            vec![
+                "a pattern names its events: `match first: logins then second: logins within 5m`".to_string(),
+                "a choice among values is written `if … then … else …`".to_string(),
+            ]
         } else if self.options.is_some() && self.word(0) == "partition" {
             vec!["`group by` splits the rows of a window".to_string()]
         } else if self.kind(-1) == Some(TokenKind::Integer) && !self.expected.has("as") {

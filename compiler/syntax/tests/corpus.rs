@@ -96,15 +96,15 @@ fn expressions_parse_alone() {
 /// A query without a stream, and what other languages begin with.
 #[test]
 fn a_query_without_a_name_is_told_where_names_stand() {
-    let helps = |text: &str| -> Vec<String> {
+    let found = |text: &str| {
         let mut diagnostics = Diagnostics::default();
         millstream_syntax::parse(FileId(0), text, &mut diagnostics);
-        diagnostics.into_sorted().into_iter().flat_map(|d| d.helps).collect()
+        diagnostics.into_sorted()
     };
+    let helps = |text: &str| -> Vec<String> { found(text).into_iter().flat_map(|d| d.helps).collect() };
     let source = "source s: { a: int } from file(\"x\") format json\n";
     for query in [
-        "select a, b from s",
-        "SELECT a\nFROM s",
+        "select a, b",
         "define stream s (a int)",
         "create table t (a int)",
         "insert into t",
@@ -114,9 +114,14 @@ fn a_query_without_a_name_is_told_where_names_stand() {
     ] {
         assert_eq!(helps(query), ["a query belongs to a stream: write `stream NAME = from …`"], "{query}");
     }
-    for query in ["SELECT a FROM s", "define stream s (a int)", "insert into t", "WITH x AS s"] {
+    for query in ["define stream s (a int)", "insert into t", "WITH x AS s"] {
         let found = helps(&format!("{source}{query}"));
         assert_eq!(found, ["a query belongs to a stream: write `stream NAME = from …`"], "{query}");
+    }
+    for query in ["select a from s", "SELECT a\nFROM s"] {
+        let fixes: Vec<String> =
+            found(query).into_iter().flat_map(|d| d.fixes).map(|f| f.edits[0].text.clone()).collect();
+        assert_eq!(fixes, ["stream result =\n  from s\n  select a"], "{query}");
     }
     for other in ["foo", "stream a = from s\nselect a\nfrom b", "stream a = from s select a from b"] {
         assert_eq!(helps(other), [""; 0], "{other}");

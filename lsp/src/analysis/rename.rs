@@ -77,7 +77,9 @@ fn refusal(analysis: &Analysis, new_name: &str, reason: &str) -> String {
 /// A definition under its new name; what depends on the old one outside of the program keeps it.
 fn definition_edits(analysis: &Analysis, definition: &Definition, written: &str) -> Vec<Edit> {
     let span = definition.span;
-    if analysis.files.text(span).trim_matches('`') != &*definition.name {
+    let is_value = analysis.files.text(span).trim_matches('`') != &*definition.name
+        || definition.kind == DefinitionKind::Column && ends_value(&analysis.compilation.facts, span);
+    if is_value {
         // A column that is called as its value is from here on called otherwise.
         return vec![Edit { span: span.at_end(), text: format!(" as {written}") }];
     }
@@ -92,6 +94,11 @@ fn definition_edits(analysis: &Analysis, definition: &Definition, written: &str)
         edits.push(Edit { span: field.ty.span.at_end(), text });
     }
     edits
+}
+
+/// Whether a name is the last of a value, as in `j.card` of a json, and stands for nothing that the program defines.
+fn ends_value(facts: &Facts, name: Span) -> bool {
+    facts.types.iter().any(|(value, _)| (value.file, value.end) == (name.file, name.end))
 }
 
 /// Whether the program with these edits is as right as it was, and each name in it stands for what it stood for.

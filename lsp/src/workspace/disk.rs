@@ -1,6 +1,7 @@
 //! What lies on the disk: programs that are not open below the editor's folders, and what paths in programs may name.
 
 use crate::address;
+use millstream_base::span::{LONGEST_PROGRAM, longer_than_programs};
 use std::path::{Path, PathBuf};
 
 /// More than any folder of programs has: what has more is no such folder.
@@ -8,9 +9,6 @@ const MOST_FOLDERS: usize = 2_000;
 
 /// More than anyone looks through.
 const MOST_PATHS: usize = 1_000;
-
-/// More than any program: what is longer is data, or has no end.
-const LONGEST: u64 = 64 << 20;
 
 /// The files of programs below folders, by name. Hidden folders and those of tools are left out.
 pub fn programs_below(folders: &[String]) -> Vec<String> {
@@ -78,9 +76,9 @@ pub fn read(name: &str) -> Result<String, String> {
     }
     let mut text = String::new();
     let file = std::fs::File::open(name).map_err(unreadable)?;
-    file.take(LONGEST + 1).read_to_string(&mut text).map_err(unreadable)?;
-    if text.len() as u64 > LONGEST {
-        return Err(refused(&format!("it is longer than {} MiB", LONGEST >> 20)));
+    file.take(LONGEST_PROGRAM + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > LONGEST_PROGRAM {
+        return Err(refused(&format!("it is {}", longer_than_programs())));
     }
     Ok(text)
 }
@@ -105,7 +103,7 @@ mod tests {
     #[test]
     fn a_file_that_is_longer_than_any_program_is_refused() {
         let file = tempfile::NamedTempFile::new().expect("a file");
-        file.as_file().set_len(LONGEST + 1).expect("it grows");
+        file.as_file().set_len(LONGEST_PROGRAM + 1).expect("it grows");
         let name = file.path().to_str().expect("its name is text");
         assert_eq!(read(name), Err(format!("cannot read {name}: it is longer than 64 MiB")));
     }

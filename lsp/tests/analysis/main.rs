@@ -2,6 +2,7 @@
 
 mod completion;
 mod definition;
+mod fixes;
 mod helper;
 mod hierarchy;
 mod hints;

@@ -48,6 +48,31 @@ stream b = from a where cou$0nt > 1"
 }
 
 #[test]
+fn a_field_of_a_record_that_is_written() {
+    let program = |cursor: &str| {
+        let text = "stream most = from payments window tumbling 1h group by ()
+  select max(amount) as most, collect({ card: card, paid: amount }) as all
+stream best = from most unnest all as item where item.paid == most select item.card, item.paid
+test \"t\" { given payments [] expect best [{ card: \"x\", paid: 1.00 }] }";
+        payments(&text.replacen(cursor, &format!("{cursor}$0"), 1))
+    };
+    insta::assert_snapshot!(renamed(program("select item.card, item.pa"), "spent"));
+    insta::assert_snapshot!(renamed(program("card: card, pa"), "spent"));
+}
+
+#[test]
+fn a_column_that_is_called_as_a_member_of_its_value() {
+    let json = "source logs: { body: json, at: timestamp } from file(\"l\") format json time at
+stream a = from logs select body.user$0
+stream b = from a where user is not null";
+    insta::assert_snapshot!(renamed(program(json), "who"));
+    insta::assert_snapshot!(renamed(
+        payments("stream a = from errors(payments) select reaso$0n\nstream b = from a where reason != \"\""),
+        "why"
+    ));
+}
+
+#[test]
 fn a_name_in_another_file_that_needs_backticks() {
     let shared = ("shared.stream", "fn short(x: string) -> string = left(x, 3)\n");
     insta::assert_snapshot!(renamed(

@@ -183,6 +183,11 @@ impl Checker<'_> {
             names_errors::unknown_qualified(name.span, &qualifier.text, &name.text, nearest)
         } else if matches!(qualifier.text.as_str(), "window" | "match") {
             names_errors::no_window(span, &qualifier.text, &name.text, scope.closed_window)
+        } else if let Some(nearest) = scope.nearest_qualifier(&qualifier.text, &name.text)
+            && self.names.input(self.file, &qualifier.text).is_none()
+        {
+            self.names.facts.misses(qualifier.span, || scope.wanted());
+            names_errors::unknown_name(qualifier.span, &qualifier.text, Some(nearest), scope)
         } else {
             return None;
         };

@@ -101,7 +101,11 @@ impl Checker<'_> {
             }
         }
         let fields = named.iter().map(|(n, e)| FieldType { name: n.text.as_str().into(), ty: e.ty.clone() });
-        let ty = Type::of(TypeKind::Record(Arc::new(RecordType { fields: fields.collect() })));
+        let record = Arc::new(RecordType { fields: fields.collect() });
+        let facts = &self.names.facts;
+        named.iter().for_each(|(name, value)| facts.define(name, DefinitionKind::Field, Some(&value.ty)));
+        facts.define_record(&record, named.iter().map(|(name, _)| Some(name.span)).collect());
+        let ty = Type::of(TypeKind::Record(record));
         Expr::new(ExprKind::Record(named.into_iter().map(|(_, e)| e).collect()), ty, span)
     }
 

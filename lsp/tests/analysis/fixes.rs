@@ -1,0 +1,83 @@
+//! What is left of habits from other languages when every first fix has been taken.
+
+use crate::helper::PAYMENTS;
+use millstream_base::diagnostic::Edit;
+use millstream_lsp::analysis::Analysis;
+
+/// What follows [`PAYMENTS`] when nothing more can be mended, and what is wrong with it still.
+fn mended(rest: &str) -> String {
+    let mut text = format!("{PAYMENTS}{rest}");
+    for _ in 0..9 {
+        let analysis = Analysis::new("main.stream", text.as_str(), &mut |_, _| Err("no files".to_string()));
+        let Some(fix) = analysis.diagnostics().iter().find_map(|d| d.fixes.first()) else {
+            let wrong = analysis.diagnostics().iter().map(|d| format!("\n{}: {}", d.code, d.headline));
+            return text.replacen(PAYMENTS, "", 1) + &wrong.collect::<String>();
+        };
+        let mut edits: Vec<Edit> = fix.edits.clone();
+        edits.sort_by_key(|edit| std::cmp::Reverse(edit.span.start));
+        for edit in edits {
+            text.replace_range(edit.span.range(), &edit.text);
+        }
+    }
+    panic!("its fixes come to no end:\n{text}");
+}
+
+#[test]
+fn words_of_sql() {
+    for (written, meant) in [
+        ("where country IS NULL", "where country is null"),
+        ("where country IS NOT NULL AND amount > 3", "where country is not null and amount > 3"),
+        ("where NOT amount > 3", "where not amount > 3"),
+        ("where card LIKE 'x%' OR card IN ('a', 'b')", "where card like \"x%\" or card in [\"a\", \"b\"]"),
+        ("where card in ('a', 'b')", "where card in [\"a\", \"b\"]"),
+        ("where amount BETWEEN 1 AND 2", "where amount between 1 and 2"),
+        ("where amount <> 3 && amount != 4 || not true", "where amount != 3 and amount != 4 or not true"),
+        ("where amount = 3", "where amount == 3"),
+        ("where amount === 3", "where amount == 3"),
+        ("where country == null", "where country is null"),
+        ("select amount money", "select amount as money"),
+        ("window tumbling 1h order by amount desc limit 3", "window tumbling 1h top 3 by amount desc"),
+        ("as paid where payd.amount > 3", "as paid where paid.amount > 3"),
+        ("where amount × 2 ≥ 3", "where amount * 2 >= 3"),
+    ] {
+        assert_eq!(
+            mended(&format!("stream a = from payments {written}")),
+            format!("stream a = from payments {meant}")
+        );
+    }
+}
+
+#[test]
+fn whole_queries_of_sql() {
+    for (written, meant) in [
+        ("SELECT card FROM payments WHERE amount > 3", "from payments where amount > 3 select card"),
+        (
+            "select card, amount AS paid from payments where country = 'x' and card <> \"y\"",
+            "from payments where country == \"x\" and card != \"y\" select card, amount as paid",
+        ),
+        ("SELECT * FROM payments", "from payments"),
+        (
+            "SELECT card, COUNT(*) AS n FROM payments GROUP BY card HAVING n > 3 ORDER BY n DESC LIMIT 5",
+            "from payments group by card forever select card, count() as n where n > 3 top 5 by n desc forever",
+        ),
+    ] {
+        let found = mended(&format!("stream a = {written}"));
+        assert_eq!(found.lines().next(), Some(&*format!("stream a = {meant}")), "{found}");
+    }
+    assert_eq!(
+        mended("\nSELECT card FROM payments WHERE amount > 3"),
+        "\nstream result =\n  from payments\n  where amount > 3\n  select card"
+    );
+}
+
+#[test]
+fn what_has_no_fix_gets_help() {
+    let helps = |rest: &str| -> Vec<String> {
+        let text = format!("{PAYMENTS}{rest}");
+        let analysis = Analysis::new("main.stream", text, &mut |_, _| Err("no files".to_string()));
+        analysis.diagnostics().iter().flat_map(|d| d.helps.clone()).collect()
+    };
+    insta::assert_debug_snapshot!(helps("stream a = match 3 {"));
+    insta::assert_debug_snapshot!(helps("stream a = from payments limit 3"));
+    insta::assert_debug_snapshot!(helps("stream a = from payments let n = 5 § 2"));
+}
