@@ -12,6 +12,7 @@ mod errors;
 mod expression;
 mod help;
 mod highlight;
+mod history;
 mod interrupts;
 #[cfg(unix)]
 mod keys;
@@ -19,6 +20,7 @@ mod keys;
 #[path = "repl/no_keys.rs"]
 mod keys;
 mod live;
+mod operators;
 pub mod prompt;
 mod rows;
 mod run;

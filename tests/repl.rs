@@ -55,11 +55,15 @@ fn hold(pages: &[PathBuf]) {
     for path in pages {
         let text = std::fs::read_to_string(path).expect("pages are readable");
         let mut document = Document::parse(&text);
-        let folder = Folder::new();
+        // What the one has written the other does not find.
+        let (folder, other_folder) = (Folder::new(), Folder::new());
         for part in document.sections.iter_mut().flat_map(|section| &mut section.parts) {
             let Part::Block { kind, body } = part else { continue };
             match kind.split_once(' ').unwrap_or((kind, "")) {
-                ("input", file) => _ = folder.write(file, &*body),
+                ("input", file) => {
+                    folder.write(file, &*body);
+                    other_folder.write(file, &*body);
+                }
                 ("repl", arguments) => {
                     let session = Session::of(body, arguments);
                     let screen = session.on_a_terminal(&folder);
@@ -70,7 +74,7 @@ fn hold(pages: &[PathBuf]) {
                             path.display()
                         );
                     }
-                    let (is, should) = (session.as_a_script(&folder), session.without_typed(&screen));
+                    let (is, should) = (session.as_a_script(&other_folder), session.without_typed(&screen));
                     if is != should {
                         let _ = writeln!(
                             differences,

@@ -12,6 +12,9 @@ pub fn repl(arguments: cli::Repl) -> u8 {
         Ok(repl) => repl,
         Err(problem) => return problem.tell(),
     };
+    if let Answer::Wrong(code) = repl.check_inputs() {
+        return code;
+    }
     let loaded = arguments.file.as_deref().map_or(FINE, |file| repl.begin_with(file).code());
     // What a script asks for makes no sense without its definitions; a person can mend them.
     if loaded != FINE && (!is_interactive || loaded == WRONG_USAGE) {

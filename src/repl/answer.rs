@@ -5,7 +5,7 @@ use super::commands::{self, Command};
 use super::expression::{self, NoValue};
 use super::interrupts::Interrupts;
 use super::run::{Ended, Manner, Runner};
-use super::session::{Defined, ENTRY, Findings, Session, TYPED, Typed};
+use super::session::{Defined, ENTRY, Findings, INPUTS, Session, TYPED, Typed};
 use super::{errors, help, save};
 use crate::cli::Bindings;
 use crate::command_line::{cannot_create, said};
@@ -17,7 +17,8 @@ use millstream_base::{Diagnostic, Diagnostics, Severity, SourceMap, Span, explai
 use millstream_core::errors::connectors::unknown_override;
 use millstream_syntax::ast::{self, Name};
 use millstream_syntax::entry::{Entry, parse_entry};
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 /// A session, and what of it is remembered from entry to entry.
 pub struct Repl {
@@ -27,6 +28,8 @@ pub struct Repl {
     /// What `:plan` and the like ask about.
     pub(super) last: Option<Subject>,
     last_error: Option<Code>,
+    /// The programs that the session has read or written: `:save` may write over these.
+    own: BTreeSet<PathBuf>,
 }
 
 /// What became of an entry.
@@ -59,6 +62,7 @@ impl Repl {
             manner,
             last: None,
             last_error: None,
+            own: BTreeSet::new(),
         })
     }
 
@@ -71,11 +75,24 @@ impl Repl {
         &self.runner.interrupts
     }
 
+    /// No source can read what the entries come from.
+    pub fn check_inputs(&mut self) -> Answer {
+        let Some((name, path)) = self.session.bindings.source.iter().find(|(_, path)| path == "-") else {
+            return Answer::Fine;
+        };
+        let mut files = SourceMap::default();
+        let said = said(&["repl", "--source", &format!("{name}={path}")], &mut files);
+        let span = Span { start: said[2].span.end - 1, ..said[2].span };
+        let diagnostics = vec![Unread::Entries.fault(span, Path::new(path))];
+        self.refused(Findings { files, diagnostics });
+        Answer::Wrong(WRONG_USAGE)
+    }
+
     /// What the command line gives values or inputs must be there.
     pub fn check_bindings(&mut self) -> Answer {
         let Bindings { set, source, .. } = &self.session.bindings;
         let params = set.iter().map(|(name, _)| (("--set", "parameter"), &["param"][..], name));
-        let sources = source.iter().map(|(name, _)| (("--source", "source"), &["source", "table"][..], name));
+        let sources = source.iter().map(|(name, _)| (("--source", "source"), INPUTS, name));
         for (flag, kinds, name) in params.chain(sources) {
             let known = self.session.definitions().iter().filter(|known| kinds.contains(&known.kind));
             let known: Vec<&str> = known.map(|known| known.name.as_str()).collect();
@@ -114,7 +131,10 @@ impl Repl {
                         Err(NoValue::NotCompiled(problem)) => Answer::Wrong(problem.tell()),
                     }
                 }
-                Err(found) => self.refused(found),
+                Err(mut found) => {
+                    errors::help_with_command(&mut found.diagnostics, text);
+                    self.refused(found)
+                }
             },
         }
     }
@@ -154,8 +174,22 @@ impl Repl {
                     Ended::Failed => Answer::Wrong(FAILED),
                 }
             }
-            Err(found) => self.refused(found),
+            Err(mut found) => {
+                let mut known = self.session.definitions().iter();
+                let read = known.find(|known| INPUTS.contains(&known.kind)).map(|known| known.name.as_str());
+                errors::help_with_beginning(&mut found.diagnostics, typed.text, read, self.as_param(typed));
+                self.refused(found)
+            }
         }
+    }
+
+    /// What `let x = 1` keeps, as the definition of a parameter.
+    fn as_param(&self, typed: Typed) -> Option<String> {
+        let (name, value) = typed.text.trim().strip_prefix("let ")?.split_once('=')?;
+        let mut parsed = Diagnostics::default();
+        let Entry::Expression(expr) = parse_entry(TYPED, value, &mut parsed) else { return None };
+        let (_, checked) = self.session.expression(Typed { text: value, ..typed }, &expr, parsed).ok()?;
+        Some(format!("param {}: {} = {}", name.trim(), checked.ty, value.trim()))
     }
 
     fn obey(&mut self, typed: Typed, command: Command) -> Answer {
@@ -179,24 +213,18 @@ impl Repl {
             Command::Emit(layer, name) => self.emit(typed, layer, name),
             Command::List(None) => self.list(typed),
             Command::List(Some(name)) => self.definition(typed, &name),
-            Command::Drop(name) if !self.session.defines(&name.text) => {
-                self.unknown(typed, &name, "definition")
-            }
-            Command::Drop(name) => match self.session.drop(typed, &name) {
-                Ok(()) => done(terminal::out(format_args!("dropped {}\n", name.text))),
-                Err(found) => self.refused(found),
+            Command::Drop { kind, name } => self.drop(typed, kind.as_deref(), &name),
+            Command::Load(path) => match self.load(Path::new(&path.text)) {
+                Ok(answer) => answer,
+                Err(unread) => self.wrong(typed, unread.fault(path.span, Path::new(&path.text))),
             },
-            Command::Load(path) => self.load(Path::new(&path.text), typed, path.span),
-            Command::Save(path) => self.save(Path::new(&path.text), typed, path.span),
+            Command::Save { path, is_forced } => self.save(typed, &path, is_forced),
             Command::Source { name, path } => {
-                let mut known = self.session.definitions().iter();
-                if !known.any(|known| known.name == name.text && matches!(known.kind, "source" | "table")) {
+                if !self.session.kinds_of(&name.text).iter().any(|kind| INPUTS.contains(kind)) {
                     return self.unknown(typed, &name, "source");
                 }
                 if path.text == "-" {
-                    let unread = Unread::Entries;
-                    self.wrong(typed, unread.fault(path.span, Path::new("-")));
-                    return Answer::Wrong(unread.code());
+                    return self.wrong(typed, Unread::Entries.fault(path.span, Path::new("-")));
                 }
                 let bound = &mut self.session.bindings.source;
                 bound.retain(|(other, _)| *other != name.text);
@@ -220,39 +248,61 @@ impl Repl {
     pub fn begin_with(&mut self, path: &Path) -> Answer {
         let mut files = SourceMap::default();
         let said = said(&["repl", &path.display().to_string()], &mut files);
-        let (file, span) = (files.file(said[1].span.file), said[1].span);
-        self.load(path, Typed { text: &file.text, file: &file.name, folder: Path::new("") }, span)
+        match self.load(path) {
+            Ok(answer) => answer,
+            Err(unread) => {
+                let diagnostics = vec![unread.fault(said[1].span, path)];
+                self.refused(Findings { files, diagnostics });
+                Answer::Wrong(unread.code())
+            }
+        }
     }
 
-    /// Takes over the definitions of a program that is named in what was typed.
-    fn load(&mut self, path: &Path, typed: Typed, named: Span) -> Answer {
-        let read = if path == Path::new("-") { Err(Unread::Entries) } else { read_text(path) };
-        let text = match read {
-            Ok(text) => text,
-            Err(unread) => {
-                self.wrong(typed, unread.fault(named, path));
-                return Answer::Wrong(unread.code());
-            }
-        };
+    /// Takes over the definitions of a program.
+    fn load(&mut self, path: &Path) -> Result<Answer, Unread> {
+        let text = if path == Path::new("-") { Err(Unread::Entries) } else { read_text(path) }?;
         let name = path.display().to_string();
         let folder = path.parent().unwrap_or(Path::new(""));
         let mut parsed = Diagnostics::default();
         let items = millstream_syntax::parse(TYPED, &text, &mut parsed);
-        self.define(Typed { text: &text, file: &name, folder }, items, parsed)
+        let answer = self.define(Typed { text: &text, file: &name, folder }, items, parsed);
+        if answer == Answer::Fine {
+            self.own.extend(path.canonicalize());
+        }
+        Ok(answer)
     }
 
-    fn save(&mut self, path: &Path, typed: Typed, named: Span) -> Answer {
+    fn save(&mut self, typed: Typed, named: &Name, is_forced: bool) -> Answer {
+        let path = Path::new(&named.text);
+        let is_own = |path: &PathBuf| self.own.contains(path);
+        if !is_forced && path.is_file() && !path.canonicalize().is_ok_and(|path| is_own(&path)) {
+            return self.wrong(typed, errors::there_already(named));
+        }
         let text = save::program(&self.session, path.parent().unwrap_or(Path::new("")));
         match std::fs::write(path, text) {
-            Ok(()) => done(terminal::out(format_args!(
-                "{} written to {}\n",
-                counted(self.session.definitions().len(), "definition"),
-                path.display()
-            ))),
+            Ok(()) => {
+                self.own.extend(path.canonicalize());
+                let n = counted(self.session.definitions().len(), "definition");
+                done(terminal::out(format_args!("{n} written to {}\n", path.display())))
+            }
             Err(error) => {
-                self.wrong(typed, cannot_create(named, path, &error));
+                self.wrong(typed, cannot_create(named.span, path, &error));
                 Answer::Wrong(FAILED)
             }
+        }
+    }
+
+    /// `kind`: what it is, where that has been said.
+    fn drop(&mut self, typed: Typed, kind: Option<&str>, name: &Name) -> Answer {
+        let mut kinds = self.session.kinds_of(&name.text);
+        kinds.retain(|known| kind.is_none_or(|kind| kind == *known));
+        match kinds[..] {
+            [] => self.unknown(typed, name, kind.unwrap_or("definition")),
+            [kind] => match self.session.drop(typed, kind, name) {
+                Ok(()) => done(terminal::out(format_args!("dropped {}\n", name.text))),
+                Err(found) => self.refused(found),
+            },
+            _ => self.wrong(typed, errors::several_called(name, &kinds)),
         }
     }
 
@@ -260,7 +310,8 @@ impl Repl {
         let fits = |kind: &str| match what {
             "source" => matches!(kind, "source" | "table"),
             "stream" => matches!(kind, "source" | "table" | "stream"),
-            _ => true,
+            "definition" => true,
+            what => kind == what,
         };
         let known = self.session.definitions().iter().filter(|known| fits(known.kind));
         let known: Vec<&str> = known.map(|known| known.name.as_str()).collect();
@@ -274,7 +325,8 @@ impl Repl {
         self.refused(Findings { files, diagnostics: vec![fault] })
     }
 
-    pub(super) fn refused(&mut self, found: Findings) -> Answer {
+    pub(super) fn refused(&mut self, mut found: Findings) -> Answer {
+        found.diagnostics.iter_mut().for_each(errors::in_words_of_session);
         show(&found.files, &found.diagnostics);
         let is_error = |diagnostic: &&Diagnostic| diagnostic.severity != Severity::Warning;
         self.last_error = found.diagnostics.iter().find(is_error).map(|fault| fault.code);

@@ -116,7 +116,10 @@ impl Repl {
             return self.show_subject(typed, name, |asked| match layer {
                 Layer::Hir => Ok(part_about(&asked.compilation.program.to_string(), &asked.name)),
                 Layer::Plan => Ok(asked.assembled.plan.to_string()),
-                layer => emit::of_flow(layer, &asked.assembled.flow),
+                layer => match emit::of_flow(layer, &asked.assembled.flow)? {
+                    text if text.is_empty() => Ok("it has no pattern\n".to_string()),
+                    text => Ok(text),
+                },
             });
         }
         let text = match self.subject(name) {

@@ -42,7 +42,7 @@ impl Known {
         match command {
             "" => begun(before, start, COMMANDS.iter().map(|command| format!(":{}", command.name))),
             ":type" => self.of_program(typed, at, before.len() - before.trim_start().len() + command.len()),
-            ":load" | ":save" => files(typed, at),
+            ":load" | ":save" | ":save!" => programs(typed, at),
             ":source" if before[start..].contains('=') => files(typed, at),
             ":emit" if words.next().is_none() => {
                 let layers = Layer::value_variants().iter().filter_map(|layer| layer.to_possible_value());
@@ -161,12 +161,22 @@ fn files(typed: &str, at: usize) -> (usize, Vec<Pair>) {
     FilenameCompleter::new().complete_path(typed, at).unwrap_or((at, vec![]))
 }
 
+/// Programs, and the folders on the way to them.
+fn programs(typed: &str, at: usize) -> (usize, Vec<Pair>) {
+    let (start, mut found) = files(typed, at);
+    let end = |pair: &Pair| pair.replacement.trim_end_matches('"').to_string();
+    found.retain(|pair| end(pair).ends_with(std::path::MAIN_SEPARATOR) || end(pair).ends_with(".stream"));
+    (start, found)
+}
+
 /// What `:help` knows.
 fn topics() -> impl Iterator<Item = String> {
     let commands = COMMANDS.iter().map(|command| command.name);
     let functions: BTreeSet<&str> = library::all().iter().map(|declared| declared.name).collect();
     let words = RESERVED.iter().chain(CONTEXTUAL).copied().filter(|word| words::help(word).is_some());
     let codes = codes::all().flat_map(|code| [code.name(), code.slug()]);
-    let topics: BTreeSet<&str> = commands.chain(functions).chain(words).chain(codes).collect();
+    let connectors = library::connectors().iter().map(|connector| connector.name);
+    let topics: BTreeSet<&str> =
+        commands.chain(functions).chain(connectors).chain(words).chain(codes).collect();
     topics.into_iter().map(str::to_string)
 }

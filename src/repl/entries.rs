@@ -12,17 +12,18 @@ pub struct Entries {
 }
 
 impl Entries {
-    /// Takes the next line, or none behind the last; the entry that has ended in front of it.
-    pub fn next(&mut self, line: Option<&str>) -> Option<String> {
+    /// Takes the next line, or none behind the last; the entries that have ended: in front of it, and with it.
+    pub fn next(&mut self, line: Option<&str>) -> impl Iterator<Item = String> + use<> {
         let is_over = line.is_none_or(|line| ends(&self.entry, line)) && !self.entry.trim().is_empty();
-        let ended = is_over.then(|| std::mem::take(&mut self.entry));
+        let before = is_over.then(|| std::mem::take(&mut self.entry));
         if let Some(line) = line.filter(|line| !self.entry.is_empty() || !line.trim().is_empty()) {
             if !self.entry.is_empty() {
                 self.entry.push('\n');
             }
             self.entry += line;
         }
-        ended
+        let with = is_whole(&self.entry).then(|| std::mem::take(&mut self.entry));
+        before.into_iter().chain(with)
     }
 }
 
@@ -34,7 +35,7 @@ pub fn of(text: &str) -> Vec<String> {
     }
     let mut entries = Entries::default();
     let mut found: Vec<String> = vec![];
-    for entry in text.lines().map(Some).chain([None]).filter_map(|line| entries.next(line)) {
+    for entry in text.lines().map(Some).chain([None]).flat_map(|line| entries.next(line)) {
         match found.last_mut().filter(|last| defines(last) && defines(&entry)) {
             Some(last) => *last += &format!("\n{entry}"),
             None => found.push(entry),
@@ -51,6 +52,11 @@ fn is_one(text: &str) -> bool {
 
 fn defines(entry: &str) -> bool {
     !is_command(entry) && kind_of(entry) == Kind::Items
+}
+
+/// Whether an entry is over, whatever line comes next: whoever waits for the answer has not to send another.
+fn is_whole(entry: &str) -> bool {
+    is_command(entry) || kind_of(entry) == Kind::Expression && is_one(entry)
 }
 
 /// Whether an entry ends in front of a line.

@@ -1,6 +1,6 @@
 //! What can be wrong with an entry beside the program that it is: one constructor per code.
 
-use super::commands::COMMANDS;
+use super::commands::{COMMANDS, meant};
 use millstream_base::codes;
 use millstream_base::{Diagnostic, Span, did_you_mean};
 use millstream_syntax::ast::Name;
@@ -10,28 +10,88 @@ pub fn unknown_command(span: Span, name: &str) -> Diagnostic {
         .label("unknown command");
     let begun = COMMANDS.iter().map(|command| command.name).find(|known| known.starts_with(name));
     let nearest = did_you_mean(name, COMMANDS.iter().map(|command| command.name));
-    match nearest.or(begun.filter(|_| !name.is_empty())) {
+    match meant(name).or(nearest).or(begun.filter(|_| !name.is_empty())) {
         Some(nearest) => fault.fix(format!("did you mean `:{nearest}`?"), span, format!(":{nearest}")),
         None => fault.help("`:help` lists the commands"),
     }
 }
 
-/// Adds what helps in a session, where an expression was typed. `alone`: it is no more than a name.
-pub fn help_in_session(fault: &mut Diagnostic, name: &str, alone: bool) {
-    if fault.code == codes::E0217 {
-        let help = match fault.primary.text.as_str() {
-            "a stream" => {
-                fault.helps.clear();
-                format!("`from {name}` shows its rows, `:type {name}` its columns")
-            }
-            "a type" => format!("`:help {name}` shows what it is"),
-            _ => format!("`:help {name}` tells more"),
-        };
-        fault.helps.push(help);
+/// Adds what can be done in a session with a name that is no value.
+pub fn help_with_name(fault: &mut Diagnostic, name: &str) {
+    if fault.code != codes::E0217 {
+        return;
     }
-    let meant = if name == "exit" { "quit" } else { name };
-    if alone && fault.code == codes::E0201 && COMMANDS.iter().any(|command| command.name == meant) {
-        fault.helps.push(format!("commands begin with a colon: `:{meant}`"));
+    let help = match fault.primary.text.as_str() {
+        "a stream" => {
+            fault.helps.clear();
+            format!("`from {name}` shows its rows, `:type {name}` its columns")
+        }
+        "a type" => format!("`:help {name}` shows what it is"),
+        _ => format!("`:help {name}` tells more"),
+    };
+    fault.helps.push(help);
+}
+
+/// Adds the command that is meant where what was typed as an expression begins with the name of one.
+pub fn help_with_command(faults: &mut [Diagnostic], entry: &str) {
+    let typed = entry.trim();
+    let end = typed.find(|c: char| !c.is_alphanumeric() && c != '?').unwrap_or(typed.len());
+    let (word, rest) = typed.split_at(end);
+    let (Some(command), [fault]) = (meant(word), faults) else { return };
+    if matches!(rest.trim(), "" | "()" | ";") {
+        let start = entry.len() - entry.trim_start().len();
+        let span = Span::new(fault.primary.span.file, start, start + typed.len());
+        fault.helps.clear();
+        fault.fixes.clear();
+        *fault = fault.clone().fix("commands begin with a colon", span, format!(":{command}"));
+    } else if fault.code == codes::E0101 && rest.starts_with(' ') && !rest.contains('\n') {
+        fault.helps.push(format!("commands begin with a colon: `:{command}{rest}`"));
+    }
+}
+
+/// Adds how a query begins where it was begun with a clause. `read`: what it could read; `param`: what keeps the
+/// value of a `let`.
+pub fn help_with_beginning(
+    faults: &mut [Diagnostic],
+    entry: &str,
+    read: Option<&str>,
+    param: Option<String>,
+) {
+    let typed = entry.trim();
+    let start = entry.len() - entry.trim_start().len();
+    let Some(fault) = faults.iter_mut().find(|fault| fault.code == codes::E0101) else { return };
+    let word = typed.split_whitespace().next().unwrap_or_default();
+    if fault.primary.span.start as usize != start || matches!(word, "from" | "match") {
+        return;
+    }
+    let span = Span::new(fault.primary.span.file, start, start + typed.len());
+    *fault = match param {
+        Some(param) => fault.clone().fix("a value that is kept is a parameter", span, param),
+        None => {
+            let read = read.unwrap_or("payments");
+            fault.clone().help(format!("a query begins with what it reads: `from {read} {word} …`"))
+        }
+    };
+}
+
+/// Puts the commands of a session in the place of what is advised for the command line.
+pub fn in_words_of_session(fault: &mut Diagnostic) {
+    match fault.code {
+        codes::E0902 | codes::E0903 => {
+            fault.notes.retain(|note| !note.contains("`--source`"));
+            fault.notes.push("a relative path starts where the session was begun, or where the program lies that was loaded".into());
+            fault.helps.push("`:source NAME=FILE` lets a source read another file".into());
+        }
+        codes::E0213 if fault.helps.iter().any(|help| help.contains("`--set ")) => {
+            fault.helps = vec![
+                "give it a default, such as `= 100` behind its type; it can be replaced by another".into(),
+            ];
+        }
+        _ => {
+            for help in &mut fault.helps {
+                *help = help.replace(" on the command line", "").replace("`--source ", "`:source ");
+            }
+        }
     }
 }
 
@@ -53,6 +113,23 @@ pub fn nothing_called(span: Span, name: &str, what: &str, known: &[&str]) -> Dia
     }
 }
 
+/// `kinds`: what the definitions are that are called so.
+pub fn several_called(name: &Name, kinds: &[&str]) -> Diagnostic {
+    let headline = format!("`:drop` takes one of those called `{}`: {}", name.text, listed(kinds));
+    let fault = Diagnostic::new(codes::E0951, name.span, headline).label("which one?");
+    let each = kinds.iter().map(|kind| format!("`:drop {kind} {}`", name.text));
+    fault.help(format!("say what it is: {}", each.collect::<Vec<_>>().join(" or ")))
+}
+
+/// A file that `:save` would write over.
+pub fn there_already(named: &Name) -> Diagnostic {
+    let headline = format!("cannot write `{}`: it is there already", named.text);
+    Diagnostic::new(codes::E0907, named.span, headline)
+        .label("named here")
+        .note("the session has neither loaded nor written it")
+        .help(format!("`:save! {}` writes over it", named.text))
+}
+
 /// `done`: `replaced` or `dropped`. `broken`: what would be wrong without it.
 pub fn still_used(name: &Name, done: &str, broken: Vec<String>) -> Vec<Diagnostic> {
     let broken: Vec<&str> = broken.iter().map(String::as_str).collect();
@@ -61,9 +138,13 @@ pub fn still_used(name: &Name, done: &str, broken: Vec<String>) -> Vec<Diagnosti
         "" => format!("nothing is defined, as {users} would be wrong"),
         name => format!("`{name}` is not {done}, as {users} would be wrong"),
     };
+    let drops: Vec<String> = broken.iter().map(|name| format!("`:drop {name}`")).collect();
     let help = match done {
-        "dropped" => format!("drop {users} first"),
-        _ => format!("enter it together with new definitions of {users}, or drop these first"),
+        "dropped" => format!("drop what depends on it first: {}", drops.join(", ")),
+        _ => format!(
+            "enter it together with new definitions of {users}, or drop these first: {}",
+            drops.join(", ")
+        ),
     };
     vec![Diagnostic::new(codes::E0953, name.span, headline).label("others depend on it").help(help)]
 }
@@ -74,7 +155,7 @@ pub fn nothing_known(span: Span, topic: &str, nearest: Option<&str>) -> Diagnost
     match nearest {
         Some(nearest) => fault.fix(format!("did you mean `{nearest}`?"), span, nearest),
         None => {
-            fault.help("`:help` takes a command, a function, a word of the language, or a code such as E0201")
+            fault.help("`:help` takes a command, a function, an operator, a connector, a word of the language, or a code such as E0201")
         }
     }
 }

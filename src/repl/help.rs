@@ -1,10 +1,10 @@
-//! What `:help` tells: of the session, of a command, a function, a word of the language, a code.
+//! What `:help` tells: of the session, of a command, a function, a connector, a sign or word of the language, a code.
 
 use super::commands::COMMANDS;
-use super::errors;
+use super::{errors, operators};
 use millstream_base::codes::{self, Code};
 use millstream_base::{Diagnostic, did_you_mean, explain};
-use millstream_lsp::analysis::library::{self, Declared};
+use millstream_lsp::analysis::library::{self, Connector, Declared};
 use millstream_lsp::analysis::words;
 use millstream_syntax::ast::Name;
 use millstream_syntax::token::{CONTEXTUAL, RESERVED};
@@ -37,21 +37,41 @@ pub fn topic(topic: &Name) -> Result<String, Box<Diagnostic>> {
     if let Some(code) = Code::find(text) {
         return Ok(explain::page(code.name()).unwrap_or_default());
     }
+    let operator = operators::help(text).map(|help| format!("{text}, a sign of the language\n  {help}\n"));
+    let connectors = library::connectors().iter().filter(|known| known.name == text).map(described_connector);
     let declared = library::all().iter().filter(|declared| declared.name == text).map(described);
     let word = words::help(text).map(|help| format!("{text}, a word of the language\n  {help}\n"));
-    let name = text.trim_start_matches(':');
+    let name = text.trim_start_matches(':').trim_end_matches('!');
     let command = COMMANDS.iter().find(|command| command.name == name);
     let command = command.map(|command| {
         format!("{}\n  {}\n", format!(":{} {}", command.name, command.takes).trim_end(), command.does)
     });
-    let told: Vec<String> = declared.chain(word).chain(command).collect();
+    let told: Vec<String> =
+        operator.into_iter().chain(declared).chain(connectors).chain(word).chain(command).collect();
     if !told.is_empty() {
         return Ok(told.join("\n"));
     }
     let functions = library::all().iter().map(|declared| declared.name);
-    let known =
-        functions.chain(RESERVED.iter().chain(CONTEXTUAL).copied()).chain(codes::all().map(Code::slug));
-    Err(Box::new(errors::nothing_known(topic.span, text, did_you_mean(text, known))))
+    let connectors = library::connectors().iter().map(|connector| connector.name);
+    let known = functions.chain(connectors).chain(RESERVED.iter().chain(CONTEXTUAL).copied());
+    let nearest = did_you_mean(text, known.chain(codes::all().map(Code::slug)));
+    let nearest = nearest.or_else(|| explain::page(text).err().and_then(|unknown| unknown.nearest));
+    Err(Box::new(errors::nothing_known(topic.span, text, nearest)))
+}
+
+/// What a connector or format is for, as what it can be used, and its options.
+fn described_connector(connector: &Connector) -> String {
+    let what = if connector.is_format { "format" } else { "connector" };
+    let mut text = format!("{}, a {what}\n", connector.name);
+    for (role, used) in [("source", &connector.source), ("sink", &connector.sink)] {
+        let Some(used) = used else { continue };
+        text += &format!("  of a {role}: {}\n", used.doc);
+        for option in &used.options {
+            let default = option.default.as_ref().map_or(String::new(), |default| format!(" = {default}"));
+            text += &format!("    {}: {}{default}  {}\n", option.name, option.ty, option.doc);
+        }
+    }
+    text
 }
 
 /// The signature of a function or an aggregate, and what it is for.

@@ -1,9 +1,9 @@
-//! Entries from a terminal: line editing, colors, history.
+//! Entries from a terminal: line editing, colors.
 
 use super::answer::{Answer, Repl};
 use super::complete::{Hint, Known};
-use super::entries;
 use super::highlight::painted;
+use super::{entries, history};
 use crate::{FAILED, FINE, terminal};
 use millstream_base::render::Color;
 use millstream_syntax::entry::is_complete;
@@ -15,7 +15,6 @@ use rustyline::history::FileHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Cmd, CompletionType, Config, Context, Editor, Helper, KeyCode, KeyEvent, Modifiers};
 use std::borrow::Cow;
-use std::path::{Path, PathBuf};
 
 const PROMPT: &str = "> ";
 
@@ -28,14 +27,13 @@ pub fn run(mut repl: Repl) -> u8 {
         Ok(editor) => editor,
         Err(error) => return fail(&error),
     };
-    let history = history_file();
-    if let Some(path) = &history {
-        // There is none before the first session.
-        let _ = editor.load_history(path);
-    }
     let version = env!("CARGO_PKG_VERSION");
     if terminal::out(format_args!("Millstream {version}. `:help` tells what can be typed.\n")) != FINE {
         return FAILED;
+    }
+    let remembered = history::place();
+    if let Some(path) = &remembered {
+        history::load(&mut editor, path);
     }
     loop {
         if let Some(typing) = editor.helper_mut() {
@@ -46,7 +44,7 @@ pub fn run(mut repl: Repl) -> u8 {
             Ok(typed) => {
                 let entries = entries::of(&typed);
                 for entry in &entries {
-                    remember(&mut editor, entry.trim_end(), history.as_deref());
+                    history::remember(&mut editor, entry.trim_end(), remembered.as_deref());
                     // Of several that were pasted it has to be seen which is answered.
                     let shown = if entries.len() > 1 { terminal::out(echo(entry)) } else { FINE };
                     if shown != FINE {
@@ -62,17 +60,6 @@ pub fn run(mut repl: Repl) -> u8 {
             Err(ReadlineError::Interrupted) => {}
             Err(ReadlineError::Eof) => return FINE,
             Err(error) => return fail(&error),
-        }
-    }
-}
-
-/// Keeps an entry, at once, as other sessions may keep theirs. What cannot be kept can be typed again.
-fn remember(editor: &mut Editor<Typing, FileHistory>, entry: &str, history: Option<&Path>) {
-    let is_new = editor.add_history_entry(entry).unwrap_or(false);
-    if let Some(path) = history.filter(|_| is_new) {
-        let folder = path.parent().map(std::fs::create_dir_all);
-        if folder.is_some_and(|made| made.is_ok()) {
-            let _ = editor.append_history(path);
         }
     }
 }
@@ -103,15 +90,8 @@ fn editor() -> rustyline::Result<Editor<Typing, FileHistory>> {
     Ok(editor)
 }
 
-/// Where programs keep what they remember of the user (the XDG base directory specification).
-fn history_file() -> Option<PathBuf> {
-    let told = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    let folder = told.or_else(|| Some(std::env::home_dir()?.join(".local/state")))?;
-    Some(folder.join("millstream/history"))
-}
-
 /// What happens while an entry is typed.
-struct Typing {
+pub struct Typing {
     color: Color,
     known: Known,
 }

@@ -22,16 +22,17 @@ pub fn run(mut repl: Repl, mut script: impl BufRead) -> u8 {
             }
         };
         is_over = line.is_none();
-        let Some(entry) = entries.next(line.as_deref()) else { continue };
-        repl.interrupts().expect();
-        let answer = repl.answer(&entry);
-        let is_interrupted = repl.interrupts().end();
-        match answer {
-            Answer::Quit => return first_wrong,
-            _ if is_interrupted => return INTERRUPTED,
-            Answer::Interrupted => return INTERRUPTED,
-            Answer::Wrong(code) if first_wrong == FINE => first_wrong = code,
-            Answer::Wrong(_) | Answer::Fine => {}
+        for entry in entries.next(line.as_deref()) {
+            repl.interrupts().expect();
+            let answer = repl.answer(&entry);
+            let is_interrupted = repl.interrupts().end();
+            match answer {
+                Answer::Quit => return first_wrong,
+                _ if is_interrupted => return INTERRUPTED,
+                Answer::Interrupted => return INTERRUPTED,
+                Answer::Wrong(code) if first_wrong == FINE => first_wrong = code,
+                Answer::Wrong(_) | Answer::Fine => {}
+            }
         }
     }
     first_wrong

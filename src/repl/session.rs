@@ -21,6 +21,10 @@ pub const QUERY: &str = "the query";
 /// What messages call what was typed.
 pub const ENTRY: &str = "repl";
 
+/// What `--set` gives values, and what `:source` puts files in the place of.
+const PARAMS: &[&str] = &["param"];
+pub const INPUTS: &[&str] = &["source", "table"];
+
 /// The file of what was typed; those of the definitions have the numbers behind it.
 pub const TYPED: FileId = FileId(0);
 
@@ -123,17 +127,19 @@ impl Session {
                 is_replaced: self.definitions.iter().any(|old| new.is_as(old)),
             })
             .collect();
-        let is_new_in_place =
-            |name: &str| self.definitions.iter().any(|old| old.name == name && is_replaced(old));
-        let renewed: Vec<String> =
-            new.iter().map(|new| new.name.clone()).filter(|name| is_new_in_place(name)).collect();
+        let renewed: Vec<(&str, String)> = self
+            .definitions
+            .iter()
+            .filter(|old| is_replaced(old))
+            .map(|old| (old.kind, old.name.clone()))
+            .collect();
         let replaced =
             items.items.iter().filter_map(|item| item.kind.name()).find(|name| self.defines(&name.text));
         let replaced = replaced.cloned().unwrap_or_else(|| Name::new("", items.span.at_start()));
         let (found, _) = self.compile(typed, &is_replaced, items, parsed, &new);
         let found = found.refuse(|broken| errors::still_used(&replaced, "replaced", broken), self)?;
         // What is defined anew reads what it says, and has the value that it says.
-        self.unbind(|name| renewed.iter().any(|renewed| renewed == name));
+        self.unbind(|kinds, name| renewed.iter().any(|(kind, old)| old == name && kinds.contains(kind)));
         for new in new {
             match self.definitions.iter_mut().find(|old| new.is_as(old)) {
                 Some(old) => *old = new,
@@ -146,9 +152,14 @@ impl Session {
         Ok((found, defined))
     }
 
+    /// The kinds of what is called so.
+    pub fn kinds_of(&self, name: &str) -> Vec<&'static str> {
+        self.definitions.iter().filter(|known| known.name == name).map(|known| known.kind).collect()
+    }
+
     /// Takes what is called so out of the session.
-    pub fn drop(&mut self, typed: Typed, name: &Name) -> Result<(), Findings> {
-        let is_dropped = |definition: &Definition| definition.name == name.text;
+    pub fn drop(&mut self, typed: Typed, kind: &str, name: &Name) -> Result<(), Findings> {
+        let is_dropped = |definition: &Definition| definition.name == name.text && definition.kind == kind;
         let (found, _) = self.compile(typed, &is_dropped, nothing(), Diagnostics::default(), &[]);
         // That others miss it is what is wrong with them.
         let alone = |mut found: Findings| {
@@ -157,14 +168,14 @@ impl Session {
         };
         found.refuse(|broken| errors::still_used(name, "dropped", broken), self).map_err(alone)?;
         self.definitions.retain(|definition| !is_dropped(definition));
-        self.unbind(|bound| bound == name.text);
+        self.unbind(|kinds, bound| bound == name.text && kinds.contains(&kind));
         Ok(())
     }
 
-    /// Forgets what has been put in the place of what definitions say.
-    fn unbind(&mut self, is_over: impl Fn(&str) -> bool) {
-        self.bindings.source.retain(|(name, _)| !is_over(name));
-        self.bindings.set.retain(|(name, _)| !is_over(name));
+    /// Forgets what has been put in the place of what definitions of these kinds say.
+    fn unbind(&mut self, is_over: impl Fn(&[&str], &str) -> bool) {
+        self.bindings.source.retain(|(name, _)| !is_over(INPUTS, name));
+        self.bindings.set.retain(|(name, _)| !is_over(PARAMS, name));
     }
 
     /// A query that was typed.
@@ -205,7 +216,7 @@ impl Session {
             self.beside(typed, &|_| false, &[], |compiling, options| compiling.check(expr, options, parsed));
         for fault in &mut found.diagnostics {
             let name = found.files.text(fault.primary.span);
-            errors::help_in_session(fault, name, typed.text.trim() == name);
+            errors::help_with_name(fault, name);
         }
         match checked {
             Some(checked) => Ok((found, checked)),
@@ -258,16 +269,19 @@ impl Session {
         is_left_out: &dyn Fn(&Definition) -> bool,
         new: &[Definition],
     ) -> CompileOptions<'static> {
-        let is_known = |(name, _): &&(String, String)| {
-            let mut known = self.definitions.iter().filter(|known| known.name == *name).peekable();
+        let is_known = |kinds: &[&str], name: &str| {
+            let is_it = |known: &&Definition| known.name == name && kinds.contains(&known.kind);
+            let mut known = self.definitions.iter().filter(is_it).peekable();
             match known.peek() {
                 Some(_) => known.any(|known| !is_left_out(known)),
-                None => new.iter().any(|new| new.name == *name),
+                None => new.iter().any(|new| is_it(&new)),
             }
         };
-        let known = |pairs: &[(String, String)]| pairs.iter().filter(is_known).cloned().collect();
-        let bindings =
-            Bindings { set: known(&self.bindings.set), source: known(&self.bindings.source), sink: vec![] };
+        let known = |pairs: &[(String, String)], kinds: &[&str]| {
+            pairs.iter().filter(|(name, _)| is_known(kinds, name)).cloned().collect()
+        };
+        let set = known(&self.bindings.set, PARAMS);
+        let bindings = Bindings { set, source: known(&self.bindings.source, INPUTS), sink: vec![] };
         CompileOptions { standard_input_is_read: true, ..options(&bindings, &self.base) }
     }
 

@@ -25,6 +25,40 @@ fn the_first_entry_that_is_wrong_decides_the_exit_code() {
 }
 
 #[test]
+fn what_is_wrong_in_a_session_is_no_wrong_command_line() {
+    let folder = Folder::new();
+    folder.write("p.stream", "source a: { x: int } from file(\"a.ndjson\")\n");
+    folder.run_with("repl", ":load none.stream\n1\n").code(2).stderr_has("error[E0970]");
+    folder.run_with("repl p.stream", ":source a=-\n1\n").code(2).stderr_has("error[E0970]");
+    let ran = folder.run_with("repl p.stream --source a=-", "1\n").code(64);
+    assert_eq!(ran.stdout, "");
+    assert!(ran.stderr.starts_with("error[E0970]: cannot read standard input"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_is_complete_is_answered_before_anything_else_is_sent() {
+    let folder = Folder::new();
+    folder.write("in.ndjson", "{\"a\":7}\n");
+    let mut child = folder.command("repl").spawn().expect("the command starts");
+    let mut input = child.stdin.take().expect("piped");
+    let mut output = BufReader::new(child.stdout.take().expect("piped"));
+    let mut answer = |entry: &str| {
+        input.write_all(entry.as_bytes()).expect("it reads");
+        let mut line = String::new();
+        output.read_line(&mut line).expect("it answers");
+        line
+    };
+    assert_eq!(answer("1 + 2\n"), "3\n");
+    assert_eq!(answer("[1,\n 2]\n"), "[1, 2]\n");
+    assert_eq!(answer(":type 1\n"), "int\n");
+    // Another clause could follow.
+    assert_eq!(answer("source rows: { a: int }\n  from file(\"in.ndjson\")\n\n"), "defined source rows\n");
+    assert_eq!(answer("from rows\nselect a as b\n\n"), "b\n");
+    drop(input);
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+}
+
+#[test]
 fn without_arguments_a_script_is_read() {
     let ran = Folder::new().shell("echo 'upper(\"a\")' | $M").code(0);
     assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("\"A\"\n", ""));
