@@ -1,12 +1,29 @@
 //! Stands in for `keys` where there are no terminals of unix: only Ctrl-C ends a query.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+pub struct Unseen;
+
+impl Unseen {
+    pub fn begin() -> Option<Unseen> {
+        None
+    }
+}
 
 pub struct Keys;
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Key {
+    Suspend,
+    Other,
+}
+
 impl Keys {
-    pub fn wait(_pressed: Arc<AtomicBool>) -> Option<Keys> {
+    pub fn begin() -> Option<Keys> {
         None
     }
+
+    pub fn next(&self) -> Option<Key> {
+        None
+    }
+
+    pub fn suspend(&self) {}
 }

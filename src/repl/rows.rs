@@ -1,17 +1,17 @@
 //! The rows of a query, on their way to the terminal: so many as asked for, of an updating stream those that stand.
 //! Where more may come at any time they are shown in place, as they are by now.
 
-use super::keys::Keys;
-use super::live::Picture;
+use super::live::{Live, Scene};
 use crate::terminal::{self, ProgressLine};
 use millstream_ir::batch::{Batch, Origin};
 use millstream_ir::column::ColumnBuilder;
-use millstream_ir::flow::{Column, NodeId, Schema};
+use millstream_ir::flow::{Column, Flow, NodeId, NodeKind, Schema};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use millstream_runtime::format::Encoder;
 use millstream_runtime::format::table::TableEncoder;
 use millstream_runtime::graph::{Outlet, Stop};
+use millstream_runtime::report::thousands;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -35,6 +35,10 @@ pub struct Rows {
     /// What a key sets.
     stop: Arc<AtomicBool>,
     progress: Option<ProgressLine>,
+    /// The sources of the query, where rows are unreadable that fail.
+    sources: Vec<NodeId>,
+    n_unreadable: usize,
+    n_failed: usize,
 }
 
 enum Kept {
@@ -46,17 +50,20 @@ enum Kept {
 
 /// How rows are shown.
 enum Manner {
-    /// When all have come.
-    AtEnd,
+    /// When all have come. `shows_last`: they were seen before, the last of them.
+    AtEnd { shows_last: bool },
     /// In place, until a key is pressed.
-    InPlace { picture: Picture, _keys: Option<Keys> },
+    InPlace(Live),
     /// As they come, where there is no terminal.
     AsTheyCome(Box<TableEncoder>),
 }
 
 impl Rows {
-    /// `stop` is set when a key is pressed.
-    pub fn new(schema: &Schema, limit: usize, stop: Arc<AtomicBool>, progress: Option<ProgressLine>) -> Rows {
+    /// Those that come to the sink of a query. `stop` is set when a key is pressed.
+    pub fn new(flow: &Flow, limit: usize, stop: Arc<AtomicBool>, progress: Option<ProgressLine>) -> Rows {
+        let of_kind = |fits: fn(&NodeKind) -> bool| flow.ids().filter(move |id| fits(&flow.node(*id).kind));
+        let sink = of_kind(|kind| matches!(kind, NodeKind::Sink(_))).next();
+        let schema = sink.map(|id| flow.node(id).schema.clone()).unwrap_or_default();
         let visible = schema.visible().map(|(_, column)| column.clone()).collect();
         let shown = Schema::append_only(visible, 0);
         let kept = match schema.sign {
@@ -64,15 +71,18 @@ impl Rows {
             None => Kept::Rows(VecDeque::new()),
         };
         Rows {
-            schema: schema.clone(),
+            schema,
             shown,
             limit,
             kept,
             n_rows: 0,
             has_more: false,
-            manner: Manner::AtEnd,
+            manner: Manner::AtEnd { shows_last: false },
             stop,
             progress,
+            sources: of_kind(|kind| matches!(kind, NodeKind::Source(_))).collect(),
+            n_unreadable: 0,
+            n_failed: 0,
         }
     }
 
@@ -96,7 +106,8 @@ impl Rows {
 
     /// Whether the last are shown rather than the first.
     pub fn shows_last(&self) -> bool {
-        matches!((&self.manner, &self.kept), (Manner::InPlace { .. }, Kept::Rows(_)))
+        let is_seen = matches!(self.manner, Manner::InPlace(_) | Manner::AtEnd { shows_last: true });
+        is_seen && matches!(self.kept, Kept::Rows(_))
     }
 
     fn take(&mut self, row: Row, is_withdrawn: bool) -> Result<(), Stop> {
@@ -111,7 +122,7 @@ impl Rows {
                 return Ok(());
             }
         };
-        if let Manner::InPlace { .. } = self.manner {
+        if let Manner::InPlace(_) = self.manner {
             self.n_rows += 1;
             rows.push_back(row);
             if rows.len() > self.limit {
@@ -163,12 +174,11 @@ impl Rows {
 
     /// Rows wait for more of them: what there is by now is to be seen.
     fn show_by_now(&mut self) -> Result<(), Stop> {
-        let table = match &self.manner {
-            Manner::InPlace { .. } => self.table() + &self.status(),
-            _ => String::new(),
-        };
-        match (&mut self.manner, &mut self.kept) {
-            (Manner::InPlace { picture, .. }, _) => picture.show(&table),
+        match (&self.manner, &mut self.kept) {
+            (Manner::InPlace(live), _) => {
+                live.show(self.scene());
+                Ok(())
+            }
             (Manner::AsTheyCome(_), Kept::Rows(rows)) => {
                 let rows: Vec<Row> = std::mem::take(rows).into();
                 let batch = self.batch(&rows.iter().collect::<Vec<_>>());
@@ -176,18 +186,30 @@ impl Rows {
                 let mut out = vec![];
                 encoder.encode(&batch, &mut out);
                 encoder.flush(&mut out);
-                match terminal::out(String::from_utf8_lossy(&out)) {
-                    crate::FINE => Ok(()),
-                    _ => Err(Stop::OutputClosed),
-                }
+                print(&String::from_utf8_lossy(&out))
             }
             _ => Ok(()),
         }
     }
 
-    fn status(&self) -> String {
-        let n_rows = millstream_runtime::report::thousands(self.n_rows() as u64);
-        format!("{n_rows} {} so far; press a key to stop\n", if self.n_rows() == 1 { "row" } else { "rows" })
+    fn scene(&self) -> Scene {
+        let rows = self.present();
+        let lost = [(self.n_unreadable, "unreadable"), (self.n_failed, "failed")];
+        let lost = lost.iter().filter(|(n, _)| *n > 0);
+        Scene {
+            schema: self.shown.clone(),
+            rows: self.batch(&rows),
+            n_rows: self.n_rows(),
+            shows_last: self.shows_last(),
+            lost: lost.map(|(n, what)| format!(", {} {what}", thousands(*n as u64))).collect(),
+        }
+    }
+}
+
+fn print(text: &str) -> Result<(), Stop> {
+    match terminal::out(text) {
+        crate::FINE => Ok(()),
+        _ => Err(Stop::OutputClosed),
     }
 }
 
@@ -199,8 +221,8 @@ impl Outlet for &mut Rows {
         self.end_progress();
         self.manner = match terminal::stdout_width() {
             // Who reads on cannot take back what has been shown.
-            None if matches!(self.kept, Kept::Table(_)) => Manner::AtEnd,
-            Some(_) => Manner::InPlace { picture: Picture::default(), _keys: Keys::wait(self.stop.clone()) },
+            None if matches!(self.kept, Kept::Table(_)) => Manner::AtEnd { shows_last: false },
+            Some(_) => Manner::InPlace(Live::begin(self.scene(), self.stop.clone())),
             None => Manner::AsTheyCome(Box::new(TableEncoder::new(&self.shown, UNLIMITED))),
         };
     }
@@ -217,7 +239,9 @@ impl Outlet for &mut Rows {
         })
     }
 
-    fn write_failed(&mut self, _node: NodeId, _batch: &Batch) -> Result<(), Stop> {
+    fn write_failed(&mut self, node: NodeId, batch: &Batch) -> Result<(), Stop> {
+        let n = if self.sources.contains(&node) { &mut self.n_unreadable } else { &mut self.n_failed };
+        *n += batch.n_rows;
         Ok(())
     }
 
@@ -227,17 +251,13 @@ impl Outlet for &mut Rows {
 
     fn finish(&mut self) -> Result<(), Stop> {
         self.end_progress();
-        match &self.manner {
-            Manner::AtEnd => match terminal::out(self.table()) {
-                crate::FINE => Ok(()),
-                _ => Err(Stop::OutputClosed),
-            },
-            Manner::InPlace { .. } => {
-                let table = self.table();
-                let Manner::InPlace { picture, .. } = &mut self.manner else { return Ok(()) };
-                picture.show(&table)
-            }
-            Manner::AsTheyCome(_) => self.show_by_now(),
+        if let Manner::AsTheyCome(_) = self.manner {
+            return self.show_by_now();
         }
+        let table = self.table();
+        let shows_last = self.shows_last();
+        // The screen is as it was before.
+        self.manner = Manner::AtEnd { shows_last };
+        print(&table)
     }
 }

@@ -1,13 +1,14 @@
 //! Runs a query of the session and tells what came of it.
 
+use super::errors::in_words_of_session;
 use super::interrupts::Interrupts;
+use super::keys::Unseen;
 use super::rows::Rows;
 use super::session::Asked;
 use crate::program::{Problem, show};
 use crate::terminal::{self, ProgressLine};
 use crate::{FAILED, FINE};
 use millstream_ir::engine::Engine;
-use millstream_ir::flow::{Flow, NodeKind, Schema};
 use millstream_jit::Jit;
 use millstream_runtime::connector::Surroundings;
 use millstream_runtime::job::{self, Broken, Options};
@@ -16,8 +17,8 @@ use millstream_runtime::time::WallClock;
 use millstream_runtime::waiting::HeldBack;
 use std::fmt::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What runs queries one after the other.
 pub struct Runner {
@@ -70,7 +71,11 @@ impl Runner {
         let progress = Arc::new(Progress::default());
         let shows_progress = manner.is_interactive && terminal::has_room_for_progress(false);
         let line = shows_progress.then(|| ProgressLine::begin(runtime, progress.clone()));
-        let mut rows = Rows::new(&schema_of_sink(flow), manner.limit, stop.clone(), line);
+        // What is typed meanwhile would break the line of progress.
+        let _unseen = manner.is_interactive.then(Unseen::begin);
+        let mut rows = Rows::new(flow, manner.limit, stop.clone(), line);
+        let warned = Arc::new(Mutex::new(String::new()));
+        let warnings = warned.clone();
         let options = Options {
             around: Surroundings { base: PathBuf::new(), stop: stop.clone(), inputs: vec![] },
             limit: None,
@@ -79,7 +84,8 @@ impl Runner {
             progress,
             clock: Box::new(WallClock),
             why: None,
-            warn: Box::new(|line| terminal::err(line)),
+            // Rows may have the terminal to themselves.
+            warn: Box::new(move |line| *warnings.lock().unwrap_or_else(PoisonError::into_inner) += line),
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             memory: None,
             ends_process: false,
@@ -91,10 +97,12 @@ impl Runner {
         // Whoever still reads for it ends.
         let is_interrupted = stop.swap(true, Ordering::Relaxed);
         self.interrupts.expect();
+        terminal::err(&*warned.lock().unwrap_or_else(PoisonError::into_inner));
         let report = match ended {
             Ok(report) => report,
             Err(broken) => {
-                let Broken { diagnostic, .. } = *broken;
+                let Broken { mut diagnostic, .. } = *broken;
+                in_words_of_session(&mut diagnostic);
                 show(&asked.found.files, &[*diagnostic]);
                 return Ended::Failed;
             }
@@ -118,11 +126,6 @@ impl Drop for Runner {
             runtime.shutdown_background();
         }
     }
-}
-
-fn schema_of_sink(flow: &Flow) -> Schema {
-    let sink = flow.ids().find(|id| matches!(flow.node(*id).kind, NodeKind::Sink(_)));
-    sink.map(|id| flow.node(id).schema.clone()).unwrap_or_default()
 }
 
 /// How many rows there were, and why no more.

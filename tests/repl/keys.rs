@@ -131,10 +131,103 @@ fn live_rows_are_updated_in_place_until_a_key() {
     let prompt = terminal.prompt_below(Some(prompt));
     terminal.press("from live\r");
     // The last two.
-    terminal.wait_for_text("k   v\n─  ──\na  10\nb   5\n3 rows so far; press a key to stop");
+    terminal.wait_for_text("k   v\n─  ──\n… 1 row before\na  10\nb   5\n3 rows so far; press a key to stop");
     terminal.press("\x03");
     terminal.prompt_below(Some(prompt));
     terminal.wait_for_text("3 rows, of which the last 2 are shown; stopped");
+}
+
+#[test]
+fn live_rows_keep_their_head_where_the_terminal_has_no_room_for_all_and_are_all_shown_at_the_end() {
+    let folder = Folder::new();
+    let rows: String = (1..=30).map(|n| format!("{{\"k\":\"k{n:02}\",\"v\":{n}}}\n")).collect();
+    folder.write("live.ndjson", rows);
+    let (terminal, prompt) = session(&folder);
+    terminal.press("source live: { k: string, v: int } from file(\"live.ndjson\", follow: true)\r");
+    let prompt = terminal.prompt_below(Some(prompt));
+    terminal.press(":limit 100\r");
+    let prompt = terminal.prompt_below(Some(prompt));
+    terminal.resize(8, 40);
+    terminal.press("from live group by k forever select k, sum(v) as total\r");
+    let is = |text: &str| terminal.wait_for(text, |screen| screen.contents().trim_end() == text);
+    let end = "30 rows so far; press a key to stop";
+    is(&format!(
+        "k    total\n───  ─────\nk01      1\nk02      2\nk03      3\nk04      4\n… 26 rows more\n{end}"
+    ));
+    terminal.resize(6, 30);
+    is(&format!("k    total\n───  ─────\nk01      1\nk02      2\n… 28 rows more\n{}", &end[..30]));
+    terminal.resize(400, 100);
+    terminal.wait_for_text(&format!("k30     30\n{end}"));
+    terminal.press("x");
+    terminal.prompt_below(Some(prompt));
+    let screen = terminal.screen();
+    assert!(screen.contains("\nk    total\n───  ─────\nk01      1\n"), "{screen}");
+    assert!(screen.contains("k29     29\nk30     30\n30 rows; stopped\n>"), "{screen}");
+    terminal.resize(7, 40);
+    terminal.press("from live\r");
+    is(&format!("k     v\n───  ──\n… 27 rows before\nk28  28\nk29  29\nk30  30\n{end}"));
+}
+
+#[test]
+fn live_rows_tell_of_those_that_are_lost() {
+    let folder = Folder::new();
+    folder.write("live.ndjson", "{\"v\":1}\n{\"v\":\"x\"}\n{\"v\":0}\n{\"v\":0}\n");
+    let (terminal, prompt) = session(&folder);
+    terminal.press("source live: { v: int } from file(\"live.ndjson\", follow: true)\r");
+    let prompt = terminal.prompt_below(Some(prompt));
+    terminal.press("from live select div(1, v) as w\r");
+    terminal.wait_for_text("1 row so far, 1 unreadable, 2 failed; press a key to stop");
+    terminal.press("x");
+    terminal.prompt_below(Some(prompt));
+    terminal.wait_for_text("1 row   unreadable");
+}
+
+#[test]
+fn keys_do_not_break_the_line_of_progress() {
+    let folder = Folder::new();
+    let (terminal, prompt) = session(&folder);
+    terminal.press(ENDLESS);
+    let prompt = terminal.prompt_below(Some(prompt));
+    terminal.press("from bids where price < 0\r");
+    terminal.wait_for_text("B/s");
+    terminal.press("\r\r:limit 7\r");
+    terminal.press("\x03");
+    let prompt = terminal.prompt_below(Some(prompt));
+    assert!(!terminal.screen().contains("B/s"), "{}", terminal.screen());
+    terminal.press("1 + 2\r");
+    terminal.prompt_below(Some(prompt));
+    assert!(!terminal.screen().contains("B/s"), "{}", terminal.screen());
+}
+
+#[test]
+fn lines_of_the_history_that_are_no_text_are_put_aside() {
+    let folder = Folder::new();
+    folder.write("state/millstream/history", b"#V2\n1 + 1\n\xff\xfe\nupper(\"a\")\n");
+    let (terminal, prompt) = session(&folder);
+    let told = "left out; all of it stands in";
+    assert!(terminal.screen().contains(told), "{}", terminal.screen());
+    terminal.press("\x1b[A\x1b[A\r");
+    terminal.prompt_below(Some(prompt));
+    terminal.wait_for_text("> 1 + 1\n2\n");
+    terminal.press("\x04");
+    assert_eq!(terminal.end(), 0);
+    assert_eq!(folder.read("state/millstream/history"), "#V2\n1 + 1\nupper(\"a\")\n1 + 1\n");
+    let (terminal, _) = session(&folder);
+    assert!(!terminal.screen().contains(told), "{}", terminal.screen());
+}
+
+#[test]
+fn programs_and_folders_are_completed_where_a_program_is_loaded() {
+    let folder = Folder::new();
+    folder.write("shop.ndjson", "").write("shop.stream", "param a: int = 1\n").write("shops/b.stream", "");
+    let (terminal, prompt) = session(&folder);
+    terminal.press(":load shop.\t\r");
+    let prompt = terminal.prompt_below(Some(prompt));
+    assert!(terminal.screen().contains("> :load shop.stream\ndefined param a\n"), "{}", terminal.screen());
+    terminal.press(":load shops\tb\t");
+    terminal.wait_for_text("> :load shops/b.stream");
+    terminal.press("\x03");
+    terminal.prompt_below(Some(prompt));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::num::NonZeroU16;
 use std::process::Child;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use vt100::{Parser, Screen};
 
 /// So long that nothing scrolls away.
@@ -64,6 +64,13 @@ impl Terminal {
         Terminal { child, pty, shown }
     }
 
+    /// As when somebody drags the corner of its window.
+    pub fn resize(&self, rows: u16, columns: u16) {
+        let size = |n| NonZeroU16::new(n).expect("more than nothing");
+        self.state().parser.screen_mut().set_size(size(rows), size(columns));
+        self.pty.resize(pty_process::Size::new(rows, columns)).expect("it has a size");
+    }
+
     /// Sends keys: text as it is, Enter as `\r`, Ctrl-C as `\x03`.
     pub fn press(&self, keys: &str) {
         (&*self.pty).write_all(keys.as_bytes()).expect("somebody listens");
@@ -72,9 +79,11 @@ impl Terminal {
     /// Waits until the screen is as it should be.
     #[track_caller]
     pub fn wait_for(&self, what: &str, fits: impl Fn(&Screen) -> bool) {
+        let begun = Instant::now();
         let mut state = self.state();
         while !fits(state.parser.screen()) {
-            let (after, waited) = self.shown.changed.wait_timeout(state, PATIENCE).expect("nobody panics");
+            let left = PATIENCE.saturating_sub(begun.elapsed());
+            let (after, waited) = self.shown.changed.wait_timeout(state, left).expect("nobody panics");
             state = after;
             let is_over = waited.timed_out() || state.ended;
             assert!(
