@@ -279,3 +279,27 @@ fn pages_below(folder: &str) -> Vec<String> {
     }
     found
 }
+
+/// Where the grammar of a construct stands, the rest of what is promised of it stands as well.
+#[test]
+fn pages_of_constructs_tell_of_edge_cases_state_and_delay_with_an_example() {
+    let mut missing = String::new();
+    let folder = format!("{}/docs/reference", env!("CARGO_MANIFEST_DIR"));
+    for path in std::fs::read_dir(folder).expect("a folder of pages").flatten().map(|entry| entry.path()) {
+        let page = std::fs::read_to_string(&path).expect("a page");
+        if !page.contains("\n```ebnf ") || path.ends_with("README.md") {
+            continue;
+        }
+        let has_example = page.contains("\n```stream\n") || page.contains("\n```repl\n");
+        let parts = [
+            ("## Edge cases", page.contains("\n## Edge cases\n")),
+            ("state", page.contains("State") || page.contains("state")),
+            ("delay", page.contains("Delay") || page.contains("delay")),
+            ("an example", has_example),
+        ];
+        for (what, _) in parts.iter().filter(|(_, is_there)| !is_there) {
+            missing += &format!("{} lacks {what}\n", path.display());
+        }
+    }
+    assert!(missing.is_empty(), "\n{missing}");
+}
