@@ -104,21 +104,36 @@ pub fn absence(effort: &Effort) {
     compare(effort, job("absence, a million live timers", n), limit, || program.run(&batches));
 }
 
-/// A thousand patterns beside one of them.
+/// A thousand patterns beside one of them: such as look for two values, over many keys; and such as look at more, each
+/// within its own time, over keys that have many events, so that there are matches.
 pub fn rules(effort: &Effort) {
-    let n = effort.of(ROWS / 10);
-    let bids = Bids::new(n, KEYS, n as i64 * SECOND / 20_000);
-    let batches = batches(&bids);
-    let pattern = |number: usize| {
+    let two_values = |number: usize| {
         let (first, second) = (number % 32, number / 32);
         format!(
             "match overlapping by auction a: bids[price % 1009 == {first}] then b: bids[price % 1013 == {second}] \
              within 10s select match.start as begun, match.end as ended"
         )
     };
+    beside_one(effort, "1,000 patterns beside one", KEYS, two_values);
+    let more = |number: usize| {
+        let (first, second, within) = (number % 32, number / 32, 5 + number % 7);
+        let least = 1000 * (number % 5);
+        format!(
+            "match by auction a: bids[price > {least} and price % 1009 == {first}] \
+             then b: bids[price % 1013 == {second} and price > a.price] within {within}s \
+             select match.start as begun, match.end as ended"
+        )
+    };
+    beside_one(effort, "1,000 of more conditions", KEYS / 100, more);
+}
+
+fn beside_one(effort: &Effort, name: &str, n_keys: u64, pattern: impl Fn(usize) -> String) {
+    let n = effort.of(ROWS / 10);
+    let bids = Bids::new(n, n_keys, n as i64 * SECOND / 20_000);
+    let batches = batches(&bids);
     let one = Program::new(&[pattern(0)]);
     let thousand = Program::new(&(0..1000).map(pattern).collect::<Vec<_>>());
-    let job = Job { target: 50.0, ..job("1,000 patterns beside one", n) };
+    let job = Job { target: 50.0, ..job(name, n) };
     compare_two(effort, job, ["one", "1,000"], || one.run(&batches), || thousand.run(&batches));
 }
 

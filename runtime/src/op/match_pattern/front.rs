@@ -36,9 +36,9 @@ pub struct Front {
     kept: Vec<KeptColumns>,
     rows: Vec<u32>,
     numbers: Vec<u32>,
-    /// Parts that have been worked off: memory is used again, as that of a batch is large enough to be given
-    /// back to the system each time.
-    spent: Vec<Part>,
+    /// The lists of parts that have been worked off: their memory is used again, as that of a batch is large enough to be
+    /// given back to the system each time. Their columns go: others make use of that memory at once.
+    spent: Vec<(Vec<Tests>, Vec<u32>)>,
 }
 
 /// Rows of one input.
@@ -170,8 +170,7 @@ impl Front {
 
     /// Looks at rows of an input, which follow those of the last part that was taken.
     fn prepare(&mut self, pattern: &Pattern, input: usize, batch: Batch) -> Part {
-        let (mut passes, partitions) =
-            self.spent.pop().map_or_else(Default::default, |p| (p.passes, p.partitions));
+        let (mut passes, partitions) = self.spent.pop().unwrap_or_default();
         self.tests.passed_by_all(input, &batch, &mut passes);
         let keys = key_columns(pattern, input, &batch);
         let begins = self.begins;
@@ -223,7 +222,7 @@ impl Front {
     /// Ends the work on parts: what nobody looks back to of them goes.
     pub fn end(&mut self, parts: Vec<Part>) {
         self.log.close();
-        self.spent.extend(parts);
+        self.spent.extend(parts.into_iter().map(|part| (part.passes, part.partitions)));
     }
 
     pub fn id_of(&mut self, event: &mut Event) -> EventId {
