@@ -67,6 +67,8 @@ pub fn help_with_beginning(
     let span = Span::new(fault.primary.span.file, start, start + typed.len());
     *fault = match param {
         Some(param) => fault.clone().fix("a value that is kept is a parameter", span, param),
+        // The grammar may know better where the query was to begin.
+        None if !fault.fixes.is_empty() => return,
         None => {
             let read = read.unwrap_or("payments");
             fault.clone().help(format!("a query begins with what it reads: `from {read} {word} …`"))
