@@ -49,8 +49,7 @@ impl<'a> Place<'a> {
     fn capitals(&self) -> Option<(String, Vec<Edit>)> {
         let is_word = |offset: isize| self.token(offset).and_then(|token| small(self.text, token));
         let fits = |word: &String| self.expected.words().contains(&word.as_str());
-        let first = match is_word(-1).filter(|word| TokenKind::word(word).is_some_and(TokenKind::is_reserved))
-        {
+        let first = match is_word(-1).filter(|word| matches!(word.as_str(), "if" | "not")) {
             Some(_) => -1,
             None => is_word(0).filter(fits).map(|_| 0)?,
         };
