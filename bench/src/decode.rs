@@ -133,6 +133,7 @@ fn source(format: &str, columns: &[usize]) -> SourceSpec {
         ]),
         columns: columns.to_vec(),
         time: None,
+        key: vec![],
         load: None,
     }
 }

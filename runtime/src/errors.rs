@@ -80,7 +80,7 @@ pub fn read_failed(spec: &ConnectorSpec, name: &str, error: &io::Error) -> Diagn
     Diagnostic::new(codes::E0908, spec.span, headline).label("this source")
 }
 
-/// Of a table that is loaded anew no record can be read.
+/// Of a table that is loaded no record can be read.
 pub fn nothing_readable(spec: &ConnectorSpec, reason: &str) -> Diagnostic {
     let headline = format!("no record of `{}` can be read: {reason}", text_option(spec, "path"));
     Diagnostic::new(codes::E0908, spec.span, headline).label("this source")

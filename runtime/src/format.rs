@@ -145,7 +145,9 @@ pub fn decoder(spec: &SourceSpec, max_line: usize) -> Result<Box<dyn Decoder>, F
         "json" => {
             let is_change_log = spec.format.as_ref().is_some_and(|f| f.options.contains_key("changes"));
             let time = spec.time.as_ref().and_then(|time| spec.columns.iter().position(|c| *c == time.field));
-            let change_log = is_change_log.then_some(json::ChangeLog { time });
+            let is_key = |column: &usize| spec.key.contains(column);
+            let key = spec.columns.iter().map(is_key).collect();
+            let change_log = is_change_log.then_some(json::ChangeLog { time, key });
             Ok(Box::new(json::JsonDecoder::new(fields, max_line, change_log)))
         }
         "csv" | "tsv" => {

@@ -287,6 +287,11 @@ impl LoadedTable {
                 if around.stop.load(Ordering::Relaxed) {
                     return Err(Stop::Asked);
                 }
+                let read = &self.source.report;
+                if let Some(first) = read.failed.examples.first().filter(|_| read.rows == 0) {
+                    let fault = errors::nothing_readable(&self.spec.connector, &first.reason);
+                    return Err(Stop::Broken(Box::new(fault)));
+                }
             }
             Input::Live { load, .. } => {
                 let (load, mut has_come, mut n_quiet) = (*load, false, 0);

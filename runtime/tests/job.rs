@@ -52,6 +52,7 @@ fn copy(path: &str, on_error: OnError) -> Flow {
         fields: [field("id", Type::INT), field("at", Type::TIMESTAMP)].into(),
         columns: vec![0, 1],
         time: Some(TimeSpec { field: 1, disorder: 0, idle: None, ahead: None }),
+        key: vec![],
         load: None,
     };
     let sink = SinkSpec { connector: connector("out.ndjson"), format: None, ordered: false };

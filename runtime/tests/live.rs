@@ -40,6 +40,7 @@ fn flow(time: Option<TimeSpec>) -> Flow {
         fields: [field].into(),
         columns: vec![0],
         time,
+        key: vec![],
         load: None,
     };
     let rows = match by_arrival {

@@ -32,13 +32,18 @@ fn folder() -> Folder {
 
 /// A run that is asked to stop when it has read what is there: its input is followed.
 fn interrupted(folder: &Folder, program: &str) -> Ran {
+    interrupted_at(folder, program, 60)
+}
+
+/// The same behind so many records of all runs.
+fn interrupted_at(folder: &Folder, program: &str, records: u32) -> Ran {
     let followed = PROGRAM.replace("clicks*.csv\")", "clicks.csv\", follow: true)");
     folder.write(program, followed);
     let mut child = folder
         .command(&format!("run {program} --state state --checkpoint-every 10ms"))
         .spawn()
         .expect("the command starts");
-    wait_for_records(folder, 60);
+    wait_for_records(folder, records);
     terminate(child.id());
     let _ = child.stdin.take();
     let output = child.wait_with_output().expect("it ends");
@@ -96,6 +101,19 @@ fn what_is_asked_to_end_goes_on_where_it_was() {
     let again = folder.run("run p.stream --state state").code(0);
     again.stderr_has("an earlier run has come to the end of all inputs");
     assert_eq!(folder.read("out.ndjson"), FIRST.repeat(2));
+}
+
+#[test]
+fn a_followed_file_goes_on_where_it_was() {
+    let folder = folder();
+    interrupted(&folder, "q.stream").code(0);
+    for hour in 2..5 {
+        grow(&folder, "clicks.csv", &clicks(hour));
+        let ran = interrupted_at(&folder, "q.stream", 60 * hour as u32).code(0);
+        assert!(ran.stderr.contains("60 rows  from clicks"), "{}", ran.stderr);
+    }
+    folder.run("run p.stream --state state").code(0);
+    assert_eq!(folder.read("out.ndjson"), FIRST.repeat(4));
 }
 
 #[test]

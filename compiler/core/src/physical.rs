@@ -82,6 +82,7 @@ impl Assigning<'_> {
                 fields: source.fields.clone(),
                 columns: columns.clone(),
                 time: source.time.clone(),
+                key: source.key.as_ref().map_or(vec![], |key| key.fields.clone()),
                 load: source.load,
             })),
             Operator::Late => NodeKind::Late,

@@ -52,7 +52,7 @@ impl Follow {
 
 impl Input for Follow {
     fn pass(&mut self, n: u64) -> io::Result<()> {
-        self.position = self.file.seek(SeekFrom::Start(n))?;
+        self.position = self.file.seek(SeekFrom::Current(n as i64))?;
         Ok(())
     }
 

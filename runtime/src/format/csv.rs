@@ -141,11 +141,14 @@ impl CsvDecoder {
             Ok(names) => Header::new(&names, &self.fields),
             Err(why) => {
                 let fault = format!("the header cannot be read: {why}");
-                decoded.reject(decoded.n_records, record, fault.clone());
-                decoded.n_records += 1;
                 Header { n_cells: 0, positions: vec![None; self.fields.len()], fault: Some(fault) }
             }
         };
+        // Nor can what follows, if anything does.
+        if let Some(fault) = &header.fault {
+            decoded.reject(decoded.n_records, record, fault.clone());
+            decoded.n_records += 1;
+        }
         self.fast = FastPath::new(&header, &self.fields, self.syntax.delimiter);
         self.header = Some(header);
     }

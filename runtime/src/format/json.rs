@@ -41,10 +41,12 @@ pub struct JsonDecoder {
 }
 
 /// A log of changes as Debezium writes it.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct ChangeLog {
     /// The position of the event time among the fields that are decoded.
     pub time: Option<usize>,
+    /// Whether each of these is part of what names a row.
+    pub key: Vec<bool>,
 }
 
 impl JsonDecoder {
@@ -119,8 +121,8 @@ impl Decoder for JsonDecoder {
                     let line = &block[line.start as usize..line.end as usize];
                     let values = if line.len() > self.max_line {
                         Err(too_long(self.max_line))
-                    } else if let Some(log) = self.change_log {
-                        general::changed_row(line, &self.fields, log.time)
+                    } else if let Some(log) = &self.change_log {
+                        general::changed_row(line, &self.fields, log)
                     } else {
                         general::row(line, &self.fields)
                     };

@@ -29,6 +29,7 @@ pub fn source(fields: &[FieldSpec]) -> SourceSpec {
         fields: fields.into(),
         columns: (0..fields.len()).collect(),
         time: None,
+        key: vec![],
         load: None,
     }
 }

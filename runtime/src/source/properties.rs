@@ -52,6 +52,7 @@ fn source() -> Source {
         fields: [field].into(),
         columns: vec![0],
         time: Some(time.clone()),
+        key: vec![],
         load: None,
     });
     let node = Node {

@@ -267,6 +267,19 @@ fn half_of_a_packed_file_does_not_take_the_place_of_a_whole_one() {
 }
 
 #[test]
+fn a_first_load_of_which_no_record_can_be_read_breaks_the_run() {
+    in_folder("customers.ndjson", |folder, mut run| {
+        std::fs::write(folder.join("customers.ndjson"), "<html>502 Bad Gateway</html>\n").expect("written");
+        let Err(Stop::Broken(diagnostic)) = run.load() else { panic!("it should break") };
+        assert!(
+            diagnostic.headline.starts_with("no record of `customers.ndjson` can be read: "),
+            "{}",
+            diagnostic.headline
+        );
+    });
+}
+
+#[test]
 fn files_that_come_later_are_part_of_the_next_load() {
     in_folder("customers*.ndjson", |folder, mut run| {
         run.load().expect("loaded");

@@ -28,6 +28,7 @@ pub fn source(format: &str, choice: u8, options: &[(&str, Value)]) -> SourceSpec
         columns: columns.unwrap_or_else(|| (0..fields.len()).collect()),
         fields: fields.into(),
         time: None,
+        key: vec![],
         load: None,
     }
 }

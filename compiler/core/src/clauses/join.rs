@@ -3,7 +3,7 @@
 use super::QueryChecker;
 use super::head::{check_reference, columns_of, define_alias, updating_because};
 use super::rows::{RowColumn, Rows, Updating};
-use super::window::Bounds;
+use super::window::{Bounds, OpenWindow};
 use crate::check::Proved;
 use crate::errors::joins::NoKey;
 use crate::errors::{clauses, joins as errors};
@@ -158,6 +158,14 @@ impl QueryChecker<'_> {
         Some(format!("{}.{}", in_backticks(qualifier), in_backticks(&column.name)))
     }
 
+    /// Reports a bound of its own of a join below a window that has its place in time.
+    fn is_not_in_window(&mut self, bound: Span, join: &ast::Join) -> Option<()> {
+        let is_of_time = |window: &&OpenWindow| window.frame.is_none() && window.bounds != Bounds::AtEnd;
+        let Some(window) = self.window.as_ref().filter(is_of_time) else { return Some(()) };
+        self.diagnostics.push(errors::bound_in_window(bound, window.span, join.on.span.at_end().to(bound)));
+        None
+    }
+
     /// What bounds the rows that are kept; none if that is wrong, which is reported.
     fn join_bound(&mut self, join: &ast::Join, span: Span) -> Option<JoinBound> {
         if let Some(as_of) = &join.as_of {
@@ -179,9 +187,17 @@ impl QueryChecker<'_> {
                 self.diagnostics.push(errors::empty_range(range.span, [low, high]));
                 return None;
             }
+            if let Some(forever) = join.forever {
+                let before =
+                    if range.span.start < forever.start { range.span } else { join.on.span }.at_end();
+                self.diagnostics.push(errors::second_bound(forever, range.span, before.to(forever)));
+                return None;
+            }
+            self.is_not_in_window(range.span, join)?;
             return Some(JoinBound::Within { low, high });
         }
-        if join.forever.is_some() {
+        if let Some(forever) = join.forever {
+            self.is_not_in_window(forever, join)?;
             return Some(JoinBound::Forever);
         }
         let Some(window) = &self.window else {
@@ -189,6 +205,10 @@ impl QueryChecker<'_> {
             return None;
         };
         match (window.bounds, &self.rows.carried[..]) {
+            (Bounds::Carried, _) if window.lateness.is_some() => {
+                self.diagnostics.push(errors::join_with_lateness(span, window.span));
+                None
+            }
             (Bounds::Carried, [start, end, ..]) => {
                 let (start, end) = (*start, *end);
                 Some(JoinBound::Window { assigner: window.assigner.clone(), start, end })

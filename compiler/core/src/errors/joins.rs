@@ -51,6 +51,31 @@ pub fn join_in_window(span: Span, window: Span) -> Diagnostic {
         .help("say how far apart partners may be, `within 5m`, or join above the window")
 }
 
+/// Both `within` and `forever`; `clause` is the latter with the space before it.
+pub fn second_bound(forever: Span, within: Span, clause: Span) -> Diagnostic {
+    Diagnostic::new(E0494, forever, "a join has one bound")
+        .label("bounds nothing beside `within`")
+        .also(within, "how far apart partners may be")
+        .fix("leave it out", clause, "")
+}
+
+/// `within` or `forever` of a join below a window whose bounds its rows carry.
+pub fn bound_in_window(bound: Span, window: Span, clause: Span) -> Diagnostic {
+    Diagnostic::new(E0494, bound, "below a window, a join is bounded by the window")
+        .label("a second bound")
+        .also(window, "partners are in one window")
+        .fix("leave it out", clause, "")
+        .help("or join above the window")
+}
+
+/// A join within a window that late rows would correct.
+pub fn join_with_lateness(span: Span, window: Span) -> Diagnostic {
+    Diagnostic::new(E0441, span, "a join within a window pairs no late rows, and so they correct nothing")
+        .label("joins what is there when the window is over")
+        .also(window, "late rows are to correct this window")
+        .help("leave `lateness` away, and give the sources as much `disorder` as rows are late")
+}
+
 /// `clause`: from the end of `on` to that of `as of`.
 pub fn as_of_stream(span: Span, name: &str, clause: Span) -> Diagnostic {
     Diagnostic::new(E0484, span, format!("`{name}` is a stream: it has no versions"))

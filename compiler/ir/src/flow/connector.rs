@@ -18,6 +18,8 @@ pub struct SourceSpec {
     /// arrival-timed source is a last column more.
     pub columns: Vec<usize>,
     pub time: Option<TimeSpec>,
+    /// Which fields name a row, where a row replaces the one before of the same key.
+    pub key: Vec<usize>,
     /// Of the rows of a table that is read as it stands.
     pub load: Option<Load>,
 }

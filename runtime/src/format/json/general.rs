@@ -1,6 +1,7 @@
 //! The general path: any JSON object to the values of a row. Slow, and right for everything that
 //! the fast path leaves over; the reasons for which a row cannot be read come from here.
 
+use super::ChangeLog;
 use crate::format::UNKNOWN_TIME;
 use crate::format::field::Field;
 use millstream_ir::types::{Layout, Type, TypeKind};
@@ -14,8 +15,8 @@ pub fn row(line: &[u8], fields: &[Field]) -> Result<Vec<Value>, String> {
 
 /// The row that a record of a change log is about, as Debezium writes it, with or without an envelope around
 /// it: as it stands after the change, or, deleted, as it was. The field without a name tells which. Of a deletion
-/// the field number `time` tells when it was, if the record says so: the row's own time was long before.
-pub fn changed_row(line: &[u8], fields: &[Field], time: Option<usize>) -> Result<Vec<Value>, String> {
+/// the event time tells when it was, if the record says so: the row's own time was long before.
+pub fn changed_row(line: &[u8], fields: &[Field], log: &ChangeLog) -> Result<Vec<Value>, String> {
     let mut record = object(line)?;
     if let Some(Json::Object(payload)) = record.remove("payload") {
         record = payload;
@@ -24,14 +25,18 @@ pub fn changed_row(line: &[u8], fields: &[Field], time: Option<usize>) -> Result
         (Some(Json::Object(after)), _) => values(after, fields),
         (_, Some(Json::Object(before))) => {
             // Databases often send no more of a deleted row than its key.
-            let value = |field: &Field| match before.get(&*field.spec.input) {
+            let is_key = |number: usize| log.key.get(number) == Some(&true);
+            let value = |(number, field): (usize, &Field)| match before.get(&*field.spec.input) {
                 _ if field.spec.input.is_empty() => Ok(Value::Int(-1)),
+                Some(json) if is_key(number) => field.value_of_json(json),
+                None if is_key(number) => field.absent(),
                 None | Some(Json::Null) => Ok(field.absent().unwrap_or_else(|_| nothing(&field.spec.ty))),
                 Some(json) => field.value_of_json(json),
             };
-            let mut row: Vec<Value> = fields.iter().map(value).collect::<Result<_, _>>()?;
+            let mut row: Vec<Value> = fields.iter().enumerate().map(value).collect::<Result<_, _>>()?;
             let told = record.get("ts_ms").and_then(Json::as_i64).and_then(|ms| ms.checked_mul(1000));
-            if let (Some(Value::Timestamp(own)), Some(told)) = (time.and_then(|time| row.get_mut(time)), told)
+            if let (Some(Value::Timestamp(own)), Some(told)) =
+                (log.time.and_then(|time| row.get_mut(time)), told)
             {
                 *own = told.max(*own);
             }
