@@ -54,6 +54,7 @@ fn flow(path: &str) -> Flow {
             columns: (0..fields.len()).collect(),
             fields: fields.into(),
             time: None,
+            key: vec![],
             load,
         }))
     };
