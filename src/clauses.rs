@@ -93,11 +93,24 @@ impl Clauses {
         }
     }
 
+    /// Whether the part with this number stands in the program: a table that a clause asks for keys (`x in t`) is
+    /// joined in front of it.
+    pub fn is_written(&self, number: usize) -> bool {
+        let clause = |number: usize| self.stages.stages.get(number)?.clause.as_ref();
+        match (clause(number), clause(number + 1)) {
+            (Some(join), Some(next)) => !matches!(join.kind, ClauseKind::Join(_)) || join.span != next.span,
+            _ => true,
+        }
+    }
+
     /// What the part with this number did: how many rows came in and out, which failed and which were dropped.
     pub fn told(&self, compiled: &Compiled, report: &Report, number: usize) -> String {
         let (Some(stage), Some(count)) = (self.stages.stages.get(number), self.counts.get(number)) else {
             return String::new();
         };
+        if !self.is_written(number) {
+            return String::new();
+        }
         let Some(clause) = &stage.clause else {
             return format!("from {}: {}\n", self.called(compiled, &stage.name), n_of(count.n, "row"));
         };

@@ -120,7 +120,8 @@ fn stream_text(compiled: &Compiled, program: &Program, clauses: &Clauses, report
     };
     let mut text = format!("{kind} {}\n", clauses.stages.name);
     let mut before = String::new();
-    for (number, count) in clauses.counts.iter().enumerate() {
+    for (number, count) in clauses.counts.iter().enumerate().filter(|(number, _)| clauses.is_written(*number))
+    {
         text += &clauses.told(compiled, report, number);
         let rows = table::table(&count.shown, &count.schema);
         // Clauses such as `window` pass all rows on as they are.

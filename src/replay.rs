@@ -74,7 +74,15 @@ impl Replay {
                 let coming = node.map(|node| flow.node(node).schema.columns.clone()).unwrap_or_default();
                 let is_kept =
                     |number: usize| columns.as_ref().is_none_or(|columns| columns.contains(&number));
-                let places = places(&schema, &coming, &is_kept);
+                let places = match &columns {
+                    Some(_) => {
+                        places(&schema, &coming, |number, other| *other.name == *name_of_place(number))
+                    }
+                    None => places(&schema, &coming, |number, other| {
+                        let column = &schema.columns[number];
+                        other.name == column.name && other.hidden == column.hidden
+                    }),
+                };
                 for (number, column) in schema.columns.iter_mut().enumerate() {
                     column.hidden |= !is_kept(number);
                 }
@@ -157,19 +165,26 @@ fn fail(message: std::fmt::Arguments) -> u8 {
     FAILED
 }
 
-/// Where columns stand among those that come.
-fn places(schema: &Schema, coming: &[Column], is_kept: &dyn Fn(usize) -> bool) -> Vec<Option<(usize, Type)>> {
+/// Where columns stand among those that come, which are told apart by `is_it`.
+fn places(
+    schema: &Schema,
+    coming: &[Column],
+    is_it: impl Fn(usize, &Column) -> bool,
+) -> Vec<Option<(usize, Type)>> {
     let mut taken = vec![false; coming.len()];
-    let mut place = |(number, column): (usize, &Column)| {
-        let is_it = |(place, other): &(usize, &Column)| {
-            !taken[*place] && other.name == column.name && other.hidden == column.hidden
-        };
-        let is_wanted = is_kept(number) || number == schema.time || Some(number) == schema.sign;
-        let (place, other) = coming.iter().enumerate().find(is_it).filter(|_| is_wanted)?;
+    let mut place = |number: usize| {
+        let mut others = coming.iter().enumerate();
+        let (place, other) = others.find(|(place, other)| !taken[*place] && is_it(number, other))?;
         taken[place] = true;
         Some((place, other.ty.clone()))
     };
-    schema.columns.iter().enumerate().map(&mut place).collect()
+    (0..schema.columns.len()).map(&mut place).collect()
+}
+
+/// What a column is called on its way to who looks at it: several may have one name, as the times of both sides of a
+/// join have.
+fn name_of_place(number: usize) -> String {
+    format!("column {number}")
 }
 
 /// The rows with those columns alone that are looked at: a stream that is added to the program.
@@ -182,7 +197,7 @@ fn narrowed(program: &mut Program, observed: &Observed) -> Rows {
     let kept: Vec<usize> = (0..schema.columns.len()).filter(is_kept).collect();
     let place = |column: usize| kept.iter().position(|kept| *kept == column).unwrap_or_default();
     let narrow = Schema {
-        columns: kept.iter().map(|column| schema.columns[*column].clone()).collect(),
+        columns: kept.iter().map(|number| on_its_way(*number, &schema.columns[*number])).collect(),
         time: place(schema.time),
         sign: schema.sign.map(place),
         key: schema.key.as_ref().map(|key| key.iter().map(|column| place(*column)).collect()),
@@ -198,6 +213,11 @@ fn narrowed(program: &mut Program, observed: &Observed) -> Rows {
         span: rows.span,
     };
     rows_of(add_stream(program, "observed".into(), query))
+}
+
+/// A column that nothing leaves out.
+fn on_its_way(number: usize, column: &Column) -> Column {
+    Column { name: name_of_place(number).into(), hidden: false, ..column.clone() }
 }
 
 /// Adds a stream to a program.

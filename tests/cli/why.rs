@@ -157,6 +157,71 @@ fn of_many_events_those_are_told_that_matter() {
 }
 
 #[test]
+fn whether_a_table_has_a_key_is_told_of_the_clause_that_asks() {
+    let program = "table known: { card: int, since: int } key card from file(\"known.ndjson\")
+stream spent =
+  from payments
+  where amount > 1.00 and card in known
+  select amount
+stream others = from payments where card not in known select amount
+";
+    let rows = [("7", 41.0, 0), ("null", 9.0, 20), ("7", 0.5, 30), ("8", 42.0, 40), ("9", 43.0, 50)];
+    let folder = folder(program, &rows);
+    folder.write("known.ndjson", "{\"card\":7,\"since\":1}\n");
+    insta::assert_snapshot!(why(&folder, "--stream spent"), @r#"
+    spent: 1 row
+    read from payments: 5 rows
+    read from known: 1 row
+    from payments: 5 rows
+    where amount > 1.00 and card in known
+      5 in, 1 out, 4 dropped
+      `card in known` did not hold for 3 rows, last of { card: 9, amount: 43.00 }: card is 9
+      `amount > 1.00` did not hold for 1 row, last of { card: 7, amount: 0.50 }: 0.50 > 1.00
+    select amount
+      1 in, 1 out
+    its rows:
+      { amount: 41.00 }
+    "#);
+    insta::assert_snapshot!(why(&folder, "--stream others"), @r#"
+    others: 2 rows
+    read from payments: 5 rows
+    read from known: 1 row
+    from payments: 5 rows
+    where card not in known
+      5 in, 2 out, 3 dropped
+      `card not in known` did not hold for 3 rows, last of { card: 7, amount: 0.50 }: card is 7
+    select amount
+      2 in, 2 out
+    its rows:
+      { amount: 42.00 }
+      { amount: 43.00 }
+    "#);
+    insta::assert_snapshot!(folder.run("preview p.stream spent").code(0).stdout, @r#"
+    payments: 5 rows of payments.ndjson
+    known: 1 row of known.ndjson
+
+    stream spent
+    from payments: 5 rows
+        country  card  amount  at
+        ───────  ────  ──────  ────────────────────
+        DE          7   41.00  2024-05-01T12:00:00Z
+        DE       null    9.00  2024-05-01T12:00:20Z
+        DE          7    0.50  2024-05-01T12:00:30Z
+        DE          8   42.00  2024-05-01T12:00:40Z
+        DE          9   43.00  2024-05-01T12:00:50Z
+    where amount > 1.00 and card in known
+      5 in, 1 out, 4 dropped
+      `card in known` did not hold for 3 rows, last of { card: 9, amount: 43.00 }: card is 9
+      `amount > 1.00` did not hold for 1 row, last of { card: 7, amount: 0.50 }: 0.50 > 1.00
+        amount
+        ──────
+         41.00
+    select amount
+      1 in, 1 out
+    "#);
+}
+
+#[test]
 fn clauses_tell_what_they_dropped_and_what_is_waited_for() {
     let program = "stream spent =
   from payments

@@ -80,7 +80,10 @@ fn values_text(condition: &Expr, row: &Row) -> String {
         }
         _ => {
             let mut said: Vec<String> = vec![];
-            for part in looked_at(condition) {
+            // What the program does not write stands where the whole does: whether a table has a key.
+            let is_written =
+                |part: &&Expr| std::ptr::eq(*part, condition) || part.span.range() != condition.span.range();
+            for part in looked_at(condition).into_iter().filter(is_written) {
                 let Ok(found) = eval(part, row.column) else { continue };
                 let text = format!("{} is {}", source_text(part, row), value_text(&found, &part.ty));
                 if !said.contains(&text) {

@@ -158,6 +158,15 @@ impl QueryChecker<'_> {
         Some(format!("{}.{}", in_backticks(qualifier), in_backticks(&column.name)))
     }
 
+    /// Reports a join that finds no partners for late rows, which are to correct the window above it.
+    pub(super) fn joins_no_late_rows(&mut self, span: Span) -> Option<()> {
+        let Some(window) = self.window.as_ref().filter(|window| window.lateness.is_some()) else {
+            return Some(());
+        };
+        self.diagnostics.push(errors::join_with_lateness(span, window.span));
+        None
+    }
+
     /// Reports a bound of its own of a join below a window that has its place in time.
     fn is_not_in_window(&mut self, bound: Span, join: &ast::Join) -> Option<()> {
         let is_of_time = |window: &&OpenWindow| window.frame.is_none() && window.bounds != Bounds::AtEnd;
@@ -205,13 +214,9 @@ impl QueryChecker<'_> {
             return None;
         };
         match (window.bounds, &self.rows.carried[..]) {
-            (Bounds::Carried, _) if window.lateness.is_some() => {
-                self.diagnostics.push(errors::join_with_lateness(span, window.span));
-                None
-            }
             (Bounds::Carried, [start, end, ..]) => {
-                let (start, end) = (*start, *end);
-                Some(JoinBound::Window { assigner: window.assigner.clone(), start, end })
+                let bound = JoinBound::Window { assigner: window.assigner.clone(), start: *start, end: *end };
+                self.joins_no_late_rows(span).map(|()| bound)
             }
             _ => {
                 self.diagnostics.push(errors::join_in_window(span, window.span));

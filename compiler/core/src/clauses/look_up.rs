@@ -64,6 +64,7 @@ impl<'q> QueryChecker<'q> {
             }
             (Reading::AsItStands, None) => Some(JoinBound::AsItStands),
             (Reading::AsOf, as_of) => {
+                self.joins_no_late_rows(span)?;
                 let max_age = match &join.within {
                     None => None,
                     Some(ast::Range { low: Some(low), high, span }) => {
@@ -133,15 +134,22 @@ impl<'q> QueryChecker<'q> {
             if matches!(self.scope().lookup(&name.text), Lookup::Missing)
                 && let Some((right, table)) = self.table_named(name)
             {
-                let found = self.join_asked(value, right, table, span);
+                let found = self.join_asked((value, asked.span), right, table, span);
                 let found = found.unwrap_or_else(|| super::unknown(asked.span));
                 self.in_tables.push(InTable { asked: asked.span, found });
             }
         }
     }
 
-    /// Joins one of them; whether its key is found. None if the value is wrong, which is reported.
-    fn join_asked(&mut self, value: &ast::Expr, right: hir::Rows, table: &Table, span: Span) -> Option<Expr> {
+    /// Joins one of them in front of the clause with this span; whether its key is found. None if the value is wrong,
+    /// which is reported.
+    fn join_asked(
+        &mut self,
+        (value, asked): (&ast::Expr, Span),
+        right: hir::Rows,
+        table: &Table,
+        span: Span,
+    ) -> Option<Expr> {
         let values = self.asked_key(value, table)?;
         let n_left = self.rows.columns.len();
         let key_of = |number: usize, key: &Column| Expr::column(number, key.ty.clone(), span);
@@ -152,6 +160,7 @@ impl<'q> QueryChecker<'q> {
             .collect();
         let bound = match table.reading {
             Reading::AsOf => {
+                self.joins_no_late_rows(asked)?;
                 let at = self.rows.column_expr(self.rows.time, span);
                 JoinBound::AsOf { at, ahead: 0, max_age: None }
             }
@@ -159,8 +168,8 @@ impl<'q> QueryChecker<'q> {
         };
         let is_null = keys.iter().map(|(value, _)| value).filter(|value| value.ty.nullable);
         let is_null =
-            is_null.map(|value| Expr::new(ExprKind::IsNull(Box::new(value.clone())), Type::BOOL, span));
-        let either = |a, b| Expr::new(ExprKind::Or(Box::new(a), Box::new(b)), Type::BOOL, span);
+            is_null.map(|value| Expr::new(ExprKind::IsNull(Box::new(value.clone())), Type::BOOL, asked));
+        let either = |a, b| Expr::new(ExprKind::Or(Box::new(a), Box::new(b)), Type::BOOL, asked);
         let is_null = is_null.reduce(either);
         let hidden = table.schema.columns.iter().map(|column| RowColumn {
             hidden: true,
@@ -174,16 +183,16 @@ impl<'q> QueryChecker<'q> {
         let join = hir::Join { kind: JoinKind::Left, right, schema, keys, condition: None, bound };
         self.push(ClauseKind::Join(join), span);
         // A row of the table has a time; where there is none, nothing has been found.
-        let stands = self.rows.column_expr(n_left + table.schema.time, span);
-        let is_missing = Expr::new(ExprKind::IsNull(Box::new(stands)), Type::BOOL, span);
-        let is_found = Expr::new(ExprKind::Not(Box::new(is_missing)), Type::BOOL, span);
+        let stands = self.rows.column_expr(n_left + table.schema.time, asked);
+        let is_missing = Expr::new(ExprKind::IsNull(Box::new(stands)), Type::BOOL, asked);
+        let is_found = Expr::new(ExprKind::Not(Box::new(is_missing)), Type::BOOL, asked);
         Some(match is_null {
             None => is_found,
             Some(is_null) => {
                 let ty = Type::BOOL.nullable();
-                let unknown = Expr::literal(Value::Null, ty.clone(), span);
+                let unknown = Expr::literal(Value::Null, ty.clone(), asked);
                 let (condition, then) = (Box::new(is_null), Box::new(unknown));
-                Expr::new(ExprKind::If { condition, then, otherwise: Box::new(is_found) }, ty, span)
+                Expr::new(ExprKind::If { condition, then, otherwise: Box::new(is_found) }, ty, asked)
             }
         })
     }

@@ -68,10 +68,10 @@ pub fn bound_in_window(bound: Span, window: Span, clause: Span) -> Diagnostic {
         .help("or join above the window")
 }
 
-/// A join within a window that late rows would correct.
+/// A join within a window that late rows would correct, or there with versions of a table.
 pub fn join_with_lateness(span: Span, window: Span) -> Diagnostic {
-    Diagnostic::new(E0441, span, "a join within a window pairs no late rows, and so they correct nothing")
-        .label("joins what is there when the window is over")
+    Diagnostic::new(E0441, span, "late rows find no partners in this join, and so they correct nothing")
+        .label("joins rows that come in time")
         .also(window, "late rows are to correct this window")
         .help("leave `lateness` away, and give the sources as much `disorder` as rows are late")
 }
