@@ -159,7 +159,7 @@ impl QueryChecker<'_> {
     }
 
     /// Reports a join that finds no partners for late rows, which are to correct the window above it.
-    pub(super) fn joins_no_late_rows(&mut self, span: Span) -> Option<()> {
+    pub(super) fn check_no_late_rows(&mut self, span: Span) -> Option<()> {
         let Some(window) = self.window.as_ref().filter(|window| window.lateness.is_some()) else {
             return Some(());
         };
@@ -168,7 +168,7 @@ impl QueryChecker<'_> {
     }
 
     /// Reports a bound of its own of a join below a window that has its place in time.
-    fn is_not_in_window(&mut self, bound: Span, join: &ast::Join) -> Option<()> {
+    fn check_bounded_once(&mut self, bound: Span, join: &ast::Join) -> Option<()> {
         let is_of_time = |window: &&OpenWindow| window.frame.is_none() && window.bounds != Bounds::AtEnd;
         let Some(window) = self.window.as_ref().filter(is_of_time) else { return Some(()) };
         self.diagnostics.push(errors::bound_in_window(bound, window.span, join.on.span.at_end().to(bound)));
@@ -202,11 +202,11 @@ impl QueryChecker<'_> {
                 self.diagnostics.push(errors::second_bound(forever, range.span, before.to(forever)));
                 return None;
             }
-            self.is_not_in_window(range.span, join)?;
+            self.check_bounded_once(range.span, join)?;
             return Some(JoinBound::Within { low, high });
         }
         if let Some(forever) = join.forever {
-            self.is_not_in_window(forever, join)?;
+            self.check_bounded_once(forever, join)?;
             return Some(JoinBound::Forever);
         }
         let Some(window) = &self.window else {
@@ -216,7 +216,7 @@ impl QueryChecker<'_> {
         match (window.bounds, &self.rows.carried[..]) {
             (Bounds::Carried, [start, end, ..]) => {
                 let bound = JoinBound::Window { assigner: window.assigner.clone(), start: *start, end: *end };
-                self.joins_no_late_rows(span).map(|()| bound)
+                self.check_no_late_rows(span).map(|()| bound)
             }
             _ => {
                 self.diagnostics.push(errors::join_in_window(span, window.span));

@@ -64,7 +64,7 @@ impl<'q> QueryChecker<'q> {
             }
             (Reading::AsItStands, None) => Some(JoinBound::AsItStands),
             (Reading::AsOf, as_of) => {
-                self.joins_no_late_rows(span)?;
+                self.check_no_late_rows(span)?;
                 let max_age = match &join.within {
                     None => None,
                     Some(ast::Range { low: Some(low), high, span }) => {
@@ -160,7 +160,7 @@ impl<'q> QueryChecker<'q> {
             .collect();
         let bound = match table.reading {
             Reading::AsOf => {
-                self.joins_no_late_rows(asked)?;
+                self.check_no_late_rows(asked)?;
                 let at = self.rows.column_expr(self.rows.time, span);
                 JoinBound::AsOf { at, ahead: 0, max_age: None }
             }

@@ -59,7 +59,8 @@ pub fn second_bound(forever: Span, within: Span, clause: Span) -> Diagnostic {
         .fix("leave it out", clause, "")
 }
 
-/// `within` or `forever` of a join below a window whose bounds its rows carry.
+/// `within` or `forever` of a join below a window that has its place in time; `clause` is that
+/// with the space before it.
 pub fn bound_in_window(bound: Span, window: Span, clause: Span) -> Diagnostic {
     Diagnostic::new(E0494, bound, "below a window, a join is bounded by the window")
         .label("a second bound")
