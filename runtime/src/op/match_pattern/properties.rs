@@ -90,12 +90,13 @@ struct Pattern {
 }
 
 impl fmt::Debug for Pattern {
-    /// As the program would say it.
+    /// As the program would say it, behind what it does not say: which events pass a test.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let flow = flow(self);
         let (inputs, NodeKind::Match(spec)) = (schemas(&flow), &flow.nodes[self.n_inputs].kind) else {
             unreachable!()
         };
+        self.kinds().enumerate().try_for_each(|(number, kind)| writeln!(f, "test {number}: {kind:?}"))?;
         let (mode, timeout) = (self.mode.text(), if self.or_timeout { " or timeout" } else { "" });
         writeln!(f, "match {mode} {} within {:?}{timeout}", spec.pattern_text(&inputs), self.within)?;
         write!(f, "{}", spec.automaton_text(&inputs))

@@ -451,12 +451,16 @@ impl Oracle<'_> {
         if !by_clocks.of_run().is_empty() {
             return None;
         }
-        let longer = Oracle {
-            n_magic: self.n_magic_needed(),
-            now: time,
-            clocks_until: i64::MAX / 2,
-            used: self.used.clone(),
-            ..*self
+        // What might still have come in time, and what behind the clocks that run down at the end of it.
+        let going_on = |now: i64| {
+            let longer = Oracle {
+                n_magic: self.n_magic_needed(),
+                now,
+                clocks_until: i64::MAX / 2,
+                used: self.used.clone(),
+                ..*self
+            };
+            longer.of_run()
         };
         let is_real = |moment: &Moment| if moment.1 { moment.0 <= time } else { moment.2 < self.n_come };
         let real_part = |d: Derivation| {
@@ -465,7 +469,8 @@ impl Oracle<'_> {
             let (taken, clocks) = (d.taken[..n_events].to_vec(), d.clocks[..n_real - n_events].to_vec());
             Derivation { trace: d.trace[..n_real].to_vec(), taken, clocks, ..d }
         };
-        let partial: Vec<Derivation> = longer.of_run().into_iter().map(real_part).collect();
+        let partial: Vec<Derivation> =
+            [time, time + 1].into_iter().flat_map(going_on).map(real_part).collect();
         let rank = |d: &Derivation| {
             let steps = d.taken.iter().map(|(step, _)| self.pattern.rank_of_step(*step));
             steps.chain(d.clocks.iter().map(|clock| self.pattern.rank_of_clock(*clock))).max()
