@@ -48,9 +48,7 @@ fn ten_thousand_brackets() {
     let n = 10_000;
     let ran = selected(&format!("{}x{}", "(".repeat(n), ")".repeat(n))).code(0);
     assert_eq!(ran.stdout, "{\"y\":7}\n");
-    for (open, close) in
-        [("[", "]"), ("{ a: ", " }"), ("abs(", ")"), ("- ", ""), ("x + ", ""), ("f\"{", "}\"")]
-    {
+    for (open, close) in [("[", "]"), ("{ a: ", " }"), ("abs(", ")"), ("- ", ""), ("f\"{", "}\"")] {
         selected(&format!("{}x{}", open.repeat(n), close.repeat(n))).code(2).stderr_has("E0102");
         selected(&open.repeat(n)).code(2);
     }
@@ -66,7 +64,16 @@ fn chains_of_five_thousand_operators() {
         (chain(&|n| format!("x == {n}"), "or"), "true"),
         (chain(&|n| format!("x != {}", n + 8), "and"), "true"),
         // What stands behind the first that decides is not computed.
-        (chain_of(500, &|n| format!("100 / (x - {}) > 90", n as i64 - 6), "or"), "true"),
+        (chain(&|n| format!("100 / (x - {}) > 90", n as i64 - 6), "or"), "true"),
+        (chain(&|n| if n < 4_999 { "x + null".into() } else { "x".into() }, "??"), "7"),
+        (chain(&|_| "x".into(), "+"), "35000"),
+        (format!("1000000 - {}", chain(&|n| format!("x % {}", n + 8), "-")), "965000"),
+        (format!("x * {}", chain(&|_| "1".into(), "*")), "7"),
+        (chain(&|_| "0.5".into(), "+"), "2500.0"),
+        (format!("float(x) + {}", chain(&|_| "0.5".into(), "+")), "2507.0"),
+        (format!("{} + decimal(x, 2)", chain(&|_| "0.5".into(), "+")), "2507.00"),
+        (chain(&|n| format!("x + {n}"), "+"), "12532500"),
+        (format!("x / {}", chain(&|_| "1".into(), "/")), "7.0"),
         (format!("length({})", chain(&|_| "string(x)".to_string(), "++")), "5000"),
     ] {
         for engine in ["jit", "reference"] {
@@ -74,6 +81,7 @@ fn chains_of_five_thousand_operators() {
             assert_eq!(ran.stdout, format!("{{\"y\":{value}}}\n"), "{engine}: {}", &expression[..40]);
         }
     }
+    selected(&chain_of(20_000, &|_| "x".into(), "+")).code(2).stderr_has("E0102");
     let conditions = chain(&|n| format!("x != {}", n + 8), "and");
     let folder = Folder::new();
     folder.write("in.ndjson", "{\"x\":7}\n").write(

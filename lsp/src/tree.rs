@@ -470,6 +470,10 @@ impl Walk {
             }
             ExprKind::Unary { operand, .. } => self.expr(operand),
             ExprKind::Binary { left, right, .. } => self.exprs([&**left, right]),
+            ExprKind::Chain { first, links } => {
+                self.expr(first);
+                self.exprs(links.iter().map(|link| &link.operand));
+            }
             ExprKind::In { value, container, .. } => self.exprs([&**value, container]),
             ExprKind::Between { value, low, high, .. } => self.exprs([&**value, low, high]),
             ExprKind::Like { value, pattern, .. } => self.exprs([&**value, pattern]),

@@ -26,8 +26,8 @@ pub enum ColumnSource {
         value: Expr,
         stored: Option<usize>,
     },
-    /// Computed by a kernel.
-    Kernel {
+    /// Computed by a stage in front: a kernel, or the loop of a [`PlannedStep::Part`].
+    Part {
         can_fail: bool,
     },
 }
@@ -70,12 +70,18 @@ pub enum PlannedStep {
         /// It can fail, or turn out wider than 64 bits, so that the evaluator has to look at it.
         must_run: bool,
     },
+    /// A part of an expression that is too long for one loop: its value is stored, and whether it failed,
+    /// which counts where the expression takes it.
+    Part {
+        column: usize,
+        value: Expr,
+    },
 }
 
 impl PlannedStep {
     /// Whether the step does something even if nothing reads its value.
     pub fn must_run(&self) -> bool {
-        matches!(self, PlannedStep::Filter(_) | PlannedStep::Let { must_run: true, .. })
+        !matches!(self, PlannedStep::Let { must_run: false, .. })
     }
 }
 
@@ -92,7 +98,7 @@ pub enum PlannedOutput {
 impl Plan {
     /// Whether a row may have failed where the column was computed, and this is told with its value.
     pub fn column_fails(&self, column: usize) -> bool {
-        matches!(self.columns[column].source, ColumnSource::Kernel { can_fail: true })
+        matches!(self.columns[column].source, ColumnSource::Part { can_fail: true })
     }
 
     /// The column that another name stands for, through renamings.

@@ -90,7 +90,7 @@ impl SegmentRunner {
                     (rows, n_failed) = (outcome.n_kept, outcome.n_failed);
                     selected |= of.narrows;
                     for step in &of.steps {
-                        if let PlannedStep::Let { column, .. } = step
+                        if let PlannedStep::Let { column, .. } | PlannedStep::Part { column, .. } = step
                             && let Some(kept) = &mut memory.columns[*column]
                         {
                             kept.set_heaps(&outcome.heaps);
@@ -163,7 +163,7 @@ impl SegmentRunner {
                     let source = match &plan.columns[number].source {
                         ColumnSource::Let { .. } => None,
                         ColumnSource::Input => batch.columns.get(number).map(|c| &c.data),
-                        ColumnSource::Kernel { .. } => {
+                        ColumnSource::Part { .. } => {
                             self.memory.columns[number].as_ref().map(|t| &t.column.data)
                         }
                     };

@@ -167,6 +167,15 @@ fn lower_steps(lowering: &mut Lowering, plan: &Plan, stage: usize, of: &Loop) ->
                 let (value, holds) = lowering.condition(condition);
                 (value, Some(holds))
             }
+            PlannedStep::Part { column, value } => {
+                let value = lowering.expr(value);
+                keep(lowering, *column, &value);
+                let base = lowering.pointer(Operand::Errors(*column));
+                let row = lowering.row();
+                lowering.store_flag(value.error, base, row);
+                outcome.wide = lowering.take_wide();
+                continue;
+            }
             PlannedStep::Let { column, must_run, .. } => {
                 let ColumnSource::Let { value, stored } = &plan.columns[*column].source else { continue };
                 let stored = *stored == Some(stage);

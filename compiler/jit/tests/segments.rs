@@ -154,6 +154,51 @@ fn machine_code_agrees_with_the_reference_evaluator() {
     }
 }
 
+/// Such are computed by several loops.
+#[test]
+fn long_expressions_agree_with_the_reference_evaluator() {
+    for module in 0..cases(4) {
+        let mut random = Generator::new(1_000 + module as u64);
+        random.functions = functions();
+        let segments: Vec<Arc<Segment>> = (0..8).map(|_| Arc::new(long_segment(&mut random))).collect();
+        let compiled = Jit.compile(&flow(&segments)).unwrap_or_else(|e| panic!("module {module}: {e}"));
+        for (i, segment) in segments.iter().enumerate() {
+            for n_rows in [1, 65, 300] {
+                let batch = random.batch(&segment.inputs, n_rows);
+                let (expected, actual) = (expected(segment, &batch), actual(&*compiled, i, segment, &batch));
+                assert_eq!(format!("{actual:?}"), format!("{expected:?}"), "module {module}, segment {i}");
+            }
+        }
+    }
+}
+
+/// A filter and two values, one of which reads the other, of 600 to 6,000 nodes each.
+fn long_segment(random: &mut Generator) -> Segment {
+    let clause = Arc::new(Clause { span: Default::default(), row: vec![] });
+    let inputs = random.segment().inputs;
+    let mut columns = inputs.clone();
+    let mut steps = vec![];
+    for is_filter in [false, true, false] {
+        let value = loop {
+            let kind = if is_filter { TypeKind::Bool } else { random.column_type().kind };
+            let value = random.expr(&columns, &kind, 14);
+            let mut n_nodes = 0;
+            value.visit(&mut |_| n_nodes += 1);
+            if (600..6_000).contains(&n_nodes) {
+                break value;
+            }
+        };
+        if is_filter {
+            steps.push(Step::Filter { condition: value, clause: clause.clone() });
+        } else {
+            columns.push(value.ty.clone());
+            steps.push(Step::Let { value, clause: clause.clone() });
+        }
+    }
+    let outputs = (0..columns.len()).collect();
+    Segment { inputs, steps, outputs }
+}
+
 /// The row before a stretch without nulls fails; where it would have stood, its null must not remain.
 #[test]
 fn rows_that_fail_leave_no_nulls_behind() {

@@ -12,8 +12,8 @@ mod query;
 mod test;
 mod types;
 
-pub use expr::{Arg, BinaryOp, Call, Expr, ExprKind, Literal, RecordField, TemplatePart, UnaryOp};
-pub use height::MAX_HEIGHT;
+pub use expr::{Arg, BinaryOp, Call, Expr, ExprKind, Link, Literal, RecordField, TemplatePart, UnaryOp};
+pub use height::{LINKS_OF_PIECE, MAX_HEIGHT};
 pub use item::{
     Aggregate, Connector, EventTime, Function, FunctionParam, Item, ItemKind, Member, MemberKind, Param,
     Policy, PolicyKind, Sink, SinkOption, SinkOptionKind, Source, SourceOption, SourceOptionKind, Stream,

@@ -196,7 +196,7 @@ pub fn too_deep(span: Span, what: &str) -> Diagnostic {
         format!("this {what} is nested more than {} levels deep", crate::ast::MAX_HEIGHT),
     )
     .label("too deep")
-    .note("each bracket is a level, and so is each operator of a chain such as `a + b + c`, which is computed from left to right; chains of `and`, `or` and `++` may be of any length")
+    .note("each bracket is a level; a chain such as `a + b + c`, which is computed from left to right, has one for each of its first 64 operators and for each 64 of the others; chains of `and`, `or`, `??` and `++` may be of any length")
     .help("give parts of it names with `let`, or use a list: `x in [1, 2, 3]`")
 }
 

@@ -80,6 +80,7 @@ pub(crate) fn direct_parts(expr: &ast::Expr) -> Vec<&ast::Expr> {
         Call(call) => call.args.iter().map(|a| &a.value).collect(),
         Unary { operand, .. } => vec![operand],
         Binary { left, right, .. } => vec![left, right],
+        Chain { first, links } => [&**first].into_iter().chain(links.iter().map(|l| &l.operand)).collect(),
         In { value, container, .. } => vec![value, container],
         Between { value, low, high, .. } => vec![value, low, high],
         Like { value, pattern, .. } => vec![value, pattern],

@@ -74,6 +74,7 @@ impl Checker<'_> {
             ast::ExprKind::Binary { op, op_span, left, right } => {
                 self.binary(scope, *op, *op_span, left, right, span, hint)
             }
+            ast::ExprKind::Chain { first, links } => self.chain(scope, first, links),
             ast::ExprKind::In { value, container, negated } => {
                 negate_if(*negated, self.in_list(scope, value, container, span), span).into()
             }

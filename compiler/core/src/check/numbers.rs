@@ -5,7 +5,7 @@
 //! with decimal types and marked as open; [`Typed::close`] and [`to_float`] decide.
 
 use super::Checker;
-use super::coerce::{cast, openness_of};
+use super::coerce::{cast, let_in, openness_of};
 use super::expr::error;
 use crate::errors::types as errors;
 use crate::scope::Scope;
@@ -133,6 +133,33 @@ impl Checker<'_> {
             }
         };
         Typed { expr, open }
+    }
+
+    /// A long chain, in pieces: each is bound to a name that stands in the next.
+    pub(super) fn chain(&mut self, scope: &Scope, first: &ast::Expr, links: &[ast::Link]) -> Typed {
+        let mut sofar = self.infer(scope, first, None);
+        let operands: Vec<Typed> = links.iter().map(|l| self.infer(scope, &l.operand, None)).collect();
+        // What an open part meets first settles it.
+        let settles = |from: usize| operands[from..].iter().find(|o| !o.is_open()).map(|o| o.expr.ty.clone());
+        let settled_by: Vec<Option<Type>> =
+            (0..links.len()).step_by(ast::LINKS_OF_PIECE).map(settles).collect();
+        let mut pieces = vec![];
+        for (n, (link, operand)) in links.iter().zip(operands).enumerate() {
+            if n % ast::LINKS_OF_PIECE == 0 {
+                let piece = match &settled_by[n / ast::LINKS_OF_PIECE] {
+                    Some(ty) => sofar.beside(ty),
+                    None => sofar.close(),
+                };
+                let local = self.new_local();
+                sofar = Expr::new(ExprKind::Local(local), piece.ty.clone(), piece.span).into();
+                pieces.push((local, piece));
+            }
+            let span = first.span.to(link.operand.span);
+            sofar = self.arithmetic(link.op, link.op_span, sofar, operand, span);
+            self.names.facts.has_type(span, &sofar.expr.ty);
+        }
+        let whole = sofar.close();
+        pieces.into_iter().rev().fold(whole, |rest, (local, piece)| let_in(local, piece, rest)).into()
     }
 
     /// `+ - * / %`

@@ -187,7 +187,7 @@ impl<'a, 'b> Lowering<'a, 'b> {
                 let null = self.input_null_flag(number);
                 Lowered { bits, null, error: None }
             }
-            ColumnSource::Kernel { can_fail } => {
+            ColumnSource::Part { can_fail } => {
                 let bits = self.load_common(number);
                 let null = Some(self.byte(Operand::Nulls(number)));
                 let error = can_fail.then(|| self.byte(Operand::Errors(number)));

@@ -1,12 +1,15 @@
 //! Plans a segment: takes the nodes that are not lowered out of the expressions, as kernels, and
-//! cuts the steps into loops where a kernel must run in between.
+//! cuts the steps into loops where a kernel must run in between. What makes loops of long expressions
+//! is in [`parts`].
+
+mod parts;
 
 use super::{ColumnSource, Kernel, Loop, Plan, PlannedColumn, PlannedOutput, PlannedStep, Stage};
 use crate::kernel::Recipe;
 use crate::lower::native::{self, is_native};
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::segment::{Segment, Step};
-use millstream_ir::types::{Layout, TypeKind};
+use millstream_ir::types::{Layout, Type, TypeKind};
 use std::collections::BTreeSet;
 
 /// An expression of more nodes than this is computed once and kept rather than computed again.
@@ -88,6 +91,7 @@ impl Planner {
     /// Replaces what is not lowered by columns that kernels fill, and sees to those kernels.
     fn split(&mut self, mut expr: Expr) -> Expr {
         self.split_within(&mut expr, &mut vec![]);
+        self.cut_long(&mut expr);
         expr
     }
 
@@ -128,13 +132,7 @@ impl Planner {
                 }
             }
         }
-        for (local, value) in bound.iter().rev() {
-            if !reads(&expr, *local) {
-                continue;
-            }
-            let kind = ExprKind::Let { local: *local, value: Box::new(value.clone()), body: Box::new(expr) };
-            expr = Expr::new(kind, ty.clone(), span);
-        }
+        expr = with_locals(expr, bound);
         expr.rewrite(&mut |part| {
             if let ExprKind::Column(number) = part.kind {
                 self.inline(part, number);
@@ -148,6 +146,18 @@ impl Planner {
         if let Some(column) = known {
             return Expr::column(column, ty, span);
         }
+        let inputs = self.await_columns(&expr);
+        let can_fail = expr.can_fail() || inputs.iter().any(|c| self.plan.column_fails(*c));
+        let column = self.new_column(&ty, can_fail);
+        let recipe = Recipe::of(&expr);
+        let inputs = inputs.into_iter().collect();
+        let kernel = Kernel { column, expr, recipe, inputs, selected: self.selected };
+        self.plan.stages.push(Stage::Kernel(Box::new(kernel)));
+        Expr::column(column, ty, span)
+    }
+
+    /// Sees to it that a stage which is added now finds the columns that an expression reads; gives those.
+    fn await_columns(&mut self, expr: &Expr) -> BTreeSet<usize> {
         let inputs = expr.columns();
         let lets: Vec<usize> = inputs.iter().copied().filter(|c| self.is_let(*c)).collect();
         let narrowed = self.pending.iter().any(|s| matches!(s, PlannedStep::Filter(_)));
@@ -156,14 +166,13 @@ impl Planner {
             self.flush(false);
         }
         self.needed.extend(lets);
-        let column = self.plan.columns.len();
-        let can_fail = expr.can_fail() || inputs.iter().any(|c| self.plan.column_fails(*c));
-        self.plan.columns.push(PlannedColumn { ty: ty.clone(), source: ColumnSource::Kernel { can_fail } });
-        let recipe = Recipe::of(&expr);
-        let inputs = inputs.into_iter().collect();
-        let kernel = Kernel { column, expr, recipe, inputs, selected: self.selected };
-        self.plan.stages.push(Stage::Kernel(Box::new(kernel)));
-        Expr::column(column, ty, span)
+        inputs
+    }
+
+    /// The number of a column that a stage of its own will fill.
+    fn new_column(&mut self, ty: &Type, can_fail: bool) -> usize {
+        self.plan.columns.push(PlannedColumn { ty: ty.clone(), source: ColumnSource::Part { can_fail } });
+        self.plan.columns.len() - 1
     }
 
     /// Puts the column or literal in the place of a let that is only a name for it.
@@ -203,6 +212,7 @@ impl Planner {
                     self.lets.push((*column, stage));
                     can_fail |= fails;
                 }
+                PlannedStep::Part { .. } => {}
             }
         }
         narrows |= can_fail;
@@ -251,6 +261,7 @@ impl Planner {
                     match step {
                         PlannedStep::Filter(condition) => reached.extend(condition.columns()),
                         PlannedStep::Let { column, .. } => _ = reached.insert(*column),
+                        PlannedStep::Part { value, .. } => reached.extend(value.columns()),
                     }
                 }
                 if l.last {
@@ -286,6 +297,18 @@ impl Planner {
         value.visit(&mut |_| nodes += 1);
         as_column(value).is_none() && nodes > CHEAP_NODES
     }
+}
+
+/// An expression with the locals around it that it reads bound in it.
+fn with_locals(mut expr: Expr, bound: &[(usize, Expr)]) -> Expr {
+    for (local, value) in bound.iter().rev() {
+        if reads(&expr, *local) {
+            let (ty, span) = (expr.ty.clone(), expr.span);
+            let kind = ExprKind::Let { local: *local, value: Box::new(value.clone()), body: Box::new(expr) };
+            expr = Expr::new(kind, ty, span);
+        }
+    }
+    expr
 }
 
 fn reads(expr: &Expr, local: usize) -> bool {

@@ -40,6 +40,12 @@ pub enum ExprKind {
         left: Box<Expr>,
         right: Box<Expr>,
     },
+    /// A long chain of `+ -` or of `* / %`, computed from left to right: its first operators with
+    /// their operands as [`ExprKind::Binary`], then the others.
+    Chain {
+        first: Box<Expr>,
+        links: Vec<Link>,
+    },
     /// `value [not] in container`: a list, or a table by its key.
     In {
         value: Box<Expr>,
@@ -126,6 +132,14 @@ impl Literal {
             _ => None,
         }
     }
+}
+
+/// An operator of a chain, and the operand behind it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Link {
+    pub op: BinaryOp,
+    pub op_span: Span,
+    pub operand: Expr,
 }
 
 /// `function(args)`, with what only aggregates may say.
@@ -218,6 +232,24 @@ impl BinaryOp {
             BinaryOp::Multiply => "*",
             BinaryOp::Divide => "/",
             BinaryOp::Remainder => "%",
+        }
+    }
+
+    /// How tightly it binds; operators of one tier stand in one chain.
+    pub fn tier(self) -> u8 {
+        match self {
+            BinaryOp::Or => 0,
+            BinaryOp::And => 1,
+            BinaryOp::Equal
+            | BinaryOp::NotEqual
+            | BinaryOp::Less
+            | BinaryOp::LessEqual
+            | BinaryOp::Greater
+            | BinaryOp::GreaterEqual => 2,
+            BinaryOp::Coalesce => 3,
+            BinaryOp::Concat => 4,
+            BinaryOp::Add | BinaryOp::Subtract => 5,
+            BinaryOp::Multiply | BinaryOp::Divide | BinaryOp::Remainder => 6,
         }
     }
 }

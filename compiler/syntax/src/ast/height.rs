@@ -1,32 +1,51 @@
 //! How deep a tree may be. Every later phase walks trees by recursion, and so does dropping them;
 //! here is the one place that keeps a program from overflowing their stacks.
 //!
-//! Chains count like brackets: `a + b + c` is a tree of three levels, as sums are computed from left to right, and in
-//! another order could overflow or be rounded otherwise. Long chains of operators for which no order matters become
-//! flat trees. A node that would exceed [`MAX_HEIGHT`] is replaced by an error node while it is built, so that no deeper
-//! tree ever exists.
+//! Short chains are trees of their operators. Long ones become flat: those for which no order matters as trees in
+//! another order, and sums and products, which in another order could overflow or be rounded otherwise, as
+//! [`ExprKind::Chain`]. A node that would exceed [`MAX_HEIGHT`] is replaced by an error node while it is built, so that
+//! no deeper tree ever exists.
 
-use super::{BinaryOp, Expr, ExprKind, Pattern, PatternKind, TemplatePart, Type, TypeKind};
+use super::{BinaryOp, Expr, ExprKind, Link, Pattern, PatternKind, TemplatePart, Type, TypeKind};
 use millstream_base::Span;
 
 /// The greatest number of levels of an expression, a type or a pattern.
 pub const MAX_HEIGHT: u16 = 256;
 
-/// From this height on a chain whose operands can be taken together in any order grows in width.
+/// From this height on a chain grows in width.
 const LONG_CHAIN: u16 = 64;
 
+/// So many operators of a chain are computed in one piece; each piece behind the first is a level, as it
+/// stands inside of what binds the one before it to a name.
+pub const LINKS_OF_PIECE: usize = 64;
+
 impl Expr {
-    /// `left op right`. Behind a long chain of `and`, `or` or `++` the operand goes down to the lowest part at the end of
-    /// it that has room, so that the height is that of its logarithm.
+    /// `left op right`. Behind a long chain of `and`, `or`, `??` or `++` the operand goes down to the lowest part at the
+    /// end of it that has room, so that the height is that of its logarithm.
     pub fn joined(left: Expr, (op, op_span): (BinaryOp, Span), right: Expr) -> Expr {
-        let is_long = left.height >= LONG_CHAIN && !left.parenthesized;
-        let has_any_order = matches!(op, BinaryOp::And | BinaryOp::Or | BinaryOp::Concat);
+        use BinaryOp::*;
+        if left.height < LONG_CHAIN || left.parenthesized {
+            return Expr::binary(left, (op, op_span), right);
+        }
+        let has_any_order = matches!(op, And | Or | Coalesce | Concat);
+        let is_arithmetic = matches!(op, Add | Subtract | Multiply | Divide | Remainder);
+        let span = left.span.to(right.span);
+        let link = |operand| Link { op, op_span, operand };
         match left.kind {
             ExprKind::Binary { op: first_op, op_span: first_span, left: first, right: last }
-                if first_op == op && is_long && has_any_order && last.height < first.height =>
+                if first_op == op && has_any_order && last.height < first.height =>
             {
                 let last = Expr::joined(*last, (op, op_span), right);
                 Expr::binary(*first, (op, first_span), last)
+            }
+            ExprKind::Binary { op: first_op, .. } if is_arithmetic && first_op.tier() == op.tier() => {
+                Expr::new(ExprKind::Chain { first: Box::new(left), links: vec![link(right)] }, span)
+            }
+            ExprKind::Chain { first, mut links } if is_of(&links, op) => {
+                let operands = (left.height - pieces(&links)).max(right.height + 1);
+                links.push(link(right));
+                let height = operands.saturating_add(pieces(&links));
+                Expr::of_height(height, ExprKind::Chain { first, links }, span)
             }
             kind => Expr::binary(Expr { kind, ..left }, (op, op_span), right),
         }
@@ -39,12 +58,25 @@ impl Expr {
 
     /// An expression, or an error node where it would be higher than [`MAX_HEIGHT`].
     pub fn new(kind: ExprKind, span: Span) -> Expr {
-        let height = kind.height();
+        Expr::of_height(kind.height(), kind, span)
+    }
+
+    fn of_height(height: u16, kind: ExprKind, span: Span) -> Expr {
         if height > MAX_HEIGHT {
             return Expr { kind: ExprKind::Error, span, parenthesized: false, height: 0 };
         }
         Expr { kind, span, parenthesized: false, height }
     }
+}
+
+/// Whether the operator goes on with a chain of these links.
+fn is_of(links: &[Link], op: BinaryOp) -> bool {
+    links.first().is_some_and(|link| link.op.tier() == op.tier())
+}
+
+/// The levels that the links of a chain add.
+fn pieces(links: &[Link]) -> u16 {
+    u16::try_from(links.len().div_ceil(LINKS_OF_PIECE)).unwrap_or(MAX_HEIGHT)
 }
 
 impl ExprKind {
@@ -60,6 +92,10 @@ impl ExprKind {
             }
             ExprKind::Unary { operand, .. } => operand.height,
             ExprKind::Binary { left, right, .. } => left.height.max(right.height),
+            ExprKind::Chain { first, links } => {
+                let operands = links.iter().map(|l| l.operand.height).fold(first.height, u16::max);
+                operands.saturating_add(pieces(links))
+            }
             ExprKind::In { value, container, .. } => value.height.max(container.height),
             ExprKind::Between { value, low, high, .. } => value.height.max(low.height).max(high.height),
             ExprKind::Like { value, pattern, .. } => value.height.max(pattern.height),
@@ -75,7 +111,7 @@ impl ExprKind {
             }
             ExprKind::Template(parts) => parts.iter().map(TemplatePart::height).fold(0, u16::max),
         };
-        below + 1
+        below.saturating_add(1)
     }
 }
 

@@ -18,6 +18,10 @@ pub fn expr(e: &Expr) -> Node {
             Node::list(word, vec![expr(operand)])
         }
         ExprKind::Binary { op, left, right, .. } => Node::list(op.symbol(), vec![expr(left), expr(right)]),
+        ExprKind::Chain { first, links } => {
+            let link = |l: &Link| Node::list(l.op.symbol(), vec![expr(&l.operand)]);
+            Node::list("chain", vec![expr(first)]).and(links.iter().map(link))
+        }
         ExprKind::In { value, container, negated } => test("in", *negated, [value, container]),
         ExprKind::Between { value, low, high, negated } => test("between", *negated, [value, low, high]),
         ExprKind::Like { value, pattern, negated } => test("like", *negated, [value, pattern]),

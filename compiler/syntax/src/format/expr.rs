@@ -1,7 +1,7 @@
 //! Formats expressions.
 
 use super::writer::{Brackets, Gap, Writer};
-use crate::ast::{Arg, BinaryOp, Binding, Call, Expr, ExprKind, Range};
+use crate::ast::{Arg, Binding, Call, Expr, ExprKind, Range};
 use crate::token::TokenKind;
 use millstream_base::Span;
 
@@ -30,7 +30,7 @@ impl Writer<'_> {
                 }
                 self.expr(operand);
             }
-            ExprKind::Binary { .. } => self.chain(expr),
+            ExprKind::Binary { .. } | ExprKind::Chain { .. } => self.chain(expr),
             ExprKind::In { value, container: other, .. }
             | ExprKind::Like { value, pattern: other, .. }
             | ExprKind::Matches { value, regex: other, .. } => self.exprs([&**value, &**other]),
@@ -150,18 +150,19 @@ impl Writer<'_> {
     }
 }
 
-/// How tightly an operator binds: those of one tier stand in one chain.
 /// The operands of a chain in their order, each behind its operator; the first has none.
 fn operands(chain: &Expr) -> Vec<(Span, &Expr)> {
-    let ExprKind::Binary { op: of_chain, .. } = &chain.kind else { return vec![] };
+    let Some(tier) = tier(chain) else { return vec![] };
     let (mut operands, mut open) = (vec![], vec![(chain.span.at_start(), chain)]);
     while let Some((before, part)) = open.pop() {
-        let is_whole = std::ptr::eq(part, chain);
+        let is_part = std::ptr::eq(part, chain) || !part.parenthesized && self::tier(part) == Some(tier);
         match &part.kind {
-            ExprKind::Binary { op, op_span, left, right }
-                if is_whole || !part.parenthesized && tier(*op) == tier(*of_chain) =>
-            {
+            ExprKind::Binary { op_span, left, right, .. } if is_part => {
                 open.extend([(*op_span, &**right), (before, &**left)]);
+            }
+            ExprKind::Chain { first, links } if is_part => {
+                open.extend(links.iter().rev().map(|link| (link.op_span, &link.operand)));
+                open.push((before, first));
             }
             _ => operands.push((before, part)),
         }
@@ -169,19 +170,11 @@ fn operands(chain: &Expr) -> Vec<(Span, &Expr)> {
     operands
 }
 
-fn tier(op: BinaryOp) -> u8 {
-    match op {
-        BinaryOp::Or => 0,
-        BinaryOp::And => 1,
-        BinaryOp::Equal
-        | BinaryOp::NotEqual
-        | BinaryOp::Less
-        | BinaryOp::LessEqual
-        | BinaryOp::Greater
-        | BinaryOp::GreaterEqual => 2,
-        BinaryOp::Coalesce => 3,
-        BinaryOp::Concat => 4,
-        BinaryOp::Add | BinaryOp::Subtract => 5,
-        BinaryOp::Multiply | BinaryOp::Divide | BinaryOp::Remainder => 6,
+/// That of the operators that stand side by side in an expression.
+fn tier(expr: &Expr) -> Option<u8> {
+    match &expr.kind {
+        ExprKind::Binary { op, .. } => Some(op.tier()),
+        ExprKind::Chain { first, .. } => tier(first),
+        _ => None,
     }
 }
