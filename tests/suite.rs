@@ -33,7 +33,9 @@ fn every_section_means_what_it_says() {
         let text = std::fs::read_to_string(&path).expect("suite files are readable");
         let mut document = Document::parse(&text);
         for section in document.sections.iter_mut() {
-            if let Err(difference) = section.run() {
+            let Outcome { different, broken } = section.run();
+            let difference = if update { broken } else { different + &broken };
+            if !difference.is_empty() {
                 let name = path.strip_prefix(&root).unwrap_or(&path).display().to_string();
                 let _ = writeln!(wrong, "== {name}: {}\n{difference}", section.title());
             }
@@ -42,7 +44,7 @@ fn every_section_means_what_it_says() {
             std::fs::write(&path, document.text()).expect("suite files are writable");
         }
     }
-    assert!(update || wrong.is_empty(), "\n{wrong}");
+    assert!(wrong.is_empty(), "\n{wrong}");
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
@@ -62,6 +64,15 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 const FORMS: [(&str, &str); 3] =
     [("output ", ""), ("changes ", "(changes: retract)"), ("debezium ", "(changes: debezium)")];
 
+/// What came of a section.
+#[derive(Default)]
+struct Outcome {
+    /// Where its blocks said something else, which they now say.
+    different: String,
+    /// What no block can say: a program that does not run, a test that fails.
+    broken: String,
+}
+
 impl Section {
     fn title(&self) -> &str {
         match self.parts.first() {
@@ -77,9 +88,10 @@ impl Section {
         })
     }
 
-    /// Puts what happens into the section's blocks; the difference to what they said.
-    fn run(&mut self) -> Result<(), String> {
-        let Some(program) = self.block("stream").map(str::to_string) else { return Ok(()) };
+    /// Puts what happens into the section's blocks.
+    fn run(&mut self) -> Outcome {
+        let mut outcome = Outcome::default();
+        let Some(program) = self.block("stream").map(str::to_string) else { return outcome };
         let arguments = self.block("args").map_or(String::new(), |a| format!(" {}", a.trim()));
         let folder = Folder::new();
         let outputs: Vec<(String, String)> = FORMS
@@ -98,16 +110,15 @@ impl Section {
             })
             .collect();
         folder.write("p.stream", format!("{program}{sinks}\n"));
-        let mut differences = String::new();
         if self.block("error").is_some() {
             let ran = folder.run("check --format concise p.stream");
-            self.compare("error", &ran.stderr.replace("p.stream:", ""), &mut differences);
+            self.compare("error", &ran.stderr.replace("p.stream:", ""), &mut outcome.different);
         }
         for engine in ["jit", "reference"] {
             if has_test(&program) {
                 let ran = folder.run(&format!("test p.stream --engine {engine}"));
                 if ran.code != 0 {
-                    let _ = write!(differences, "on {engine}, {}{}", ran.stdout, ran.stderr);
+                    let _ = write!(outcome.broken, "on {engine}, {}{}", ran.stdout, ran.stderr);
                 }
             }
             if outputs.is_empty() {
@@ -115,19 +126,20 @@ impl Section {
             }
             let ran = folder.run(&format!("run p.stream -q --engine {engine}{arguments}"));
             if ran.code != 0 {
-                return Err(format!("{engine}: exit code {}\n{}", ran.code, ran.stderr));
+                let _ = writeln!(outcome.broken, "{engine}: exit code {}\n{}", ran.code, ran.stderr);
+                return outcome;
             }
             for (form, name) in &outputs {
                 let rows = folder.read(&output_file(form, name));
                 let mut difference = String::new();
                 self.compare(&format!("{form}{name}"), &rows, &mut difference);
                 if !difference.is_empty() {
-                    let _ = write!(differences, "on {engine}, {difference}");
+                    let _ = write!(outcome.different, "on {engine}, {difference}");
                 }
             }
         }
-        self.run_thoroughly(&program, &outputs, &folder, &mut differences);
-        if differences.is_empty() { Ok(()) } else { Err(differences) }
+        self.run_thoroughly(&program, &outputs, &folder, &mut outcome.broken);
+        outcome
     }
 
     /// What comes out must not depend on the batches, the order of arrival that `disorder` allows, and the
@@ -137,7 +149,7 @@ impl Section {
         program: &str,
         outputs: &[(String, String)],
         folder: &Folder,
-        differences: &mut String,
+        broken: &mut String,
     ) {
         let given = files_of_sources(program);
         let mut test = String::new();
@@ -158,7 +170,7 @@ impl Section {
         let values = self.block("args").map(str::trim).filter(|arguments| arguments.starts_with("--set"));
         let ran = folder.run(format!("test thorough.stream --thorough {}", values.unwrap_or("")).trim());
         if ran.code != 0 {
-            let _ = write!(differences, "{}{}", ran.stdout, ran.stderr);
+            let _ = write!(broken, "{}{}", ran.stdout, ran.stderr);
         }
     }
 

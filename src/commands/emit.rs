@@ -27,7 +27,12 @@ pub fn emit(arguments: Emit) -> u8 {
             terminal::out(format_args!("{}{}", compilation.trace, compilation.optimized))
         }
         Layer::Plan => terminal::out(&compilation.plan),
-        Layer::Nfa if arguments.dot => terminal::out(automata(flow, true)),
+        Layer::Nfa => {
+            if !flow.nodes.iter().any(|node| matches!(node.kind, NodeKind::Match(_))) {
+                terminal::err(format_args!("`{}` has no pattern\n", arguments.file.display()));
+            }
+            terminal::out(automata(flow, arguments.dot))
+        }
         layer => match of_flow(layer, flow) {
             Ok(text) => terminal::out(text),
             Err(problem) => problem.tell(),

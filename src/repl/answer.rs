@@ -133,6 +133,7 @@ impl Repl {
                 }
                 Err(mut found) => {
                     errors::help_with_command(&mut found.diagnostics, text);
+                    errors::help_with_second(&mut found.diagnostics, text);
                     self.refused(found)
                 }
             },
@@ -159,7 +160,10 @@ impl Repl {
                 }
                 done(terminal::out(defined_text(&defined)))
             }
-            Err(found) => self.refused(found),
+            Err(mut found) => {
+                errors::help_with_command(&mut found.diagnostics, typed.text);
+                self.refused(found)
+            }
         }
     }
 

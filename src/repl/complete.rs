@@ -10,8 +10,9 @@ use millstream_base::codes;
 use millstream_lsp::analysis::{Analysis, Insert, completion, library, signature_help, words};
 use millstream_syntax::entry::{Kind, kind_of};
 use millstream_syntax::token::{CONTEXTUAL, RESERVED};
-use rustyline::completion::{FilenameCompleter, Pair};
+use rustyline::completion::Pair;
 use std::collections::BTreeSet;
+use std::path::MAIN_SEPARATOR;
 
 /// What has been defined when an entry is typed.
 #[derive(Default)]
@@ -42,8 +43,8 @@ impl Known {
         match command {
             "" => begun(before, start, COMMANDS.iter().map(|command| format!(":{}", command.name))),
             ":type" => self.of_program(typed, at, before.len() - before.trim_start().len() + command.len()),
-            ":load" | ":save" | ":save!" => programs(typed, at),
-            ":source" if before[start..].contains('=') => files(typed, at),
+            ":load" | ":save" | ":save!" => programs(before, after_blanks(before, command)),
+            ":source" if before.contains('=') => files(before, after_blanks(before, "=")),
             ":emit" if words.next().is_none() => {
                 let layers = Layer::value_variants().iter().filter_map(|layer| layer.to_possible_value());
                 begun(before, start, layers.map(|layer| layer.get_name().to_string()))
@@ -100,7 +101,8 @@ impl Known {
             let (text, offset) = self.program_with(entry, at - skipped, header(kind));
             let found = completion(&self.file, &text, offset, &mut load);
             if found.path.is_some() {
-                return files(typed, at);
+                let before = typed.get(..at).unwrap_or_default();
+                return files(before, before.rfind('"').map_or(at, |quote| quote + 1));
             }
             start = at - (offset - found.replace.start.min(offset));
             let word = typed.get(start..at).unwrap_or_default();
@@ -157,15 +159,37 @@ fn begun(before: &str, start: usize, words: impl Iterator<Item = String>) -> (us
     (start, fitting.map(|word| Pair { display: word.clone(), replacement: word }).collect())
 }
 
-fn files(typed: &str, at: usize) -> (usize, Vec<Pair>) {
-    FilenameCompleter::new().complete_path(typed, at).unwrap_or((at, vec![]))
+/// Where the path begins that stands behind a word, whether in quotes or not.
+fn after_blanks(before: &str, word: &str) -> usize {
+    let rest = before.find(word).map_or("", |at| &before[at + word.len()..]).trim_start();
+    before.len() - rest.strip_prefix('"').unwrap_or(rest).len()
+}
+
+/// Files and folders whose path goes on as the typed one does, which begins at `start`. Blanks are part of it.
+fn files(before: &str, start: usize) -> (usize, Vec<Pair>) {
+    let typed = &before[start..];
+    let (folder, begun) = typed.split_at(typed.rfind(MAIN_SEPARATOR).map_or(0, |at| at + 1));
+    let listed = std::fs::read_dir(if folder.is_empty() { "." } else { folder });
+    let mut names: Vec<String> = listed
+        .into_iter()
+        .flat_map(|entries| entries.flatten())
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            Some(if entry.path().is_dir() { format!("{name}{MAIN_SEPARATOR}") } else { name })
+        })
+        // What is hidden is asked for by its dot; a quote would end the path.
+        .filter(|name| name.starts_with(begun) && (begun.starts_with('.') || !name.starts_with('.')))
+        .filter(|name| !name.contains(['"', '\\']))
+        .collect();
+    names.sort();
+    let pair = |name: String| Pair { replacement: format!("{folder}{name}"), display: name };
+    (start, names.into_iter().map(pair).collect())
 }
 
 /// Programs, and the folders on the way to them.
-fn programs(typed: &str, at: usize) -> (usize, Vec<Pair>) {
-    let (start, mut found) = files(typed, at);
-    let end = |pair: &Pair| pair.replacement.trim_end_matches('"').to_string();
-    found.retain(|pair| end(pair).ends_with(std::path::MAIN_SEPARATOR) || end(pair).ends_with(".stream"));
+fn programs(before: &str, start: usize) -> (usize, Vec<Pair>) {
+    let (start, mut found) = files(before, start);
+    found.retain(|pair| pair.display.ends_with(MAIN_SEPARATOR) || pair.display.ends_with(".stream"));
     (start, found)
 }
 

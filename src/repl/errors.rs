@@ -1,9 +1,11 @@
 //! What can be wrong with an entry beside the program that it is: one constructor per code.
 
-use super::commands::{COMMANDS, meant};
+use super::commands::{COMMANDS, meant, parse};
+use super::session::TYPED;
 use millstream_base::codes;
-use millstream_base::{Diagnostic, Span, did_you_mean};
+use millstream_base::{Diagnostic, Diagnostics, Span, did_you_mean};
 use millstream_syntax::ast::Name;
+use millstream_syntax::entry::parse_entry;
 
 pub fn unknown_command(span: Span, name: &str) -> Diagnostic {
     let fault = Diagnostic::new(codes::E0950, span, format!("there is no command `:{name}`"))
@@ -32,20 +34,41 @@ pub fn help_with_name(fault: &mut Diagnostic, name: &str) {
     fault.helps.push(help);
 }
 
-/// Adds the command that is meant where what was typed as an expression begins with the name of one.
-pub fn help_with_command(faults: &mut [Diagnostic], entry: &str) {
+/// Adds the command that is meant where what was typed begins with the name of one, without the colon.
+pub fn help_with_command(faults: &mut Vec<Diagnostic>, entry: &str) {
     let typed = entry.trim();
     let end = typed.find(|c: char| !c.is_alphanumeric() && c != '?').unwrap_or(typed.len());
     let (word, rest) = typed.split_at(end);
-    let (Some(command), [fault]) = (meant(word), faults) else { return };
-    if matches!(rest.trim(), "" | "()" | ";") {
+    let Some(command) = meant(word) else { return };
+    // Where the name is known, only the semicolon behind it is wrong.
+    let Some(fault) = faults.iter().find(|fault| fault.code != codes::E0012) else { return };
+    let is_alone = matches!(rest.trim(), "" | "()" | ";");
+    let spelled = if is_alone { format!(":{command}") } else { format!(":{command}{rest}") };
+    let has_arguments = fault.code == codes::E0101 && rest.starts_with(' ') && !rest.contains('\n');
+    if is_alone || has_arguments && parse(&spelled).is_ok() {
         let start = entry.len() - entry.trim_start().len();
         let span = Span::new(fault.primary.span.file, start, start + typed.len());
-        fault.helps.clear();
-        fault.fixes.clear();
-        *fault = fault.clone().fix("commands begin with a colon", span, format!(":{command}"));
-    } else if fault.code == codes::E0101 && rest.starts_with(' ') && !rest.contains('\n') {
-        fault.helps.push(format!("commands begin with a colon: `:{command}{rest}`"));
+        let fault = Diagnostic { helps: vec![], fixes: vec![], ..fault.clone() };
+        *faults = vec![fault.fix("commands begin with a colon", span, spelled)];
+    } else if has_arguments && let [fault] = &mut faults[..] {
+        fault.helps.push(format!("commands begin with a colon: `{spelled}`"));
+    }
+}
+
+/// Says that entries come one by one, where a second stands behind an expression.
+pub fn help_with_second(faults: &mut [Diagnostic], entry: &str) {
+    let [fault] = faults else { return };
+    let start = fault.primary.span.start as usize;
+    let (Some(first), Some(second)) = (entry.get(..start), entry.get(start..)) else { return };
+    let is_whole = |text: &str| {
+        let mut wrong = Diagnostics::default();
+        parse_entry(TYPED, text, &mut wrong);
+        wrong.is_empty()
+    };
+    let is_told = !fault.fixes.is_empty() || !fault.helps.is_empty();
+    if fault.code == codes::E0101 && !is_told && is_whole(first) && is_whole(second) {
+        let [first, second] = [first, second].map(str::trim);
+        fault.helps.push(format!("entries are answered one by one: `{first}`, and then `{second}`"));
     }
 }
 

@@ -72,7 +72,8 @@ fn emits_automata() {
         graph.starts_with("digraph \"s\" {\n") && graph.contains("  2 [shape=doublecircle];\n"),
         "{graph}"
     );
-    assert_eq!(folder.run("emit nfa p.stream").code(0).stdout, "");
+    let none = folder.run("emit nfa p.stream").code(0);
+    assert_eq!((&*none.stdout, &*none.stderr), ("", "`p.stream` has no pattern\n"));
 }
 
 #[test]

@@ -231,6 +231,23 @@ fn programs_and_folders_are_completed_where_a_program_is_loaded() {
 }
 
 #[test]
+fn blanks_in_names_of_files_stay_as_they_are() {
+    let folder = Folder::new();
+    folder.write("my shops/my first.stream", "param a: int = 1\n");
+    let (terminal, prompt) = session(&folder);
+    for quote in ["", "\""] {
+        terminal.press(&format!(":load {quote}my sh\tmy f\t"));
+        terminal.wait_for_text(&format!("> :load {quote}my shops/my first.stream"));
+        terminal.press("\x03");
+        terminal.prompt_below(Some(prompt));
+    }
+    terminal.press(":load my\tmy\t\r");
+    terminal.wait_for_text("> :load my shops/my first.stream\ndefined param a\n");
+    terminal.press("source b: { a: int } from file(\"my\tmy\t");
+    terminal.wait_for_text("from file(\"my shops/my first.stream");
+}
+
+#[test]
 fn alt_enter_begins_a_line_where_enter_would_end_the_entry() {
     let folder = Folder::new();
     let (terminal, prompt) = session(&folder);
