@@ -1,9 +1,12 @@
 //! What each clause of a stream does with its rows: what `why --stream` and `preview` tell of.
 //!
 //! A stream is taken apart into one for each clause ([`stages`]); a [replay](crate::replay) of the inputs shows their
-//! rows, which are counted ([`count`]), and those that find no partner in a join ([`partners`]).
+//! rows, which are counted ([`count`]), and those that find no partner in a join with a stream ([`partners`]) or with a
+//! table ([`look_ups`]).
 
 mod count;
+mod dropped;
+mod look_ups;
 mod partners;
 mod stages;
 
@@ -12,9 +15,12 @@ use crate::replay::{Observed, Replay};
 use crate::why::keys::Part;
 use crate::written::written;
 pub use count::{Count, Keep, row_text};
+pub use look_ups::LookUps;
+use look_ups::Probe;
 use millstream_base::Span;
-use millstream_core::hir::{ClauseKind, Input, Program, Rows};
+use millstream_core::hir::{ClauseKind, Input, Program};
 use millstream_ir::batch::Batch;
+use millstream_ir::flow::Schema;
 use millstream_ir::value::Value;
 use millstream_runtime::report::{Failed, Report, thousands};
 use millstream_runtime::why::condition;
@@ -23,7 +29,7 @@ pub use stages::Stages;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-/// Examples that are told of what a clause dropped.
+/// Examples that are told of what failed.
 const MOST_EXAMPLES: usize = 3;
 
 /// The rows of the parts of a stream, as a replay shows them.
@@ -31,31 +37,48 @@ pub struct Clauses {
     pub stages: Stages,
     pub counts: Vec<Count>,
     looked_at: Vec<BTreeSet<usize>>,
-    /// The other sides of joins, with the parts that join them.
-    others: Vec<(usize, Rows)>,
+    /// What is observed beside the parts.
+    others: Vec<Other>,
     joins: BTreeMap<usize, Partners>,
+    look_ups: BTreeMap<usize, LookUps>,
+}
+
+/// What is observed for a part that is a join, by its number.
+enum Other {
+    Side(usize),
+    Probe(usize, Probe),
 }
 
 impl Clauses {
     /// The parts, and what is to be observed of them.
-    pub fn new(stages: Stages, compiled: &Compiled, program: &Program) -> (Clauses, Vec<Observed>) {
-        let mut observed = stages.observed(compiled, program);
+    pub fn new(stages: Stages, compiled: &Compiled, program: &mut Program) -> (Clauses, Vec<Observed>) {
+        let observed = stages.observed(compiled, program);
         let looked_at =
             observed.iter().map(|observed| observed.columns.clone().unwrap_or_default()).collect();
-        let (mut others, mut joins) = (vec![], BTreeMap::new());
-        for (number, stage) in stages.stages.iter().enumerate() {
-            let Some(ClauseKind::Join(join)) = stage.clause.as_ref().map(|clause| &clause.kind) else {
-                continue;
-            };
-            // What a table holds is not on its way anywhere.
-            if matches!(program.input(join.right.of), Some(Input::Table(_))) {
-                continue;
+        let (joins, look_ups) = (BTreeMap::new(), BTreeMap::new());
+        let mut clauses = Clauses { stages, counts: vec![], looked_at, others: vec![], joins, look_ups };
+        let mut beside = vec![];
+        for (number, stage) in clauses.stages.stages.iter().enumerate() {
+            let Some(clause) = &stage.clause else { continue };
+            let ClauseKind::Join(join) = &clause.kind else { continue };
+            if let Some(Input::Table(_)) = program.input(join.right.of) {
+                let Some(before) = number.checked_sub(1).map(|before| &observed[before]) else { continue };
+                if !clauses.is_written(number) {
+                    continue;
+                }
+                let look_ups = LookUps::new(join.clone(), &before.schema, program);
+                for (probe, observed) in look_ups.probes(program, before, clause.span) {
+                    beside.push(observed);
+                    clauses.others.push(Other::Probe(number, probe));
+                }
+                clauses.look_ups.insert(number, look_ups);
+            } else {
+                beside.push(Observed { rows: join.right, schema: join.schema.clone(), columns: None });
+                clauses.others.push(Other::Side(number));
+                clauses.joins.insert(number, Partners::new(join.clone()));
             }
-            observed.push(Observed { rows: join.right, schema: join.schema.clone(), columns: None });
-            others.push((number, join.right));
-            joins.insert(number, Partners::new(join.clone()));
         }
-        (Clauses { stages, counts: vec![], looked_at, others, joins }, observed)
+        (clauses, observed.into_iter().chain(beside).collect())
     }
 
     /// Begins to count; `first` is the number of its first part among all that the replay observes.
@@ -78,11 +101,7 @@ impl Clauses {
         let rows = (0..batch.n_rows).map(|row| replay.row(first + number, batch, row));
         let schema = replay.schema(first + number);
         if let Some(other) = number.checked_sub(self.counts.len()) {
-            let join = self.others.get(other).and_then(|(stage, _)| self.joins.get_mut(stage));
-            if let Some(join) = join {
-                rows.for_each(|row| join.right(&row, schema));
-            }
-            return;
+            return self.seen_beside(compiled, schema, other, rows);
         }
         for row in rows {
             if self.counts[number].add(compiled, &row)
@@ -90,6 +109,33 @@ impl Clauses {
             {
                 join.left(&row, schema);
             }
+        }
+    }
+
+    /// Rows of what is observed beside the parts.
+    fn seen_beside(
+        &mut self,
+        compiled: &Compiled,
+        schema: &Schema,
+        other: usize,
+        rows: impl Iterator<Item = Vec<Value>>,
+    ) {
+        match self.others.get(other) {
+            Some(Other::Side(stage)) => {
+                let Some(join) = self.joins.get_mut(stage) else { return };
+                rows.for_each(|row| join.right(&row, schema));
+            }
+            Some(Other::Probe(stage, probe)) => {
+                let (Some(look_ups), Some(before)) =
+                    (self.look_ups.get_mut(stage), self.counts.get(stage - 1))
+                else {
+                    return;
+                };
+                for row in rows.filter(|row| before.is_of_key(row)) {
+                    look_ups.seen(compiled, *probe, &row, || row_text(&row, &before.schema));
+                }
+            }
+            None => {}
         }
     }
 
@@ -112,7 +158,7 @@ impl Clauses {
             return String::new();
         }
         let Some(clause) = &stage.clause else {
-            return format!("from {}: {}\n", self.called(compiled, &stage.name), n_of(count.n, "row"));
+            return format!("from {}: {}\n", self.called(compiled, &stage.name), count.n_of());
         };
         let before = number.checked_sub(1).and_then(|before| self.counts.get(before));
         let spans = stage.group.into_iter().chain([clause.span]);
@@ -138,17 +184,13 @@ impl Clauses {
             let _ = write!(text, ", {} dropped", thousands(n_dropped));
         }
         text += &format!("{}\n", failed_text(&failed, "failed"));
-        let mut dropped: Vec<_> = before.into_iter().flat_map(|before| &before.dropped).collect();
-        dropped.sort_by_key(|(_, (n, ..))| std::cmp::Reverse(*n));
-        for (what, (n, values, row)) in dropped.iter().take(MOST_EXAMPLES) {
-            let values = if values.is_empty() { String::new() } else { format!(": {values}") };
-            let _ = writeln!(text, "  {what} did not hold for {}, last of {row}{values}", n_of(*n, "row"));
-        }
-        if let Some(n) = dropped.len().checked_sub(MOST_EXAMPLES).filter(|n| *n > 0) {
-            let _ = writeln!(text, "  … and {} more", n_of(n as u64, "reason"));
-        }
+        let dropped = before.iter().flat_map(|before| before.dropped.lines("row"));
+        dropped.for_each(|line| text += &format!("  {line}\n"));
         if let Some(join) = self.joins.get(&number) {
             join.lines().iter().for_each(|line| text += &format!("  {line}\n"));
+        }
+        if let Some(look_ups) = self.look_ups.get(&number) {
+            look_ups.lines().iter().for_each(|line| text += &format!("  {line}\n"));
         }
         text
     }
@@ -179,7 +221,7 @@ pub fn failed_text(failed: &Failed, what: &str) -> String {
 
 /// A clause as it is written, not all of it if it is long.
 pub fn clause_text(compiled: &Compiled, span: Span) -> String {
-    condition::shortened(&written(&compiled.files, span), 60)
+    condition::shortened(&written(&compiled.files, span), 100)
 }
 
 pub fn n_of(n: u64, what: &str) -> String {

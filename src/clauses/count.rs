@@ -1,14 +1,15 @@
 //! What came out of a clause, and why the next one dropped some of it.
 
+use super::dropped::Dropped;
+use super::n_of;
 use crate::program::Compiled;
 use crate::why::keys::Part;
 use millstream_core::hir::{Clause, ClauseKind};
-use millstream_ir::eval::eval;
 use millstream_ir::expr::Expr;
 use millstream_ir::flow::{Column, Schema};
 use millstream_ir::value::Value;
-use millstream_runtime::why::condition::{self, Unfulfilled, unfulfilled, value_text};
-use std::collections::{BTreeMap, BTreeSet};
+use millstream_runtime::why::condition::{self, value_text};
+use std::collections::BTreeSet;
 
 /// Which rows are kept to be shown.
 #[derive(Clone, Copy)]
@@ -25,8 +26,7 @@ pub struct Count {
     key: Vec<(usize, Value)>,
     /// The condition of the next clause, if it is a `where`.
     condition: Option<Expr>,
-    /// By what did not hold: how often, the values and the row, last.
-    pub dropped: BTreeMap<String, (u64, String, String)>,
+    pub dropped: Dropped,
     pub shown: Vec<Vec<Value>>,
     keep: Keep,
 }
@@ -56,15 +56,24 @@ impl Count {
             n: 0,
             key: key.unwrap_or_default(),
             condition,
-            dropped: BTreeMap::new(),
+            dropped: Dropped::default(),
             shown: vec![],
             keep,
         }
     }
 
+    /// `3 rows`; of an updating stream, `3 changes`.
+    pub fn n_of(&self) -> String {
+        n_of(self.n, if self.schema.sign.is_some() { "change" } else { "row" })
+    }
+
+    pub fn is_of_key(&self, row: &[Value]) -> bool {
+        self.key.iter().all(|(column, value)| row.get(*column) == Some(value))
+    }
+
     /// Whether the row is one of the key.
     pub fn add(&mut self, compiled: &Compiled, row: &[Value]) -> bool {
-        if !self.key.iter().all(|(column, value)| row.get(*column) == Some(value)) {
+        if !self.is_of_key(row) {
             return false;
         }
         self.n += 1;
@@ -76,33 +85,9 @@ impl Count {
                 self.shown.drain(..self.shown.len().saturating_sub(n));
             }
         }
-        let Some(condition) = &self.condition else { return true };
-        let column = |column: usize| row.get(column).cloned().unwrap_or(Value::Null);
-        match eval(condition, &column) {
-            Ok(Value::Bool(true)) => {}
-            // It fails, and is counted as that.
-            Err(_) => {}
-            Ok(_) => {
-                let name = |column: usize| {
-                    self.schema.columns.get(column).map_or("?".into(), |c| c.name.to_string())
-                };
-                let asked = condition::Row { column: &column, name: &name, files: &compiled.files };
-                let parts: Vec<Unfulfilled> = unfulfilled(condition, &asked);
-                let what = parts
-                    .iter()
-                    .map(|part| format!("`{}`", part.condition))
-                    .collect::<Vec<_>>()
-                    .join(" and ");
-                let values: Vec<&str> = parts
-                    .iter()
-                    .map(|part| part.values.as_str())
-                    .filter(|values| !values.is_empty())
-                    .collect();
-                let values = values.join(" and ");
-                let shown = row_text(row, &self.schema);
-                let entry = self.dropped.entry(what).or_default();
-                *entry = (entry.0 + 1, values, shown);
-            }
+        if let Some(condition) = &self.condition {
+            let shown = || row_text(row, &self.schema);
+            self.dropped.add(condition, (row, &self.schema), &compiled.files, shown);
         }
         true
     }

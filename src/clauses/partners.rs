@@ -12,7 +12,7 @@ use millstream_runtime::why::condition::value_text;
 use std::collections::BTreeMap;
 
 /// Rows of a side that are remembered.
-const MOST_ROWS: usize = 200_000;
+pub const MOST_ROWS: usize = 200_000;
 
 pub struct Partners {
     join: Join,
@@ -37,7 +37,7 @@ impl Partners {
     pub fn left(&mut self, row: &[Value], schema: &Schema) {
         self.n_left += 1;
         if self.left.len() < MOST_ROWS
-            && let Some(key) = key(self.join.keys.iter().map(|(left, _)| left), row)
+            && let Some(key) = eval_all(self.join.keys.iter().map(|(left, _)| left), row)
         {
             self.left.push(Left { key, time: time(row, schema), text: row_text(row, schema) });
         }
@@ -46,7 +46,7 @@ impl Partners {
     pub fn right(&mut self, row: &[Value], schema: &Schema) {
         self.n_right += 1;
         if self.n_right as usize <= MOST_ROWS
-            && let Some(key) = key(self.join.keys.iter().map(|(_, right)| right), row)
+            && let Some(key) = eval_all(self.join.keys.iter().map(|(_, right)| right), row)
         {
             self.right.entry(key).or_default().push(time(row, schema));
         }
@@ -110,7 +110,8 @@ impl Partners {
     }
 }
 
-fn key<'e>(exprs: impl Iterator<Item = &'e Expr>, row: &[Value]) -> Option<Vec<Value>> {
+/// The values of expressions over a row; none if one of them fails.
+pub fn eval_all<'e>(exprs: impl Iterator<Item = &'e Expr>, row: &[Value]) -> Option<Vec<Value>> {
     let column = |column: usize| row.get(column).cloned().unwrap_or(Value::Null);
     exprs.map(|expr| eval(expr, &column).ok()).collect()
 }
@@ -122,6 +123,6 @@ fn time(row: &[Value], schema: &Schema) -> i64 {
     }
 }
 
-fn key_text(key: &[Value], types: &[Type]) -> String {
+pub fn key_text(key: &[Value], types: &[Type]) -> String {
     key.iter().zip(types).map(|(value, ty)| value_text(value, ty)).collect::<Vec<_>>().join(", ")
 }

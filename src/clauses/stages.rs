@@ -7,7 +7,7 @@ use crate::why::errors::unknown_input;
 use crate::why::keys::Part;
 use crate::written::group_of;
 use millstream_base::{Diagnostic, SourceMap, Span};
-use millstream_core::hir::{Clause, ClauseKind, Head, Input, InputId, Program, Query};
+use millstream_core::hir::{Clause, ClauseKind, Head, Input, InputId, JoinBound, Program, Query};
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::flow::Schema;
 use millstream_ir::types::{Type, TypeKind};
@@ -187,6 +187,14 @@ fn needed_before(
         ClauseKind::Aggregate(aggregate) => {
             let of_calls = aggregate.calls.iter().flat_map(|call| call.arguments.iter().chain(&call.filter));
             aggregate.keys.iter().chain(of_calls).flat_map(Expr::columns).collect()
+        }
+        ClauseKind::Join(join) => {
+            let at = match &join.bound {
+                JoinBound::AsOf { at, .. } => Some(at),
+                _ => None,
+            };
+            let asked = join.keys.iter().map(|(left, _)| left).chain(&join.condition).chain(at);
+            passed().chain(asked.flat_map(Expr::columns).filter(|column| *column < n_before)).collect()
         }
         _ => return None,
     };

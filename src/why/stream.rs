@@ -3,7 +3,7 @@
 use super::errors;
 use super::keys;
 use super::pattern::Asked;
-use crate::clauses::{Clauses, Keep, Stages, failed_text, n_of, row_text};
+use crate::clauses::{Clauses, Count, Keep, LookUps, Stages, failed_text, n_of, row_text};
 use crate::program::Compiled;
 use crate::replay::{Counted, Replay, endless, wrong};
 use crate::{WRONG_USAGE, terminal};
@@ -11,7 +11,6 @@ use millstream_core::hir::{Input, Program};
 use millstream_ir::batch::Batch;
 use millstream_ir::text::{format_duration, format_timestamp};
 use millstream_runtime::report::thousands;
-use millstream_runtime::waiting::HeldBack;
 use std::fmt::Write;
 
 /// Rows of the stream that are shown.
@@ -37,7 +36,7 @@ pub fn why_stream(compiled: &mut Compiled, asked: &Asked) -> u8 {
             Err(fault) => return wrong(compiled, *fault, WRONG_USAGE),
         },
     };
-    let (mut clauses, observed) = Clauses::new(stages, compiled, &program);
+    let (mut clauses, observed) = Clauses::new(stages, compiled, &mut program);
     let replay = Replay::new(&mut program, observed, asked.folder.clone());
     let parts = key.as_ref().map(|(key, parts)| (&key[..], &parts[..]));
     clauses.begin(&replay, 0, parts, Keep::Last(MOST_ROWS));
@@ -65,16 +64,17 @@ struct Told<'t> {
 impl Told<'_> {
     fn text(&self, title: &str) -> String {
         let counts = &self.clauses.counts;
-        let n_rows = counts.last().map_or(0, |count| count.n);
+        let n_rows = counts.last().map_or_else(|| n_of(0, "row"), Count::n_of);
         let at = self.at.map_or(String::new(), |at| format!(", as of {}", format_timestamp(at)));
-        let mut text = format!("{title}: {}{at}\n", n_of(n_rows, "row"));
+        let mut text = format!("{title}: {n_rows}{at}\n");
         text += &self.sources();
         for number in 0..counts.len() {
             text += &self.clauses.told(self.compiled, &self.counted.report, number);
         }
         if let Some(count) = counts.last().filter(|count| !count.shown.is_empty()) {
-            let of_all = if count.n > count.shown.len() as u64 { "the last rows" } else { "its rows" };
-            let _ = writeln!(text, "{of_all}:");
+            let what = if count.schema.sign.is_some() { "changes" } else { "rows" };
+            let of_all = if count.n > count.shown.len() as u64 { "the last" } else { "its" };
+            let _ = writeln!(text, "{of_all} {what}:");
             count.shown.iter().for_each(|row| text += &format!("  {}\n", row_text(row, &count.schema)));
         }
         text + &self.waiting()
@@ -99,8 +99,9 @@ impl Told<'_> {
     /// What was open, and which source it waited for.
     fn waiting(&self) -> String {
         let mut text = String::new();
-        let waited_for: Vec<&HeldBack> =
-            self.counted.waited_for.iter().filter(|held| !held.waiting.is_empty()).collect();
+        let mut waited_for = self.counted.waited_for.clone();
+        waited_for.iter_mut().for_each(|held| held.waiting.retain(|(name, _)| !LookUps::is_probe(name)));
+        waited_for.retain(|held| !held.waiting.is_empty());
         if waited_for.is_empty() {
             return match self.at {
                 Some(_) => "nothing waits\n".to_string(),
@@ -111,7 +112,7 @@ impl Told<'_> {
             Some(_) => "what waits:\n",
             None => "when the last row had been read, before the input ended, there waited:\n",
         };
-        for held in waited_for {
+        for held in &waited_for {
             for (name, waiting) in &held.waiting {
                 let what = match waiting.n {
                     Some(n) => n_of(n as u64, waiting.what.trim_end_matches('s')),

@@ -318,6 +318,105 @@ source refunds: { card: int, why: string, at: timestamp }
     "##);
 }
 
+#[test]
+fn look_ups_tell_why_there_is_nothing_in_the_table() {
+    let program = "table known: { card: int, limit: decimal(2) } key card from file(\"known.ndjson\")
+table rates: { card: int, rate: int, since: timestamp } key card from file(\"rates.ndjson\") time since
+stream spent =
+  from payments as p
+  join known as k on k.card == p.card and p.amount < k.limit
+  select p.card as card, p.amount as amount
+stream rated =
+  from payments as p
+  left join rates as r on r.card == p.card as of p.at - 1s within 10s
+  select p.card as card, r.rate as rate
+stream unknown =
+  from payments as p
+  anti join known as k on k.card == p.card
+  select card, amount
+";
+    let rows = [("7", 41.0, 0), ("null", 9.0, 20), ("7", 0.5, 30), ("8", 42.0, 40), ("9", 43.0, 50)];
+    let folder = folder(program, &rows);
+    folder.write("known.ndjson", "{\"card\":7,\"limit\":20.00}\n{\"card\":8,\"limit\":50.00}\n").write(
+        "rates.ndjson",
+        "{\"card\":7,\"rate\":1,\"since\":\"2024-05-01T11:59:55Z\"}\n{\"card\":8,\"rate\":2,\"since\":\"2024-05-01T12:02:00Z\"}\n",
+    );
+    insta::assert_snapshot!(why(&folder, "--stream spent"), @r##"
+    spent: 2 rows
+    read from payments: 5 rows
+    read from known: 2 rows
+    from payments: 5 rows
+    join known as k on k.card == p.card and p.amount < k.limit
+      5 in, 2 out
+      1 row with the key null, which equals nothing, last { card: null, amount: 9.00 }
+      1 row whose key was not in known when it came, last 9 of { card: 9, amount: 43.00 }
+      `p.amount < k.limit` did not hold for 1 pair, last of { card: 7, amount: 41.00 }: 41.00 < 20.00
+    select p.card as card, p.amount as amount
+      2 in, 2 out
+    its rows:
+      { card: 7, amount: 0.50 }
+      { card: 8, amount: 42.00 }
+    "##);
+    insta::assert_snapshot!(why(&folder, "--stream spent --key 7"), @r##"
+    spent, card 7: 1 row
+    read from payments: 5 rows
+    read from known: 2 rows
+    from payments: 2 rows
+    join known as k on k.card == p.card and p.amount < k.limit
+      2 in, 1 out
+      `p.amount < k.limit` did not hold for 1 pair, last of { card: 7, amount: 41.00 }: 41.00 < 20.00
+    select p.card as card, p.amount as amount
+      1 in, 1 out
+    its rows:
+      { card: 7, amount: 0.50 }
+    "##);
+    insta::assert_snapshot!(why(&folder, "--stream rated"), @r##"
+    rated: 5 rows
+    read from payments: 5 rows
+    read from rates: 2 rows
+    from payments: 5 rows
+    left join rates as r on r.card == p.card as of p.at - 1s within 10s
+      5 in, 5 out
+      1 row with the key null, which equals nothing, last { card: null, at: @2024-05-01T12:00:20Z }
+      1 row whose key is not in rates, last 9 at 2024-05-01T12:00:49Z of { card: 9, at: @2024-05-01T12:00:50Z }
+      1 row whose key was not in rates at the time asked for, as it is at the end, last 8 at 2024-05-01T12:00:39Z of { card: 8, at: @2024-05-01T12:00:40Z }
+      1 row of whose key the version in rates was older than 10s, last 7 at 2024-05-01T12:00:29Z of { card: 7, at: @2024-05-01T12:00:30Z }: that is of 2024-05-01T11:59:55Z
+    select p.card as card, r.rate as rate
+      5 in, 5 out
+    the last rows:
+      { card: 7, rate: null }
+      { card: 8, rate: null }
+      { card: 9, rate: null }
+    "##);
+    insta::assert_snapshot!(why(&folder, "--stream rated --at 2024-05-01T12:00:45Z"), @r##"
+    rated: 0 rows, as of 2024-05-01T12:00:45Z
+    read from payments: 4 rows
+    read from rates: 1 row
+    from payments: 4 rows
+    left join rates as r on r.card == p.card as of p.at - 1s within 10s
+      4 in, 0 out
+    select p.card as card, r.rate as rate
+      0 in, 0 out
+    what waits:
+      4 rows of `left join rates as r on r.card == p.card as of p.at - 1s within 10s`, the first until the watermark reaches 2024-05-01T11:59:59Z
+        they wait for rates (rates.ndjson): its watermark is 2024-05-01T11:59:55Z, the greatest time that came
+    "##);
+    insta::assert_snapshot!(why(&folder, "--stream unknown"), @r##"
+    unknown: 2 rows
+    read from payments: 5 rows
+    read from known: 2 rows
+    from payments: 5 rows
+    anti join known as k on k.card == p.card
+      5 in, 2 out
+      3 rows found in known, last { card: 8, amount: 42.00, at: @2024-05-01T12:00:40Z }
+    select card, amount
+      2 in, 2 out
+    its rows:
+      { card: null, amount: 9.00 }
+      { card: 9, amount: 43.00 }
+    "##);
+}
+
 /// A field that nothing reads cannot make a record unreadable, neither in a run nor here.
 #[test]
 fn what_nothing_reads_is_not_looked_at() {
