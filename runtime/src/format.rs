@@ -36,6 +36,11 @@ pub trait Decoder: Send {
     /// A decoder for blocks further on, which need not come in their order; none while the start of the
     /// input, of which it must know, has not been decoded.
     fn copy(&self) -> Option<Box<dyn Decoder>>;
+
+    /// What every input begins with and this one has not yet, as the reason why it cannot be read.
+    fn missing_start(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// Turns rows into bytes, appended to `out`. Hidden columns are left out.

@@ -43,8 +43,8 @@ pub struct Reached {
 /// A block whose records have been found, but not looked at yet.
 pub struct Chunk {
     records: Records,
-    /// A record behind the others that is too long to be read.
-    too_long: Option<Unreadable>,
+    /// A record behind the others that cannot be read.
+    unreadable: Option<Unreadable>,
     n_bytes: usize,
     /// But for the number of records.
     reached: Reached,
@@ -76,7 +76,7 @@ impl Chunk {
                 decoded
             }
         };
-        if let Some(unreadable) = self.too_long {
+        if let Some(unreadable) = self.unreadable {
             decoded.unreadable.push(Unreadable { record: decoded.n_records, ..unreadable });
             decoded.n_records += 1;
         }
@@ -117,6 +117,8 @@ pub struct PartitionReader {
     /// Whether bytes up to the next line break belong to a record that was too long.
     skipping: bool,
     ended: bool,
+    /// Whether to tell, at the end, what the input should have begun with: nothing at all says nothing of a table.
+    expects_start: bool,
     stop: Arc<AtomicBool>,
 }
 
@@ -142,7 +144,8 @@ impl PartitionReader {
         };
         let reader = |partition| {
             let decoder = format::decoder(&effective, max_line).map_err(errors::format)?;
-            Ok(PartitionReader::new(partition, decoder, max_line, around.stop.clone()))
+            let reader = PartitionReader::new(partition, decoder, max_line, around.stop.clone());
+            Ok(PartitionReader { expects_start: spec.load.is_some(), ..reader })
         };
         partitions.into_iter().map(reader).collect()
     }
@@ -165,6 +168,7 @@ impl PartitionReader {
             n_read: 0,
             skipping: false,
             ended: false,
+            expects_start: false,
             stop,
         }
     }
@@ -201,10 +205,12 @@ impl PartitionReader {
             self.rest.extend_from_slice(&bytes[whole..n]);
             bytes[n..n + PADDING].fill(0);
             let too_long = if self.rest.len() > self.max_line { Some(self.drop_long_record()) } else { None };
-            if n_bytes > 0 || from < whole || too_long.is_some() {
+            if n_bytes > 0 || from < whole || too_long.is_some() || self.missing_start().is_some() {
                 let records = self.records(&block, from..whole);
                 self.pool.push(block);
-                return Ok(Some(Chunk { records, too_long, n_bytes, reached: self.reached() }));
+                // The records may have been the start.
+                let unreadable = too_long.or_else(|| self.missing_start());
+                return Ok(Some(Chunk { records, unreadable, n_bytes, reached: self.reached() }));
             }
         }
         Ok(None)
@@ -283,6 +289,11 @@ impl PartitionReader {
             Some(i) => self.pool.swap_remove(i),
             None => Arc::new(vec![0; BLOCK + PADDING]),
         }
+    }
+
+    fn missing_start(&self) -> Option<Unreadable> {
+        let reason = self.decoder.missing_start().filter(|_| self.expects_start && self.ended)?;
+        Some(Unreadable { record: 0, text: String::new(), reason: reason.to_string() })
     }
 
     fn drop_long_record(&mut self) -> Unreadable {

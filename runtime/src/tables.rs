@@ -19,7 +19,7 @@ use crate::job::durable::{Before, Durable};
 use crate::message::{Message, Watermark};
 use crate::read_ahead::{Arrival, ReadAhead, read_live};
 use crate::reader::{Block, Numbering, PartitionReader};
-use crate::report::{Progress, SourceReport};
+use crate::report::{Loads, Progress, SourceReport};
 use crate::source::{Pace, ProcessingTime, Source};
 use crate::time::Clock;
 use crate::waiting::{HeldBack, Loading, readers_of_table};
@@ -87,7 +87,20 @@ struct Refresh {
     due: ProcessingTime,
     /// One that is being read.
     reading: Option<Receiver<Result<Whole, Box<Diagnostic>>>>,
+    /// Why the last did not come to pass: that is told once.
+    failure: Option<String>,
 }
+
+impl Refresh {
+    /// One has failed; whether that is news.
+    fn fail(&mut self, reason: &str, loads: &mut Loads) -> bool {
+        loads.failed.add(reason, "", "");
+        self.failure.replace(reason.to_string()).as_deref() != Some(reason)
+    }
+}
+
+/// A reader may wait for ever, as for the writer of a pipe.
+const STILL_READING: &str = "the load that was begun before is still being read";
 
 /// All of a table: its partitions, with the blocks of each.
 struct Whole {
@@ -242,7 +255,12 @@ impl LoadedTable {
         let readers_of_all = PartitionReader::of_source(spec, partitions, around)?.into_iter().enumerate();
         let partitions =
             readers_of_all.map(|(number, reader)| reader.resume(source.reached(number))).collect();
-        let refresh = load.refresh.map(|every| Refresh { every, due: ProcessingTime::MAX, reading: None });
+        let refresh = load.refresh.map(|every| Refresh {
+            every,
+            due: ProcessingTime::MAX,
+            reading: None,
+            failure: None,
+        });
         let input = match is_live {
             true => Input::live(partitions, LiveLoad { standing, is_all: !goes_on(spec) }),
             false => Input::Finite { first: partitions, refresh },
@@ -360,6 +378,13 @@ impl LoadedTable {
                     refresh.reading = None;
                     return self.refresh(graph, whole, now, warn);
                 }
+                Err(TryRecvError::Empty) if now >= refresh.due => {
+                    refresh.due = now.saturating_add(refresh.every);
+                    let loads = self.source.report.loads.get_or_insert_default();
+                    if refresh.fail(STILL_READING, loads) {
+                        warn(&not_refreshed(&self.node.name, STILL_READING));
+                    }
+                }
                 Err(TryRecvError::Empty) => {}
                 Err(TryRecvError::Disconnected) => refresh.reading = None,
             },
@@ -374,15 +399,18 @@ impl LoadedTable {
         now: ProcessingTime,
         warn: &dyn Fn(&str),
     ) -> Result<(), Stop> {
+        let Input::Finite { refresh: Some(refresh), .. } = &mut self.input else { return Ok(()) };
         let loads = self.source.report.loads.get_or_insert_default();
         let whole = match whole {
             Ok(whole) => whole,
             Err(reason) => {
-                warn(&format!("{} is not refreshed: {}\n", self.node.name, reason.headline));
-                loads.failed.add(&reason.headline, "", "");
+                if refresh.fail(&reason.headline, loads) {
+                    warn(&not_refreshed(&self.node.name, &reason.headline));
+                }
                 return Ok(());
             }
         };
+        refresh.failure = None;
         loads.done += 1;
         let report = std::mem::take(&mut self.source.report);
         self.source = Source::new(self.source.node, &self.node, &self.spec, whole.partitions, None, now);
@@ -465,6 +493,10 @@ impl LoadedTable {
         let name = self.source.partition_name(partition);
         Stop::Broken(Box::new(errors::read_failed(&self.spec.connector, name, error)))
     }
+}
+
+fn not_refreshed(table: &str, reason: &str) -> String {
+    format!("{table} is not refreshed: {reason}\n")
 }
 
 impl Input {

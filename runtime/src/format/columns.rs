@@ -76,6 +76,14 @@ impl Columns {
         let records = kept.iter().map(|row| first as u32 + row).collect();
         decoded.batches.push(DecodedRows::new(columns, records));
     }
+
+    /// Adds the rows, each with the number of its record.
+    pub fn finish_records(self, block: &Heap, records: Vec<u32>, decoded: &mut Decoded) {
+        if !records.is_empty() {
+            let columns = self.columns.into_iter().map(|column| column.finish(block)).collect();
+            decoded.batches.push(DecodedRows::new(columns, records));
+        }
+    }
 }
 
 impl Writer {

@@ -300,4 +300,8 @@ impl Decoder for CsvDecoder {
     fn copy(&self) -> Option<Box<dyn Decoder>> {
         (!self.at_start && self.header.is_some()).then(|| Box::new(self.clone()) as Box<dyn Decoder>)
     }
+
+    fn missing_start(&self) -> Option<&'static str> {
+        self.header.is_none().then_some("expected a line with the names of the columns, found nothing")
+    }
 }

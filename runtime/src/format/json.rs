@@ -4,6 +4,7 @@
 //! their types; other fields are skipped without a look at what they hold. Of several entries with
 //! one key the last counts. Blank lines are no records.
 
+mod change_log;
 mod fast;
 mod general;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+pub use self::change_log::ChangeLog;
 pub use self::general::object;
 
 use self::fast::FastPath;
@@ -38,15 +40,6 @@ pub struct JsonDecoder {
     breaks: Vec<u32>,
     /// The lines of the block that are records.
     lines: Vec<Range<u32>>,
-}
-
-/// A log of changes as Debezium writes it.
-#[derive(Clone)]
-pub struct ChangeLog {
-    /// The position of the event time among the fields that are decoded.
-    pub time: Option<usize>,
-    /// Whether each of these is part of what names a row.
-    pub key: Vec<bool>,
 }
 
 impl JsonDecoder {
@@ -81,6 +74,31 @@ impl JsonDecoder {
         }
     }
 
+    /// Decodes the lines that have been found as records of a change log, of which one can be about two rows.
+    fn decode_changes(&self, block: &Heap, log: &ChangeLog, decoded: &mut Decoded) {
+        for lines in self.lines.chunks(BATCH_ROWS / 2) {
+            let (mut rows, mut records) = (vec![], vec![]);
+            for (record, line) in (decoded.n_records..).zip(lines) {
+                let line = &block[line.start as usize..line.end as usize];
+                let read = match line.len() > self.max_line {
+                    true => Err(too_long(self.max_line)),
+                    false => log.rows(line, &self.fields),
+                };
+                match read {
+                    Ok(read) => {
+                        records.extend(read.iter().map(|_| record as u32));
+                        rows.extend(read);
+                    }
+                    Err(reason) => decoded.reject(record, line, reason),
+                }
+            }
+            decoded.n_records += lines.len() as u64;
+            let mut columns = Columns::new(&self.fields, rows.len());
+            rows.iter().enumerate().for_each(|(number, row)| columns.set_row(number, row));
+            columns.finish_records(block, records, decoded);
+        }
+    }
+
     /// Which of at most 64 lines the fast path may look at.
     fn readable(&self, block: &[u8], lines: &[Range<u32>], all_utf8: bool) -> u64 {
         let is_readable = |line: &Range<u32>| {
@@ -105,7 +123,10 @@ impl Decoder for JsonDecoder {
         }
         self.find_lines(block, range.clone());
         let all_utf8 = simdutf8::basic::from_utf8(&block[range.clone()]).is_ok();
-        let padded = block.len() >= range.end + PADDING && self.change_log.is_none();
+        if let Some(log) = &self.change_log {
+            return self.decode_changes(block, log, decoded);
+        }
+        let padded = block.len() >= range.end + PADDING;
         for batch in self.lines.chunks(BATCH_ROWS) {
             let first = decoded.n_records;
             let mut columns = Columns::new(&self.fields, batch.len());
@@ -119,19 +140,14 @@ impl Decoder for JsonDecoder {
                 for (i, line) in lines.iter().enumerate().filter(|(i, _)| read >> i & 1 == 0) {
                     let row = first_row + i;
                     let line = &block[line.start as usize..line.end as usize];
-                    let values = if line.len() > self.max_line {
-                        Err(too_long(self.max_line))
-                    } else if let Some(log) = &self.change_log {
-                        general::changed_row(line, &self.fields, log)
-                    } else {
-                        general::row(line, &self.fields)
+                    let values = match line.len() > self.max_line {
+                        true => Err(too_long(self.max_line)),
+                        false => general::row(line, &self.fields),
                     };
                     match values {
                         Ok(values) => {
                             columns.set_row(row, &values);
-                            if self.change_log.is_none() {
-                                self.fast.learn(line, &self.fields);
-                            }
+                            self.fast.learn(line, &self.fields);
                         }
                         Err(reason) => {
                             columns.reject(row);

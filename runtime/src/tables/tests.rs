@@ -252,6 +252,56 @@ fn a_load_of_which_no_record_can_be_read_takes_no_place() {
 }
 
 #[test]
+fn an_empty_file_that_should_name_its_columns_is_no_load() {
+    in_folder("customers.ndjson", |folder, _| {
+        let write = |text: &str| std::fs::write(folder.join("customers.csv"), text).expect("written");
+        write("id,name\n1,ann\n2,bob\n");
+        let (flow, files) = (flow("customers.csv"), SourceMap::default());
+        let mut run = Run::open(&flow, &files, folder).expect("it opens");
+        run.load().expect("loaded");
+        for (minutes, text) in [(5, ""), (10, "\n\n")] {
+            write(text);
+            run.advance(minutes);
+            run.refresh();
+            assert_eq!(run.names(), "ann bob -");
+        }
+        let reason = "no record of `customers.csv` can be read: expected a line with the names of the columns, \
+                      found nothing";
+        assert_eq!(run.loads(), (1, 2, reason.to_string()));
+        // With that line it is a table without rows.
+        write("id,name\n");
+        run.advance(15);
+        run.refresh();
+        assert_eq!(run.names(), "- - -");
+    });
+}
+
+#[test]
+fn a_load_that_takes_longer_than_the_time_to_the_next_is_told_once() {
+    in_folder("customers.ndjson", |folder, mut run| {
+        run.load().expect("loaded");
+        let path = folder.join("customers.ndjson");
+        std::fs::remove_file(&path).expect("removed");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().expect("it runs").success());
+        let warned = std::cell::RefCell::new(vec![]);
+        for minutes in [5, 10, 15] {
+            run.clock.advance(minutes * MINUTE);
+            let warn = |line: &str| warned.borrow_mut().push(line.to_string());
+            run.tables.poll(&mut run.graph, run.clock.now(), &warn).expect("nothing stops it");
+        }
+        assert_eq!(
+            *warned.borrow(),
+            ["customers is not refreshed: the load that was begun before is still being read\n"]
+        );
+        assert_eq!((run.loads().0, run.loads().1), (1, 2));
+        // Somebody writes at last.
+        write(folder, "customers.ndjson", &[(3, "cat")]);
+        run.refresh();
+        assert_eq!(run.names(), "- - cat");
+    });
+}
+
+#[test]
 fn half_of_a_packed_file_does_not_take_the_place_of_a_whole_one() {
     in_folder("customers*", |folder, mut run| {
         run.load().expect("loaded");
