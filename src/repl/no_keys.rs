@@ -3,7 +3,7 @@
 pub struct Unseen;
 
 impl Unseen {
-    pub fn begin() -> Option<Unseen> {
+    pub fn begin(_: &tokio::runtime::Runtime) -> Option<Unseen> {
         None
     }
 }

@@ -72,7 +72,7 @@ impl Runner {
         let shows_progress = manner.is_interactive && terminal::has_room_for_progress(false);
         let line = shows_progress.then(|| ProgressLine::begin(runtime, progress.clone()));
         // What is typed meanwhile would break the line of progress.
-        let _unseen = manner.is_interactive.then(Unseen::begin);
+        let _unseen = manner.is_interactive.then(|| Unseen::begin(runtime));
         let mut rows = Rows::new(flow, manner.limit, stop.clone(), line);
         let warned = Arc::new(Mutex::new(String::new()));
         let warnings = warned.clone();

@@ -200,6 +200,26 @@ fn keys_do_not_break_the_line_of_progress() {
 }
 
 #[test]
+fn ctrl_z_leaves_no_line_of_progress_behind() {
+    let folder = Folder::new();
+    let terminal = Terminal::shell(&folder, "set -m; millstream repl; echo away; fg > again; echo over");
+    let prompt = terminal.prompt_below(None);
+    terminal.press(ENDLESS);
+    let prompt = terminal.prompt_below(Some(prompt));
+    terminal.press("from bids where price < 0\r");
+    terminal.wait_for_text("B/s");
+    terminal.press("\x1a");
+    // Below it, the line of progress is drawn again.
+    terminal.wait_for_text("> from bids where price < 0\naway\n");
+    terminal.wait_for_text("B/s");
+    terminal.press("\x03");
+    terminal.prompt_below(Some(prompt));
+    assert!(!terminal.screen().contains("B/s"), "{}", terminal.screen());
+    terminal.press("\x04");
+    terminal.wait_for_text("over");
+}
+
+#[test]
 fn lines_of_the_history_that_are_no_text_are_put_aside() {
     let folder = Folder::new();
     folder.write("state/millstream/history", b"#V2\n1 + 1\n\xff\xfe\nupper(\"a\")\n");

@@ -51,6 +51,8 @@ pub struct Checker<'a> {
     pub test_start: Option<i64>,
     /// The rows of the clause: what constants in it cannot look at.
     pub(crate) rows: Option<&'a Rows>,
+    /// The clause above which a `let` may give what stands in it a name.
+    pub(crate) above: Option<Span>,
     /// The calls of the aggregating select above, with the columns that they became.
     pub results: &'a [(String, String)],
     /// Where parameters stand, of which expressions hold the values.
@@ -83,6 +85,7 @@ impl<'a> Checker<'a> {
             in_tables: &[],
             test_start: None,
             rows: None,
+            above: None,
             params: vec![],
             results: &[],
             locals: 0,

@@ -72,6 +72,8 @@ pub(crate) struct QueryChecker<'q> {
     over_rows: Option<OverRows>,
     /// Keys of tables that the clause at hand asks for.
     in_tables: Vec<InTable>,
+    /// The clause above which a `let` may give something of the clause at hand a name.
+    above: Option<Span>,
     on_error: Option<(OnError, Span)>,
     clauses: Vec<hir::Clause>,
 }
@@ -118,6 +120,7 @@ pub(crate) fn check_query(
         aggregates: None,
         over_rows: None,
         in_tables: vec![],
+        above: None,
         on_error: None,
         clauses: vec![],
     };
@@ -158,6 +161,11 @@ impl QueryChecker<'_> {
         let span = clause.span;
         let may_emit = std::mem::take(&mut self.may_emit);
         self.in_tables.clear();
+        self.above = match &clause.kind {
+            // It may speak of rows that are not there above.
+            Join(_) => None,
+            _ => Some(self.group.as_ref().map_or(span, |group| group.span)),
+        };
         self.around.names.facts.sees(span, &self.scope());
         if !matches!(clause.kind, Select(_) | OnError(_) | Error { .. }) {
             self.expect_select(span);
@@ -230,6 +238,7 @@ impl QueryChecker<'_> {
         checker.rows = Some(&self.rows);
         checker.results = &self.results;
         checker.in_tables = &self.in_tables;
+        checker.above = self.above;
         checker
     }
 

@@ -37,6 +37,15 @@ pub enum Events {
     SoFar,
 }
 
+/// A stream of which a join has only asked whether there is a partner.
+#[derive(Clone, Debug)]
+pub(crate) struct OnlyAsked {
+    pub name: Arc<str>,
+    /// `semi join` or `anti join`, and where that stands.
+    pub join: &'static str,
+    pub words: Span,
+}
+
 /// A name for an expression: a parameter of a function, the variable of a comprehension.
 #[derive(Clone, Debug)]
 pub struct ScopeName {
@@ -54,6 +63,8 @@ pub struct Scope {
     proved: Proved,
     /// Names that the pattern above gives to events that must not come.
     pub(crate) unbound: Vec<(Arc<str>, Span)>,
+    /// Streams whose rows stand beside none of these.
+    pub(crate) asked: Vec<OnlyAsked>,
     /// What closed the window whose bounds are no longer known here.
     pub(crate) closed_window: Option<Closed>,
 }

@@ -1,6 +1,7 @@
 //! What was meant where there is one right spelling: words of other languages in the place of ours, words
 //! left out, clauses whose parts stand in another order.
 
+mod joins;
 mod sql;
 
 use crate::expected::Expected;
@@ -69,6 +70,7 @@ impl<'a> Place<'a> {
             .of_window()
             .or_else(|| self.of_clause())
             .or_else(|| self.of_call())
+            .or_else(|| self.of_join())
             .or_else(|| self.of_sql());
         edits.map(|(title, edits)| Advice::Edits(title, edits)).or_else(|| self.helps())
     }
@@ -80,7 +82,8 @@ impl<'a> Place<'a> {
             let last = "keep the latest row of each key";
             return d.fix(FIRST_OF_KEY, end, " within 1h").fix(last, end, " keep last forever");
         }
-        match self.helps() {
+        let bound = self.negative_bound().map(|(title, edits)| Advice::Edits(title, edits));
+        match bound.or_else(|| self.helps()) {
             Some(advice) => advice.added_to(d),
             None => d,
         }
@@ -98,6 +101,18 @@ impl<'a> Place<'a> {
             vec![
                 "a pattern names its events: `match first: logins then second: logins within 5m`".to_string(),
                 "a choice among values is written `if … then … else …`".to_string(),
+            ]
+        } else if self.kind(0) == Some(TokenKind::From)
+            && self.kind(-2) == Some(TokenKind::Key)
+            && self.wants("=")
+        {
+            vec![
+                format!(
+                    "a table that is read declares its columns: `table {}: {{ … }} key {} from …`",
+                    self.word(-3),
+                    self.word(-1)
+                ),
+                "`millstream infer FILE` writes it from the data".to_string(),
             ]
         } else if self.options.is_some() && self.word(0) == "partition" {
             vec!["`group by` splits the rows of a window".to_string()]

@@ -286,6 +286,11 @@ impl TokenKind {
     }
 }
 
+/// A name as it is written, in backticks where it needs them.
+pub fn in_backticks(name: &str) -> String {
+    if needs_backticks(name) { format!("`{name}`") } else { name.to_string() }
+}
+
 /// Whether a name must stand in backticks to be read as a name everywhere but in patterns, where
 /// `by`, `all`, `once`, `overlapping` and `within` need them too.
 pub fn needs_backticks(name: &str) -> bool {

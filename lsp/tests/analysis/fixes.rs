@@ -72,6 +72,56 @@ fn whole_queries_of_sql() {
 }
 
 #[test]
+fn joins_of_sql() {
+    for (written, meant) in [
+        ("left outer join b on b.card == a.card within 5m", "left join b on b.card == a.card within 5m"),
+        ("FULL OUTER JOIN b ON b.card = a.card within 5m", "full join b on b.card == a.card within 5m"),
+        ("LEFT JOIN b ON b.card == a.card within 5m", "left join b on b.card == a.card within 5m"),
+        ("inner join b on b.card == a.card within 5m", "join b on b.card == a.card within 5m"),
+        ("left semi join b on b.card == a.card within 5m", "semi join b on b.card == a.card within 5m"),
+        ("cross join b as c within 5m", "join b as c on true within 5m"),
+        ("cross join b", "join b on true within 5m"),
+        ("join b using (card) within 5m", "join b on a.card == b.card within 5m"),
+        (
+            "join b as c using (card, amount) within 5m",
+            "join b as c on a.card == c.card and a.amount == c.amount within 5m",
+        ),
+        (", b where a.card = b.card", "join b on a.card == b.card within 5m"),
+        (", b as c", "join b as c on true within 5m"),
+        ("asof join rates on rates.k == a.card", "join rates on rates.k == a.card"),
+        ("join b on b.card == a.card within -5s", "join b on b.card == a.card within -5s..0s"),
+        (
+            "join rates on rates.k == a.card as of a.at within -5s",
+            "join rates on rates.k == a.card as of a.at within 5s",
+        ),
+        ("join b on b.card == a.card as of a.at", "join b on b.card == a.card within 5m"),
+    ] {
+        let around = "stream b = from payments\ntable rates: { k: string, at: timestamp } key k from file(\"r.csv\") format csv time at\n";
+        let query = |join: &str| {
+            let space = if join.starts_with(',') { "" } else { " " };
+            format!("{around}stream x = from payments as a{space}{join} select a.card")
+        };
+        let found = mended(&query(written));
+        // That pairs of all rows are many is said of a program that is right.
+        assert_eq!(found.split("\nW0003").next(), Some(&*query(meant)));
+    }
+}
+
+#[test]
+fn keys_of_tables() {
+    let meant = "table t: { k: string, n: int } key k from file(\"t.csv\") format csv";
+    for written in [
+        "table t key k: { k: string, n: int } from file(\"t.csv\") format csv",
+        "table t: { k: string, n: int } from file(\"t.csv\") format csv key k",
+        "table t: { k: string, n: int } from file(\"t.csv\") format csv",
+    ] {
+        assert_eq!(mended(written), meant);
+    }
+    let two = "source t: { k: string, n: int } from file(\"t.csv\") format csv key k, n";
+    assert_eq!(mended(two), "source t: { k: string, n: int } key k, n from file(\"t.csv\") format csv");
+}
+
+#[test]
 fn what_has_no_fix_gets_help() {
     let helps = |rest: &str| -> Vec<String> {
         let text = format!("{PAYMENTS}{rest}");

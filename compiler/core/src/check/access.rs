@@ -6,12 +6,19 @@ use super::events::events_variable;
 use super::expr::error;
 use crate::errors::{names as names_errors, patterns, types as errors};
 use crate::facts::{Visible, Wanted};
-use crate::names::ParamValue;
+use crate::names::{InputKind, ParamValue};
 use crate::scope::{Lookup, Scope, ScopeColumn};
 use millstream_base::Span;
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::types::{Type, TypeKind};
 use millstream_syntax::ast;
+
+fn what_of(kind: &InputKind) -> &'static str {
+    match kind {
+        InputKind::Table { .. } => "a table",
+        _ => "a stream",
+    }
+}
 
 impl Checker<'_> {
     pub(super) fn name(&mut self, scope: &Scope, name: &ast::Name) -> Expr {
@@ -68,7 +75,13 @@ impl Checker<'_> {
             self.diagnostics.push(names_errors::not_grouped(span, text));
             return error(span);
         }
-        let what = if scope.has_qualifier(text) || self.names.input(self.file, text).is_some() {
+        if let Some((_, input)) = self.names.input(self.file, text)
+            && !scope.has_qualifier(text)
+        {
+            self.diagnostics.push(names_errors::rows_as_value(span, text, what_of(&input.kind)));
+            return error(span);
+        }
+        let what = if scope.has_qualifier(text) {
             Some("a stream")
         } else if !self.names.functions(self.file, text).is_empty() {
             Some("a function")
@@ -183,9 +196,12 @@ impl Checker<'_> {
             names_errors::unknown_qualified(name.span, &qualifier.text, &name.text, nearest)
         } else if matches!(qualifier.text.as_str(), "window" | "match") {
             names_errors::no_window(span, &qualifier.text, &name.text, scope.closed_window)
-        } else if let Some(nearest) = scope.nearest_qualifier(&qualifier.text, &name.text)
-            && self.names.input(self.file, &qualifier.text).is_none()
-        {
+        } else if let Some(asked) = scope.asked.iter().find(|asked| *asked.name == *qualifier.text) {
+            names_errors::only_asked(qualifier.span, asked)
+        } else if let Some((_, input)) = self.names.input(self.file, &qualifier.text) {
+            self.names.facts.stands_for(qualifier.span, Some(input.name.span));
+            names_errors::rows_elsewhere(qualifier.span, &qualifier.text, what_of(&input.kind), scope)
+        } else if let Some(nearest) = scope.nearest_qualifier(&qualifier.text, &name.text) {
             self.names.facts.misses(qualifier.span, || scope.wanted());
             names_errors::unknown_name(qualifier.span, &qualifier.text, Some(nearest), scope)
         } else {

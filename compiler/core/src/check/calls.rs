@@ -52,8 +52,8 @@ impl Checker<'_> {
         self.no_aggregate_words(call);
         let candidates = self.names.functions(self.file, name);
         if candidates.is_empty() {
-            // The arguments may be wrong too.
-            for arg in &call.args {
+            // The arguments may be wrong too; those of these are streams.
+            for arg in call.args.iter().filter(|_| !matches!(name, "late" | "errors")) {
                 self.infer(scope, &arg.value, None);
             }
             if !self.names.is_broken(name) {

@@ -12,6 +12,22 @@ use millstream_ir::expr::{BinaryOp, Expr, ExprKind};
 use millstream_ir::types::{Type, TypeKind};
 use millstream_ir::value::Value;
 use millstream_syntax::ast;
+use millstream_syntax::token::in_backticks;
+
+/// A name, a column behind its alias or a list of such, as it is written.
+fn as_written(expr: &ast::Expr) -> Option<String> {
+    match &expr.kind {
+        ast::ExprKind::Name(name) => Some(in_backticks(&name.text)),
+        ast::ExprKind::Field { of, name } => {
+            Some(format!("{}.{}", as_written(of)?, in_backticks(&name.text)))
+        }
+        ast::ExprKind::List(elements) => {
+            let elements = elements.iter().map(as_written).collect::<Option<Vec<String>>>()?;
+            Some(format!("[{}]", elements.join(", ")))
+        }
+        _ => None,
+    }
+}
 
 impl Checker<'_> {
     pub(super) fn compare(
@@ -150,7 +166,10 @@ impl Checker<'_> {
                 return looked_up.found.clone();
             }
             let fault = match input.kind {
-                InputKind::Table { .. } => tables::in_table_elsewhere(container.span, &name.text),
+                InputKind::Table { .. } => {
+                    let named = self.above.zip(as_written(value));
+                    tables::in_table_elsewhere((container.span, span), &name.text, named)
+                }
                 _ => tables::in_stream(container.span, &name.text),
             };
             self.diagnostics.push(fault);

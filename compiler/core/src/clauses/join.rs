@@ -8,12 +8,13 @@ use crate::check::Proved;
 use crate::errors::joins::NoKey;
 use crate::errors::{clauses, joins as errors};
 use crate::hir::{self, Because, Cause, ClauseKind, JoinBound};
+use crate::scope::OnlyAsked;
 use millstream_base::Span;
 use millstream_ir::expr::{BinaryOp, Expr, ExprKind};
 use millstream_ir::flow::JoinKind;
 use millstream_ir::types::{Type, TypeKind};
 use millstream_syntax::ast;
-use millstream_syntax::token::needs_backticks;
+use millstream_syntax::token::in_backticks;
 
 impl QueryChecker<'_> {
     pub(super) fn check_join(&mut self, join: &ast::Join, span: Span) {
@@ -23,6 +24,8 @@ impl QueryChecker<'_> {
         define_alias(self.around, join.alias.as_ref());
         let (right, schema) = match &table {
             Some((right, table)) => (*right, Some(table.schema.clone())),
+            // What is wrong with a table has been reported.
+            None if self.is_broken_table(&join.stream) => return self.rows.known &= kind.yields_left_only(),
             None => check_reference(self.around, &join.stream, self.diagnostics),
         };
         let Some(schema) = schema.filter(|_| self.rows.known) else {
@@ -78,11 +81,15 @@ impl QueryChecker<'_> {
             None => self.join_bound(join, span),
         };
         match kind {
-            JoinKind::Semi => {
+            JoinKind::Semi | JoinKind::Anti => {
                 self.rows = before;
-                self.rows.narrow(proved.of_columns_below(n_left));
+                if kind == JoinKind::Semi {
+                    self.rows.narrow(proved.of_columns_below(n_left));
+                }
+                let words = span.at_start().to(join.stream.name().span.at_start());
+                let name = alias.text.as_str().into();
+                self.rows.asked.push(OnlyAsked { name, join: kind.name(), words });
             }
-            JoinKind::Anti => self.rows = before,
             JoinKind::Inner => self.rows.narrow(proved),
             JoinKind::Left | JoinKind::Right | JoinKind::Full => {
                 let [left, right] = kind.yields_unmatched();
@@ -182,7 +189,11 @@ impl QueryChecker<'_> {
             let bound = join.within.as_ref().map(|range| range.span);
             let before = bound.filter(|bound| bound.start < as_of.span.start).unwrap_or(join.on.span);
             let clause = before.at_end().to(as_of.span);
-            self.diagnostics.push(errors::as_of_stream(as_of.span, name, clause));
+            let is_bounded = join.within.is_some() || join.forever.is_some() || self.window.is_some();
+            self.diagnostics.push(errors::as_of_stream(as_of.span, name, clause, is_bounded));
+            if !is_bounded {
+                return None;
+            }
         }
         if let Some(range) = &join.within {
             let mut checker = self.checker();
@@ -224,11 +235,6 @@ impl QueryChecker<'_> {
             }
         }
     }
-}
-
-/// A name as it is written, in backticks where it needs them.
-fn in_backticks(name: &str) -> String {
-    if needs_backticks(name) { format!("`{name}`") } else { name.to_string() }
 }
 
 /// What names a row of an updating stream and what a table gave it: where that may be several rows, their key too.

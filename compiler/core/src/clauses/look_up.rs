@@ -6,6 +6,7 @@ use super::{Known, QueryChecker};
 use crate::check::{InTable, direct_parts};
 use crate::errors::tables as errors;
 use crate::hir::{self, ClauseKind, Input, InputId, JoinBound, Side, Table};
+use crate::names::InputKind;
 use crate::scope::Lookup;
 use millstream_base::Span;
 use millstream_ir::expr::{BinaryOp, Expr, ExprKind};
@@ -30,6 +31,13 @@ impl<'q> QueryChecker<'q> {
             }
             _ => None,
         }
+    }
+
+    /// Whether it names a table of which nothing is known.
+    pub(super) fn is_broken_table(&self, reference: &ast::StreamRef) -> bool {
+        let ast::StreamRef::Named(name) = reference else { return false };
+        let input = self.around.names.input(self.around.file, &name.text);
+        input.is_some_and(|(_, input)| matches!(input.kind, InputKind::Table { .. }))
     }
 
     /// Which rows of the table can be partners; none if that is wrong, which is reported. `time` is the column
@@ -72,7 +80,16 @@ impl<'q> QueryChecker<'q> {
                             .push(errors::range_of_age(*span, low.span.at_start().to(high.span.at_start())));
                         return None;
                     }
-                    Some(range) => Some(self.checker().check_positive_duration(&range.high)?),
+                    Some(range) => {
+                        let age = self.checker().check_duration(&range.high)?;
+                        if age <= 0 {
+                            let before = join.as_of.as_ref().map_or(join.on.span, |as_of| as_of.span);
+                            let clause = before.at_end().to(range.span);
+                            self.diagnostics.push(errors::no_age(range.span, &table.name, clause));
+                            return None;
+                        }
+                        Some(age)
+                    }
                 };
                 let (at, ahead) = match as_of {
                     None => (self.rows.column_expr(time, span), 0),
@@ -204,8 +221,14 @@ impl<'q> QueryChecker<'q> {
             _ => vec![value],
         };
         let names: Vec<&str> = key_columns(table).map(|(_, key)| &*key.name).collect();
+        if names.is_empty() {
+            // What is wrong with its key has been reported.
+            return None;
+        }
         if written.len() != names.len() {
-            self.diagnostics.push(errors::in_table_width(value.span, &table.name, &names));
+            let has_column = |name: &&str| matches!(self.scope().lookup(name), Lookup::Column(_));
+            let is_known = names.iter().all(has_column);
+            self.diagnostics.push(errors::in_table_width(value.span, &table.name, &names, is_known));
             return None;
         }
         let mut values = vec![];

@@ -357,6 +357,7 @@ impl PatternChecker<'_> {
             carried: vec![],
             proved: Default::default(),
             unbound,
+            asked: vec![],
             known: true,
         };
         (rows, by.len())

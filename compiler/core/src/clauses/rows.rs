@@ -2,7 +2,7 @@
 
 use crate::check::Proved;
 use crate::hir::{Because, ColumnsDefined, Input};
-use crate::scope::{Events, Scope, ScopeColumn};
+use crate::scope::{Events, OnlyAsked, Scope, ScopeColumn};
 use millstream_base::Span;
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::flow::{Column, Schema};
@@ -23,6 +23,8 @@ pub(crate) struct Rows {
     pub proved: Proved,
     /// Names that the pattern above gives to events that must not come.
     pub unbound: Vec<(Arc<str>, Span)>,
+    /// The streams whose rows have only been asked for by a `semi join` or an `anti join` above.
+    pub asked: Vec<OnlyAsked>,
     /// Whether the columns are known. Where they are not, which has been reported, nothing is said of
     /// the names in expressions.
     pub known: bool,
@@ -82,6 +84,7 @@ impl Rows {
             carried: vec![],
             proved: Proved::default(),
             unbound: vec![],
+            asked: vec![],
             known: false,
         }
     }
@@ -110,6 +113,7 @@ impl Rows {
             carried: vec![],
             proved: Proved::default(),
             unbound: vec![],
+            asked: vec![],
             known: true,
         }
     }
@@ -139,6 +143,7 @@ impl Rows {
         let mut scope = Scope::new(columns.collect());
         scope.narrow(self.proved.clone());
         scope.unbound = self.unbound.clone();
+        scope.asked = self.asked.clone();
         scope
     }
 
@@ -207,8 +212,16 @@ impl Rows {
         });
         let carried = carried.collect();
         let known = self.known;
-        let rows =
-            Rows { columns, time, updating, carried, proved: Proved::default(), unbound: vec![], known };
+        let rows = Rows {
+            columns,
+            time,
+            updating,
+            carried,
+            proved: Proved::default(),
+            unbound: vec![],
+            asked: vec![],
+            known,
+        };
         (rows, values)
     }
 }

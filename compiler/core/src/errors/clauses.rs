@@ -5,8 +5,10 @@ use super::types::with_article;
 use crate::clauses::Closed;
 use crate::hir::{Because, Cause};
 use millstream_base::codes::*;
+use millstream_base::diagnostic::{Edit, Safety};
 use millstream_base::{Diagnostic, Span, did_you_mean};
 use millstream_ir::types::Type;
+use millstream_syntax::ast;
 
 pub fn unnamed_column(span: Span) -> Diagnostic {
     Diagnostic::new(E0230, span, "this column has no name").label("needs a name").fix(
@@ -113,12 +115,27 @@ pub fn time_inside_window(span: Span, window: Span) -> Diagnostic {
         .help("put `time` above the window")
 }
 
-pub fn unknown_time_field(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
+/// `times`: the fields that could be it, of all that there are.
+pub fn unknown_time_field(span: Span, name: &str, times: &[&str], fields: &[&str]) -> Diagnostic {
     let fault = Diagnostic::new(E0404, span, format!("the rows have no field `{name}` to be their time"))
         .label("no such field");
-    match nearest {
-        Some(nearest) => fault.fix(format!("use `{nearest}`"), span, nearest),
-        None => fault,
+    let only = if let [only] = times { Some(*only) } else { None };
+    match did_you_mean(name, times.iter().copied()).or(only) {
+        Some(time) => fault.fix(format!("use `{time}`"), span, time),
+        None if times.is_empty() => {
+            let fault = fault.help("declare the field that says when something happened as `timestamp`");
+            noting_fields(fault, fields)
+        }
+        None => noting_fields(fault, times),
+    }
+}
+
+fn noting_fields(fault: Diagnostic, fields: &[&str]) -> Diagnostic {
+    match fields {
+        [] => fault,
+        _ => {
+            fault.note(format!("they have {}", alternatives(fields.iter().copied()).replace(" or ", " and ")))
+        }
     }
 }
 
@@ -176,6 +193,19 @@ pub(crate) fn aggregate_of_what(span: Span, closed: Option<Closed>) -> Diagnosti
         fault = fault.label("no window and no `group by` above");
     }
     fault.fix("aggregate all rows so far", span.at_start(), "group by () forever\n  ")
+}
+
+/// An aggregate of one event of a pattern, of which it reads `of`.
+pub fn aggregate_of_event(span: Span, call: &ast::Call, of: Span) -> Diagnostic {
+    let fault = Diagnostic::new(E0410, span, "this is of one event: there are no others to aggregate")
+        .label("of how many events?")
+        .help("a step that is repeated, such as `a: payments+`, takes several");
+    if call.function.text == "count" {
+        return fault;
+    }
+    let around = [span.at_start().to(of.at_start()), of.at_end().to(span.at_end())];
+    let edits = around.map(|span| Edit { span, text: String::new() });
+    fault.fix_edits("take the value of the event", edits.into(), Safety::Unsafe)
 }
 
 /// `top` without a window, whose partitions would be kept for ever.
@@ -365,10 +395,7 @@ pub fn unknown_key_field(span: Span, name: &str, fields: &[&str]) -> Diagnostic 
         .label("no such field");
     match did_you_mean(name, fields.iter().copied()) {
         Some(nearest) => fault.fix(format!("use `{nearest}`"), span, nearest),
-        None if fields.is_empty() => fault,
-        None => {
-            fault.note(format!("they have {}", alternatives(fields.iter().copied()).replace(" or ", " and ")))
-        }
+        None => noting_fields(fault, fields),
     }
 }
 

@@ -3,6 +3,7 @@
 /// What to write in place of a function of SQL, Siddhi, Esper, Flink or ksqlDB; in any case of letters.
 pub fn written_here(name: &str) -> Option<&'static str> {
     Some(match name.to_ascii_lowercase().as_str() {
+        "late" | "errors" => "`late(s)` and `errors(s)` are rows, not values: `from late(s)`",
         "total" => "the sum of a column is `sum(x)`",
         "mean" | "average" => "the mean of a column is `avg(x)`",
         "minimum" => "the least value of a column is `min(x)`",

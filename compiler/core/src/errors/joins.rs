@@ -77,12 +77,15 @@ pub fn join_with_lateness(span: Span, window: Span) -> Diagnostic {
         .help("leave `lateness` away, and give the sources as much `disorder` as rows are late")
 }
 
-/// `clause`: from the end of `on` to that of `as of`.
-pub fn as_of_stream(span: Span, name: &str, clause: Span) -> Diagnostic {
-    Diagnostic::new(E0484, span, format!("`{name}` is a stream: it has no versions"))
+/// `clause`: from the end of `on` to that of `as of`. `is_bounded`: whether anything says how far apart partners are.
+pub fn as_of_stream(span: Span, name: &str, clause: Span, is_bounded: bool) -> Diagnostic {
+    let fault = Diagnostic::new(E0484, span, format!("`{name}` is a stream: it has no versions"))
         .label("versions are those of a table")
-        .help("`as of` asks for the row of a table that was valid then")
-        .fix("leave `as of` out", clause, "")
+        .help("`as of` asks for the row of a table that was valid then");
+    match is_bounded {
+        true => fault.fix("leave `as of` out", clause, ""),
+        false => fault.fix("say how far apart partners may be", clause, " within 5m"),
+    }
 }
 
 /// A join of streams of which one is updating: `right` and its key, or the left one. A table can stand on the right.

@@ -3,7 +3,7 @@
 use super::alternatives;
 use super::elsewhere::{type_here, written_here};
 use crate::clauses::Closed;
-use crate::scope::{Scope, ScopeColumn};
+use crate::scope::{OnlyAsked, Scope, ScopeColumn};
 use millstream_base::codes::*;
 use millstream_base::{Diagnostic, Span};
 use millstream_ir::types::Type;
@@ -192,6 +192,44 @@ pub fn not_a_value(span: Span, name: &str, what: &str) -> Diagnostic {
         }
         _ => fault,
     }
+}
+
+/// The name of a stream or a table whose rows are not here.
+pub fn rows_as_value(span: Span, name: &str, what: &str) -> Diagnostic {
+    let fault = Diagnostic::new(E0217, span, format!("`{name}` is {what}, not a value")).label(what);
+    match what {
+        "a table" => {
+            fault.help(format!("`… in {name}` asks for a key of it, `join {name} on …` for its columns"))
+        }
+        _ => fault.help(format!("`join {name} on …` brings its columns along")),
+    }
+}
+
+/// `NAME.column` below a join that only asked for rows of it.
+pub(crate) fn only_asked(span: Span, asked: &OnlyAsked) -> Diagnostic {
+    let OnlyAsked { name, join, words } = asked;
+    let fault = Diagnostic::new(E0217, span, format!("no row of `{name}` stands beside these"))
+        .label("only asked for")
+        .also(*words, format!("passes rows on, without those of `{name}`"));
+    match *join {
+        "semi join" => fault.fix("have a row for each partner, with its columns", *words, "join "),
+        _ => fault.help(format!("what an `{join}` passes on has no partner")),
+    }
+}
+
+/// `NAME.column` where no rows of it are.
+pub fn rows_elsewhere(span: Span, name: &str, what: &str, scope: &Scope) -> Diagnostic {
+    let fault =
+        Diagnostic::new(E0217, span, format!("`{name}` is {what} whose rows are not here")).label(what);
+    let mut here: Vec<&str> = vec![];
+    for column in scope.columns().iter().filter(|column| !column.qualified_only) {
+        here.extend(column.qualifier.as_deref().filter(|name| !here.contains(name)));
+    }
+    let fault = match here.is_empty() {
+        true => fault,
+        false => fault.note(format!("the rows here are of {}", alternatives(here).replace(" or ", " and "))),
+    };
+    fault.help(format!("a join brings them along: `join {name} on …`"))
 }
 
 pub fn not_grouped(span: Span, name: &str) -> Diagnostic {

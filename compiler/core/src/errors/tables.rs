@@ -2,6 +2,7 @@
 
 use super::alternatives;
 use millstream_base::codes::*;
+use millstream_base::diagnostic::{Edit, Safety};
 use millstream_base::{Diagnostic, Span};
 
 pub fn table_as_stream(span: Span, name: &str) -> Diagnostic {
@@ -70,6 +71,13 @@ pub fn bound_of_table(span: Span, name: &str, clause: Span, age: Option<(Span, S
     }
 }
 
+/// `as of E within 0s`; `clause` is the bound with the space before it.
+pub fn no_age(span: Span, name: &str, clause: Span) -> Diagnostic {
+    Diagnostic::new(E0319, span, format!("no version of `{name}` is younger than this"))
+        .label("the greatest age, which must be more than zero")
+        .fix("take a version however long it has stood", clause, "")
+}
+
 /// `within LOW..HIGH` of versions.
 pub fn range_of_age(span: Span, low: Span) -> Diagnostic {
     Diagnostic::new(E0494, span, "the age of a version is at most one duration").label("a range").fix(
@@ -123,20 +131,42 @@ pub fn refresh_of_changing(span: Span, is_live: bool) -> Diagnostic {
     )
 }
 
-/// `x in table` where nothing can be looked up.
-pub fn in_table_elsewhere(span: Span, name: &str) -> Diagnostic {
-    Diagnostic::new(E0497, span, format!("`in {name}` has no place here"))
-        .label("a table")
-        .help("it may stand in `where`, `let` and a plain `select`; elsewhere name it in a `let` first")
+/// `x in table` where nothing can be looked up: the table, and all of it. `named`: where a `let` may stand, and x.
+pub fn in_table_elsewhere(
+    (span, asked): (Span, Span),
+    name: &str,
+    named: Option<(Span, String)>,
+) -> Diagnostic {
+    let fault = Diagnostic::new(E0497, span, format!("`in {name}` has no place here")).label("a table");
+    let Some((above, value)) = named else {
+        return fault
+            .help("it may stand in `where`, `let` and a plain `select`; elsewhere name it in a `let` first");
+    };
+    let edits = vec![
+        Edit { span: above.at_start(), text: format!("let is_known = {value} in {name}\n  ") },
+        Edit { span: asked, text: "is_known".into() },
+    ];
+    fault.note("it may stand in `where`, `let` and a plain `select`").fix_edits(
+        "name it in a `let` above",
+        edits,
+        Safety::Unsafe,
+    )
 }
 
-/// `x in table` with another number of values than the key has columns.
-pub fn in_table_width(span: Span, name: &str, key: &[&str]) -> Diagnostic {
+/// `x in table` with another number of values than the key has columns. `is_known`: whether the rows that ask
+/// have columns of these names.
+pub fn in_table_width(span: Span, name: &str, key: &[&str], is_known: bool) -> Diagnostic {
     let expected = match key {
         [key] => format!("one value, its `{key}`"),
         _ => format!("a list of {} values: `[{}] in {name}`", key.len(), key.join(", ")),
     };
-    Diagnostic::new(E0497, span, format!("a key of `{name}` is {expected}")).label("not a key of it")
+    let fault =
+        Diagnostic::new(E0497, span, format!("a key of `{name}` is {expected}")).label("not a key of it");
+    match key {
+        _ if !is_known => fault,
+        [key] => fault.fix("ask for the column of this name", span, *key),
+        _ => fault.fix("ask for the columns of these names", span, format!("[{}]", key.join(", "))),
+    }
 }
 
 /// `x in table` with a value that can fail, which is looked up for all rows.

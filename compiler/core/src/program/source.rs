@@ -6,7 +6,7 @@ use crate::errors::{clauses as clause_errors, connectors as errors, tables as ta
 use crate::facts::{Recorder, Role, Visible, Wanted};
 use crate::hir::{Source, SourceKey};
 use crate::names::{Input, RowType};
-use millstream_base::{Diagnostics, Span, did_you_mean};
+use millstream_base::{Diagnostics, Span};
 use millstream_ir::flow::{
     Column, ConnectorSpec, Encoding, FieldSpec, FormatSpec, Load, OnError, Schema, TimeSpec,
 };
@@ -272,8 +272,10 @@ fn check_time(
     let column = &time.column;
     let Some(field) = row.fields.iter().position(|f| *f.name == *column.text) else {
         around.names.facts.misses(column.span, || Wanted::Column(visible_fields(row)));
-        let nearest = did_you_mean(&column.text, row.fields.iter().map(|f| &*f.name));
-        diagnostics.push(clause_errors::unknown_time_field(column.span, &column.text, nearest));
+        let times = row.fields.iter().filter(|field| field.ty == Type::TIMESTAMP);
+        let times: Vec<&str> = times.map(|field| &*field.name).collect();
+        let fields: Vec<&str> = row.fields.iter().map(|field| &*field.name).collect();
+        diagnostics.push(clause_errors::unknown_time_field(column.span, &column.text, &times, &fields));
         return None;
     };
     around.names.facts.stands_for(column.span, row.spans.get(field).copied());

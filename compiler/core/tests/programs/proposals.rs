@@ -238,3 +238,58 @@ fn sources_and_tests() {
         "test \"t\" { expect s empty }\ntest \"t\" { expect s empty }",
     ]));
 }
+
+#[test]
+fn rows_that_are_not_here() {
+    assert_snapshot!(programs(&[
+        "stream x = from s semi join u on u.k == s.k forever select u.v",
+        "stream x = from s anti join u as w on w.k == s.k forever select w.v",
+        "stream x = from s select u.v",
+        "stream x = from s where k == u",
+        "stream x = from s where late(s)",
+        "table t key k = from s\nstream x = from s where v == t.v",
+        "table t key k = from s\nstream x = from s where t",
+    ]));
+}
+
+#[test]
+fn tables_that_are_asked_in_other_places() {
+    let tables = "table t key k = from s\ntable t2 key k, v = from s\nstream x = from s ";
+    let programs: Vec<String> = [
+        "where [v, k] in t",
+        "where k in t2",
+        "window tumbling 1m group by k in t as y select y, count() as n",
+        "window tumbling 1m group by k select k, count() filter (where [k, v] in t2) as n",
+        "join t on t.k == s.k as of s.at within 0s select s.k",
+        "join s as r on r.k == s.k as of s.at select s.k",
+    ]
+    .map(|query| format!("{tables}{query}"))
+    .into();
+    let programs: Vec<&str> = programs.iter().map(String::as_str).collect();
+    assert_snapshot!(self::programs(&programs));
+}
+
+#[test]
+fn a_table_with_a_wrong_key_is_reported_once() {
+    assert_snapshot!(programs(&[
+        "table t key foo = from s\nstream x = from s join t on t.k == s.k select s.k",
+        "table t: E key foo from file(\"t.csv\") format csv\nstream x = from s where k in t",
+    ]));
+}
+
+#[test]
+fn times_of_tables() {
+    assert_snapshot!(programs(&[
+        "table t: { k: string, ts: timestamp } key k from file(\"t.csv\") format csv time at",
+        "table t: E key k from file(\"t.csv\") format csv time happened",
+        "table t: { k: string } key k from file(\"t.csv\") format csv time at",
+    ]));
+}
+
+#[test]
+fn aggregates_of_single_events() {
+    assert_snapshot!(programs(&[
+        "stream x = match a: s then b: s within 5m select sum(a.v) as total",
+        "stream x = match a: s then b: s within 5m select count(a.v) + 1 as n",
+    ]));
+}

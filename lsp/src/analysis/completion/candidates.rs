@@ -9,7 +9,7 @@ use millstream_core::time_zone_names;
 use millstream_core::types::{Type, TypeKind};
 use millstream_syntax::ast;
 use millstream_syntax::cursor::{Cursor, PLACEHOLDER};
-use millstream_syntax::token::{TokenKind, needs_backticks};
+use millstream_syntax::token::{TokenKind, in_backticks};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -172,10 +172,10 @@ impl<'t> Candidates<'t> {
         for column in visible.iter().filter(|column| &*column.name != PLACEHOLDER) {
             let is_ambiguous =
                 || visible.iter().filter(|c| !c.qualified_only && c.name == column.name).count() > 1;
-            let name = quoted(&column.name);
+            let name = in_backticks(&column.name);
             let label = match &column.qualifier {
                 Some(of) if with_aliases && (column.qualified_only || is_ambiguous()) => {
-                    format!("{}.{name}", quoted(of))
+                    format!("{}.{name}", in_backticks(of))
                 }
                 _ => name,
             };
@@ -193,7 +193,7 @@ impl<'t> Candidates<'t> {
         }
         let aliases: BTreeSet<&str> = visible.iter().filter_map(|c| c.qualifier.as_deref()).collect();
         for alias in aliases.into_iter().filter(|_| with_aliases) {
-            self.add(CompletionKind::Alias, Rank::Near, quoted(alias), "", None, || None);
+            self.add(CompletionKind::Alias, Rank::Near, in_backticks(alias), "", None, || None);
         }
     }
 
@@ -201,7 +201,7 @@ impl<'t> Candidates<'t> {
         let TypeKind::Record(record) = &ty.kind else { return };
         for field in &record.fields {
             let detail = field.ty.clone().or_null(ty.nullable).to_string();
-            self.add(CompletionKind::Field, Rank::Near, quoted(&field.name), detail, None, || None);
+            self.add(CompletionKind::Field, Rank::Near, in_backticks(&field.name), detail, None, || None);
         }
     }
 
@@ -232,7 +232,7 @@ impl<'t> Candidates<'t> {
                 None => what.word().to_string(),
             };
             let doc = || analysis.doc(definition.span).map(str::to_string);
-            self.add(kind, rank, quoted(&definition.name), detail, None, doc);
+            self.add(kind, rank, in_backticks(&definition.name), detail, None, doc);
         }
     }
 
@@ -332,9 +332,4 @@ fn distance(typed: &str, label: &str) -> u8 {
         false if words.any(|word| word.starts_with(typed)) => 1,
         false => 2,
     }
-}
-
-/// A name as it is written where any name may stand.
-fn quoted(name: &str) -> String {
-    if needs_backticks(name) { format!("`{name}`") } else { name.to_string() }
 }
