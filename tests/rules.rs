@@ -47,6 +47,14 @@ fn rule() -> impl Strategy<Value = String> {
         (condition(), condition()).prop_map(|(a, b)| format!(
             "match a: s[{a}] then not b: s[{b}] for 2s select a.id as id, match.end as at"
         )),
+        (condition(), condition()).prop_map(|(a, b)| format!(
+            "match by k a: s[{a}] then b: s[{b}]+ then c: s[{a} and id > last(b).id + 1] within 9s \
+             select a.id as x, count(b) as n, first(b).k as k, c.id as id, match.end as at"
+        )),
+        (condition(), condition()).prop_map(|(a, b)| format!(
+            "match overlapping by v a: s[{a}] then not c: s[{b} and id % 2 == 0] then b: s[{b} and k == a.k] \
+             within 5s select v, a.k as k, b.id as id, match.end as at"
+        )),
     ]
 }
 

@@ -78,6 +78,8 @@ pub struct Graph<'a, O> {
     flow: &'a Flow,
     files: &'a SourceMap,
     stations: Vec<Station>,
+    /// The operators that hold back what [`Operator::settle`] lets go of.
+    settling: Vec<NodeId>,
     pub outlet: O,
 }
 
@@ -137,12 +139,20 @@ impl<'a, O: Outlet> Graph<'a, O> {
                 }
             }
         }
-        let mut graph = Graph { flow, files, stations, outlet };
-        // Readers stand behind what they read.
-        for number in (0..flow.nodes.len()).rev() {
-            graph.stations[number].minds_watermarks = graph.minds_watermarks(number);
-        }
+        let settles =
+            |station: &Station| matches!(&station.task, Task::Operator(operator) if operator.settles());
+        let settling = flow.ids().zip(&stations).filter(|(_, station)| settles(station)).map(|(id, _)| id);
+        let settling = settling.collect();
+        let mut graph = Graph { flow, files, stations, settling, outlet };
+        graph.find_who_minds(flow.nodes.len());
         graph
+    }
+
+    /// Finds, of the first so many nodes, which mind watermarks. Readers stand behind what they read.
+    fn find_who_minds(&mut self, n_nodes: usize) {
+        for number in (0..n_nodes).rev() {
+            self.stations[number].minds_watermarks = self.minds_watermarks(number);
+        }
     }
 
     /// Whether anything follows, in a node or behind it, from how far its input has come.
@@ -150,12 +160,17 @@ impl<'a, O: Outlet> Graph<'a, O> {
         let station = &self.stations[number];
         match &self.flow.nodes[number].kind {
             NodeKind::Sink(spec) => spec.ordered,
-            NodeKind::Segment(_) | NodeKind::Dispatch(_) | NodeKind::Unnest { .. } => {
-                let mut readers = station.readers.iter().chain(&station.error_streams);
-                readers.any(|(reader, _)| self.stations[reader.0 as usize].minds_watermarks)
-            }
-            _ => true,
+            NodeKind::Segment(_) | NodeKind::Unnest { .. } => self.readers_mind(station),
+            _ => match &station.task {
+                Task::Operator(operator) => operator.minds_watermarks() || self.readers_mind(station),
+                _ => true,
+            },
         }
+    }
+
+    fn readers_mind(&self, station: &Station) -> bool {
+        let mut readers = station.readers.iter().chain(&station.error_streams);
+        readers.any(|(reader, _)| self.stations[reader.0 as usize].minds_watermarks)
     }
 
     /// Tells operators, before the first message, what follows from how many partitions sources have.
@@ -202,7 +217,8 @@ impl<'a, O: Outlet> Graph<'a, O> {
     pub fn deliver_of_source(&mut self, source: NodeId, message: Message) -> Result<(), Stop> {
         self.deliver(source, message)?;
         // Inputs stand before their readers: what one of these hands on is held by those to come.
-        for id in self.flow.ids() {
+        for at in 0..self.settling.len() {
+            let id = self.settling[at];
             if let Task::Operator(operator) = &mut self.stations[id.0 as usize].task {
                 let mut output = Output::default();
                 operator.settle(&mut output);
@@ -293,6 +309,7 @@ impl<'a, O: Outlet> Graph<'a, O> {
                 self.step_rows(to, input, &handed.batch, rows)?;
             }
         }
+        output.of_others.into_iter().try_for_each(|(node, output)| self.follow(node, output))?;
         output.messages.into_iter().try_for_each(|m| self.deliver(from, m))
     }
 
@@ -403,11 +420,17 @@ impl<'a, O: Outlet> Graph<'a, O> {
         let mut reader = SnapshotReader::new(snapshot);
         let station = &mut self.stations[id.0 as usize];
         match &mut station.task {
-            Task::Operator(operator) => operator.restore(&mut reader)?,
+            Task::Operator(operator) => {
+                let minded = operator.minds_watermarks();
+                operator.restore(&mut reader)?;
+                if operator.minds_watermarks() != minded {
+                    self.find_who_minds(id.0 as usize + 1);
+                }
+            }
             Task::OrderedSink(ordered) => ordered.restore(&mut reader)?,
             Task::Source | Task::Sink => {}
         }
-        station.n_failed = reader.u64()?;
+        self.stations[id.0 as usize].n_failed = reader.u64()?;
         reader.finish()
     }
 

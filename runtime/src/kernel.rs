@@ -12,6 +12,7 @@ pub(crate) mod fork;
 pub mod groups;
 mod hash;
 mod huge_pages;
+pub mod huge_vec;
 pub mod kept_keys;
 pub mod key;
 pub(crate) mod key_hashes;

@@ -145,7 +145,11 @@ pub fn build(
             let union = union::Union::new(node.schema.types(), union::reads_together(flow, node));
             Box::new(union.merging(union::come_in_order(flow, node), node.schema.time))
         }
-        NodeKind::Dispatch(spec) => Box::new(dispatch::DispatchOperator::new(spec, input(0), &node.schema)),
+        NodeKind::Dispatch(spec) => {
+            let together = match_pattern::together::hold(flow, id);
+            together.iter().for_each(|together| stores.hold(match_pattern::together::Held::all(together)));
+            Box::new(dispatch::DispatchOperator::new(spec, input(0), &node.schema).holding(together))
+        }
         NodeKind::Unnest { list } => Box::new(unnest::Unnest::new(*list, &node.schema)),
         NodeKind::AssignTime { disorder } => {
             let in_order = flow.gives_in_order(*node.inputs.first()?);
@@ -177,6 +181,9 @@ pub fn build(
                 stores.of(*node.inputs.get(1)?)?,
             )),
         },
-        NodeKind::Match(spec) => Box::new(match_pattern::MatchPattern::new(flow, id, spec.clone())),
+        NodeKind::Match(spec) => Box::new(match stores.held(id) {
+            Some(held) => match_pattern::MatchPattern::held(flow, id, spec.clone(), held),
+            None => match_pattern::MatchPattern::new(flow, id, spec.clone()),
+        }),
     })
 }

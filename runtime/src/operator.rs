@@ -5,6 +5,7 @@ use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::waiting::Waiting;
 use millstream_base::Span;
 use millstream_ir::batch::Batch;
+use millstream_ir::flow::NodeId;
 
 /// A running node of the flow.
 pub trait Operator: Send {
@@ -23,6 +24,16 @@ pub trait Operator: Send {
     /// A batch or watermark of a source has come to all that read it, directly or through others: puts
     /// into the output what was held back until then.
     fn settle(&mut self, _output: &mut Output) {}
+
+    /// Whether anything in it follows from how far its input has come.
+    fn minds_watermarks(&self) -> bool {
+        true
+    }
+
+    /// Whether it holds anything back that [`Operator::settle`] lets go of.
+    fn settles(&self) -> bool {
+        false
+    }
 
     /// Says, before the first message, that all rows come from one partition and in its order, except as
     /// operators before this one bring them into the order of their times: a row that comes at the
@@ -81,6 +92,8 @@ pub struct Output {
     pub messages: Vec<Message>,
     /// For single readers of it; before the messages.
     pub handed: Option<Box<Handed>>,
+    /// What follows in other nodes, whose work is done together; before the messages.
+    pub of_others: Vec<(NodeId, Output)>,
     /// Rows that left through a row error, for `errors(name)`.
     pub failures: Vec<Failure>,
     /// Rows that left because they are late, for `late(name)`; the columns are the node's.

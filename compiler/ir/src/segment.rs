@@ -1,7 +1,7 @@
 //! A pipeline segment: the clauses between two breakers, compiled to one function over a batch.
 
 use crate::eval::{RowError, eval};
-use crate::expr::Expr;
+use crate::expr::{Expr, ExprKind};
 use crate::types::Type;
 use crate::value::Value;
 use millstream_base::Span;
@@ -38,6 +38,14 @@ impl Step {
         match self {
             Step::Filter { condition, .. } => condition,
             Step::Let { value, .. } => value,
+        }
+    }
+
+    /// The value of the column that it adds.
+    fn added(&self) -> Option<&Expr> {
+        match self {
+            Step::Let { value, .. } => Some(value),
+            Step::Filter { .. } => None,
         }
     }
 
@@ -85,6 +93,20 @@ impl Segment {
         Ok(Some(self.outputs.iter().map(output).collect()))
     }
 
+    /// An expression over the columns of the segment as one over its inputs.
+    pub fn resolved(&self, expr: &Expr) -> Expr {
+        let lets: Vec<&Expr> = self.steps.iter().filter_map(Step::added).collect();
+        let mut expr = expr.clone();
+        expr.rewrite(&mut |part| {
+            if let ExprKind::Column(number) = part.kind
+                && let Some(value) = number.checked_sub(self.inputs.len()).and_then(|added| lets.get(added))
+            {
+                *part = self.resolved(value);
+            }
+        });
+        expr
+    }
+
     /// The type of a column by number.
     ///
     /// # Panics
@@ -93,10 +115,7 @@ impl Segment {
         if column < self.inputs.len() {
             return &self.inputs[column];
         }
-        let lets = self.steps.iter().filter_map(|s| match s {
-            Step::Let { value, .. } => Some(&value.ty),
-            Step::Filter { .. } => None,
-        });
+        let lets = self.steps.iter().filter_map(Step::added).map(|value| &value.ty);
         lets.into_iter().nth(column - self.inputs.len()).expect("outputs name existing columns")
     }
 }

@@ -2,10 +2,12 @@
 
 use crate::kernel::key_index::{KeyIndex, NO_STATE};
 use crate::message::Message;
+use crate::op::match_pattern::together::{Pair, RuleNumber, SharedTogether, with};
 use crate::operator::{Handed, Operator, Output};
 use millstream_ir::batch::Batch;
 use millstream_ir::column::ColumnBuilder;
 use millstream_ir::flow::{Dispatch, Lookup, Schema};
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 pub struct DispatchOperator {
@@ -16,6 +18,10 @@ pub struct DispatchOperator {
     rows: Vec<Vec<u32>>,
     /// The readers that have some.
     reached: Vec<u32>,
+    /// The patterns that are held together, each with the rows of a batch that concern them.
+    together: Vec<(SharedTogether, Vec<Pair>)>,
+    /// Per reader: among which of these it is held, and its number there. Known when the first message comes.
+    held: Option<Vec<Option<(usize, RuleNumber)>>>,
 }
 
 /// The values that are looked for in a column.
@@ -64,6 +70,48 @@ impl DispatchOperator {
             lookups: spec.lookups.iter().map(|lookup| Values::new(lookup, input)).collect(),
             rows: vec![vec![]; spec.n_readers],
             reached: vec![],
+            together: vec![],
+            held: None,
+        }
+    }
+
+    /// The same with these patterns behind it, which get their rows at once.
+    pub fn holding(self, together: Vec<SharedTogether>) -> DispatchOperator {
+        DispatchOperator { together: together.into_iter().map(|held| (held, vec![])).collect(), ..self }
+    }
+
+    /// Who of the readers is held.
+    fn held(&self) -> Vec<Option<(usize, RuleNumber)>> {
+        let mut held = vec![None; self.rows.len()];
+        for (at, (together, _)) in self.together.iter().enumerate() {
+            with(together, |of| of.readers().for_each(|(reader, rule)| held[reader] = Some((at, rule))));
+        }
+        held
+    }
+
+    /// Finds the readers of a row that is in time.
+    fn reach_readers(&mut self, lookups: &[Values], held: &[Option<(usize, RuleNumber)>], row: u32) {
+        let mut n_found = 0;
+        let starts: SmallVec<[usize; 4]> = self.together.iter().map(|(_, pairs)| pairs.len()).collect();
+        for readers in lookups.iter().map(|lookup| lookup.readers(row as usize)) {
+            n_found += usize::from(!readers.is_empty());
+            for reader in readers {
+                match held[*reader as usize] {
+                    Some((at, rule)) => self.together[at].1.push((row, rule)),
+                    None => self.reach(*reader, row),
+                }
+            }
+        }
+        if n_found > 1 {
+            self.together.iter_mut().zip(starts).for_each(|((_, pairs), start)| each_once(pairs, start));
+        }
+    }
+
+    /// Lets those that are held take their rows.
+    fn take(&mut self, batch: &Batch, output: &mut Output) {
+        for (together, pairs) in &mut self.together {
+            with(together, |together| together.take(batch, pairs, output));
+            pairs.clear();
         }
     }
 
@@ -80,23 +128,33 @@ impl DispatchOperator {
 
 impl Operator for DispatchOperator {
     fn step(&mut self, _input: usize, message: Message, output: &mut Output) {
-        let Message::Batch(mut batch) = message else {
-            return output.messages.push(message);
+        let mut batch = match message {
+            Message::Batch(batch) => batch,
+            Message::Watermark(watermark) => {
+                let held = self.together.iter();
+                held.for_each(|(together, _)| with(together, |together| together.pass(watermark, output)));
+                return output.messages.push(message);
+            }
         };
+        let held = self.held.take().unwrap_or_else(|| self.held());
         let mut lookups = std::mem::take(&mut self.lookups);
         lookups.iter_mut().for_each(|lookup| lookup.look_up(&batch));
         let mut late = batch.late.iter().map(|late| late.row).peekable();
         for row in 0..batch.n_rows as u32 {
             if late.next_if_eq(&row).is_some() {
-                (0..self.rows.len() as u32).for_each(|reader| self.reach(reader, row));
+                let others = (0..).zip(&held).filter(|(_, held)| held.is_none());
+                others.for_each(|(reader, _)| self.reach(reader, row));
                 continue;
             }
-            for lookup in &lookups {
-                lookup.readers(row as usize).iter().for_each(|reader| self.reach(*reader, row));
-            }
+            self.reach_readers(&lookups, &held, row);
         }
-        self.lookups = lookups;
+        (self.lookups, self.held) = (lookups, Some(held));
         batch.columns.truncate(self.n_columns);
+        self.take(&batch, output);
+        if !batch.late.is_empty() {
+            let n_late = batch.late.len() as u64;
+            self.together.iter().for_each(|(together, _)| with(together, |of| of.leave_out(n_late, output)));
+        }
         self.reached.sort_unstable();
         let mut handed = Handed { batch, rows: vec![], readers: Vec::with_capacity(self.reached.len()) };
         for reader in self.reached.drain(..) {
@@ -105,6 +163,27 @@ impl Operator for DispatchOperator {
         }
         output.handed = Some(Box::new(handed));
     }
+
+    fn minds_watermarks(&self) -> bool {
+        !self.together.is_empty()
+    }
+
+    fn state_bytes(&self) -> usize {
+        self.together.iter().map(|(together, _)| with(together, |together| together.state_bytes())).sum()
+    }
+}
+
+/// Sorts what stands behind a place, and leaves each once.
+fn each_once(pairs: &mut Vec<Pair>, start: usize) {
+    pairs[start..].sort_unstable();
+    let mut n = start;
+    for at in start..pairs.len() {
+        if n == start || pairs[n - 1] != pairs[at] {
+            pairs[n] = pairs[at];
+            n += 1;
+        }
+    }
+    pairs.truncate(n);
 }
 
 #[cfg(test)]

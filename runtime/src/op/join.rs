@@ -398,6 +398,10 @@ impl Operator for JoinOperator {
         self.go_on(output);
     }
 
+    fn settles(&self) -> bool {
+        true
+    }
+
     fn settle(&mut self, output: &mut Output) {
         let held = self.held.as_mut().map(std::mem::take).unwrap_or_default();
         if held.is_empty() {

@@ -341,6 +341,10 @@ impl Operator for JoinOfChanges {
         }
     }
 
+    fn settles(&self) -> bool {
+        true
+    }
+
     fn settle(&mut self, output: &mut Output) {
         let held = self.held.as_mut().map(std::mem::take).unwrap_or_default();
         if held.is_empty() {

@@ -3,11 +3,13 @@
 //! [`runs`]; where nothing but their own event decides what it is taken as, [`merged`] finds the same
 //! matches for less.
 
+mod alone;
 mod arena;
 mod choices;
 mod course;
 mod event_log;
 mod front;
+mod ground;
 mod groups;
 mod growth;
 mod merged;
@@ -15,10 +17,13 @@ mod partitions;
 mod pattern;
 #[cfg(test)]
 mod properties;
+mod reporting;
 mod rows;
+mod rule;
 mod runs;
 mod test_columns;
 mod timers;
+pub mod together;
 mod ways;
 
 use crate::message::{EventTime, Message, Watermark};
@@ -28,10 +33,10 @@ use crate::operator::{Operator, Output};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::waiting::Waiting;
 use crate::watermark::WatermarkTracker;
+use alone::Alone;
 use choices::{Choices, Tables};
-use course::Course;
 use front::Front;
-use groups::Groups;
+use ground::Ground;
 use millstream_ir::batch::{Batch, RowPlace};
 use millstream_ir::column::ColumnData;
 use millstream_ir::flow::{Flow, NodeId, NodeKind, Schema};
@@ -40,12 +45,15 @@ use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use partitions::Partitions;
 use pattern::Pattern;
+use reporting::Reporting;
 use rows::Answers;
+use rule::Rule;
 use std::sync::Arc;
+use together::Held;
 
 pub struct MatchPattern {
-    pattern: Pattern,
-    inputs: Vec<InputColumns>,
+    pattern: Arc<Pattern>,
+    inputs: Arc<[InputColumns]>,
     tracker: WatermarkTracker,
     /// Events whose turn has not come: an earlier one may still arrive.
     waiting: ReorderBuffer,
@@ -54,6 +62,9 @@ pub struct MatchPattern {
     /// Whether events come in the total order, each when its turn has come.
     is_ordered: bool,
     matcher: Box<dyn Matcher>,
+    answers: Answers,
+    /// Where its runs stand, if they are held with those of others.
+    held: Option<Held>,
     /// The watermark that was passed on last.
     passed_on: Watermark,
 }
@@ -89,16 +100,15 @@ struct InputColumns {
 
 /// Runs in groups, where they have one way each; choices, where every one counts and conditions look at their event
 /// alone; else runs and their ways one by one.
-fn matcher(pattern: &Pattern, inputs: &[&Schema]) -> Box<dyn Matcher> {
-    if let Some((course, tests)) = Course::of(pattern, inputs) {
-        let kept = course.looked_back_to(&pattern.spec, inputs);
-        let front = Front::new(&pattern.spec, inputs, tests, course.begins, &kept);
-        return Box::new(Groups::new(pattern, course, front));
+fn matcher(pattern: &Arc<Pattern>, inputs: &[&Schema]) -> Box<dyn Matcher> {
+    if let Some(rule) = Rule::of(pattern, inputs) {
+        return Box::new(Alone::new(rule));
     }
     if let Some((tables, tests)) = Tables::of(pattern) {
-        let kept = vec![vec![]; inputs.len()];
-        let front = Front::new(&pattern.spec, inputs, tests, tables.begins, &kept);
-        return Box::new(Choices::new(tables, front));
+        let reporting = Reporting::new(&pattern.spec, inputs, &vec![vec![]; inputs.len()]);
+        let times: Vec<usize> = inputs.iter().map(|input| input.time).collect();
+        let front = Front::new(&times, tests, tables.begins, &reporting);
+        return Box::new(Choices::new(tables, reporting, front, Ground::new(&pattern.key_types())));
     }
     Box::new(Partitions::default())
 }
@@ -118,18 +128,25 @@ pub struct Event {
 }
 
 impl MatchPattern {
+    /// A pattern whose runs are held with those of others.
+    pub fn held(flow: &Flow, node: NodeId, spec: Arc<MatchSpec>, held: Held) -> MatchPattern {
+        let alone = MatchPattern::new(flow, node, spec);
+        MatchPattern { matcher: Box::new(held.clone()), held: Some(held), ..alone }
+    }
+
     pub fn new(flow: &Flow, node: NodeId, spec: Arc<MatchSpec>) -> MatchPattern {
-        let inputs: Vec<InputColumns> = flow
+        let inputs: Arc<[InputColumns]> = flow
             .node(node)
             .inputs
             .iter()
             .map(|id| flow.node(*id).schema.clone())
             .map(|schema| InputColumns { types: schema.types(), schema })
             .collect();
-        let pattern = Pattern::new(spec);
+        let pattern = Arc::new(Pattern::new(spec));
         let schemas: Vec<&Schema> = inputs.iter().map(|input| &input.schema).collect();
         let matcher = matcher(&pattern, &schemas);
         MatchPattern {
+            answers: Answers::new(pattern.spec.clone(), inputs.clone()),
             pattern,
             matcher,
             tracker: WatermarkTracker::new(inputs.len()),
@@ -137,6 +154,7 @@ impl MatchPattern {
             in_order: false,
             is_ordered: inputs.len() == 1 && come_in_order(flow, flow.node(node).inputs[0]),
             inputs,
+            held: None,
             passed_on: Watermark::START,
         }
     }
@@ -147,19 +165,17 @@ impl MatchPattern {
 
     /// Works on events whose turn has come.
     fn take(&mut self, batch: Batch, output: &mut Output) {
-        let mut answers = Answers::new(&self.pattern, &self.inputs, output);
-        self.matcher.take(&self.pattern, Due::Whole(0, batch), &mut answers);
-        answers.flush();
+        self.matcher.take(&self.pattern, Due::Whole(0, batch), &mut self.answers);
+        self.answers.hand_out(output);
     }
 
     /// Works on all events that the watermark has passed, in order, and lets the clocks run down between them.
     fn release(&mut self, output: &mut Output) {
         let watermark = self.tracker.watermark();
-        let MatchPattern { pattern, inputs, waiting, matcher, in_order, .. } = self;
-        let mut answers = Answers::new(pattern, inputs, output);
-        waiting.release(watermark, *in_order, &mut |due| matcher.take(pattern, due, &mut answers));
-        matcher.pass(pattern, watermark, &mut answers);
-        answers.flush();
+        let MatchPattern { pattern, waiting, matcher, answers, in_order, .. } = self;
+        waiting.release(watermark, *in_order, &mut |due| matcher.take(pattern, due, answers));
+        matcher.pass(pattern, watermark, answers);
+        answers.hand_out(output);
     }
 
     /// Passes the watermark on, as far as no match that still waits stands in its way.
@@ -205,6 +221,10 @@ impl Operator for MatchPattern {
         self.in_order = true;
     }
 
+    fn minds_watermarks(&self) -> bool {
+        self.held.is_none()
+    }
+
     fn snapshot(&self, writer: &mut SnapshotWriter) {
         self.tracker.snapshot(writer);
         self.waiting.snapshot(&self.types(), writer);
@@ -217,6 +237,14 @@ impl Operator for MatchPattern {
         let types: Vec<&[Type]> = self.inputs.iter().map(|input| &input.types[..]).collect();
         self.waiting.restore(&types, reader)?;
         self.passed_on = Watermark(reader.i64()?);
+        // Those that hold it give it no rows but such as come in order.
+        if self.waiting.waiting().is_some()
+            && let Some(held) = self.held.take()
+        {
+            held.leave();
+            let schemas: Vec<&Schema> = self.inputs.iter().map(|input| &input.schema).collect();
+            self.matcher = matcher(&self.pattern, &schemas);
+        }
         self.matcher.restore(&self.pattern, reader)
     }
 

@@ -130,6 +130,10 @@ impl Operator for Union {
         self.merge.waiting()
     }
 
+    fn settles(&self) -> bool {
+        true
+    }
+
     fn settle(&mut self, output: &mut Output) {
         self.release(output);
         if let Some(watermark) = self.risen.take() {

@@ -1,5 +1,6 @@
 //! Places with small numbers for things that come and go.
 
+use crate::kernel::huge_vec::HugeVec;
 use crate::kernel::prefetch::prefetch;
 
 /// What stands for no number.
@@ -7,13 +8,13 @@ pub const NONE: u32 = u32::MAX;
 
 /// Numbers are used again.
 pub struct Arena<T> {
-    places: Vec<T>,
+    places: HugeVec<T>,
     free: Vec<u32>,
 }
 
 impl<T> Default for Arena<T> {
     fn default() -> Arena<T> {
-        Arena { places: vec![], free: vec![] }
+        Arena { places: HugeVec::new(), free: vec![] }
     }
 }
 

@@ -15,7 +15,9 @@ mod tables;
 
 use super::Matcher;
 use super::front::{Event, Front};
+use super::ground::Ground;
 use super::pattern::Pattern;
+use super::reporting::Reporting;
 use super::rows::{Answers, FailedCondition};
 use crate::kernel::key_index::NO_STATE;
 use crate::kernel::prefetch::prefetch;
@@ -28,7 +30,9 @@ pub use tables::Tables;
 
 pub struct Choices {
     tables: Tables,
+    reporting: Reporting,
     front: Front,
+    ground: Ground,
     /// Per key, those of the states.
     slots: Vec<Slot>,
     chains: Chains,
@@ -64,10 +68,12 @@ const SLOTS_AHEAD: usize = 16;
 const FEW: usize = if cfg!(test) { 2 } else { 1 << 10 };
 
 impl Choices {
-    pub fn new(tables: Tables, front: Front) -> Choices {
+    pub fn new(tables: Tables, reporting: Reporting, front: Front, ground: Ground) -> Choices {
         Choices {
             tables,
+            reporting,
             front,
+            ground,
             slots: vec![],
             chains: Chains::default(),
             n_swept: 0,
@@ -82,7 +88,7 @@ impl Choices {
 
     /// Makes room for the slots of new keys.
     fn add_partitions(&mut self) {
-        let n = self.front.keys.n_numbers() * self.n_slots();
+        let n = self.ground.keys.n_numbers() * self.n_slots();
         self.slots.resize(self.slots.len().max(n), EMPTY);
     }
 
@@ -96,14 +102,14 @@ impl Choices {
         if self.memory.fresh.is_empty() {
             return;
         }
-        let id = self.front.id_of(event);
+        let id = event.id_in(&mut self.ground.log);
         for (state, mut link) in self.memory.fresh.drain(..) {
             link.event = id;
             let slots = self.tables.slots[state].clone();
             let slots = &mut self.slots[first + slots.start..first + slots.end];
             // They see one chain, if not equally far.
             link.previous = slots.first().map_or(NONE, |slot| slot.place.link);
-            let number = self.chains.add(link, &mut self.front.log);
+            let number = self.chains.add(link, &mut self.ground.log);
             for slot in slots {
                 (slot.place.link, slot.latest) = (number, slot.latest.max(link.latest));
             }
@@ -175,10 +181,11 @@ impl Choices {
         for (links, step) in found.iter().rev() {
             let taken = links.iter().rev().map(|link| self.chains.taken(*link));
             let start = links.last().map_or(event.time, |link| self.chains.latest(*link));
-            self.front.report(&pattern.spec, taken, Some((event, *step)), (start, event.time), answers);
+            let span = (start, event.time);
+            self.reporting.report(&self.ground.log, taken, Some((event, *step)), span, answers);
         }
         if is_over {
-            let columns = event.columns.iter().zip(&self.front.types[event.input]);
+            let columns = event.columns.iter().zip(&self.reporting.types[event.input]);
             let row = columns.map(|(column, ty)| column.value(event.row, ty)).collect();
             let error = too_many_matches(pattern);
             answers.fail(FailedCondition { error, time: event.time, input: event.input, row });
@@ -192,25 +199,25 @@ impl Choices {
             return;
         }
         let oldest = watermark.saturating_sub(self.tables.within);
-        self.chains.forget(oldest, &mut self.front.log);
+        self.chains.forget(oldest, &mut self.ground.log);
         let is_over = watermark.saturating_sub(self.swept) >= self.tables.within;
-        if is_over || self.front.keys.n_live() >= 2 * self.n_swept + FEW {
+        if is_over || self.ground.keys.n_live() >= 2 * self.n_swept + FEW {
             self.swept = watermark;
             for (number, slots) in (0..).zip(self.slots.chunks_mut(self.tables.guards.len().max(1))) {
-                if self.front.keys.is_live(number) && slots.iter().all(|slot| slot.latest < oldest) {
+                if self.ground.keys.is_live(number) && slots.iter().all(|slot| slot.latest < oldest) {
                     slots.fill(EMPTY);
-                    self.front.keys.remove(number);
+                    self.ground.keys.remove(number);
                 }
             }
-            self.n_swept = self.front.keys.n_live();
+            self.n_swept = self.ground.keys.n_live();
             self.shrink();
         }
-        self.front.log.forget();
+        self.ground.log.forget();
     }
 
     /// Gives back what keys that are gone have left free, if that is most of it.
     fn shrink(&mut self) {
-        let Some(kept) = self.front.keys.shrink() else { return };
+        let Some(kept) = self.ground.keys.shrink() else { return };
         let n_slots = self.n_slots();
         let of_old = |old: &u32| &self.slots[*old as usize * n_slots..][..n_slots];
         self.slots = kept.iter().flat_map(of_old).copied().collect();
@@ -219,9 +226,9 @@ impl Choices {
 
 impl Matcher for Choices {
     fn take(&mut self, pattern: &Pattern, due: Due, answers: &mut Answers) {
-        let (mut parts, order) = self.front.parts_of(pattern, due);
+        let (mut parts, order) = self.front.parts_of(&mut self.ground, pattern, due);
         self.add_partitions();
-        let rows = self.front.locate(pattern, &mut parts, order);
+        let rows = self.front.locate(&mut self.ground, pattern, &mut parts, order);
         let partition_of = |(part, row): &(usize, u32)| parts[*part].partitions[*row as usize] as usize;
         let mut next = rows.iter().skip(SLOTS_AHEAD).map(partition_of);
         for (part, row) in rows.iter().copied() {
@@ -235,7 +242,7 @@ impl Matcher for Choices {
                 self.take_event(pattern, &mut event, partition, answers);
             }
         }
-        self.front.end(parts);
+        self.front.end(&mut self.ground, parts);
     }
 
     fn pass(&mut self, _: &Pattern, watermark: Watermark, _: &mut Answers) {
@@ -251,8 +258,8 @@ impl Matcher for Choices {
     }
 
     fn state_bytes(&self) -> usize {
-        let slots = self.front.keys.n_live() * self.n_slots() * size_of::<Slot>();
-        self.front.keys.bytes() + slots + self.chains.bytes() + self.front.log.bytes()
+        let slots = self.ground.keys.n_live() * self.n_slots() * size_of::<Slot>();
+        self.ground.bytes() + slots + self.chains.bytes()
     }
 }
 

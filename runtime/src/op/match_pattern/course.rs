@@ -156,6 +156,34 @@ impl Course {
     }
 }
 
+impl Course {
+    /// The same over events with other columns: `event` says which one of theirs a column is, `kept` which one a place
+    /// among those that are kept. None: one of them is not among those.
+    pub fn renumber(
+        &mut self,
+        event: &dyn Fn(usize) -> Option<usize>,
+        kept: &dyn Fn(usize) -> Option<usize>,
+    ) -> Option<()> {
+        for place in &mut self.places {
+            for Lead { test, way, .. } in &mut place.leads {
+                for comparison in &mut test.comparisons {
+                    comparison.column = event(comparison.column)?;
+                    comparison.of = kept(comparison.of)?;
+                }
+                for constant in &mut test.constants {
+                    constant.column = event(constant.column)?;
+                }
+                for source in &mut way.words {
+                    if let From::Event { column, .. } = source {
+                        *column = event(*column)?;
+                    }
+                }
+            }
+        }
+        Some(())
+    }
+}
+
 /// Per state, as bits: the steps of which a way there may have taken events, and those of which it must have.
 struct Taken {
     may: Vec<u64>,

@@ -3,16 +3,21 @@
 
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::batch::{Batch, RowPlace};
+use millstream_ir::buffer::Buffer;
 use millstream_ir::column::{Column, ColumnData, ColumnRef, TextColumn};
 use millstream_ir::types::Type;
-use std::collections::VecDeque;
-use std::sync::Arc;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, LazyLock};
 
 /// Which event: of which chunk, and its place there.
 pub type EventId = u64;
 
 /// Chunks are numbered one by one, after the last number from the first again: they do not live so long.
 pub type ChunkNumber = u32;
+
+/// What stands in the place of a column that is not kept.
+pub static NOT_KEPT: LazyLock<ColumnRef> =
+    LazyLock::new(|| Arc::new(Column { data: ColumnData::Bool(Buffer::new()), validity: None }));
 
 fn id(chunk: ChunkNumber, place: u32) -> EventId {
     u64::from(chunk) << 32 | u64::from(place)
@@ -31,8 +36,8 @@ struct Chunk {
     input: usize,
     batch: Batch,
     rows: Rows,
-    /// A bit for each of those that were kept, as far as there is one: whether a match has used it up.
-    used: Vec<u64>,
+    /// Of a rule, a bit for each of 64 of those that were kept: whether one of its matches has used it up.
+    used: BTreeMap<(u32, u32), u64>,
 }
 
 /// Which rows of its batch a chunk keeps.
@@ -60,7 +65,7 @@ impl Chunk {
         let used = (0..).zip(rows).filter(|(_, (_, n_uses))| *n_uses > 0);
         let (places, kept): (Vec<u32>, Vec<u32>) = used.map(|(place, (row, _))| (place, *row)).unzip();
         let has_all = kept.len() == rows.len();
-        self.batch = self.batch.gather(&kept);
+        self.batch = gather_kept(&self.batch, &kept);
         for column in &mut self.batch.columns {
             if let ColumnData::Text(texts) = &column.data {
                 let mut own = TextColumn::default();
@@ -72,11 +77,28 @@ impl Chunk {
     }
 
     fn clear(&mut self) {
-        (self.batch, self.rows, self.used) = (self.batch.gather(&[]), Rows::These(vec![]), vec![]);
+        (self.batch, self.rows, self.used) =
+            (gather_kept(&self.batch, &[]), Rows::These(vec![]), BTreeMap::new());
     }
 
     fn is_open(&self) -> bool {
         matches!(self.rows, Rows::Open(_))
+    }
+}
+
+/// Chunks that have other numbers now.
+#[derive(Clone, Copy)]
+pub struct Moved {
+    from: ChunkNumber,
+    n: u32,
+    to: ChunkNumber,
+}
+
+impl Moved {
+    /// Where an event stands now.
+    pub fn event(&self, event: EventId) -> Option<EventId> {
+        let chunk = ((event >> 32) as ChunkNumber).wrapping_sub(self.from);
+        (chunk < self.n).then(|| id(self.to.wrapping_add(chunk), event as u32))
     }
 }
 
@@ -105,12 +127,26 @@ impl Kept<'_> {
     }
 }
 
+/// These rows, of the columns that are kept.
+fn gather_kept(batch: &Batch, rows: &[u32]) -> Batch {
+    let gathered = |column: &ColumnRef| match Arc::ptr_eq(column, &NOT_KEPT) {
+        true => column.clone(),
+        false => Arc::new(column.gather(rows)),
+    };
+    Batch {
+        columns: batch.columns.iter().map(gathered).collect(),
+        n_rows: rows.len(),
+        origin: batch.origin.gather(rows),
+        late: vec![],
+    }
+}
+
 impl EventLog {
     /// Begins to keep rows of a batch; the number of their chunk.
     pub fn open(&mut self, input: usize, batch: Batch) -> ChunkNumber {
         let number = self.first.wrapping_add(self.chunks.len() as u32);
         let rows = Rows::Open(vec![]);
-        self.chunks.push_back(Chunk { input, batch, rows, used: vec![] });
+        self.chunks.push_back(Chunk { input, batch, rows, used: BTreeMap::new() });
         self.uses.push_back(0);
         number
     }
@@ -132,17 +168,16 @@ impl EventLog {
         id(chunk, rows.len() as u32 - 1)
     }
 
-    /// Notes that a match has used an event up.
-    pub fn use_up(&mut self, id: EventId) {
+    /// Notes that a match of a rule has used an event up.
+    pub fn use_up(&mut self, id: EventId, rule: u32) {
         let at = self.at_of(id);
-        let (used, place) = (&mut self.chunks[at].used, id as u32 as usize);
-        used.resize(used.len().max(place / 64 + 1), 0);
-        used[place / 64] |= 1 << (place % 64);
+        let place = id as u32;
+        *self.chunks[at].used.entry((rule, place / 64)).or_default() |= 1 << (place % 64);
     }
 
-    pub fn is_used_up(&self, id: EventId) -> bool {
-        let (used, place) = (&self.chunks[self.at_of(id)].used, id as u32 as usize);
-        used.get(place / 64).is_some_and(|bits| bits >> (place % 64) & 1 == 1)
+    pub fn is_used_up(&self, id: EventId, rule: u32) -> bool {
+        let (used, place) = (&self.chunks[self.at_of(id)].used, id as u32);
+        used.get(&(rule, place / 64)).is_some_and(|bits| bits >> (place % 64) & 1 == 1)
     }
 
     /// Ends the open chunks: what nobody looks back to of their batches goes.
@@ -216,10 +251,47 @@ impl EventLog {
             let rows = if has_all { Rows::All } else { Rows::These(places) };
             match &rows {
                 Rows::These(places) if places.len() != batch.n_rows || !places.is_sorted() => Err(Corrupt),
-                _ => Ok(Chunk { input, batch, rows, used: vec![] }),
+                _ => Ok(Chunk { input, batch, rows, used: BTreeMap::new() }),
             }
         })?;
         Ok(EventLog { first, uses: vec![0; chunks.len()].into(), chunks: chunks.into() })
+    }
+
+    /// All events, with their ids.
+    pub fn events(&self) -> impl Iterator<Item = (EventId, Kept<'_>)> {
+        let of_chunk = |(at, chunk): (usize, &'_ Chunk)| -> Vec<EventId> {
+            let number = self.first.wrapping_add(at as u32);
+            let places = match &chunk.rows {
+                Rows::These(places) => places.clone(),
+                Rows::Open(rows) => (0..rows.len() as u32).collect(),
+                Rows::All => (0..chunk.batch.n_rows as u32).collect(),
+            };
+            places.into_iter().map(|place| id(number, place)).collect()
+        };
+        let ids = self.chunks.iter().enumerate().flat_map(of_chunk);
+        ids.map(|id| (id, self.get(id)))
+    }
+
+    /// A log of these events alone.
+    pub fn of_events(input: usize, batch: Batch) -> EventLog {
+        let chunk = Chunk { input, batch, rows: Rows::All, used: BTreeMap::new() };
+        EventLog { first: 0, chunks: [chunk].into(), uses: [0].into() }
+    }
+
+    /// Takes over the events of another log, of which these are the columns here; nobody looks back to them yet.
+    pub fn take_over(
+        &mut self,
+        other: EventLog,
+        columns: &dyn Fn(Vec<ColumnRef>) -> Vec<ColumnRef>,
+    ) -> Moved {
+        let to = self.first.wrapping_add(self.chunks.len() as u32);
+        let moved = Moved { from: other.first, n: other.chunks.len() as u32, to };
+        for mut chunk in other.chunks {
+            chunk.batch.columns = columns(chunk.batch.columns);
+            self.chunks.push_back(chunk);
+            self.uses.push_back(0);
+        }
+        moved
     }
 
     /// Whether there is such an event.
@@ -228,8 +300,9 @@ impl EventLog {
     }
 
     pub fn bytes(&self) -> usize {
-        let bytes =
-            |chunk: &Chunk| size_of::<Chunk>() + chunk.batch.bytes() + chunk.used.len() * size_of::<u64>();
+        let bytes = |chunk: &Chunk| {
+            size_of::<Chunk>() + chunk.batch.bytes() + chunk.used.len() * 2 * size_of::<u64>()
+        };
         self.chunks.iter().map(bytes).sum()
     }
 }

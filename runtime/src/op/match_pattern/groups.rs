@@ -10,42 +10,45 @@ mod clocks;
 mod forest;
 mod kept;
 mod passage;
-mod snapshot;
+pub mod snapshot;
 
-use super::Matcher;
 use super::arena::NONE;
-use super::course::{Course, Lead, Words};
-use super::front::{Event, Front};
-use super::pattern::{Pattern, Ruled};
+use super::course::{Lead, Words};
+use super::front::Event;
+use super::ground::Ground;
 use super::rows::Answers;
+use super::rule::Rule;
 use super::timers::Timers;
-use crate::kernel::key_index::NO_STATE;
+use crate::kernel::huge_vec::HugeVec;
 use crate::kernel::prefetch::prefetch;
-use crate::message::{EventTime, Watermark};
-use crate::op::reorder::Due;
-use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use crate::message::EventTime;
 use forest::{Forest, Run, Taken, Tree};
-use kept::{Chain, KeptEvents, NO_EVENTS};
+use kept::{Chain, KeptEvent, KeptEvents, NO_EVENTS};
 use millstream_ir::batch::RowPlace;
-use millstream_ir::pattern::{Edge, MatchMode};
+use millstream_ir::pattern::MatchMode;
+use millstream_ir::types::Type;
 use passage::{broken_by, fits, pass};
 use smallvec::SmallVec;
 
+/// The runs of one pattern, or of several rules that share what they stand on.
 pub struct Groups {
-    course: Course,
-    front: Front,
+    pub ground: Ground,
     /// By the number of their key.
-    partitions: Vec<Partition>,
+    partitions: HugeVec<Partition>,
     forest: Forest,
-    /// If matches take events from other runs: those of the partitions.
+    /// Where matches take events from other runs: those of the partitions.
     kept: KeptEvents,
-    uses_up: bool,
     timers: Timers,
+    /// How long something is kept of a partition at most, if that is known of any rule.
+    lasts: Option<EventTime>,
     /// How many partitions were left when they were last cleared of what is out of time, and when that was.
     n_swept: usize,
     swept: EventTime,
     memory: Memory,
 }
+
+/// The number of a rule among those that share what they stand on.
+pub type RuleNumber = u32;
 
 /// Most partitions have few groups, which stand beside the rest of the partition: an event for which all of it has to come
 /// from memory waits once.
@@ -54,6 +57,8 @@ type PartitionGroups = SmallVec<[Group; 2]>;
 #[repr(align(64))]
 struct Partition {
     groups: PartitionGroups,
+    /// Whose it is.
+    rule: RuleNumber,
     n_runs: u32,
     /// So many were left when those out of time were last dropped.
     n_in_time: u32,
@@ -67,6 +72,7 @@ struct Partition {
 impl Partition {
     const EMPTY: Partition = Partition {
         groups: PartitionGroups::new_const(),
+        rule: 0,
         n_runs: 0,
         n_in_time: 0,
         chain: NO_EVENTS,
@@ -125,34 +131,25 @@ const FEW_RUNS: u32 = 8;
 const FEW: usize = if cfg!(test) { 2 } else { 1 << 10 };
 
 impl Groups {
-    pub fn new(pattern: &Pattern, mut course: Course, front: Front) -> Groups {
-        let spec = &pattern.spec;
-        course.place_columns(|input, column| front.place_among_kept(input, column));
-        let uses_up = course.uses_up(spec);
-        let is_inner = |step: usize| {
-            let leads = course.places[1..].iter().flat_map(|place| &place.leads);
-            let is_last = |to: usize| course.places[to].is_complete;
-            leads.filter(|lead| !is_last(lead.way.to)).any(|lead| lead.step == step)
-        };
-        let reads_inner = (0..spec.steps.len()).any(|step| front.reads[step] && is_inner(step));
-        let keeps_paths = uses_up || reads_inner;
+    /// `key_types` are those of the columns of their keys.
+    pub fn new(rules: &[Rule], key_types: &[Type]) -> Groups {
+        let clocks = rules.iter().filter_map(|rule| rule.course.shortest_clock);
         Groups {
-            partitions: vec![],
-            forest: Forest::new(keeps_paths),
+            ground: Ground::new(key_types),
+            partitions: HugeVec::new(),
+            forest: Forest::default(),
             kept: KeptEvents::default(),
-            uses_up,
-            timers: Timers::new(course.shortest_clock.unwrap_or(1)),
+            timers: Timers::new(clocks.min().unwrap_or(1)),
+            lasts: rules.iter().filter_map(|rule| rule.pattern.lasts()).max(),
             n_swept: 0,
             swept: EventTime::MIN,
             memory: Memory::default(),
-            course,
-            front,
         }
     }
 
     /// Requests what partitions have whose turn comes: `ahead` tells which it is when so many others have had theirs.
     #[inline(always)]
-    fn request(&self, ahead: impl Fn(usize) -> Option<u32>) {
+    pub fn request(&self, ahead: impl Fn(usize) -> Option<u32>) {
         if let Some(partition) = ahead(PARTITIONS_AHEAD) {
             Partition::request(self.partitions.as_ptr().wrapping_add(partition as usize));
         }
@@ -167,63 +164,91 @@ impl Groups {
     }
 
     /// Makes room for the partitions of new keys.
-    fn add_partitions(&mut self) {
-        let n = self.partitions.len().max(self.front.keys.n_numbers());
-        self.partitions.resize_with(n, || Partition::EMPTY);
+    pub fn add_partitions(&mut self) {
+        let n = self.partitions.len().max(self.ground.keys.n_numbers());
+        self.partitions.grow_with(n, || Partition::EMPTY);
     }
 
-    fn take_event(&mut self, pattern: &Pattern, event: &mut Event, partition: u32, answers: &mut Answers) {
-        if self.uses_up {
-            let id = self.front.id_of(event);
-            self.keep(id, partition);
+    /// Whether nothing goes on in a partition.
+    pub fn is_empty(&self, partition: u32) -> bool {
+        self.partitions[partition as usize].groups.is_empty()
+    }
+
+    /// The partitions of each of so many rules.
+    pub fn of_rules(&self, n_rules: usize) -> Vec<Vec<u32>> {
+        let mut of_rules = vec![vec![]; n_rules];
+        for number in (0..self.partitions.len() as u32).filter(|number| self.ground.keys.is_live(*number)) {
+            of_rules[self.partitions[number as usize].rule as usize].push(number);
         }
-        self.advance(pattern, event, partition, false);
-        let is_last = !self.memory.complete.is_empty() && self.complete(pattern, event, partition, answers);
+        of_rules
+    }
+
+    /// Says whose a partition is.
+    pub fn belongs(&mut self, partition: u32, rule: RuleNumber) {
+        self.partitions[partition as usize].rule = rule;
+    }
+
+    /// Lets a partition take an event; whether this completes something.
+    pub fn take_event(
+        &mut self,
+        rule: &Rule,
+        event: &mut Event,
+        partition: u32,
+        answers: &mut Answers,
+    ) -> bool {
+        if rule.uses_up {
+            let id = event.id_in(&mut self.ground.log);
+            self.keep(KeptEvent { event: id, next: NONE, passes: event.passes }, partition);
+        }
+        self.advance(rule, event, partition, false);
+        let completes = !self.memory.complete.is_empty();
+        let is_last = completes && self.complete(rule, event, partition, answers);
         if !is_last {
-            self.go_on(pattern, event, partition);
+            self.go_on(rule, event, partition);
         }
-        if self.uses_up {
+        if rule.uses_up {
             self.settle(partition);
         }
+        completes
     }
 
     /// Lets an event be taken by the groups that go on with it, and begin a run.
-    fn go_on(&mut self, pattern: &Pattern, event: &mut Event, partition: u32) {
-        let begins = event.passes & self.course.begins != 0;
+    fn go_on(&mut self, rule: &Rule, event: &mut Event, partition: u32) {
+        let begins = event.passes & rule.course.begins != 0;
         let is_shared = self.memory.moved.len() + usize::from(begins) > 1;
-        self.arrive(pattern, event, is_shared, partition);
+        self.arrive(rule, event, is_shared, partition);
         if begins {
-            self.begin(pattern, event, is_shared, partition);
+            self.begin(rule, event, is_shared, partition);
         }
     }
 
     /// Lets each group see an event: those that it completes and those that go on leave the partition's list; with
     /// an event that is used up none does.
-    fn advance(&mut self, pattern: &Pattern, event: &Event, partition: u32, is_used: bool) {
+    fn advance(&mut self, rule: &Rule, event: &Event, partition: u32, is_used: bool) {
         self.memory.moved.clear();
         self.memory.complete.clear();
         let mut groups = std::mem::take(&mut self.partitions[partition as usize].groups);
         groups.retain(|group| {
-            let place = &self.course.places[group.place as usize];
+            let place = &rule.course.places[group.place as usize];
             let is_over =
-                self.course.within.is_some_and(|within| event.time.saturating_sub(group.latest) > within);
-            if is_over && !pattern.by_clocks[group.place as usize] {
+                rule.course.within.is_some_and(|within| event.time.saturating_sub(group.latest) > within);
+            if is_over && !rule.pattern.by_clocks[group.place as usize] {
                 self.drop_group(group, partition);
                 return false;
             }
             let leads_on = |lead: &Lead| {
                 lead.way.guards & u64::from(group.broken) == 0
-                    && fits(&lead.test, event, group, &self.front.log)
+                    && fits(&lead.test, event, group, &self.ground.log)
             };
             let lead = if is_used { None } else { place.leads.iter().position(leads_on) };
             if let Some(lead) = lead {
-                match self.course.places[place.leads[lead].way.to].is_complete {
+                match rule.course.places[place.leads[lead].way.to].is_complete {
                     true => self.memory.complete.push((*group, place.leads[lead].step)),
                     false => self.memory.moved.push((*group, lead)),
                 }
                 return false;
             }
-            let stays = self.stays(pattern, event, group);
+            let stays = self.stays(rule, event, group);
             if !stays {
                 self.drop_group(group, partition);
             }
@@ -233,75 +258,83 @@ impl Groups {
     }
 
     /// Lets a group see an event that it does not take; whether it can yet be complete.
-    fn stays(&self, pattern: &Pattern, event: &Event, group: &mut Group) -> bool {
-        let without = self.course.without.map_or(0, |without| self.course.absences[without]);
-        let guards = self.course.places[group.place as usize].guards;
+    fn stays(&self, rule: &Rule, event: &Event, group: &mut Group) -> bool {
+        let without = rule.course.without.map_or(0, |without| rule.course.absences[without]);
+        let guards = rule.course.places[group.place as usize].guards;
         let mut is_over = event.passes & without != 0;
         if guards != 0 {
             let watched = guards & !u64::from(group.broken);
-            let broken = watched & pattern.touches | broken_by(&self.course, watched, event);
+            let broken = watched & rule.pattern.touches | broken_by(&rule.course, watched, event);
             group.broken |= broken as u32;
-            is_over |= broken != 0 && !can_end(pattern, group);
+            is_over |= broken != 0 && !rule.can_end(group.place, group.broken.into());
         }
         !is_over
     }
 
     /// Brings the groups that go on to their new places, where those meet that now have one future.
-    fn arrive(&mut self, pattern: &Pattern, event: &mut Event, is_shared: bool, partition: u32) {
+    fn arrive(&mut self, rule: &Rule, event: &mut Event, is_shared: bool, partition: u32) {
         if self.memory.moved.is_empty() {
             return;
         }
-        let id = self.front.id_of(event);
+        let id = event.id_in(&mut self.ground.log);
         let moved = std::mem::take(&mut self.memory.moved);
         let mut fresh = std::mem::take(&mut self.memory.fresh);
         for (mut group, lead) in moved.iter().copied() {
             // A clock may complete a run beyond its time: it must have gone on within.
-            if self.course.shortest_clock.is_some() && !self.drop_late_runs(&mut group, event.time, partition)
+            if rule.course.shortest_clock.is_some()
+                && !self.drop_late_runs(rule, &mut group, event.time, partition)
             {
                 continue;
             }
-            let lead = &self.course.places[group.place as usize].leads[lead];
+            let lead = &rule.course.places[group.place as usize].leads[lead];
             let taken = Taken { event: id, step: lead.step as u16, is_shared };
-            pass(&self.course, &lead.way, &mut group, Some((event, id)), event.time, pattern.touches);
-            if group.broken != 0 && !can_end(pattern, &group) {
+            pass(&rule.course, &lead.way, &mut group, Some((event, id)), event.time, rule.pattern.touches);
+            if group.broken != 0 && !rule.can_end(group.place, group.broken.into()) {
                 self.drop_group(&group, partition);
                 continue;
             }
             let forest = &mut self.forest;
-            match fresh
-                .iter_mut()
-                .find(|other| other.has_future_of(&group) && forest.has_taken(&other.tree, taken.step))
-            {
+            match fresh.iter_mut().find(|other| {
+                other.has_future_of(&group)
+                    && (!rule.keeps_paths || forest.has_taken(&other.tree, taken.step))
+            }) {
                 Some(other) => {
-                    forest.hang(&group.tree, other.tree.root);
-                    forest.join(&mut other.tree, &group.tree, &self.front.log);
+                    if rule.keeps_paths {
+                        forest.hang(&group.tree, other.tree.root);
+                    }
+                    forest.join(&mut other.tree, &group.tree, &self.ground.log);
                     other.latest = other.latest.max(group.latest);
                 }
                 None => {
-                    group.tree.root = forest.above(&group.tree, taken, &mut self.front.log);
+                    if rule.keeps_paths {
+                        group.tree.root = forest.above(&group.tree, taken, &mut self.ground.log);
+                    }
                     fresh.push(group);
                 }
             }
         }
-        fresh.drain(..).for_each(|group| self.meet(group, partition));
+        fresh.drain(..).for_each(|group| self.meet(rule, group, partition));
         (self.memory.moved, self.memory.fresh) = (moved, fresh);
         self.memory.moved.clear();
     }
 
     /// Puts a group into its partition, or its runs into a group with the same future.
-    fn meet(&mut self, group: Group, partition: u32) {
+    fn meet(&mut self, rule: &Rule, group: Group, partition: u32) {
         let groups = &mut self.partitions[partition as usize].groups;
         if let Some(other) = groups.iter_mut().find(|other| other.has_future_of(&group)) {
-            self.forest.meet(&mut other.tree, &group.tree, &mut self.front.log);
+            if rule.keeps_paths {
+                self.forest.meet(&mut other.tree, &group.tree, &mut self.ground.log);
+            }
+            self.forest.join(&mut other.tree, &group.tree, &self.ground.log);
             other.latest = other.latest.max(group.latest);
             return;
         }
-        self.list_clock(&group, partition);
+        self.list_clock(rule, &group, partition);
         self.partitions[partition as usize].groups.push(group);
     }
 
     /// Begins a run with an event, if it fits.
-    fn begin(&mut self, pattern: &Pattern, event: &mut Event, is_shared: bool, partition: u32) {
+    fn begin(&mut self, rule: &Rule, event: &mut Event, is_shared: bool, partition: u32) {
         let mut group = Group {
             tree: Tree { root: NONE, first: NONE },
             place: 0,
@@ -311,8 +344,8 @@ impl Groups {
             words: Words::default(),
             latest: event.time,
         };
-        let leads = &self.course.places[0].leads;
-        let Some(lead) = leads.iter().position(|lead| fits(&lead.test, event, &group, &self.front.log))
+        let leads = &rule.course.places[0].leads;
+        let Some(lead) = leads.iter().position(|lead| fits(&lead.test, event, &group, &self.ground.log))
         else {
             return;
         };
@@ -321,48 +354,42 @@ impl Groups {
             return;
         }
         if n_runs > 2 * n_in_time + FEW_RUNS {
-            self.drop_late_runs_of(pattern, partition, event.time);
+            self.drop_late_runs_of(rule, partition, event.time);
         }
-        let id = self.front.id_of(event);
-        let lead = &self.course.places[0].leads[lead];
+        let id = event.id_in(&mut self.ground.log);
+        let lead = &rule.course.places[0].leads[lead];
         let taken = Taken { event: id, step: lead.step as u16, is_shared };
-        pass(&self.course, &lead.way, &mut group, Some((event, id)), event.time, pattern.touches);
-        group.tree = self.forest.plant(taken, event.time, &mut self.front.log);
+        pass(&rule.course, &lead.way, &mut group, Some((event, id)), event.time, rule.pattern.touches);
+        group.tree = self.forest.plant(taken, event.time, &mut self.ground.log);
         self.partitions[partition as usize].n_runs += 1;
-        self.meet(group, partition);
+        self.meet(rule, group, partition);
     }
 
     /// Reports the groups that are complete with an event, as the mode says; whether the event is not for others.
-    fn complete(
-        &mut self,
-        pattern: &Pattern,
-        event: &mut Event,
-        partition: u32,
-        answers: &mut Answers,
-    ) -> bool {
+    fn complete(&mut self, rule: &Rule, event: &mut Event, partition: u32, answers: &mut Answers) -> bool {
         let mut complete = std::mem::take(&mut self.memory.complete);
-        complete.retain_mut(|(group, _)| self.drop_late_runs(group, event.time, partition));
+        complete.retain_mut(|(group, _)| self.drop_late_runs(rule, group, event.time, partition));
         let ends_others =
-            !complete.is_empty() && (self.uses_up || matches!(pattern.spec.mode, MatchMode::Once(_)));
+            !complete.is_empty() && (rule.uses_up || matches!(rule.pattern.spec.mode, MatchMode::Once(_)));
         if !ends_others {
-            self.report_all(pattern, &complete, event, answers);
+            self.report_all(rule, &complete, event, answers);
             complete.iter().for_each(|(group, _)| self.drop_group(group, partition));
         } else {
             let is_before = |a: usize, b: usize| {
-                self.forest.is_before(complete[a].0.tree.first, complete[b].0.tree.first, &self.front.log)
+                self.forest.is_before(complete[a].0.tree.first, complete[b].0.tree.first, &self.ground.log)
             };
             let first =
                 (1..complete.len()).fold(0, |first, at| if is_before(at, first) { at } else { first });
             let (group, step) = complete[first];
-            self.report(pattern, group.tree.first, Some((event, step)), event.time, answers);
-            match pattern.spec.mode {
+            self.report(rule, group.tree.first, Some((event, step)), event.time, answers);
+            match rule.pattern.spec.mode {
                 MatchMode::Once(quiet) => {
                     let until = quiet.map_or(EventTime::MAX, |quiet| event.time.saturating_add(quiet));
                     self.partitions[partition as usize].quiet_until = until;
                     complete.iter().for_each(|(group, _)| self.drop_group(group, partition));
                     self.drop_all(partition);
                 }
-                _ => self.use_up(pattern, event, &mut complete, first, partition),
+                _ => self.use_up(rule, event, &mut complete, first, partition),
             }
         }
         complete.clear();
@@ -371,13 +398,7 @@ impl Groups {
     }
 
     /// Reports the runs of groups that are complete with an event, in their order.
-    fn report_all(
-        &self,
-        pattern: &Pattern,
-        complete: &[(Group, usize)],
-        event: &Event,
-        answers: &mut Answers,
-    ) {
+    fn report_all(&self, rule: &Rule, complete: &[(Group, usize)], event: &Event, answers: &mut Answers) {
         let mut runs: Vec<(Start, u32, usize)> = vec![];
         for (group, step) in complete {
             let of_group = self.forest.runs_of(&group.tree);
@@ -385,7 +406,7 @@ impl Groups {
         }
         runs.sort_unstable();
         for (_, run, step) in runs {
-            self.report(pattern, run, Some((event, step)), event.time, answers);
+            self.report(rule, run, Some((event, step)), event.time, answers);
         }
     }
 
@@ -402,7 +423,7 @@ impl Groups {
     /// Reports the match that a run is, with the event that completes it.
     fn report(
         &self,
-        pattern: &Pattern,
+        rule: &Rule,
         run: u32,
         last: Option<(&Event, usize)>,
         end: EventTime,
@@ -410,26 +431,26 @@ impl Groups {
     ) {
         let run = &self.forest.runs[run];
         let taken = [(run.step as usize, run.event)].into_iter().chain(self.forest.taken_by(run));
-        self.front.report(&pattern.spec, taken, last, (run.began, end), answers);
+        rule.reporting.report(&self.ground.log, taken, last, (run.began, end), answers);
     }
 
     fn start_of(&self, run: &Run) -> Start {
-        (run.began, self.front.log.get(run.event).place())
+        (run.began, self.ground.log.get(run.event).place())
     }
 
-    fn is_in_time(&self, began: EventTime, time: EventTime) -> bool {
-        self.course.within.is_none_or(|within| time.saturating_sub(began) <= within)
+    fn is_in_time(&self, rule: &Rule, began: EventTime, time: EventTime) -> bool {
+        rule.course.within.is_none_or(|within| time.saturating_sub(began) <= within)
     }
 
     /// Drops the runs of a group that has left its partition.
     fn drop_group(&mut self, group: &Group, partition: u32) {
-        self.partitions[partition as usize].n_runs -= self.forest.drop_all(&group.tree, &mut self.front.log);
+        self.partitions[partition as usize].n_runs -= self.forest.drop_all(&group.tree, &mut self.ground.log);
     }
 
     /// Drops those runs of a group that are out of time; whether any is left.
-    fn drop_late_runs(&mut self, group: &mut Group, now: EventTime, partition: u32) -> bool {
+    fn drop_late_runs(&mut self, rule: &Rule, group: &mut Group, now: EventTime, partition: u32) -> bool {
         let first = |group: &Group| group.tree.first;
-        while first(group) != NONE && !self.is_in_time(self.forest.runs[first(group)].began, now) {
+        while first(group) != NONE && !self.is_in_time(rule, self.forest.runs[first(group)].began, now) {
             self.drop_first(group, partition);
         }
         first(group) != NONE
@@ -437,26 +458,27 @@ impl Groups {
 
     /// Drops the first run of a group.
     fn drop_first(&mut self, group: &mut Group, partition: u32) {
-        self.forest.drop_first(&mut group.tree, &mut self.front.log);
+        self.forest.drop_first(&mut group.tree, &mut self.ground.log);
         self.partitions[partition as usize].n_runs -= 1;
     }
 
     /// Drops the runs of a partition that are out of time.
-    fn drop_late_runs_of(&mut self, pattern: &Pattern, partition: u32, now: EventTime) {
+    fn drop_late_runs_of(&mut self, rule: &Rule, partition: u32, now: EventTime) {
         let mut groups = std::mem::take(&mut self.partitions[partition as usize].groups);
         groups.retain(|group| {
-            pattern.by_clocks[group.place as usize] || self.drop_late_runs(group, now, partition)
+            rule.pattern.by_clocks[group.place as usize] || self.drop_late_runs(rule, group, now, partition)
         });
         let partition = &mut self.partitions[partition as usize];
         (partition.groups, partition.n_in_time) = (groups, partition.n_runs);
     }
 
     /// Drops the groups of a partition of which all runs are out of time.
-    fn drop_late_groups_of(&mut self, pattern: &Pattern, partition: u32, now: EventTime) {
+    fn drop_late_groups_of(&mut self, rule: &Rule, partition: u32, now: EventTime) {
         let mut groups = std::mem::take(&mut self.partitions[partition as usize].groups);
         groups.retain(|group| {
             let group = &*group;
-            let is_kept = pattern.by_clocks[group.place as usize] || self.is_in_time(group.latest, now);
+            let is_kept =
+                rule.pattern.by_clocks[group.place as usize] || self.is_in_time(rule, group.latest, now);
             if !is_kept {
                 self.drop_group(group, partition);
             }
@@ -466,28 +488,29 @@ impl Groups {
     }
 
     /// Clears the partitions of what is out of time at a watermark, if there may be much of it.
-    fn sweep(&mut self, pattern: &Pattern, watermark: EventTime) {
-        let is_over = pattern.lasts().is_some_and(|time| watermark.saturating_sub(self.swept) >= time);
+    pub fn sweep(&mut self, rules: &[Rule], watermark: EventTime) {
         if watermark == EventTime::MAX {
             // Nothing comes any more.
             return;
         }
-        if is_over || self.front.keys.n_live() >= 2 * self.n_swept + FEW {
+        let is_over = self.lasts.is_some_and(|time| watermark.saturating_sub(self.swept) >= time);
+        if is_over || self.ground.keys.n_live() >= 2 * self.n_swept + FEW {
             self.swept = watermark;
             for number in 0..self.partitions.len() as u32 {
-                if self.front.keys.is_live(number) {
-                    self.sweep_partition(pattern, number, watermark);
+                if self.ground.keys.is_live(number) {
+                    let rule = self.partitions[number as usize].rule;
+                    self.sweep_partition(&rules[rule as usize], number, watermark);
                 }
             }
-            self.n_swept = self.front.keys.n_live();
+            self.n_swept = self.ground.keys.n_live();
             self.shrink();
         }
-        self.front.log.forget();
+        self.ground.log.forget();
     }
 
     /// Gives back what partitions that are gone have left free, if that is most of it.
     fn shrink(&mut self) {
-        let Some(kept) = self.front.keys.shrink() else { return };
+        let Some(kept) = self.ground.keys.shrink() else { return };
         let mut numbers = vec![None; self.partitions.len()];
         (0..).zip(&kept).for_each(|(new, old)| numbers[*old as usize] = Some(new));
         let of_old = |old: &u32| std::mem::replace(&mut self.partitions[*old as usize], Partition::EMPTY);
@@ -495,64 +518,25 @@ impl Groups {
         self.timers.renumber(|old| numbers.get(old as usize).copied().flatten());
     }
 
-    fn sweep_partition(&mut self, pattern: &Pattern, number: u32, watermark: EventTime) {
-        self.drop_late_groups_of(pattern, number, watermark);
+    fn sweep_partition(&mut self, rule: &Rule, number: u32, watermark: EventTime) {
+        self.drop_late_groups_of(rule, number, watermark);
         self.forget_before_runs(number);
         let partition = &mut self.partitions[number as usize];
         if partition.groups.is_empty() && partition.quiet_until <= watermark {
             *partition = Partition::EMPTY;
-            self.front.keys.remove(number);
+            self.ground.keys.remove(number);
         }
     }
 }
 
-impl Matcher for Groups {
-    fn take(&mut self, pattern: &Pattern, due: Due, answers: &mut Answers) {
-        let (mut parts, order) = self.front.parts_of(pattern, due);
-        self.add_partitions();
-        let rows = self.front.locate(pattern, &mut parts, order);
-        let partition_of = |(part, row): &(usize, u32)| parts[*part].partitions[*row as usize];
-        for (at, (part, row)) in rows.iter().copied().enumerate() {
-            self.request(|n| rows.get(at + n).map(partition_of));
-            let (part, row) = (&parts[part], row as usize);
-            let partition = part.partitions[row];
-            if partition == NO_STATE
-                || part.passes[row] & self.course.begins == 0
-                    && self.partitions[partition as usize].groups.is_empty()
-            {
-                continue;
-            }
-            let mut event = self.front.event(part, row);
-            if self.course.shortest_clock.is_some() {
-                self.run_clocks(pattern, event.time, answers);
-            }
-            self.take_event(pattern, &mut event, partition, answers);
-        }
-        self.front.end(parts);
-    }
-
-    fn pass(&mut self, pattern: &Pattern, watermark: Watermark, answers: &mut Answers) {
-        self.run_clocks(pattern, watermark.0, answers);
-        self.sweep(pattern, watermark.0);
-    }
-
-    fn snapshot(&self, writer: &mut SnapshotWriter) {
-        self.write(writer);
-    }
-
-    fn restore(&mut self, pattern: &Pattern, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
-        self.read(pattern, reader)
-    }
-
-    fn state_bytes(&self) -> usize {
+impl Groups {
+    pub fn state_bytes(&self) -> usize {
         let elsewhere =
             self.partitions.iter().map(|partition| &partition.groups).filter(|groups| groups.spilled());
         let groups = elsewhere.map(|groups| groups.capacity() * size_of::<Group>());
-        let partitions = self.front.keys.bytes()
-            + self.front.keys.n_live() * size_of::<Partition>()
-            + groups.sum::<usize>();
+        let partitions = self.ground.keys.n_live() * size_of::<Partition>() + groups.sum::<usize>();
         let runs = self.forest.runs.bytes() + self.forest.nodes.bytes() + self.kept.bytes();
-        partitions + runs + self.timers.len() * size_of::<(EventTime, u32)>() + self.front.log.bytes()
+        partitions + runs + self.timers.len() * size_of::<(EventTime, u32)>() + self.ground.bytes()
     }
 }
 
@@ -563,12 +547,4 @@ impl Group {
         (self.place, self.nulls, self.far, self.broken) == (other.place, other.nulls, other.far, other.broken)
             && same_words()
     }
-}
-
-/// Whether the runs of a group can yet be complete.
-fn can_end(pattern: &Pattern, group: &Group) -> bool {
-    let broken = group.broken.into();
-    let is_open = |edge: &Edge| edge.guards & broken == 0;
-    let place = group.place as usize;
-    pattern.edges(place).iter().any(is_open) && pattern.can_end(place, Ruled { broken, run_down: 0 }, true)
 }

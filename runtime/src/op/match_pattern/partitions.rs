@@ -229,10 +229,10 @@ impl Matcher for Partitions {
 }
 
 /// What hands events, and clocks, to partitions in order.
-struct Finder<'a, 'b> {
+struct Finder<'a> {
     pattern: &'a Pattern,
     partitions: &'a mut Partitions,
-    answers: &'a mut Answers<'b>,
+    answers: &'a mut Answers,
     /// Per test, of the event that is looked at: whether it may pass.
     may_fit: Vec<bool>,
     /// Its key.
@@ -247,17 +247,14 @@ fn is_true(column: &ColumnValues, row: usize) -> bool {
     }
 }
 
-impl<'a, 'b> Finder<'a, 'b> {
-    fn new(
-        pattern: &'a Pattern,
-        partitions: &'a mut Partitions,
-        answers: &'a mut Answers<'b>,
-    ) -> Finder<'a, 'b> {
+impl<'a> Finder<'a> {
+    fn new(pattern: &'a Pattern, partitions: &'a mut Partitions, answers: &'a mut Answers) -> Finder<'a> {
         Finder { pattern, partitions, answers, may_fit: vec![], key: vec![] }
     }
 
     fn take(&mut self, input: usize, batch: &Batch, row: usize) {
-        let (pattern, columns) = (self.pattern, &self.answers.inputs[input]);
+        let (pattern, inputs) = (self.pattern, self.answers.inputs.clone());
+        let columns = &inputs[input];
         let time = match &batch.columns[columns.schema.time].data {
             ColumnData::I64(times) => times[row],
             _ => EventTime::MIN,

@@ -3,6 +3,7 @@
 use super::merged::States;
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::pattern::{Clock, Edge, Event, EventTest, Guards, MatchMode, MatchRead, MatchSpec, State};
+use millstream_ir::types::Type;
 use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
@@ -118,6 +119,12 @@ impl Pattern {
             states: States::of(&spec),
             spec,
         }
+    }
+
+    /// The types of the columns of a key.
+    pub fn key_types(&self) -> Vec<Type> {
+        let n_keys = self.spec.key_names().len();
+        self.spec.bindings[..n_keys].iter().map(|key| key.ty.clone()).collect()
     }
 
     pub fn state(&self, number: usize) -> &State {

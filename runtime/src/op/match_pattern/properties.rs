@@ -3,6 +3,7 @@
 mod explained;
 mod oracle;
 mod random;
+mod together;
 
 use super::MatchPattern;
 use crate::message::{Message, Watermark};
@@ -285,7 +286,6 @@ fn run_flow(flow: &Flow, pattern: &Pattern, batches: &[(Vec<Event>, Watermark)])
     let node = NodeId(pattern.n_inputs as u32);
     let NodeKind::Match(spec) = &flow.node(node).kind else { unreachable!() };
     let mut operator = MatchPattern::new(flow, node, spec.clone());
-    let types = flow.nodes[0].schema.types();
     let mut output = Output::default();
     let mut n_read = [0; 2];
     for (events, watermark) in batches {
@@ -298,18 +298,7 @@ fn run_flow(flow: &Flow, pattern: &Pattern, batches: &[(Vec<Event>, Watermark)])
         assert_eq!(reader.finish(), Ok(()));
         for (input, n_read) in n_read.iter_mut().enumerate().take(pattern.n_inputs) {
             let events: Vec<&Event> = events.iter().filter(|event| event.input == input).collect();
-            let mut columns: Vec<ColumnBuilder> = types.iter().map(ColumnBuilder::new).collect();
-            for event in &events {
-                let row = [event.key, event.value, event.id].map(Value::Int);
-                columns.iter_mut().zip(row).for_each(|(column, value)| column.push(&value));
-                columns[3].push(&Value::Timestamp(event.time));
-                for (column, values) in columns.iter_mut().skip(4).zip(pattern.tested()) {
-                    column.push(&Value::Bool(values.contains(&event.value)));
-                }
-            }
-            let columns = columns.into_iter().map(|c| Arc::new(c.finish())).collect();
-            let origin = Origin { source: input as u32, first: *n_read, ..Origin::default() };
-            let batch = Batch { columns, n_rows: events.len(), origin, late: vec![] };
+            let batch = batch_of(&events, &pattern.tested(), *n_read);
             *n_read += events.len() as u64;
             operator.step(input, Message::Batch(batch), &mut output);
         }
@@ -317,9 +306,34 @@ fn run_flow(flow: &Flow, pattern: &Pattern, batches: &[(Vec<Event>, Watermark)])
             operator.step(input, Message::Watermark(*watermark), &mut output);
         }
     }
-    let types = flow.node(node).schema.types();
+    (rows_of(pattern, &output.messages), output.failures.len())
+}
+
+/// Events of one input, with columns that say of which of these lists their values are, as a batch that follows so many.
+fn batch_of(events: &[&Event], tested: &[&[i64]], n_read: u64) -> Batch {
+    let types = [Type::INT, Type::INT, Type::INT, Type::TIMESTAMP].into_iter();
+    let types = types.chain(tested.iter().map(|_| Type::BOOL));
+    let mut columns: Vec<ColumnBuilder> = types.map(|ty| ColumnBuilder::new(&ty)).collect();
+    for event in events {
+        let row = [event.key, event.value, event.id].map(Value::Int);
+        columns.iter_mut().zip(row).for_each(|(column, value)| column.push(&value));
+        columns[3].push(&Value::Timestamp(event.time));
+        for (column, values) in columns.iter_mut().skip(4).zip(tested) {
+            column.push(&Value::Bool(values.contains(&event.value)));
+        }
+    }
+    let columns = columns.into_iter().map(|c| Arc::new(c.finish())).collect();
+    let source = events.first().map_or(0, |event| event.input as u32);
+    let origin = Origin { source, first: n_read, ..Origin::default() };
+    Batch { columns, n_rows: events.len(), origin, late: vec![] }
+}
+
+/// The matches in the messages of an operator.
+fn rows_of(pattern: &Pattern, messages: &[Message]) -> Vec<Row> {
+    let flow = flow(pattern);
+    let types = flow.nodes[pattern.n_inputs].schema.types();
     let (mut found, mut watermark) = (vec![], i64::MIN);
-    for message in &output.messages {
+    for message in messages {
         let batch = match message {
             Message::Batch(batch) => batch,
             Message::Watermark(next) => {
@@ -340,7 +354,7 @@ fn run_flow(flow: &Flow, pattern: &Pattern, batches: &[(Vec<Event>, Watermark)])
             found.push((key, ids, end, is_timeout));
         }
     }
-    (found, output.failures.len())
+    found
 }
 
 fn ids_of(variable: &Value) -> Vec<i64> {

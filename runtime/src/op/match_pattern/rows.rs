@@ -1,6 +1,5 @@
 //! Rows of matches, and of what failed.
 
-use super::pattern::Pattern;
 use super::{Event, InputColumns};
 use crate::message::{EventTime, Message};
 use crate::operator::{Failure, Output, Place};
@@ -13,6 +12,7 @@ use millstream_ir::pattern::{MatchSpec, MatchStep};
 use millstream_ir::text::write_json;
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 /// A match: per step, its events.
@@ -74,10 +74,10 @@ fn failure(columns: &[Column], row: &[Value], error: &RowError, time: EventTime)
 }
 
 /// The rows of matches, and the events that failed, on their way out.
-pub struct Answers<'a> {
-    spec: &'a MatchSpec,
-    pub inputs: &'a [InputColumns],
-    output: &'a mut Output,
+pub struct Answers {
+    spec: Arc<MatchSpec>,
+    pub inputs: Arc<[InputColumns]>,
+    output: Output,
     /// None before the first match: most batches have none.
     columns: Vec<ColumnBuilder>,
     places: Vec<RowPlace>,
@@ -85,15 +85,15 @@ pub struct Answers<'a> {
     values: Vec<Value>,
 }
 
-impl<'a> Answers<'a> {
-    pub fn new(pattern: &'a Pattern, inputs: &'a [InputColumns], output: &'a mut Output) -> Answers<'a> {
-        let spec = &*pattern.spec;
+impl Answers {
+    pub fn new(spec: Arc<MatchSpec>, inputs: Arc<[InputColumns]>) -> Answers {
+        let output = Output::default();
         Answers { spec, inputs, output, columns: vec![], places: vec![], values: vec![] }
     }
 
     /// Adds a match of a key.
     pub fn add(&mut self, key: &[Value], found: &Found) {
-        let spec = self.spec;
+        let spec = &*self.spec;
         let value = |number: usize| found.binding(spec, key, number);
         self.values.clear();
         for expr in &spec.outputs {
@@ -109,15 +109,28 @@ impl<'a> Answers<'a> {
                 },
             }
         }
-        self.values.push(Value::Timestamp(found.end));
-        if self.places.len() == BATCH_ROWS {
-            self.flush();
-        }
+        let values = std::mem::take(&mut self.values);
+        self.say(values.iter(), found.end, found.place);
+        self.values = values;
+    }
+
+    /// Adds a match of which these are the outputs.
+    pub fn say(
+        &mut self,
+        outputs: impl Iterator<Item = impl Borrow<Value>>,
+        end: EventTime,
+        place: RowPlace,
+    ) {
         if self.places.is_empty() {
-            self.columns = columns(spec);
+            self.columns = columns(&self.spec);
         }
-        self.places.push(found.place);
-        self.columns.iter_mut().zip(&self.values).for_each(|(column, value)| column.push(value));
+        self.places.push(place);
+        let mut columns = self.columns.iter_mut();
+        outputs.zip(&mut columns).for_each(|(value, column)| column.push(value.borrow()));
+        columns.for_each(|time| time.push(&Value::Timestamp(end)));
+        if self.places.len() == BATCH_ROWS {
+            self.end_batch();
+        }
     }
 
     /// Says of an event that it failed.
@@ -126,8 +139,18 @@ impl<'a> Answers<'a> {
         self.output.failures.push(failed.into_failure(schema));
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty() && self.output.messages.is_empty() && self.output.failures.is_empty()
+    }
+
     /// Hands out what there is.
-    pub fn flush(&mut self) {
+    pub fn hand_out(&mut self, output: &mut Output) {
+        self.end_batch();
+        output.messages.append(&mut self.output.messages);
+        output.failures.append(&mut self.output.failures);
+    }
+
+    fn end_batch(&mut self) {
         if self.places.is_empty() {
             return;
         }

@@ -7,6 +7,7 @@ use millstream_ir::column::{Column, ColumnData, ColumnRef};
 pub type Tests = u64;
 
 /// Per input, its tests, each with the columns that must be true.
+#[derive(Clone)]
 pub struct TestColumns(pub Vec<Vec<(usize, Vec<usize>)>>);
 
 impl TestColumns {
@@ -41,7 +42,7 @@ impl TestColumns {
 }
 
 /// Whether a condition that was computed for whole batches holds for a row.
-fn is_true(column: &Column, row: usize) -> bool {
+pub fn is_true(column: &Column, row: usize) -> bool {
     match &column.data {
         ColumnData::Bool(values) => values[row] != 0 && column.is_valid(row),
         _ => false,

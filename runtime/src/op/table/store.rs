@@ -3,6 +3,7 @@
 
 use super::versions::{Shape, Versions};
 use crate::message::EventTime;
+use crate::op::match_pattern::together::Held;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::flow::NodeId;
 use millstream_ir::types::Type;
@@ -12,9 +13,12 @@ use std::sync::{Arc, Mutex};
 /// One thread runs the graph, so that nobody waits for it.
 pub type SharedStore = Arc<Mutex<Store>>;
 
-/// The stores of a graph's tables, by their nodes.
+/// The stores of a graph's tables, by their nodes; and what holds the runs of patterns, by theirs.
 #[derive(Default)]
-pub struct Stores(BTreeMap<NodeId, SharedStore>);
+pub struct Stores {
+    tables: BTreeMap<NodeId, SharedStore>,
+    patterns: BTreeMap<NodeId, Held>,
+}
 
 pub struct Store {
     shape: Shape,
@@ -30,12 +34,22 @@ pub struct Store {
 
 impl Stores {
     pub fn add(&mut self, table: NodeId, store: SharedStore) {
-        self.0.insert(table, store);
+        self.tables.insert(table, store);
+    }
+
+    /// What patterns are held together.
+    pub fn hold(&mut self, patterns: Vec<(NodeId, Held)>) {
+        self.patterns.extend(patterns);
+    }
+
+    /// None: the node is no pattern that is held with others.
+    pub fn held(&mut self, pattern: NodeId) -> Option<Held> {
+        self.patterns.remove(&pattern)
     }
 
     /// None: the node is no table.
     pub fn of(&self, table: NodeId) -> Option<SharedStore> {
-        self.0.get(&table).cloned()
+        self.tables.get(&table).cloned()
     }
 }
 

@@ -1,7 +1,6 @@
 //! What many readers compute of the rows that they are handed: it is computed once, in front of them.
 
 use super::table::{Exprs, Table, is_there};
-use super::wanted::resolved;
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::flow::{Flow, NodeKind};
 use millstream_ir::segment::{Clause, Segment, Step};
@@ -19,7 +18,7 @@ pub fn exprs(flow: &Flow, table: &Table) -> Vec<Expr> {
         let NodeKind::Segment(segment) = &flow.node(*reader).kind else { continue };
         let conjuncts = segment.steps.iter().flat_map(|step| step.expr().conjuncts());
         let of_reader: BTreeSet<usize> = conjuncts
-            .map(|expr| resolved(expr, segment))
+            .map(|expr| segment.resolved(expr))
             .filter(|expr| !is_there(expr) && !expr.can_fail())
             .map(|expr| computed.add(&expr))
             .collect();

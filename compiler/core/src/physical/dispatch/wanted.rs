@@ -35,7 +35,7 @@ pub fn wanted_by(flow: &Flow, id: NodeId, readers: &[NodeId]) -> Option<Wanted> 
 fn wanted_by_filter(segment: &Segment) -> Option<Ways> {
     for step in &segment.steps {
         match step {
-            Step::Filter { condition, .. } => return some(ways(&resolved(condition, segment))),
+            Step::Filter { condition, .. } => return some(ways(&segment.resolved(condition))),
             Step::Let { value, .. } if value.can_fail() => return None,
             Step::Let { .. } => {}
         }
@@ -68,31 +68,10 @@ fn wanted_by_test(test: &EventTest, segment: &Segment) -> Option<Ways> {
     let in_segment = |part: &Expr| {
         let mut part = part.clone();
         part.renumber(|column| segment.outputs[column]);
-        resolved(&part, segment)
+        segment.resolved(&part)
     };
     let of_parts = parts.filter(of_event).flat_map(|part| ways(&in_segment(part)));
     some(deciding(of_parts, condition.can_fail()))
-}
-
-/// An expression over the columns of a segment as one over its inputs.
-pub fn resolved(expr: &Expr, segment: &Segment) -> Expr {
-    let lets: Vec<&Expr> = segment.steps.iter().filter_map(let_value).collect();
-    let mut expr = expr.clone();
-    expr.rewrite(&mut |part| {
-        if let ExprKind::Column(number) = part.kind
-            && let Some(value) = number.checked_sub(segment.inputs.len()).and_then(|added| lets.get(added))
-        {
-            *part = resolved(value, segment);
-        }
-    });
-    expr
-}
-
-fn let_value(step: &Step) -> Option<&Expr> {
-    match step {
-        Step::Let { value, .. } => Some(value),
-        Step::Filter { .. } => None,
-    }
 }
 
 /// What can tell that a condition does not hold.

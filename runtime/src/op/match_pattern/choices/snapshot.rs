@@ -8,14 +8,14 @@ impl Choices {
     pub(super) fn write(&self, writer: &mut SnapshotWriter) {
         writer.i64(self.swept);
         writer.count(self.n_swept);
-        self.front.snapshot_log(writer);
+        self.reporting.snapshot_log(&self.ground.log, writer);
         self.chains.snapshot(writer);
         let n_slots = self.n_slots();
         let mut live: Vec<u32> =
-            (0..self.front.keys.n_numbers() as u32).filter(|n| self.front.keys.is_live(*n)).collect();
-        live.sort_by(|a, b| self.front.keys.compare(*a, *b));
+            (0..self.ground.keys.n_numbers() as u32).filter(|n| self.ground.keys.is_live(*n)).collect();
+        live.sort_by(|a, b| self.ground.keys.compare(*a, *b));
         writer.sequence(live.into_iter(), |writer, number| {
-            self.front.keys.snapshot(number, writer);
+            self.ground.keys.snapshot(number, writer);
             for slot in &self.slots[number as usize * n_slots..][..n_slots] {
                 self.chains.snapshot_place(slot.place, writer);
                 writer.i64(slot.latest);
@@ -27,11 +27,11 @@ impl Choices {
     pub(super) fn read(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
         self.swept = reader.i64()?;
         self.n_swept = reader.count()?;
-        self.front.restore_log(reader)?;
+        self.ground.log = self.reporting.restore_log(reader)?;
         self.restore_chains(reader)?;
         let n_slots = self.n_slots();
         for _ in 0..reader.count()? {
-            let first = self.front.keys.restore(reader)? as usize * n_slots;
+            let first = self.ground.keys.restore(reader)? as usize * n_slots;
             self.add_partitions();
             for slot in 0..n_slots {
                 let place = self.chains.restore_place(reader)?;
@@ -46,10 +46,10 @@ impl Choices {
             let (event, latest) = (reader.u64()?, reader.i64()?);
             let before = self.chains.restore_place(reader)?;
             let (previous, step) = (self.chains.restore_number(reader)?, reader.u32()?);
-            if !self.front.log.has(event) || step as usize >= self.tables.leads.len() {
+            if !self.ground.log.has(event) || step as usize >= self.tables.leads.len() {
                 return Err(Corrupt);
             }
-            self.chains.add(Link { event, latest, before, previous, step }, &mut self.front.log);
+            self.chains.add(Link { event, latest, before, previous, step }, &mut self.ground.log);
         }
         Ok(())
     }

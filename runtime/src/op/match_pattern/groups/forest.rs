@@ -56,18 +56,14 @@ pub struct Taken {
     pub is_shared: bool,
 }
 
+/// Trees have no nodes where nobody looks at what runs took behind their first event.
+#[derive(Default)]
 pub struct Forest {
-    /// Whether what runs take behind their first event is kept: not if nobody looks at it.
-    keeps_paths: bool,
     pub runs: Arena<Run>,
     pub nodes: Arena<Node>,
 }
 
 impl Forest {
-    pub fn new(keeps_paths: bool) -> Forest {
-        Forest { keeps_paths, runs: Arena::default(), nodes: Arena::default() }
-    }
-
     /// A run that begins with an event.
     pub fn plant(&mut self, taken: Taken, began: EventTime, log: &mut EventLog) -> Tree {
         let Taken { event, step, is_shared } = taken;
@@ -85,26 +81,20 @@ impl Forest {
         self.nodes.add(Node { event, above: NONE, n_below: 0, step, is_shared })
     }
 
-    /// A node above a tree, for an event that its runs take; none if paths are not kept.
+    /// A node above a tree, for an event that its runs take.
     pub fn above(&mut self, tree: &Tree, taken: Taken, log: &mut EventLog) -> u32 {
-        if !self.keeps_paths {
-            return NONE;
-        }
         let node = self.node(taken, log);
         self.hang(tree, node);
         node
     }
 
-    /// Whether the last event of a tree was taken in a step, as far as that matters.
+    /// Whether the last event of a tree was taken in a step.
     pub fn has_taken(&self, tree: &Tree, step: u16) -> bool {
-        !self.keeps_paths || self.nodes[tree.root].step == step
+        self.nodes[tree.root].step == step
     }
 
     /// Puts a tree below a node.
     pub fn hang(&mut self, tree: &Tree, above: u32) {
-        if !self.keeps_paths {
-            return;
-        }
         match tree.root {
             NONE => self.runs[tree.first].above = above,
             root => self.nodes[root].above = above,
@@ -117,16 +107,15 @@ impl Forest {
         to.first = self.meld(to.first, tree.first, log);
     }
 
-    /// Makes one of two trees which took different events last.
+    /// Puts two trees, which took different events last, below one node.
     pub fn meet(&mut self, to: &mut Tree, tree: &Tree, log: &mut EventLog) {
         let is_joint = to.root != NONE && self.nodes[to.root].event == NO_EVENT;
-        if self.keeps_paths && !is_joint {
+        if !is_joint {
             let joint = self.node(Taken { event: NO_EVENT, step: 0, is_shared: false }, log);
             self.hang(to, joint);
             to.root = joint;
         }
         self.hang(tree, to.root);
-        self.join(to, tree, log);
     }
 
     /// Makes one heap of two; its first run.

@@ -4,8 +4,9 @@
 use super::super::arena::{Arena, NONE};
 use super::super::event_log::{EventId, Kept};
 use super::super::front::Event;
-use super::super::pattern::Pattern;
-use super::{Group, Groups};
+use super::super::rule::Rule;
+use super::super::test_columns::Tests;
+use super::{Group, Groups, Partition};
 
 /// The events of a partition; each knows the next.
 #[derive(Clone, Copy)]
@@ -23,15 +24,17 @@ pub const NO_EVENTS: Chain = Chain { first: NONE, last: NONE, n: 0, n_needed: 0 
 pub struct KeptEvent {
     pub event: EventId,
     pub next: u32,
+    /// The tests that it passes.
+    pub passes: Tests,
 }
 
 /// So many may be kept that nothing looks back to, beside as many as are needed.
 const FEW: u32 = 8;
 
 impl Groups {
-    pub(super) fn keep(&mut self, event: EventId, partition: u32) {
-        self.front.log.use_one(event);
-        let kept = self.kept.add(KeptEvent { event, next: NONE });
+    pub(super) fn keep(&mut self, event: KeptEvent, partition: u32) {
+        self.ground.log.use_one(event.event);
+        let kept = self.kept.add(event);
         let chain = &mut self.partitions[partition as usize].chain;
         match chain.last {
             NONE => chain.first = kept,
@@ -45,7 +48,7 @@ impl Groups {
     /// where they would be had these events never been: where they are, if they took none of them.
     pub(super) fn use_up(
         &mut self,
-        pattern: &Pattern,
+        rule: &Rule,
         event: &Event,
         complete: &mut Vec<(Group, usize)>,
         first: usize,
@@ -54,12 +57,14 @@ impl Groups {
         let run = &self.forest.runs[complete[first].0.tree.first];
         let is_alone = self.forest.is_alone(run);
         let taken = self.forest.taken_by(run).map(|(_, event)| event);
-        [run.event].into_iter().chain(taken).chain(event.id).for_each(|event| self.front.log.use_up(event));
+        let number = self.partitions[partition as usize].rule;
+        let used = [run.event].into_iter().chain(taken).chain(event.id);
+        used.for_each(|event| self.ground.log.use_up(event, number));
         if is_alone {
             self.drop_first(&mut complete[first].0, partition);
             let moved = std::mem::take(&mut self.memory.moved);
             for (mut group, _) in complete.drain(..).chain(moved) {
-                if group.tree.first != NONE && self.stays(pattern, event, &mut group) {
+                if group.tree.first != NONE && self.stays(rule, event, &mut group) {
                     self.partitions[partition as usize].groups.push(group);
                 } else {
                     self.drop_group(&group, partition);
@@ -70,30 +75,30 @@ impl Groups {
             complete.iter().for_each(|(group, _)| self.drop_group(group, partition));
             self.drop_all(partition);
             if has_others {
-                self.replay(pattern, partition);
+                self.replay(rule, partition);
             }
         }
     }
 
     /// Lets the runs of a partition that has none begin again.
-    pub(super) fn replay(&mut self, pattern: &Pattern, partition: u32) {
-        let mut at = self.partitions[partition as usize].chain.first;
+    pub(super) fn replay(&mut self, rule: &Rule, partition: u32) {
+        let Partition { chain, rule: number, .. } = &self.partitions[partition as usize];
+        let (mut at, number) = (chain.first, *number);
         while at != NONE {
-            let KeptEvent { event: id, next } = self.kept[at];
+            let KeptEvent { event: id, next, passes } = self.kept[at];
             at = next;
-            let is_used = self.front.log.is_used_up(id);
-            let kept = self.front.log.get(id);
+            let is_used = self.ground.log.is_used_up(id, number);
+            let kept = self.ground.log.get(id);
             let Kept { input, batch, row } = kept;
-            let (columns, time) = (batch.columns.clone(), kept.int(self.front.times[input]));
-            let passes = self.front.tests.passed(input, &columns, row);
+            let (columns, time) = (batch.columns.clone(), kept.int(rule.times[input]));
             let mut event = Event { input, columns: &columns, row, time, passes, chunk: 0, id: Some(id) };
-            self.advance(pattern, &event, partition, is_used);
+            self.advance(rule, &event, partition, is_used);
             // None is complete earlier with fewer events; should one be, it would have been reported then.
             for (group, _) in std::mem::take(&mut self.memory.complete) {
                 self.drop_group(&group, partition);
             }
             if !is_used {
-                self.go_on(pattern, &mut event, partition);
+                self.go_on(rule, &mut event, partition);
             }
         }
     }
@@ -113,12 +118,12 @@ impl Groups {
         }
         let groups = &self.partitions[partition as usize].groups;
         let firsts = groups.iter().map(|group| group.tree.first);
-        let first = firsts.reduce(|a, b| if self.forest.is_before(b, a, &self.front.log) { b } else { a });
+        let first = firsts.reduce(|a, b| if self.forest.is_before(b, a, &self.ground.log) { b } else { a });
         let first = first.map(|run| self.forest.runs[run].event);
         let chain = &mut self.partitions[partition as usize].chain;
         while chain.first != NONE && Some(self.kept[chain.first].event) != first {
-            let KeptEvent { event, next } = self.kept[chain.first];
-            self.front.log.give_back(event);
+            let KeptEvent { event, next, .. } = self.kept[chain.first];
+            self.ground.log.give_back(event);
             self.kept.free(chain.first);
             chain.first = next;
             chain.n -= 1;

@@ -1,0 +1,83 @@
+//! A pattern whose runs stand in groups, by itself.
+
+use super::Matcher;
+use super::front::Front;
+use super::ground::Ground;
+use super::groups::Groups;
+use super::groups::snapshot::{Names, Restored};
+use super::pattern::Pattern;
+use super::rows::Answers;
+use super::rule::Rule;
+use crate::kernel::key_index::NO_STATE;
+use crate::message::Watermark;
+use crate::op::reorder::Due;
+use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use std::slice::{from_mut, from_ref};
+
+pub struct Alone {
+    rule: Rule,
+    front: Front,
+    groups: Groups,
+}
+
+impl Alone {
+    pub fn new(rule: Rule) -> Alone {
+        let (front, groups) = (rule.front(), Groups::new(from_ref(&rule), &rule.key_types()));
+        Alone { rule, front, groups }
+    }
+}
+
+impl Matcher for Alone {
+    fn take(&mut self, pattern: &Pattern, due: Due, answers: &mut Answers) {
+        let Alone { rule, front, groups } = self;
+        let (mut parts, order) = front.parts_of(&mut groups.ground, pattern, due);
+        groups.add_partitions();
+        let rows = front.locate(&mut groups.ground, pattern, &mut parts, order);
+        let partition_of = |(part, row): &(usize, u32)| parts[*part].partitions[*row as usize];
+        for (at, (part, row)) in rows.iter().copied().enumerate() {
+            groups.request(|n| rows.get(at + n).map(partition_of));
+            let (part, row) = (&parts[part], row as usize);
+            let partition = part.partitions[row];
+            if partition == NO_STATE
+                || part.passes[row] & rule.course.begins == 0 && groups.is_empty(partition)
+            {
+                continue;
+            }
+            let mut event = front.event(part, row);
+            if rule.course.shortest_clock.is_some() {
+                groups.run_clocks(from_ref(rule), event.time, from_mut(answers));
+            }
+            groups.take_event(rule, &mut event, partition, answers);
+        }
+        front.end(&mut groups.ground, parts);
+    }
+
+    fn pass(&mut self, _: &Pattern, watermark: Watermark, answers: &mut Answers) {
+        self.groups.run_clocks(from_ref(&self.rule), watermark.0, from_mut(answers));
+        self.groups.sweep(from_ref(&self.rule), watermark.0);
+    }
+
+    fn snapshot(&self, writer: &mut SnapshotWriter) {
+        let Alone { rule, groups, .. } = self;
+        let keys = &groups.ground.keys;
+        let live: Vec<u32> = (0..keys.n_numbers() as u32).filter(|number| keys.is_live(*number)).collect();
+        let names = Names { key: &|number, writer| keys.snapshot(number, writer), event: &|event| event };
+        groups.write_head(live.len(), writer);
+        rule.reporting.snapshot_log(&groups.ground.log, writer);
+        groups.write(live, &names, writer);
+    }
+
+    fn restore(&mut self, _: &Pattern, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
+        let Alone { rule, groups, .. } = self;
+        groups.read_head(reader)?;
+        let log = rule.reporting.restore_log(reader)?;
+        let passes = rule.passes(&log);
+        let moved = groups.ground.log.take_over(log, &|columns| columns);
+        let key = &|ground: &mut Ground, reader: &mut SnapshotReader<'_>| ground.keys.restore(reader);
+        groups.read(&Restored { rule, number: 0, key, moved, passes }, reader)
+    }
+
+    fn state_bytes(&self) -> usize {
+        self.groups.state_bytes()
+    }
+}

@@ -1,0 +1,197 @@
+//! Random patterns that are held together find what each finds alone, whether their states come from such or go to such.
+
+use super::super::together::{Held, SharedTogether, hold};
+use super::{
+    Event, Flow, MatchPattern, Message, Node, NodeId, NodeKind, OnError, Operator, Output, Pattern, Row,
+    Schema, SnapshotReader, SnapshotWriter, Type, Value, Watermark, batch_of, cases, events, flow, pattern,
+    rows_of, run,
+};
+use crate::op::dispatch::DispatchOperator;
+use millstream_ir::expr::{Expr, ExprKind};
+use millstream_ir::flow::{Column, Dispatch, Lookup};
+use millstream_ir::segment::{Clause, Segment, Step};
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Patterns over one stream, behind a dispatch that hands each the values that it tests for. What the first of them
+/// tests is computed in front of all.
+fn behind_dispatch(patterns: &[Pattern]) -> Flow {
+    let events = flow(&patterns[0]).nodes[0].schema.clone();
+    let own = |pattern: &Pattern| pattern.tested().iter().map(|values| values.to_vec()).collect::<Vec<_>>();
+    let node = |inputs: &[u32], schema: Schema, kind| Node {
+        name: "n".into(),
+        span: Default::default(),
+        inputs: inputs.iter().map(|input| NodeId(*input)).collect(),
+        schema,
+        kind,
+        on_error: OnError::Keep,
+    };
+    let mut readers: BTreeMap<Value, BTreeSet<u32>> = BTreeMap::new();
+    for (number, pattern) in (0..).zip(patterns) {
+        own(pattern).into_iter().flatten().for_each(|value| {
+            readers.entry(Value::Int(value)).or_default().insert(number);
+        });
+    }
+    let readers = readers.into_iter().map(|(value, readers)| (value, readers.into_iter().collect()));
+    let lookup = Lookup { column: 1, readers: readers.collect() };
+    let dispatch = Dispatch { lookups: vec![lookup], n_readers: patterns.len() };
+    let mut nodes = vec![
+        node(&[], events.clone(), NodeKind::Order),
+        node(&[0], events.clone(), NodeKind::Dispatch(Arc::new(dispatch))),
+    ];
+    for pattern in patterns {
+        let said = Column { name: "fits".into(), ty: Type::BOOL, hidden: false };
+        let mut schema = events.clone();
+        schema.columns.truncate(4);
+        schema.columns.extend(pattern.tested().iter().map(|_| said.clone()));
+        nodes.push(node(
+            &[1],
+            schema,
+            NodeKind::Segment(Arc::new(segment(&events, own(pattern), &own(&patterns[0])))),
+        ));
+        let found = flow(pattern).nodes[1].clone();
+        nodes.push(Node { inputs: vec![NodeId(nodes.len() as u32 - 1)], ..found });
+    }
+    Flow { nodes }
+}
+
+/// What says of events which of these tests they pass, where those of the first pattern stand among their columns.
+fn segment(events: &Schema, tested: Vec<Vec<i64>>, in_front: &[Vec<i64>]) -> Segment {
+    let clause = Arc::new(Clause { span: Default::default(), row: vec![] });
+    let mut segment = Segment { inputs: events.types(), steps: vec![], outputs: (0..4).collect() };
+    for values in tested {
+        let value = match in_front.iter().position(|others| *others == values) {
+            Some(column) => Expr::column(4 + column, Type::BOOL, Default::default()),
+            None => {
+                let int = |value| Expr::literal(Value::Int(value), Type::INT, Default::default());
+                let value = Box::new(Expr::column(1, Type::INT, Default::default()));
+                let list = values.into_iter().map(int).collect();
+                Expr::new(ExprKind::In { value, list }, Type::BOOL, Default::default())
+            }
+        };
+        segment.outputs.push(segment.inputs.len() + segment.steps.len());
+        segment.steps.push(Step::Let { value, clause: clause.clone() });
+    }
+    segment
+}
+
+/// The dispatch, and the operators of patterns, which are held together as far as that is possible.
+struct Running<'f> {
+    flow: &'f Flow,
+    dispatch: DispatchOperator,
+    /// Each with its node.
+    patterns: Vec<(NodeId, MatchPattern)>,
+}
+
+impl Running<'_> {
+    fn new(flow: &Flow) -> Running<'_> {
+        let NodeKind::Dispatch(spec) = &flow.nodes[1].kind else { unreachable!() };
+        let together: Vec<SharedTogether> = hold(flow, NodeId(1));
+        let mut held: BTreeMap<NodeId, Held> = together.iter().flat_map(Held::all).collect();
+        let schema = &flow.nodes[1].schema;
+        let mut operator = |number: usize| {
+            let id = NodeId(number as u32);
+            let NodeKind::Match(spec) = &flow.node(id).kind else { unreachable!() };
+            let operator = match held.remove(&id) {
+                Some(held) => MatchPattern::held(flow, id, spec.clone(), held),
+                None => MatchPattern::new(flow, id, spec.clone()),
+            };
+            (id, operator)
+        };
+        let patterns = (3..flow.nodes.len()).step_by(2).map(&mut operator).collect();
+        let dispatch = DispatchOperator::new(spec, schema, schema).holding(together);
+        Running { flow, dispatch, patterns }
+    }
+
+    /// The states of all, as written by those that are held, or as written by the same patterns alone that took them over.
+    fn states(&self, by_themselves: bool) -> Vec<Vec<u8>> {
+        let state = |(id, operator): &(NodeId, MatchPattern)| {
+            let held = written(operator);
+            if !by_themselves {
+                return held;
+            }
+            let NodeKind::Match(spec) = &self.flow.node(*id).kind else { unreachable!() };
+            let mut alone = MatchPattern::new(self.flow, *id, spec.clone());
+            restore(&mut alone, &held);
+            written(&alone)
+        };
+        self.patterns.iter().map(state).collect()
+    }
+}
+
+fn written(operator: &MatchPattern) -> Vec<u8> {
+    let mut writer = SnapshotWriter::default();
+    operator.snapshot(&mut writer);
+    writer.finish()
+}
+
+fn restore(operator: &mut MatchPattern, state: &[u8]) {
+    let mut reader = SnapshotReader::new(state);
+    assert_eq!(operator.restore(&mut reader), Ok(()));
+    assert_eq!(reader.finish(), Ok(()));
+}
+
+/// What the patterns find that are held; none of one that is not. Each batch is taken by new operators with the states
+/// of those before them, every second time by way of patterns alone.
+fn found_together(patterns: &[Pattern], batches: &[(Vec<Event>, Watermark)]) -> Vec<Option<Vec<Row>>> {
+    let flow = behind_dispatch(patterns);
+    let tested = patterns[0].tested();
+    let mut running = Running::new(&flow);
+    let mut messages: Vec<Vec<Message>> = vec![vec![]; patterns.len()];
+    let mut n_read = 0;
+    for (number, (events, watermark)) in batches.iter().enumerate() {
+        let states = running.states(number % 2 == 1);
+        running = Running::new(&flow);
+        for ((_, operator), state) in running.patterns.iter_mut().zip(&states) {
+            restore(operator, state);
+        }
+        let batch = batch_of(&events.iter().collect::<Vec<_>>(), &tested, n_read);
+        n_read += events.len() as u64;
+        for message in [Message::Batch(batch), Message::Watermark(*watermark)] {
+            let mut output = Output::default();
+            running.dispatch.step(0, message, &mut output);
+            for (node, own) in output.of_others {
+                assert_eq!(own.failures, vec![]);
+                messages[(node.0 as usize - 3) / 2].extend(own.messages);
+            }
+        }
+    }
+    let is_held = |operator: &MatchPattern| !operator.minds_watermarks();
+    let all = patterns.iter().zip(&messages).zip(&running.patterns);
+    all.map(|((pattern, messages), (_, operator))| is_held(operator).then(|| rows_of(pattern, messages)))
+        .collect()
+}
+
+fn held_pattern() -> impl Strategy<Value = Pattern> {
+    let one_input = |mut pattern: Pattern| {
+        let kinds = pattern.steps.iter_mut().map(|step| &mut step.kind).chain(&mut pattern.absences);
+        kinds.chain(&mut pattern.without).for_each(|kind| kind.input = 0);
+        Pattern { n_inputs: 1, has_columns: true, ..pattern }
+    };
+    pattern().prop_map(one_input)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(2_000) as u32, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn patterns_find_together_what_they_find_alone(
+        patterns in proptest::collection::vec(held_pattern(), 2..6),
+        events in events(),
+        size in 1usize..5,
+    ) {
+        let mut events = events;
+        events.iter_mut().for_each(|event| event.input = 0);
+        let mut batches: Vec<_> = events
+            .chunks(size)
+            .map(|chunk| (chunk.to_vec(), Watermark(chunk[chunk.len() - 1].time)))
+            .collect();
+        batches.push((vec![], Watermark::END));
+        for (pattern, together) in patterns.iter().zip(found_together(&patterns, &batches)) {
+            if let Some(together) = together {
+                prop_assert_eq!(together, run(pattern, &batches), "{:?}", pattern);
+            }
+        }
+    }
+}
