@@ -15,11 +15,6 @@ pub struct HugeVec<T> {
 impl<T> HugeVec<T> {
     const IS_ALIGNED: () = assert!(align_of::<T>() <= 64 && size_of::<T>() > 0);
 
-    pub fn new() -> HugeVec<T> {
-        let () = HugeVec::<T>::IS_ALIGNED;
-        HugeVec { memory: Memory::zeroed(0), len: 0, things: PhantomData }
-    }
-
     pub fn push(&mut self, thing: T) {
         let needed = (self.len + 1) * size_of::<T>();
         if needed > self.memory.len() {
@@ -36,6 +31,13 @@ impl<T> HugeVec<T> {
     }
 }
 
+impl<T> Default for HugeVec<T> {
+    fn default() -> HugeVec<T> {
+        let () = HugeVec::<T>::IS_ALIGNED;
+        HugeVec { memory: Memory::zeroed(0), len: 0, things: PhantomData }
+    }
+}
+
 impl<T> Drop for HugeVec<T> {
     fn drop(&mut self) {
         let things: *mut [T] = &mut **self;
@@ -46,7 +48,7 @@ impl<T> Drop for HugeVec<T> {
 
 impl<T> FromIterator<T> for HugeVec<T> {
     fn from_iter<I: IntoIterator<Item = T>>(things: I) -> HugeVec<T> {
-        let mut vec = HugeVec::new();
+        let mut vec = HugeVec::default();
         things.into_iter().for_each(|thing| vec.push(thing));
         vec
     }

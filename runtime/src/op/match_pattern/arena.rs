@@ -14,7 +14,7 @@ pub struct Arena<T> {
 
 impl<T> Default for Arena<T> {
     fn default() -> Arena<T> {
-        Arena { places: HugeVec::new(), free: vec![] }
+        Arena { places: HugeVec::default(), free: vec![] }
     }
 }
 

@@ -136,7 +136,7 @@ impl Groups {
         let clocks = rules.iter().filter_map(|rule| rule.course.shortest_clock);
         Groups {
             ground: Ground::new(key_types),
-            partitions: HugeVec::new(),
+            partitions: HugeVec::default(),
             forest: Forest::default(),
             kept: KeptEvents::default(),
             timers: Timers::new(clocks.min().unwrap_or(1)),

@@ -137,7 +137,8 @@ impl Together {
 
     fn test(&self, batch: &Batch, pairs: &[Pair], memory: &mut Memory) {
         let Memory { pairs: chosen, passes, .. } = memory;
-        (chosen.clear(), passes.clear());
+        chosen.clear();
+        passes.clear();
         for (row, rule) in pairs {
             let passed = self.members[*rule as usize].passed(batch, *row as usize);
             if passed != 0 {
