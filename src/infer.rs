@@ -25,7 +25,12 @@ use millstream_ir::value::Value;
 pub fn infer(files: &[Said], limit: u64) -> Result<String, Box<Diagnostic>> {
     let mut declarations = Declarations::default();
     for file in files {
-        declarations.add(&file.text, sample::read(&file.text, file.span, limit)?);
+        if file.text.ends_with(".stream") {
+            return Err(Box::new(errors::program(file.span, &file.text)));
+        }
+        let sample = sample::read(&file.text, file.span, limit)
+            .map_err(|fault| Box::new(errors::in_words_of_command_line(*fault, &file.text)))?;
+        declarations.add(&file.text, sample);
     }
     Ok(declarations.text())
 }

@@ -1,15 +1,21 @@
 //! `millstream emit`: what a program is in one of the compiler's layers.
 
-use crate::cli::{Emit, Layer};
+use crate::cli::{Arguments, Emit, Layer};
 use crate::program::{Problem, Program, has_errors, show};
 use crate::terminal;
-use crate::{FAILED, WRONG_PROGRAM};
+use crate::{FAILED, WRONG_PROGRAM, WRONG_USAGE};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, ValueEnum};
 use millstream_base::{Diagnostic, Diagnostics};
 use millstream_ir::flow::{Flow, NodeKind, Schema};
 use millstream_jit::Jit;
 use millstream_syntax::dump::{Spans, dump};
 
 pub fn emit(arguments: Emit) -> u8 {
+    if let Some(fault) = misplaced_option(&arguments) {
+        let _ = fault.print();
+        return WRONG_USAGE;
+    }
     let program = match Program::read("emit", &arguments.file) {
         Ok(program) => program,
         Err(refused) => return refused.tell(),
@@ -38,6 +44,22 @@ pub fn emit(arguments: Emit) -> u8 {
             Err(problem) => problem.tell(),
         },
     }
+}
+
+/// An option that says nothing of the layer that is asked for.
+fn misplaced_option(arguments: &Emit) -> Option<clap::Error> {
+    let options = [
+        ("--opt", arguments.opt, Layer::Plan),
+        ("--spans", arguments.spans, Layer::Ast),
+        ("--dot", arguments.dot, Layer::Nfa),
+    ];
+    let shown =
+        |layer: &Layer| layer.to_possible_value().map_or(String::new(), |shown| shown.get_name().into());
+    let (option, _, of) = options.iter().find(|(_, is_given, of)| *is_given && arguments.layer != *of)?;
+    let message = format!("`{option}` is of the layer `{}`, not of `{}`", shown(of), shown(&arguments.layer));
+    let mut command = Arguments::command();
+    command.build();
+    Some(command.find_subcommand_mut("emit")?.error(ErrorKind::ArgumentConflict, message))
 }
 
 /// The layers behind the plan.

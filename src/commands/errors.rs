@@ -36,6 +36,13 @@ pub fn unread_state(named: &Said, error: &std::io::Error) -> Diagnostic {
     }
 }
 
+/// A folder without checkpoints, whole or not.
+pub fn nothing_kept(named: &Said) -> Diagnostic {
+    Diagnostic::new(codes::E0803, named.span, format!("there are no checkpoints in `{}`", named.text))
+        .label("named here")
+        .help("name the folder that `millstream run --state` has been told")
+}
+
 pub fn no_checkpoint(named: &Said) -> Diagnostic {
     let headline = format!("there is no whole checkpoint in `{}`", named.text);
     Diagnostic::new(codes::E0803, named.span, headline)

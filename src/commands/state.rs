@@ -1,6 +1,6 @@
 //! `millstream state`: what the checkpoints of a run hold, and whether they are whole.
 
-use super::errors::unread_state;
+use super::errors::{nothing_kept, unread_state};
 use crate::cli::State;
 use crate::command_line::said;
 use crate::program::show;
@@ -25,12 +25,16 @@ pub fn state(arguments: State) -> u8 {
             return FAILED;
         }
     };
+    if found.is_empty() {
+        let mut files = SourceMap::default();
+        let said = said(&["state", &arguments.folder.display().to_string()], &mut files);
+        show(&files, &[nothing_kept(&said[1])]);
+        return FAILED;
+    }
     let mut text: String = found.iter().map(|(name, manifest)| line(name, manifest)).collect();
     let newest = found.iter().rev().find_map(|(_, manifest)| manifest.as_ref().ok());
-    match newest {
-        Some(manifest) => text += &contents(manifest),
-        None if found.is_empty() => text += "there are no checkpoints\n",
-        None => {}
+    if let Some(manifest) = newest {
+        text += &contents(manifest);
     }
     let told = terminal::out(text);
     // A run would go on, and from the newest.

@@ -1,7 +1,7 @@
 //! What can be wrong with data that declarations are inferred from: one constructor per code.
 
 use millstream_base::codes;
-use millstream_base::{Diagnostic, Span};
+use millstream_base::{Diagnostic, Span, did_you_mean};
 use millstream_runtime::format;
 
 pub fn no_format(span: Span, path: &str) -> Diagnostic {
@@ -10,6 +10,33 @@ pub fn no_format(span: Span, path: &str) -> Diagnostic {
         .label("of what format?")
         .note("the name ends in none of .ndjson, .jsonl, .json, .csv and .tsv, and the first line has no fields")
         .help("give the file the ending of its format, such as `.csv`; write other formats as one of these first")
+}
+
+/// A program in the place of the data that it reads.
+pub fn program(span: Span, path: &str) -> Diagnostic {
+    Diagnostic::new(codes::E0961, span, format!("`{path}` is a program, and no data"))
+        .label("no row in it")
+        .help("name a file that a source of it is to read, such as `payments.ndjson`")
+}
+
+/// What is wrong with a file that the command line names: no program says where its path starts.
+pub fn in_words_of_command_line(mut fault: Diagnostic, path: &str) -> Diagnostic {
+    if fault.code != codes::E0902 {
+        return fault;
+    }
+    fault.notes.clear();
+    let (folder, name) = path.rsplit_once('/').map_or(("", path), |(folder, name)| (folder, name));
+    let entries = std::fs::read_dir(if folder.is_empty() { "." } else { folder });
+    let there = entries.into_iter().flatten().flatten().filter(|entry| entry.path().is_file());
+    let there: Vec<String> = there.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    match did_you_mean(name, there.iter().map(String::as_str)) {
+        Some(near) => {
+            let near = format!("{}{near}", &path[..path.len() - name.len()]);
+            let span = fault.primary.span;
+            fault.fix(format!("did you mean `{near}`?"), span, near.clone())
+        }
+        None => fault.help("name a file of data that is there"),
+    }
 }
 
 /// A JSON array where one object a line is read.

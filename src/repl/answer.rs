@@ -182,6 +182,8 @@ impl Repl {
                 let mut known = self.session.definitions().iter();
                 let read = known.find(|known| INPUTS.contains(&known.kind)).map(|known| known.name.as_str());
                 errors::help_with_beginning(&mut found.diagnostics, typed.text, read, self.as_param(typed));
+                errors::help_with_limit(&mut found.diagnostics, typed.text);
+                errors::help_with_second(&mut found.diagnostics, typed.text);
                 self.refused(found)
             }
         }

@@ -58,17 +58,40 @@ pub fn help_with_command(faults: &mut Vec<Diagnostic>, entry: &str) {
 /// Says that entries come one by one, where a second stands behind an expression.
 pub fn help_with_second(faults: &mut [Diagnostic], entry: &str) {
     let [fault] = faults else { return };
-    let start = fault.primary.span.start as usize;
-    let (Some(first), Some(second)) = (entry.get(..start), entry.get(start..)) else { return };
+    let is_semicolon = fault.code == codes::E0012;
+    let span = fault.primary.span.range();
+    let second_at = if is_semicolon { span.end } else { span.start };
+    let (Some(first), Some(second)) = (entry.get(..span.start), entry.get(second_at..)) else { return };
     let is_whole = |text: &str| {
         let mut wrong = Diagnostics::default();
         parse_entry(TYPED, text, &mut wrong);
         wrong.is_empty()
     };
     let is_told = !fault.fixes.is_empty() || !fault.helps.is_empty();
-    if fault.code == codes::E0101 && !is_told && is_whole(first) && is_whole(second) {
+    let may_be_two = is_semicolon || fault.code == codes::E0101 && !is_told;
+    if may_be_two && !second.trim().is_empty() && is_whole(first) && is_whole(second) {
         let [first, second] = [first, second].map(str::trim);
+        fault.fixes.clear();
         fault.helps.push(format!("entries are answered one by one: `{first}`, and then `{second}`"));
+    }
+}
+
+/// Says how many rows are shown where a query is to say it.
+pub fn help_with_limit(faults: &mut [Diagnostic], entry: &str) {
+    for fault in faults.iter_mut().filter(|fault| fault.code == codes::E0101 && fault.fixes.is_empty()) {
+        let span = fault.primary.span;
+        let (Some(before), Some(rest)) = (entry.get(..span.start as usize), entry.get(span.range().start..))
+        else {
+            continue;
+        };
+        let mut words = rest.split_whitespace();
+        let (word, rows) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        if word.eq_ignore_ascii_case("limit") && rows.parse::<u64>().is_ok() {
+            let end = span.range().start + rest.find(rows).unwrap_or_default() + rows.len();
+            let clause = Span::new(span.file, before.trim_end().len(), end);
+            let title = format!("`:limit {rows}` says how many rows are shown");
+            *fault = fault.clone().fix(title, clause, "");
+        }
     }
 }
 

@@ -379,7 +379,7 @@ fn split(typed: Typed, items: &ast::Program) -> Vec<Definition> {
     let mut from = 0;
     let mut definitions = vec![];
     for item in &items.items {
-        let range = from..item.span.end as usize;
+        let range = from..with_comment(typed.text, item.span.end as usize);
         let (Some(text), Some(before)) = (typed.text.get(range.clone()), typed.text.get(..from)) else {
             continue;
         };
@@ -403,6 +403,12 @@ fn split(typed: Typed, items: &ast::Program) -> Vec<Definition> {
         });
     }
     definitions
+}
+
+/// Where an item ends that ends there, with the comment that stands behind it in its line.
+fn with_comment(text: &str, end: usize) -> usize {
+    let rest_of_line = text.get(end..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+    if rest_of_line.trim_start().starts_with("--") { end + rest_of_line.len() } else { end }
 }
 
 /// What kind of item it is, and what it is called in a list.

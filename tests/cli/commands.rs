@@ -52,6 +52,34 @@ fn emits_machine_code() {
 }
 
 #[test]
+fn options_of_other_layers_are_refused() {
+    let folder = Folder::new();
+    folder.write("p.stream", "param a: int = 1\n");
+    for (line, said) in [
+        ("emit ast --dot p.stream", "`--dot` is of the layer `nfa`, not of `ast`"),
+        ("emit hir --opt p.stream", "`--opt` is of the layer `plan`, not of `hir`"),
+        ("emit plan --opt --spans p.stream", "`--spans` is of the layer `ast`, not of `plan`"),
+    ] {
+        folder.run(line).code(64).stderr_has(said).stderr_has("Usage: millstream emit");
+    }
+}
+
+#[test]
+fn what_is_no_data_and_no_state_is_told_at_its_place() {
+    let folder = Folder::new();
+    folder.write("p.stream", "param a: int = 1\n").write("data/orders.ndjson", "{\"a\":1}\n");
+    folder
+        .run("infer p.stream")
+        .code(1)
+        .stderr_has("E0961")
+        .stderr_has("`p.stream` is a program, and no data");
+    let near = folder.run("infer data/oders.ndjson").code(64);
+    let near = near.stderr_has("E0902").stderr_has("did you mean `data/orders.ndjson`?");
+    assert!(!near.stderr.contains("a relative path in a program"), "{}", near.stderr);
+    folder.run("state data").code(1).stderr_has("E0803").stderr_has("there are no checkpoints in `data`");
+}
+
+#[test]
 fn emits_automata() {
     let folder = folder();
     let pattern = "stream s = match by user a: clicks[price > 1]+ then not x: clicks[price == 0] for 5m within 1h select user\nsink found from s to file(\"found.ndjson\")\n";

@@ -131,6 +131,10 @@ fn kind(lexed: &Lexed, text: &str) -> Kind {
     };
     let is_head = match first.kind {
         TokenKind::From | TokenKind::Match => names_follow(first.kind) || kind_at(1).is_none(),
+        // As SQL begins one.
+        TokenKind::Identifier if first.text(text).eq_ignore_ascii_case("select") => {
+            names_follow(first.kind) || kind_at(1) == Some(TokenKind::Star)
+        }
         TokenKind::Identifier => {
             names_follow(first.kind) && suggest::did_you_mean(first.text(text), ["from", "match"]).is_some()
         }
