@@ -7,6 +7,7 @@ use crate::{WRONG_PROGRAM, WRONG_USAGE, terminal};
 use millstream_base::span::LONGEST_PROGRAM;
 use millstream_base::{Diagnostic, Diagnostics, FileId, Severity, SourceMap, Span, codes, render};
 use millstream_core::{Compilation, CompileOptions, GivenValues, Library, Overrides, SourceText, compile};
+use millstream_runtime::format;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -179,6 +180,9 @@ pub fn read_text(path: &Path) -> Result<String, Unread> {
         true => Box::new(std::io::stdin()),
         false => Box::new(std::fs::File::open(path).map_err(unread)?),
     };
+    if path.to_str().is_some_and(|path| format::of_path(path).is_some()) {
+        return Err(Unread::Data);
+    }
     let mut bytes = vec![];
     input.take(LONGEST_PROGRAM + 1).read_to_end(&mut bytes).map_err(unread)?;
     if bytes.len() as u64 > LONGEST_PROGRAM {

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 pub enum Unread {
     Closed(std::io::Error),
     Folder,
+    /// By the ending of its name.
+    Data,
     TooLong,
     /// The first byte that is none of UTF-8, and its line.
     NotText {
@@ -40,6 +42,7 @@ impl Unread {
         match self {
             Unread::Closed(error) => plain(error),
             Unread::Folder => "it is a folder".into(),
+            Unread::Data => "it is data, and no program".into(),
             Unread::TooLong => format!("it is {}", longer_than_programs()),
             Unread::NotText { line, byte } => {
                 format!("it is not UTF-8 text: line {line} holds the byte 0x{byte:02x}")
@@ -75,6 +78,7 @@ impl Unread {
                 "name a file that is there; `millstream new NAME` makes a program to begin with"
             }
             Unread::Folder => "name a program in it: a file that ends in `.stream`",
+            Unread::Data => "`millstream infer` declares a source that reads it, to begin a program with",
             Unread::TooLong => {
                 "name a program; a program reads data by a source, such as `from file(\"data.ndjson\")`"
             }

@@ -76,6 +76,11 @@ fn what_is_no_data_and_no_state_is_told_at_its_place() {
     let near = folder.run("infer data/oders.ndjson").code(64);
     let near = near.stderr_has("E0902").stderr_has("did you mean `data/orders.ndjson`?");
     assert!(!near.stderr.contains("a relative path in a program"), "{}", near.stderr);
+    let data = "cannot read `data/orders.ndjson`: it is data, and no program";
+    for command in ["check", "run", "fmt", "preview", "repl"] {
+        let ran = folder.run(&format!("{command} data/orders.ndjson")).code(64);
+        ran.stderr_has("E0970").stderr_has(data).stderr_has("`millstream infer` declares a source");
+    }
     folder.run("state data").code(1).stderr_has("E0803").stderr_has("there are no checkpoints in `data`");
 }
 
