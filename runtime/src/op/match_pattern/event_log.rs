@@ -28,6 +28,8 @@ pub struct EventLog {
     /// The number of the first chunk.
     first: ChunkNumber,
     chunks: VecDeque<Chunk>,
+    /// So many of them, at the front, are closed.
+    n_closed: usize,
     /// Per chunk: how many times someone looks back to one of its events.
     uses: VecDeque<u32>,
 }
@@ -79,10 +81,6 @@ impl Chunk {
     fn clear(&mut self) {
         (self.batch, self.rows, self.used) =
             (gather_kept(&self.batch, &[]), Rows::These(vec![]), BTreeMap::new());
-    }
-
-    fn is_open(&self) -> bool {
-        matches!(self.rows, Rows::Open(_))
     }
 }
 
@@ -182,7 +180,8 @@ impl EventLog {
 
     /// Ends the open chunks: what nobody looks back to of their batches goes.
     pub fn close(&mut self) {
-        self.chunks.iter_mut().rev().take_while(|chunk| chunk.is_open()).for_each(Chunk::close);
+        self.chunks.range_mut(self.n_closed..).for_each(Chunk::close);
+        self.n_closed = self.chunks.len();
         self.forget();
     }
 
@@ -202,6 +201,10 @@ impl EventLog {
     pub fn use_one(&mut self, id: EventId) {
         let chunk = self.at_of(id);
         self.uses[chunk] += 1;
+        // Of a closed one nothing but the count is looked at: it need not come from memory.
+        if chunk < self.n_closed {
+            return;
+        }
         if let Rows::Open(rows) = &mut self.chunks[chunk].rows {
             rows[id as u32 as usize].1 += 1;
         }
@@ -210,16 +213,19 @@ impl EventLog {
     pub fn give_back(&mut self, id: EventId) {
         let chunk = self.at_of(id);
         self.uses[chunk] -= 1;
-        if let Rows::Open(rows) = &mut self.chunks[chunk].rows {
+        if chunk < self.n_closed {
+            if self.uses[chunk] == 0 {
+                self.chunks[chunk].clear();
+            }
+        } else if let Rows::Open(rows) = &mut self.chunks[chunk].rows {
             rows[id as u32 as usize].1 -= 1;
-        } else if self.uses[chunk] == 0 {
-            self.chunks[chunk].clear();
         }
     }
 
     /// Drops the chunks at the front that nobody uses.
     pub fn forget(&mut self) {
-        while self.uses.front() == Some(&0) && self.chunks.front().is_some_and(|chunk| !chunk.is_open()) {
+        while self.uses.front() == Some(&0) && self.n_closed > 0 {
+            self.n_closed -= 1;
             self.chunks.pop_front();
             self.uses.pop_front();
             self.first = self.first.wrapping_add(1);
@@ -254,7 +260,8 @@ impl EventLog {
                 _ => Ok(Chunk { input, batch, rows, used: BTreeMap::new() }),
             }
         })?;
-        Ok(EventLog { first, uses: vec![0; chunks.len()].into(), chunks: chunks.into() })
+        let (n_closed, uses) = (chunks.len(), vec![0; chunks.len()].into());
+        Ok(EventLog { first, uses, n_closed, chunks: chunks.into() })
     }
 
     /// All events, with their ids.
@@ -275,7 +282,7 @@ impl EventLog {
     /// A log of these events alone.
     pub fn of_events(input: usize, batch: Batch) -> EventLog {
         let chunk = Chunk { input, batch, rows: Rows::All, used: BTreeMap::new() };
-        EventLog { first: 0, chunks: [chunk].into(), uses: [0].into() }
+        EventLog { first: 0, chunks: [chunk].into(), n_closed: 1, uses: [0].into() }
     }
 
     /// Takes over the events of another log, of which these are the columns here; nobody looks back to them yet.
@@ -290,6 +297,7 @@ impl EventLog {
             chunk.batch.columns = columns(chunk.batch.columns);
             self.chunks.push_back(chunk);
             self.uses.push_back(0);
+            self.n_closed += 1;
         }
         moved
     }

@@ -22,12 +22,11 @@ use super::timers::Timers;
 use crate::kernel::huge_vec::HugeVec;
 use crate::kernel::prefetch::prefetch;
 use crate::message::EventTime;
-use forest::{Forest, Run, Taken, Tree};
+use forest::{Forest, Taken, Tree};
 use kept::{Chain, KeptEvent, KeptEvents, NO_EVENTS};
-use millstream_ir::batch::RowPlace;
 use millstream_ir::pattern::MatchMode;
 use millstream_ir::types::Type;
-use passage::{broken_by, fits, pass};
+use passage::{Taker, broken_by, fits, pass};
 use smallvec::SmallVec;
 
 /// The runs of one pattern, or of several rules that share what they stand on.
@@ -101,9 +100,6 @@ struct Group {
     latest: EventTime,
     words: Words,
 }
-
-/// Where a run begins in the total order.
-type Start = (EventTime, RowPlace);
 
 /// What an event works in.
 #[derive(Default)]
@@ -276,7 +272,6 @@ impl Groups {
         if self.memory.moved.is_empty() {
             return;
         }
-        let id = event.id_in(&mut self.ground.log);
         let moved = std::mem::take(&mut self.memory.moved);
         let mut fresh = std::mem::take(&mut self.memory.fresh);
         for (mut group, lead) in moved.iter().copied() {
@@ -287,16 +282,15 @@ impl Groups {
                 continue;
             }
             let lead = &rule.course.places[group.place as usize].leads[lead];
-            let taken = Taken { event: id, step: lead.step as u16, is_shared };
-            pass(&rule.course, &lead.way, &mut group, Some((event, id)), event.time, rule.pattern.touches);
+            let step = lead.step as u16;
+            pass(rule, &lead.way, &mut group, Taker::Event(event, &mut self.ground.log));
             if group.broken != 0 && !rule.can_end(group.place, group.broken.into()) {
                 self.drop_group(&group, partition);
                 continue;
             }
             let forest = &mut self.forest;
             match fresh.iter_mut().find(|other| {
-                other.has_future_of(&group)
-                    && (!rule.keeps_paths || forest.has_taken(&other.tree, taken.step))
+                other.has_future_of(&group) && (!rule.keeps_paths || forest.has_taken(&other.tree, step))
             }) {
                 Some(other) => {
                     if rule.keeps_paths {
@@ -307,6 +301,7 @@ impl Groups {
                 }
                 None => {
                     if rule.keeps_paths {
+                        let taken = Taken { event: event.id_in(&mut self.ground.log), step, is_shared };
                         group.tree.root = forest.above(&group.tree, taken, &mut self.ground.log);
                     }
                     fresh.push(group);
@@ -359,7 +354,7 @@ impl Groups {
         let id = event.id_in(&mut self.ground.log);
         let lead = &rule.course.places[0].leads[lead];
         let taken = Taken { event: id, step: lead.step as u16, is_shared };
-        pass(&rule.course, &lead.way, &mut group, Some((event, id)), event.time, rule.pattern.touches);
+        pass(rule, &lead.way, &mut group, Taker::Event(event, &mut self.ground.log));
         group.tree = self.forest.plant(taken, event.time, &mut self.ground.log);
         self.partitions[partition as usize].n_runs += 1;
         self.meet(rule, group, partition);
@@ -399,12 +394,12 @@ impl Groups {
 
     /// Reports the runs of groups that are complete with an event, in their order.
     fn report_all(&self, rule: &Rule, complete: &[(Group, usize)], event: &Event, answers: &mut Answers) {
-        let mut runs: Vec<(Start, u32, usize)> = vec![];
+        let mut runs: Vec<(EventTime, u32, usize)> = vec![];
         for (group, step) in complete {
             let of_group = self.forest.runs_of(&group.tree);
-            runs.extend(of_group.map(|(number, run)| (self.start_of(run), number, *step)));
+            runs.extend(of_group.map(|(number, run)| (run.began, number, *step)));
         }
-        runs.sort_unstable();
+        self.sort_by_start(&mut runs);
         for (_, run, step) in runs {
             self.report(rule, run, Some((event, step)), event.time, answers);
         }
@@ -434,8 +429,11 @@ impl Groups {
         rule.reporting.report(&self.ground.log, taken, last, (run.began, end), answers);
     }
 
-    fn start_of(&self, run: &Run) -> Start {
-        (run.began, self.ground.log.get(run.event).place())
+    /// Sorts runs by where they begin in the total order: by their times, and only where these are equal is it looked at
+    /// where their events stand, which have to come from memory.
+    fn sort_by_start<T>(&self, runs: &mut [(EventTime, u32, T)]) {
+        let place = |run: u32| self.ground.log.get(self.forest.runs[run].event).place();
+        runs.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| place(a.1).cmp(&place(b.1))));
     }
 
     fn is_in_time(&self, rule: &Rule, began: EventTime, time: EventTime) -> bool {

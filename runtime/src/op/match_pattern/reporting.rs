@@ -24,6 +24,8 @@ pub struct Reporting {
     pub types: Vec<Vec<Type>>,
     /// Per input, the columns that are kept of events.
     kept: Vec<KeptColumns>,
+    /// Whether an output is more than when the match began and ended.
+    asks_events: bool,
     /// What the outputs are, if all of them can be had without a record of a variable.
     said: Option<Vec<Said>>,
 }
@@ -112,8 +114,10 @@ impl Reporting {
         let of_inputs = types.iter().zip(kept).enumerate();
         let kept =
             of_inputs.map(|(input, (types, others))| KeptColumns::new(spec, input, types, &reads, others));
-        let said = spec.outputs.iter().map(|output| Said::of(output, spec)).collect();
-        Reporting { spec: spec.clone(), kept: kept.collect(), types, reads, said }
+        let said: Option<Vec<Said>> = spec.outputs.iter().map(|output| Said::of(output, spec)).collect();
+        let is_time = |said: &Said| matches!(said, Said::Start | Said::End | Said::IsTimeout);
+        let asks_events = !said.as_ref().is_some_and(|said| said.iter().all(is_time));
+        Reporting { spec: spec.clone(), kept: kept.collect(), types, reads, asks_events, said }
     }
 
     /// The columns that are kept of an input.
@@ -141,7 +145,8 @@ impl Reporting {
         answers: &mut Answers,
     ) {
         let place = last.map_or(BEHIND_EVENTS, |(event, _)| log.place_of(event.chunk, event.id, event.row));
-        let kept = taken.map(|(step, event)| (step, Part::Kept(log.get(event))));
+        let n_asked = if self.asks_events { usize::MAX } else { 0 };
+        let kept = taken.take(n_asked).map(|(step, event)| (step, Part::Kept(log.get(event))));
         let parts: Parts = kept.chain(last.map(|(event, step)| (step, Part::Last(event)))).collect();
         match &self.said {
             Some(said) => {

@@ -2,8 +2,8 @@
 
 use super::super::rows::Answers;
 use super::super::rule::Rule;
-use super::passage::pass;
-use super::{Group, Groups, Start};
+use super::passage::{Taker, pass};
+use super::{Group, Groups};
 use crate::message::EventTime;
 use millstream_ir::pattern::MatchMode;
 
@@ -44,7 +44,7 @@ impl Groups {
                     true => complete.push(*group),
                     false => {
                         let mut group = *group;
-                        pass(&rule.course, &lead.way, &mut group, None, time, rule.pattern.touches);
+                        pass(rule, &lead.way, &mut group, Taker::Clock(time));
                         gone_on.push(group);
                     }
                 }
@@ -71,8 +71,8 @@ impl Groups {
         answers: &mut Answers,
     ) {
         let runs = complete.iter().flat_map(|group| self.forest.runs_of(&group.tree));
-        let mut runs: Vec<(Start, u32)> = runs.map(|(run, of)| (self.start_of(of), run)).collect();
-        runs.sort_unstable();
+        let mut runs: Vec<(EventTime, u32, ())> = runs.map(|(number, run)| (run.began, number, ())).collect();
+        self.sort_by_start(&mut runs);
         if let MatchMode::Once(quiet) = rule.pattern.spec.mode
             && !runs.is_empty()
         {
@@ -80,7 +80,7 @@ impl Groups {
             let until = quiet.map_or(EventTime::MAX, |quiet| time.saturating_add(quiet));
             self.partitions[partition as usize].quiet_until = until;
         }
-        runs.iter().for_each(|(_, run)| self.report(rule, *run, None, time, answers));
+        runs.iter().for_each(|(_, run, ())| self.report(rule, *run, None, time, answers));
         complete.iter().for_each(|group| self.drop_group(group, partition));
         if matches!(rule.pattern.spec.mode, MatchMode::Once(_)) && !runs.is_empty() {
             self.drop_all(partition);

@@ -3,6 +3,7 @@
 use super::super::course::{Comparison, Course, From, Kind, Passage, Test, passes};
 use super::super::event_log::{EventId, EventLog};
 use super::super::front::Event;
+use super::super::rule::Rule;
 use super::Group;
 use crate::message::EventTime;
 use millstream_ir::column::{Column, ColumnData};
@@ -77,23 +78,29 @@ fn compare(column: &Column, row: usize, kind: Kind, word: i64) -> Option<Orderin
     }
 }
 
-/// Brings a group to another place, by an event or by a clock at a time.
-pub fn pass(
-    course: &Course,
-    way: &Passage,
-    group: &mut Group,
-    event: Option<(&Event, EventId)>,
-    time: EventTime,
-    touches: Guards,
-) {
+/// What brings a group to another place.
+pub enum Taker<'t, 'e> {
+    /// An event, which can be kept in the log.
+    Event(&'t mut Event<'e>, &'t mut EventLog),
+    /// A clock, at a time.
+    Clock(EventTime),
+}
+
+/// Brings a group to another place.
+pub fn pass(rule: &Rule, way: &Passage, group: &mut Group, mut by: Taker) {
+    let course = &rule.course;
     let carried = way.carried_guards & course.places[way.to].guards;
     let mut broken = Guards::from(group.broken) & carried;
-    if let Some((event, _)) = event
+    if let Taker::Event(event, _) = &by
         && carried != 0
     {
-        broken |= carried & touches;
+        broken |= carried & rule.pattern.touches;
         broken |= broken_by(course, carried & !broken, event);
     }
+    let time = match &by {
+        Taker::Event(event, _) => event.time,
+        Taker::Clock(time) => *time,
+    };
     let Group { words, nulls, far, .. } = *group;
     (group.nulls, group.far) = (0, 0);
     for source in &way.words {
@@ -104,8 +111,8 @@ pub fn pass(
                 group.far |= (far >> from & 1) << to;
             }
             From::Event { column, to } => {
-                if let Some((event, id)) = event {
-                    remember(event, id, *column, *to, group);
+                if let Taker::Event(event, log) = &mut by {
+                    remember(event, log, *column, *to, group);
                 }
             }
             From::Clock { duration, to } => group.words[*to] = time.saturating_add(*duration),
@@ -117,7 +124,7 @@ pub fn pass(
     group.place = way.to as u16;
 }
 
-fn remember(event: &Event, id: EventId, column: usize, to: usize, group: &mut Group) {
+fn remember(event: &mut Event, log: &mut EventLog, column: usize, to: usize, group: &mut Group) {
     let (column, row) = (&event.columns[column], event.row);
     group.words[to] = 0;
     if !column.is_valid(row) {
@@ -131,8 +138,8 @@ fn remember(event: &Event, id: EventId, column: usize, to: usize, group: &mut Gr
         ColumnData::I128(values) => i64::try_from(values[row]).ok(),
         ColumnData::Text(_) | ColumnData::Boxed(_) => None,
     };
-    if word.is_none() {
+    group.words[to] = word.unwrap_or_else(|| {
         group.far |= 1 << to;
-    }
-    group.words[to] = word.unwrap_or(id as i64);
+        event.id_in(log) as i64
+    });
 }
