@@ -62,10 +62,19 @@ pub trait Input: Read + Send {
         Ok(())
     }
 
-    /// How many bytes have come before the file that is being read now: one may take the place of another.
-    fn n_before(&self) -> u64 {
-        0
+    /// Which file is being read now: one may take the place of another.
+    fn place(&self) -> Place {
+        Place::default()
     }
+}
+
+/// One of the files that an input has been.
+#[derive(Clone, Copy, Default)]
+pub struct Place {
+    /// From 0.
+    pub number: u64,
+    /// Bytes that have come before it.
+    pub n_before: u64,
 }
 
 impl Input for std::io::Stdin {

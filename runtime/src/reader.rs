@@ -3,7 +3,7 @@
 //! Blocks are read one after the other, since each begins where the one before it ended. Then they are
 //! decoded, which takes most of the time, each on its own: workers do several at once.
 
-use crate::connector::{Input as Bytes, Open, Partition, Surroundings, file};
+use crate::connector::{Input as Bytes, Open, Partition, Place, Surroundings, file};
 use crate::errors;
 use crate::format::{self, Decoded, Decoder, PADDING, Unreadable, too_long};
 use crate::workers::unpoisoned;
@@ -38,6 +38,9 @@ pub struct Reached {
     pub bytes: u64,
     /// Whether what follows, up to the next line break, belongs to a record that was too long.
     pub is_inside: bool,
+    /// Which of the files it is that this run has read, one in the place of another. A later run begins with it.
+    #[serde(skip)]
+    pub file: u64,
 }
 
 /// A block whose records have been found, but not looked at yet.
@@ -258,12 +261,12 @@ impl PartitionReader {
 
     /// Where the next record begins. The number of records before it is not known here.
     fn reached(&self) -> Reached {
-        let before = match &self.input {
-            Input::Open(input) => input.n_before(),
-            Input::Closed(_) => 0,
+        let place = match &self.input {
+            Input::Open(input) => input.place(),
+            Input::Closed(_) => Place::default(),
         };
-        let bytes = (self.n_read - self.rest.len() as u64).saturating_sub(before);
-        Reached { records: 0, bytes, is_inside: self.skipping }
+        let bytes = (self.n_read - self.rest.len() as u64).saturating_sub(place.n_before);
+        Reached { records: 0, bytes, is_inside: self.skipping, file: place.number }
     }
 
     /// Passes over what an earlier reader has read. Of its start the decoder may have to know.

@@ -117,6 +117,34 @@ fn a_followed_file_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_followed_file_that_was_rotated_meanwhile_goes_on_where_it_was() {
+    let folder = folder();
+    let path = |name: &str| folder.path().join(name);
+    let rename = |from: &str, to: &str| std::fs::rename(path(from), path(to)).expect("it is there");
+    let begin = |name: &str, hour| drop(folder.write(name, format!("user,n,at\n{}", clicks(hour))));
+    interrupted(&folder, "q.stream").code(0);
+    // What was read grows by an hour, then another file takes its place, and then a third.
+    grow(&folder, "clicks.csv", &clicks(2));
+    rename("clicks.csv", "clicks.csv.2");
+    begin("clicks.csv.1", 3);
+    begin("clicks.csv", 4);
+    // The headers of these are records that cannot be read.
+    let ran = interrupted_at(&folder, "q.stream", 242).code(0);
+    assert!(ran.stderr.contains("180 rows  from clicks"), "{}", ran.stderr);
+    assert_eq!(folder.read("out.ndjson"), FIRST.repeat(3));
+    // A copy was made of what was read, and the file itself begun anew.
+    std::fs::copy(path("clicks.csv"), path("clicks.csv.0")).expect("copied");
+    begin("clicks.csv", 5);
+    let ran = interrupted_at(&folder, "q.stream", 303).code(0);
+    assert!(ran.stderr.contains("60 rows  from clicks"), "{}", ran.stderr);
+    // Where what was read is nowhere, the run is refused.
+    begin("clicks.csv", 6);
+    let ran = folder.run("run q.stream --state state").code(1).stderr_has("error[E0805]");
+    assert!(ran.stderr.contains("are not those that have been read"), "{}", ran.stderr);
+    assert_eq!(folder.read("out.ndjson"), FIRST.repeat(4));
+}
+
+#[test]
 fn what_is_broken_off_at_a_row_goes_on_before_it() {
     let slow = "length([length([x * y + n for y in range(0, many)]) for x in range(0, many)])";
     let counted = format!("from clicks\n  let m = if n < 0 then {slow} else n\n");

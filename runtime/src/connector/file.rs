@@ -4,8 +4,9 @@
 mod packed;
 mod rereadable;
 
+use super::follow::{Follow, Followed};
 use super::pipe::{self, Pipe};
-use super::{Input, Open, Output, Partition, Surroundings, flag_option, follow, resolve, text_option};
+use super::{Input, Open, Output, Partition, Surroundings, flag_option, resolve, text_option};
 use crate::errors;
 use flate2::read::MultiGzDecoder;
 use millstream_base::Diagnostic;
@@ -14,6 +15,7 @@ pub use rereadable::{Mark, Rereadable};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// How the end of a path says that its bytes are packed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -97,12 +99,19 @@ fn partition(
         return Err(Box::new(errors::cannot_follow_packed(spec, &path)));
     }
     let stop = around.stop.clone();
-    let again = Rereadable { path: path.clone(), is_packed: packing != Packing::None, is_followed: follow };
+    let followed = match follow {
+        true => {
+            let file = file.try_clone().map_err(|e| errors::cannot_open(spec, &path, &e))?;
+            Some(Arc::new(Followed::new(path.clone(), file)))
+        }
+        false => None,
+    };
+    let again = Rereadable { path, is_packed: packing != Packing::None, followed: followed.clone() };
     let open: Open = Box::new(move || {
-        let input: Box<dyn Input> = match () {
-            () if follow => return Ok(Box::new(follow::Follow::new(path, file, stop)?)),
-            () if is_pipe => Box::new(Pipe::new(file, stop)),
-            () => Box::new(file),
+        let input: Box<dyn Input> = match followed {
+            Some(followed) => return Ok(Box::new(Follow::new(followed, stop)?)),
+            None if is_pipe => Box::new(Pipe::new(file, stop)),
+            None => Box::new(file),
         };
         Ok(match packing {
             Packing::None => input,
@@ -118,7 +127,7 @@ fn partition(
 /// The file that a sink writes to, as a later run finds it.
 pub fn written(spec: &ConnectorSpec, around: &Surroundings) -> String {
     let path = resolve(text_option(spec, "path"), around);
-    Rereadable { path, is_packed: false, is_followed: false }.known_as(&around.base)
+    Rereadable { path, is_packed: false, followed: None }.known_as(&around.base)
 }
 
 pub fn writer(

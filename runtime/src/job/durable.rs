@@ -13,6 +13,7 @@ use crate::connector::file::Rereadable;
 use crate::connector::{Partition, Surroundings};
 use crate::errors;
 use crate::graph::{Graph, Outlet, Stop};
+use crate::reader::Reached;
 use crate::report::{Checkpoints, Resumed};
 use crate::source::Standing;
 use millstream_base::Diagnostic;
@@ -65,6 +66,8 @@ type Files = BTreeMap<(String, usize), (Rereadable, File)>;
 #[derive(Clone, Copy)]
 pub struct Before<'a> {
     pub manifest: Option<&'a Manifest>,
+    /// Whether this run makes checkpoints.
+    is_durable: bool,
     base: &'a Path,
 }
 
@@ -169,8 +172,14 @@ impl Durable {
         for source in sources {
             for (number, partition) in source.partitions.iter_mut().enumerate() {
                 if let Some((file, opened)) = self.files.get_mut(&(source.name.clone(), number)) {
+                    let reached = &mut partition.reached;
                     // What cannot be marked is not looked at when it is read again.
-                    partition.mark = file.mark(opened, partition.reached.bytes).ok();
+                    let mark = file.mark(opened, (reached.file, reached.bytes));
+                    if let Ok(None) = mark {
+                        // It is gone: what has taken its place is read from its start.
+                        *reached = Reached { records: reached.records, ..Reached::default() };
+                    }
+                    partition.mark = mark.ok().flatten();
                     partition.name = file.known_as(base);
                 }
             }
@@ -189,20 +198,26 @@ impl Durable {
 
 impl<'a> Before<'a> {
     pub fn new(durable: Option<&'a Durable>, around: &'a Surroundings) -> Before<'a> {
-        Before { manifest: durable.and_then(Durable::manifest), base: &around.base }
+        let manifest = durable.and_then(Durable::manifest);
+        Before { manifest, is_durable: durable.is_some(), base: &around.base }
     }
 
     pub fn source(&self, name: &str) -> Option<&'a SourceProgress> {
         self.manifest?.source(name)
     }
 
-    /// The partitions as an earlier run has numbered them, and behind these those that it has not seen.
+    /// The partitions as an earlier run has numbered them, and behind these those that it has not seen. Called before
+    /// they are read.
     pub fn arrange(
         &self,
         node: &Node,
         spec: &ConnectorSpec,
         partitions: Vec<Partition>,
     ) -> Result<Vec<Partition>, Box<Diagnostic>> {
+        if self.is_durable {
+            let files = partitions.iter().flat_map(|partition| &partition.file);
+            files.flat_map(|file| &file.followed).for_each(|followed| followed.keep_files());
+        }
         let Some(source) = self.source(&node.name) else { return Ok(partitions) };
         let mut left = partitions;
         let mut arranged = vec![];
@@ -233,15 +248,18 @@ fn records(sources: &[SourceProgress]) -> u64 {
     partitions.map(|partition| partition.reached.records).sum()
 }
 
-/// Refuses a file that is not the one that was read, as far as that is known.
+/// Refuses a file that is not the one that was read, as far as that is known. One that is followed may have been
+/// rotated.
 fn is_unchanged(
     spec: &ConnectorSpec,
     known: &PartitionProgress,
     partition: &Partition,
 ) -> Result<(), Box<Diagnostic>> {
     let (Some(mark), Some(file)) = (known.mark, &partition.file) else { return Ok(()) };
-    match file.has(mark).map_err(|error| errors::read_failed(spec, &partition.name, &error))? {
+    let failed = |error| errors::read_failed(spec, &partition.name, &error);
+    match file.has(mark).map_err(failed)? {
         Some(true) => Ok(()),
+        _ if file.go_back_to(mark).map_err(failed)? => Ok(()),
         Some(false) => Err(Box::new(errors::input_replaced(spec, &partition.name, mark.length))),
         None => Err(Box::new(errors::input_shrank(spec, &partition.name, mark.length))),
     }
