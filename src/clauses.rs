@@ -50,9 +50,14 @@ enum Other {
 }
 
 impl Clauses {
-    /// The parts, and what is to be observed of them.
-    pub fn new(stages: Stages, compiled: &Compiled, program: &mut Program) -> (Clauses, Vec<Observed>) {
-        let observed = stages.observed(compiled, program);
+    /// The parts, and what is to be observed of them; what their rows are told apart by, if they are.
+    pub fn new(
+        stages: Stages,
+        compiled: &Compiled,
+        program: &mut Program,
+        key: &[Part],
+    ) -> (Clauses, Vec<Observed>) {
+        let observed = stages.observed(compiled, program, key);
         let looked_at =
             observed.iter().map(|observed| observed.columns.clone().unwrap_or_default()).collect();
         let (joins, look_ups) = (BTreeMap::new(), BTreeMap::new());
@@ -190,7 +195,8 @@ impl Clauses {
             join.lines().iter().for_each(|line| text += &format!("  {line}\n"));
         }
         if let Some(look_ups) = self.look_ups.get(&number) {
-            look_ups.lines().iter().for_each(|line| text += &format!("  {line}\n"));
+            let n_left_out = n_before.saturating_sub(count.n).saturating_sub(failed.rows);
+            look_ups.lines(n_left_out).iter().for_each(|line| text += &format!("  {line}\n"));
         }
         text
     }

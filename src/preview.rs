@@ -51,7 +51,7 @@ pub fn preview(compiled: &mut Compiled, asked: &Asked) -> u8 {
     };
     let (mut clauses, mut observed, mut first) = (vec![], vec![], vec![]);
     for stages in shown {
-        let (parts, seen) = Clauses::new(stages, compiled, &mut program);
+        let (parts, seen) = Clauses::new(stages, compiled, &mut program, &[]);
         first.push(observed.len());
         observed.extend(seen);
         clauses.push(parts);

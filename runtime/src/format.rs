@@ -85,8 +85,11 @@ pub struct DecodedRows {
     pub offsets: Option<Vec<u32>>,
 }
 
-/// The time of a deleted row of which it is not known: before any other.
-pub const UNKNOWN_TIME: i64 = i64::MIN;
+/// What the column says of a row that a change log deletes, which is that of the row's sign.
+pub const DELETED: i64 = -1;
+
+/// The same of one of which the log does not tell the time that it had: it is deleted behind all that came before.
+pub const DELETED_OF_UNKNOWN_TIME: i64 = -2;
 
 /// A record that could not be read.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,6 +6,7 @@ mod properties;
 
 use crate::checkpoint::{PartitionProgress, SourceProgress};
 use crate::format::DecodedRows;
+use crate::format::{DELETED, DELETED_OF_UNKNOWN_TIME};
 use crate::message::{EventTime, Message, Watermark};
 use crate::operator::{Failure, Place};
 use crate::reader::{Block, Reached};
@@ -530,21 +531,33 @@ fn change_of(spec: &SourceSpec) -> Option<usize> {
     spec.columns.iter().position(is_nameless)
 }
 
-/// A deletion happens at the watermark that it comes behind, unless it says that it was later: it is never late.
-/// (The time of the row that is deleted tells when that came.)
+/// A deletion happens when it says, or when that is not known of the row, behind all that has come: so it is never
+/// before that row. It is never late but with a row that takes the place of what it deletes (of one record).
 fn time_deletions(batch: &mut Batch, time: usize, change: usize, mut generator: WatermarkGenerator) {
     let (Some(times), Some(changes)) = (batch.columns.get(time), batch.columns.get(change)) else { return };
     let (ColumnData::I64(times), ColumnData::I64(changes)) = (&times.data, &changes.data) else { return };
     if changes.iter().all(|change| *change > 0) {
         return;
     }
-    let known = times.iter().zip(&**changes).map(|(time, change)| {
-        let known = if *change < 0 { *time.max(&generator.watermark().max(FIRST_TIME).0) } else { *time };
+    let place = |row: usize| batch.origin.place(row);
+    let makes_room =
+        |row: usize| row + 1 < batch.n_rows && changes[row + 1] > 0 && place(row) == place(row + 1);
+    let known = (0..batch.n_rows).map(|row| {
+        let least = generator.watermark().max(FIRST_TIME).0;
+        let known = match changes[row] {
+            _ if makes_room(row) && times[row + 1] < least => times[row + 1],
+            DELETED => times[row].max(least),
+            DELETED_OF_UNKNOWN_TIME => times[row].max(generator.greatest()).max(least),
+            _ => times[row],
+        };
         generator.observe(&[known], 0, &mut vec![]);
         known
     });
     let known: Buffer<EventTime> = known.collect();
-    batch.columns[time] = Arc::new(Column { data: ColumnData::I64(known), validity: None });
+    let signs: Buffer<i64> = changes.iter().map(|change| (*change).max(DELETED)).collect();
+    for (column, values) in [(time, known), (change, signs)] {
+        batch.columns[column] = Arc::new(Column { data: ColumnData::I64(values), validity: None });
+    }
 }
 
 /// The parts of a batch that begin at its late rows, none of them marked any more; none if none is late.

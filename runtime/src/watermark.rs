@@ -25,6 +25,14 @@ impl WatermarkGenerator {
         Watermark(self.watermark)
     }
 
+    /// No time that has come is later.
+    pub fn greatest(&self) -> EventTime {
+        match self.watermark() {
+            Watermark::START => EventTime::MIN,
+            Watermark(time) => time.saturating_add(self.disorder),
+        }
+    }
+
     /// Nothing earlier will come, it has been said, whatever has been seen.
     pub fn promise(&mut self, watermark: Watermark) {
         self.watermark = self.watermark.max(watermark.0);

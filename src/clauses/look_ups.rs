@@ -43,7 +43,7 @@ pub struct LookUps {
     /// Rows that found nothing.
     alone: Vec<Alone>,
     n_alone: u64,
-    n_found: u64,
+    /// Of an `anti join`, a row that found something.
     last_found: String,
     refused: Dropped,
     /// Of rows that found something of any age, what they asked for and when that came.
@@ -77,7 +77,6 @@ impl LookUps {
             last_null: String::new(),
             alone: vec![],
             n_alone: 0,
-            n_found: 0,
             last_found: String::new(),
             refused: Dropped::default(),
             older: BTreeMap::new(),
@@ -142,16 +141,16 @@ impl LookUps {
             _ => None,
         };
         match probe {
-            Probe::AtAnyAge if self.older.len() < MOST_ROWS && has_partner => {
+            Probe::AtAnyAge if has_partner => {
                 let since = time_of(right.get(self.join.schema.time).cloned());
-                self.older.insert((key, at), since);
+                if self.is_too_old(at, since) {
+                    self.older.insert((key, at), since);
+                }
             }
             Probe::AtAnyAge => {}
             Probe::AtTheEnd => {
                 let at_end = self.at_end.get_or_insert_default();
-                if at_end.len() < MOST_ROWS && has_partner {
-                    at_end.insert(key);
-                }
+                at_end.extend(has_partner.then_some(key));
             }
             Probe::AsAsked if key.iter().any(Value::is_null) => {
                 self.n_null += 1;
@@ -168,7 +167,6 @@ impl LookUps {
                     eval(condition, &|column| row[column].clone()) == Ok(Value::Bool(true))
                 };
                 if self.join.condition.as_ref().is_none_or(holds) {
-                    self.n_found += 1;
                     self.last_found = shown();
                 } else if let Some(condition) = &self.join.condition {
                     self.refused.add(condition, (row, &self.schema), &compiled.files, shown);
@@ -177,12 +175,22 @@ impl LookUps {
         }
     }
 
-    /// What can be said of rows that found nothing; of an `anti join`, of those that found something.
-    pub fn lines(&self) -> Vec<String> {
+    fn is_too_old(&self, at: Option<i64>, since: Option<i64>) -> bool {
+        let (JoinBound::AsOf { max_age: Some(age), .. }, Some(at), Some(since)) =
+            (&self.join.bound, at, since)
+        else {
+            return true;
+        };
+        at.saturating_sub(since) > *age
+    }
+
+    /// What can be said of rows that found nothing; of an `anti join`, which left out so many, of those that found
+    /// something.
+    pub fn lines(&self, n_left_out: u64) -> Vec<String> {
         let table = &self.table;
         if self.join.kind == JoinKind::Anti {
-            let found = (self.n_found > 0)
-                .then(|| format!("{} found in {table}, last {}", n_of(self.n_found, "row"), self.last_found));
+            let found = (n_left_out > 0 && !self.last_found.is_empty())
+                .then(|| format!("{} found in {table}, last {}", n_of(n_left_out, "row"), self.last_found));
             return found.into_iter().collect();
         }
         let mut lines = vec![];
@@ -195,7 +203,7 @@ impl LookUps {
             let is_at_end = self.at_end.as_ref().map(|keys| keys.contains(&alone.key));
             match self.older.get(&(alone.key.clone(), alone.at)) {
                 Some(since) => old.push((alone, since)),
-                None if is_at_end == Some(true) => not_yet.push(alone),
+                None if is_at_end == Some(true) && !self.join.keys.is_empty() => not_yet.push(alone),
                 None => unknown.push(alone),
             }
         }

@@ -9,7 +9,7 @@ use crate::written::group_of;
 use millstream_base::{Diagnostic, SourceMap, Span};
 use millstream_core::hir::{Clause, ClauseKind, Head, Input, InputId, JoinBound, Program, Query};
 use millstream_ir::expr::{Expr, ExprKind};
-use millstream_ir::flow::Schema;
+use millstream_ir::flow::{Column, Schema};
 use millstream_ir::types::{Type, TypeKind};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -92,8 +92,8 @@ impl Stages {
         stages
     }
 
-    /// What is looked at of each part: what the stream needs if all its columns are read.
-    pub fn observed(&self, compiled: &Compiled, program: &Program) -> Vec<Observed> {
+    /// What is looked at of each part: what the stream needs if all its columns are read, and the key.
+    pub fn observed(&self, compiled: &Compiled, program: &Program, key: &[Part]) -> Vec<Observed> {
         let mut observed = vec![];
         let mut needed: Option<BTreeSet<usize>> = None;
         for (number, stage) in self.stages.iter().enumerate().rev() {
@@ -114,7 +114,14 @@ impl Stages {
                 schema.columns.get(*column).is_some_and(|column| is_event(&column.ty)) && self.is_of_pattern
             };
             let all = || (0..schema.columns.len()).collect();
-            let columns = needed.clone().unwrap_or_else(all).into_iter().filter(|column| !is_event(column));
+            let is_key = |column: &Column| !column.hidden && key.iter().any(|part| part.name == *column.name);
+            let of_key = (0..schema.columns.len()).filter(|number| is_key(&schema.columns[*number]));
+            let columns = needed
+                .clone()
+                .unwrap_or_else(all)
+                .into_iter()
+                .filter(|column| !is_event(column))
+                .chain(of_key);
             observed.push(Observed { rows: rows_of(stage.of), columns: Some(columns.collect()), schema });
         }
         observed.reverse();

@@ -18,7 +18,7 @@ use millstream_runtime::format::records::{LINES, Records, Syntax};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// The most rows of an input that are looked at, and the most bytes.
+/// The most rows of an input that are looked at, and the most bytes; of a table, all are.
 const MOST_ROWS: u64 = 10_000;
 const MOST_BYTES: usize = 64 << 20;
 
@@ -32,7 +32,9 @@ pub fn put(
     let mut samples = vec![];
     let mut missing = vec![];
     for (id, source) in &inputs {
-        match of_input(source, asked) {
+        // What is looked for in part of a table would be missed where it is there.
+        let is_whole = matches!(program.input(*id), Some(Input::Table(_)));
+        match of_input(source, is_whole, asked) {
             Ok(sample) => samples.push((*id, Some(sample))),
             Err(fault) => {
                 missing.push((*id, fault));
@@ -108,8 +110,8 @@ fn with(
     Source { connector, format, fields, ..source.clone() }
 }
 
-/// The first rows of an input. What is followed is read as far as it has been written.
-fn of_input(source: &Source, asked: &Asked) -> Result<Sample, Box<Diagnostic>> {
+/// The first rows of an input, or all. What is followed is read as far as it has been written.
+fn of_input(source: &Source, is_whole: bool, asked: &Asked) -> Result<Sample, Box<Diagnostic>> {
     let mut connector = source.connector.clone();
     connector.options.remove("follow");
     let around = Surroundings { base: asked.folder.clone(), stop: Default::default(), inputs: vec![] };
@@ -132,7 +134,7 @@ fn of_input(source: &Source, asked: &Asked) -> Result<Sample, Box<Diagnostic>> {
         let mut records = Records::open(partition).map_err(failed)?;
         let (mut bytes, mut n) = (vec![], 0);
         while let Some(record) = records.next(syntax).map_err(failed)? {
-            if n == most + has_header as u64 || bytes.len() > MOST_BYTES {
+            if !is_whole && (n == most + has_header as u64 || bytes.len() > MOST_BYTES) {
                 has_more = true;
                 break;
             }
@@ -181,7 +183,7 @@ fn of_test(
         let options = [("path".into(), Value::string(path))].into();
         let connector = ConnectorSpec { name: "file".into(), options, span: *span };
         let format = format.clone().or_else(|| source.format.clone());
-        return of_input(&with(source, connector, format, source.fields.clone()), asked);
+        return of_input(&with(source, connector, format, source.fields.clone()), true, asked);
     }
     let (mut bytes, mut n) = (vec![], 0);
     for rows in rows {

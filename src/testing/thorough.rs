@@ -6,7 +6,7 @@ use super::prepare::{Prepared, Step};
 use super::{Fault, compare, errors};
 use millstream_base::SourceMap;
 use millstream_core::hir::Expectation;
-use millstream_ir::flow::{Flow, NodeKind};
+use millstream_ir::flow::{Breaker, Flow, Node, NodeKind, SourceSpec};
 use millstream_ir::value::Value;
 use millstream_runtime::message::Watermark;
 use millstream_runtime::simulate::{Record, Row};
@@ -76,7 +76,7 @@ impl Step<'_> {
 }
 
 /// Puts what a test gives into other orders that `disorder` allows: each row that was in time still is,
-/// and rows of one time keep their order.
+/// and rows of one time keep their order, as do all of sources of which the last to be read counts.
 pub struct Shuffle {
     sources: HashMap<String, Times>,
     random: Random,
@@ -96,7 +96,7 @@ impl Shuffle {
         // one that arrived first: both would change the answer.
         let is_retimed = flow.nodes.iter().any(|node| matches!(node.kind, NodeKind::AssignTime { .. }));
         let timed = flow.nodes.iter().filter(|_| !is_retimed).filter_map(|node| match &node.kind {
-            NodeKind::Source(spec) => spec.time.as_ref().map(|time| {
+            NodeKind::Source(spec) if !stands_by_order(flow, node, spec) => spec.time.as_ref().map(|time| {
                 let generator = WatermarkGenerator::new(time.disorder);
                 let times = Times { column: node.schema.time, disorder: time.disorder, generator };
                 (node.name.to_string(), times)
@@ -128,6 +128,18 @@ impl Shuffle {
         self.random.shuffle(in_time, times.disorder, &mut shuffled);
         shuffled
     }
+}
+
+/// Whether what is read last of a source counts, whatever times rows have.
+fn stands_by_order(flow: &Flow, source: &Node, spec: &SourceSpec) -> bool {
+    let is_log = spec.format.as_ref().is_some_and(|format| format.options.contains_key("changes"));
+    let is_latest = |node: &Node| match &node.kind {
+        NodeKind::Breaker(breaker) => {
+            matches!(**breaker, Breaker::LatestOfKey(_)) && node.name == source.name
+        }
+        _ => false,
+    };
+    is_log || flow.nodes.iter().any(is_latest)
 }
 
 impl Times {

@@ -36,7 +36,8 @@ pub fn why_stream(compiled: &mut Compiled, asked: &Asked) -> u8 {
             Err(fault) => return wrong(compiled, *fault, WRONG_USAGE),
         },
     };
-    let (mut clauses, observed) = Clauses::new(stages, compiled, &mut program);
+    let parts = key.as_ref().map_or(&[][..], |(_, parts)| parts);
+    let (mut clauses, observed) = Clauses::new(stages, compiled, &mut program, parts);
     let replay = Replay::new(&mut program, observed, asked.folder.clone());
     let parts = key.as_ref().map(|(key, parts)| (&key[..], &parts[..]));
     clauses.begin(&replay, 0, parts, Keep::Last(MOST_ROWS));

@@ -417,6 +417,40 @@ stream unknown =
     "##);
 }
 
+#[test]
+fn look_ups_are_told_of_rows_and_keys() {
+    let program = "table t: { card: int, shop: string } key card from file(\"t.ndjson\")
+table v: { card: int, low: decimal(2), since: timestamp } key card from file(\"v.ndjson\") time since
+stream new = from payments as p anti join t on t.shop == p.country select p.card as card
+stream one = from payments as p left join t on t.card == p.card select p.amount as amount
+stream two = from payments as p join t on t.card == p.card semi join v on v.card == p.card select p.amount as amount
+stream none = from payments as p semi join v on v.low > p.amount select p.amount as amount
+";
+    let rows = [("7", 41.0, 0), ("8", 42.0, 10), ("7", 43.0, 20)];
+    let folder = folder(program, &rows);
+    folder.write("t.ndjson", "{\"card\":7,\"shop\":\"DE\"}\n{\"card\":8,\"shop\":\"DE\"}\n");
+    folder.write("v.ndjson", "{\"card\":8,\"low\":1.00,\"since\":\"2024-05-01T12:01:00Z\"}\n");
+    let lines = |question: &str, about: &str| -> Vec<String> {
+        let told = why(&folder, question);
+        told.lines().filter(|line| line.contains(about)).map(|line| line.trim().to_string()).collect()
+    };
+    // Each has two rows of its country there.
+    let found = lines("--stream new", "found in t");
+    assert_eq!(found.len(), 1);
+    assert!(found[0].starts_with("3 rows found in t, last {"), "{found:?}");
+    // Behind the join nothing reads the card.
+    assert_eq!(lines("--stream one --key 7", " out"), ["2 in, 2 out", "2 in, 2 out"]);
+    let missing = lines("--stream two --key 7", "whose key");
+    assert!(missing[0].starts_with("2 rows whose key is not in v, last 7 at "), "{missing:?}");
+    let missing = lines("--stream two --key 8", "whose key");
+    assert!(
+        missing[0].starts_with("1 row whose key was not in v at the time asked for, as it is"),
+        "{missing:?}"
+    );
+    let missing = lines("--stream none", "rows that");
+    assert!(missing[0].starts_with("3 rows that found no row in v, last {"), "{missing:?}");
+}
+
 /// A field that nothing reads cannot make a record unreadable, neither in a run nor here.
 #[test]
 fn what_nothing_reads_is_not_looked_at() {

@@ -221,7 +221,7 @@ impl QueryChecker<'_> {
                 ..super::rows::RowColumn::new(c.name.clone(), c.ty.clone(), span)
             })
             .collect();
-        self.rows.time = time;
+        self.rows.set_time(time);
         self.replaced = None;
         self.rows.carried = match &grouping {
             Grouping::Updating(UpdatingScope::Window { lateness, .. }, emission) if top_follows => {

@@ -7,6 +7,7 @@ use crate::errors::clauses as errors;
 use crate::facts::DefinitionKind;
 use crate::hir::ClauseKind;
 use millstream_base::Span;
+use millstream_ir::expr::ExprKind;
 use millstream_syntax::ast;
 
 impl QueryChecker<'_> {
@@ -30,6 +31,9 @@ impl QueryChecker<'_> {
                 continue;
             }
             self.around.names.facts.define(name, DefinitionKind::Column, Some(&value.ty));
+            if matches!(value.kind, ExprKind::Column(column) if self.rows.is_time(column)) {
+                self.rows.same_time.push(self.rows.columns.len());
+            }
             self.rows.columns.push(RowColumn::new(name.text.as_str(), value.ty.clone(), name.span));
             values.push(value);
         }

@@ -42,11 +42,11 @@ impl QueryChecker<'_> {
         let changed = self.rows.updating.as_ref().or(of_right.updating.as_ref()).map(|u| u.because);
         let of_left = self.rows.updating.iter().filter(|_| needs_final);
         for updating in of_left {
-            let fault = clauses::needs_append_only(span, kind.name(), updating.because);
+            let fault = clauses::join_needs_append_only(span, kind.name(), updating.because);
             self.diagnostics.push(errors::or_keep_table(fault, None, &alias.text));
         }
         if let Some(updating) = of_right.updating.as_ref().filter(|_| needs_final) {
-            let fault = clauses::needs_append_only(span, kind.name(), updating.because);
+            let fault = clauses::join_needs_append_only(span, kind.name(), updating.because);
             let columns = of_right.columns.iter();
             let names: Vec<&str> = columns.map(|column| &*column.name).collect();
             let key = updating.key.iter().flatten().filter_map(|key| names.get(*key).copied());
@@ -77,7 +77,7 @@ impl QueryChecker<'_> {
             });
         }
         let bound = match &table {
-            Some((_, table)) => self.version(join, kind, table, before.time, span),
+            Some((_, table)) => self.version(join, kind, table, &before, span),
             None => self.join_bound(join, span),
         };
         match kind {
@@ -114,7 +114,11 @@ impl QueryChecker<'_> {
         let is_updating = is_for_ever && (changed.is_some() || kind.yields_unmatched() != [false; 2]);
         let hidden = |name: &str, ty| RowColumn { hidden: true, ..RowColumn::new(name, ty, span) };
         if !kind.yields_left_only() || is_for_ever {
-            self.rows.time = self.rows.columns.len();
+            let time = self.rows.columns.len();
+            match is_of_table {
+                true => self.rows.move_time(time),
+                false => self.rows.set_time(time),
+            }
             self.rows.columns.push(hidden("time", Type::TIMESTAMP));
         }
         if is_updating {

@@ -1,9 +1,9 @@
 //! What rows of a table a row is joined with: those that stand, or stood at a time; and `x in table`, which is
 //! such a join above the clause that asks.
 
-use super::rows::RowColumn;
+use super::rows::{RowColumn, Rows};
 use super::{Known, QueryChecker};
-use crate::check::{InTable, direct_parts};
+use crate::check::{CONVERSIONS, InTable, direct_parts};
 use crate::errors::tables as errors;
 use crate::hir::{self, ClauseKind, Input, InputId, JoinBound, Side, Table};
 use crate::names::InputKind;
@@ -47,7 +47,7 @@ impl<'q> QueryChecker<'q> {
         join: &ast::Join,
         kind: JoinKind,
         table: &Table,
-        time: usize,
+        before: &Rows,
         span: Span,
     ) -> Option<JoinBound> {
         if matches!(kind, JoinKind::Right | JoinKind::Full) {
@@ -60,7 +60,7 @@ impl<'q> QueryChecker<'q> {
         let on_end = join.on.span.at_end();
         if let Some(bound) = join.forever.or(needless) {
             let has_age = table.reading == Reading::AsOf && join.forever.is_none();
-            let age = self.name_of(time).filter(|_| has_age).map(|time| (on_end, time));
+            let age = self.name_of_time(before).filter(|_| has_age).map(|time| (on_end, time));
             self.diagnostics.push(errors::bound_of_table(bound, &table.name, on_end.to(bound), age));
             return None;
         }
@@ -92,8 +92,8 @@ impl<'q> QueryChecker<'q> {
                     }
                 };
                 let (at, ahead) = match as_of {
-                    None => (self.rows.column_expr(time, span), 0),
-                    Some(as_of) => self.as_of(as_of, time, join, span)?,
+                    None => (self.rows.column_expr(before.time, span), 0),
+                    Some(as_of) => self.as_of(as_of, before, join, span)?,
                 };
                 Some(JoinBound::AsOf { at, ahead, max_age })
             }
@@ -102,13 +102,19 @@ impl<'q> QueryChecker<'q> {
 
     /// The time that a row asks for, and how much later than the row's own it is. Versions are kept for the rows
     /// that can still come, so it must be bound to their time.
-    fn as_of(&mut self, as_of: &ast::Expr, time: usize, join: &ast::Join, span: Span) -> Option<(Expr, i64)> {
+    fn as_of(
+        &mut self,
+        as_of: &ast::Expr,
+        before: &Rows,
+        join: &ast::Join,
+        span: Span,
+    ) -> Option<(Expr, i64)> {
         let scope = self.scope();
         let at = self.checker().check_expr(&scope, as_of, Some(&Type::TIMESTAMP));
         if at.ty.is_error() {
             return None;
         }
-        let ahead = ahead_of(&at, time);
+        let ahead = ahead_of(&at, before);
         if ahead.is_none() {
             let because = self.rows.updating.as_ref().map(|updating| updating.because.span);
             self.diagnostics.push(match because {
@@ -124,12 +130,17 @@ impl<'q> QueryChecker<'q> {
                         let column = self.rows.columns.get(*column);
                         column.is_some_and(|column| column.qualifier.as_deref() != Some(&**of_table))
                     };
-                    let own = self.name_of(time).filter(|_| !at.columns().iter().any(is_of_row));
+                    let own = self.name_of_time(before).filter(|_| !at.columns().iter().any(is_of_row));
                     errors::as_of_other_time(as_of.span, column, span.at_start(), own)
                 }
             });
         }
         ahead.map(|ahead| (at, ahead))
+    }
+
+    /// The event time of rows, if it can be written.
+    fn name_of_time(&self, rows: &Rows) -> Option<String> {
+        [&[rows.time], &rows.same_time[..]].concat().into_iter().find_map(|column| self.name_of(column))
     }
 
     /// A visible column, as it can be written.
@@ -193,7 +204,7 @@ impl<'q> QueryChecker<'q> {
             ..RowColumn::new(column.name.clone(), column.ty.clone().nullable(), span)
         });
         self.rows.columns.extend(hidden);
-        self.rows.time = self.rows.columns.len();
+        self.rows.move_time(self.rows.columns.len());
         let time = RowColumn { hidden: true, ..RowColumn::new("time", Type::TIMESTAMP, span) };
         self.rows.columns.push(time);
         let schema = table.schema.clone();
@@ -235,7 +246,13 @@ impl<'q> QueryChecker<'q> {
         for (written, (_, key)) in written.into_iter().zip(key_columns(table)) {
             let value = self.expr(written, Some(&key.ty.clone().nullable()));
             if value.can_fail() {
-                self.diagnostics.push(errors::in_table_can_fail(written.span));
+                let conversion = match &written.kind {
+                    ast::ExprKind::Call(call) if CONVERSIONS.contains(&&*call.function.text) => {
+                        Some(call.function.span)
+                    }
+                    _ => None,
+                };
+                self.diagnostics.push(errors::in_table_can_fail(written.span, conversion));
                 return None;
             }
             values.push(value);
@@ -285,19 +302,19 @@ pub(crate) fn asked_in(expr: &ast::Expr) -> Vec<(&ast::Expr, &ast::Expr, &ast::N
     found
 }
 
-/// How much later than this column's time another is, in microseconds, if that is always the same.
-fn ahead_of(at: &Expr, time: usize) -> Option<i64> {
+/// How much later than the event time of rows another is, in microseconds, if that is always the same.
+fn ahead_of(at: &Expr, rows: &Rows) -> Option<i64> {
     let duration = |expr: &Expr| match expr.kind {
         ExprKind::Literal(Value::Duration(micros)) => Some(micros),
         _ => None,
     };
     match &at.kind {
-        ExprKind::Column(column) => (*column == time).then_some(0),
+        ExprKind::Column(column) => rows.is_time(*column).then_some(0),
         ExprKind::Binary(BinaryOp::Add, a, b) => match duration(b) {
-            Some(later) => ahead_of(a, time)?.checked_add(later),
-            None => ahead_of(b, time)?.checked_add(duration(a)?),
+            Some(later) => ahead_of(a, rows)?.checked_add(later),
+            None => ahead_of(b, rows)?.checked_add(duration(a)?),
         },
-        ExprKind::Binary(BinaryOp::Subtract, a, b) => ahead_of(a, time)?.checked_sub(duration(b)?),
+        ExprKind::Binary(BinaryOp::Subtract, a, b) => ahead_of(a, rows)?.checked_sub(duration(b)?),
         _ => None,
     }
 }

@@ -353,6 +353,7 @@ impl PatternChecker<'_> {
         let rows = Rows {
             columns,
             time,
+            same_time: vec![],
             updating: None,
             carried: vec![],
             proved: Default::default(),

@@ -15,6 +15,8 @@ pub(crate) struct Rows {
     pub columns: Vec<RowColumn>,
     /// The column that holds the event time.
     pub time: usize,
+    /// Others that hold the same.
+    pub same_time: Vec<usize>,
     /// Set where rows can be withdrawn again.
     pub updating: Option<Updating>,
     /// Hidden columns that a select keeps: what an open window knows of its rows.
@@ -80,6 +82,7 @@ impl Rows {
         Rows {
             columns: vec![time],
             time: 0,
+            same_time: vec![],
             updating: None,
             carried: vec![],
             proved: Proved::default(),
@@ -109,6 +112,7 @@ impl Rows {
         Rows {
             columns,
             time: schema.time,
+            same_time: vec![],
             updating,
             carried: vec![],
             proved: Proved::default(),
@@ -170,6 +174,22 @@ impl Rows {
         }
     }
 
+    /// From here on another column holds the event time.
+    pub fn set_time(&mut self, column: usize) {
+        self.time = column;
+        self.same_time.clear();
+    }
+
+    /// The same time stands in another column from here on.
+    pub fn move_time(&mut self, column: usize) {
+        self.same_time.push(std::mem::replace(&mut self.time, column));
+    }
+
+    /// Whether a column holds the event time.
+    pub fn is_time(&self, column: usize) -> bool {
+        column == self.time || self.same_time.contains(&column)
+    }
+
     pub fn column_expr(&self, number: usize, span: Span) -> Expr {
         let ty = self.columns.get(number).map_or(Type::ERROR, |c| c.ty.clone());
         Expr::column(number, ty, span)
@@ -211,17 +231,12 @@ impl Rows {
             })
         });
         let carried = carried.collect();
+        let is_time = |value: &Expr| matches!(value.kind, ExprKind::Column(column) if self.is_time(column));
+        let same_time = (0..values.len()).filter(|number| *number != time && is_time(&values[*number]));
+        let same_time = same_time.collect();
+        let (proved, unbound, asked) = (Proved::default(), vec![], vec![]);
         let known = self.known;
-        let rows = Rows {
-            columns,
-            time,
-            updating,
-            carried,
-            proved: Proved::default(),
-            unbound: vec![],
-            asked: vec![],
-            known,
-        };
+        let rows = Rows { columns, time, same_time, updating, carried, proved, unbound, asked, known };
         (rows, values)
     }
 }

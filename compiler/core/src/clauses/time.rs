@@ -26,11 +26,11 @@ impl QueryChecker<'_> {
             return;
         }
         match value.kind {
-            ExprKind::Column(column) => self.rows.time = column,
+            ExprKind::Column(column) => self.rows.set_time(column),
             _ => {
                 let column = RowColumn { hidden: true, ..RowColumn::new("time", Type::TIMESTAMP, span) };
                 self.rows.columns.push(column);
-                self.rows.time = self.rows.columns.len() - 1;
+                self.rows.set_time(self.rows.columns.len() - 1);
             }
         }
         self.push(ClauseKind::Time { time: value, disorder }, span);

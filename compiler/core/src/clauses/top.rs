@@ -239,7 +239,7 @@ impl QueryChecker<'_> {
         let is_timed_by_window = window.is_none();
         let time = RowColumn { hidden: true, ..RowColumn::new("time", Type::TIMESTAMP, span) };
         self.rows.columns.push(time);
-        self.rows.time = self.rows.columns.len() - 1;
+        self.rows.set_time(self.rows.columns.len() - 1);
         let sort = SortWindow { window: columns, is_timed_by_window, by, per, limit };
         self.push(ClauseKind::SortWindow(sort), span);
     }
@@ -287,7 +287,7 @@ impl QueryChecker<'_> {
                 let hidden = |name, ty| RowColumn { hidden: true, ..RowColumn::new(name, ty, because.span) };
                 self.rows.columns.extend([hidden("time", Type::TIMESTAMP), hidden("sign", Type::INT)]);
                 let sign = self.rows.columns.len() - 1;
-                self.rows.time = sign - 1;
+                self.rows.set_time(sign - 1);
                 self.rows.updating = Some(Updating { sign, key, because });
             }
         }

@@ -82,7 +82,7 @@ impl QueryChecker<'_> {
         self.rows.carried.clear();
         let time = RowColumn { hidden: true, ..RowColumn::new("time", Type::TIMESTAMP, span) };
         self.rows.columns.push(time);
-        self.rows.time = self.rows.columns.len() - 1;
+        self.rows.set_time(self.rows.columns.len() - 1);
         if let Some(updating) = updating {
             self.is_updating(updating.because, span);
         }

@@ -243,7 +243,7 @@ impl QueryChecker<'_> {
             self.rows.columns.push(RowColumn { qualified_only: true, qualifier, ..column });
         }
         self.rows.columns.extend([hidden("number", Type::INT), hidden("time", Type::TIMESTAMP)]);
-        self.rows.time = first + 3;
+        self.rows.set_time(first + 3);
         self.rows.carried = [vec![first, first + 1], of_keys, vec![first + 2]].concat();
         self.window = None;
         if self.rows.known {

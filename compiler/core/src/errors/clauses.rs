@@ -317,10 +317,24 @@ pub fn keep_in_window(span: Span, window: Option<Span>) -> Diagnostic {
 
 /// A clause that orders or closes by time, over rows that can be withdrawn.
 pub fn needs_append_only(span: Span, clause: &str, because: Because) -> Diagnostic {
-    let fault = Diagnostic::new(E0412, span, format!("`{clause}` needs rows that are final"))
+    made_final(expects_final(span, clause, because), because)
+}
+
+/// The same of a join, below which an aggregate of a key's rows as they stand would be updating as well.
+pub fn join_needs_append_only(span: Span, join: &str, because: Because) -> Diagnostic {
+    let fault = expects_final(span, join, because);
+    match because.cause {
+        Cause::SourceKey => {
+            fault.help("leave `key` away at the source, if each of its rows is an event that stays")
+        }
+        _ => made_final(fault, because),
+    }
+}
+
+fn expects_final(span: Span, clause: &str, because: Because) -> Diagnostic {
+    Diagnostic::new(E0412, span, format!("`{clause}` needs rows that are final"))
         .label("cannot take back what it has passed on")
-        .also(because.span, "this makes rows updating");
-    made_final(fault, because)
+        .also(because.span, "this makes rows updating")
 }
 
 /// A sink whose format, written or implied, can only add rows, of a stream that also withdraws some.

@@ -170,10 +170,16 @@ pub fn in_table_width(span: Span, name: &str, key: &[&str], is_known: bool) -> D
 }
 
 /// `x in table` with a value that can fail, which is looked up for all rows.
-pub fn in_table_can_fail(span: Span) -> Diagnostic {
-    Diagnostic::new(E0497, span, "what is looked up is computed for each row, whatever stands around it")
-        .label("can fail")
-        .help("compute it in a `let` above")
+/// `conversion`: the name of the function that can fail, where the value is that of one.
+pub fn in_table_can_fail(span: Span, conversion: Option<Span>) -> Diagnostic {
+    let headline = "what is looked up is computed for each row, whatever stands around it";
+    let fault = Diagnostic::new(E0497, span, headline).label("can fail");
+    match conversion {
+        Some(name) => fault
+            .fix("let what cannot be converted be null, which is in no table", name.at_start(), "try_")
+            .help("or compute it in a `let` above, where a row fails that cannot be converted"),
+        None => fault.help("compute it in a `let` above"),
+    }
 }
 
 /// `x in STREAM`

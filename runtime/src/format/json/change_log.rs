@@ -2,8 +2,8 @@
 //! without an envelope (`payload`) around it.
 
 use super::general::{object, values};
-use crate::format::UNKNOWN_TIME;
 use crate::format::field::Field;
+use crate::format::{DELETED, DELETED_OF_UNKNOWN_TIME};
 use millstream_ir::types::{Layout, Type, TypeKind};
 use millstream_ir::value::Value;
 use serde_json::{Map, Value as Json};
@@ -27,19 +27,19 @@ impl ChangeLog {
         match (record.get("after"), record.get("before")) {
             (Some(Json::Object(after)), before) => {
                 let after = values(after, fields)?;
+                let happened = match self.time.and_then(|time| after.get(time)) {
+                    Some(Value::Timestamp(time)) => *time,
+                    _ => i64::MIN,
+                };
                 let before =
                     before.and_then(Json::as_object).filter(|before| self.names_a_row(before, fields));
-                let gone = before.map(|before| self.deleted(before, fields)).transpose()?;
-                let gone = gone.filter(|gone| !self.is_of_one_key(gone, &after)).map(|mut gone| {
-                    self.time.into_iter().for_each(|time| gone[time] = after[time].clone());
-                    gone
-                });
+                let gone = before.map(|before| self.deleted(before, happened, fields)).transpose()?;
+                let gone = gone.filter(|gone| !self.is_of_one_key(gone, &after));
                 Ok(gone.into_iter().chain([after]).collect())
             }
             (_, Some(Json::Object(before))) => {
-                let mut gone = self.deleted(before, fields)?;
-                self.time_deletion(&mut gone, record.get("ts_ms"))?;
-                Ok(vec![gone])
+                let happened = if self.time.is_some() { told(record.get("ts_ms"))? } else { i64::MIN };
+                Ok(vec![self.deleted(before, happened, fields)?])
             }
             _ if record.get("op").and_then(Json::as_str) == Some("t") => {
                 Err("the table was truncated, and its log does not tell of which rows".to_string())
@@ -55,37 +55,51 @@ impl ChangeLog {
     /// Whether all of the key is there.
     fn names_a_row(&self, row: &Map<String, Json>, fields: &[Field]) -> bool {
         let mut key = fields.iter().enumerate().filter(|(number, _)| self.is_key(*number));
-        key.all(|(_, field)| row.contains_key(&*field.spec.input))
+        key.all(|(_, field)| {
+            row.get(&*field.spec.input).is_some_and(|json| !json.is_null() || field.spec.ty.nullable)
+        })
     }
 
     fn is_of_one_key(&self, a: &[Value], b: &[Value]) -> bool {
         a.iter().zip(b).enumerate().all(|(number, (a, b))| !self.is_key(number) || a == b)
     }
 
-    /// A row that is gone. Databases often send no more of it than its key.
-    fn deleted(&self, before: &Map<String, Json>, fields: &[Field]) -> Result<Vec<Value>, String> {
+    /// A row that is gone since a time, but not since before its own. Databases often send no more of it than its
+    /// key.
+    fn deleted(
+        &self,
+        before: &Map<String, Json>,
+        happened: i64,
+        fields: &[Field],
+    ) -> Result<Vec<Value>, String> {
+        let own = |field: &Field| match before.get(&*field.spec.input).map(|json| field.value_of_json(json)) {
+            Some(Ok(Value::Timestamp(own))) => Some(own),
+            _ => None,
+        };
+        let own = self.time.and_then(|time| own(fields.get(time)?));
+        let sign = if own.is_some() || self.time.is_none() { DELETED } else { DELETED_OF_UNKNOWN_TIME };
         let value = |(number, field): (usize, &Field)| match before.get(&*field.spec.input) {
-            _ if field.spec.input.is_empty() => Ok(Value::Int(-1)),
+            _ if field.spec.input.is_empty() => Ok(Value::Int(sign)),
+            _ if self.time == Some(number) => {
+                Ok(Value::Timestamp(own.map_or(happened, |own| own.max(happened))))
+            }
             Some(json) if self.is_key(number) => field.value_of_json(json),
             None if self.is_key(number) => field.absent(),
-            None | Some(Json::Null) => Ok(field.absent().unwrap_or_else(|_| nothing(&field.spec.ty))),
-            Some(json) => field.value_of_json(json),
+            json => {
+                let value = json.and_then(|json| field.value_of_json(json).ok());
+                Ok(value.or_else(|| field.absent().ok()).unwrap_or_else(|| nothing(&field.spec.ty)))
+            }
         };
         fields.iter().enumerate().map(value).collect()
     }
+}
 
-    /// A deletion happens when its record says: the row's own time was long before.
-    fn time_deletion(&self, gone: &mut [Value], told: Option<&Json>) -> Result<(), String> {
-        let Some(Value::Timestamp(own)) = self.time.and_then(|time| gone.get_mut(time)) else {
-            return Ok(());
-        };
-        let Some(told) = told.filter(|told| !told.is_null()) else { return Ok(()) };
-        let Some(told) = told.as_i64().and_then(|ms| ms.checked_mul(1000)) else {
-            return Err(format!("`ts_ms`: expected whole milliseconds since 1970, found {told}"));
-        };
-        *own = told.max(*own);
-        Ok(())
-    }
+/// When a record says that it was written, in microseconds; before all else if it does not.
+fn told(ts_ms: Option<&Json>) -> Result<i64, String> {
+    let Some(told) = ts_ms.filter(|told| !told.is_null()) else { return Ok(i64::MIN) };
+    let whole = told.as_i64().or_else(|| told.as_f64().filter(|ms| ms.fract() == 0.0).map(|ms| ms as i64));
+    let micros = whole.and_then(|ms| ms.checked_mul(1000));
+    micros.ok_or_else(|| format!("`ts_ms`: expected whole milliseconds since 1970, found {told}"))
 }
 
 /// What stands for a value that is not known of a row that is gone.
@@ -97,7 +111,7 @@ fn nothing(ty: &Type) -> Value {
         Layout::View => Value::string(""),
         Layout::I64 if ty.kind == TypeKind::Int => Value::Int(0),
         Layout::I64 if ty.kind == TypeKind::Duration => Value::Duration(0),
-        Layout::I64 => Value::Timestamp(UNKNOWN_TIME),
+        Layout::I64 => Value::Timestamp(i64::MIN),
         Layout::Boxed => Value::Null,
     }
 }
