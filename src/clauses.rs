@@ -170,7 +170,8 @@ impl Clauses {
         let lines = spans.map(|span| clause_text(compiled, span)).filter(|line| !line.is_empty());
         let mut text: String = lines.map(|line| line + "\n").collect();
         let n_before = before.map_or(0, |before| before.n);
-        let _ = write!(text, "  {} in, {} out", thousands(n_before), thousands(count.n));
+        let of_keys = count.of_keys();
+        let _ = write!(text, "  {} in, {} out{of_keys}", thousands(n_before), thousands(count.n));
         let reports = report.streams.iter().filter(|report| report.name == stage.name);
         let (mut late, mut failed) = (0, Failed::default());
         for report in reports {

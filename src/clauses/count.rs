@@ -22,8 +22,8 @@ pub enum Keep {
 pub struct Count {
     pub schema: Schema,
     pub n: u64,
-    /// Columns that have to have these values.
-    key: Vec<(usize, Value)>,
+    /// Columns that have to have these values; none if a key is asked for of which they are not there.
+    key: Option<Vec<(usize, Value)>>,
     /// The condition of the next clause, if it is a `where`.
     condition: Option<Expr>,
     pub dropped: Dropped,
@@ -41,7 +41,7 @@ impl Count {
     ) -> Count {
         let column =
             |part: &Part| schema.visible().find(|(_, column)| *column.name == *part.name).map(|(n, _)| n);
-        let key = key.and_then(|(key, parts)| {
+        let key = key.map_or(Some(vec![]), |(key, parts)| {
             let columns: Option<Vec<usize>> = parts.iter().map(column).collect();
             Some(columns?.into_iter().zip(key.iter().cloned()).collect())
         });
@@ -51,24 +51,21 @@ impl Count {
             }
             _ => None,
         };
-        Count {
-            schema,
-            n: 0,
-            key: key.unwrap_or_default(),
-            condition,
-            dropped: Dropped::default(),
-            shown: vec![],
-            keep,
-        }
+        Count { schema, n: 0, key, condition, dropped: Dropped::default(), shown: vec![], keep }
     }
 
     /// `3 rows`; of an updating stream, `3 changes`.
     pub fn n_of(&self) -> String {
-        n_of(self.n, if self.schema.sign.is_some() { "change" } else { "row" })
+        n_of(self.n, if self.schema.sign.is_some() { "change" } else { "row" }) + self.of_keys()
+    }
+
+    /// Said of what is counted for all keys, where one is asked for.
+    pub fn of_keys(&self) -> &'static str {
+        if self.key.is_none() { " of all keys" } else { "" }
     }
 
     pub fn is_of_key(&self, row: &[Value]) -> bool {
-        self.key.iter().all(|(column, value)| row.get(*column) == Some(value))
+        self.key.iter().flatten().all(|(column, value)| row.get(*column) == Some(value))
     }
 
     /// Whether the row is one of the key.
