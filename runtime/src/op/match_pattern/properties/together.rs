@@ -2,14 +2,15 @@
 
 use super::super::together::{Held, SharedTogether, hold};
 use super::{
-    Event, Flow, MatchPattern, Message, Node, NodeId, NodeKind, OnError, Operator, Output, Pattern, Row,
-    Schema, SnapshotReader, SnapshotWriter, Type, Value, Watermark, batch_of, cases, events, flow, pattern,
-    rows_of, run,
+    Event, Flow, Kind, Look, MatchPattern, Message, Node, NodeId, NodeKind, OnError, Operator, Output,
+    Pattern, Row, Schema, SnapshotReader, SnapshotWriter, Step, Type, Value, Watermark, batch_of, cases,
+    events, flow, rows_of, run,
 };
 use crate::op::dispatch::DispatchOperator;
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::flow::{Column, Dispatch, Lookup};
-use millstream_ir::segment::{Clause, Segment, Step};
+use millstream_ir::pattern::{Link, MatchMode, Pattern as Tree};
+use millstream_ir::segment::{Clause, Segment, Step as SegmentStep};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -71,7 +72,7 @@ fn segment(events: &Schema, tested: Vec<Vec<i64>>, in_front: &[Vec<i64>]) -> Seg
             }
         };
         segment.outputs.push(segment.inputs.len() + segment.steps.len());
-        segment.steps.push(Step::Let { value, clause: clause.clone() });
+        segment.steps.push(SegmentStep::Let { value, clause: clause.clone() });
     }
     segment
 }
@@ -163,13 +164,44 @@ fn found_together(patterns: &[Pattern], batches: &[(Vec<Event>, Watermark)]) -> 
         .collect()
 }
 
+/// Steps behind each other, each with values of its own and perhaps above those of the first: runs that can stand in
+/// groups.
 fn held_pattern() -> impl Strategy<Value = Pattern> {
-    let one_input = |mut pattern: Pattern| {
-        let kinds = pattern.steps.iter_mut().map(|step| &mut step.kind).chain(&mut pattern.absences);
-        kinds.chain(&mut pattern.without).for_each(|kind| kind.input = 0);
-        Pattern { n_inputs: 1, has_columns: true, ..pattern }
-    };
-    pattern().prop_map(one_input)
+    let modes = [MatchMode::UseUp, MatchMode::Overlapping, MatchMode::Once(Some(4))];
+    let step = (0i64..4, any::<bool>(), any::<bool>());
+    let steps = proptest::collection::vec(step, 2..4);
+    (steps, proptest::sample::select(modes.to_vec()), 2i64..12).prop_map(|(steps, mode, within)| {
+        let n = steps.len();
+        let link = |number: usize, repeats: bool| {
+            let of = Tree::Step(number);
+            let pattern = match repeats && number + 1 < n {
+                true => Tree::Repeat { of: Box::new(of), min: 1, max: None, adjacent: false, greedy: false },
+                false => of,
+            };
+            Link { next: false, within: None, pattern }
+        };
+        let links =
+            steps.iter().enumerate().map(|(number, (_, repeats, _))| link(number, *repeats)).collect();
+        let kind = |(number, (value, _, is_above)): (usize, &(i64, bool, bool))| {
+            let above = (*is_above && number > 0).then_some((0, Look::First));
+            let values = if above.is_some() { vec![*value, value + 1] } else { vec![*value] };
+            Step { kind: Kind { input: 0, values, above }, reuse: false }
+        };
+        Pattern {
+            tree: Tree::Sequence(links),
+            steps: steps.iter().enumerate().map(kind).collect(),
+            n_inputs: 1,
+            absences: vec![],
+            clocks: vec![],
+            mode,
+            within: Some(within),
+            or_timeout: false,
+            without: None,
+            has_all: false,
+            has_greedy: false,
+            has_columns: true,
+        }
+    })
 }
 
 proptest! {
