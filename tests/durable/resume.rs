@@ -121,7 +121,9 @@ fn a_followed_file_that_was_rotated_meanwhile_goes_on_where_it_was() {
     let folder = folder();
     let path = |name: &str| folder.path().join(name);
     let rename = |from: &str, to: &str| std::fs::rename(path(from), path(to)).expect("it is there");
-    let begin = |name: &str, hour| drop(folder.write(name, format!("user,n,at\n{}", clicks(hour))));
+    let begin = |name: &str, hour| {
+        folder.write(name, format!("user,n,at\n{}", clicks(hour)));
+    };
     interrupted(&folder, "q.stream").code(0);
     // What was read grows by an hour, then another file takes its place, and then a third.
     grow(&folder, "clicks.csv", &clicks(2));

@@ -26,7 +26,9 @@ pub fn state_of(program: &Program, flow: &Flow, query: &Query) -> Vec<String> {
                 JoinBound::AsOf { .. } | JoinBound::AsItStands => {
                     of_look_up(program, join, input.sign.is_some(), bytes)
                 }
-                JoinBound::Forever if as_run.is_some_and(|(join, _)| settles(join)) => {
+                JoinBound::Forever
+                    if as_run.map_or(settles_as_written(join, input), |(join, _)| settles(join)) =>
+                {
                     of_keys(program, join, bytes)
                 }
                 JoinBound::Within { .. } | JoinBound::Window { .. } | JoinBound::Forever => {
@@ -50,6 +52,12 @@ fn as_run(flow: &Flow, span: Span) -> Option<(&flow::Join, [NodeId; 2])> {
 /// Whether a row on the left is forgotten with its first partner, and of each key one on the right is kept.
 fn settles(join: &flow::Join) -> bool {
     join.partners == Partners::Stream(flow::JoinBound::Forever) && join.one_is_enough()
+}
+
+/// The same of a join that nothing runs, over these rows.
+fn settles_as_written(join: &Join, left: &Schema) -> bool {
+    let is_final = left.sign.is_none() && join.schema.sign.is_none();
+    is_final && join.kind.yields_left_only() && join.condition.is_none()
 }
 
 /// The bytes of a row of either side as the join keeps it, and of what leaves of the right one: columns that nobody
