@@ -88,9 +88,6 @@ pub struct DecodedRows {
 /// What the column says of a row that a change log deletes, which is that of the row's sign.
 pub const DELETED: i64 = -1;
 
-/// The same of one of which the log does not tell the time that it had: it is deleted behind all that came before.
-pub const DELETED_OF_UNKNOWN_TIME: i64 = -2;
-
 /// A record that could not be read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Unreadable {

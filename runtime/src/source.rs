@@ -5,8 +5,7 @@
 mod properties;
 
 use crate::checkpoint::{PartitionProgress, SourceProgress};
-use crate::format::DecodedRows;
-use crate::format::{DELETED, DELETED_OF_UNKNOWN_TIME};
+use crate::format::{DELETED, DecodedRows};
 use crate::message::{EventTime, Message, Watermark};
 use crate::operator::{Failure, Place};
 use crate::reader::{Block, Reached};
@@ -531,33 +530,30 @@ fn change_of(spec: &SourceSpec) -> Option<usize> {
     spec.columns.iter().position(is_nameless)
 }
 
-/// A deletion happens when it says, or when that is not known of the row, behind all that has come: so it is never
-/// before that row. It is never late but with a row that takes the place of what it deletes (of one record).
+/// A deletion happens when it says, but behind all that came before it in the log: else it could come before the row
+/// that it deletes, of which the log need not tell the time. It is never late but with a row that takes the place of
+/// what it deletes (of one record).
 fn time_deletions(batch: &mut Batch, time: usize, change: usize, mut generator: WatermarkGenerator) {
     let (Some(times), Some(changes)) = (batch.columns.get(time), batch.columns.get(change)) else { return };
     let (ColumnData::I64(times), ColumnData::I64(changes)) = (&times.data, &changes.data) else { return };
-    if changes.iter().all(|change| *change > 0) {
+    if changes.iter().all(|change| *change != DELETED) {
         return;
     }
     let place = |row: usize| batch.origin.place(row);
     let makes_room =
-        |row: usize| row + 1 < batch.n_rows && changes[row + 1] > 0 && place(row) == place(row + 1);
+        |row: usize| row + 1 < batch.n_rows && changes[row + 1] != DELETED && place(row) == place(row + 1);
     let known = (0..batch.n_rows).map(|row| {
         let least = generator.watermark().max(FIRST_TIME).0;
         let known = match changes[row] {
-            _ if makes_room(row) && times[row + 1] < least => times[row + 1],
-            DELETED => times[row].max(least),
-            DELETED_OF_UNKNOWN_TIME => times[row].max(generator.greatest()).max(least),
+            DELETED if makes_room(row) && times[row + 1] < least => times[row + 1],
+            DELETED => times[row].max(generator.greatest()).max(least),
             _ => times[row],
         };
         generator.observe(&[known], 0, &mut vec![]);
         known
     });
     let known: Buffer<EventTime> = known.collect();
-    let signs: Buffer<i64> = changes.iter().map(|change| (*change).max(DELETED)).collect();
-    for (column, values) in [(time, known), (change, signs)] {
-        batch.columns[column] = Arc::new(Column { data: ColumnData::I64(values), validity: None });
-    }
+    batch.columns[time] = Arc::new(Column { data: ColumnData::I64(known), validity: None });
 }
 
 /// The parts of a batch that begin at its late rows, none of them marked any more; none if none is late.

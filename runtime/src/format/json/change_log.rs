@@ -2,8 +2,8 @@
 //! without an envelope (`payload`) around it.
 
 use super::general::{object, values};
+use crate::format::DELETED;
 use crate::format::field::Field;
-use crate::format::{DELETED, DELETED_OF_UNKNOWN_TIME};
 use millstream_ir::types::{Layout, Type, TypeKind};
 use millstream_ir::value::Value;
 use serde_json::{Map, Value as Json};
@@ -64,25 +64,16 @@ impl ChangeLog {
         a.iter().zip(b).enumerate().all(|(number, (a, b))| !self.is_key(number) || a == b)
     }
 
-    /// A row that is gone since a time, but not since before its own. Databases often send no more of it than its
-    /// key.
+    /// A row that is gone since a time. Databases often send no more of it than its key.
     fn deleted(
         &self,
         before: &Map<String, Json>,
         happened: i64,
         fields: &[Field],
     ) -> Result<Vec<Value>, String> {
-        let own = |field: &Field| match before.get(&*field.spec.input).map(|json| field.value_of_json(json)) {
-            Some(Ok(Value::Timestamp(own))) => Some(own),
-            _ => None,
-        };
-        let own = self.time.and_then(|time| own(fields.get(time)?));
-        let sign = if own.is_some() || self.time.is_none() { DELETED } else { DELETED_OF_UNKNOWN_TIME };
         let value = |(number, field): (usize, &Field)| match before.get(&*field.spec.input) {
-            _ if field.spec.input.is_empty() => Ok(Value::Int(sign)),
-            _ if self.time == Some(number) => {
-                Ok(Value::Timestamp(own.map_or(happened, |own| own.max(happened))))
-            }
+            _ if field.spec.input.is_empty() => Ok(Value::Int(DELETED)),
+            _ if self.time == Some(number) => Ok(Value::Timestamp(happened)),
             Some(json) if self.is_key(number) => field.value_of_json(json),
             None if self.is_key(number) => field.absent(),
             json => {
