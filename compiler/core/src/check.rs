@@ -53,6 +53,10 @@ pub struct Checker<'a> {
     pub(crate) rows: Option<&'a Rows>,
     /// The clause above which a `let` may give what stands in it a name.
     pub(crate) above: Option<Span>,
+    /// Set in what is looked up in a table: what cannot be converted may be null, which is in none.
+    pub asks_table: bool,
+    /// Set in the condition of a join with a table: columns from this one on are those of the table.
+    pub looked_up: Option<usize>,
     /// The calls of the aggregating select above, with the columns that they became.
     pub results: &'a [(String, String)],
     /// Where parameters stand, of which expressions hold the values.
@@ -87,6 +91,8 @@ impl<'a> Checker<'a> {
             rows: None,
             above: None,
             params: vec![],
+            asks_table: false,
+            looked_up: None,
             results: &[],
             locals: 0,
             inside_aggregate: false,

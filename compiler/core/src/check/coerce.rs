@@ -44,7 +44,10 @@ impl Checker<'_> {
                     errors::nullable(span, &expr.ty, ty)
                 } else {
                     let is_param = self.params.contains(&span);
-                    errors::type_mismatch(ty, &expr, is_param, self.test_start.is_some())
+                    match self.asks_table {
+                        true => errors::type_of_key(ty, &expr),
+                        false => errors::type_mismatch(ty, &expr, is_param, self.test_start.is_some()),
+                    }
                 });
                 error(span)
             }

@@ -81,13 +81,13 @@ impl Checker<'_> {
         if let (TypeKind::OneOf(a), TypeKind::OneOf(b)) = (&left.ty.kind, &right.ty.kind)
             && !a.iter().any(|s| b.contains(s))
         {
-            self.diagnostics.push(errors::incomparable(span, op_span, op.symbol(), &left, &right));
+            self.incomparable((span, op_span, op), &left, &right);
             return None;
         }
         let is_equality = matches!(op, ast::BinaryOp::Equal | ast::BinaryOp::NotEqual);
         let common = common_type(&left.ty, &right.ty).filter(|ty| is_equality || is_ordered(ty));
         let Some(common) = common else {
-            self.diagnostics.push(errors::incomparable(span, op_span, op.symbol(), &left, &right));
+            self.incomparable((span, op_span, op), &left, &right);
             return None;
         };
         let (left_ty, right_ty) = (
@@ -95,6 +95,18 @@ impl Checker<'_> {
             common.required().or_null(right.ty.nullable),
         );
         Some((self.coerce(left, &left_ty), self.coerce(right, &right_ty)))
+    }
+
+    fn incomparable(&mut self, (span, op_span, op): (Span, Span, ast::BinaryOp), left: &Expr, right: &Expr) {
+        let is_of_table = |side: &Expr| {
+            self.looked_up.is_some_and(|first| side.columns().iter().any(|column| *column >= first))
+        };
+        let symbol = op.symbol();
+        self.diagnostics.push(match (is_of_table(left), is_of_table(right)) {
+            (true, false) => errors::incomparable_with_key(span, op_span, symbol, [left, right], right),
+            (false, true) => errors::incomparable_with_key(span, op_span, symbol, [left, right], left),
+            _ => errors::incomparable(span, op_span, symbol, left, right),
+        });
     }
 
     /// Literals of open type beside what they meet.

@@ -67,7 +67,9 @@ impl QueryChecker<'_> {
         let before = self.rows.clone();
         self.rows.columns.extend(of_right.columns);
         let scope = self.scope();
-        let (on, proved) = self.checker().check_condition(&scope, &join.on);
+        let mut checker = self.checker();
+        checker.looked_up = is_of_table.then_some(n_left);
+        let (on, proved) = checker.check_condition(&scope, &join.on);
         let (keys, condition) = split(&on, n_left, is_of_table);
         if keys.is_empty() && !on.ty.is_error() {
             let of_no_use = on.conjuncts().into_iter().find_map(|part| of_no_use(part, n_left));

@@ -244,7 +244,11 @@ impl<'q> QueryChecker<'q> {
         }
         let mut values = vec![];
         for (written, (_, key)) in written.into_iter().zip(key_columns(table)) {
-            let value = self.expr(written, Some(&key.ty.clone().nullable()));
+            let scope = self.scope();
+            let mut checker = self.checker();
+            checker.asks_table = true;
+            let mut value = checker.check_expr(&scope, written, Some(&key.ty.clone().nullable()));
+            self.place_window(&mut value);
             if value.can_fail() {
                 let conversion = match &written.kind {
                     ast::ExprKind::Call(call) if CONVERSIONS.contains(&&*call.function.text) => {

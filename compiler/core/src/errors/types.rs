@@ -48,6 +48,31 @@ pub fn type_mismatch(expected: &Type, expr: &Expr, is_param: bool, in_test: bool
     }
 }
 
+/// What is looked up in a table: so it is converted, to null where that cannot be done.
+pub fn type_of_key(key: &Type, asked: &Expr) -> Diagnostic {
+    let plain = type_mismatch(key, asked, false, false);
+    match conversion(&asked.ty.clone().required(), key) {
+        Some(how) if plain_literal(asked, key).is_none() => {
+            converted_or_null(Diagnostic { fixes: vec![], ..plain }, asked.span, key, how)
+        }
+        _ => plain,
+    }
+}
+
+fn converted_or_null(
+    fault: Diagnostic,
+    span: Span,
+    to: &Type,
+    (before, after): (String, String),
+) -> Diagnostic {
+    // Everything has a text.
+    match to.kind {
+        TypeKind::String | TypeKind::Json => converted(fault, span, &before, &after),
+        _ => converted(fault, span, &format!("try_{before}"), &after)
+            .help("what cannot be converted is null, which is in no table"),
+    }
+}
+
 fn is_column(expr: &Expr) -> bool {
     matches!(expr.kind, ExprKind::Column(_))
 }
@@ -206,7 +231,28 @@ pub fn incomparable(span: Span, op: Span, symbol: &str, left: &Expr, right: &Exp
                 None => fault,
             }
         }
+        (TypeKind::Float, TypeKind::Decimal(_)) => converted(fault, right.span, "float(", ")"),
+        (TypeKind::Decimal(_), TypeKind::Float) => converted(fault, left.span, "float(", ")"),
         _ => fault,
+    }
+}
+
+/// The same where a table is looked up by one side: so the other is converted, to null where that cannot be done.
+pub fn incomparable_with_key(
+    span: Span,
+    op: Span,
+    symbol: &str,
+    [left, right]: [&Expr; 2],
+    asked: &Expr,
+) -> Diagnostic {
+    let key = if asked.span == left.span { right } else { left };
+    let plain = incomparable(span, op, symbol, left, right);
+    if plain_literal(asked, &key.ty).is_some() {
+        return plain;
+    }
+    match conversion(&asked.ty.clone().required(), &key.ty) {
+        Some(how) => converted_or_null(Diagnostic { fixes: vec![], ..plain }, asked.span, &key.ty, how),
+        None => plain,
     }
 }
 

@@ -63,6 +63,7 @@ fn sides_of_joins_that_are_withdrawn() {
 fn joins_and_tables() {
     const TABLES: &str = "
 table t: { k: string, name: string } key k from file(\"t.csv\")
+table n: { k: int, amount: decimal(2), name: string } key k from file(\"n.csv\")
 table r: { k: string, rate: int, since: timestamp } key k from file(\"r.ndjson\") format json time since
 ";
     let streams = [
@@ -77,6 +78,11 @@ table r: { k: string, rate: int, since: timestamp } key k from file(\"r.ndjson\"
         "from s as a join s as b on a.k == b.k within 5m..1m select a.v",
         "from s as a join s as b on a.k == b.k within 5m as of a.at select a.v",
         "from s as a join t as b on b.k == a.v select a.v",
+        "from s as a join n as b on b.k == a.k select a.v",
+        "from s as a join n as b on b.k == a.v and b.amount == a.f select a.v",
+        "from s where k in n select v",
+        "from s where f in n select v",
+        "from s where int(k) in n select v",
         "from s as a join t as b on b.k == a.k as of a.at select a.v",
         "from s as a join t as b on b.k == a.k as of a.at within 5m select a.v",
         "from s as a join r as b on b.k == a.k as of a.ends select a.v",
