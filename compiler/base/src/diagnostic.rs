@@ -3,7 +3,7 @@
 //! Phases build a [`Diagnostic`] with one function per code (in the phase's own file, from typed
 //! arguments) and push it into a [`Diagnostics`] collector. Renderers and the language server read it.
 
-use crate::codes::Code;
+use crate::codes::{self, Code};
 use crate::span::Span;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -184,8 +184,16 @@ impl Diagnostics {
         self.list.iter()
     }
 
-    /// All findings by file, start and code, each once.
+    /// All findings by file, start and code, each once. What is written behind text whose quote is missing becomes a
+    /// part of the text: nobody proposes to.
     pub fn into_sorted(mut self) -> Vec<Diagnostic> {
+        let is_open = |d: &Diagnostic| matches!(d.code, codes::E0002 | codes::E0008);
+        let open: Vec<Span> = self.list.iter().filter(|d| is_open(d)).map(|d| d.primary.span).collect();
+        let is_in_open =
+            |at: Span| open.iter().any(|o| o.file == at.file && o.start < at.end && at.start <= o.end);
+        for finding in self.list.iter_mut().filter(|d| !is_open(d)) {
+            finding.fixes.retain(|fix| !fix.edits.iter().any(|edit| is_in_open(edit.span)));
+        }
         self.list.sort_by(|a, b| {
             let key = |d: &Diagnostic| (d.primary.span.file, d.primary.span.start, d.code);
             key(a).cmp(&key(b))

@@ -38,11 +38,14 @@ fn is_between_operands(before: &str, behind: &str) -> bool {
     before.trim_end_matches(line).ends_with(ends) && behind.trim_start_matches(line).starts_with(begins)
 }
 
-pub fn open_text(span: Span, what: &str) -> Diagnostic {
-    let d = Diagnostic::new(codes::E0002, span, format!("this {what} does not end on its line"))
+const TEXT_ENDS: &str = "text ends on the line it begins on; a line break inside is written `\\n`";
+
+/// `closed_by`: what is missing at its end.
+pub fn open_text(span: Span, what: &str, closed_by: &str) -> Diagnostic {
+    Diagnostic::new(codes::E0002, span, format!("this {what} does not end on its line"))
         .label("its closing `\"` is missing")
-        .note("text ends on the line it begins on; a line break inside is written `\\n`");
-    d.fix("close it here", span.at_end(), "\"")
+        .note(TEXT_ENDS)
+        .fix("close it here", span.at_end(), closed_by)
 }
 
 pub fn bad_escape(span: Span, written: &str) -> Diagnostic {
@@ -58,10 +61,13 @@ pub fn bad_number(span: Span, written: &str, reason: &str) -> Diagnostic {
         .note(reason)
 }
 
-/// Digits that run into letters, or lack a digit before the point.
-pub fn malformed_number(span: Span, written: &str) -> Diagnostic {
+/// Digits that run into letters, or lack a digit before the point; `is_behind_number`: behind which a number stands.
+pub fn malformed_number(span: Span, written: &str, is_behind_number: bool) -> Diagnostic {
     let d = Diagnostic::new(codes::E0004, span, format!("`{written}` is neither a number nor a duration"))
         .label("bad number");
+    if written.starts_with('.') && is_behind_number {
+        return d.note("a number has one point");
+    }
     if written.starts_with('.') {
         return d.fix("write the digit before the point", span, format!("0{written}")).safe();
     }
@@ -104,13 +110,23 @@ pub fn bad_timestamp(span: Span, written: &str, reason: &str) -> Diagnostic {
         .note(reason)
 }
 
-pub fn single_quotes(span: Span, written: &str) -> Diagnostic {
-    let inside = written.strip_prefix('\'').unwrap_or(written);
-    let inside = inside.strip_suffix('\'').unwrap_or(inside);
-    Diagnostic::new(codes::E0007, span, "text stands in double quotes")
-        .label("single quotes")
-        .fix("use double quotes", span, format!("\"{}\"", inside.replace('"', "\\\"")))
-        .safe()
+pub fn single_quotes(span: Span, inside: &str) -> Diagnostic {
+    let d = Diagnostic::new(codes::E0007, span, "text stands in double quotes").label("single quotes");
+    if inside.contains('\\') && !inside.contains('"') {
+        return d.fix("write it as it is, without escapes", span, format!("r\"{inside}\""));
+    }
+    d.fix("use double quotes", span, in_double_quotes(inside)).safe()
+}
+
+pub fn open_single_quotes(span: Span, inside: &str) -> Diagnostic {
+    Diagnostic::new(codes::E0002, span, "this text does not end on its line")
+        .label("its closing quote is missing")
+        .note(TEXT_ENDS)
+        .fix("use double quotes", span, in_double_quotes(inside))
+}
+
+fn in_double_quotes(text: &str) -> String {
+    format!("\"{}\"", text.replace('"', "\\\""))
 }
 
 pub fn bad_quoted_name(span: Span, reason: &str) -> Diagnostic {
@@ -137,13 +153,15 @@ pub fn foreign_operator(span: Span, written: &str, meant: &str) -> Diagnostic {
         .safe()
 }
 
-pub fn foreign_comment(span: Span, written: &str) -> Diagnostic {
+/// `is_apart`: from what stands in front of it, which it would be subtracted from else.
+pub fn foreign_comment(span: Span, written: &str, is_apart: bool) -> Diagnostic {
     let d = Diagnostic::new(codes::E0011, span, "comments begin with `--`").label("from another language");
     if written.starts_with("/*") {
         return d.help("there is no block comment: begin each line with `--`");
     }
     let sign = if written.starts_with("//") { 2 } else { 1 };
-    d.fix("write `--`", Span { end: span.start + sign, ..span }, "--").safe()
+    let dashes = if is_apart { "--" } else { " --" };
+    d.fix("write `--`", Span { end: span.start + sign, ..span }, dashes).safe()
 }
 
 pub fn semicolon(span: Span) -> Diagnostic {

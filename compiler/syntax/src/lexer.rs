@@ -270,7 +270,8 @@ impl<'a> Cutter<'a> {
         let kind = match token {
             Main::Comment => return self.comment(span.start, span.end, first_on_line),
             Main::ForeignComment => {
-                self.report(error::foreign_comment(self.span(span.start, span.end), slice));
+                let is_apart = self.text.get(..span.start).is_none_or(|t| !t.ends_with(ends_operand));
+                self.report(error::foreign_comment(self.span(span.start, span.end), slice, is_apart));
                 return;
             }
             Main::BlockComment => return self.block_comment(lexer),
@@ -326,16 +327,20 @@ impl<'a> Cutter<'a> {
                 TokenKind::String
             }
             Main::OpenString => {
-                self.report(error::open_text(self.span(span.start, span.end), "text"));
+                self.report(error::open_text(self.span(span.start, span.end), "text", "\""));
                 TokenKind::String
             }
             Main::RawString => TokenKind::RawString,
             Main::OpenRawString => {
-                self.report(error::open_text(self.span(span.start, span.end), "raw text"));
+                self.report(error::open_text(self.span(span.start, span.end), "raw text", "\""));
                 TokenKind::RawString
             }
             Main::SingleQuoted => {
-                self.report(error::single_quotes(self.span(span.start, span.end), slice));
+                let at = self.span(span.start, span.end);
+                self.report(match slice.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
+                    Some(inside) => error::single_quotes(at, inside),
+                    None => error::open_single_quotes(at, slice.trim_start_matches('\'')),
+                });
                 TokenKind::String
             }
             Main::ForeignAnd => self.foreign_operator(span.start, span.end, "&&", TokenKind::And),
@@ -414,7 +419,7 @@ impl<'a> Cutter<'a> {
                 TokenKind::Decimal
             }
             _ => {
-                self.report(error::malformed_number(span, slice));
+                self.report(error::malformed_number(span, slice, self.is_behind_number(start)));
                 if slice.starts_with('.') {
                     return TokenKind::Decimal;
                 }
@@ -423,6 +428,13 @@ impl<'a> Cutter<'a> {
                 if like_duration { TokenKind::Duration } else { TokenKind::Integer }
             }
         }
+    }
+
+    /// `1.00.00`, `5min.5`: a word or number ends where what starts here does.
+    fn is_behind_number(&self, start: usize) -> bool {
+        self.out.tokens.last().is_some_and(|t| {
+            t.end as usize == start && t.text(self.text).starts_with(|c: char| c.is_ascii_digit())
+        })
     }
 
     fn foreign_operator(&mut self, start: usize, end: usize, written: &str, meant: TokenKind) -> TokenKind {
@@ -479,10 +491,9 @@ impl<'a> Cutter<'a> {
 
     /// `5--3` is 5 and a comment, which is hardly meant.
     fn warn_if_glued(&mut self, start: usize, end: usize, text: &str) {
-        let operand = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'`' || b == b'"';
-        let before = start > 0
-            && self.text.as_bytes().get(start - 1).is_some_and(|b| operand(*b) || *b == b')' || *b == b']');
-        let after = text.as_bytes().get(2).is_some_and(|b| operand(*b) || *b == b'(');
+        let before = self.text.get(..start).is_some_and(|t| t.ends_with(ends_operand));
+        let after =
+            text.as_bytes().get(2).is_some_and(|b| begins_or_ends_operand(char::from(*b)) || *b == b'(');
         if before && after {
             self.report(error::glued_comment(self.span(start, end), self.span(start, start + 2)));
         }
@@ -496,7 +507,7 @@ impl<'a> Cutter<'a> {
         };
         let start = lexer.span().start;
         lexer.bump(length);
-        self.report(error::foreign_comment(self.span(start, start + 2), "/*"));
+        self.report(error::foreign_comment(self.span(start, start + 2), "/*", true));
     }
 
     /// The text of an f-string up to its next interpolation or its end.
@@ -542,15 +553,18 @@ impl<'a> Cutter<'a> {
         let start = outermost.start as usize;
         let end = self.out.tokens.last().map_or(start, |t| t.end as usize).clamp(start, at.max(start));
         let reported = self.out.bad.last().is_some_and(|bad| bad.start as usize > start);
-        if !reported {
-            self.report(error::open_text(self.span(start, end), "f-string"));
-        }
         let in_interpolation = |tokens: &[Token]| {
             !matches!(
                 tokens.last().map(|t| t.kind),
                 Some(TokenKind::TemplateStart | TokenKind::TemplateText | TokenKind::TemplateClose)
             )
         };
+        if !reported {
+            // Every f-string but the innermost ends behind an interpolation.
+            let innermost = if in_interpolation(&self.out.tokens) { "}\"" } else { "\"" };
+            let closed_by = innermost.to_string() + &"}\"".repeat(self.open.len() - 1);
+            self.report(error::open_text(self.span(start, end), "f-string", &closed_by));
+        }
         while self.open.pop().is_some() {
             if in_interpolation(&self.out.tokens) {
                 self.push(TokenKind::TemplateClose, end, end, false);
@@ -603,6 +617,14 @@ impl<'a> Cutter<'a> {
             self.out.diagnostics.extend(last.map(error::muted));
         }
     }
+}
+
+fn begins_or_ends_operand(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '`' | '"')
+}
+
+fn ends_operand(c: char) -> bool {
+    begins_or_ends_operand(c) || matches!(c, ')' | ']')
 }
 
 fn sided_join(side: &str) -> Option<TokenKind> {

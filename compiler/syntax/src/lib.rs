@@ -15,6 +15,7 @@ mod format;
 pub mod lexer;
 pub mod literal;
 mod parser;
+mod proposals;
 mod recover;
 mod report;
 mod spelling;
@@ -24,7 +25,8 @@ pub use format::{format, format_declarations};
 
 use ast::ItemKind;
 use builder::Parsed;
-use millstream_base::{Diagnostics, FileId, Span};
+use cut::Tokens;
+use millstream_base::{Diagnostic, Diagnostics, FileId, Span};
 use parser::{Input, Stuck};
 use std::collections::HashSet;
 use token::TokenKind;
@@ -49,14 +51,24 @@ pub fn parse(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> ast::Pr
 /// As [`parse`], but `fn` and `aggregate` may lack a body: declarations of what the engine implements.
 pub fn parse_declarations(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> ast::Program {
     let lexed = lexer::lex(file, text);
-    diagnostics.extend(lexed.diagnostics.iter().cloned());
-    let input = Input { file, text, lexed: &lexed };
+    let (items, findings) = read_program(Input { file, text, lexed: &lexed });
+    diagnostics.extend(proposals::of_program(Tokens { text, all: &lexed.tokens }, findings));
+    ast::Program { items, span: Span::new(file, 0, text.len()) }
+}
+
+fn findings_of_program(file: FileId, text: &str) -> Vec<Diagnostic> {
+    read_program(Input { file, text, lexed: &lexer::lex(file, text) }).1
+}
+
+fn read_program(input: Input) -> (Vec<ast::Item>, Vec<Diagnostic>) {
+    let Input { file, lexed, .. } = input;
+    let mut findings = lexed.diagnostics.clone();
     let items = match parser::run(input, TokenKind::StartProgram, &lexed.tokens) {
         Ok(success) => {
-            diagnostics.extend(success.diagnostics);
+            findings.extend(success.diagnostics);
             let used: HashSet<u32> = success.used_docs.into_iter().collect();
             let stray = lexed.docs.iter().filter(|doc| !used.contains(&doc.start)).take(lexer::MAX_FINDINGS);
-            diagnostics
+            findings
                 .extend(stray.map(|d| error::stray_doc(Span::new(file, d.start as usize, d.end as usize))));
             match success.tree {
                 Parsed::Program(items) => items,
@@ -64,52 +76,63 @@ pub fn parse_declarations(file: FileId, text: &str, diagnostics: &mut Diagnostic
             }
         }
         Err(stuck) => {
-            let (items, findings) = recover::program(input, stuck);
-            diagnostics.extend(findings);
+            let (items, more) = recover::program(input, stuck);
+            findings.extend(more);
             items
         }
     };
-    ast::Program { items, span: Span::new(file, 0, text.len()) }
+    (items, findings)
 }
 
 /// Parses one query and nothing else.
 pub fn parse_query(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> ast::Query {
+    let (query, findings) = read_query(file, text);
+    diagnostics.extend(proposals::of_whole(text, |file, text| read_query(file, text).1, findings));
+    query
+}
+
+fn read_query(file: FileId, text: &str) -> (ast::Query, Vec<Diagnostic>) {
     let lexed = lexer::lex(file, text);
-    diagnostics.extend(lexed.diagnostics.iter().cloned());
+    let mut findings = lexed.diagnostics.clone();
     let input = Input { file, text, lexed: &lexed };
     let stuck = match parser::run(input, TokenKind::StartQuery, &lexed.tokens) {
         Ok(success) => {
-            diagnostics.extend(success.diagnostics);
+            findings.extend(success.diagnostics);
             match success.tree {
-                Parsed::Query(query) => return query,
+                Parsed::Query(query) => return (query, findings),
                 _ => Stuck { at: 0, expected: vec![] },
             }
         }
         Err(stuck) => stuck,
     };
-    let (query, findings) = recover::query(input, stuck);
-    diagnostics.extend(findings);
-    query
+    let (query, more) = recover::query(input, stuck);
+    findings.extend(more);
+    (query, findings)
 }
 
 /// Parses one expression and nothing else, such as the value of a parameter on the command line.
 pub fn parse_expression(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> ast::Expr {
+    let (expression, findings) = read_expression(file, text);
+    diagnostics.extend(proposals::of_whole(text, |file, text| read_expression(file, text).1, findings));
+    expression
+}
+
+fn read_expression(file: FileId, text: &str) -> (ast::Expr, Vec<Diagnostic>) {
     let lexed = lexer::lex(file, text);
-    diagnostics.extend(lexed.diagnostics.iter().cloned());
+    let mut findings = lexed.diagnostics.clone();
     let input = Input { file, text, lexed: &lexed };
     match parser::run(input, TokenKind::StartExpr, &lexed.tokens) {
         Ok(success) => {
-            diagnostics.extend(success.diagnostics);
+            findings.extend(success.diagnostics);
             if let Parsed::Expr(e) = success.tree {
-                return e;
+                return (e, findings);
             }
         }
         Err(stuck) => {
-            let finding = report::stuck(input, TokenKind::StartExpr, 0..lexed.tokens.len(), stuck.at);
-            diagnostics.extend(finding);
+            findings.extend(report::stuck(input, TokenKind::StartExpr, 0..lexed.tokens.len(), stuck.at));
         }
     }
-    ast::Expr::new(ast::ExprKind::Error, Span::new(file, 0, text.len()))
+    (ast::Expr::new(ast::ExprKind::Error, Span::new(file, 0, text.len())), findings)
 }
 
 /// The text form of the tokens, one a line: what `emit tokens` prints.

@@ -19,13 +19,24 @@ use std::ops::Range;
 pub fn program(input: Input, whole: Stuck) -> (Vec<Item>, Vec<Diagnostic>) {
     let tokens = report::tokens(&input);
     let mut recovery = Recovery::new(input, tokens);
-    let starts = (0..tokens.all.len()).filter(|i| tokens.starts_item(*i));
-    let pieces = pieces(starts, 0..tokens.all.len());
+    let pieces = pieces(starts(&tokens), 0..tokens.all.len());
     let items = pieces.into_iter().flat_map(|range| recovery.items(range)).collect();
     if recovery.n_errors == 0 && !recovery.lexed_badly {
         recovery.report(TokenKind::StartProgram, 0..tokens.all.len(), whole.at);
     }
     (items, recovery.findings)
+}
+
+/// The tokens that items begin with.
+fn starts<'a>(tokens: &Tokens<'a>) -> impl Iterator<Item = usize> + use<'a> {
+    let tokens = *tokens;
+    (0..tokens.all.len()).filter(move |i| tokens.starts_item(*i))
+}
+
+/// Where items begin, in bytes.
+pub fn items<'a>(tokens: &Tokens<'a>) -> impl Iterator<Item = u32> + use<'a> {
+    let all = tokens.all;
+    starts(tokens).filter_map(move |i| Some(all.get(i)?.start))
 }
 
 /// A query that stands alone, whose parse as a whole has failed.

@@ -36,6 +36,10 @@ impl<'q> QueryChecker<'q> {
     /// Whether it names a table of which nothing is known.
     pub(super) fn is_broken_table(&self, reference: &ast::StreamRef) -> bool {
         let ast::StreamRef::Named(name) = reference else { return false };
+        self.declares_table(name)
+    }
+
+    fn declares_table(&self, name: &ast::Name) -> bool {
         let input = self.around.names.input(self.around.file, &name.text);
         input.is_some_and(|(_, input)| matches!(input.kind, InputKind::Table { .. }))
     }
@@ -159,13 +163,15 @@ impl<'q> QueryChecker<'q> {
         }
         for (asked, value, name) in asked_in(expr) {
             // A column hides a table of its name.
-            if matches!(self.scope().lookup(&name.text), Lookup::Missing)
-                && let Some((right, table)) = self.table_named(name)
-            {
-                let found = self.join_asked((value, asked.span), right, table, span);
-                let found = found.unwrap_or_else(|| super::unknown(asked.span));
-                self.in_tables.push(InTable { asked: asked.span, found });
+            if !matches!(self.scope().lookup(&name.text), Lookup::Missing) || !self.declares_table(name) {
+                continue;
             }
+            // What is wrong with a table of which nothing is known has been reported.
+            let found = self
+                .table_named(name)
+                .and_then(|(right, table)| self.join_asked((value, asked.span), right, table, span));
+            let found = found.unwrap_or_else(|| super::unknown(asked.span));
+            self.in_tables.push(InTable { asked: asked.span, found });
         }
     }
 

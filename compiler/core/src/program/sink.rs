@@ -103,6 +103,15 @@ fn check_changes(
     because: Because,
     diagnostics: &mut Diagnostics,
 ) {
+    // What could not be read may be what says it.
+    let is_unread = |option: &ast::SinkOption| match option.kind {
+        ast::SinkOptionKind::Error => true,
+        ast::SinkOptionKind::Format(_) => format.is_none(),
+        _ => false,
+    };
+    if sink.options.iter().any(is_unread) {
+        return;
+    }
     let (name, written) = match (format, connector) {
         (Some(format), _) if format.options.contains_key("changes") => return,
         (Some(format), _) if is_replaced && &*format.name == "json" => return,
