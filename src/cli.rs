@@ -310,15 +310,40 @@ pub struct Infer {
 
 #[derive(Args)]
 #[command(after_help = "Examples:
-  millstream state fraud.state
+  millstream state fraud.state                       the checkpoints, and what the newest holds
+  millstream state fraud.state fraud.stream          what each operator of the program holds, as rows
+  millstream state fraud.state fraud.stream spend --rows 100
+  millstream state fraud.state fraud.stream spend --format json > spend.ndjson
 
-The folder is that of `run --state`; the run may go on meanwhile.
+The folder is that of `run --state`; the run may go on meanwhile. The rows are those of the newest checkpoint that is
+whole; the program is the one that has written it, with the parameters that it had.
 
 Exit codes: 0 the newest checkpoint is whole, 1 it is not, or there is none, 64 the command line is wrong.")]
 pub struct State {
     /// The folder of the checkpoints
     #[arg(value_hint = clap::ValueHint::DirPath)]
     pub folder: PathBuf,
+    /// The program of the run: show what its operators hold
+    #[arg(add = completions::programs())]
+    pub file: Option<PathBuf>,
+    /// The source, table or stream whose operators are shown; without one, all
+    #[arg(add = completions::inputs())]
+    pub stream: Option<String>,
+    /// Show so many rows of each operator
+    #[arg(long, value_name = "ROWS", default_value_t = 20, requires = "file")]
+    pub rows: usize,
+    /// As tables, or as one JSON object a line, of all rows
+    #[arg(long, value_enum, default_value_t = RowsFormat::Table, value_name = "FORM", requires = "file")]
+    pub format: RowsFormat,
+    /// Give a parameter a value (also from the environment: MILLSTREAM_NAME)
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair, requires = "file", add = completions::params())]
+    pub set: Vec<(String, String)>,
+}
+
+#[derive(Clone, Copy, ValueEnum, PartialEq, Eq)]
+pub enum RowsFormat {
+    Table,
+    Json,
 }
 
 #[derive(Args)]

@@ -4,7 +4,7 @@
 //! counted as for [`why`](crate::why).
 
 mod sample;
-mod table;
+pub mod table;
 
 use crate::clauses::{Clauses, Keep, Stages, failed_text, n_of};
 use crate::command_line::Said;

@@ -4,6 +4,8 @@
 
 mod support;
 
+#[path = "durable/contents.rs"]
+mod contents;
 #[path = "durable/crash.rs"]
 mod crash;
 #[path = "durable/formats.rs"]

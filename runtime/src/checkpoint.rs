@@ -14,6 +14,7 @@ mod pieces;
 pub mod store;
 
 use crate::connector::file::Mark;
+use crate::contents::Count;
 use crate::message::EventTime;
 use crate::reader::Reached;
 use crate::source::Standing;
@@ -89,6 +90,9 @@ pub struct OperatorState {
     /// The names under which it is kept, in its order; none where it stands in the checkpoint itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pieces: Vec<String>,
+    /// How much its operator holds, as far as that says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Count>,
 }
 
 impl Manifest {

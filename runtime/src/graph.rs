@@ -3,6 +3,7 @@
 //! Knows no files, threads or clock: rows come from whoever drives it, and leave through an [`Outlet`].
 
 use crate::checkpoint::OutputProgress;
+use crate::contents::{self, Around, Contents, Count};
 use crate::errors;
 use crate::message::Message;
 use crate::op;
@@ -415,6 +416,25 @@ impl<'a, O: Outlet> Graph<'a, O> {
         has_state
     }
 
+    /// How much a node holds, if it says so.
+    pub fn amount(&self, id: NodeId) -> Option<Count> {
+        match &self.stations[id.0 as usize].task {
+            Task::Operator(operator) => operator.amount().or_else(|| waiting_count(operator.waiting()?)),
+            Task::OrderedSink(ordered) => waiting_count(ordered.waiting()?),
+            Task::Source | Task::Sink => None,
+        }
+    }
+
+    /// What a node holds, as rows; it is of no use afterwards.
+    pub fn contents(&mut self, id: NodeId) -> Vec<Contents> {
+        let around = Around::new(self.flow, id);
+        match &mut self.stations[id.0 as usize].task {
+            Task::Operator(operator) => contents::of_operator(&mut **operator, &around),
+            Task::OrderedSink(ordered) => contents::of_operator(ordered, &around),
+            Task::Source | Task::Sink => vec![],
+        }
+    }
+
     /// Takes over what [`Graph::snapshots`] gave of a node; before the first message.
     pub fn restore(&mut self, id: NodeId, snapshot: &[u8]) -> Result<(), Corrupt> {
         let mut reader = SnapshotReader::new(snapshot);
@@ -451,6 +471,10 @@ impl<'a, O: Outlet> Graph<'a, O> {
         };
         self.stations.iter().map(|station| &station.report).filter(counted).cloned().collect()
     }
+}
+
+fn waiting_count(waiting: Waiting) -> Option<Count> {
+    Some(Count::of(waiting.n?, waiting.what))
 }
 
 fn place_text(files: &SourceMap, place: &Place) -> String {

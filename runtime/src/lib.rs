@@ -6,6 +6,7 @@
 pub mod accumulate;
 pub mod checkpoint;
 pub mod connector;
+pub mod contents;
 pub mod errors;
 pub mod format;
 pub mod graph;

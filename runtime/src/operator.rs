@@ -1,5 +1,6 @@
 //! The one interface of everything that runs: state in, messages out, no clock, no files, no network.
 
+use crate::contents::{Around, Contents, Count};
 use crate::message::{EventTime, Message};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::waiting::Waiting;
@@ -54,6 +55,16 @@ pub trait Operator: Send {
     /// Takes over what [`Operator::snapshot`] wrote; called before the first message.
     fn restore(&mut self, _reader: &mut SnapshotReader) -> Result<(), Corrupt> {
         Ok(())
+    }
+
+    /// What it holds, for people; it goes on no more afterwards. None where all of it leaves when its inputs end.
+    fn contents(&mut self, _around: &Around) -> Option<Vec<Contents>> {
+        None
+    }
+
+    /// How much that is, in the unit that says most.
+    fn amount(&self) -> Option<Count> {
+        None
     }
 
     /// About how many bytes of memory its state takes.

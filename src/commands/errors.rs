@@ -3,6 +3,7 @@
 use crate::command_line::Said;
 use crate::program::plain;
 use millstream_base::{Diagnostic, codes, did_you_mean};
+use millstream_runtime::checkpoint::Identity;
 use std::path::Path;
 
 pub fn unknown_code(named: &Said, nearest: Option<&str>) -> Diagnostic {
@@ -48,6 +49,29 @@ pub fn no_checkpoint(named: &Said) -> Diagnostic {
     Diagnostic::new(codes::E0803, named.span, headline)
         .label("named here")
         .help(format!("`millstream state {}` says what is there", named.text))
+}
+
+/// What is named there keeps nothing from one batch to the next, or has not kept anything yet.
+pub fn no_state_of(named: &Said) -> Diagnostic {
+    let headline = format!("the checkpoint holds nothing of `{}`", named.text);
+    Diagnostic::new(codes::E0803, named.span, headline)
+        .label("keeps no state")
+        .help("`millstream state FOLDER` says what the checkpoint holds")
+}
+
+/// A state that the program does not explain.
+pub fn state_not_of_program(named: &Said, identity: &Identity) -> Diagnostic {
+    let headline = format!("the state of {identity} is not that of this program");
+    Diagnostic::new(codes::E0804, named.span, headline)
+        .label("means something else")
+        .help("name the program that the run has been given, with the same `--set`")
+}
+
+/// A state whose bytes its operator cannot take over.
+pub fn state_unreadable(named: &Said, identity: &Identity) -> Diagnostic {
+    Diagnostic::new(codes::E0803, named.span, format!("the state of {identity} cannot be read"))
+        .label("damaged, or of another build")
+        .help("show it with the build of Millstream that has written it")
 }
 
 /// The folder beside it that is called nearly so.

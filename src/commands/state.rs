@@ -14,7 +14,12 @@ use millstream_runtime::report::{bytes, thousands};
 use millstream_runtime::source::Standing;
 use std::fmt::Write;
 
+mod rows;
+
 pub fn state(arguments: State) -> u8 {
+    if let Some(file) = &arguments.file {
+        return rows::rows(&arguments, file);
+    }
     let found = Folder::look(&arguments.folder).and_then(|folder| all(&folder as &dyn Store));
     let found = match found {
         Ok(found) => found,
@@ -83,7 +88,10 @@ fn contents(manifest: &Manifest) -> String {
         }
     }
     for operator in &manifest.operators {
-        let _ = writeln!(text, "  {:>10}  {}", bytes(operator.bytes), operator.identity);
+        let amount =
+            operator.amount.as_ref().map(|amount| format!(", {}: {}", amount.what, thousands(amount.n)));
+        let amount = amount.unwrap_or_default();
+        let _ = writeln!(text, "  {:>10}  {}{amount}", bytes(operator.bytes), operator.identity);
     }
     for output in &manifest.outputs {
         let role = match output.role {

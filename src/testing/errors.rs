@@ -21,5 +21,5 @@ pub fn not_restored(span: Span) -> Box<Diagnostic> {
 }
 
 pub fn not_compiled(span: Span, fault: &str) -> Box<Diagnostic> {
-    Box::new(Diagnostic::new(codes::B0701, span, fault).label("the program of this test"))
+    Box::new(Diagnostic::new(codes::B0701, span, fault).label("this program"))
 }

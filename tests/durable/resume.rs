@@ -39,6 +39,11 @@ fn interrupted(folder: &Folder, program: &str) -> Ran {
 fn interrupted_at(folder: &Folder, program: &str, records: u32) -> Ran {
     let followed = PROGRAM.replace("clicks*.csv\")", "clicks.csv\", follow: true)");
     folder.write(program, followed);
+    run_to(folder, program, records)
+}
+
+/// Runs a program that follows its input until so many records have been read and kept.
+pub fn run_to(folder: &Folder, program: &str, records: u32) -> Ran {
     let mut child = folder
         .command(&format!("run {program} --state state --checkpoint-every 10ms"))
         .spawn()
@@ -333,7 +338,7 @@ fn what_checkpoints_hold_is_told() {
         "  whole\n",
         "  source clicks, watermark 2024-05-01T01:59:00Z\n",
         "    clicks.csv: 60 records to byte 1,680, watermark 2024-05-01T01:59:00Z\n",
-        "  `window_agg` of `totals`\n",
+        "  `window_agg` of `totals`, groups: 1\n",
         "  sink out: 0 bytes of out.ndjson\n",
     ] {
         assert!(told.contains(part), "{part:?} is not in\n{told}");

@@ -4,6 +4,7 @@
 //! Large ones come from a copy of the process where the system makes such: then the run goes on meanwhile, and what
 //! comes is what was at the moment of the checkpoint.
 
+use crate::contents::Count;
 use crate::graph::{Graph, Outlet};
 use crate::snapshot::SnapshotWriter;
 use crate::workers::Workers;
@@ -14,6 +15,8 @@ use std::io::{self, Cursor, ErrorKind, Read, Write};
 pub enum Part {
     /// Of the state of a node, behind what came of it before.
     Of(NodeId, Vec<u8>),
+    /// How much the node holds whose state has come.
+    Amount(NodeId, Count),
     End {
         /// Bytes of memory that were taken meanwhile, beside those that the run had.
         memory: u64,
@@ -22,6 +25,9 @@ pub enum Part {
 
 /// Stands in the place of a node's number where the last part was.
 const END: u32 = u32::MAX;
+
+/// The same in front of what says how much a node holds: its number, how many, and of what.
+const AMOUNT: u32 = u32::MAX - 1;
 
 /// To copy the process takes at least as long as to read so many bytes out.
 #[cfg(all(target_os = "linux", not(miri)))]
@@ -57,9 +63,9 @@ fn send<O: Outlet>(
     output: &mut dyn Write,
     memory: impl FnOnce(u64) -> u64,
 ) -> io::Result<()> {
-    let mut sent = Ok(());
     let mut n_sent = 0;
     for id in flow.ids() {
+        let mut sent = Ok(());
         let mut onward = |part: &[u8]| {
             n_sent += part.len() as u64;
             if sent.is_ok() {
@@ -67,11 +73,19 @@ fn send<O: Outlet>(
             }
         };
         let mut writer = SnapshotWriter::in_parts(&mut onward);
-        if graph.snapshot(id, &mut writer) {
+        let has_state = graph.snapshot(id, &mut writer);
+        if has_state {
             writer.hand_on();
         }
+        sent?;
+        if let Some(amount) = graph.amount(id).filter(|_| has_state) {
+            send_part(
+                output,
+                AMOUNT,
+                &[&id.0.to_le_bytes()[..], &amount.n.to_le_bytes(), amount.what.as_bytes()].concat(),
+            )?;
+        }
     }
-    sent?;
     send_part(output, END, &memory(n_sent).to_le_bytes())
 }
 
@@ -97,8 +111,16 @@ pub fn receive(input: &mut dyn Read) -> io::Result<Part> {
             let memory = part.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
             Part::End { memory }
         }
+        AMOUNT => amount(&part).ok_or(ErrorKind::InvalidData)?,
         number => Part::Of(NodeId(number), part),
     })
+}
+
+fn amount(part: &[u8]) -> Option<Part> {
+    let (number, rest) = part.split_first_chunk()?;
+    let (n, what) = rest.split_first_chunk()?;
+    let what = String::from_utf8_lossy(what).into_owned().into();
+    Some(Part::Amount(NodeId(u32::from_le_bytes(*number)), Count { n: u64::from_le_bytes(*n), what }))
 }
 
 /// States that come, of the nodes in order.

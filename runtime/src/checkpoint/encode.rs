@@ -127,6 +127,7 @@ mod tests {
             bytes: state.len() as u64,
             checksum: crc32fast::hash(state),
             pieces: vec![],
+            amount: None,
         };
         let operators = states.iter().enumerate().map(operator).collect();
         let manifest = Manifest { number: 3, time: -5, operators, ..Manifest::default() };

@@ -195,7 +195,7 @@ fn publish(
             return Err(ErrorKind::Interrupted.into());
         }
         let part = carried::receive(&mut *states)?;
-        let goes_on = |of: NodeId| matches!(&part, Part::Of(id, _) if *id == of);
+        let goes_on = |of: NodeId| matches!(&part, Part::Of(id, _) | Part::Amount(id, _) if *id == of);
         if let Some((_, built)) = building.take_if(|(of, _)| !goes_on(*of)) {
             let (state, inside) = built.finish(&to)?;
             manifest.operators.push(state);
@@ -206,6 +206,9 @@ fn publish(
                 let identity = || identities.get(id.0 as usize).cloned();
                 let Some(identity) = identity() else { return Err(ErrorKind::InvalidData.into()) };
                 building.get_or_insert_with(|| (id, Building::new(identity))).1.add(&part, &to)?;
+            }
+            Part::Amount(_, count) => {
+                building.iter_mut().for_each(|(_, built)| built.amount = Some(count.clone()))
             }
             Part::End { memory } => break memory,
         }

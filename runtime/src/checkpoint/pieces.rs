@@ -3,6 +3,7 @@
 
 use super::store::Store;
 use super::{Identity, OperatorState};
+use crate::contents::Count;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::io;
@@ -23,6 +24,8 @@ pub struct Building {
     bytes: u64,
     checksum: crc32fast::Hasher,
     pieces: Vec<String>,
+    /// How much that is, where its operator says so.
+    pub amount: Option<Count>,
 }
 
 /// Where pieces are put, and which are there.
@@ -34,7 +37,7 @@ pub struct Pieces<'a> {
 impl Building {
     pub fn new(identity: Identity) -> Building {
         let checksum = crc32fast::Hasher::new();
-        Building { identity, rest: vec![], bytes: 0, checksum, pieces: vec![] }
+        Building { identity, rest: vec![], bytes: 0, checksum, pieces: vec![], amount: None }
     }
 
     pub fn add(&mut self, part: &[u8], to: &Pieces) -> io::Result<()> {
@@ -55,8 +58,8 @@ impl Building {
         if !is_small && !self.rest.is_empty() {
             self.pieces.push(to.put(&std::mem::take(&mut self.rest))?);
         }
-        let Building { identity, bytes, checksum, pieces, rest } = self;
-        Ok((OperatorState { identity, bytes, checksum: checksum.finalize(), pieces }, rest))
+        let Building { identity, bytes, checksum, pieces, amount, rest } = self;
+        Ok((OperatorState { identity, bytes, checksum: checksum.finalize(), pieces, amount }, rest))
     }
 }
 

@@ -11,6 +11,7 @@
 //! How many shares there are is part of the state: a snapshot of any number goes on with any number of
 //! workers.
 
+use crate::contents::{Around, Contents, Count};
 use crate::kernel::key_hashes::KeyHashes;
 use crate::message::{Message, Watermark};
 use crate::op::interleave::{Pick, interleave};
@@ -245,6 +246,24 @@ impl Operator for Exchange {
             Ok(share)
         })?;
         if self.shares.is_empty() { Err(Corrupt) } else { Ok(()) }
+    }
+
+    fn contents(&mut self, around: &Around) -> Option<Vec<Contents>> {
+        let mut all: Vec<Contents> = vec![];
+        for share in &mut self.shares {
+            for held in share.contents(around)? {
+                match all.iter_mut().find(|known| known.what == held.what) {
+                    Some(known) => known.rows.extend(held.rows),
+                    None => all.push(held),
+                }
+            }
+        }
+        Some(all)
+    }
+
+    fn amount(&self) -> Option<Count> {
+        let counts = self.shares.iter().map(|share| share.amount());
+        counts.reduce(|a, b| a.zip(b).map(|(a, b)| Count { n: a.n + b.n, ..a })).flatten()
     }
 
     fn n_workers(&self) -> usize {

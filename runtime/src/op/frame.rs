@@ -17,6 +17,7 @@ mod sliding;
 use crate::accumulate::arena::Arena;
 use crate::accumulate::keyed::KeyedArena;
 use crate::accumulate::result::Misfit;
+use crate::contents::{Around, Contents, Count, rows_of_columns};
 use crate::kernel::key_index::KeyIndex;
 use crate::message::{EventTime, Message, Watermark};
 use crate::op::failed_rows::FailedRows;
@@ -230,6 +231,19 @@ impl Operator for FrameOperator {
                 output.messages.push(message);
             }
         }
+    }
+
+    fn contents(&mut self, around: &Around) -> Option<Vec<Contents>> {
+        let live = self.groups.live();
+        let keys = self.groups.index.columns(&live);
+        let columns: Vec<(Arc<str>, Type)> = self.keys.iter().map(|key| around.input_column(*key)).collect();
+        let typed: Vec<_> = keys.iter().zip(columns.iter().map(|(_, ty)| ty)).collect();
+        let rows = rows_of_columns(&typed, live.len());
+        Some(vec![Contents { what: "keys".into(), columns, rows }])
+    }
+
+    fn amount(&self) -> Option<Count> {
+        Some(Count::of(self.groups.index.n_live(), "keys"))
     }
 
     fn snapshot(&self, writer: &mut SnapshotWriter) {

@@ -14,6 +14,7 @@ pub mod lead;
 mod properties;
 mod throttle;
 
+use crate::contents::{Around, Contents, Count, rows_of_columns, time};
 use crate::kernel::key_index::KeyIndex;
 use crate::kernel::prefetch::prefetch;
 use crate::message::{EventTime, Message, Watermark};
@@ -26,6 +27,7 @@ use millstream_ir::batch::Batch;
 use millstream_ir::column::{ColumnData, ColumnRef};
 use millstream_ir::flow::{HistoryKind, KeyHistory, Schema};
 use millstream_ir::types::Type;
+use std::sync::Arc;
 
 /// How far ahead states are requested.
 const AHEAD: usize = 24;
@@ -165,6 +167,10 @@ impl History {
         }
     }
 
+    fn live(&self) -> Vec<u32> {
+        (0..self.index.n_numbers() as u32).filter(|number| self.index.is_live(*number)).collect()
+    }
+
     /// Drops states that are due.
     fn sweep(&mut self, watermark: Watermark) {
         if let Some(inside) = &mut self.inside {
@@ -202,13 +208,31 @@ impl Operator for History {
         }
     }
 
+    fn contents(&mut self, around: &Around) -> Option<Vec<Contents>> {
+        let live = self.live();
+        let keys = self.index.columns(&live);
+        // In front of them stands the number of the window, which says nothing.
+        let keys = &keys[keys.len().saturating_sub(self.keys.len())..];
+        let columns: Vec<(Arc<str>, Type)> = self.keys.iter().map(|key| around.input_column(*key)).collect();
+        let typed: Vec<_> = keys.iter().zip(columns.iter().map(|(_, ty)| ty)).collect();
+        let rows = rows_of_columns(&typed, live.len());
+        let last = live.iter().map(|number| time(self.states.times[*number as usize]));
+        Some(vec![Contents { what: "keys".into(), columns, rows }.with(
+            "last_row",
+            Type::TIMESTAMP.nullable(),
+            last,
+        )])
+    }
+
+    fn amount(&self) -> Option<Count> {
+        Some(Count::of(self.index.n_live(), "keys"))
+    }
+
     fn snapshot(&self, writer: &mut SnapshotWriter) {
         if let Some(inside) = &self.inside {
             inside.windows.snapshot(writer);
         }
-        let live: Vec<u32> =
-            (0..self.index.n_numbers() as u32).filter(|number| self.index.is_live(*number)).collect();
-        writer.sequence(live.into_iter(), |writer, number| {
+        writer.sequence(self.live().into_iter(), |writer, number| {
             self.index.snapshot(number, writer);
             writer.i64(self.states.times[number as usize]);
             if let Some(inside) = &self.inside {

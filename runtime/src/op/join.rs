@@ -12,6 +12,7 @@ mod row;
 mod side;
 mod work;
 
+use crate::contents::{Around, Contents, Count};
 use crate::kernel::row_lists::{FoundRows, ZEROS};
 use crate::message::{EventTime, Message, Watermark};
 use crate::op::order::without_late;
@@ -23,8 +24,9 @@ use keys::JoinKeys;
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
 use millstream_ir::column::ColumnRef;
 use millstream_ir::engine::SegmentKernel;
-use millstream_ir::flow::{Join, JoinBound, JoinKind, Schema};
+use millstream_ir::flow::{Join, JoinBound, JoinKind, Node, Schema};
 use millstream_ir::types::{Layout, Type};
+use millstream_ir::value::Value;
 use pairs::Pairs;
 use places::Places;
 use row::RowLayout;
@@ -438,6 +440,25 @@ impl Operator for JoinOperator {
             *watermark = risen.take().unwrap_or(*watermark);
         }
         self.advance(output);
+    }
+
+    fn contents(&mut self, around: &Around) -> Option<Vec<Contents>> {
+        let of_side = |(side, input): (usize, &&Node)| {
+            let (rows, settled): (Vec<Vec<Value>>, Vec<bool>) =
+                self.sides[side].contents(&self.index, side).into_iter().unzip();
+            let contents =
+                Contents::rows_of(format!("rows of {}", input.name), &input.schema, rows.into_iter());
+            match self.waits[side] {
+                // It will not leave without a partner.
+                true => contents.with("settled", Type::BOOL, settled.into_iter().map(Value::Bool)),
+                false => contents,
+            }
+        };
+        Some(around.inputs.iter().enumerate().map(of_side).collect())
+    }
+
+    fn amount(&self) -> Option<Count> {
+        Some(Count::of(self.sides.iter().map(|side| side.lists.n_rows()).sum(), "rows"))
     }
 
     fn snapshot(&self, writer: &mut SnapshotWriter) {

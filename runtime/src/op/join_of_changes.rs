@@ -3,6 +3,7 @@
 //!
 //! All rows that stand are kept, each with how many partners it has.
 
+use crate::contents::{Around, Contents, Count};
 use crate::message::{EventTime, Message, Watermark};
 use crate::op::changes::{late_of, plain, that_alter};
 use crate::op::pair_filter::PairFilter;
@@ -11,7 +12,7 @@ use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
 use millstream_ir::column::{ColumnBuilder, ColumnData, ColumnRef};
 use millstream_ir::engine::SegmentKernel;
-use millstream_ir::flow::{Join, JoinKind, Schema};
+use millstream_ir::flow::{Join, JoinKind, Node, Schema};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use std::collections::BTreeMap;
@@ -368,6 +369,25 @@ impl Operator for JoinOfChanges {
             *watermark = risen.take().unwrap_or(*watermark);
         }
         self.advance(output);
+    }
+
+    fn contents(&mut self, around: &Around) -> Option<Vec<Contents>> {
+        let of_side = |(side, input): (&Side, &&Node)| {
+            let kept: Vec<&Kept> = side.rows.values().flatten().collect();
+            let partners: Vec<Value> = kept.iter().map(|kept| Value::Int(kept.n_partners as i64)).collect();
+            let rows = kept.iter().map(|kept| kept.row.clone());
+            Contents::rows_of(format!("rows of {}", input.name), &input.schema, rows).with(
+                "n_partners",
+                Type::INT,
+                partners,
+            )
+        };
+        Some(self.sides.iter().zip(&around.inputs).map(of_side).collect())
+    }
+
+    fn amount(&self) -> Option<Count> {
+        let rows = self.sides.iter().flat_map(|side| side.rows.values()).map(Vec::len);
+        Some(Count::of(rows.sum(), "rows"))
     }
 
     fn snapshot(&self, writer: &mut SnapshotWriter) {

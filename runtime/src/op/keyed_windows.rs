@@ -17,6 +17,7 @@ mod rows;
 pub(super) mod state;
 
 use crate::accumulate::arena::{Arena, Slot};
+use crate::contents::Count;
 use crate::kernel::key_index::KeyIndex;
 use crate::message::{EventTime, Message, Watermark};
 use crate::op::failed_rows::FailedRows;
@@ -408,6 +409,11 @@ impl Operator for KeyedWindows {
 
     fn resume(&mut self, output: &mut Output) {
         self.give(output);
+    }
+
+    fn amount(&self) -> Option<Count> {
+        let keys = 0..self.index.n_numbers() as u32;
+        Some(Count::of(keys.map(|number| self.n_windows(number)).sum(), "windows"))
     }
 
     fn snapshot(&self, writer: &mut SnapshotWriter) {

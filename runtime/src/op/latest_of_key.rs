@@ -3,6 +3,7 @@
 //!
 //! A change has the time of the row that caused it, and is late if that is.
 
+use crate::contents::{Around, Contents, Count};
 use crate::message::Message;
 use crate::op::changes::{late_of, plain};
 use crate::operator::{Operator, Output};
@@ -87,6 +88,15 @@ impl Operator for LatestOfKeyOperator {
             Message::Batch(batch) => self.take_rows(&batch, output),
             Message::Watermark(_) => output.messages.push(message),
         }
+    }
+
+    fn contents(&mut self, around: &Around) -> Option<Vec<Contents>> {
+        let schema = &around.inputs.first()?.schema;
+        Some(vec![Contents::rows_of("rows", schema, self.rows.values().cloned())])
+    }
+
+    fn amount(&self) -> Option<Count> {
+        Some(Count::of(self.rows.len(), "rows"))
     }
 
     fn snapshot(&self, writer: &mut SnapshotWriter) {

@@ -6,6 +6,7 @@
 mod alone;
 mod arena;
 mod choices;
+mod contents;
 mod course;
 mod event_log;
 mod front;
@@ -26,6 +27,7 @@ mod timers;
 pub mod together;
 mod ways;
 
+use crate::contents::{Around, Contents, Count};
 use crate::message::{EventTime, Message, Watermark};
 use crate::op::order::without_late;
 use crate::op::reorder::{Due, ReorderBuffer};
@@ -81,6 +83,9 @@ trait Matcher: Send {
     fn held(&self) -> Option<EventTime> {
         None
     }
+
+    /// Calls `visit` with each run, or where runs are not told apart, with each state that some have reached.
+    fn each_run(&self, pattern: &Pattern, visit: &mut dyn FnMut(contents::Run));
 
     fn snapshot(&self, writer: &mut SnapshotWriter);
 
@@ -223,6 +228,16 @@ impl Operator for MatchPattern {
 
     fn minds_watermarks(&self) -> bool {
         self.held.is_none()
+    }
+
+    fn contents(&mut self, _: &Around) -> Option<Vec<Contents>> {
+        Some(vec![contents::runs(&self.pattern, &*self.matcher)])
+    }
+
+    fn amount(&self) -> Option<Count> {
+        let mut n = 0;
+        self.matcher.each_run(&self.pattern, &mut |_| n += 1);
+        Some(Count::of(n, "runs"))
     }
 
     fn snapshot(&self, writer: &mut SnapshotWriter) {

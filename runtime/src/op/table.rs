@@ -9,6 +9,7 @@ mod index;
 pub mod store;
 mod versions;
 
+use crate::contents::{Around, Contents, Count};
 use crate::message::{EventTime, Message, Watermark};
 use crate::op::multiples::rising;
 use crate::operator::{Operator, Output};
@@ -100,6 +101,21 @@ impl Operator for TableOperator {
 
     fn reads_one_load(&mut self) {
         unpoisoned(&self.store).will_not_change();
+    }
+
+    fn contents(&mut self, around: &Around) -> Option<Vec<Contents>> {
+        let store = unpoisoned(&self.store);
+        let mut held = vec![store.standing.contents("rows", &around.node.schema, self.spec.reading)];
+        let loading = store.loading_so_far();
+        held.extend(
+            loading
+                .map(|l| l.contents("rows of a load that goes on", &around.node.schema, self.spec.reading)),
+        );
+        Some(held)
+    }
+
+    fn amount(&self) -> Option<Count> {
+        Some(Count::of(unpoisoned(&self.store).standing.n_live(), "rows"))
     }
 
     fn snapshot(&self, writer: &mut SnapshotWriter) {

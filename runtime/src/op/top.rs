@@ -14,6 +14,7 @@ mod ranked;
 mod row;
 
 use crate::accumulate::side::Position;
+use crate::contents::{Around, Contents, Count};
 use crate::kernel::key_index::KeyIndex;
 use crate::kernel::prefetch::prefetch;
 use crate::message::{EventTime, Message, Watermark};
@@ -27,9 +28,10 @@ use millstream_ir::batch::Batch;
 use millstream_ir::column::{ColumnData, ColumnRef};
 use millstream_ir::flow::{AmongEquals, Emission, Keep, Schema, Top, TopScope};
 use millstream_ir::types::Type;
+use millstream_ir::value::Value;
 use partition::Partition;
 use ranked::Ranked;
-use row::RowLayout;
+use row::{Row, RowLayout};
 use std::collections::BTreeMap;
 
 pub struct TopOperator {
@@ -344,6 +346,32 @@ impl Operator for TopOperator {
                 output.messages.push(message);
             }
         }
+    }
+
+    fn contents(&mut self, around: &Around) -> Option<Vec<Contents>> {
+        let input = &around.inputs.first()?.schema;
+        let layout = &self.describe.layout;
+        let row = |row: &Row| (0..layout.n_columns()).map(|column| layout.value(row, column)).collect();
+        let known = || self.partitions.iter().flatten();
+        let best = known().flat_map(|partition| partition.best.iter()).map(row);
+        let rest: Vec<Vec<Value>> = known()
+            .flat_map(|partition| partition.rest.iter().flat_map(|rest| rest.iter()))
+            .map(row)
+            .collect();
+        let mut all = vec![Contents::rows_of("best rows", input, best)];
+        if !rest.is_empty() {
+            all.push(Contents::rows_of("rows behind the best", input, rest.into_iter()));
+        }
+        Some(all)
+    }
+
+    fn amount(&self) -> Option<Count> {
+        let rows = self
+            .partitions
+            .iter()
+            .flatten()
+            .map(|partition| partition.best.len() + partition.rest.as_ref().map_or(0, |rest| rest.len()));
+        Some(Count::of(rows.sum(), "rows"))
     }
 
     fn snapshot(&self, writer: &mut SnapshotWriter) {

@@ -12,6 +12,7 @@ mod members;
 use crate::accumulate::arena::Slot;
 use crate::accumulate::keyed::{Added, KeyedArena};
 use crate::accumulate::side::Row;
+use crate::contents::{Around, Contents, Count, rows_of_batch, rows_of_columns, time};
 use crate::kernel::key_index::KeyIndex;
 use crate::kernel::prefetch::prefetch;
 use crate::message::{EventTime, Message, Watermark};
@@ -562,6 +563,40 @@ impl Operator for UpdatingAggregateOperator {
                 output.messages.push(message);
             }
         }
+    }
+
+    fn contents(&mut self, around: &Around) -> Option<Vec<Contents>> {
+        let live: Vec<u32> =
+            (0..self.groups.len() as u32).filter(|group| self.groups[*group as usize].is_some()).collect();
+        let (arena, types) = (&*self.arena.wide(), around.node.schema.types());
+        let mut results = arena.results();
+        live.iter().for_each(|group| arena.record(Slot(*group), &mut results));
+        let results = arena.columns(results, &mut vec![]);
+        let groups = self.index.columns(&live);
+        let (keys, bounds) = groups.split_at(self.spec.keys.len().min(groups.len()));
+        let columns: Vec<_> = keys.iter().chain(&results).chain(bounds).zip(&types).collect();
+        let rows = rows_of_columns(&columns, live.len());
+        let last = live.iter().map(|group| time(self.lasts[*group as usize]));
+        let mut all = vec![Contents::rows_of("groups", &around.node.schema, rows.into_iter()).with(
+            "last_event",
+            Type::TIMESTAMP.nullable(),
+            last,
+        )];
+        let pending =
+            self.pending.values().flatten().flat_map(|batch| rows_of_batch(batch, &self.input_types));
+        let pending: Vec<Vec<Value>> = pending.collect();
+        if let (false, Some(input)) = (pending.is_empty(), around.inputs.first()) {
+            all.push(Contents::rows_of(
+                "rows that are yet to be counted",
+                &input.schema,
+                pending.into_iter(),
+            ));
+        }
+        Some(all)
+    }
+
+    fn amount(&self) -> Option<Count> {
+        Some(Count::of(self.groups.iter().flatten().count(), "groups"))
     }
 
     fn snapshot(&self, writer: &mut SnapshotWriter) {

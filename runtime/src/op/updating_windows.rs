@@ -11,6 +11,7 @@
 
 use crate::accumulate::arena::{Arena, Slot};
 use crate::accumulate::side::Row;
+use crate::contents::{Around, Contents, Count};
 use crate::message::{EventTime, Message, Watermark};
 use crate::op::changes::{late_of, plain};
 use crate::op::failed_rows::FailedRows;
@@ -476,6 +477,17 @@ impl Operator for UpdatingWindowsOperator {
                 output.messages.push(message);
             }
         }
+    }
+
+    fn contents(&mut self, around: &Around) -> Option<Vec<Contents>> {
+        let windows = self.keys.iter().flat_map(|(key, state)| state.windows.iter().map(move |w| (key, w)));
+        let rows = windows
+            .flat_map(|(key, window)| self.rows_of(key, window, window.open.last, &mut Output::default()));
+        Some(vec![Contents::rows_of("rows of windows that may still change", &around.node.schema, rows)])
+    }
+
+    fn amount(&self) -> Option<Count> {
+        Some(Count::of(self.keys.values().map(|state| state.windows.len()).sum(), "windows"))
     }
 
     fn snapshot(&self, writer: &mut SnapshotWriter) {

@@ -14,6 +14,7 @@ mod totals;
 
 use crate::accumulate::order::{KeyReader, Order};
 use crate::accumulate::result::{Misfit, key_column, result_column};
+use crate::contents::Count;
 use crate::kernel::extent::range;
 use crate::kernel::groups::{Accumulation, Groups};
 use crate::message::{EventTime, Message, Watermark};
@@ -379,6 +380,10 @@ impl Operator for WindowAggregateOperator {
             drop(self.take_over(slice, groups));
         }
         Ok(())
+    }
+
+    fn amount(&self) -> Option<Count> {
+        Some(Count::of(self.panes.n_groups() + self.shares.n_groups(), "groups"))
     }
 
     fn waiting(&self) -> Option<Waiting> {

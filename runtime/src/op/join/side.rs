@@ -7,6 +7,7 @@
 use super::keys::JoinKeys;
 use super::places::Places;
 use super::row::{PLACE, RowLayout, RowWords, TIME};
+use crate::contents::rows_of_columns;
 use crate::kernel::row_lists::{EMPTY, RowLists, UNSWEPT, ZEROS};
 use crate::message::{EventTime, Watermark};
 use crate::op::interleave::{Pick, interleave};
@@ -272,9 +273,8 @@ impl Side {
         interleave(&batches.iter().collect::<Vec<_>>(), &types, &picks)
     }
 
-    /// Writes the rows that are kept, those of a key in their order, each with whether it has had a partner.
-    /// `lists` are those of the keys.
-    pub fn snapshot(&self, keys: &JoinKeys, side: usize, places: &Places, writer: &mut SnapshotWriter) {
+    /// The rows that are kept, those of a key in their order, and the number of the key of each.
+    fn kept(&self, keys: &JoinKeys, side: usize) -> (Vec<u64>, Vec<u32>) {
         let (mut rows, mut numbers) = (vec![], vec![]);
         let all = (EventTime::MIN, EventTime::MAX);
         let lists = (0..).zip(&keys.lists).map(|(number, lists)| (number, lists[side]));
@@ -282,6 +282,27 @@ impl Side {
             self.lists.walk(list, EventTime::MIN, all, |row, _| rows.push(row));
             numbers.resize(rows.len(), number);
         }
+        (rows, numbers)
+    }
+
+    /// The same as values, each with whether it has had a partner.
+    pub fn contents(&self, keys: &JoinKeys, side: usize) -> Vec<(Vec<Value>, bool)> {
+        let (rows, numbers) = self.kept(keys, side);
+        let mut held = vec![];
+        for (rows, numbers) in rows.chunks(BATCH_ROWS).zip(numbers.chunks(BATCH_ROWS)) {
+            let of_keys = if self.layout.has_keys() { keys.columns(numbers) } else { vec![] };
+            let columns = self.all_columns(rows, &of_keys);
+            let columns: Vec<_> = columns.iter().map(|column| &**column).zip(&self.types).collect();
+            let marks = rows.iter().map(|row| self.is_marked(*row));
+            held.extend(rows_of_columns(&columns, rows.len()).into_iter().zip(marks));
+        }
+        held
+    }
+
+    /// Writes the rows that are kept, those of a key in their order, each with whether it has had a partner.
+    /// `lists` are those of the keys.
+    pub fn snapshot(&self, keys: &JoinKeys, side: usize, places: &Places, writer: &mut SnapshotWriter) {
+        let (rows, numbers) = self.kept(keys, side);
         writer.sequence(
             rows.chunks(BATCH_ROWS).zip(numbers.chunks(BATCH_ROWS)),
             |writer, (rows, numbers)| {

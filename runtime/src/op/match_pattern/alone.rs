@@ -1,6 +1,7 @@
 //! A pattern whose runs stand in groups, by itself.
 
 use super::Matcher;
+use super::contents::Run;
 use super::front::Front;
 use super::ground::Ground;
 use super::groups::Groups;
@@ -55,6 +56,12 @@ impl Matcher for Alone {
     fn pass(&mut self, _: &Pattern, watermark: Watermark, answers: &mut Answers) {
         self.groups.run_clocks(from_ref(&self.rule), watermark.0, from_mut(answers));
         self.groups.sweep(from_ref(&self.rule), watermark.0);
+    }
+
+    fn each_run(&self, pattern: &Pattern, visit: &mut dyn FnMut(Run)) {
+        let keys = &self.groups.ground.keys;
+        let live = (0..keys.n_numbers() as u32).filter(|number| keys.is_live(*number));
+        live.for_each(|number| self.groups.each_run(pattern, number, visit));
     }
 
     fn snapshot(&self, writer: &mut SnapshotWriter) {

@@ -14,6 +14,7 @@ mod snapshot;
 mod tables;
 
 use super::Matcher;
+use super::contents::{Run, key_values};
 use super::front::{Event, Front};
 use super::ground::Ground;
 use super::pattern::Pattern;
@@ -247,6 +248,20 @@ impl Matcher for Choices {
 
     fn pass(&mut self, _: &Pattern, watermark: Watermark, _: &mut Answers) {
         self.sweep(watermark.0);
+    }
+
+    fn each_run(&self, pattern: &Pattern, visit: &mut dyn FnMut(Run)) {
+        let keys = &self.ground.keys;
+        for number in (0..keys.n_numbers() as u32).filter(|number| keys.is_live(*number)) {
+            let key = || key_values(keys, number, pattern);
+            let slots = &self.slots[number as usize * self.n_slots()..][..self.n_slots()];
+            for (state, of_state) in self.tables.slots.iter().enumerate() {
+                let latest = slots[of_state.clone()].iter().map(|slot| slot.latest).max();
+                if let Some(began) = latest.filter(|latest| *latest > EventTime::MIN) {
+                    visit(Run { key: &key, began, state, holds: None });
+                }
+            }
+        }
     }
 
     fn snapshot(&self, writer: &mut SnapshotWriter) {

@@ -13,9 +13,11 @@ mod passage;
 pub mod snapshot;
 
 use super::arena::NONE;
+use super::contents;
 use super::course::{Lead, Words};
 use super::front::Event;
 use super::ground::Ground;
+use super::pattern::Pattern;
 use super::rows::Answers;
 use super::rule::Rule;
 use super::timers::Timers;
@@ -177,6 +179,23 @@ impl Groups {
             of_rules[self.partitions[number as usize].rule as usize].push(number);
         }
         of_rules
+    }
+
+    /// Calls `visit` with each run of a partition.
+    pub fn each_run(&self, pattern: &Pattern, number: u32, visit: &mut dyn FnMut(contents::Run)) {
+        let key = || contents::key_values(&self.ground.keys, number, pattern);
+        for group in &self.partitions[number as usize].groups {
+            for (_, run) in self.forest.runs_of(&group.tree) {
+                let later = || self.forest.taken_by(run).map(|(step, _)| step);
+                let holds = || std::iter::once(run.step.into()).chain(later()).collect();
+                visit(contents::Run {
+                    key: &key,
+                    began: run.began,
+                    state: group.place.into(),
+                    holds: Some(&holds),
+                });
+            }
+        }
     }
 
     /// Says whose a partition is.

@@ -124,6 +124,12 @@ impl Events {
         Some(found)
     }
 
+    /// Calls `visit` with each state that a run has reached, and when the latest of these began.
+    pub fn each_reached(&self, visit: &mut dyn FnMut(usize, EventTime)) {
+        let reached = self.latest.iter().enumerate();
+        reached.for_each(|(state, latest)| latest.iter().for_each(|began| visit(state, *began)));
+    }
+
     pub fn snapshot(&self, writer: &mut SnapshotWriter) {
         writer.sequence(self.kept.iter(), |writer, kept| {
             writer.i64(kept.time);

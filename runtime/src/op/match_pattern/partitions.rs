@@ -2,6 +2,7 @@
 
 mod snapshot;
 
+use super::contents::Run;
 use super::growth::fulfils;
 use super::merged::Events;
 use super::pattern::{Known, Pattern};
@@ -206,6 +207,25 @@ impl Matcher for Partitions {
 
     fn held(&self) -> Option<EventTime> {
         self.held.keys().next().copied()
+    }
+
+    fn each_run(&self, _: &Pattern, visit: &mut dyn FnMut(Run)) {
+        for (key, partition) in &self.of_key {
+            let key = || key.to_vec();
+            match &partition.state {
+                State::Merged(events) => events.each_reached(&mut |state, began| {
+                    visit(Run { key: &key, began, state, holds: None });
+                }),
+                State::Apart(runs) => runs.each_way(&mut |began, way| {
+                    let holds = || {
+                        let mut steps: Vec<usize> = way.events().map(|taken| taken.step).collect();
+                        steps.reverse();
+                        steps
+                    };
+                    visit(Run { key: &key, began, state: way.state, holds: Some(&holds) });
+                }),
+            }
+        }
     }
 
     fn snapshot(&self, writer: &mut SnapshotWriter) {

@@ -68,6 +68,13 @@ impl KeptEvents {
 }
 
 impl Runs {
+    /// Calls `visit` with each way of each run, and when that began.
+    pub fn each_way(&self, visit: &mut dyn FnMut(EventTime, &Way)) {
+        for run in &self.runs {
+            run.ways.iter().chain(&run.best).for_each(|way| visit(run.began, way));
+        }
+    }
+
     pub fn new(pattern: &Pattern) -> Runs {
         let never = Seen { last: EventTime::MIN, before: EventTime::MIN };
         Runs {

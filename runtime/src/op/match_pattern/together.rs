@@ -7,6 +7,7 @@
 mod member;
 mod snapshot;
 
+use super::contents::Run;
 use super::event_log::NOT_KEPT;
 use super::front::Event;
 use super::groups::Groups;
@@ -265,6 +266,14 @@ impl Matcher for Held {
     fn take(&mut self, _: &Pattern, _: Due, _: &mut Answers) {}
 
     fn pass(&mut self, _: &Pattern, _: Watermark, _: &mut Answers) {}
+
+    fn each_run(&self, pattern: &Pattern, visit: &mut dyn FnMut(Run)) {
+        with(&self.together, |together| {
+            for number in together.partitions_of(self.rule) {
+                together.groups.each_run(pattern, number, visit);
+            }
+        });
+    }
 
     fn snapshot(&self, writer: &mut SnapshotWriter) {
         with(&self.together, |together| together.write(self.rule, writer));

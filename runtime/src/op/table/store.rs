@@ -118,6 +118,10 @@ impl Store {
         self.loading.get_or_insert_with(|| Versions::new(self.shape.clone()))
     }
 
+    pub fn loading_so_far(&self) -> Option<&Versions> {
+        self.loading.as_ref()
+    }
+
     /// All rows have come: those of a load take the place of all others.
     pub fn end_load(&mut self) {
         self.is_loaded = true;

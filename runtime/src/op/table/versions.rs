@@ -7,14 +7,16 @@
 
 use super::columns::{KeptColumn, NO_ROW};
 use super::index::ColumnIndex;
+use crate::contents::{Contents, time};
 use crate::kernel::key_index::{KeyIndex, NO_STATE};
 use crate::kernel::prefetch::prefetch;
 use crate::message::EventTime;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::batch::{Batch, Origin};
 use millstream_ir::column::{Column, ColumnData, ColumnRef};
+use millstream_ir::flow::{Reading, Schema};
 use millstream_ir::types::Type;
-use millstream_ir::value::canonical_float;
+use millstream_ir::value::{Value, canonical_float};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -346,11 +348,46 @@ impl Versions {
         columns + indices + versions + self.keys.bytes() + self.ended.len() * 8
     }
 
+    /// The rows that somebody can ask for.
+    fn live(&self) -> Vec<u32> {
+        let live = |row: &u32| !self.versions[*row as usize].is_dead(self.least);
+        (0..self.versions.len() as u32).filter(live).collect()
+    }
+
+    pub fn n_live(&self) -> usize {
+        self.versions.iter().filter(|version| !version.is_dead(self.least)).count()
+    }
+
+    /// These rows, as far as they are kept, with the times between which they stand where a table has such.
+    pub fn contents(&self, what: &str, schema: &Schema, reading: Reading) -> Contents {
+        let live = self.live();
+        let kept = |number: usize| {
+            if self.shape.is_read[number] { Some(self.columns[number].column()) } else { None }
+        };
+        let value = |row: &u32, number: usize, ty: &Type| {
+            kept(number).map_or(Value::Null, |column| column.value(*row as usize, ty))
+        };
+        let row = |row: &u32| {
+            self.shape.types.iter().enumerate().map(|(number, ty)| value(row, number, ty)).collect()
+        };
+        let mut shown = schema.clone();
+        let columns = shown.columns.iter_mut().zip(&self.shape.is_read);
+        // What nobody reads is not kept.
+        columns.for_each(|(column, is_read)| column.hidden |= !is_read);
+        let held = Contents::rows_of(what, &shown, live.iter().map(row));
+        let spans = || live.iter().map(|row| self.versions[*row as usize]);
+        match reading {
+            Reading::AsItStands => held,
+            Reading::AsOf => held
+                .with("from", Type::TIMESTAMP.nullable(), spans().map(|version| time(version.from)))
+                .with("until", Type::TIMESTAMP.nullable(), spans().map(|version| time(version.until))),
+        }
+    }
+
     /// Writes the rows that somebody can ask for.
     pub fn snapshot(&self, writer: &mut SnapshotWriter) {
         writer.i64(self.least);
-        let live = |row: &u32| !self.versions[*row as usize].is_dead(self.least);
-        let live: Vec<u32> = (0..self.versions.len() as u32).filter(live).collect();
+        let live = self.live();
         writer.sequence(live.iter(), |writer, row| {
             writer.i64(self.versions[*row as usize].from);
             writer.i64(self.versions[*row as usize].until);

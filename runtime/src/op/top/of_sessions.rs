@@ -11,6 +11,7 @@ use super::partition::{Changed, Partition, Rules};
 use super::ranked::Ranked;
 use super::row::Row;
 use crate::accumulate::side::Position;
+use crate::contents::{Around, Contents, Count};
 use crate::message::{EventTime, Message, Watermark};
 use crate::op::multiples::{self, Next, Pending, defer, next_multiple};
 use crate::operator::{Operator, Output};
@@ -278,6 +279,12 @@ impl Session {
     }
 }
 
+impl TopOfSessions {
+    fn partitions(&self) -> impl Iterator<Item = &Partition> {
+        self.keys.values().flatten().flat_map(|session| session.partitions.values())
+    }
+}
+
 impl Operator for TopOfSessions {
     fn step(&mut self, _input: usize, message: Message, output: &mut Output) {
         match message {
@@ -287,6 +294,17 @@ impl Operator for TopOfSessions {
                 output.messages.push(message);
             }
         }
+    }
+
+    fn contents(&mut self, around: &Around) -> Option<Vec<Contents>> {
+        let layout = &self.describe.layout;
+        let row = |row: &Row| (0..layout.n_columns()).map(|column| layout.value(row, column)).collect();
+        let rows = self.partitions().flat_map(|partition| partition.best.iter()).map(row);
+        Some(vec![Contents::rows_of("best rows", &around.inputs.first()?.schema, rows)])
+    }
+
+    fn amount(&self) -> Option<Count> {
+        Some(Count::of(self.partitions().map(|partition| partition.best.len()).sum(), "rows"))
     }
 
     fn snapshot(&self, writer: &mut SnapshotWriter) {

@@ -92,6 +92,12 @@ impl Panes {
         }
     }
 
+    /// How many groups there are of slices, and of what slices add up to.
+    pub fn n_groups(&self) -> usize {
+        let of_totals = self.overlapping.as_ref().map_or(0, |overlapping| overlapping.totals.n_groups());
+        self.slices.values().map(|groups| groups.table.n_groups()).sum::<usize>() + of_totals
+    }
+
     /// About how many bytes its groups take.
     pub fn bytes(&self) -> usize {
         let of_totals = self.overlapping.as_ref().map_or(0, |overlapping| overlapping.totals.bytes());

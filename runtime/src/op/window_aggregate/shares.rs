@@ -161,6 +161,15 @@ impl Shares {
         self.shares.iter().map(|share| share.bytes.load(Ordering::Relaxed)).sum()
     }
 
+    /// How many groups there are of slices, some of them in several shares.
+    pub fn n_groups(&self) -> usize {
+        self.drain();
+        let of_share = |share: &Arc<Share>| {
+            share.state().slices.values().map(|groups| groups.table.n_groups()).sum::<usize>()
+        };
+        self.shares.iter().map(of_share).sum()
+    }
+
     /// Writes all slices, one behind the other.
     pub fn snapshot(&self, writer: &mut SnapshotWriter) {
         self.drain();

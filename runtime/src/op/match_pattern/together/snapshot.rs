@@ -17,9 +17,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 impl Together {
-    pub fn write(&mut self, rule: RuleNumber, writer: &mut SnapshotWriter) {
+    /// Those of a rule.
+    pub(super) fn partitions_of(&mut self, rule: RuleNumber) -> Vec<u32> {
         let listed = self.listed.get_or_insert_with(|| self.groups.of_rules(self.rules.len()));
-        let partitions = listed[rule as usize].clone();
+        listed[rule as usize].clone()
+    }
+
+    pub fn write(&mut self, rule: RuleNumber, writer: &mut SnapshotWriter) {
+        let partitions = self.partitions_of(rule);
         self.groups.write_head(partitions.len(), writer);
         let (log, ids) = self.events_of(rule, &partitions);
         self.members[rule as usize].written.snapshot_log(&log, writer);
