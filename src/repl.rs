@@ -7,6 +7,7 @@ mod answer;
 mod ask;
 mod commands;
 mod complete;
+mod elsewhere;
 mod entries;
 mod errors;
 mod expression;

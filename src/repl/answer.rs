@@ -6,7 +6,7 @@ use super::expression::{self, NoValue};
 use super::interrupts::Interrupts;
 use super::run::{Ended, Manner, Runner};
 use super::session::{Defined, ENTRY, Findings, INPUTS, Session, TYPED, Typed};
-use super::{errors, help, save};
+use super::{elsewhere, errors, help, save};
 use crate::cli::Bindings;
 use crate::command_line::{cannot_create, said};
 use crate::program::{Problem, read_text, show};
@@ -109,7 +109,7 @@ impl Repl {
 
     /// Answers an entry.
     pub fn answer(&mut self, text: &str) -> Answer {
-        let typed = Typed { text, file: ENTRY, folder: Path::new("") };
+        let typed = Typed::entry(text);
         if text.trim_start().starts_with(':') {
             return match commands::parse(text) {
                 Ok(command) => self.obey(typed, command),
@@ -131,7 +131,9 @@ impl Repl {
                         Err(NoValue::NotCompiled(problem)) => Answer::Wrong(problem.tell()),
                     }
                 }
-                Err(mut found) => {
+                Err(found) => {
+                    let mut found = self.or_meant(typed, found);
+                    errors::help_with_rows(&mut found.diagnostics, text);
                     errors::help_with_command(&mut found.diagnostics, text);
                     errors::help_with_second(&mut found.diagnostics, text);
                     self.refused(found)
@@ -160,7 +162,8 @@ impl Repl {
                 }
                 done(terminal::out(defined_text(&defined)))
             }
-            Err(mut found) => {
+            Err(found) => {
+                let mut found = self.or_meant(typed, found);
                 errors::help_with_command(&mut found.diagnostics, typed.text);
                 self.refused(found)
             }
@@ -178,7 +181,8 @@ impl Repl {
                     Ended::Failed => Answer::Wrong(FAILED),
                 }
             }
-            Err(mut found) => {
+            Err(found) => {
+                let mut found = self.or_meant(typed, found);
                 let mut known = self.session.definitions().iter();
                 let read = known.find(|known| INPUTS.contains(&known.kind)).map(|known| known.name.as_str());
                 errors::help_with_beginning(&mut found.diagnostics, typed.text, read, self.as_param(typed));
@@ -189,13 +193,20 @@ impl Repl {
         }
     }
 
+    /// What is wrong with an entry, or how it is written here.
+    fn or_meant(&self, typed: Typed, found: Findings) -> Findings {
+        let meant = (typed.file == ENTRY).then(|| elsewhere::meant(&self.session, typed.text)).flatten();
+        match meant {
+            Some(fault) => Findings { diagnostics: vec![fault], ..found },
+            None => found,
+        }
+    }
+
     /// What `let x = 1` keeps, as the definition of a parameter.
     fn as_param(&self, typed: Typed) -> Option<String> {
         let (name, value) = typed.text.trim().strip_prefix("let ")?.split_once('=')?;
-        let mut parsed = Diagnostics::default();
-        let Entry::Expression(expr) = parse_entry(TYPED, value, &mut parsed) else { return None };
-        let (_, checked) = self.session.expression(Typed { text: value, ..typed }, &expr, parsed).ok()?;
-        Some(format!("param {}: {} = {}", name.trim(), checked.ty, value.trim()))
+        let ty = self.session.type_of(value)?;
+        Some(format!("param {}: {ty} = {}", name.trim(), value.trim()))
     }
 
     fn obey(&mut self, typed: Typed, command: Command) -> Answer {

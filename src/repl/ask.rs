@@ -2,13 +2,13 @@
 
 use super::answer::{Answer, Repl, done};
 use super::errors;
-use super::session::{Asked, TYPED, Typed, as_program};
+use super::session::{Asked, Findings, TYPED, Typed, as_program};
 use crate::cli::Layer;
 use crate::commands::emit;
 use crate::commands::explain::part_about;
 use crate::program::Problem;
 use crate::terminal;
-use millstream_base::Diagnostics;
+use millstream_base::{Diagnostic, Diagnostics, codes};
 use millstream_core::explain::{emission_text, keyed};
 use millstream_core::hir::Input;
 use millstream_ir::flow::Schema;
@@ -48,6 +48,7 @@ impl Repl {
         };
         match told {
             Ok(text) => done(terminal::out(text)),
+            Err(found) if is_unknown_name(&found, entry) => self.unknown(typed, entry, "definition"),
             Err(found) => self.refused(found),
         }
     }
@@ -204,4 +205,12 @@ fn one_line(schema: &Schema) -> String {
     let columns: Vec<String> =
         schema.visible().map(|(_, column)| format!("{}: {}", column.name, column.ty)).collect();
     format!("{}{}", columns.join(", "), if schema.sign.is_some() { " (updating)" } else { "" })
+}
+
+/// Whether all that is wrong with an entry is that it is a name which stands for nothing.
+fn is_unknown_name(found: &Findings, entry: &Name) -> bool {
+    let is_it = |fault: &Diagnostic| {
+        fault.code == codes::E0201 && fault.primary.span == entry.span && fault.fixes.is_empty()
+    };
+    found.diagnostics.iter().all(is_it)
 }

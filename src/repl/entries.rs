@@ -2,7 +2,7 @@
 //! a script or pastes sees the next line.
 
 use super::session::TYPED;
-use millstream_base::Diagnostics;
+use millstream_base::{Diagnostics, codes};
 use millstream_syntax::entry::{Ending, Kind, continues, ending, kind_of, parse_entry};
 
 /// The entry that lines add up to.
@@ -63,7 +63,15 @@ fn is_whole(entry: &str) -> bool {
 fn ends(entry: &str, line: &str) -> bool {
     is_command(entry)
         || line.trim().is_empty()
+        || ends_in_semicolon(entry)
         || ending(entry) != Ending::Incomplete && (is_command(line) || !continues(line))
+}
+
+/// Nothing ends so here, but what does was meant to end.
+fn ends_in_semicolon(entry: &str) -> bool {
+    let mut wrong = Diagnostics::default();
+    parse_entry(TYPED, entry, &mut wrong);
+    wrong.iter().any(|d| d.code == codes::E0012 && d.primary.span.range().end == entry.trim_end().len())
 }
 
 fn is_command(text: &str) -> bool {

@@ -1,6 +1,7 @@
 //! What can be wrong with an entry beside the program that it is: one constructor per code.
 
 use super::commands::{COMMANDS, meant, parse};
+use super::elsewhere::Answer;
 use super::session::TYPED;
 use millstream_base::codes;
 use millstream_base::{Diagnostic, Diagnostics, Span, did_you_mean};
@@ -18,6 +19,16 @@ pub fn unknown_command(span: Span, name: &str) -> Diagnostic {
     }
 }
 
+/// An entry in the words of another system; `first` is its first.
+pub fn of_another_system(span: Span, first: &str, answer: Answer) -> Diagnostic {
+    let fault = Diagnostic::new(codes::E0955, span, format!("no entry begins with `{first}` here"))
+        .label("from another system");
+    match answer {
+        Answer::Entry { title, text } => fault.fix(title, span, text),
+        Answer::Help(helps) => helps.into_iter().fold(fault, Diagnostic::help),
+    }
+}
+
 /// Adds what can be done in a session with a name that is no value.
 pub fn help_with_name(fault: &mut Diagnostic, name: &str) {
     if fault.code != codes::E0217 {
@@ -32,6 +43,20 @@ pub fn help_with_name(fault: &mut Diagnostic, name: &str) {
         _ => format!("`:help {name}` tells more"),
     };
     fault.helps.push(help);
+}
+
+/// Proposes what shows the rows of a stream whose name is all that was typed.
+pub fn help_with_rows(faults: &mut Vec<Diagnostic>, entry: &str) {
+    let typed = entry.trim();
+    let name = typed.trim_end_matches(|c: char| c == ';' || c.is_whitespace());
+    let is_name = |fault: &&Diagnostic| {
+        fault.primary.text == "a stream" && entry.get(fault.primary.span.range()) == Some(name)
+    };
+    let Some(fault) = faults.iter().find(is_name).filter(|fault| fault.code == codes::E0217) else { return };
+    let start = entry.len() - entry.trim_start().len();
+    let span = Span::new(fault.primary.span.file, start, start + typed.len());
+    let fault = Diagnostic { helps: vec![format!("`:type {name}` tells its columns")], ..fault.clone() };
+    *faults = vec![fault.fix("`from` shows its rows", span, format!("from {name}"))];
 }
 
 /// Adds the command that is meant where what was typed begins with the name of one, without the colon.
@@ -76,23 +101,29 @@ pub fn help_with_second(faults: &mut [Diagnostic], entry: &str) {
     }
 }
 
-/// Says how many rows are shown where a query is to say it.
-pub fn help_with_limit(faults: &mut [Diagnostic], entry: &str) {
-    for fault in faults.iter_mut().filter(|fault| fault.code == codes::E0101 && fault.fixes.is_empty()) {
-        let span = fault.primary.span;
-        let (Some(before), Some(rest)) = (entry.get(..span.start as usize), entry.get(span.range().start..))
-        else {
-            continue;
-        };
-        let mut words = rest.split_whitespace();
-        let (word, rows) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        if word.eq_ignore_ascii_case("limit") && rows.parse::<u64>().is_ok() {
-            let end = span.range().start + rest.find(rows).unwrap_or_default() + rows.len();
-            let clause = Span::new(span.file, before.trim_end().len(), end);
-            let title = format!("`:limit {rows}` says how many rows are shown");
-            *fault = fault.clone().fix(title, clause, "");
-        }
+/// Says how many rows are shown where a query is to say it, with a semicolon behind it or without.
+pub fn help_with_limit(faults: &mut Vec<Diagnostic>, entry: &str) {
+    let asks = |fault: &Diagnostic| {
+        let rest = entry.get(fault.primary.span.range().start..)?;
+        let [word, rows] = rest.split_whitespace().take(2).collect::<Vec<_>>()[..] else { return None };
+        let number = rows.trim_end_matches(';');
+        let is_limit = word.eq_ignore_ascii_case("limit") && number.parse::<u64>().is_ok();
+        is_limit.then(|| (number, rest.find(rows).unwrap_or_default() + rows.len()))
+    };
+    let is_stuck = |fault: &&mut Diagnostic| fault.code == codes::E0101 && fault.fixes.is_empty();
+    let mut clause = None;
+    for fault in faults.iter_mut().filter(is_stuck) {
+        let Some((rows, length)) = asks(fault) else { continue };
+        let start = fault.primary.span.range().start;
+        let before = entry.get(..start).unwrap_or_default().trim_end().len();
+        let span = Span::new(fault.primary.span.file, before, start + length);
+        let title = format!("`:limit {rows}` says how many rows are shown");
+        *fault = fault.clone().fix(title, span, "");
+        clause = Some(span);
     }
+    let is_of_clause =
+        |fault: &Diagnostic| clause.is_some_and(|clause| clause.contains(fault.primary.span.range().start));
+    faults.retain(|fault| fault.code != codes::E0012 || !is_of_clause(fault));
 }
 
 /// Adds how a query begins where it was begun with a clause. `read`: what it could read; `param`: what keeps the

@@ -10,8 +10,10 @@ use millstream_core::session::Session as Compiling;
 use millstream_core::{Assembled, Compilation, CompileOptions, Library, assemble};
 use millstream_ir::expr::Expr;
 use millstream_ir::flow::{Flow, NodeKind};
+use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use millstream_syntax::ast::{self, ItemKind, Name};
+use millstream_syntax::entry::{Entry, parse_entry};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -56,6 +58,12 @@ pub struct Typed<'t> {
     /// What messages call it.
     pub file: &'t str,
     pub folder: &'t Path,
+}
+
+impl<'t> Typed<'t> {
+    pub fn entry(text: &'t str) -> Typed<'t> {
+        Typed { text, file: ENTRY, folder: Path::new("") }
+    }
 }
 
 /// What was found, and in which files.
@@ -118,7 +126,6 @@ impl Session {
         parsed: Diagnostics,
     ) -> Result<(Findings, Vec<Defined>), Findings> {
         let new = split(typed, &items);
-        let is_replaced = |old: &Definition| new.iter().any(|new| new.is_as(old));
         let defined: Vec<Defined> = new
             .iter()
             .map(|new| Defined {
@@ -130,14 +137,10 @@ impl Session {
         let renewed: Vec<(&str, String)> = self
             .definitions
             .iter()
-            .filter(|old| is_replaced(old))
+            .filter(|old| new.iter().any(|new| new.is_as(old)))
             .map(|old| (old.kind, old.name.clone()))
             .collect();
-        let replaced =
-            items.items.iter().filter_map(|item| item.kind.name()).find(|name| self.defines(&name.text));
-        let replaced = replaced.cloned().unwrap_or_else(|| Name::new("", items.span.at_start()));
-        let (found, _) = self.compile(typed, &is_replaced, items, parsed, &new);
-        let found = found.refuse(|broken| errors::still_used(&replaced, "replaced", broken), self)?;
+        let found = self.with(typed, items, parsed, &new)?;
         // What is defined anew reads what it says, and has the value that it says.
         self.unbind(|kinds, name| renewed.iter().any(|(kind, old)| old == name && kinds.contains(kind)));
         for new in new {
@@ -150,6 +153,44 @@ impl Session {
             self.base = typed.folder.to_path_buf();
         }
         Ok((found, defined))
+    }
+
+    /// What is found when items stand in the place of those of the same names.
+    fn with(
+        &self,
+        typed: Typed,
+        items: ast::Program,
+        parsed: Diagnostics,
+        new: &[Definition],
+    ) -> Result<Findings, Findings> {
+        let is_replaced = |old: &Definition| new.iter().any(|new| new.is_as(old));
+        let replaced =
+            items.items.iter().filter_map(|item| item.kind.name()).find(|name| self.defines(&name.text));
+        let replaced = replaced.cloned().unwrap_or_else(|| Name::new("", items.span.at_start()));
+        let (found, _) = self.compile(typed, &is_replaced, items, parsed, new);
+        found.refuse(|broken| errors::still_used(&replaced, "replaced", broken), self)
+    }
+
+    /// What would be found if this were entered.
+    pub fn findings(&self, text: &str) -> Vec<Diagnostic> {
+        let typed = Typed::entry(text);
+        let mut parsed = Diagnostics::default();
+        let found = match parse_entry(TYPED, text, &mut parsed) {
+            Entry::Items(items) => {
+                let new = split(typed, &items);
+                self.with(typed, items, parsed, &new)
+            }
+            Entry::Query(query) => self.query(typed, query, parsed).map(|asked| asked.found),
+            Entry::Expression(expr) => self.expression(typed, &expr, parsed).map(|(found, _)| found),
+        };
+        found.unwrap_or_else(|found| found).diagnostics
+    }
+
+    /// The type of an expression that nothing is wrong with.
+    pub fn type_of(&self, text: &str) -> Option<Type> {
+        let mut parsed = Diagnostics::default();
+        let Entry::Expression(expr) = parse_entry(TYPED, text, &mut parsed) else { return None };
+        self.expression(Typed::entry(text), &expr, parsed).ok().map(|(_, checked)| checked.ty)
     }
 
     /// The kinds of what is called so.

@@ -146,3 +146,48 @@ fn an_interrupt_ends_a_script_whatever_it_is_at() {
         assert_eq!(child.wait().expect("it ends").code(), Some(130));
     }
 }
+
+/// What is proposed to those who know other systems is an entry that is answered.
+#[test]
+fn what_is_proposed_can_be_entered() {
+    const DEFINED: &str = "source payments: { card: string, amount: decimal(2) } from file(\"payments.ndjson\")\n\
+                           stream large = from payments where amount > 15\n\n";
+    let folder = Folder::new();
+    folder.write("payments.ndjson", "{\"card\":\"a\",\"amount\":10.0}\n");
+    for entry in [
+        "show streams;",
+        "SHOW TABLES",
+        "show functions",
+        "show create stream large",
+        "show columns from large",
+        "list topics",
+        "describe extended large;",
+        "print large from beginning limit 3;",
+        "print(1 + 2)",
+        "large;",
+        "select * from payments limit 5",
+        "select card, count(*) from payments group by card",
+        "SELECT card, amount FROM payments ORDER BY amount DESC LIMIT 2;",
+        "select 1",
+        "from payments limit 2;",
+        "create or replace table t as select card, sum(amount) as total from payments group by card;",
+        "create table t (id bigint primary key, `at` timestamp, paid decimal(10, 2)) with (kafka_topic='t');",
+        "define stream S (card string, amount double);",
+        "set least = 5",
+        "NULL",
+        "exit",
+        "quit;",
+        "help",
+        "\\d large",
+        "\\q",
+        "drop stream if exists large;",
+        "drop large",
+    ] {
+        let ran = folder.run_with("repl", format!("{DEFINED}{entry}\n")).code(2);
+        let lines = ran.stderr.lines().skip_while(|line| !line.starts_with("  help: "));
+        let proposed: Vec<&str> =
+            lines.filter_map(|line| line.split_once(" │ ")).map(|(_, text)| text).collect();
+        assert!(!proposed.is_empty(), "{entry}\n{}", ran.stderr);
+        folder.run_with("repl", format!("{DEFINED}{}\n\n", proposed.join("\n"))).code(0);
+    }
+}

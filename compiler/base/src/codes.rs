@@ -309,6 +309,7 @@ codes! {
     E0952 "nothing-called-so";
     E0953 "still-used";
     E0954 "nothing-known";
+    E0955 "of-another-system";
     E0960 "no-format";
     E0961 "no-rows";
     E0962 "no-project-name";

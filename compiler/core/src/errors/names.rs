@@ -1,7 +1,8 @@
 //! E02: names.
 
 use super::alternatives;
-use super::elsewhere::{type_here, written_here};
+pub use super::elsewhere::type_here;
+use super::elsewhere::written_here;
 use crate::clauses::Closed;
 use crate::scope::{OnlyAsked, Scope, ScopeColumn};
 use millstream_base::codes::*;
@@ -32,6 +33,10 @@ pub fn unknown_name(span: Span, name: &str, nearest: Option<&str>, scope: &Scope
             span,
             format!("window.{bound}"),
         );
+    }
+    let small = name.to_ascii_lowercase();
+    if let Some(value) = ["true", "false", "null"].into_iter().find(|value| *value == small) {
+        return fault.fix(format!("write `{value}`"), span, value).safe();
     }
     let fault = match columns.len() {
         0 => fault.note("no rows can be seen here, only parameters"),

@@ -1,0 +1,323 @@
+//! What people ask of other systems at a prompt, and how it is asked here: `show tables`, `describe x`, `create
+//! stream …`. Looked at when an entry is wrong, so that nothing that is right means anything else.
+
+use super::errors;
+use super::session::{INPUTS, Session, TYPED};
+use millstream_base::diagnostic::Edit;
+use millstream_base::{Diagnostic, Diagnostics, Severity, Span};
+use millstream_core::errors::names::type_here;
+use millstream_syntax::entry::{Entry, parse_entry};
+
+/// What is said instead of what is wrong with an entry.
+pub fn meant(session: &Session, entry: &str) -> Option<Diagnostic> {
+    let typed = entry.trim();
+    let start = entry.len() - entry.trim_start().len();
+    let span = Span::new(TYPED, start, start + typed.len());
+    let statement = typed.trim_end_matches(|c: char| c == ';' || c.is_whitespace());
+    let words: Vec<&str> = statement.split_whitespace().collect();
+    let answer = Statement { session, text: statement, words: &words }.answer()?;
+    let first = words.first()?.split('(').next()?;
+    Some(errors::of_another_system(span, first, answer))
+}
+
+/// How it is asked here.
+pub enum Answer {
+    /// What can be entered instead, and what it does.
+    Entry { title: String, text: String },
+    /// There is no such statement.
+    Help(Vec<String>),
+}
+
+fn entry(title: impl Into<String>, text: impl Into<String>) -> Option<Answer> {
+    Some(Answer::Entry { title: title.into(), text: text.into() })
+}
+
+fn help(text: impl Into<String>) -> Option<Answer> {
+    Some(Answer::Help(vec![text.into()]))
+}
+
+/// What else stands in front of names.
+const KINDS: &[&str] = &[
+    "stream",
+    "streams",
+    "table",
+    "tables",
+    "source",
+    "sources",
+    "sink",
+    "sinks",
+    "view",
+    "views",
+    "topic",
+    "topics",
+    "type",
+    "types",
+    "function",
+    "query",
+    "queries",
+    "database",
+    "databases",
+    "window",
+    "materialized",
+    "or",
+    "replace",
+    "if",
+    "not",
+    "exists",
+    "extended",
+    "formatted",
+    "temporary",
+    "external",
+    "all",
+];
+
+/// A statement without the semicolons that end it.
+struct Statement<'s> {
+    session: &'s Session,
+    text: &'s str,
+    words: &'s [&'s str],
+}
+
+impl<'s> Statement<'s> {
+    fn answer(&self) -> Option<Answer> {
+        let second = self.word(1);
+        let verb: String =
+            self.text.chars().take_while(|c| c.is_alphanumeric() || matches!(c, '\\' | '?' | '_')).collect();
+        match verb.to_ascii_lowercase().as_str() {
+            "show" if second == "functions" => entry("`:help` tells of functions", ":help"),
+            "show" if matches!(second.as_str(), "columns" | "fields") => {
+                self.of_name(":type", "tells its columns")
+            }
+            "show" if second == "create" => self.of_name(":list", "shows how it is defined"),
+            "show" => entry("`:list` lists what is defined", ":list"),
+            "list" if KINDS.contains(&&*second) && self.words.len() == 2 => {
+                entry("`:list` lists what is defined", ":list")
+            }
+            "describe" | "desc" => self.of_name(":type", "tells its columns"),
+            "drop" => self.of_name(":drop", "forgets it"),
+            "print" => self.printed(),
+            "select" => self.selected(),
+            "create" | "define" => self.defined(),
+            "insert" => self.inserted(),
+            "delete" | "truncate" | "update" | "upsert" | "merge" => help(
+                "rows are not changed here: they come from what a source reads; `from NAME where …` takes those that are wanted",
+            ),
+            "set" => self.set(),
+            "clear" | "cls" if self.words.len() == 1 => help("Ctrl-L clears the screen"),
+            "explain" if self.words.len() > 2 => help(
+                "`:plan` shows what the last query runs as, `:explain NAME` what a stream keeps and waits for",
+            ),
+            "\\q" => entry("commands begin with a colon", ":quit"),
+            "\\?" | "\\h" => entry("commands begin with a colon", ":help"),
+            "\\d" | "\\dt" | "\\l" | "\\df" if self.words.len() == 1 => {
+                entry("`:list` lists what is defined", ":list")
+            }
+            "\\d" => self.of_name(":type", "tells its columns"),
+            _ => None,
+        }
+    }
+
+    /// A word in small letters.
+    fn word(&self, number: usize) -> String {
+        self.words.get(number).map_or(String::new(), |word| word.to_ascii_lowercase())
+    }
+
+    /// The first word behind the first that may be a name.
+    fn name(&self) -> Option<&'s str> {
+        let small = |word: &str| word.to_ascii_lowercase();
+        let may_be = |word: &&&str| {
+            let word = small(word);
+            !KINDS.contains(&&*word)
+                && !matches!(word.as_str(), "from" | "in" | "columns" | "fields" | "create")
+        };
+        self.words.iter().skip(1).find(may_be).copied()
+    }
+
+    /// A command for the thing that is named.
+    fn of_name(&self, command: &str, does: &str) -> Option<Answer> {
+        let name = self.name()?;
+        entry(format!("`{command}` {does}"), format!("{command} {name}"))
+    }
+
+    /// `print x`
+    fn printed(&self) -> Option<Answer> {
+        let rest = self.text.get("print".len()..)?.trim();
+        let inside = rest.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).unwrap_or(rest).trim();
+        let first = inside.split_whitespace().next()?;
+        let kinds = self.session.kinds_of(first);
+        if kinds.iter().any(|kind| INPUTS.contains(kind) || *kind == "stream") {
+            return entry("`from` shows its rows", format!("from {first}"));
+        }
+        value(inside)
+    }
+
+    /// `select …`, also with what says how much of it is shown.
+    fn selected(&self) -> Option<Answer> {
+        let (query, rows) = without_limit(self.text);
+        if !self.words.iter().any(|word| word.eq_ignore_ascii_case("from")) {
+            return value(query.get("select".len()..)?.trim());
+        }
+        let text = self.mended(query)?;
+        let title = "a query begins with `from`";
+        match rows {
+            Some(rows) => entry(format!("{title}; `:limit {rows}` says how many rows are shown"), text),
+            None => entry(title, text),
+        }
+    }
+
+    /// A text after all of its fixes, if nothing is wrong with it then.
+    fn mended(&self, text: &str) -> Option<String> {
+        const MOST: usize = 10;
+        let mut text = text.to_string();
+        for _ in 0..MOST {
+            let found = self.session.findings(&text);
+            let mut wrong = found.iter().filter(|found| found.severity != Severity::Warning).peekable();
+            if wrong.peek().is_none() {
+                return Some(text);
+            }
+            let mut edits: Vec<Edit> = wrong.find_map(|found| found.fixes.first())?.edits.clone();
+            edits.sort_by_key(|edit| std::cmp::Reverse(edit.span.start));
+            for edit in edits {
+                text.get(edit.span.range())?;
+                text.replace_range(edit.span.range(), &edit.text);
+            }
+        }
+        None
+    }
+
+    /// `create stream s as select …` and `create table t (id int, name varchar)`, in the words of any system.
+    fn defined(&self) -> Option<Answer> {
+        let written = self.name()?;
+        let name = written.split('(').next().filter(|name| !name.is_empty())?;
+        let is_as = |two: &[&str]| two[0].eq_ignore_ascii_case("as") && two[1].eq_ignore_ascii_case("select");
+        if let Some(at) = self.words.windows(2).position(is_as) {
+            let query = without_limit(self.text.get(offset(self.text, self.words.get(at + 1)?)..)?).0;
+            let text = self.mended(&format!("stream {name} = {query}"));
+            return match text {
+                Some(text) => entry("a stream is defined by its query", text),
+                None => help(format!(
+                    "a stream is defined by its query: `stream {name} = from … where … select …`"
+                )),
+            };
+        }
+        let behind = self.text.get(offset(self.text, written) + name.len()..)?.trim_start();
+        match columns(behind) {
+            Some(columns) => entry(
+                "a source says what it reads, and from where",
+                format!(
+                    "source {name}: {{ {} }} from file(\"{name}.ndjson\") format json",
+                    columns.join(", ")
+                ),
+            ),
+            None => help(format!(
+                "a source says what it reads, and from where: `source {name}: {{ id: int, … }} from file(\"{name}.ndjson\") format json`; `millstream infer FILE` writes it from data"
+            )),
+        }
+    }
+
+    /// `insert into x …`
+    fn inserted(&self) -> Option<Answer> {
+        let at = self.words.iter().position(|word| word.eq_ignore_ascii_case("into"))?;
+        let name = self.words.get(at + 1)?.split('(').next()?;
+        let kinds = self.session.kinds_of(name);
+        if kinds.iter().any(|kind| INPUTS.contains(kind)) && !kinds.contains(&"stream") {
+            return Some(Answer::Help(vec![
+                format!(
+                    "`{name}` has the rows that it reads: add them to its file, or let it read another by `:source {name}=FILE`"
+                ),
+                format!("a test gives rows of its own: `given {name} [{{ … }}]`"),
+            ]));
+        }
+        help(
+            "a stream has the rows of its query, and `union` adds those of another; a `sink` writes rows to a file",
+        )
+    }
+
+    /// `set x = 5`
+    fn set(&self) -> Option<Answer> {
+        let (name, value) = self.text.get("set".len()..)?.split_once('=')?;
+        let (name, value) = (name.trim(), value.trim());
+        let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        let ty = self.session.type_of(value).filter(|_| is_name && !name.is_empty());
+        match ty {
+            Some(ty) => entry("a value that is kept is a parameter", format!("param {name}: {ty} = {value}")),
+            None => {
+                help("there are no settings; a value that queries use is a parameter: `param NAME: int = 5`")
+            }
+        }
+    }
+}
+
+/// An expression.
+fn value(text: &str) -> Option<Answer> {
+    let mut wrong = Diagnostics::default();
+    let is_value = matches!(parse_entry(TYPED, text, &mut wrong), Entry::Expression(_)) && wrong.is_empty();
+    if is_value { entry("a value is shown when it is entered", text) } else { None }
+}
+
+/// Where a part of a text starts in it.
+fn offset(text: &str, part: &str) -> usize {
+    part.as_ptr() as usize - text.as_ptr() as usize
+}
+
+/// A query without what says how many of its rows are shown, and when; and how many.
+fn without_limit(query: &str) -> (&str, Option<u64>) {
+    let mut rest = query.trim_end();
+    let mut rows = None;
+    loop {
+        let words: Vec<&str> = rest.split_whitespace().rev().take(2).collect();
+        let [last, before] = words[..] else { return (rest, rows) };
+        match before.to_ascii_lowercase().as_str() {
+            "limit" if last.parse::<u64>().is_ok() => rows = last.parse().ok(),
+            "emit" if last.eq_ignore_ascii_case("changes") => {}
+            _ => return (rest, rows),
+        }
+        // What orders rows takes the best of them by its limit.
+        let is_ordered = rest.to_ascii_lowercase().contains("order by");
+        if is_ordered {
+            return (query, None);
+        }
+        rest = rest[..offset(rest, before)].trim_end();
+    }
+}
+
+/// `(id int primary key, name varchar(20)) …` as fields.
+fn columns(text: &str) -> Option<Vec<String>> {
+    let inside = text.strip_prefix('(')?;
+    let mut depth = 0_usize;
+    let mut start = 0;
+    let mut parts = vec![];
+    for (at, c) in inside.char_indices() {
+        match c {
+            '(' => depth += 1,
+            ')' if depth > 0 => depth -= 1,
+            ',' | ')' if depth == 0 => {
+                parts.push(&inside[start..at]);
+                start = at + 1;
+                if c == ')' {
+                    return parts.into_iter().map(field).collect();
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// `price DECIMAL(10, 2) NOT NULL`: `price: decimal(2)?`
+fn field(declared: &str) -> Option<String> {
+    let (name, ty) = declared.trim().split_once(char::is_whitespace)?;
+    let name = name.trim_matches(['"', '`']);
+    let small = ty.trim().to_ascii_lowercase();
+    let word: String = small.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+    let ty = match word.as_str() {
+        "decimal" | "numeric" => {
+            let digits = small.split_once('(')?.1.split_once(')')?.0;
+            let scale = digits.split(',').nth(1).unwrap_or("0").trim().parse::<u8>().ok()?;
+            format!("decimal({scale})")
+        }
+        "int" | "float" | "string" | "bool" | "timestamp" | "duration" | "bytes" | "json" => word,
+        other => type_here(other)?.to_string(),
+    };
+    Some(format!("{name}: {ty}"))
+}
