@@ -10,5 +10,7 @@ mod contents;
 mod crash;
 #[path = "durable/formats.rs"]
 mod formats;
+#[path = "durable/ids.rs"]
+mod ids;
 #[path = "durable/resume.rs"]
 mod resume;

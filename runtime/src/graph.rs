@@ -7,6 +7,7 @@ use crate::contents::{self, Around, Contents, Count};
 use crate::errors;
 use crate::message::Message;
 use crate::op;
+use crate::op::identify::Identify;
 use crate::op::order::{self, Order};
 use crate::op::table::{self, store::Stores};
 use crate::operator::{Failure, Operator, Output, Place};
@@ -19,7 +20,7 @@ use millstream_base::{Diagnostic, SourceMap};
 use millstream_ir::batch::Batch;
 use millstream_ir::effort;
 use millstream_ir::engine::Compiled;
-use millstream_ir::flow::{Flow, NodeId, NodeKind, OnError};
+use millstream_ir::flow::{Flow, Node, NodeId, NodeKind, OnError, SinkSpec};
 use std::fs::File;
 use std::sync::Arc;
 
@@ -103,8 +104,8 @@ enum Task {
     Source,
     Operator(Box<dyn Operator>),
     Sink,
-    /// A sink that writes the total order.
-    OrderedSink(Order),
+    /// A sink, and what brings its rows into the total order or gives them ids.
+    PreparedSink(Box<dyn Operator>),
 }
 
 impl<'a, O: Outlet> Graph<'a, O> {
@@ -119,10 +120,7 @@ impl<'a, O: Outlet> Graph<'a, O> {
         let station = |id| {
             let node = flow.node(id);
             let task = match &node.kind {
-                NodeKind::Sink(spec) if spec.ordered => {
-                    Task::OrderedSink(Order::new(node.schema.types(), node.schema.time))
-                }
-                NodeKind::Sink(_) => Task::Sink,
+                NodeKind::Sink(spec) => sink_task(flow, node, spec),
                 _ => op::build(flow, id, compiled, workers, &mut stores).map_or(Task::Source, Task::Operator),
             };
             let report = StreamReport { name: node.name.clone(), ..StreamReport::default() };
@@ -160,7 +158,7 @@ impl<'a, O: Outlet> Graph<'a, O> {
     fn minds_watermarks(&self, number: usize) -> bool {
         let station = &self.stations[number];
         match &self.flow.nodes[number].kind {
-            NodeKind::Sink(spec) => spec.ordered,
+            NodeKind::Sink(spec) => spec.ordered || spec.id().is_some(),
             NodeKind::Segment(_) | NodeKind::Unnest { .. } => self.readers_mind(station),
             _ => match &station.task {
                 Task::Operator(operator) => operator.minds_watermarks() || self.readers_mind(station),
@@ -179,8 +177,7 @@ impl<'a, O: Outlet> Graph<'a, O> {
         let in_order = order::reads_in_order(self.flow, n_partitions);
         for (station, _) in self.stations.iter_mut().zip(in_order).filter(|(_, in_order)| *in_order) {
             match &mut station.task {
-                Task::Operator(operator) => operator.reads_in_order(),
-                Task::OrderedSink(order) => order.reads_in_order(),
+                Task::Operator(operator) | Task::PreparedSink(operator) => operator.reads_in_order(),
                 Task::Source | Task::Sink => {}
             }
         }
@@ -251,9 +248,9 @@ impl<'a, O: Outlet> Graph<'a, O> {
                 operator.step(input, message, &mut output);
                 self.follow_to_end(to, output)
             }
-            Task::OrderedSink(ordered) => {
+            Task::PreparedSink(prepared) => {
                 let mut output = Output::default();
-                ordered.step(input, message, &mut output);
+                prepared.step(input, message, &mut output);
                 self.stations[to.0 as usize].report.late_left_out += output.n_late_left_out;
                 output.messages.iter().try_for_each(|message| self.write(to, message))
             }
@@ -366,7 +363,7 @@ impl<'a, O: Outlet> Graph<'a, O> {
         let waiting = |(id, station): (NodeId, &Station)| {
             let (waiting, input) = match &station.task {
                 Task::Operator(operator) => (operator.waiting(), operator.waits_for()),
-                Task::OrderedSink(order) => (order.waiting(), None),
+                Task::PreparedSink(prepared) => (prepared.waiting(), None),
                 Task::Source | Task::Sink => (None, None),
             };
             let of = input.and_then(|input| self.flow.node(id).inputs.get(input)).copied();
@@ -388,8 +385,7 @@ impl<'a, O: Outlet> Graph<'a, O> {
     /// About how many bytes each operator and sink holds.
     pub fn state_bytes(&self) -> Vec<(NodeId, usize)> {
         let bytes = |station: &Station| match &station.task {
-            Task::Operator(operator) => operator.state_bytes(),
-            Task::OrderedSink(order) => order.state_bytes(),
+            Task::Operator(operator) | Task::PreparedSink(operator) => operator.state_bytes(),
             Task::Source | Task::Sink => 0,
         };
         self.flow.ids().zip(self.stations.iter().map(bytes)).collect()
@@ -407,8 +403,7 @@ impl<'a, O: Outlet> Graph<'a, O> {
     pub fn snapshot(&self, id: NodeId, writer: &mut SnapshotWriter) -> bool {
         let station = &self.stations[id.0 as usize];
         match &station.task {
-            Task::Operator(operator) => operator.snapshot(writer),
-            Task::OrderedSink(ordered) => ordered.snapshot(writer),
+            Task::Operator(operator) | Task::PreparedSink(operator) => operator.snapshot(writer),
             Task::Source | Task::Sink => {}
         }
         let has_state = !writer.is_empty() || station.n_failed > 0;
@@ -419,8 +414,9 @@ impl<'a, O: Outlet> Graph<'a, O> {
     /// How much a node holds, if it says so.
     pub fn amount(&self, id: NodeId) -> Option<Count> {
         match &self.stations[id.0 as usize].task {
-            Task::Operator(operator) => operator.amount().or_else(|| waiting_count(operator.waiting()?)),
-            Task::OrderedSink(ordered) => waiting_count(ordered.waiting()?),
+            Task::Operator(operator) | Task::PreparedSink(operator) => {
+                operator.amount().or_else(|| waiting_count(operator.waiting()?))
+            }
             Task::Source | Task::Sink => None,
         }
     }
@@ -429,8 +425,9 @@ impl<'a, O: Outlet> Graph<'a, O> {
     pub fn contents(&mut self, id: NodeId) -> Vec<Contents> {
         let around = Around::new(self.flow, id);
         match &mut self.stations[id.0 as usize].task {
-            Task::Operator(operator) => contents::of_operator(&mut **operator, &around),
-            Task::OrderedSink(ordered) => contents::of_operator(ordered, &around),
+            Task::Operator(operator) | Task::PreparedSink(operator) => {
+                contents::of_operator(&mut **operator, &around)
+            }
             Task::Source | Task::Sink => vec![],
         }
     }
@@ -447,7 +444,7 @@ impl<'a, O: Outlet> Graph<'a, O> {
                     self.find_who_minds(id.0 as usize + 1);
                 }
             }
-            Task::OrderedSink(ordered) => ordered.restore(&mut reader)?,
+            Task::PreparedSink(prepared) => prepared.restore(&mut reader)?,
             Task::Source | Task::Sink => {}
         }
         self.stations[id.0 as usize].n_failed = reader.u64()?;
@@ -458,7 +455,7 @@ impl<'a, O: Outlet> Graph<'a, O> {
     pub fn shared(&self) -> Vec<(Arc<str>, usize)> {
         let workers = |station: &Station| match &station.task {
             Task::Operator(operator) => operator.n_workers(),
-            Task::Source | Task::Sink | Task::OrderedSink(_) => 1,
+            Task::Source | Task::Sink | Task::PreparedSink(_) => 1,
         };
         let named = self.stations.iter().map(|station| (station.report.name.clone(), workers(station)));
         named.filter(|(_, n)| *n > 1).collect()
@@ -470,6 +467,15 @@ impl<'a, O: Outlet> Graph<'a, O> {
             report.failed.rows > 0 || report.late_left_out > 0 || report.replaced > 0
         };
         self.stations.iter().map(|station| &station.report).filter(counted).cloned().collect()
+    }
+}
+
+fn sink_task(flow: &Flow, node: &Node, spec: &SinkSpec) -> Task {
+    let order = spec.ordered.then(|| Order::new(node.schema.types(), node.schema.time));
+    match (spec.id(), order) {
+        (Some(_), order) => Task::PreparedSink(Box::new(Identify::new(flow, node, order))),
+        (None, Some(order)) => Task::PreparedSink(Box::new(order)),
+        (None, None) => Task::Sink,
     }
 }
 

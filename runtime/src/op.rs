@@ -12,6 +12,7 @@ pub mod fill_windows;
 pub mod frame;
 pub mod gather_windows;
 pub mod history;
+pub mod identify;
 mod interleave;
 pub mod join;
 mod join_of_changes;

@@ -12,9 +12,11 @@ use crate::workers::Workers;
 use crate::write_behind::WriteBehind;
 use millstream_base::Diagnostic;
 use millstream_ir::batch::Batch;
-use millstream_ir::flow::{ConnectorSpec, Flow, Node, NodeId, NodeKind, OnError, SinkSpec};
+use millstream_ir::flow::{Column, ConnectorSpec, Flow, Node, NodeId, NodeKind, OnError, Schema, SinkSpec};
+use millstream_ir::types::Type;
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 
 pub struct Writers {
     sinks: BTreeMap<NodeId, Writer>,
@@ -123,6 +125,14 @@ impl Writer {
     }
 }
 
+/// The columns that come to a sink: behind those of its node the ids of rows, where it writes these.
+fn with_ids(schema: &Schema, spec: &SinkSpec) -> Schema {
+    let mut schema = schema.clone();
+    let id = |name: &Arc<str>| Column { name: name.clone(), ty: Type::STRING, hidden: false };
+    schema.columns.extend(spec.id().map(id));
+    schema
+}
+
 /// What outputs are opened with.
 struct Opening<'a> {
     around: &'a Surroundings,
@@ -140,7 +150,8 @@ impl Opening<'_> {
         let format = spec.format.clone().or_else(|| format::of_connector(&spec.connector));
         let effective = SinkSpec { format, ..spec.clone() };
         let width = terminal_width.filter(|_| is_standard_output(&spec.connector));
-        let encoder = format::encoder(&node.schema, &effective, width).map_err(errors::format)?;
+        let schema = with_ids(&node.schema, &effective);
+        let encoder = format::encoder(&schema, &effective, width).map_err(errors::format)?;
         self.writer(node, (Role::Sink, &spec.connector), encoder)
     }
 

@@ -41,6 +41,7 @@ fn what_was_killed_writes_what_an_undisturbed_run_writes() {
             expected.values().all(|rows| rows.len() > 100),
             "{program} writes too little to tell anything"
         );
+        expected.iter().for_each(|(name, rows)| assert_ids(name, rows));
         let share = n_kills * (number + 1) / PROGRAMS.len();
         while n_killed < share {
             let (killed, found) = killed(&folder, program, (share - n_killed, takes), &mut random);
@@ -49,6 +50,18 @@ fn what_was_killed_writes_what_an_undisturbed_run_writes() {
         }
     }
     assert_eq!(n_killed, n_kills);
+}
+
+/// Each row has an id of its own. That it is the same after a crash is seen when the rows are compared.
+fn assert_ids(name: &str, rows: &[u8]) {
+    let rows = String::from_utf8_lossy(rows);
+    let ids = super::ids::ids(&rows);
+    let different: std::collections::BTreeSet<&str> = ids.iter().copied().collect();
+    // What is set aside beside sinks has none.
+    if name != "unreadable.ndjson" {
+        assert!(ids.len() > 10, "{name} has {} ids", ids.len());
+        assert_eq!(ids.len(), different.len(), "{name} has an id twice");
+    }
 }
 
 /// Runs a program in a new state folder, killing it so many times, unless it comes to its end before. How often it

@@ -298,6 +298,7 @@ codes! {
     E0929 "no-changes";
     E0930 "unknown-word";
     E0931 "standard-input-twice";
+    E0932 "id-is-a-column";
     E0940 "nothing-to-ask-about";
     E0941 "not-a-match";
     E0942 "key-not-said";

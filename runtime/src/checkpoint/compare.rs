@@ -59,6 +59,7 @@ impl Comparison<'_> {
 fn keeps_state(kind: &NodeKind) -> bool {
     match kind {
         NodeKind::Breaker(_) | NodeKind::Match(_) | NodeKind::Join(_) | NodeKind::Order => true,
+        NodeKind::Sink(spec) => spec.ordered || spec.id().is_some(),
         NodeKind::Source(_)
         | NodeKind::Late
         | NodeKind::Errors { .. }
@@ -66,7 +67,6 @@ fn keeps_state(kind: &NodeKind) -> bool {
         | NodeKind::Dispatch(_)
         | NodeKind::Union
         | NodeKind::Unnest { .. }
-        | NodeKind::AssignTime { .. }
-        | NodeKind::Sink(_) => false,
+        | NodeKind::AssignTime { .. } => false,
     }
 }

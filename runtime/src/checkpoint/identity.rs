@@ -62,7 +62,11 @@ fn kind_and_shape(flow: &Flow, id: NodeId) -> (&'static str, String) {
         NodeKind::Union => ("union", rows()),
         NodeKind::Order => ("order", rows()),
         NodeKind::AssignTime { .. } => ("time", rows()),
-        NodeKind::Sink(spec) if spec.ordered => ("ordered sink", rows()),
+        NodeKind::Sink(spec) if spec.ordered => match spec.id() {
+            Some(_) => ("ordered sink with ids", rows()),
+            None => ("ordered sink", rows()),
+        },
+        NodeKind::Sink(spec) if spec.id().is_some() => ("sink with ids", rows()),
         NodeKind::Sink(_) => ("sink", String::new()),
         NodeKind::Breaker(breaker) => {
             let column = |number: usize| {

@@ -87,6 +87,8 @@ fn read_options(given: &BTreeMap<Arc<str>, Value>, options: &mut CsvOptions) -> 
             ("delimiter", Value::String(text)) => options.delimiter = one_byte(name, text)?,
             ("quote", Value::String(text)) if text.is_empty() => options.quote = None,
             ("quote", Value::String(text)) => options.quote = Some(one_byte(name, text)?),
+            // Ids come as a column.
+            ("id", Value::String(_)) => {}
             ("header" | "delimiter" | "quote", _) => return Err(format!("`{name}` has the wrong type")),
             _ => return Err(format!("csv has no option `{name}`; it has `delimiter`, `header` and `quote`")),
         }

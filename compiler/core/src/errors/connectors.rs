@@ -146,6 +146,17 @@ pub fn updating_format(span: Span, name: &str) -> Diagnostic {
         .label("no changes")
 }
 
+/// The ids of rows are to be written in the place of a column.
+pub fn id_is_a_column(span: Span, name: &str) -> Diagnostic {
+    Diagnostic::new(
+        E0932,
+        span,
+        format!("the stream has a column `{name}`, where the ids of rows would stand"),
+    )
+    .label("two columns of one name")
+    .help(format!("call the ids otherwise, such as `id: \"{name}_of_row\"`"))
+}
+
 /// A word that is not among those that an option takes.
 pub fn unknown_word<'n>(
     span: Span,

@@ -88,6 +88,12 @@ fn check_sink(
             }
         }
     }
+    if let Some(format) = &format
+        && let Some(Value::String(id)) = format.options.get("id")
+        && let Some(column) = schema.columns.iter().find(|column| !column.hidden && column.name == *id)
+    {
+        diagnostics.push(connector_errors::id_is_a_column(format.span, &column.name));
+    }
     let ordered = ordered.is_some();
     let spec = Arc::new(SinkSpec { connector: connector?, format, ordered });
     Some(Sink { name: sink.name.text.as_str().into(), doc: None, span: sink.name.span, from, spec, on_error })

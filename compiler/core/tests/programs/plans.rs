@@ -174,6 +174,7 @@ stream hourly
   rows that fail: stop the program
 
 sink hourly writes hourly to stdout
+  is at least once: a row that comes again looks like another, unless its format says `id`
   from payments, when killed and run on with --state: at least once, as standard output cannot be cut off at the last checkpoint
 
 how it runs

@@ -113,3 +113,13 @@ pub struct SinkSpec {
     /// Hold rows for the watermark and write the total order.
     pub ordered: bool,
 }
+
+impl SinkSpec {
+    /// What the column is called in which the id of each row is written, if it is.
+    pub fn id(&self) -> Option<&Arc<str>> {
+        match self.format.as_ref()?.options.get("id") {
+            Some(Value::String(name)) => Some(name),
+            _ => None,
+        }
+    }
+}
