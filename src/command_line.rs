@@ -22,6 +22,16 @@ pub fn cannot_create(span: Span, path: &Path, error: &std::io::Error) -> Diagnos
     }
 }
 
+/// A word as a shell reads it.
+pub fn quoted(word: &str) -> String {
+    shlex::try_quote(word).map_or_else(|_| word.to_string(), |quoted| quoted.into_owned())
+}
+
+/// A path as a shell reads it, and a command takes it for no option.
+pub fn quoted_path(path: &str) -> String {
+    quoted(&if path.starts_with('-') { format!("./{path}") } else { path.to_string() })
+}
+
 /// Adds the words to the files as one line; each with its place in it.
 pub fn said(words: &[&str], files: &mut SourceMap) -> Vec<Said> {
     let file = files.add("command line", words.join(" "));

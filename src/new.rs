@@ -1,6 +1,6 @@
 //! A new project: a program with a test, its input, and what to do with them.
 
-use crate::command_line::{Said, cannot_create};
+use crate::command_line::{Said, cannot_create, quoted_path};
 use millstream_base::codes;
 use millstream_base::{Diagnostic, Span};
 use std::io::ErrorKind;
@@ -16,7 +16,8 @@ const FILES: [(&str, &str, &str); 3] = [
 /// Makes the folder with the files in it; what was made, for people.
 pub fn new(named: &Said) -> Result<String, Box<Diagnostic>> {
     let folder = Path::new(&named.text);
-    let name = folder.file_name().and_then(|name| name.to_str()).filter(|name| !name.ends_with(".stream"));
+    let is_name = |name: &&str| !name.ends_with(".stream") && !name.contains(char::is_control);
+    let name = folder.file_name().and_then(|name| name.to_str()).filter(is_name);
     let Some(name) = name else { return Err(Box::new(no_name(named))) };
     match std::fs::read_dir(folder).map(|mut entries| entries.next().is_some()) {
         Ok(false) => {}
@@ -33,22 +34,17 @@ pub fn new(named: &Said) -> Result<String, Box<Diagnostic>> {
         std::fs::write(path, text).map_err(|error| cannot_create(named.span, path, &error))?;
         told += &format!("{:width$}  {what}\n", path.display().to_string());
     }
-    let program = quoted(&files[0].0.display().to_string());
+    let program = quoted_path(&files[0].0.display().to_string());
     Ok(format!("{told}\nRun it:  millstream run {program}\nTest it: millstream test {program}\n"))
 }
 
 /// The text of a file; what stands in a line of the shell is quoted where it must be.
 fn filled_in(text: &str, name: &str) -> String {
     let line = |line: &str| match line.starts_with("millstream ") {
-        true => line.replace("PROJECT.stream", &quoted(&format!("{name}.stream"))),
+        true => line.replace("PROJECT.stream", &quoted_path(&format!("{name}.stream"))),
         false => line.replace("PROJECT", name),
     };
     text.lines().map(|text| line(text) + "\n").collect()
-}
-
-/// A word as a shell reads it.
-fn quoted(word: &str) -> String {
-    shlex::try_quote(word).map_or_else(|_| word.to_string(), |quoted| quoted.into_owned())
 }
 
 fn path(folder: &Path, file: &str, name: &str) -> PathBuf {

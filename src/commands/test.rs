@@ -1,11 +1,12 @@
 //! `millstream test`: runs the tests that stand in programs.
 
 use crate::cli::Test;
-use crate::program::{Compiled, Program, plain, show};
+use crate::command_line::{cannot_create, quoted, said};
+use crate::program::{Program, show};
 use crate::testing::junit::{self, Case, Outcome, Suite};
 use crate::testing::{self, Fault};
 use crate::{DIFFERENT, FAILED, FINE, WRONG_PROGRAM, WRONG_USAGE, terminal};
-use millstream_base::{Diagnostics, FileId, SourceMap, render};
+use millstream_base::{Diagnostic, Diagnostics, SourceMap, Span, codes, did_you_mean, render};
 use millstream_core::hir;
 use millstream_syntax::ast::ItemKind;
 use millstream_syntax::parse;
@@ -16,29 +17,61 @@ pub fn test(arguments: Test) -> u8 {
     let started = Instant::now();
     let paths = match programs(&arguments) {
         Ok(paths) => paths,
-        Err(message) => {
-            terminal::err(format_args!("error: {message}\n"));
-            return WRONG_USAGE;
-        }
+        Err(folder) => return wrong(&[&folder.display().to_string()], |span| no_tests_below(span, &folder)),
     };
     let mut suites = vec![];
+    let mut others = vec![];
     let mut worst = Worst(FINE);
     for path in &paths {
-        worst.add(run_program(path, &arguments, &mut suites));
+        worst.add(run_program(path, &arguments, &mut suites, &mut others));
     }
     let n_tests: usize = suites.iter().map(|suite| suite.cases.len()).sum();
     if let (0, Some(filter), Worst(FINE)) = (n_tests, &arguments.filter, &worst) {
-        terminal::err(format_args!("error: no test is called `{filter}`, not even in part\n"));
-        return WRONG_USAGE;
+        return wrong(&["--filter", filter], |span| no_test_called(span, filter, &others));
     }
     worst.add(terminal::out(summary(&suites, &arguments, started.elapsed())));
     if let Some(file) = &arguments.junit
         && let Err(error) = std::fs::write(file, junit::xml(&suites))
     {
-        terminal::err(format_args!("error: cannot write {}: {}\n", file.display(), plain(&error)));
+        wrong(&["--junit", &file.display().to_string()], |span| cannot_create(span, file, &error));
         worst.add(FAILED);
     }
     worst.0
+}
+
+/// Shows what is wrong with the last of these words behind `test` on the command line.
+fn wrong(words: &[&str], fault: impl FnOnce(Span) -> Diagnostic) -> u8 {
+    let mut files = SourceMap::default();
+    let said = said(&[&["test"], words].concat(), &mut files);
+    show(&files, &[fault(said[words.len()].span)]);
+    WRONG_USAGE
+}
+
+fn no_tests_below(span: Span, folder: &Path) -> Diagnostic {
+    let headline = format!("no .stream program below `{}` has a test", folder.display());
+    Diagnostic::new(codes::E0966, span, headline)
+        .label("no tests")
+        .help("a program has a test as an item: `test \"NAME\" { given … expect … }`")
+}
+
+/// `others`: what the tests are called that there are.
+fn no_test_called(span: Span, filter: &str, others: &[String]) -> Diagnostic {
+    const TOLD: usize = 10;
+    let fault =
+        Diagnostic::new(codes::E0966, span, format!("no test is called `{filter}`, not even in part"))
+            .label("no such test");
+    let small = filter.to_lowercase();
+    let nearest = others.iter().find(|name| name.to_lowercase().contains(&small)).map(String::as_str);
+    let fault = match nearest.or_else(|| did_you_mean(filter, others.iter().map(String::as_str))) {
+        Some(nearest) => fault.fix(format!("did you mean `{nearest}`?"), span, quoted(nearest)),
+        None => fault,
+    };
+    let told: Vec<String> = others.iter().take(TOLD).map(|name| format!("`{name}`")).collect();
+    match others.len().saturating_sub(TOLD) {
+        _ if others.is_empty() => fault.note("there are no tests"),
+        0 => fault.note(format!("the tests are {}", told.join(", "))),
+        more => fault.note(format!("the tests are {} and {more} more", told.join(", "))),
+    }
 }
 
 /// The exit code of several programs: that of what most keeps the tests from being fine.
@@ -55,8 +88,8 @@ impl Worst {
 }
 
 /// The programs that are named; of folders, and of the present one if none is named, those below them that
-/// have tests.
-fn programs(arguments: &Test) -> Result<Vec<PathBuf>, String> {
+/// have tests. Else the folder in which there is none.
+fn programs(arguments: &Test) -> Result<Vec<PathBuf>, PathBuf> {
     let here = [PathBuf::from(".")];
     let named = if arguments.files.is_empty() { &here[..] } else { &arguments.files };
     let mut found = vec![];
@@ -65,7 +98,7 @@ fn programs(arguments: &Test) -> Result<Vec<PathBuf>, String> {
             let before = found.len();
             below(path, &mut found);
             if found.len() == before {
-                return Err(format!("no .stream program below {} has a test", path.display()));
+                return Err(path.clone());
             }
         } else {
             found.push(path.clone());
@@ -99,8 +132,9 @@ fn has_test(path: &Path) -> bool {
     program.items.iter().any(|item| matches!(item.kind, ItemKind::Test(_)))
 }
 
-/// Runs the tests of one program; those of files that it uses belong to these.
-fn run_program(path: &Path, arguments: &Test, suites: &mut Vec<Suite>) -> u8 {
+/// Runs the tests of one program; those of files that it uses belong to these. Adds to the `others` what those are
+/// called that are not chosen.
+fn run_program(path: &Path, arguments: &Test, suites: &mut Vec<Suite>, others: &mut Vec<String>) -> u8 {
     let name = path.display().to_string();
     let program = match Program::read("test", path) {
         Ok(program) => program,
@@ -118,7 +152,10 @@ fn run_program(path: &Path, arguments: &Test, suites: &mut Vec<Suite>) -> u8 {
         suites.push(broken(name, text));
         return code;
     }
-    let tests: Vec<&hir::Test> = chosen(&compiled, root, arguments).collect();
+    let of_program = compiled.compilation.program.tests.iter().filter(|test| test.file == root);
+    let (tests, left_out): (Vec<&hir::Test>, Vec<&hir::Test>) = of_program
+        .partition(|test| arguments.filter.as_ref().is_none_or(|filter| test.name.contains(filter)));
+    others.extend(left_out.iter().map(|test| test.name.clone()));
     if tests.is_empty() {
         return FINE;
     }
@@ -139,17 +176,6 @@ fn run_program(path: &Path, arguments: &Test, suites: &mut Vec<Suite>) -> u8 {
     }
     suites.push(suite);
     worst.0
-}
-
-fn chosen<'c>(
-    compiled: &'c Compiled,
-    root: FileId,
-    arguments: &'c Test,
-) -> impl Iterator<Item = &'c hir::Test> {
-    let is_chosen = move |test: &&hir::Test| {
-        test.file == root && arguments.filter.as_ref().is_none_or(|filter| test.name.contains(filter))
-    };
-    compiled.compilation.program.tests.iter().filter(is_chosen)
 }
 
 /// A program whose tests cannot run.

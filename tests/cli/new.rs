@@ -42,15 +42,33 @@ fn its_readme_says_what_works() {
 
 #[test]
 fn what_it_says_can_be_typed_whatever_it_is_called() {
-    let folder = Folder::new();
-    let told = folder.shell("$M new \"my first shop's\"").code(0).stdout;
-    let runs = told.lines().filter_map(|line| line.split_once(": ").map(|(_, command)| command.trim()));
-    let runs: Vec<&str> = runs.filter_map(|command| command.strip_prefix("millstream ")).collect();
-    assert_eq!(runs.len(), 2, "{told}");
-    runs.iter().for_each(|command| _ = folder.shell(&format!("$M {command}")).code(0));
-    let readme = folder.read("my first shop's/README.md");
-    for command in readme.lines().filter_map(|line| line.strip_prefix("millstream ")) {
-        folder.shell(&format!("cd \"my first shop's\" && $M {command} < /dev/null")).code(0);
+    for name in [
+        "my first shop's",
+        "-x",
+        "--help",
+        "- a b",
+        "läden",
+        "\"quoted\"",
+        "~x",
+        "$HOME",
+        "a;b & c",
+        "*",
+        "#1",
+        "a\\b",
+        "x=y",
+        "!x",
+    ] {
+        let folder = Folder::new();
+        let word = format!("'{}'", name.replace('\'', "'\\''"));
+        let told = folder.shell(&format!("$M new -- {word}")).code(0).stdout;
+        let runs = told.lines().filter_map(|line| line.split_once(": ").map(|(_, command)| command.trim()));
+        let runs: Vec<&str> = runs.filter_map(|command| command.strip_prefix("millstream ")).collect();
+        assert_eq!(runs.len(), 2, "{told}");
+        runs.iter().for_each(|command| _ = folder.shell(&format!("$M {command}")).code(0));
+        let readme = folder.read(&format!("{name}/README.md"));
+        for command in readme.lines().filter_map(|line| line.strip_prefix("millstream ")) {
+            folder.shell(&format!("cd -- {word} && $M {command} < /dev/null")).code(0);
+        }
     }
 }
 

@@ -209,9 +209,11 @@ fn programs_with_tests_are_found_in_folders() {
     let told = folder.run("test a.stream below --filter first").code(3).stdout;
     assert!(told.contains("\n2 tests: 1 passed, 1 failed in "), "{told}");
     folder.run("test a.stream --filter first").code(0);
-    folder.run("test --filter nowhere").code(64).stderr_has("no test is called `nowhere`");
+    folder.run("test --filter nowhere").code(64).stderr_has("error[E0966]: no test is called `nowhere`");
+    let near = folder.shell("$M test --filter 'first of c'").code(64);
+    near.stderr_has("the tests are `first of a`, ").stderr_has("│ test --filter 'first of a'");
     folder.run("test missing.stream").code(64).stderr_has("error[E0970]: cannot read `missing.stream`");
-    Folder::new().run("test").code(64).stderr_has("no .stream program below . has a test");
+    Folder::new().run("test").code(64).stderr_has("error[E0966]: no .stream program below `.` has a test");
 }
 
 #[test]
@@ -258,7 +260,7 @@ fn build_servers_get_xml() {
     folder
         .run("test a.stream --junit no/such/folder.xml")
         .code(1)
-        .stderr_has("cannot write no/such/folder.xml");
+        .stderr_has("error[E0907]: cannot write `no/such/folder.xml`");
 }
 
 #[test]

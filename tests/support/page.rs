@@ -62,7 +62,7 @@ impl<'a> Example<'a> {
     /// What says what is wrong with it, if `check` does not.
     pub fn line_that_finds(&self, code: Code, program: &str) -> String {
         match (self.command, code.name()) {
-            ("check", "E0810") => format!("test {program}{}", self.arguments),
+            ("check", "E0810" | "E0966") => format!("test {program}{}", self.arguments),
             ("check", _) => format!("run -q {program}{}", self.arguments),
             _ => self.line(program),
         }

@@ -317,6 +317,7 @@ codes! {
     E0963 "project-in-use";
     E0964 "not-a-picture";
     E0965 "nothing-to-preview";
+    E0966 "no-such-test";
     E0970 "unread-program";
     E0971 "no-rows-declared";
     W0001 "glued-comment";

@@ -120,7 +120,8 @@ impl Tokens<'_> {
         let shape =
             matches!(self.kind(i + 2), Some(Assign | Colon | LeftParenthesis | From | LeftBrace | Key));
         let words = ["param", "aggregate", "type", "source", "table", "stream", "sink", "test"];
-        behind && shape && suggest::did_you_mean(token.text(self.text), words).is_some()
+        let word = token.text(self.text);
+        behind && shape && (suggest::did_you_mean(word, words).is_some() || is_function_elsewhere(word))
     }
 
     /// Whether a clause of a query begins at token `i`, `depth` brackets deep in the query.
@@ -342,4 +343,9 @@ impl Tokens<'_> {
         let is_named_field = self.kind(i + 1) == Some(Colon) && (self.first_on_line(i) || after_separator);
         depth == 0 && named && (is_named_field || self.first_on_line(i) && after_separator)
     }
+}
+
+/// What begins the definition of a function in other languages.
+pub fn is_function_elsewhere(word: &str) -> bool {
+    matches!(word, "def" | "func" | "fun" | "function")
 }

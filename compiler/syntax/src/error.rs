@@ -142,14 +142,15 @@ pub fn unquoted_name(span: Span, name: &str) -> Diagnostic {
         .safe()
 }
 
-pub fn foreign_operator(span: Span, written: &str, meant: &str) -> Diagnostic {
+/// `before` and `behind` are what stands around it.
+pub fn foreign_operator(span: Span, written: &str, meant: &str, [before, behind]: [&str; 2]) -> Diagnostic {
+    let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
+    let is_glued = meant.starts_with(char::is_alphabetic);
+    let left = if is_glued && before.ends_with(is_word) { " " } else { "" };
+    let right = if is_glued && (behind.starts_with(is_word) || written == "!") { " " } else { "" };
     Diagnostic::new(codes::E0010, span, format!("`{written}` is written `{meant}` in this language"))
         .label("from another language")
-        .fix(
-            format!("write `{meant}`"),
-            span,
-            if written == "!" { format!("{meant} ") } else { meant.to_string() },
-        )
+        .fix(format!("write `{meant}`"), span, format!("{left}{meant}{right}"))
         .safe()
 }
 

@@ -285,8 +285,7 @@ impl<'a> Cutter<'a> {
                 if slice.chars().next().is_some_and(char::is_alphabetic) {
                     return self.foreign_word(lexer, first_on_line);
                 }
-                let around =
-                    [self.text.get(..span.start), self.text.get(span.end..)].map(Option::unwrap_or_default);
+                let around = self.around(span.start, span.end);
                 self.report(error::unknown_character(self.span(span.start, span.end), slice, around));
                 return;
             }
@@ -430,6 +429,11 @@ impl<'a> Cutter<'a> {
         }
     }
 
+    /// What stands in front of a place and behind it.
+    fn around(&self, start: usize, end: usize) -> [&'a str; 2] {
+        [self.text.get(..start), self.text.get(end..)].map(Option::unwrap_or_default)
+    }
+
     /// `1.00.00`, `5min.5`: a word or number ends where what starts here does.
     fn is_behind_number(&self, start: usize) -> bool {
         self.out.tokens.last().is_some_and(|t| {
@@ -438,7 +442,8 @@ impl<'a> Cutter<'a> {
     }
 
     fn foreign_operator(&mut self, start: usize, end: usize, written: &str, meant: TokenKind) -> TokenKind {
-        self.report(error::foreign_operator(self.span(start, end), written, meant.shown()));
+        let around = self.around(start, end);
+        self.report(error::foreign_operator(self.span(start, end), written, meant.shown(), around));
         meant
     }
 

@@ -4,6 +4,8 @@
 //! each piece is parsed alone with the same tables. Each piece that does not parse becomes an error node
 //! and one finding; all others are as if nothing had happened.
 
+mod functions;
+
 use crate::ast::*;
 use crate::builder::Parsed;
 use crate::cut::Tokens;
@@ -129,6 +131,7 @@ impl<'a> Recovery<'a> {
             Some(TokenKind::Test) => self.test(&range),
             Some(TokenKind::Aggregate) => self.aggregate(&range),
             Some(TokenKind::Type) => self.type_definition(&range),
+            Some(TokenKind::Fn) => self.function(&range, stuck),
             _ => None,
         };
         if self.n_errors == n_errors {

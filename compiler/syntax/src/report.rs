@@ -3,7 +3,7 @@
 //! The rule of places: something missing before a line break is reported at the end of the line it is
 //! missing from; a word that is wrong where the text before it was complete is reported at that word.
 
-use crate::cut::Tokens;
+use crate::cut::{Tokens, is_function_elsewhere};
 use crate::error;
 use crate::expected::Expected;
 use crate::parser::{self, Input};
@@ -39,6 +39,7 @@ pub fn fits_elsewhere(input: Input, mode: TokenKind, range: Range<usize>, at: us
 struct Site<'a> {
     input: Input<'a>,
     mode: TokenKind,
+    slice: &'a [Token],
     /// The piece up to where it is stuck.
     before: &'a [Token],
     /// The number in the file of the token behind that.
@@ -89,6 +90,7 @@ impl<'a> Site<'a> {
         Site {
             input,
             mode,
+            slice,
             before,
             index,
             options,
@@ -233,6 +235,9 @@ impl<'a> Site<'a> {
         if let Some(help) = foreign_word(text, self.previous.map(|t| t.kind)) {
             return d.help(help);
         }
+        if is_function_elsewhere(text) && self.expected.has("fn") {
+            return d.fix("write `fn`", span, "fn");
+        }
         if self.is_query_without_name(found, text) {
             return d.help("a query belongs to a stream: write `stream NAME = from …`");
         }
@@ -247,6 +252,13 @@ impl<'a> Site<'a> {
         {
             return d.fix("count rows with `count()`", span, "");
         }
+        if found.kind == Pipe {
+            let is_clause = self.behind.is_some_and(|b| is_boundary(b.kind) && !b.kind.is_item_word());
+            return match is_clause {
+                true => d.fix("clauses stand below one another without a sign", span, ""),
+                false => d.help("clauses stand below one another without a sign between them: `where`, `let`, `select`, `group by`, …"),
+            };
+        }
         // One sign for another that does much the same elsewhere.
         if matches!(found.kind, Assign | Equal | Colon)
             && let Some(sign) = [":", "="].into_iter().find(|sign| self.expected.has(sign))
@@ -259,8 +271,13 @@ impl<'a> Site<'a> {
             && ends
             && self.expected.has("as")
             && self.expected.has(",");
-        if found.kind.is_name()
-            && let Some(word) = self.expected.did_you_mean(text)
+        let nearest = self.expected.did_you_mean(text).filter(|_| found.kind.is_name());
+        if nearest.is_none_or(|word| !self.is_whole_with(word, 1))
+            && let Some(word) = self.missing_word()
+        {
+            return d.fix(format!("write `{word}`"), span.at_start(), format!("{word} "));
+        }
+        if let Some(word) = nearest
             // A name is hardly a word of the language with two letters wrong.
             && !(is_new_name && suggest::edit_distance(text, word) > 1)
             // Two words of the language are told apart by more than a letter.
@@ -326,6 +343,28 @@ impl<'a> Site<'a> {
             return d.fix("write this name in backticks in a pattern", span, format!("`{text}`"));
         }
         self.place().completed(d)
+    }
+
+    /// The one word with which the piece would be whole.
+    fn missing_word(&self) -> Option<&'static str> {
+        let mut words = self.expected.words();
+        words.retain(|word| TokenKind::word(word).is_some_and(|kind| !kind.is_item_word()));
+        words.retain(|word| !self.before.is_empty() && self.is_whole_with(word, 0));
+        match words[..] {
+            [word] => Some(word),
+            // What a source reads has to be said, what else could be has not.
+            _ => words.into_iter().find(|word| *word == "from"),
+        }
+    }
+
+    /// Whether the piece can be read with a word in the place of so many tokens.
+    fn is_whole_with(&self, word: &str, n_replaced: usize) -> bool {
+        let (Some(kind), Some(found)) = (TokenKind::word(word), self.slice.get(self.before.len())) else {
+            return false;
+        };
+        let rest = self.slice.get(self.before.len() + n_replaced..).unwrap_or_default();
+        let tokens = [self.before, &[Token { kind, ..*found }], rest].concat();
+        parser::run(self.input, self.mode, &tokens).is_ok()
     }
 
     fn place(&self) -> Place<'_> {
@@ -427,7 +466,7 @@ fn ends_brackets(kind: TokenKind) -> bool {
 fn foreign_word(text: &str, previous: Option<TokenKind>) -> Option<&'static str> {
     let help = match text.to_ascii_lowercase().as_str() {
         "having" => "a `where` below the `select` keeps the groups that it is true for",
-        "limit" => "`top N by …` takes the best N",
+        "limit" | "head" | "take" => "`top N by …` takes the best N",
         "case" => "a choice is written `if … then … else …`",
         "import" | "include" => "names of other files come with `use`",
         "distinct" if previous == Some(TokenKind::Select) => {

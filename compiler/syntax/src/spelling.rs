@@ -71,7 +71,8 @@ impl<'a> Place<'a> {
             .or_else(|| self.of_clause())
             .or_else(|| self.of_call())
             .or_else(|| self.of_join())
-            .or_else(|| self.of_sql());
+            .or_else(|| self.of_sql())
+            .or_else(|| self.of_sink());
         edits.map(|(title, edits)| Advice::Edits(title, edits)).or_else(|| self.helps())
     }
 
@@ -209,6 +210,25 @@ impl<'a> Place<'a> {
                 && self.kind(1) == Some(Duration) =>
             {
                 Some(self.replace(0, 0, "within"))
+            }
+            _ => None,
+        }
+    }
+
+    /// `sink rows to …` and `sink from rows to …`, which say one of both names.
+    fn of_sink(&self) -> Option<(String, Vec<Edit>)> {
+        use TokenKind::*;
+        if self.kind(-2) != Some(Sink) || !self.wants("from") {
+            return None;
+        }
+        match (self.kind(-1)?, self.kind(0)?) {
+            (From, found) if found.is_name() => {
+                let text = format!("{} ", self.word(0));
+                Some(self.insert("name the sink", -1, &text))
+            }
+            (_, To) => {
+                let text = format!("from {} ", self.word(-1));
+                Some(self.insert("say whose rows it writes", 0, &text))
             }
             _ => None,
         }

@@ -32,6 +32,7 @@ fn words_of_sql() {
         ("where card in ('a', 'b')", "where card in [\"a\", \"b\"]"),
         ("where amount BETWEEN 1 AND 2", "where amount between 1 and 2"),
         ("where amount <> 3 && amount != 4 || not true", "where amount != 3 and amount != 4 or not true"),
+        ("where amount>3&&amount<9||!true", "where amount>3 and amount<9 or not true"),
         ("let x = IF amount > 3 then 1 else 2", "let x = if amount > 3 then 1 else 2"),
         ("where amount = 3", "where amount == 3"),
         ("where amount === 3", "where amount == 3"),

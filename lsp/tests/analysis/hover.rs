@@ -97,3 +97,8 @@ fn a_variable_of_a_pattern() {
 fn nothing_in_a_comment() {
     assert_eq!(shown(payments("-- pay$0ments\nstream a = from payments")), "nothing");
 }
+
+#[test]
+fn a_function_without_the_type_of_its_result() {
+    insta::assert_snapshot!(shown(program("fn large$0(x: int) = x > 9\nfn f(x: int) -> bool = large(x)")));
+}

@@ -105,3 +105,11 @@ fn what_is_not_the_programs() {
     insta::assert_snapshot!(renamed(payments("test \"a$0 test\" { expect payments empty }"), "x"));
     insta::assert_snapshot!(renamed(payments("stream a$0 = from payments"), " "));
 }
+
+#[test]
+fn a_function_that_is_defined_as_elsewhere() {
+    insta::assert_snapshot!(renamed(
+        program("fn twice$0(n: int) = 2 * n\nfn f(n: int): int = twice(n) + twice(1)"),
+        "double"
+    ));
+}
