@@ -172,6 +172,8 @@ impl Program {
         let is_sink = |id: &NodeId| matches!(self.flow.node(*id).kind, NodeKind::Sink(_));
         let matches = Matches { of: self.flow.ids().find(is_sink).expect("a sink"), checksum: 0 };
         let mut graph = Graph::new(&self.flow, &*self.compiled, &self.files, &Workers::alone(), matches);
+        // As of a file, which is one partition.
+        graph.tell_partitions(&|_| 1);
         let is_source = |id: &NodeId| matches!(self.flow.node(*id).kind, NodeKind::Source(_));
         let source = self.flow.ids().find(is_source).expect("a source");
         // As far as the program reads them.

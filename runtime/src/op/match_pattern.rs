@@ -35,7 +35,7 @@ use crate::operator::{Operator, Output};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::waiting::Waiting;
 use crate::watermark::WatermarkTracker;
-use alone::Alone;
+use alone::alone;
 use choices::{Choices, Tables};
 use front::Front;
 use ground::Ground;
@@ -107,7 +107,7 @@ struct InputColumns {
 /// alone; else runs and their ways one by one.
 fn matcher(pattern: &Arc<Pattern>, inputs: &[&Schema]) -> Box<dyn Matcher> {
     if let Some(rule) = Rule::of(pattern, inputs) {
-        return Box::new(Alone::new(rule));
+        return alone(rule);
     }
     if let Some((tables, tests)) = Tables::of(pattern) {
         let reporting = Reporting::new(&pattern.spec, inputs, &vec![vec![]; inputs.len()]);

@@ -5,6 +5,7 @@ use super::contents::Run;
 use super::front::Front;
 use super::ground::Ground;
 use super::groups::Groups;
+use super::groups::group::MOST_WORDS;
 use super::groups::snapshot::{Names, Restored};
 use super::pattern::Pattern;
 use super::rows::Answers;
@@ -15,20 +16,29 @@ use crate::op::reorder::Due;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use std::slice::{from_mut, from_ref};
 
-pub struct Alone {
+struct Alone<const N: usize> {
     rule: Rule,
     front: Front,
-    groups: Groups,
+    groups: Groups<N>,
 }
 
-impl Alone {
-    pub fn new(rule: Rule) -> Alone {
+/// With groups of as many words as the rule needs: what most rules need is one.
+pub fn alone(rule: Rule) -> Box<dyn Matcher> {
+    match rule.n_words() {
+        ..=1 => Box::new(Alone::<1>::new(rule)),
+        2 => Box::new(Alone::<2>::new(rule)),
+        _ => Box::new(Alone::<MOST_WORDS>::new(rule)),
+    }
+}
+
+impl<const N: usize> Alone<N> {
+    fn new(rule: Rule) -> Alone<N> {
         let (front, groups) = (rule.front(), Groups::new(from_ref(&rule), &rule.key_types()));
         Alone { rule, front, groups }
     }
 }
 
-impl Matcher for Alone {
+impl<const N: usize> Matcher for Alone<N> {
     fn take(&mut self, pattern: &Pattern, due: Due, answers: &mut Answers) {
         let Alone { rule, front, groups } = self;
         let (mut parts, order) = front.parts_of(&mut groups.ground, pattern, due);
@@ -71,7 +81,7 @@ impl Matcher for Alone {
         let names = Names { key: &|number, writer| keys.snapshot(number, writer), event: &|event| event };
         groups.write_head(live.len(), writer);
         rule.reporting.snapshot_log(&groups.ground.log, writer);
-        groups.write(live, &names, writer);
+        groups.write(from_ref(rule), live, &names, writer);
     }
 
     fn restore(&mut self, _: &Pattern, reader: &mut SnapshotReader) -> Result<(), Corrupt> {

@@ -1,7 +1,6 @@
 //! Places with small numbers for things that come and go.
 
 use crate::kernel::huge_vec::HugeVec;
-use crate::kernel::prefetch::prefetch;
 
 /// What stands for no number.
 pub const NONE: u32 = u32::MAX;
@@ -34,12 +33,6 @@ impl<T> Arena<T> {
 
     pub fn free(&mut self, number: u32) {
         self.free.push(number);
-    }
-
-    /// A thing is looked at soon.
-    #[inline(always)]
-    pub fn request(&self, number: u32) {
-        prefetch(self.places.as_ptr().wrapping_add(number as usize).cast());
     }
 
     /// How many things there are.

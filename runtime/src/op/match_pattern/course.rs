@@ -12,13 +12,19 @@ use millstream_ir::value::Value;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-/// Words that a group of runs has for the values and clocks that it remembers: it then fits in a line of memory.
-pub const N_WORDS: usize = 4;
-pub type Words = [i64; N_WORDS];
+/// Words that a group of runs has at most for the values and clocks that it remembers.
+pub const MOST_WORDS: usize = 4;
+
+/// So many columns of an event are read once for all that is compared with them.
+pub const MOST_COMPARED: usize = 4;
 
 pub struct Course {
     /// Those of the automaton.
     pub places: Vec<Place>,
+    /// The words that a place has at most.
+    pub n_words: usize,
+    /// Per input, the columns that are compared with what is remembered, each once.
+    pub compared: Vec<Vec<usize>>,
     /// Per absence, its tests.
     pub absences: Vec<Tests>,
     pub without: Option<usize>,
@@ -85,6 +91,8 @@ pub enum Kind {
 pub struct Test {
     /// Its place among all, those of steps first.
     pub number: usize,
+    /// The input that it comes by.
+    pub input: usize,
     pub comparisons: Vec<Comparison>,
     /// Columns that are compared with what stands for a value where there is none yet.
     pub constants: Vec<Constant>,
@@ -101,13 +109,26 @@ pub struct Constant {
 /// A value of the event beside one that is remembered.
 pub struct Comparison {
     pub column: usize,
+    /// Where the column stands among those that are compared.
+    pub slot: usize,
     pub operator: BinaryOp,
+    /// The orderings that pass.
+    pub orderings: Orderings,
     pub kind: Kind,
     pub word: usize,
     /// The input of the event that is remembered, and the column: of text, and of decimals that no word holds, the value
     /// itself is not.
     pub input: usize,
     pub of: usize,
+}
+
+/// A set of orderings of two values, as bits.
+pub type Orderings = u8;
+
+/// The set of one alone.
+#[inline(always)]
+pub fn ordering_of(a: i64, b: i64) -> Orderings {
+    u8::from(a < b) | u8::from(a == b) << 1 | u8::from(a > b) << 2
 }
 
 /// A value of an event that a run took: of the first or the last of a step.
@@ -180,7 +201,23 @@ impl Course {
                 }
             }
         }
+        self.list_compared();
         Some(())
+    }
+
+    /// Lists the columns that are compared with what is remembered.
+    fn list_compared(&mut self) {
+        self.compared.iter_mut().for_each(Vec::clear);
+        for test in self.places.iter_mut().flat_map(|place| &mut place.leads).map(|lead| &mut lead.test) {
+            let columns = &mut self.compared[test.input];
+            for comparison in &mut test.comparisons {
+                let known = columns.iter().position(|column| *column == comparison.column);
+                comparison.slot = known.unwrap_or_else(|| {
+                    columns.push(comparison.column);
+                    columns.len() - 1
+                });
+            }
+        }
     }
 }
 
@@ -270,14 +307,18 @@ impl Charting<'_> {
             Clock::Fixed(duration) => *duration,
             Clock::Computed { most, .. } => *most,
         });
-        let course = Course {
+        let n_words = words.iter().zip(states).map(|(words, state)| words.len() + state.clocks.len());
+        let mut course = Course {
             begins: places[0].leads.iter().fold(0, |tests, lead| tests | 1 << lead.step),
             shortest_clock: durations.min().filter(|_| states.iter().any(|state| !state.clocks.is_empty())),
+            n_words: n_words.max().unwrap_or(0),
+            compared: vec![vec![]; self.inputs.len()],
             places,
             absences,
             without: self.spec.without,
             within: self.spec.within,
         };
+        course.list_compared();
         Some((course, TestColumns(columns)))
     }
 
@@ -315,7 +356,7 @@ impl Charting<'_> {
         }
         let with_places = |(number, values): (usize, BTreeSet<Remembered>)| {
             let n_words = values.len() + states[number].clocks.len();
-            (n_words <= N_WORDS).then(|| values.into_iter().collect())
+            (n_words <= MOST_WORDS).then(|| values.into_iter().collect())
         };
         needed.into_iter().enumerate().map(with_places).collect()
     }
@@ -388,9 +429,11 @@ impl Charting<'_> {
         let comparisons = compared.into_iter().map(|(column, operator, value)| {
             let word = words.iter().position(|other| *other == value)?;
             let (kind, input) = (self.kind(&value)?, self.spec.steps[value.step].test.input);
-            Some(Comparison { column, operator, kind, word, input, of: value.column })
+            let orderings = orderings_of(operator);
+            Some(Comparison { column, slot: 0, operator, orderings, kind, word, input, of: value.column })
         });
-        Some(Test { number: step, comparisons: comparisons.collect::<Option<_>>()?, constants })
+        let (input, comparisons) = (self.spec.steps[step].test.input, comparisons.collect::<Option<_>>()?);
+        Some(Test { number: step, input, comparisons, constants })
     }
 
     /// The columns that must be true for a test.
@@ -551,6 +594,13 @@ fn turned(operator: BinaryOp) -> Option<BinaryOp> {
         GreaterEqual => LessEqual,
         _ => return None,
     })
+}
+
+/// The orderings that pass an operator, those of [`ordering_of`].
+fn orderings_of(operator: BinaryOp) -> Orderings {
+    let ordered = [(-1, 0), (0, 0), (1, 0)].map(|(a, b): (i64, i64)| (a.cmp(&b), ordering_of(a, b)));
+    let passing = ordered.iter().filter(|(ordering, _)| passes(operator, Some(*ordering)));
+    passing.fold(0, |all, (_, one)| all | one)
 }
 
 /// Whether values that compare so pass; nothing compares with NaN, from which all differs.

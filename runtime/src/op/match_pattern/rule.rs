@@ -2,6 +2,7 @@
 
 use super::course::Course;
 use super::front::Front;
+use super::groups::group::Group;
 use super::pattern::{Pattern, Ruled};
 use super::reporting::Reporting;
 use super::test_columns::TestColumns;
@@ -21,6 +22,10 @@ pub struct Rule {
     pub uses_up: bool,
     /// Whether what runs take behind their first event is kept: not if nobody looks at it.
     pub keeps_paths: bool,
+    /// Per place, the guards of which each alone ends a run there when it is broken.
+    fatal: Vec<Guards>,
+    /// The word of the guards that are broken, if a run can live with one.
+    guard_word: Option<usize>,
 }
 
 impl Rule {
@@ -49,7 +54,11 @@ impl Rule {
         };
         let reads_inner = (0..spec.steps.len()).any(|step| reporting.reads[step] && is_inner(step));
         let uses_up = course.uses_up(spec);
+        let fatal: Vec<Guards> = (0..course.places.len()).map(|place| fatal(&pattern, place)).collect();
+        let lives_on = course.places.iter().zip(&fatal).any(|(place, fatal)| place.guards & !fatal != 0);
         Rule {
+            fatal,
+            guard_word: lives_on.then_some(course.n_words),
             times: inputs.iter().map(|input| input.time).collect(),
             keeps_paths: uses_up || reads_inner,
             uses_up,
@@ -70,11 +79,39 @@ impl Rule {
         self.pattern.key_types()
     }
 
-    /// Whether a run can yet be complete that stands at a place, when these guards are broken.
-    pub fn can_end(&self, place: u16, broken: Guards) -> bool {
-        let (pattern, place) = (&self.pattern, place as usize);
-        let is_open = |edge: &Edge| edge.guards & broken == 0;
-        pattern.edges(place).iter().any(is_open)
-            && pattern.can_end(place, Ruled { broken, run_down: 0 }, true)
+    /// The words that its groups have.
+    pub fn n_words(&self) -> usize {
+        self.course.n_words + usize::from(self.guard_word.is_some())
     }
+
+    /// The guards that are broken of a group.
+    #[inline]
+    pub fn broken<const N: usize>(&self, group: &Group<N>) -> Guards {
+        self.guard_word.map_or(0, |word| group.words[word] as Guards)
+    }
+
+    #[inline]
+    pub fn set_broken<const N: usize>(&self, group: &mut Group<N>, broken: Guards) {
+        if let Some(word) = self.guard_word {
+            group.words[word] = broken as i64;
+        }
+    }
+
+    /// Whether a run can yet be complete that stands at a place, when these guards of it are broken.
+    pub fn can_end(&self, place: u16, broken: Guards) -> bool {
+        let place = place as usize;
+        broken & self.fatal[place] == 0 && can_end(&self.pattern, place, broken)
+    }
+}
+
+fn can_end(pattern: &Pattern, place: usize, broken: Guards) -> bool {
+    let is_open = |edge: &Edge| edge.guards & broken == 0;
+    pattern.edges(place).iter().any(is_open) && pattern.can_end(place, Ruled { broken, run_down: 0 }, true)
+}
+
+/// The guards of a place of which each alone ends a run there when it is broken.
+fn fatal(pattern: &Pattern, place: usize) -> Guards {
+    let guards = pattern.state(place).guards;
+    let each = (0..Guards::BITS).map(|guard| 1 << guard).filter(|guard| guards & guard != 0);
+    each.filter(|guard| !can_end(pattern, place, *guard)).fold(0, |all, guard| all | guard)
 }

@@ -12,6 +12,7 @@ use super::event_log::NOT_KEPT;
 use super::front::Event;
 use super::groups::Groups;
 pub use super::groups::RuleNumber;
+use super::groups::group::MOST_WORDS;
 use super::pattern::Pattern;
 use super::rows::Answers;
 use super::rule::Rule;
@@ -42,7 +43,7 @@ pub struct Together {
     rules: Vec<Rule>,
     members: Vec<Member>,
     answers: Vec<Answers>,
-    groups: Groups,
+    groups: Groups<MOST_WORDS>,
     /// Of the dispatch: the columns of the key, that of the event time, and which columns are kept of events.
     keys: Vec<usize>,
     time: usize,

@@ -1,13 +1,17 @@
 //! What happens to groups without an event, when their clocks have run down.
 
+use super::super::arena::NONE;
+use super::super::course::ClockLead;
 use super::super::rows::Answers;
 use super::super::rule::Rule;
+use super::completion::sort_by_start;
+use super::group::Run;
 use super::passage::{Taker, pass};
 use super::{Group, Groups};
 use crate::message::EventTime;
 use millstream_ir::pattern::MatchMode;
 
-impl Groups {
+impl<const N: usize> Groups<N> {
     /// Lets the clocks run down that are due before a time; whether any has.
     pub fn run_clocks(&mut self, rules: &[Rule], before: EventTime, answers: &mut [Answers]) -> bool {
         let mut has_run = false;
@@ -15,7 +19,7 @@ impl Groups {
             let mut due = std::mem::take(&mut self.memory.due);
             while let Some(partition) = self.timers.pop(time) {
                 self.request(|n| self.timers.ahead(n));
-                let listed = &mut self.partitions[partition as usize].due;
+                let listed = &mut self.partition_mut(partition).due;
                 if *listed == time {
                     *listed = EventTime::MAX;
                     due.push(partition);
@@ -24,7 +28,7 @@ impl Groups {
             // Timers of one instant stand in the order of their keys.
             due.sort_unstable_by(|a, b| self.ground.keys.compare(*a, *b));
             for partition in due.drain(..) {
-                let rule = self.partitions[partition as usize].rule as usize;
+                let rule = self.partition(partition).rule as usize;
                 self.run_clocks_of(&rules[rule], partition, time, &mut answers[rule]);
             }
             self.memory.due = due;
@@ -34,31 +38,38 @@ impl Groups {
     }
 
     fn run_clocks_of(&mut self, rule: &Rule, partition: u32, time: EventTime, answers: &mut Answers) {
-        let (mut complete, mut gone_on) = (vec![], vec![]);
-        let mut groups = std::mem::take(&mut self.partitions[partition as usize].groups);
-        groups.retain(|group| match &rule.course.places[group.place as usize].clock {
-            Some(lead)
-                if group.words[lead.word] == time && lead.way.guards & u64::from(group.broken) == 0 =>
-            {
-                match rule.course.places[lead.way.to].is_complete {
-                    true => complete.push(*group),
-                    false => {
-                        let mut group = *group;
-                        pass(rule, &lead.way, &mut group, Taker::Clock(time));
-                        gone_on.push(group);
-                    }
+        let Groups { store, memory, .. } = self;
+        let mut complete = std::mem::take(&mut memory.complete);
+        let mut gone_on = std::mem::take(&mut memory.fresh);
+        let groups = store.groups_mut(partition);
+        let mut n_left = 0;
+        for at in 0..groups.len() {
+            let mut group = groups[at];
+            let clock = rule.course.places[group.place as usize].clock.as_ref();
+            let runs_down = |lead: &&ClockLead| {
+                group.words[lead.word] == time && lead.way.guards & rule.broken(&group) == 0
+            };
+            match clock.filter(runs_down) {
+                Some(lead) if rule.course.places[lead.way.to].is_complete => complete.push((group, 0)),
+                Some(lead) => {
+                    pass(rule, &lead.way, &mut group, Taker::Clock(time));
+                    gone_on.push(group);
                 }
-                false
+                None => {
+                    groups[n_left] = group;
+                    n_left += 1;
+                }
             }
-            _ => true,
-        });
-        self.partitions[partition as usize].groups = groups;
-        gone_on.into_iter().for_each(|group| self.meet(rule, group, partition));
+        }
+        store.truncate(partition, n_left);
+        gone_on.drain(..).for_each(|group| self.meet(rule, group, partition));
         self.report_clocks(rule, partition, &complete, time, answers);
-        for at in 0..self.partitions[partition as usize].groups.len() {
-            let group = self.partitions[partition as usize].groups[at];
+        for at in 0..self.store.groups(partition).len() {
+            let group = self.store.groups(partition)[at];
             self.list_clock(rule, &group, partition);
         }
+        complete.clear();
+        (self.memory.complete, self.memory.fresh) = (complete, gone_on);
     }
 
     /// Reports groups that are complete without an event, as the mode says.
@@ -66,32 +77,37 @@ impl Groups {
         &mut self,
         rule: &Rule,
         partition: u32,
-        complete: &[Group],
+        complete: &[(Group<N>, usize)],
         time: EventTime,
         answers: &mut Answers,
     ) {
-        let runs = complete.iter().flat_map(|group| self.forest.runs_of(&group.tree));
-        let mut runs: Vec<(EventTime, u32, ())> = runs.map(|(number, run)| (run.began, number, ())).collect();
-        self.sort_by_start(&mut runs);
-        if let MatchMode::Once(quiet) = rule.pattern.spec.mode
+        let mode = rule.pattern.spec.mode;
+        if let ([(group, _)], false) = (complete, matches!(mode, MatchMode::Once(_)))
+            && group.below == NONE
+        {
+            self.report(rule, &group.run(), None, time, answers);
+            return self.drop_group(group);
+        }
+        let runs = complete.iter().flat_map(|(group, _)| self.forest.runs_of(group));
+        let mut runs: Vec<(Run, ())> = runs.map(|run| (run, ())).collect();
+        sort_by_start(&mut runs, &self.ground.log);
+        if matches!(mode, MatchMode::Once(_)) {
+            runs.truncate(1);
+        }
+        runs.iter().for_each(|(run, ())| self.report(rule, run, None, time, answers));
+        complete.iter().for_each(|(group, _)| self.drop_group(group));
+        if let MatchMode::Once(quiet) = mode
             && !runs.is_empty()
         {
-            runs.truncate(1);
-            let until = quiet.map_or(EventTime::MAX, |quiet| time.saturating_add(quiet));
-            self.partitions[partition as usize].quiet_until = until;
-        }
-        runs.iter().for_each(|(_, run, ())| self.report(rule, *run, None, time, answers));
-        complete.iter().for_each(|group| self.drop_group(group, partition));
-        if matches!(rule.pattern.spec.mode, MatchMode::Once(_)) && !runs.is_empty() {
-            self.drop_all(partition);
+            self.fall_silent(quiet, time, partition);
         }
     }
 
     /// Sees to it that a partition is looked at when a clock of the group has run down.
-    pub(super) fn list_clock(&mut self, rule: &Rule, group: &Group, partition: u32) {
+    pub(super) fn list_clock(&mut self, rule: &Rule, group: &Group<N>, partition: u32) {
         let Some(lead) = &rule.course.places[group.place as usize].clock else { return };
         let due = group.words[lead.word];
-        let listed = &mut self.partitions[partition as usize].due;
+        let listed = &mut self.partition_mut(partition).due;
         if due < *listed {
             *listed = due;
             self.timers.add(due, partition);

@@ -2,26 +2,23 @@
 //! each of them together with all runs that took it then.
 //!
 //! The runs of a group are a heap of their own, the earliest on top: a match takes it and leaves the others where they
-//! are (a pairing heap: Fredman, Sedgewick, Sleator, Tarjan, "The pairing heap", Algorithmica 1986).
+//! are (a pairing heap: Fredman, Sedgewick, Sleator, Tarjan, "The pairing heap", Algorithmica 1986). The earliest stands in
+//! the group itself: so two groups become one without a look at any other run.
 
 use super::super::arena::{Arena, NONE};
 use super::super::event_log::{EventId, EventLog};
+use super::group::{Group, How, NO_EVENT, Run};
 use crate::message::EventTime;
 use std::cmp::Ordering;
 
+/// A run that is not the earliest of its group.
 #[derive(Clone, Copy)]
-pub struct Run {
-    pub began: EventTime,
-    /// Its first event.
-    pub event: EventId,
-    pub above: u32,
+pub struct Later {
+    run: Run,
     /// The next of those below the same one in the heap of its group.
-    pub next: u32,
+    next: u32,
     /// The first of those below it.
-    pub below: u32,
-    pub step: u16,
-    /// Whether its first event may have been taken by other runs too.
-    pub is_shared: bool,
+    below: u32,
 }
 
 /// An event that the runs below took, or where runs met that took different ones.
@@ -31,155 +28,170 @@ pub struct Node {
     pub above: u32,
     /// How many nodes and runs are right below it.
     pub n_below: u32,
-    pub step: u16,
-    /// Whether its event may have been taken elsewhere too.
-    pub is_shared: bool,
+    pub how: How,
 }
 
-/// The event of a node where runs met.
-pub const NO_EVENT: EventId = EventId::MAX;
-
-/// The runs of a group, of which the first is the earliest, and the node above all of them; without one they are one
-/// run.
-#[derive(Clone, Copy)]
-pub struct Tree {
-    pub root: u32,
-    pub first: u32,
-}
-
-/// An event that is taken.
+/// An event that is taken, and how.
 #[derive(Clone, Copy)]
 pub struct Taken {
     pub event: EventId,
-    pub step: u16,
-    /// Whether by more than those below it.
-    pub is_shared: bool,
+    pub how: How,
 }
 
 /// Trees have no nodes where nobody looks at what runs took behind their first event.
 #[derive(Default)]
 pub struct Forest {
-    pub runs: Arena<Run>,
+    pub later: Arena<Later>,
     pub nodes: Arena<Node>,
 }
 
 impl Forest {
-    /// A run that begins with an event.
-    pub fn plant(&mut self, taken: Taken, began: EventTime, log: &mut EventLog) -> Tree {
-        let Taken { event, step, is_shared } = taken;
+    /// Makes a group that has none one run, which begins with an event.
+    pub fn plant<const N: usize>(
+        &self,
+        group: &mut Group<N>,
+        taken: Taken,
+        began: EventTime,
+        log: &mut EventLog,
+    ) {
+        let Taken { event, how } = taken;
         log.use_one(event);
-        let run = Run { began, event, step, is_shared, above: NONE, next: NONE, below: NONE };
-        Tree { root: NONE, first: self.runs.add(run) }
+        group.set_run(Run { began, event, above: NONE, how });
+        group.latest = began;
     }
 
     /// A node above nothing yet.
     pub fn node(&mut self, taken: Taken, log: &mut EventLog) -> u32 {
-        let Taken { event, step, is_shared } = taken;
+        let Taken { event, how } = taken;
         if event != NO_EVENT {
             log.use_one(event);
         }
-        self.nodes.add(Node { event, above: NONE, n_below: 0, step, is_shared })
+        self.nodes.add(Node { event, above: NONE, n_below: 0, how })
     }
 
-    /// A node above a tree, for an event that its runs take.
-    pub fn above(&mut self, tree: &Tree, taken: Taken, log: &mut EventLog) -> u32 {
+    /// Puts the runs of a group below a new node, for an event that they take.
+    pub fn take<const N: usize>(&mut self, group: &mut Group<N>, taken: Taken, log: &mut EventLog) {
         let node = self.node(taken, log);
-        self.hang(tree, node);
-        node
+        self.hang(group, node);
+        group.root = node;
     }
 
-    /// Whether the last event of a tree was taken in a step.
-    pub fn has_taken(&self, tree: &Tree, step: u16) -> bool {
-        self.nodes[tree.root].step == step
+    /// Whether the last event of a group was taken in a step.
+    pub fn has_taken<const N: usize>(&self, group: &Group<N>, step: usize) -> bool {
+        self.nodes[group.root].how.step() == step
     }
 
-    /// Puts a tree below a node.
-    pub fn hang(&mut self, tree: &Tree, above: u32) {
-        match tree.root {
-            NONE => self.runs[tree.first].above = above,
+    /// Puts the runs of a group below a node.
+    pub fn hang<const N: usize>(&mut self, group: &mut Group<N>, above: u32) {
+        match group.root {
+            NONE => group.above = above,
             root => self.nodes[root].above = above,
         }
         self.nodes[above].n_below += 1;
     }
 
-    /// Adds the runs of a tree to those of another; they hang already where they belong.
-    pub fn join(&mut self, to: &mut Tree, tree: &Tree, log: &EventLog) {
-        to.first = self.meld(to.first, tree.first, log);
+    /// Adds the runs of a group to those of another; they hang already where they belong.
+    #[inline]
+    pub fn join<const N: usize>(&mut self, to: &mut Group<N>, group: &Group<N>, log: &EventLog) {
+        to.latest = to.latest.max(group.latest);
+        let (run, below) = match is_before(&group.run(), &to.run(), log) {
+            true => {
+                let own = (to.run(), to.below);
+                to.set_run(group.run());
+                to.below = group.below;
+                own
+            }
+            false => (group.run(), group.below),
+        };
+        to.below = self.later.add(Later { run, below, next: to.below });
     }
 
-    /// Puts two trees, which took different events last, below one node.
-    pub fn meet(&mut self, to: &mut Tree, tree: &Tree, log: &mut EventLog) {
+    /// Puts two groups, which took different events last, below one node.
+    pub fn meet<const N: usize>(&mut self, to: &mut Group<N>, group: &mut Group<N>, log: &mut EventLog) {
         let is_joint = to.root != NONE && self.nodes[to.root].event == NO_EVENT;
         if !is_joint {
-            let joint = self.node(Taken { event: NO_EVENT, step: 0, is_shared: false }, log);
+            let joint = self.node(Taken { event: NO_EVENT, how: How::new(0, false) }, log);
             self.hang(to, joint);
             to.root = joint;
         }
-        self.hang(tree, to.root);
+        self.hang(group, to.root);
     }
 
     /// Makes one heap of two; its first run.
     fn meld(&mut self, a: u32, b: u32, log: &EventLog) -> u32 {
-        let (first, other) = if self.is_before(b, a, log) { (b, a) } else { (a, b) };
-        self.runs[other].next = self.runs[first].below;
-        self.runs[first].below = other;
+        let is_first = is_before(&self.later[b].run, &self.later[a].run, log);
+        let (first, other) = if is_first { (b, a) } else { (a, b) };
+        self.later[other].next = self.later[first].below;
+        self.later[first].below = other;
         first
     }
 
-    /// Whether a run begins before another in the total order.
-    pub fn is_before(&self, a: u32, b: u32, log: &EventLog) -> bool {
-        let (a, b) = (&self.runs[a], &self.runs[b]);
-        match a.began.cmp(&b.began) {
-            Ordering::Equal => log.get(a.event).place() < log.get(b.event).place(),
-            order => order.is_lt(),
+    /// Drops the first run of a group; whether there is another.
+    pub fn drop_first<const N: usize>(&mut self, group: &mut Group<N>, log: &mut EventLog) -> bool {
+        self.give_back(group.run(), log);
+        let first = self.meld_all(group.below, log);
+        if first == NONE {
+            (group.event, group.below) = (NO_EVENT, NONE);
+            return false;
         }
-    }
-
-    /// Drops the first run of a tree.
-    pub fn drop_first(&mut self, tree: &mut Tree, log: &mut EventLog) {
-        let first = tree.first;
-        tree.first = self.meld_all(self.runs[first].below, log);
-        self.drop_run(first, log);
+        group.set_run(self.later[first].run);
+        group.below = self.later[first].below;
+        self.later.free(first);
+        true
     }
 
     /// Makes one of these heaps, each of which knows the next: in pairs, and these from behind.
     fn meld_all(&mut self, first: u32, log: &EventLog) -> u32 {
         let (mut pairs, mut at) = (NONE, first);
         while at != NONE {
-            let other = std::mem::replace(&mut self.runs[at].next, NONE);
+            let other = std::mem::replace(&mut self.later[at].next, NONE);
             let mut pair = at;
             at = NONE;
             if other != NONE {
-                at = std::mem::replace(&mut self.runs[other].next, NONE);
+                at = std::mem::replace(&mut self.later[other].next, NONE);
                 pair = self.meld(pair, other, log);
             }
-            self.runs[pair].next = std::mem::replace(&mut pairs, pair);
+            self.later[pair].next = std::mem::replace(&mut pairs, pair);
         }
         let mut all = NONE;
         while pairs != NONE {
             let pair = pairs;
-            pairs = std::mem::replace(&mut self.runs[pair].next, NONE);
+            pairs = std::mem::replace(&mut self.later[pair].next, NONE);
             all = if all == NONE { pair } else { self.meld(all, pair, log) };
         }
         all
     }
 
-    /// Drops all runs of a tree; how many there were.
-    pub fn drop_all(&mut self, tree: &Tree, log: &mut EventLog) -> u32 {
-        let mut walk = Walk { at: tree.first, rest: vec![] };
-        let mut n = 0;
-        while let Some(run) = walk.next(&self.runs) {
-            self.drop_run(run, log);
-            n += 1;
+    /// Drops those runs of a group that began before a time; whether any is left.
+    pub fn drop_before<const N: usize>(
+        &mut self,
+        group: &mut Group<N>,
+        oldest: EventTime,
+        log: &mut EventLog,
+    ) -> bool {
+        while group.has_runs() && group.began < oldest {
+            self.drop_first(group, log);
         }
-        n
+        group.has_runs()
     }
 
-    fn drop_run(&mut self, run: u32, log: &mut EventLog) {
-        let Run { event, above, .. } = self.runs[run];
-        log.give_back(event);
-        self.runs.free(run);
-        let mut node = above;
+    /// Drops all runs of a group.
+    pub fn drop_all<const N: usize>(&mut self, group: &Group<N>, log: &mut EventLog) {
+        if !group.has_runs() {
+            return;
+        }
+        self.give_back(group.run(), log);
+        let mut walk = Walk { at: group.below, rest: vec![] };
+        while let Some(later) = walk.next(&self.later) {
+            self.give_back(self.later[later].run, log);
+            self.later.free(later);
+        }
+    }
+
+    /// What a run took has one less who looks back to it.
+    fn give_back(&mut self, run: Run, log: &mut EventLog) {
+        log.give_back(run.event);
+        let mut node = run.above;
         while node != NONE {
             let at = &mut self.nodes[node];
             at.n_below -= 1;
@@ -195,20 +207,22 @@ impl Forest {
         }
     }
 
-    /// The runs of a tree, with their numbers in the arena.
-    pub fn runs_of<'f>(&'f self, tree: &Tree) -> impl Iterator<Item = (u32, &'f Run)> + use<'f> {
-        let mut walk = Walk { at: tree.first, rest: vec![] };
-        std::iter::from_fn(move || walk.next(&self.runs).map(|run| (run, &self.runs[run])))
+    /// The runs of a group, the earliest first.
+    pub fn runs_of<'f, const N: usize>(&'f self, group: &Group<N>) -> impl Iterator<Item = Run> + use<'f, N> {
+        let first = group.has_runs().then(|| group.run());
+        let mut walk = Walk { at: group.below, rest: vec![] };
+        let others = std::iter::from_fn(move || walk.next(&self.later).map(|later| self.later[later].run));
+        first.into_iter().chain(others)
     }
 
     /// Whether nobody else can have taken what a run took.
     pub fn is_alone(&self, run: &Run) -> bool {
-        let (mut is_alone, mut next) = (!run.is_shared, run.above);
+        let (mut is_alone, mut next) = (!run.how.is_shared(), run.above);
         let mut is_own = true;
         while is_alone && next != NONE {
             let node = &self.nodes[next];
             is_own &= node.n_below == 1;
-            is_alone = node.event == NO_EVENT || is_own && !node.is_shared;
+            is_alone = node.event == NO_EVENT || is_own && !node.how.is_shared();
             next = node.above;
         }
         is_alone
@@ -220,9 +234,19 @@ impl Forest {
         let all = std::iter::from_fn(move || {
             let node = (next != NONE).then(|| &self.nodes[next])?;
             next = node.above;
-            Some((node.step as usize, node.event))
+            Some((node.how.step(), node.event))
         });
         all.filter(|(_, event)| *event != NO_EVENT)
+    }
+}
+
+/// Whether a run begins before another in the total order: of two that begin at one time, it is looked at where their
+/// events stand, which have to come from memory.
+#[inline]
+pub fn is_before(a: &Run, b: &Run, log: &EventLog) -> bool {
+    match a.began.cmp(&b.began) {
+        Ordering::Equal => log.get(a.event).place() < log.get(b.event).place(),
+        order => order.is_lt(),
     }
 }
 
@@ -234,9 +258,9 @@ struct Walk {
 }
 
 impl Walk {
-    fn next(&mut self, runs: &Arena<Run>) -> Option<u32> {
+    fn next(&mut self, runs: &Arena<Later>) -> Option<u32> {
         let at = if self.at == NONE { self.rest.pop()? } else { self.at };
-        let Run { next, below, .. } = runs[at];
+        let Later { next, below, .. } = runs[at];
         self.at = if below == NONE { next } else { below };
         if below != NONE && next != NONE {
             self.rest.push(next);

@@ -6,7 +6,11 @@ use super::super::event_log::{EventId, Kept};
 use super::super::front::Event;
 use super::super::rule::Rule;
 use super::super::test_columns::Tests;
-use super::{Group, Groups, Partition};
+use super::Groups;
+use super::beside::Beside;
+use super::forest::is_before;
+use super::group::Group;
+use super::stays;
 
 /// The events of a partition; each knows the next.
 #[derive(Clone, Copy)]
@@ -31,17 +35,17 @@ pub struct KeptEvent {
 /// So many may be kept that nothing looks back to, beside as many as are needed.
 const FEW: u32 = 8;
 
-impl Groups {
+impl<const N: usize> Groups<N> {
     pub(super) fn keep(&mut self, event: KeptEvent, partition: u32) {
         self.ground.log.use_one(event.event);
         let kept = self.kept.add(event);
-        let chain = &mut self.partitions[partition as usize].chain;
-        match chain.last {
+        let chain = &mut self.beside_mut(partition).chain;
+        let last = std::mem::replace(&mut chain.last, kept);
+        chain.n += 1;
+        match last {
             NONE => chain.first = kept,
             last => self.kept[last].next = kept,
         }
-        chain.last = kept;
-        chain.n += 1;
     }
 
     /// Uses up the events of the first run of one of the groups that are complete with an event. The others are then
@@ -50,30 +54,31 @@ impl Groups {
         &mut self,
         rule: &Rule,
         event: &Event,
-        complete: &mut Vec<(Group, usize)>,
+        complete: &mut Vec<(Group<N>, usize)>,
         first: usize,
         partition: u32,
     ) {
-        let run = &self.forest.runs[complete[first].0.tree.first];
-        let is_alone = self.forest.is_alone(run);
-        let taken = self.forest.taken_by(run).map(|(_, event)| event);
-        let number = self.partitions[partition as usize].rule;
+        let run = complete[first].0.run();
+        let is_alone = self.forest.is_alone(&run);
+        let taken = self.forest.taken_by(&run).map(|(_, event)| event);
+        let number = self.partition(partition).rule;
         let used = [run.event].into_iter().chain(taken).chain(event.id);
         used.for_each(|event| self.ground.log.use_up(event, number));
         if is_alone {
-            self.drop_first(&mut complete[first].0, partition);
+            self.forest.drop_first(&mut complete[first].0, &mut self.ground.log);
             let moved = std::mem::take(&mut self.memory.moved);
             for (mut group, _) in complete.drain(..).chain(moved) {
-                if group.tree.first != NONE && self.stays(rule, event, &mut group) {
-                    self.partitions[partition as usize].groups.push(group);
+                if group.has_runs() && stays(rule, event, &mut group) {
+                    self.store.push(partition, group);
                 } else {
-                    self.drop_group(&group, partition);
+                    self.drop_group(&group);
                 }
             }
         } else {
-            let has_others = self.partitions[partition as usize].n_runs > 1;
-            complete.iter().for_each(|(group, _)| self.drop_group(group, partition));
-            self.drop_all(partition);
+            let is_only = complete.len() == 1 && complete[0].0.below == NONE;
+            let has_others = !is_only || !self.memory.moved.is_empty() || !self.is_empty(partition);
+            complete.iter().for_each(|(group, _)| self.drop_group(group));
+            self.drop_groups(partition);
             if has_others {
                 self.replay(rule, partition);
             }
@@ -82,8 +87,7 @@ impl Groups {
 
     /// Lets the runs of a partition that has none begin again.
     pub(super) fn replay(&mut self, rule: &Rule, partition: u32) {
-        let Partition { chain, rule: number, .. } = &self.partitions[partition as usize];
-        let (mut at, number) = (chain.first, *number);
+        let (mut at, number) = (self.beside(partition).chain.first, self.partition(partition).rule);
         while at != NONE {
             let KeptEvent { event: id, next, passes } = self.kept[at];
             at = next;
@@ -95,7 +99,7 @@ impl Groups {
             self.advance(rule, &event, partition, is_used);
             // None is complete earlier with fewer events; should one be, it would have been reported then.
             for (group, _) in std::mem::take(&mut self.memory.complete) {
-                self.drop_group(&group, partition);
+                self.drop_group(&group);
             }
             if !is_used {
                 self.go_on(rule, &mut event, partition);
@@ -105,26 +109,27 @@ impl Groups {
 
     /// Drops what is kept of a partition that nothing looks back to, if that may be much.
     pub(super) fn settle(&mut self, partition: u32) {
-        let Chain { n, n_needed, .. } = self.partitions[partition as usize].chain;
-        if self.partitions[partition as usize].groups.is_empty() || n > 2 * n_needed + FEW {
+        let Chain { n, n_needed, .. } = self.beside(partition).chain;
+        if self.is_empty(partition) || n > 2 * n_needed + FEW {
             self.forget_before_runs(partition);
         }
     }
 
     /// Drops the events of a partition before the first of its runs.
     pub(super) fn forget_before_runs(&mut self, partition: u32) {
-        if self.partitions[partition as usize].chain.first == NONE {
+        let Chain { first, .. } = self.beside(partition).chain;
+        if first == NONE {
             return;
         }
-        let groups = &self.partitions[partition as usize].groups;
-        let firsts = groups.iter().map(|group| group.tree.first);
-        let first = firsts.reduce(|a, b| if self.forest.is_before(b, a, &self.ground.log) { b } else { a });
-        let first = first.map(|run| self.forest.runs[run].event);
-        let chain = &mut self.partitions[partition as usize].chain;
-        while chain.first != NONE && Some(self.kept[chain.first].event) != first {
-            let KeptEvent { event, next, .. } = self.kept[chain.first];
-            self.ground.log.give_back(event);
-            self.kept.free(chain.first);
+        let Groups { store, ground, kept, beside, .. } = self;
+        let runs = store.groups(partition).iter().map(Group::run);
+        let needed = runs.reduce(|a, b| if is_before(&b, &a, &ground.log) { b } else { a });
+        let needed = needed.map(|run| run.event);
+        let Beside { chain, .. } = &mut beside[store.partitions[partition as usize].beside];
+        while chain.first != NONE && Some(kept[chain.first].event) != needed {
+            let KeptEvent { event, next, .. } = kept[chain.first];
+            ground.log.give_back(event);
+            kept.free(chain.first);
             chain.first = next;
             chain.n -= 1;
         }

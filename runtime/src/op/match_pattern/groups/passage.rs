@@ -1,25 +1,66 @@
 //! How an event stands to a group: whether it passes a test, and what the group remembers of it.
 
-use super::super::course::{Comparison, Course, From, Kind, Passage, Test, passes};
+use super::super::course::{
+    Comparison, Constant, Course, From, Kind, MOST_COMPARED, Passage, Test, ordering_of, passes,
+};
 use super::super::event_log::{EventId, EventLog};
 use super::super::front::Event;
 use super::super::rule::Rule;
-use super::Group;
+use super::group::Group;
 use crate::message::EventTime;
 use millstream_ir::column::{Column, ColumnData};
 use millstream_ir::pattern::Guards;
 use std::cmp::Ordering;
 
-/// Whether an event passes a test.
-#[inline]
-pub fn fits(test: &Test, event: &Event, group: &Group, log: &EventLog) -> bool {
+/// What is compared of an event, read once for all groups.
+pub struct Values {
+    words: [i64; MOST_COMPARED],
+    /// Of the words, as bits: those that are the value; what others are is looked for in their column.
+    plain: u8,
+}
+
+impl Values {
+    pub const NONE: Values = Values { words: [0; MOST_COMPARED], plain: 0 };
+
+    #[inline(always)]
+    pub fn of(course: &Course, event: &Event) -> Values {
+        let mut values = Values::NONE;
+        let columns = course.compared[event.input].iter().zip(&mut values.words).enumerate();
+        for (slot, (column, word)) in columns {
+            let column = &*event.columns[*column];
+            if let ColumnData::I64(data) = &column.data
+                && column.is_valid(event.row)
+            {
+                *word = data[event.row];
+                values.plain |= 1 << slot;
+            }
+        }
+        values
+    }
+
+    fn plain(&self, slot: usize) -> Option<i64> {
+        (slot < MOST_COMPARED && self.plain >> slot & 1 == 1).then(|| self.words[slot])
+    }
+}
+
+/// Whether an event with these values passes a test.
+#[inline(always)]
+pub fn fits<const N: usize>(
+    test: &Test,
+    event: &Event,
+    values: &Values,
+    group: &Group<N>,
+    log: &EventLog,
+) -> bool {
     event.passes >> test.number & 1 == 1
-        && test.comparisons.iter().all(|comparison| holds(comparison, event, group, log))
-        && test.constants.iter().all(|constant| {
-            let column = &event.columns[constant.column];
-            column.is_valid(event.row)
-                && passes(constant.operator, compare(column, event.row, constant.kind, constant.value))
-        })
+        && test.comparisons.iter().all(|comparison| holds(comparison, event, values, group, log))
+        && test.constants.iter().all(|constant| passes_constant(constant, event))
+}
+
+fn passes_constant(constant: &Constant, event: &Event) -> bool {
+    let column = &event.columns[constant.column];
+    column.is_valid(event.row)
+        && passes(constant.operator, compare(column, event.row, constant.kind, constant.value))
 }
 
 /// Of these guards, the absences that an event breaks.
@@ -30,25 +71,37 @@ pub fn broken_by(course: &Course, watched: Guards, event: &Event) -> Guards {
     broken.fold(0, |broken, (absence, _)| broken | 1 << absence)
 }
 
-#[inline]
-fn holds(comparison: &Comparison, event: &Event, group: &Group, log: &EventLog) -> bool {
-    let (column, row, word) = (&*event.columns[comparison.column], event.row, comparison.word);
-    let value = group.words[word];
-    // The plain case first.
-    if let (ColumnData::I64(values), None, Kind::Int | Kind::Decimal) =
-        (&column.data, &column.validity, comparison.kind)
-        && (group.nulls | group.far) >> word & 1 == 0
-    {
-        return passes(comparison.operator, Some(values[row].cmp(&value)));
+#[inline(always)]
+fn holds<const N: usize>(
+    comparison: &Comparison,
+    event: &Event,
+    values: &Values,
+    group: &Group<N>,
+    log: &EventLog,
+) -> bool {
+    match values.plain(comparison.slot) {
+        Some(value) if group.is_plain(comparison.word) => {
+            comparison.orderings & ordering_of(value, group.words[comparison.word]) != 0
+        }
+        _ => holds_in_column(comparison, event, group, log),
     }
-    if group.nulls >> word & 1 == 1 || !column.is_valid(row) {
+}
+
+fn holds_in_column<const N: usize>(
+    comparison: &Comparison,
+    event: &Event,
+    group: &Group<N>,
+    log: &EventLog,
+) -> bool {
+    let (column, row, word) = (&*event.columns[comparison.column], event.row, comparison.word);
+    if group.is_null(word) || !column.is_valid(row) {
         return false;
     }
-    let ordering = if group.far >> word & 1 == 1 {
-        let kept = log.get(value as EventId);
+    let ordering = if group.is_far(word) {
+        let kept = log.get(group.words[word] as EventId);
         compare_with_kept(column, row, &kept.columns()[comparison.of], kept.row)
     } else {
-        compare(column, row, comparison.kind, value)
+        compare(column, row, comparison.kind, group.words[word])
     };
     passes(comparison.operator, ordering)
 }
@@ -86,11 +139,11 @@ pub enum Taker<'t, 'e> {
     Clock(EventTime),
 }
 
-/// Brings a group to another place.
-pub fn pass(rule: &Rule, way: &Passage, group: &mut Group, mut by: Taker) {
+/// Brings a group to another place; the guards of that place which are broken.
+pub fn pass<const N: usize>(rule: &Rule, way: &Passage, group: &mut Group<N>, mut by: Taker) -> Guards {
     let course = &rule.course;
     let carried = way.carried_guards & course.places[way.to].guards;
-    let mut broken = Guards::from(group.broken) & carried;
+    let mut broken = rule.broken(group) & carried;
     if let Taker::Event(event, _) = &by
         && carried != 0
     {
@@ -101,14 +154,17 @@ pub fn pass(rule: &Rule, way: &Passage, group: &mut Group, mut by: Taker) {
         Taker::Event(event, _) => event.time,
         Taker::Clock(time) => *time,
     };
-    let Group { words, nulls, far, .. } = *group;
-    (group.nulls, group.far) = (0, 0);
+    let before = *group;
+    group.nulls_and_far = 0;
     for source in &way.words {
         match source {
             From::Word { from, to } => {
-                group.words[*to] = words[*from];
-                group.nulls |= (nulls >> from & 1) << to;
-                group.far |= (far >> from & 1) << to;
+                group.words[*to] = before.words[*from];
+                if before.is_null(*from) {
+                    group.set_null(*to);
+                } else if before.is_far(*from) {
+                    group.set_far(*to);
+                }
             }
             From::Event { column, to } => {
                 if let Taker::Event(event, log) = &mut by {
@@ -120,16 +176,22 @@ pub fn pass(rule: &Rule, way: &Passage, group: &mut Group, mut by: Taker) {
     }
     // What is not remembered does not keep groups apart.
     group.words[way.words.len()..].fill(0);
-    group.broken = broken as u32;
+    rule.set_broken(group, broken);
     group.place = way.to as u16;
+    broken
 }
 
-fn remember(event: &mut Event, log: &mut EventLog, column: usize, to: usize, group: &mut Group) {
+fn remember<const N: usize>(
+    event: &mut Event,
+    log: &mut EventLog,
+    column: usize,
+    to: usize,
+    group: &mut Group<N>,
+) {
     let (column, row) = (&event.columns[column], event.row);
     group.words[to] = 0;
     if !column.is_valid(row) {
-        group.nulls |= 1 << to;
-        return;
+        return group.set_null(to);
     }
     let word = match &column.data {
         ColumnData::Bool(values) => Some(i64::from(values[row])),
@@ -139,7 +201,7 @@ fn remember(event: &mut Event, log: &mut EventLog, column: usize, to: usize, gro
         ColumnData::Text(_) | ColumnData::Boxed(_) => None,
     };
     group.words[to] = word.unwrap_or_else(|| {
-        group.far |= 1 << to;
+        group.set_far(to);
         event.id_in(log) as i64
     });
 }

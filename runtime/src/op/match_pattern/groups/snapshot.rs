@@ -1,14 +1,17 @@
 //! Groups of runs as bytes, and back.
 
 use super::super::arena::NONE;
-use super::super::course::N_WORDS;
+use super::super::course::MOST_WORDS;
 use super::super::event_log::{EventId, EventLog, Moved};
 use super::super::ground::Ground;
 use super::super::rule::Rule;
 use super::super::test_columns::Tests;
-use super::forest::{NO_EVENT, Node, Taken, Tree};
+use super::beside::Beside;
+use super::forest::{Node, Taken};
+use super::group::{Group, How, NO_EVENT, Run};
 use super::kept::KeptEvent;
-use super::{Group, Groups, RuleNumber};
+use super::{Groups, RuleNumber};
+use crate::message::EventTime;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use std::collections::HashMap;
 
@@ -35,6 +38,28 @@ impl Restored<'_> {
     fn known(&self, event: EventId, log: &EventLog) -> Result<EventId, Corrupt> {
         self.moved.event(event).filter(|event| log.has(*event)).ok_or(Corrupt)
     }
+
+    /// What was taken, and which of the nodes stands right above that, if one does.
+    fn taken(
+        &self,
+        log: &EventLog,
+        nodes: &[u32],
+        reader: &mut SnapshotReader,
+    ) -> Result<(Taken, u32), Corrupt> {
+        let event = match reader.u64()? {
+            NO_EVENT => NO_EVENT,
+            event => self.known(event, log)?,
+        };
+        let (step, is_shared) = (reader.u32()? as usize, reader.bool()?);
+        if step >= self.rule.pattern.spec.steps.len() {
+            return Err(Corrupt);
+        }
+        let above = match reader.u32()?.checked_sub(1) {
+            Some(place) => *nodes.get(place as usize).ok_or(Corrupt)?,
+            None => NONE,
+        };
+        Ok((Taken { event, how: How::new(step, is_shared) }, above))
+    }
 }
 
 impl Rule {
@@ -45,7 +70,7 @@ impl Rule {
     }
 }
 
-impl Groups {
+impl<const N: usize> Groups<N> {
     /// Writes when these partitions, which are all of a rule, were last cleared.
     pub fn write_head(&self, n_partitions: usize, writer: &mut SnapshotWriter) {
         writer.i64(self.swept);
@@ -59,55 +84,61 @@ impl Groups {
     }
 
     /// Writes these partitions.
-    pub fn write(&self, mut partitions: Vec<u32>, names: &Names, writer: &mut SnapshotWriter) {
+    pub fn write(
+        &self,
+        rules: &[Rule],
+        mut partitions: Vec<u32>,
+        names: &Names,
+        writer: &mut SnapshotWriter,
+    ) {
         partitions.sort_by(|a, b| self.ground.keys.compare(*a, *b));
         writer.sequence(partitions.into_iter(), |writer, number| {
             (names.key)(number, writer);
-            self.write_partition(number, names, writer);
+            let rule = &rules[self.partition(number).rule as usize];
+            self.write_partition(rule, number, names, writer);
         });
     }
 
-    fn write_partition(&self, partition: u32, names: &Names, writer: &mut SnapshotWriter) {
-        let partition = &self.partitions[partition as usize];
+    fn write_partition(&self, rule: &Rule, number: u32, names: &Names, writer: &mut SnapshotWriter) {
         let event = |event: EventId| if event == NO_EVENT { NO_EVENT } else { (names.event)(event) };
-        writer.i64(partition.quiet_until);
-        writer.u32(partition.n_in_time);
-        writer.u32(partition.chain.n_needed);
-        let kept = listed(partition.chain.first, |kept| self.kept[kept].next);
+        let Beside { chain, quiet_until } = self.beside(number);
+        writer.i64(*quiet_until);
+        writer.u32(NO_COUNT);
+        writer.u32(chain.n_needed);
+        let kept = listed(chain.first, |kept| self.kept[kept].next);
         writer.sequence(kept.into_iter(), |writer, kept| {
             let id = self.kept[kept].event;
             writer.u64(event(id));
-            writer.bool(self.ground.log.is_used_up(id, partition.rule));
+            writer.bool(self.ground.log.is_used_up(id, self.partition(number).rule));
         });
+        let groups = self.store.groups(number);
         let mut above = Above::default();
-        for group in &partition.groups {
-            for (_, run) in self.forest.runs_of(&group.tree) {
-                above.add(run.above, |node| self.forest.nodes[node].above);
-            }
+        for run in groups.iter().flat_map(|group| self.forest.runs_of(group)) {
+            above.add(run.above, |node| self.forest.nodes[node].above);
         }
-        writer.sequence(above.nodes.iter(), |writer, node| {
-            let Node { event: id, above: next, step, is_shared, .. } = self.forest.nodes[*node];
-            writer.u64(event(id));
-            writer.u32(step.into());
-            writer.bool(is_shared);
+        let write_taken = |taken: Taken, next: u32, writer: &mut SnapshotWriter| {
+            writer.u64(event(taken.event));
+            writer.u32(taken.how.step() as u32);
+            writer.bool(taken.how.is_shared());
             writer.u32(above.number(next));
+        };
+        writer.sequence(above.nodes.iter(), |writer, node| {
+            let Node { event, above, how, .. } = self.forest.nodes[*node];
+            write_taken(Taken { event, how }, above, writer);
         });
-        writer.sequence(partition.groups.iter(), |writer, group| {
+        writer.sequence(groups.iter(), |writer, group| {
             writer.u32(group.place.into());
-            writer.u32(group.nulls.into());
-            writer.u32(group.far.into());
-            writer.u32(group.broken);
-            for (word, value) in group.words.iter().enumerate() {
-                let is_event = group.far >> word & 1 == 1;
-                writer.i64(if is_event { event(*value as EventId) as i64 } else { *value });
+            writer.u32(group.nulls().into());
+            writer.u32(group.far().into());
+            writer.u32(rule.broken(group) as u32);
+            for word in 0..MOST_WORDS {
+                let value = if word < rule.course.n_words { group.words[word] } else { 0 };
+                writer.i64(if group.is_far(word) { event(value as EventId) as i64 } else { value });
             }
-            writer.count(self.forest.runs_of(&group.tree).count());
-            for (_, run) in self.forest.runs_of(&group.tree) {
-                writer.i64(run.began);
-                writer.u64(event(run.event));
-                writer.u32(run.step.into());
-                writer.bool(run.is_shared);
-                writer.u32(above.number(run.above));
+            writer.count(self.forest.runs_of(group).count());
+            for Run { began, event, above, how } in self.forest.runs_of(group) {
+                writer.i64(began);
+                write_taken(Taken { event, how }, above, writer);
             }
         });
     }
@@ -115,16 +146,15 @@ impl Groups {
     /// Calls `visit` with each event that a partition looks back to, some of them more than once; of those that matches
     /// take from other runs, with the tests that it passes.
     pub fn each_event(&self, partition: u32, visit: &mut dyn FnMut(EventId, Tests)) {
-        let partition = &self.partitions[partition as usize];
-        for kept in listed(partition.chain.first, |kept| self.kept[kept].next) {
+        for kept in listed(self.beside(partition).chain.first, |kept| self.kept[kept].next) {
             visit(self.kept[kept].event, self.kept[kept].passes);
         }
-        for group in &partition.groups {
-            let far = (0..N_WORDS).filter(|word| group.far >> word & 1 == 1);
+        for group in self.store.groups(partition) {
+            let far = (0..MOST_WORDS.min(N)).filter(|word| group.is_far(*word));
             far.for_each(|word| visit(group.words[word] as EventId, 0));
-            for (_, run) in self.forest.runs_of(&group.tree) {
+            for run in self.forest.runs_of(group) {
                 visit(run.event, 0);
-                self.forest.taken_by(run).for_each(|(_, event)| visit(event, 0));
+                self.forest.taken_by(&run).for_each(|(_, event)| visit(event, 0));
             }
         }
     }
@@ -146,9 +176,7 @@ impl Groups {
         partition: u32,
         reader: &mut SnapshotReader,
     ) -> Result<(), Corrupt> {
-        self.partitions[partition as usize].quiet_until = reader.i64()?;
-        self.partitions[partition as usize].n_in_time = reader.u32()?;
-        let n_needed = reader.u32()?;
+        let (quiet_until, _, n_needed) = (reader.i64()?, reader.u32()?, reader.u32()?);
         for _ in 0..reader.count()? {
             let id = reader.u64()?;
             let (event, is_used) = (of.known(id, &self.ground.log)?, reader.bool()?);
@@ -158,20 +186,17 @@ impl Groups {
                 self.ground.log.use_up(event, of.number);
             }
         }
-        self.partitions[partition as usize].chain.n_needed = n_needed;
-        let n_steps = of.rule.pattern.spec.steps.len();
+        if (quiet_until, n_needed) != (EventTime::MIN, 0) {
+            let beside = self.beside_mut(partition);
+            (beside.quiet_until, beside.chain.n_needed) = (quiet_until, n_needed);
+        }
         let mut nodes: Vec<u32> = vec![];
         for _ in 0..reader.count()? {
-            let event = match reader.u64()? {
-                NO_EVENT => NO_EVENT,
-                event => of.known(event, &self.ground.log)?,
-            };
-            let taken = taken(event, n_steps, reader)?;
-            let above = reader.u32()?;
+            let (taken, above) = of.taken(&self.ground.log, &nodes, reader)?;
             let node = self.forest.node(taken, &mut self.ground.log);
-            if above > 0 {
-                let tree = Tree { root: node, first: NONE };
-                self.forest.hang(&tree, numbered(&nodes, above)?);
+            if above != NONE {
+                self.forest.nodes[node].above = above;
+                self.forest.nodes[above].n_below += 1;
             }
             nodes.push(node);
         }
@@ -190,70 +215,60 @@ impl Groups {
     ) -> Result<(), Corrupt> {
         let mut small = || u16::try_from(reader.u32()?).map_err(|_| Corrupt);
         let (place, nulls, far) = (small()?, small()? as u8, small()? as u8);
-        let spec = &of.rule.pattern.spec;
-        if place as usize >= spec.automaton.states.len() {
+        if place as usize >= of.rule.pattern.spec.automaton.states.len() {
             return Err(Corrupt);
         }
-        let broken = reader.u32()?;
-        let mut words = [0; N_WORDS];
-        for (number, word) in words.iter_mut().enumerate() {
-            *word = reader.i64()?;
-            if far >> number & 1 == 1 {
-                *word = of.known(*word as EventId, &self.ground.log)? as i64;
+        let mut group = Group { place, ..Group::NOTHING };
+        group.set_nulls_and_far(nulls, far);
+        of.rule.set_broken(&mut group, reader.u32()?.into());
+        for word in 0..MOST_WORDS {
+            let value = match (reader.i64()?, group.is_far(word)) {
+                (event, true) => of.known(event as EventId, &self.ground.log)? as i64,
+                (value, false) => value,
+            };
+            if word < of.rule.course.n_words {
+                group.words[word] = value;
             }
         }
-        let mut tree = Tree { root: NONE, first: NONE };
-        let mut latest = i64::MIN;
         for _ in 0..reader.count()? {
             let began = reader.i64()?;
-            let event = of.known(reader.u64()?, &self.ground.log)?;
-            let taken = taken(event, spec.steps.len(), reader)?;
-            let above = reader.u32()?;
-            let own = self.forest.plant(taken, began, &mut self.ground.log);
-            if above > 0 {
-                self.forest.hang(&own, numbered(nodes, above)?);
+            let (taken, above) = of.taken(&self.ground.log, nodes, reader)?;
+            if taken.event == NO_EVENT {
+                return Err(Corrupt);
             }
-            match tree.first {
-                NONE => tree = own,
-                _ => self.forest.join(&mut tree, &own, &self.ground.log),
+            let mut own = Group::NOTHING;
+            self.forest.plant(&mut own, taken, began, &mut self.ground.log);
+            if above != NONE {
+                self.forest.hang(&mut own, above);
             }
-            latest = latest.max(began);
-            self.partitions[partition as usize].n_runs += 1;
+            if group.has_runs() {
+                self.forest.join(&mut group, &own, &self.ground.log);
+            } else {
+                group.set_run(own.run());
+                group.latest = began;
+            }
         }
-        if tree.first == NONE {
+        if !group.has_runs() {
             return Err(Corrupt);
         }
-        let mut above = self.forest.runs[tree.first].above;
+        let mut above = group.above;
         while above != NONE {
-            (tree.root, above) = (above, self.forest.nodes[above].above);
+            (group.root, above) = (above, self.forest.nodes[above].above);
         }
-        let group = Group { tree, place, nulls, far, broken, latest, words };
         self.list_clock(of.rule, &group, partition);
-        self.partitions[partition as usize].groups.push(group);
+        self.store.push(partition, group);
         Ok(())
     }
 }
 
-/// How an event was taken.
-fn taken(event: EventId, n_steps: usize, reader: &mut SnapshotReader) -> Result<Taken, Corrupt> {
-    let (step, is_shared) = (reader.u32()?, reader.bool()?);
-    match u16::try_from(step) {
-        Ok(step) if usize::from(step) < n_steps => Ok(Taken { event, step, is_shared }),
-        _ => Err(Corrupt),
-    }
-}
+/// Where a count stood that nobody keeps any more.
+const NO_COUNT: u32 = 0;
 
 /// The numbers in a list, of which each knows the next.
 fn listed(first: u32, next: impl Fn(u32) -> u32) -> Vec<u32> {
     let is_there = |number: &u32| *number != NONE;
     std::iter::successors(Some(first).filter(is_there), |number| Some(next(*number)).filter(is_there))
         .collect()
-}
-
-/// The node that was written with a number.
-fn numbered(nodes: &[u32], number: u32) -> Result<u32, Corrupt> {
-    let place = number.checked_sub(1).ok_or(Corrupt)?;
-    nodes.get(place as usize).copied().ok_or(Corrupt)
 }
 
 /// Nodes in an order in which those above come first.

@@ -40,7 +40,7 @@ impl Together {
             key: &|partition, writer| keys.snapshot(numbers[&partition], writer),
             event: &|event| ids.get(&event).copied().unwrap_or_default(),
         };
-        self.groups.write(partitions, &names, writer);
+        self.groups.write(&self.rules, partitions, &names, writer);
     }
 
     /// The events that partitions of a rule look back to, and what each is called there.

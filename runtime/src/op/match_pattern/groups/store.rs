@@ -1,0 +1,173 @@
+//! Where the groups of partitions stand: the only one of a partition in its line of memory, several in a list.
+
+use super::super::arena::NONE;
+use super::RuleNumber;
+use super::group::Group;
+use crate::kernel::huge_vec::HugeVec;
+use crate::kernel::prefetch::prefetch;
+use crate::message::EventTime;
+
+/// What is kept of a key.
+#[derive(Clone, Copy)]
+pub struct Partition<const N: usize> {
+    /// When something may next happen without an event.
+    pub due: EventTime,
+    /// Whose it is.
+    pub rule: RuleNumber,
+    /// What is kept beside its groups, if anything is.
+    pub beside: u32,
+    groups: Held<N>,
+}
+
+/// Groups that remember one word have one line.
+const _: () = assert!(size_of::<Partition<1>>() == 64);
+
+#[derive(Clone, Copy)]
+enum Held<const N: usize> {
+    One(Group<N>),
+    Several(List),
+}
+
+/// Groups that stand behind each other: of the room for `4 << class` of them, these are used.
+#[derive(Clone, Copy)]
+struct List {
+    at: u32,
+    len: u32,
+    class: u32,
+}
+
+const SMALLEST: usize = 4;
+/// The class of a list that has no room.
+const NO_ROOM: u32 = u32::MAX;
+const EMPTY: List = List { at: 0, len: 0, class: NO_ROOM };
+
+impl List {
+    fn range(&self) -> std::ops::Range<usize> {
+        self.at as usize..(self.at + self.len) as usize
+    }
+
+    fn is_full(&self) -> bool {
+        self.class == NO_ROOM || self.len as usize == SMALLEST << self.class
+    }
+}
+
+impl<const N: usize> Partition<N> {
+    pub const EMPTY: Partition<N> =
+        Partition { due: EventTime::MAX, rule: 0, beside: NONE, groups: Held::Several(EMPTY) };
+}
+
+/// Partitions by the numbers of their keys, with their groups.
+pub struct Store<const N: usize> {
+    pub partitions: HugeVec<Partition<N>>,
+    lists: HugeVec<Group<N>>,
+    /// Per class, where there is room.
+    free: Vec<Vec<u32>>,
+}
+
+impl<const N: usize> Default for Store<N> {
+    fn default() -> Store<N> {
+        Store { partitions: HugeVec::default(), lists: HugeVec::default(), free: vec![] }
+    }
+}
+
+/// So many lines of a list are requested at most.
+const LINES: usize = 6;
+
+impl<const N: usize> Store<N> {
+    #[inline(always)]
+    pub fn groups(&self, partition: u32) -> &[Group<N>] {
+        match &self.partitions[partition as usize].groups {
+            Held::One(group) => std::slice::from_ref(group),
+            Held::Several(list) => &self.lists[list.range()],
+        }
+    }
+
+    #[inline(always)]
+    pub fn groups_mut(&mut self, partition: u32) -> &mut [Group<N>] {
+        match &mut self.partitions[partition as usize].groups {
+            Held::One(group) => std::slice::from_mut(group),
+            Held::Several(list) => &mut self.lists[list.range()],
+        }
+    }
+
+    #[inline(always)]
+    pub fn is_empty(&self, partition: u32) -> bool {
+        matches!(&self.partitions[partition as usize].groups, Held::Several(list) if list.len == 0)
+    }
+
+    /// Asks for the memory of a partition.
+    #[inline(always)]
+    pub fn request(&self, partition: u32) {
+        let start: *const u8 = self.partitions.as_ptr().wrapping_add(partition as usize).cast();
+        (0..size_of::<Partition<N>>()).step_by(64).for_each(|at| prefetch(start.wrapping_add(at)));
+    }
+
+    /// Asks for the groups of a partition that has come from memory, if they stand elsewhere.
+    #[inline(always)]
+    pub fn request_groups(&self, partition: u32) {
+        if let Some(Partition { groups: Held::Several(list), .. }) = self.partitions.get(partition as usize) {
+            let start: *const u8 = self.lists.as_ptr().wrapping_add(list.at as usize).cast();
+            let n_bytes = list.len as usize * size_of::<Group<N>>();
+            (0..n_bytes).step_by(64).take(LINES).for_each(|at| prefetch(start.wrapping_add(at)));
+        }
+    }
+
+    #[inline]
+    pub fn push(&mut self, partition: u32, group: Group<N>) {
+        let list = match self.partitions[partition as usize].groups {
+            Held::Several(list) if list.len == 0 => {
+                self.partitions[partition as usize].groups = Held::One(group);
+                return;
+            }
+            Held::One(one) => {
+                let at = self.room(0);
+                self.lists[at as usize] = one;
+                List { at, len: 1, class: 0 }
+            }
+            Held::Several(list) if list.is_full() => {
+                let larger = List { at: self.room(list.class + 1), class: list.class + 1, ..list };
+                self.lists.copy_within(list.range(), larger.at as usize);
+                self.free[list.class as usize].push(list.at);
+                larger
+            }
+            Held::Several(list) => list,
+        };
+        self.lists[(list.at + list.len) as usize] = group;
+        self.partitions[partition as usize].groups = Held::Several(List { len: list.len + 1, ..list });
+    }
+
+    /// Keeps so many of the first groups of a partition.
+    #[inline]
+    pub fn truncate(&mut self, partition: u32, len: usize) {
+        let held = &mut self.partitions[partition as usize].groups;
+        match held {
+            Held::One(_) if len == 0 => *held = Held::Several(EMPTY),
+            Held::Several(list) if len > 1 => list.len = list.len.min(len as u32),
+            Held::Several(list) if list.class != NO_ROOM => {
+                self.free[list.class as usize].push(list.at);
+                *held = match len {
+                    0 => Held::Several(EMPTY),
+                    _ => Held::One(self.lists[list.at as usize]),
+                };
+            }
+            _ => {}
+        }
+    }
+
+    /// Where there is room for a list of a class.
+    fn room(&mut self, class: u32) -> u32 {
+        let n_classes = self.free.len().max(class as usize + 1);
+        self.free.resize(n_classes, vec![]);
+        self.free[class as usize].pop().unwrap_or_else(|| {
+            let at = self.lists.len();
+            self.lists.grow_with(at + (SMALLEST << class), || Group::NOTHING);
+            at as u32
+        })
+    }
+
+    /// How many bytes lists take.
+    pub fn bytes_of_lists(&self) -> usize {
+        let free = (0..).zip(&self.free).map(|(class, free)| free.len() * (SMALLEST << class));
+        (self.lists.len() - free.sum::<usize>()) * size_of::<Group<N>>()
+    }
+}
