@@ -6,6 +6,7 @@
 //! one word stands in its slot, so finding it takes one line of memory.
 //! States have small numbers, which are used again: whatever is kept of them stands in plain arrays.
 
+mod filter;
 mod look_up;
 mod one_by_one;
 
@@ -18,6 +19,7 @@ use super::words::Words;
 use crate::accumulate::order::KeyReader;
 use crate::accumulate::result::key_column;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use filter::Filter;
 pub use look_up::NO_STATE;
 use millstream_ir::aggregate::SlotLayout;
 use millstream_ir::buffer::Buffer;
@@ -47,6 +49,10 @@ pub struct KeyIndex {
     is_live: Vec<bool>,
     free: Vec<u32>,
     seed: u64,
+    /// What most keys that are looked up do not pass, while that is so.
+    filter: Option<Filter>,
+    /// How many have been looked up in vain since there was none.
+    n_missed: usize,
     /// Of the rows that are looked up.
     rows: Keys,
     hashes: Vec<u64>,
@@ -72,6 +78,8 @@ impl KeyIndex {
             is_live: vec![],
             free: vec![],
             seed,
+            filter: None,
+            n_missed: 0,
             rows: Keys::default(),
             hashes: vec![],
             n_found: 0,
@@ -240,6 +248,9 @@ impl KeyIndex {
     }
 
     fn fill_slot(&mut self, at: usize, number: u32, hash: u64) {
+        if let Some(filter) = &mut self.filter {
+            filter.add(hash);
+        }
         let stride = self.stride();
         let slot = &mut self.slots[at * stride..][..stride];
         slot[0] = hash >> 32 << 32 | (number as u64 + 1);
@@ -266,23 +277,39 @@ impl KeyIndex {
         }
     }
 
+    /// Gives all slots new places, of so many. A slot has the half of the hash that says where: so they are read, and
+    /// nearly written, one behind the other.
     fn rebuild(&mut self, n_slots: usize) {
-        self.slots = Words::zeroed(n_slots * self.stride());
+        let stride = self.stride();
+        let old = std::mem::replace(&mut self.slots, Words::zeroed(n_slots * stride));
         self.shift = 64 - n_slots.trailing_zeros();
-        for number in 0..self.is_live.len() as u32 {
-            if self.is_live(number) {
-                self.insert(number);
-            }
+        for slot in old.chunks_exact(stride).filter(|slot| slot[0] != FREE) {
+            let at = self.free_slot(slot[0]);
+            self.slots[at * stride..][..stride].copy_from_slice(slot);
         }
+        self.renew_filter();
     }
 
-    fn insert(&mut self, number: u32) {
-        let hash = self.keys.hash(number, self.seed);
+    /// The slot that is free for a key with this hash.
+    fn free_slot(&self, hash: u64) -> usize {
         let (stride, mask) = (self.stride(), self.mask());
         let mut at = self.home(hash);
         while self.slots[at * stride] != FREE {
             at = (at + 1) & mask;
         }
+        at
+    }
+
+    /// Makes the filter, if there is one, anew.
+    fn renew_filter(&mut self) {
+        if self.filter.is_some() {
+            self.filter = Some(Filter::of(&self.slots, self.stride()));
+        }
+    }
+
+    fn insert(&mut self, number: u32) {
+        let hash = self.keys.hash(number, self.seed);
+        let at = self.free_slot(hash);
         self.fill_slot(at, number, hash);
     }
 
@@ -310,6 +337,9 @@ impl KeyIndex {
         self.keys.clear(number);
         self.is_live[number as usize] = false;
         self.free.push(number);
+        if self.filter.as_mut().is_some_and(Filter::has_lost_much) {
+            self.renew_filter();
+        }
     }
 
     /// If most numbers are free: gives all that the others do not need back. They get new numbers: the
@@ -328,7 +358,9 @@ impl KeyIndex {
         self.keys.renumber(kept);
         self.is_live = vec![true; kept.len()];
         self.free = vec![];
+        self.slots = Words::zeroed(0);
         self.rebuild((kept.len() * 2).next_power_of_two().max(SMALLEST));
+        (0..kept.len() as u32).for_each(|number| self.insert(number));
     }
 
     /// How many words a key has.

@@ -40,7 +40,6 @@ use choices::{Choices, Tables};
 use front::Front;
 use ground::Ground;
 use millstream_ir::batch::{Batch, RowPlace};
-use millstream_ir::column::ColumnData;
 use millstream_ir::flow::{Flow, NodeId, NodeKind, Schema};
 use millstream_ir::pattern::MatchSpec;
 use millstream_ir::types::Type;
@@ -202,12 +201,10 @@ impl Operator for MatchPattern {
                 if self.is_ordered && self.waiting.waiting().is_none() {
                     return self.take(batch, output);
                 }
-                let ColumnData::I64(times) = &batch.columns[self.inputs[input].schema.time].data else {
-                    return;
-                };
-                let watermark = self.tracker.watermark();
-                let at_watermark = self.in_order && times.iter().any(|time| *time <= watermark.0);
                 self.waiting.push(input, batch);
+                let watermark = self.tracker.watermark();
+                let at_watermark =
+                    self.in_order && self.waiting.first().is_some_and(|first| first <= watermark.0);
                 // No watermark need follow a batch that does not raise it.
                 if at_watermark {
                     self.release(output);

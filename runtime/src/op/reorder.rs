@@ -211,6 +211,11 @@ impl ReorderBuffer {
         }
     }
 
+    /// The time of the first row that waits.
+    pub fn first(&self) -> Option<EventTime> {
+        self.next.peek().map(|Reverse((time, _))| *time)
+    }
+
     /// How many rows wait for the watermark.
     pub fn waiting(&self) -> Option<Waits> {
         let Reverse((until, _)) = self.next.peek()?;

@@ -1,5 +1,6 @@
 //! Looks keys up without making states for those that have none.
 
+use super::filter::Filter;
 use super::{FREE, KEYS_AHEAD, KeyIndex, PREFETCH_FROM, SLOTS_AHEAD, stride};
 use crate::kernel::hash::hash_word;
 use crate::kernel::key::words_of;
@@ -51,7 +52,7 @@ impl KeyIndex {
     }
 
     /// Of keys of one word, which no text has.
-    fn look_up_words(&self, keys: &[u64], hashes: &mut Vec<u64>, numbers: &mut Vec<u32>) {
+    fn look_up_words(&mut self, keys: &[u64], hashes: &mut Vec<u64>, numbers: &mut Vec<u32>) {
         hashes.clear();
         hashes.extend(keys.iter().map(|word| hash_word(*word, self.seed)));
         self.look_up_hashed(keys, 1, false, hashes, numbers);
@@ -60,31 +61,64 @@ impl KeyIndex {
     /// `width` is the number of words of a key; where it is known, this is compiled for it.
     #[inline(always)]
     fn look_up_hashed(
-        &self,
+        &mut self,
         keys: &[u64],
         width: usize,
         has_long_text: bool,
         hashes: &[u64],
         numbers: &mut Vec<u32>,
     ) {
-        let stride = stride(width);
-        let ahead = size_of_val(&self.slots[..]) > PREFETCH_FROM;
         let first = numbers.len();
         numbers.resize(first + hashes.len(), NO_STATE);
-        let found = numbers[first..].iter_mut().zip(hashes).zip(keys.chunks_exact(width));
-        for (i, ((number, hash), key)) in found.enumerate() {
-            if ahead {
-                if let Some(later) = hashes.get(i + SLOTS_AHEAD) {
-                    prefetch(self.slots.as_ptr().wrapping_add(self.home(*later) * stride) as *const u8);
-                }
-                if width > 1
-                    && let Some(later) = hashes.get(i + KEYS_AHEAD)
-                {
-                    let number = (self.slots[self.home(*later)] as u32).wrapping_sub(1);
-                    prefetch(self.keys.start_of(number) as *const u8);
-                }
+        let numbers = &mut numbers[first..];
+        let key = |at: usize| &keys[at * width..][..width];
+        let mut n_found = 0;
+        if let Some(filter) = &self.filter {
+            let mut candidates = [0u16; CHUNK];
+            let mut n_candidates = 0;
+            for (at, hash) in (0..).zip(hashes) {
+                candidates[n_candidates] = at;
+                n_candidates += usize::from(filter.may_have(*hash));
             }
-            *number = self.look_up_one(key, width, *hash, has_long_text);
+            for at in candidates[..n_candidates].iter().map(|at| usize::from(*at)) {
+                numbers[at] = self.look_up_one(key(at), width, hashes[at], has_long_text);
+                n_found += usize::from(numbers[at] != NO_STATE);
+            }
+        } else {
+            let ahead = size_of_val(&self.slots[..]) > PREFETCH_FROM;
+            for (at, hash) in hashes.iter().enumerate() {
+                if ahead {
+                    self.request_to_look_up(hashes, at, width);
+                }
+                numbers[at] = self.look_up_one(key(at), width, *hash, has_long_text);
+                n_found += usize::from(numbers[at] != NO_STATE);
+            }
+        }
+        self.adapt(n_found, hashes.len());
+    }
+
+    #[inline(always)]
+    fn request_to_look_up(&self, hashes: &[u64], at: usize, width: usize) {
+        if let Some(later) = hashes.get(at + SLOTS_AHEAD) {
+            self.request(*later, stride(width));
+        }
+        if width > 1
+            && let Some(later) = hashes.get(at + KEYS_AHEAD)
+        {
+            let number = (self.slots[self.home(*later)] as u32).wrapping_sub(1);
+            prefetch(self.keys.start_of(number) as *const u8);
+        }
+    }
+
+    /// Begins to filter when a slot has been looked at in vain for each that there is, and ends when that no longer pays.
+    fn adapt(&mut self, n_found: usize, n_looked_up: usize) {
+        if n_found * 2 > n_looked_up {
+            (self.filter, self.n_missed) = (None, 0);
+        } else if self.filter.is_none() {
+            self.n_missed += n_looked_up - n_found;
+            if self.n_missed >= self.slots.len() / self.stride() {
+                self.filter = Some(Filter::of(&self.slots, self.stride()));
+            }
         }
     }
 

@@ -44,10 +44,10 @@ impl<const N: usize> Matcher for Alone<N> {
         let (mut parts, order) = front.parts_of(&mut groups.ground, pattern, due);
         groups.add_partitions();
         let rows = front.locate(&mut groups.ground, pattern, &mut parts, order);
-        let partition_of = |(part, row): &(usize, u32)| parts[*part].partitions[*row as usize];
+        let partition_of = |(part, row): &(u32, u32)| parts[*part as usize].partitions[*row as usize];
         for (at, (part, row)) in rows.iter().copied().enumerate() {
             groups.request(|n| rows.get(at + n).map(partition_of));
-            let (part, row) = (&parts[part], row as usize);
+            let (part, row) = (&parts[part as usize], row as usize);
             let partition = part.partitions[row];
             if partition == NO_STATE
                 || part.passes[row] & rule.course.begins == 0 && groups.is_empty(partition)
@@ -60,7 +60,7 @@ impl<const N: usize> Matcher for Alone<N> {
             }
             groups.take_event(rule, &mut event, partition, answers);
         }
-        front.end(&mut groups.ground, parts);
+        front.end(&mut groups.ground, parts, rows);
     }
 
     fn pass(&mut self, _: &Pattern, watermark: Watermark, answers: &mut Answers) {

@@ -230,20 +230,21 @@ impl Matcher for Choices {
         let (mut parts, order) = self.front.parts_of(&mut self.ground, pattern, due);
         self.add_partitions();
         let rows = self.front.locate(&mut self.ground, pattern, &mut parts, order);
-        let partition_of = |(part, row): &(usize, u32)| parts[*part].partitions[*row as usize] as usize;
+        let partition_of =
+            |(part, row): &(u32, u32)| parts[*part as usize].partitions[*row as usize] as usize;
         let mut next = rows.iter().skip(SLOTS_AHEAD).map(partition_of);
         for (part, row) in rows.iter().copied() {
             if let Some(partition) = next.next() {
                 prefetch(self.slots.as_ptr().wrapping_add(partition.wrapping_mul(self.n_slots())).cast());
             }
-            let (part, row) = (&parts[part], row as usize);
+            let (part, row) = (&parts[part as usize], row as usize);
             let partition = part.partitions[row];
             if partition != NO_STATE {
                 let mut event = self.front.event(part, row);
                 self.take_event(pattern, &mut event, partition, answers);
             }
         }
-        self.front.end(&mut self.ground, parts);
+        self.front.end(&mut self.ground, parts, rows);
     }
 
     fn pass(&mut self, _: &Pattern, watermark: Watermark, _: &mut Answers) {

@@ -67,7 +67,10 @@ impl Chunk {
         let used = (0..).zip(rows).filter(|(_, (_, n_uses))| *n_uses > 0);
         let (places, kept): (Vec<u32>, Vec<u32>) = used.map(|(place, (row, _))| (place, *row)).unzip();
         let has_all = kept.len() == rows.len();
-        self.batch = gather_kept(&self.batch, &kept);
+        let are_all = kept.len() == self.batch.n_rows && (0..).zip(&kept).all(|(at, row)| at == *row);
+        if !are_all {
+            self.batch = gather_kept(&self.batch, &kept);
+        }
         for column in &mut self.batch.columns {
             if let ColumnData::Text(texts) = &column.data {
                 let mut own = TextColumn::default();

@@ -26,6 +26,8 @@ pub struct Front {
     kept: Vec<Vec<usize>>,
     rows: Vec<u32>,
     numbers: Vec<u32>,
+    /// The memory of the last order.
+    order: Order,
     /// The lists of parts that have been worked off: their memory is used again, as that of a batch is large enough to be
     /// given back to the system each time. Their columns go: others make use of that memory at once.
     spent: Vec<(Vec<Tests>, Vec<u32>)>,
@@ -41,12 +43,20 @@ pub struct Part {
     pub passes: Vec<Tests>,
     /// Per row: the number of its key, if it matters there.
     pub partitions: Vec<u32>,
-    /// Whether these are known, as every row begins something.
-    are_located: bool,
+    /// Whether these are known of the rows that begin something: of no row, or of so many that the others are looked up by
+    /// themselves.
+    located: Located,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Located {
+    None,
+    Many,
+    All,
 }
 
 /// Rows of parts: for each, the part and the row.
-pub type Order = Vec<(usize, u32)>;
+pub type Order = Vec<(u32, u32)>;
 
 /// An event on its way through what its key has.
 pub struct Event<'a> {
@@ -61,14 +71,6 @@ pub struct Event<'a> {
     pub id: Option<EventId>,
 }
 
-impl Part {
-    /// The rows that may matter.
-    fn rows(&self) -> Order {
-        let numbers = (0..).zip(&self.partitions);
-        numbers.filter(|(_, partition)| **partition != NO_STATE).map(|(row, _)| (0, row)).collect()
-    }
-}
-
 impl Front {
     /// `times` are the columns of the event time; what is kept of events are the columns that `reporting` says.
     pub fn new(times: &[usize], tests: TestColumns, begins: Tests, reporting: &Reporting) -> Front {
@@ -80,6 +82,7 @@ impl Front {
             begins,
             rows: vec![],
             numbers: vec![],
+            order: vec![],
             spent: vec![],
         }
     }
@@ -102,7 +105,7 @@ impl Front {
                 let mut order = Order::with_capacity(picks.len());
                 for pick in picks {
                     let (input, _) = batches[pick.0 as usize];
-                    order.push((input, of_input[input].len() as u32));
+                    order.push((input as u32, of_input[input].len() as u32));
                     of_input[input].push(*pick);
                 }
                 let parts = of_input.iter().enumerate().map(|(input, picks)| {
@@ -126,17 +129,25 @@ impl Front {
         self.tests.passed_by_all(input, &batch, &mut passes);
         let keys = key_columns(pattern, input, &batch);
         let begins = self.begins;
-        choose(&mut self.rows, &passes, |passes| passes & begins != 0);
-        let begin_all = !self.rows.is_empty() && self.rows.len() == batch.n_rows;
-        if begin_all {
-            ground.keys.find_all(&keys, batch.n_rows, &mut partitions);
-        } else if !self.rows.is_empty() {
-            ground.keys.find(&keys, &self.rows, &mut self.numbers);
-        }
+        choose(&mut self.rows, batch.n_rows, |row| row as u32, |row| passes[row] & begins != 0);
+        let located = match self.rows.len() {
+            0 => Located::None,
+            n if n == batch.n_rows => {
+                ground.keys.find_all(&keys, batch.n_rows, &mut partitions);
+                Located::All
+            }
+            n => {
+                ground.keys.find(&keys, &self.rows, &mut self.numbers);
+                partitions.clear();
+                partitions.resize(batch.n_rows, NO_STATE);
+                put(&mut partitions, &self.rows, &self.numbers);
+                if n > batch.n_rows / 4 { Located::Many } else { Located::None }
+            }
+        };
         let kept = self.kept[input].iter().map(|column| batch.columns[*column].clone());
         let kept = Batch { columns: kept.collect(), late: vec![], ..batch.clone() };
         let chunk = ground.log.open(input, kept);
-        Part { input, batch, chunk, passes, partitions, are_located: begin_all }
+        Part { input, batch, chunk, passes, partitions, located }
     }
 
     /// Finds the keys of parts, when all events that begin something have theirs; the rows of all parts that may matter,
@@ -149,27 +160,38 @@ impl Front {
         order: Option<Order>,
     ) -> Order {
         parts.iter_mut().for_each(|part| self.locate_part(ground, pattern, part));
-        order.unwrap_or_else(|| parts.first().map_or_else(Vec::new, Part::rows))
+        order.unwrap_or_else(|| {
+            let mut order = std::mem::take(&mut self.order);
+            let partitions = parts.first().map_or(&[][..], |part| &part.partitions);
+            let matters = |row: usize| partitions[row] != NO_STATE;
+            choose(&mut order, partitions.len(), |row| (0, row as u32), matters);
+            order
+        })
     }
 
     fn locate_part(&mut self, ground: &mut Ground, pattern: &Pattern, part: &mut Part) {
-        let Part { input, batch, passes, partitions, are_located, .. } = part;
-        if *are_located {
+        let Part { input, batch, passes, partitions, located, .. } = part;
+        let (located, begins) = (*located, self.begins);
+        if located == Located::All {
             return;
         }
         let keys = key_columns(pattern, *input, batch);
         let minds = |passes: Tests| pattern.minds_all || passes != 0;
-        partitions.clear();
         if ground.keys.n_live() == 0 {
+            partitions.clear();
             partitions.resize(batch.n_rows, NO_STATE);
-        } else if passes.iter().all(|passes| minds(*passes)) {
+        } else if located == Located::None && passes.iter().all(|passes| minds(*passes)) {
             ground.keys.look_up_all(&keys, batch.n_rows, partitions);
         } else {
-            choose(&mut self.rows, passes, minds);
+            let is_known = |passes: Tests| located == Located::Many && passes & begins != 0;
+            let is_sought = |row: usize| minds(passes[row]) && !is_known(passes[row]);
+            choose(&mut self.rows, batch.n_rows, |row| row as u32, is_sought);
             ground.keys.look_up(&keys, &self.rows, &mut self.numbers);
-            partitions.resize(batch.n_rows, NO_STATE);
-            let numbers = self.rows.iter().zip(&self.numbers);
-            numbers.for_each(|(row, number)| partitions[*row as usize] = *number);
+            if located == Located::None {
+                partitions.clear();
+                partitions.resize(batch.n_rows, NO_STATE);
+            }
+            put(partitions, &self.rows, &self.numbers);
         }
     }
 
@@ -183,9 +205,10 @@ impl Front {
         Event { input, columns: &part.batch.columns, row, time, passes, chunk, id: None }
     }
 
-    /// Ends the work on parts: what nobody looks back to of them goes.
-    pub fn end(&mut self, ground: &mut Ground, parts: Vec<Part>) {
+    /// Ends the work on parts, in this order: what nobody looks back to of them goes.
+    pub fn end(&mut self, ground: &mut Ground, parts: Vec<Part>, order: Order) {
         ground.log.close();
+        self.order = order;
         self.spent.extend(parts.into_iter().map(|part| (part.passes, part.partitions)));
     }
 }
@@ -202,8 +225,24 @@ fn key_columns<'a>(pattern: &Pattern, input: usize, batch: &'a Batch) -> Vec<&'a
     pattern.spec.inputs[input].keys.iter().map(|column| &batch.columns[*column]).collect()
 }
 
-/// Replaces `rows` by those with such tests.
-fn choose(rows: &mut Vec<u32>, passes: &[Tests], chosen: impl Fn(Tests) -> bool) {
-    rows.clear();
-    rows.extend((0..).zip(passes).filter(|(_, passes)| chosen(**passes)).map(|(row, _)| row));
+/// Replaces what is in `chosen` by what `of` makes of those of so many rows that are wanted; without a branch a row, as
+/// nobody can tell which are.
+fn choose<T: Copy>(
+    chosen: &mut Vec<T>,
+    n_rows: usize,
+    of: impl Fn(usize) -> T,
+    is_wanted: impl Fn(usize) -> bool,
+) {
+    chosen.resize(n_rows, of(0));
+    let mut n = 0;
+    for row in 0..n_rows {
+        chosen[n] = of(row);
+        n += usize::from(is_wanted(row));
+    }
+    chosen.truncate(n);
+}
+
+/// Says of rows what their numbers are.
+fn put(partitions: &mut [u32], rows: &[u32], numbers: &[u32]) {
+    rows.iter().zip(numbers).for_each(|(row, number)| partitions[*row as usize] = *number);
 }

@@ -21,23 +21,30 @@ impl TestColumns {
     /// Replaces `passes` by those of each row of a batch.
     pub fn passed_by_all(&self, input: usize, batch: &Batch, passes: &mut Vec<Tests>) {
         let always = self.0[input].iter().filter(|(_, needed)| needed.is_empty());
+        let always = always.fold(0, |tests, (test, _)| tests | 1 << test);
         passes.clear();
-        passes.resize(batch.n_rows, always.fold(0, |tests, (test, _)| tests | 1 << test));
-        for (test, needed) in self.0[input].iter().filter(|(_, needed)| !needed.is_empty()) {
-            if let ([column], test) = (&needed[..], *test)
-                && let Column { data: ColumnData::Bool(values), validity: None } = &*batch.columns[*column]
-            {
-                passes
-                    .iter_mut()
-                    .zip(&values[..])
-                    .for_each(|(passes, value)| *passes |= Tests::from(*value) << test);
-                continue;
-            }
-            for (row, passes) in passes.iter_mut().enumerate() {
-                let is_passed = needed.iter().all(|column| is_true(&batch.columns[*column], row));
-                *passes |= Tests::from(is_passed) << test;
-            }
+        passes.resize(batch.n_rows, always);
+        // All tests of some rows, before the next: these stay in the first-level cache.
+        for (block, passes) in passes.chunks_mut(BLOCK).enumerate() {
+            let tests = self.0[input].iter().filter(|(_, needed)| !needed.is_empty());
+            tests.for_each(|(test, needed)| mark(*test, needed, batch, block * BLOCK, passes));
         }
+    }
+}
+
+const BLOCK: usize = 512;
+
+/// Says of the rows from one on whether they pass a test with these columns.
+fn mark(test: usize, needed: &[usize], batch: &Batch, first: usize, passes: &mut [Tests]) {
+    if let [column] = needed
+        && let Column { data: ColumnData::Bool(values), validity: None } = &*batch.columns[*column]
+    {
+        let values = passes.iter_mut().zip(&values[first..]);
+        return values.for_each(|(passes, value)| *passes |= Tests::from(*value) << test);
+    }
+    for (row, passes) in (first..).zip(passes) {
+        let is_passed = needed.iter().all(|column| is_true(&batch.columns[*column], row));
+        *passes |= Tests::from(is_passed) << test;
     }
 }
 

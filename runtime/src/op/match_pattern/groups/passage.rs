@@ -52,9 +52,15 @@ pub fn fits<const N: usize>(
     group: &Group<N>,
     log: &EventLog,
 ) -> bool {
-    event.passes >> test.number & 1 == 1
-        && test.comparisons.iter().all(|comparison| holds(comparison, event, values, group, log))
-        && test.constants.iter().all(|constant| passes_constant(constant, event))
+    if event.passes >> test.number & 1 == 0 {
+        return false;
+    }
+    for comparison in &test.comparisons {
+        if !holds(comparison, event, values, group, log) {
+            return false;
+        }
+    }
+    test.constants.is_empty() || test.constants.iter().all(|constant| passes_constant(constant, event))
 }
 
 fn passes_constant(constant: &Constant, event: &Event) -> bool {

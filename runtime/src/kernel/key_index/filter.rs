@@ -1,0 +1,50 @@
+//! Which hashes may be those of keys that have a state (Bloom, "Space/time trade-offs in hash coding with allowable
+//! errors", CACM 1970, with one hash): where most keys have none, a bit that is nearly always the same says so, where
+//! slots of a table are as often taken as not.
+
+use super::FREE;
+use crate::kernel::words::Words;
+
+pub struct Filter {
+    bits: Vec<u64>,
+    /// How far a hash is shifted to be the number of a bit.
+    shift: u32,
+    /// So many keys may be forgotten, whose bits stay, until it is made anew.
+    n_to_lose: usize,
+}
+
+/// Bits per slot.
+const BITS: usize = 8;
+
+impl Filter {
+    /// That of the keys in these slots, each of so many words, of which the first begins with the hash.
+    pub fn of(slots: &Words, stride: usize) -> Filter {
+        let n_slots = slots.len() / stride;
+        let n_bits = (n_slots * BITS).max(u64::BITS as usize);
+        let mut filter = Filter {
+            bits: vec![0; n_bits / u64::BITS as usize],
+            shift: u64::BITS - n_bits.trailing_zeros(),
+            n_to_lose: n_slots / 4,
+        };
+        let hashes = slots.chunks_exact(stride).map(|slot| slot[0]).filter(|hash| *hash != FREE);
+        hashes.for_each(|hash| filter.add(hash));
+        filter
+    }
+
+    pub fn add(&mut self, hash: u64) {
+        let bit = hash >> self.shift;
+        self.bits[(bit >> 6) as usize] |= 1 << (bit & 63);
+    }
+
+    #[inline(always)]
+    pub fn may_have(&self, hash: u64) -> bool {
+        let bit = hash >> self.shift;
+        self.bits[(bit >> 6) as usize] >> (bit & 63) & 1 == 1
+    }
+
+    /// Notes that a key has been forgotten; whether that are many.
+    pub fn has_lost_much(&mut self) -> bool {
+        self.n_to_lose = self.n_to_lose.saturating_sub(1);
+        self.n_to_lose == 0
+    }
+}
