@@ -207,51 +207,55 @@ impl<const N: usize> Groups<N> {
         let oldest = rule.course.within.map_or(EventTime::MIN, |within| event.time.saturating_sub(within));
         let mut n_left = 0;
         for at in 0..groups.len() {
-            let mut group = groups[at];
+            let group = &mut groups[at];
             if group.began < oldest
                 && !rule.pattern.by_clocks[group.place as usize]
-                && !forest.drop_before(&mut group, oldest, log)
+                && !forest.drop_before(group, oldest, log)
             {
                 continue;
             }
             let place = &rule.course.places[group.place as usize];
-            let broken = rule.broken(&group);
+            let broken = rule.broken(group);
             let leads_on =
-                |lead: &Lead| lead.way.guards & broken == 0 && fits(&lead.test, event, &values, &group, log);
+                |lead: &Lead| lead.way.guards & broken == 0 && fits(&lead.test, event, &values, group, log);
             let lead = if is_used { None } else { place.leads.iter().position(leads_on) };
             match lead {
                 Some(lead) if rule.course.places[place.leads[lead].way.to].is_complete => {
-                    memory.complete.push((group, place.leads[lead].step));
+                    memory.complete.push((*group, place.leads[lead].step));
                 }
-                Some(lead) => memory.moved.push((group, lead)),
-                None if stays(rule, event, &mut group) => {
-                    groups[n_left] = group;
+                Some(lead) => memory.moved.push((*group, lead)),
+                None if stays(rule, event, group) => {
+                    if n_left < at {
+                        groups[n_left] = groups[at];
+                    }
                     n_left += 1;
                 }
-                None => forest.drop_all(&group, log),
+                None => forest.drop_all(group, log),
             }
+        }
+        if n_left == groups.len() {
+            return;
         }
         store.truncate(partition, n_left);
     }
 
     /// Brings the groups that go on to their new places, where those meet that now have one future.
     fn arrive(&mut self, rule: &Rule, event: &mut Event, is_shared: bool, partition: u32) {
+        if let [(group, lead)] = self.memory.moved[..] {
+            self.memory.moved.clear();
+            if let Some((mut group, step)) = self.lead_on(rule, event, group, lead) {
+                self.take_in_path(rule, event, &mut group, How::new(step, is_shared));
+                self.meet(rule, group, partition);
+            }
+            return;
+        }
         let moved = std::mem::take(&mut self.memory.moved);
         let mut fresh = std::mem::take(&mut self.memory.fresh);
-        for (mut group, lead) in moved.iter().copied() {
-            // A clock may complete a run beyond its time: it must have gone on within.
-            if rule.course.shortest_clock.is_some() && !self.drop_late_runs(rule, &mut group, event.time) {
-                continue;
-            }
-            let lead = &rule.course.places[group.place as usize].leads[lead];
-            let broken = pass(rule, &lead.way, &mut group, Taker::Event(event, &mut self.ground.log));
-            if broken != 0 && !rule.can_end(group.place, broken) {
-                self.drop_group(&group);
-                continue;
-            }
+        for (group, lead) in moved.iter().copied() {
+            let Some((mut group, step)) = self.lead_on(rule, event, group, lead) else { continue };
             let Groups { forest, ground: Ground { log, .. }, .. } = self;
             let has_met = |other: &&mut Group<N>| {
-                other.has_future_of(&group) && (!rule.keeps_paths || forest.has_taken(other, lead.step))
+                other.has_future_of(&group) && (!rule.keeps_paths || forest.has_taken(other, step))
             };
             match fresh.iter_mut().find(has_met) {
                 Some(other) => {
@@ -261,10 +265,7 @@ impl<const N: usize> Groups<N> {
                     forest.join(other, &group, log);
                 }
                 None => {
-                    if rule.keeps_paths {
-                        let how = How::new(lead.step, is_shared);
-                        forest.take(&mut group, Taken { event: event.id_in(log), how }, log);
-                    }
+                    self.take_in_path(rule, event, &mut group, How::new(step, is_shared));
                     fresh.push(group);
                 }
             }
@@ -272,6 +273,36 @@ impl<const N: usize> Groups<N> {
         fresh.drain(..).for_each(|group| self.meet(rule, group, partition));
         (self.memory.moved, self.memory.fresh) = (moved, fresh);
         self.memory.moved.clear();
+    }
+
+    /// Brings a group to its new place, with the step of the event; none if it comes to an end.
+    #[inline]
+    fn lead_on(
+        &mut self,
+        rule: &Rule,
+        event: &mut Event,
+        mut group: Group<N>,
+        lead: usize,
+    ) -> Option<(Group<N>, usize)> {
+        // A clock may complete a run beyond its time: it must have gone on within.
+        if rule.course.shortest_clock.is_some() && !self.drop_late_runs(rule, &mut group, event.time) {
+            return None;
+        }
+        let lead = &rule.course.places[group.place as usize].leads[lead];
+        let broken = pass(rule, &lead.way, &mut group, Taker::Event(event, &mut self.ground.log));
+        if broken != 0 && !rule.can_end(group.place, broken) {
+            self.drop_group(&group);
+            return None;
+        }
+        Some((group, lead.step))
+    }
+
+    /// Notes what the runs of a group have taken, if anybody looks at that.
+    fn take_in_path(&mut self, rule: &Rule, event: &mut Event, group: &mut Group<N>, how: How) {
+        if rule.keeps_paths {
+            let log = &mut self.ground.log;
+            self.forest.take(group, Taken { event: event.id_in(log), how }, log);
+        }
     }
 
     /// Puts a group into its partition, or its runs into a group with the same future.
