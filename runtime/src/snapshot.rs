@@ -275,8 +275,12 @@ impl<'a> SnapshotReader<'a> {
         mut read: impl FnMut(&mut SnapshotReader<'a>) -> Result<T, Corrupt>,
     ) -> Result<Vec<T>, Corrupt> {
         let n = self.count()?;
-        // Grown item by item: a damaged count must not ask for all memory.
-        let mut items = Vec::with_capacity(n.min(self.bytes.len()));
+        // A damaged count must not ask for all memory: but for the one key of those that have no columns, each item takes
+        // a byte at least.
+        if n > self.bytes.len().max(1) {
+            return Err(Corrupt);
+        }
+        let mut items = Vec::with_capacity(n);
         for _ in 0..n {
             items.push(read(self)?);
         }
@@ -309,6 +313,9 @@ impl<'a> SnapshotReader<'a> {
     /// A batch whose columns have these types.
     pub fn batch(&mut self, types: &[Type]) -> Result<Batch, Corrupt> {
         let n_rows = self.count()?;
+        if n_rows > self.bytes.len() {
+            return Err(Corrupt);
+        }
         let mut columns = vec![];
         for ty in types {
             let mut column = ColumnBuilder::new(ty);

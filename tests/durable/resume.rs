@@ -315,11 +315,11 @@ fn what_an_edit_would_keep_is_told_before_anything_is_touched() {
         + "\nstream best = from clicks top 1 by n desc forever\n\nsink best_out from best to file(\"best.ndjson\") format json(changes: retract)\n";
     folder.write("edited.stream", edited);
     let same = folder.run("check p.stream --against state").code(0).stdout;
-    assert!(same.contains("kept  source `clicks`"), "{same}");
-    assert!(same.contains("kept  `window_agg` of `totals`"), "{same}");
+    assert!(same.contains("kept      source `clicks`"), "{same}");
+    assert!(same.contains("kept      `window_agg` of `totals`"), "{same}");
     let other = folder.run("check edited.stream --against state").code(2).stdout;
-    assert!(other.contains("lost  `window_agg` of `totals`"), "{other}");
-    assert!(other.contains("new   `top` of `best`"), "{other}");
+    assert!(other.contains("lost      `window_agg` of `totals`"), "{other}");
+    assert!(other.contains("new       `top` of `best`"), "{other}");
     assert!(other.contains("--drop-state totals"), "{other}");
     folder.run("run edited.stream --state state").code(1).stderr_has("--drop-state totals");
     folder.run("run edited.stream --state state --drop-state best").code(1).stderr_has("E0804");
@@ -349,4 +349,77 @@ fn what_checkpoints_hold_is_told() {
     assert!(told.contains("damaged: it is cut off"), "{told}");
     assert!(told.contains("source clicks"), "{told}");
     folder.run("state nowhere").code(1).stderr_has("error[E0802]: cannot read the state in `nowhere`");
+}
+
+const WITH_TABLE: &str = "\
+source clicks: { user: string, n: int, at: timestamp }
+  from file(\"clicks.csv\", follow: true) format csv
+  time at
+
+table users: { user: string, name: string } key user
+  from file(\"users.csv\") format csv
+
+stream named =
+  from clicks
+  left join users on users.user == clicks.user
+  select clicks.n, users.name
+
+sink out from named to file(\"out.ndjson\") format json
+";
+
+#[test]
+fn a_table_that_is_another_after_an_edit_is_loaded_again() {
+    let folder = folder();
+    folder.write("users.csv", "user,name,tier\nann,Ann,gold\n");
+    folder.write("t.stream", WITH_TABLE);
+    run_to(&folder, "t.stream", 60).code(0);
+    let edited = WITH_TABLE
+        .replace("name: string }", "name: string, tier: string? }")
+        .replace("users.name", "users.tier");
+    folder.write("edited.stream", &edited);
+    let told = folder.run("check edited.stream --against state").code(0).stdout;
+    for part in [
+        "  kept      source `clicks`",
+        "  rebuilt   source `users`, which is loaded again from its start\n",
+        "  rebuilt   `table` of `users`, ",
+        "  migrated  `left join` of `named`, ",
+    ] {
+        assert!(told.contains(part), "{part:?} is not in\n{told}");
+    }
+    grow(&folder, "clicks.csv", &clicks(2));
+    run_to(&folder, "edited.stream", 120).code(0);
+    let out = folder.read("out.ndjson");
+    assert_eq!(out.lines().filter(|line| line.contains("\"name\":\"Ann\"")).count(), 60);
+    assert_eq!(out.lines().filter(|line| line.contains("\"tier\":\"gold\"")).count(), 60);
+    // A table that is not there any more is no loss: what it held is in its file.
+    folder.write(
+        "without.stream",
+        WITH_TABLE
+            .replace("  left join users on users.user == clicks.user\n", "")
+            .replace(", users.name", ""),
+    );
+    let told = folder.run("check without.stream --against state").code(2).stdout;
+    assert!(told.contains("  left      `table` of `users`"), "{told}");
+    assert!(told.contains("--drop-state named\n"), "{told}");
+}
+
+#[test]
+fn rows_that_wait_are_taken_over_when_a_column_may_be_null() {
+    let folder = folder();
+    let waits = "source clicks: { user: string, n: int, at: timestamp }\n  from file(\"clicks.csv\", follow: true) format csv\n  time at disorder 10m\n\nsink out from clicks to file(\"out.ndjson\") format json ordered\n";
+    folder.write("w.stream", waits);
+    run_to(&folder, "w.stream", 60).code(0);
+    let edited = waits.replace("user: string", "user: string?");
+    folder.write("edited.stream", &edited);
+    let told = folder.run("check edited.stream --against state").code(0).stdout;
+    assert!(told.contains("  migrated  `ordered sink` of `out`, "), "{told}");
+    grow(&folder, "clicks.csv", &clicks(2).replace("ann", ""));
+    run_to(&folder, "edited.stream", 120).code(0);
+    let narrow = folder.run("check w.stream --against state").code(2).stdout;
+    assert!(narrow.contains("  lost      `ordered sink` of `out`"), "{narrow}");
+    folder.write("edited.stream", edited.replace(", follow: true", ""));
+    folder.run("run edited.stream --state state").code(0);
+    let out = folder.read("out.ndjson");
+    assert_eq!(out.lines().count(), 120, "{out}");
+    assert_eq!(out.lines().filter(|line| line.contains("\"user\":\"ann\"")).count(), 60);
 }

@@ -5,6 +5,7 @@ use super::pieces::{self, Building, Pieces};
 use super::store::Store;
 use super::{Checkpoint, Damage, Identity, Manifest, decode, encode};
 use millstream_ir::flow::NodeId;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -40,12 +41,16 @@ pub fn newest(store: &dyn Store) -> io::Result<Found> {
     let mut numbers = numbers(store)?;
     let mut found = Found { last: numbers.last().copied().unwrap_or(0), ..Found::default() };
     for number in &numbers {
-        let manifest =
-            store.read(&name(*number)).ok().and_then(|bytes| Some(encode::manifest(&bytes).ok()?.0));
+        let bytes = match store.read(&name(*number)) {
+            // What is named in it would be taken for what nobody needs.
+            Err(error) if is_passing(&error) => return Err(error),
+            read => read.ok(),
+        };
+        let manifest = bytes.and_then(|bytes| Some(encode::manifest(&bytes).ok()?.0));
         found.pieces.extend(manifest.map(|manifest| (*number, manifest.pieces().cloned().collect())));
     }
     while let Some(number) = numbers.pop() {
-        match read(store, number) {
+        match read(store, number)? {
             Ok(checkpoint) => {
                 // Of those after it there may be pieces missing: what they name need not be there.
                 found.pieces.split_off(&(number + 1));
@@ -60,13 +65,40 @@ pub fn newest(store: &dyn Store) -> io::Result<Found> {
 
 /// The manifests of all that are there, or what is wrong with them; the oldest first.
 pub fn all(store: &dyn Store) -> io::Result<Vec<(String, Result<Manifest, Damage>)>> {
-    let manifest = |number| (name(number), read(store, number).map(|checkpoint| checkpoint.manifest));
-    Ok(numbers(store)?.into_iter().map(manifest).collect())
+    let manifest = |number| Ok((name(number), read(store, number)?.map(|checkpoint| checkpoint.manifest)));
+    numbers(store)?.into_iter().map(manifest).collect()
 }
 
-fn read(store: &dyn Store, number: u64) -> Result<Checkpoint, Damage> {
-    let bytes = store.read(&name(number)).map_err(|error| Damage::Unreadable(error.to_string()))?;
-    decode(&bytes, &|piece| store.read(piece))
+fn read(store: &dyn Store, number: u64) -> io::Result<Result<Checkpoint, Damage>> {
+    let passing = RefCell::new(None);
+    let ask = |name: &str| {
+        store.read(name).map_err(|error| match is_passing(&error) {
+            true => {
+                let kind = error.kind();
+                *passing.borrow_mut() = Some(error);
+                kind.into()
+            }
+            false => error,
+        })
+    };
+    let checkpoint = match ask(&name(number)) {
+        Ok(bytes) => decode(&bytes, &ask),
+        Err(error) => Err(Damage::Unreadable(error.to_string())),
+    };
+    passing.into_inner().map_or(Ok(checkpoint), Err)
+}
+
+/// Whether a fault says nothing of what is there: it may be had another time, or by another user.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::TimedOut
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::ConnectionRefused
+            | ErrorKind::ConnectionReset
+            | ErrorKind::NotConnected
+            | ErrorKind::PermissionDenied
+    )
 }
 
 /// The numbers of those that are there, the least first.
@@ -190,11 +222,12 @@ fn publish(
     let to = Pieces { store, known };
     let mut building: Option<(NodeId, Building)> = None;
     let mut small = vec![];
+    let mut states = Patient { states: &mut *states, leave };
     let memory = loop {
         if leave.load(Ordering::Relaxed) {
-            return Err(ErrorKind::Interrupted.into());
+            return Err(left());
         }
-        let part = carried::receive(&mut *states)?;
+        let part = carried::receive(&mut states)?;
         let goes_on = |of: NodeId| matches!(&part, Part::Of(id, _) | Part::Amount(id, _) if *id == of);
         if let Some((_, built)) = building.take_if(|(of, _)| !goes_on(*of)) {
             let (state, inside) = built.finish(&to)?;
@@ -219,6 +252,34 @@ fn publish(
     pieces.insert(manifest.number, manifest.pieces().cloned().collect());
     forget(store, pieces);
     Ok(Published { size: manifest.size(), memory })
+}
+
+fn left() -> io::Error {
+    io::Error::other("the run has ended meanwhile")
+}
+
+/// So often it is looked for more of a state, some fifty milliseconds apart, before whoever sends it is given up: a minute.
+const LOOKS: u32 = if cfg!(test) { 4 } else { 1200 };
+
+/// Waits for states that come late, but for no longer than the checkpoint is wanted, nor for one who sends nothing.
+struct Patient<'a> {
+    states: &'a mut dyn Read,
+    leave: &'a AtomicBool,
+}
+
+impl Read for Patient<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        for _ in 0..LOOKS {
+            match self.states.read(buffer) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                read => return read,
+            }
+            if self.leave.load(Ordering::Relaxed) {
+                return Err(left());
+            }
+        }
+        Err(io::Error::other("the process that reads the state out stands still"))
+    }
 }
 
 /// Removes what is not needed any more. What cannot be removed takes room, and no more.

@@ -151,7 +151,7 @@ pub fn writer(
     };
     Ok(match Packing::of(&path) {
         Packing::None => Box::new(file),
-        Packing::Gzip => Box::new(packed::Gzip::new(file)),
+        Packing::Gzip => Box::new(packed::Gzip::new(file).map_err(cannot)?),
         Packing::Zstandard => Box::new(packed::Zstandard::new(file).map_err(cannot)?),
     })
 }

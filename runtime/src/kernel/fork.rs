@@ -5,6 +5,7 @@
 //! have locked. It has memory and the pipe that it writes to: every other file is closed in it, so that it holds no
 //! lock and no output longer than the process does. When the process ends, so does the copy, at its next write.
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -80,9 +81,17 @@ fn close_all_but(kept: RawFd) {
     close(kept + 1, libc::c_uint::MAX);
 }
 
+/// So long a reader waits for the copy before it may do something else.
+const WAIT: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+
+/// Where nothing comes for a while that is a fault of the kind `WouldBlock`, as the copy may hang.
 impl Read for Copy {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.output.read(buffer)
+        match poll(&mut [PollFd::new(&self.output, PollFlags::IN)], Some(&WAIT)) {
+            Ok(0) => Err(io::ErrorKind::WouldBlock.into()),
+            Ok(_) => self.output.read(buffer),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

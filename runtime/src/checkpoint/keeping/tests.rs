@@ -201,3 +201,28 @@ fn one_that_is_left_is_not_there() {
     assert!(!keeping.is_busy());
     assert_eq!(newest(&*store).unwrap().newest.map(|newest| newest.manifest.time), Some(1));
 }
+
+/// Such a copy would hold up whoever asks the run to end, and every checkpoint after it.
+#[test]
+#[cfg(all(target_os = "linux", not(miri)))]
+fn a_copy_that_hangs_is_left_or_given_up() {
+    use crate::kernel::fork::Copy;
+    let hanging = |time| {
+        let copy = Copy::of_process(|_| {
+            loop {
+                std::thread::park();
+            }
+        });
+        Draft { states: Box::new(copy.unwrap()), ..draft(time) }
+    };
+    let store = Arc::new(Faulty::default());
+    let mut keeping = Keeping::new(store.clone(), &Found::default());
+    keep(&mut keeping, draft(1)).unwrap();
+    keeping.begin(hanging(2)).unwrap();
+    keeping.leave();
+    assert!(!keeping.is_busy());
+    let error = keep(&mut keeping, hanging(3)).unwrap_err();
+    assert_eq!(error.to_string(), "the process that reads the state out stands still");
+    keep(&mut keeping, draft(4)).unwrap();
+    assert_eq!(newest(&*store).unwrap().newest.map(|newest| newest.manifest.time), Some(4));
+}

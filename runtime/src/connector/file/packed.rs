@@ -8,45 +8,52 @@ use std::fs::File;
 use std::io::{self, Write};
 
 pub struct Gzip {
-    encoder: GzEncoder<File>,
-    /// Whether anything has been written since the last piece ended.
-    is_open: bool,
+    file: File,
+    /// Between two pieces there is none: it would write an empty piece when it goes, behind what a checkpoint tells of.
+    encoder: Option<GzEncoder<File>>,
 }
 
 impl Gzip {
-    pub fn new(file: File) -> Gzip {
-        let is_open = !file.is_begun();
-        Gzip { encoder: GzEncoder::new(file, Compression::default()), is_open }
+    pub fn new(file: File) -> io::Result<Gzip> {
+        let mut gzip = Gzip { file, encoder: None };
+        // Of no rows it is a piece all the same.
+        if !gzip.file.is_begun() {
+            gzip.encoder()?;
+        }
+        Ok(gzip)
+    }
+
+    fn encoder(&mut self) -> io::Result<&mut GzEncoder<File>> {
+        let encoder = match self.encoder.take() {
+            Some(encoder) => encoder,
+            None => GzEncoder::new(self.file.try_clone()?, Compression::default()),
+        };
+        Ok(self.encoder.insert(encoder))
     }
 }
 
 impl Write for Gzip {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.is_open |= !bytes.is_empty();
-        self.encoder.write(bytes)
+        if bytes.is_empty() { Ok(0) } else { self.encoder()?.write(bytes) }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        if self.is_open { self.encoder.flush() } else { Ok(()) }
+        self.encoder.as_mut().map_or(Ok(()), GzEncoder::flush)
     }
 }
 
 impl Output for Gzip {
     fn is_begun(&self) -> bool {
-        self.encoder.get_ref().is_begun()
+        self.file.is_begun()
     }
 
     fn reach(&mut self) -> io::Result<Option<(u64, File)>> {
         self.finish()?;
-        let file = self.encoder.get_ref().try_clone()?;
-        if std::mem::take(&mut self.is_open) {
-            self.encoder = GzEncoder::new(file.try_clone()?, Compression::default());
-        }
-        Ok(Some((file.metadata()?.len(), file)))
+        Ok(Some((self.file.metadata()?.len(), self.file.try_clone()?)))
     }
 
     fn finish(&mut self) -> io::Result<()> {
-        if self.is_open { self.encoder.try_finish() } else { Ok(()) }
+        self.encoder.take().map_or(Ok(()), |encoder| encoder.finish().map(drop))
     }
 }
 
