@@ -18,7 +18,7 @@ use crate::contents::Count;
 use crate::message::EventTime;
 use crate::reader::Reached;
 use crate::source::Standing;
-pub use compare::{Comparison, Fate};
+pub use compare::{Comparison, Fate, Migration};
 pub use encode::{Damage, decode};
 pub use identity::{Identity, identities};
 pub use keeping::{Draft, Found, Keeping, Published, all, newest};

@@ -8,8 +8,7 @@ use crate::{FAILED, FINE, WRONG_PROGRAM, terminal};
 use millstream_base::{Diagnostic, SourceMap, render};
 use millstream_ir::flow::Flow;
 use millstream_ir::text::format_timestamp;
-use millstream_runtime::checkpoint::folder::Folder;
-use millstream_runtime::checkpoint::{Comparison, Fate, Manifest, newest};
+use millstream_runtime::checkpoint::{Comparison, Fate, Identity, Manifest, Migration, newest, store};
 use millstream_runtime::report::bytes;
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -39,7 +38,7 @@ pub fn check(arguments: Check) -> u8 {
 
 /// Says what a program would keep of the newest checkpoint in a folder.
 fn compare(folder: &Path, flow: &Flow, face: Face) -> u8 {
-    let found = Folder::look(folder).and_then(|store| newest(&store));
+    let found = store::look(folder).and_then(|store| newest(&*store));
     let mut files = SourceMap::default();
     let said = said(&["check", "--against", &folder.display().to_string()], &mut files);
     let manifest = match found.map(|found| found.newest) {
@@ -62,25 +61,20 @@ fn lines(manifest: &Manifest, comparison: &Comparison) -> String {
     let mut text = format!("against checkpoint {} of {made}:\n", manifest.number);
     for (source, fate) in &comparison.sources {
         let _ = match fate {
-            Fate::Kept => writeln!(text, "  kept  source `{source}`, which goes on where it was"),
-            _ => writeln!(text, "  lost  source `{source}`, which nothing in the program reads"),
+            Fate::Rebuilt => {
+                writeln!(text, "  rebuilt   source `{source}`, which is loaded again from its start")
+            }
+            Fate::NotNeeded => writeln!(text, "  left      source `{source}`, which would be loaded again"),
+            Fate::Gone => writeln!(text, "  lost      source `{source}`, which nothing in the program reads"),
+            _ => writeln!(text, "  kept      source `{source}`, which goes on where it was"),
         };
     }
     for ((identity, fate), state) in comparison.operators.iter().zip(&manifest.operators) {
-        let size = bytes(state.bytes);
-        let _ = match fate {
-            Fate::Kept => writeln!(text, "  kept  {identity}, {size}"),
-            Fate::OfAnotherShape(_) => {
-                writeln!(
-                    text,
-                    "  lost  {identity}, {size}: its keys, columns, aggregates or bounds are others now"
-                )
-            }
-            Fate::Gone => writeln!(text, "  lost  {identity}, {size}: it is not there any more"),
-        };
+        let (word, why) = told(identity, *fate);
+        let _ = writeln!(text, "  {word:<9} {identity}, {}{why}", bytes(state.bytes));
     }
     for identity in &comparison.new {
-        let _ = writeln!(text, "  new   {identity}, which begins with the rows that come from then on");
+        let _ = writeln!(text, "  new       {identity}, which begins with the rows that come from then on");
     }
     let losers: BTreeSet<&str> = comparison.losers().collect();
     if !losers.is_empty() {
@@ -88,6 +82,27 @@ fn lines(manifest: &Manifest, comparison: &Comparison) -> String {
         let _ = writeln!(text, "`run` goes on without what is lost if it is told{options}");
     }
     text
+}
+
+/// What becomes of a state, and why.
+fn told(identity: &Identity, fate: Fate) -> (&'static str, String) {
+    let item = &identity.item;
+    match fate {
+        Fate::Kept => ("kept", String::new()),
+        Fate::Migrated(_, Migration::OfStreamAlone) => (
+            "migrated",
+            ": it holds rows of the stream alone, not the columns of the table that are others".into(),
+        ),
+        Fate::Migrated(_, Migration::Widened) => {
+            ("migrated", ": its rows are taken over, with columns that may be null now".into())
+        }
+        Fate::Rebuilt => ("rebuilt", format!(" from the source `{item}`, from its start")),
+        Fate::NotNeeded => ("left", ": the table is not there any more, and would be loaded again".into()),
+        Fate::OfAnotherShape(_) => {
+            ("lost", ": its keys, columns, aggregates or bounds are others now".into())
+        }
+        Fate::Gone => ("lost", ": it is not there any more".into()),
+    }
 }
 
 /// Findings for people go to standard error, for programs to standard output.

@@ -9,7 +9,8 @@ use millstream_ir::engine::Engine;
 use millstream_ir::flow::{Flow, NodeKind};
 use millstream_ir::text::{parse_duration, parse_timestamp};
 use millstream_jit::Jit;
-use millstream_runtime::checkpoint::folder::{Folder, Unusable};
+use millstream_runtime::checkpoint::folder::Unusable;
+use millstream_runtime::checkpoint::store;
 use millstream_runtime::connector::{Surroundings, is_standard_output};
 use millstream_runtime::errors;
 use millstream_runtime::interp::ReferenceEngine;
@@ -151,10 +152,10 @@ impl Running<'_> {
     /// Where checkpoints are kept; nobody else uses it from now on.
     fn state(&self, path: &Path) -> Result<State, Box<Diagnostic>> {
         let place = path.display().to_string();
-        match Folder::open(path) {
-            Ok(folder) => {
+        match store::open(path) {
+            Ok(store) => {
                 let dropped = self.arguments.drop_state.clone();
-                Ok(State { store: Arc::new(folder), every: self.every, dropped })
+                Ok(State { store, every: self.every, dropped })
             }
             Err(Unusable::InUse) => Err(Box::new(errors::state_in_use(&place))),
             Err(Unusable::Failed(error)) => Err(Box::new(errors::state_unusable(&place, &error))),

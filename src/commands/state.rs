@@ -7,9 +7,7 @@ use crate::program::show;
 use crate::{FAILED, terminal};
 use millstream_base::SourceMap;
 use millstream_ir::text::format_timestamp;
-use millstream_runtime::checkpoint::folder::Folder;
-use millstream_runtime::checkpoint::store::Store;
-use millstream_runtime::checkpoint::{Damage, Manifest, Role, all};
+use millstream_runtime::checkpoint::{Damage, Manifest, Role, all, store};
 use millstream_runtime::report::{bytes, thousands};
 use millstream_runtime::source::Standing;
 use std::fmt::Write;
@@ -20,7 +18,7 @@ pub fn state(arguments: State) -> u8 {
     if let Some(file) = &arguments.file {
         return rows::rows(&arguments, file);
     }
-    let found = Folder::look(&arguments.folder).and_then(|folder| all(&folder as &dyn Store));
+    let found = store::look(&arguments.folder).and_then(|store| all(&*store));
     let found = match found {
         Ok(found) => found,
         Err(error) => {

@@ -1,17 +1,40 @@
 //! What becomes of a checkpoint under a program, perhaps another than the one that it was made of.
 
-use super::{Identity, Manifest, identities};
-use millstream_ir::flow::{Flow, NodeId, NodeKind};
+use super::{Identity, Manifest, SourceProgress, identities};
+use crate::connector::flag_option;
+use millstream_ir::flow::{Flow, Node, NodeId, NodeKind, Partners, Version};
 
-/// What becomes of a state.
+/// What becomes of a state, or of how far a source has been read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fate {
     /// Its operator goes on with it.
     Kept,
+    /// This operator, of another shape, can take it over.
+    Migrated(NodeId, Migration),
+    /// What it was made of is there to be read again, from its start.
+    Rebuilt,
+    /// There is no such table any more. It would be loaded again.
+    NotNeeded,
     /// The same operator is there and means something else: this one.
     OfAnotherShape(NodeId),
     /// There is no such operator, or source.
     Gone,
+}
+
+/// Why a state fits an operator of another shape.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Migration {
+    /// It holds nothing of the columns of the table that are others.
+    OfStreamAlone,
+    /// Columns may be null now.
+    Widened,
+}
+
+impl Fate {
+    /// Whether nothing is lost.
+    pub fn is_fine(self) -> bool {
+        !matches!(self, Fate::OfAnotherShape(_) | Fate::Gone)
+    }
 }
 
 #[derive(Debug)]
@@ -27,32 +50,113 @@ pub struct Comparison<'m> {
 impl Comparison<'_> {
     pub fn new<'m>(manifest: &'m Manifest, flow: &Flow) -> Comparison<'m> {
         let nodes = identities(flow);
-        let fate = |identity: &Identity| match nodes.iter().position(|node| node.is_of(identity)) {
-            Some(node) if nodes[node] == *identity => Fate::Kept,
-            Some(node) => Fate::OfAnotherShape(NodeId(node as u32)),
-            None => Fate::Gone,
+        let fate = |identity: &Identity| {
+            let node = nodes.iter().position(|node| node.is_of(identity));
+            let is_loaded = || {
+                identity.kind == "table" && manifest.source(&identity.item).is_some_and(can_be_loaded_again)
+            };
+            match node.map(|node| NodeId(node as u32)) {
+                Some(id) if nodes[id.0 as usize] == *identity => Fate::Kept,
+                Some(_) if is_loaded() && is_loaded_by(flow, &identity.item) => Fate::Rebuilt,
+                Some(id) => match migration(identity, flow, id, &nodes[id.0 as usize]) {
+                    Some(how) => Fate::Migrated(id, how),
+                    None => Fate::OfAnotherShape(id),
+                },
+                None if is_loaded() && !is_declared(flow, &identity.item) => Fate::NotNeeded,
+                None => Fate::Gone,
+            }
         };
         let known: Vec<&Identity> = manifest.operators.iter().map(|operator| &operator.identity).collect();
+        let operators: Vec<(&Identity, Fate)> =
+            known.iter().map(|identity| (*identity, fate(identity))).collect();
         let is_new = |(id, node): &(NodeId, &Identity)| {
             keeps_state(&flow.node(*id).kind) && !known.iter().any(|known| known.is_of(node))
         };
-        let is_source = |name: &str| {
-            flow.nodes.iter().any(|node| matches!(node.kind, NodeKind::Source(_)) && *node.name == *name)
+        let fate_of_source = |source: &SourceProgress| {
+            let is_rebuilt =
+                |(identity, fate): &(&Identity, Fate)| *fate == Fate::Rebuilt && identity.item == source.name;
+            match is_declared(flow, &source.name) {
+                true if operators.iter().any(is_rebuilt) => Fate::Rebuilt,
+                true => Fate::Kept,
+                false if can_be_loaded_again(source) => Fate::NotNeeded,
+                false => Fate::Gone,
+            }
         };
-        let fate_of_source = |name: &str| if is_source(name) { Fate::Kept } else { Fate::Gone };
         Comparison {
-            sources: manifest.sources.iter().map(|s| (&*s.name, fate_of_source(&s.name))).collect(),
-            operators: known.iter().map(|identity| (*identity, fate(identity))).collect(),
+            sources: manifest.sources.iter().map(|s| (&*s.name, fate_of_source(s))).collect(),
             new: flow.ids().zip(&nodes).filter(is_new).map(|(_, node)| node.clone()).collect(),
+            operators,
         }
     }
 
     /// The items that would lose what there is of them.
     pub fn losers(&self) -> impl Iterator<Item = &str> {
-        let sources = self.sources.iter().filter(|(_, fate)| *fate != Fate::Kept).map(|(name, _)| *name);
-        let operators = self.operators.iter().filter(|(_, fate)| *fate != Fate::Kept);
+        let sources = self.sources.iter().filter(|(_, fate)| !fate.is_fine()).map(|(name, _)| *name);
+        let operators = self.operators.iter().filter(|(_, fate)| !fate.is_fine());
         sources.chain(operators.map(|(identity, _)| &*identity.item))
     }
+
+    /// The sources that are read again from their start.
+    pub fn rebuilt(&self) -> impl Iterator<Item = &str> {
+        self.sources.iter().filter(|(_, fate)| *fate == Fate::Rebuilt).map(|(name, _)| *name)
+    }
+}
+
+/// Whether it is one of a table that has been loaded, from files.
+fn can_be_loaded_again(source: &SourceProgress) -> bool {
+    source.loaded.is_some()
+        && !source.partitions.is_empty()
+        && source.partitions.iter().all(|partition| partition.mark.is_some())
+}
+
+/// Whether the program has a table of this name that is loaded from files, each of them whole.
+fn is_loaded_by(flow: &Flow, name: &str) -> bool {
+    let loads = |node: &Node| match &node.kind {
+        NodeKind::Source(spec) => {
+            spec.load.is_some() && &*spec.connector.name == "file" && !flag_option(&spec.connector, "follow")
+        }
+        _ => false,
+    };
+    flow.nodes.iter().any(|node| *node.name == *name && loads(node))
+}
+
+fn is_declared(flow: &Flow, source: &str) -> bool {
+    flow.nodes.iter().any(|node| matches!(node.kind, NodeKind::Source(_)) && *node.name == *source)
+}
+
+/// How a node can take over a state of the same operator that had another shape; none if it cannot.
+fn migration(before: &Identity, flow: &Flow, id: NodeId, now: &Identity) -> Option<Migration> {
+    let node = flow.node(id);
+    let input = |number: usize| node.inputs.get(number).map(|input| &flow.node(*input).schema);
+    match &node.kind {
+        // It holds rows of the stream while the table is loading, and nothing of the table's.
+        NodeKind::Join(join) if matches!(join.partners, Partners::Table(Version::AsItStands)) => {
+            let stream = input(0).filter(|stream| stream.sign.is_none())?;
+            let (_, rows) = before.shape.split_once(" Table(AsItStands) of ")?;
+            rows.starts_with(&format!("{stream} ")).then_some(Migration::OfStreamAlone)
+        }
+        // They write whole rows, of which each value says whether it is null.
+        NodeKind::Order | NodeKind::Union | NodeKind::Sink(_) | NodeKind::Join(_) => {
+            is_widened(&before.shape, &now.shape).then_some(Migration::Widened)
+        }
+        _ => None,
+    }
+}
+
+/// Whether two shapes differ only in columns that may be null now and could not before.
+fn is_widened(before: &str, now: &str) -> bool {
+    let (mut before, mut now) = (before.chars().peekable(), now.chars().peekable());
+    while let Some(next) = now.next() {
+        let ends_type = now.peek().is_some_and(|behind| matches!(behind, ',' | ']'));
+        match before.peek() {
+            Some(same) if *same == next => {
+                before.next();
+            }
+            _ if next == '?' && ends_type => {}
+            _ => return false,
+        }
+    }
+    before.next().is_none()
 }
 
 /// Whether a node keeps anything from one batch to the next.
@@ -68,5 +172,22 @@ fn keeps_state(kind: &NodeKind) -> bool {
         | NodeKind::Union
         | NodeKind::Unnest { .. }
         | NodeKind::AssignTime { .. } => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_null_now_is_wider_and_nothing_else() {
+        let before = "[id: int, k: \"a\" | \"b\", (time): timestamp]";
+        assert!(is_widened(before, before));
+        assert!(is_widened(before, "[id: int?, k: \"a\" | \"b\", (time): timestamp]"));
+        assert!(is_widened(before, "[id: int, k: \"a\" | \"b\"?, (time): timestamp]"));
+        assert!(!is_widened(before, "[id: int, k: \"a\" | \"b?\", (time): timestamp]"));
+        assert!(!is_widened("[id: int?]", "[id: int]"));
+        assert!(!is_widened(before, "[id: int, k: \"a\" | \"b\", (time): timestamp, n: int?]"));
+        assert!(!is_widened(before, "[id: int"));
     }
 }

@@ -62,7 +62,7 @@ pub fn state_of_operator_damaged(node: &Node, identity: &Identity) -> Diagnostic
 pub fn state_of_other_program(flow: &Flow, place: &str, comparison: &Comparison) -> Diagnostic {
     let changed = comparison.operators.iter().find_map(|(_, fate)| match fate {
         Fate::OfAnotherShape(id) => Some(flow.node(*id).span),
-        Fate::Kept | Fate::Gone => None,
+        _ => None,
     });
     let headline = format!("the state in `{place}` does not fit this program");
     let mut diagnostic = match changed {
@@ -74,9 +74,9 @@ pub fn state_of_other_program(flow: &Flow, place: &str, comparison: &Comparison)
     }
     for (identity, fate) in &comparison.operators {
         let words = match fate {
-            Fate::Kept => continue,
             Fate::OfAnotherShape(_) => "is of another kind than the program needs now",
             Fate::Gone => "belongs to nothing in the program",
+            Fate::Kept | Fate::Migrated(..) | Fate::Rebuilt | Fate::NotNeeded => continue,
         };
         diagnostic = diagnostic.note(format!("the state of {identity} {words}"));
     }

@@ -6,8 +6,8 @@
 
 use super::{Job, State};
 use crate::checkpoint::{
-    Checkpoint, Comparison, Draft, Keeping, Manifest, PartitionProgress, Published, SourceProgress, carried,
-    identities, newest,
+    Checkpoint, Comparison, Draft, Fate, Keeping, Manifest, PartitionProgress, Published, SourceProgress,
+    carried, identities, newest,
 };
 use crate::connector::file::Rereadable;
 use crate::connector::{Partition, Surroundings};
@@ -18,8 +18,9 @@ use crate::report::{Checkpoints, Resumed};
 use crate::source::Standing;
 use millstream_base::Diagnostic;
 use millstream_ir::flow::{ConnectorSpec, Flow, Node, NodeId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
+use std::io;
 use std::path::Path;
 
 /// Time that goes by between two checkpoints at least, by what the first took of the job's: they take at most a
@@ -41,6 +42,8 @@ pub struct Durable {
     records: u64,
     /// What earlier runs have left, until this one has taken it over.
     before: Option<Checkpoint>,
+    /// Sources that are read again from their start, as the tables that they are loaded into are others now.
+    rebuilt: BTreeSet<String>,
     files: Files,
     pub report: Checkpoints,
 }
@@ -66,6 +69,7 @@ type Files = BTreeMap<(String, usize), (Rereadable, File)>;
 #[derive(Clone, Copy)]
 pub struct Before<'a> {
     pub manifest: Option<&'a Manifest>,
+    rebuilt: Option<&'a BTreeSet<String>>,
     /// Whether this run makes checkpoints.
     is_durable: bool,
     base: &'a Path,
@@ -89,15 +93,15 @@ impl Durable {
                 }
             }
         }
-        if let Some(newest) = &found.newest {
-            fits(&newest.manifest, flow, &place, &state.dropped)?;
-        }
+        let fits = |newest: &Checkpoint| fits(&newest.manifest, flow, &place, &state.dropped);
+        let rebuilt = found.newest.as_ref().map_or(Ok(BTreeSet::new()), fits)?;
         Ok(Durable {
             keeping: Keeping::new(state.store.clone(), &found),
             size: found.newest.as_ref().map_or(0, |newest| newest.manifest.size()),
             records: found.newest.as_ref().map_or(0, |newest| records(&newest.manifest.sources)),
             pace: Pace { every: state.every, made: 0, took: 0 },
             before: found.newest,
+            rebuilt,
             files: Files::new(),
             report: Checkpoints::default(),
         })
@@ -120,12 +124,16 @@ impl Durable {
     pub fn restore<O: Outlet>(&mut self, flow: &Flow, graph: &mut Graph<O>) -> Result<(), Box<Diagnostic>> {
         let Some(Checkpoint { manifest, states }) = &self.before else { return Ok(()) };
         let nodes = identities(flow);
-        for (operator, state) in manifest.operators.iter().zip(states) {
-            let id = nodes.iter().position(|node| *node == operator.identity);
-            let restored = id.map(|id| (id, graph.restore(NodeId(id as u32), state)));
-            if let Some((id, Err(_))) = restored {
-                let node = flow.node(NodeId(id as u32));
-                return Err(Box::new(errors::state_of_operator_damaged(node, &operator.identity)));
+        for ((identity, fate), state) in Comparison::new(manifest, flow).operators.iter().zip(states) {
+            let id = match fate {
+                Fate::Kept => nodes.iter().position(|node| node == *identity).map(|id| NodeId(id as u32)),
+                Fate::Migrated(id, _) => Some(*id),
+                Fate::Rebuilt | Fate::NotNeeded | Fate::OfAnotherShape(_) | Fate::Gone => None,
+            };
+            if let Some(id) = id
+                && graph.restore(id, state).is_err()
+            {
+                return Err(Box::new(errors::state_of_operator_damaged(flow.node(id), identity)));
             }
         }
         Ok(())
@@ -142,9 +150,13 @@ impl Durable {
     }
 
     /// What has become of a checkpoint.
-    fn note(&mut self, done: std::io::Result<Published>, warn: &dyn Fn(&str)) {
+    fn note(&mut self, done: io::Result<Published>, warn: &dyn Fn(&str)) -> Result<(), Stop> {
         match done {
             Ok(published) => self.count(published),
+            // Another run goes on from the same state: only one of them may be right.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(Stop::Broken(Box::new(errors::state_in_use(&self.place()))));
+            }
             // The one before stands; the next may succeed.
             Err(error) => {
                 self.report.failed += 1;
@@ -152,6 +164,7 @@ impl Durable {
                 warn(&format!("no checkpoint could be written to {}: {error}\n", self.place()));
             }
         }
+        Ok(())
     }
 
     fn count(&mut self, Published { size, memory }: Published) {
@@ -199,11 +212,13 @@ impl Durable {
 impl<'a> Before<'a> {
     pub fn new(durable: Option<&'a Durable>, around: &'a Surroundings) -> Before<'a> {
         let manifest = durable.and_then(Durable::manifest);
-        Before { manifest, is_durable: durable.is_some(), base: &around.base }
+        let rebuilt = durable.map(|durable| &durable.rebuilt);
+        Before { manifest, rebuilt, is_durable: durable.is_some(), base: &around.base }
     }
 
     pub fn source(&self, name: &str) -> Option<&'a SourceProgress> {
-        self.manifest?.source(name)
+        let is_rebuilt = self.rebuilt.is_some_and(|rebuilt| rebuilt.contains(name));
+        if is_rebuilt { None } else { self.manifest?.source(name) }
     }
 
     /// The partitions as an earlier run has numbered them, and behind these those that it has not seen. Called before
@@ -265,11 +280,17 @@ fn is_unchanged(
     }
 }
 
-/// Refuses a checkpoint of which something would be lost that nobody has given up.
-fn fits(manifest: &Manifest, flow: &Flow, place: &str, dropped: &[String]) -> Result<(), Box<Diagnostic>> {
+/// Refuses a checkpoint of which something would be lost that nobody has given up. The sources that are read again from
+/// their start.
+fn fits(
+    manifest: &Manifest,
+    flow: &Flow,
+    place: &str,
+    dropped: &[String],
+) -> Result<BTreeSet<String>, Box<Diagnostic>> {
     let comparison = Comparison::new(manifest, flow);
     match comparison.losers().all(|item| dropped.iter().any(|dropped| dropped == item)) {
-        true => Ok(()),
+        true => Ok(comparison.rebuilt().map(str::to_string).collect()),
         false => Err(Box::new(errors::state_of_other_program(flow, place, &comparison))),
     }
 }
@@ -279,13 +300,13 @@ impl<O: Outlet> Job<'_, O> {
     pub(super) fn keep_if_due(&mut self) -> Result<(), Stop> {
         let Some(durable) = &mut self.durable else { return Ok(()) };
         if let Some(done) = durable.keeping.done() {
-            durable.note(done, &self.options.warn);
+            durable.note(done, &self.options.warn)?;
         }
         if durable.is_due(self.options.clock.elapsed())
             && let Err(error) = self.keep(false)?
             && let Some(durable) = &mut self.durable
         {
-            durable.note(Err(error), &self.options.warn);
+            durable.note(Err(error), &self.options.warn)?;
         }
         Ok(())
     }
@@ -302,12 +323,15 @@ impl<O: Outlet> Job<'_, O> {
                 published.into_iter().for_each(|published| durable.count(published));
                 Ok(())
             }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(Stop::Broken(Box::new(errors::state_in_use(&durable.place()))))
+            }
             Err(error) => Err(Stop::Broken(Box::new(errors::state_not_written(&durable.place(), &error)))),
         }
     }
 
     /// Begins to write a checkpoint of this moment; none is being written.
-    fn keep(&mut self, ended: bool) -> Result<std::io::Result<()>, Stop> {
+    fn keep(&mut self, ended: bool) -> Result<io::Result<()>, Stop> {
         let began = self.options.clock.elapsed();
         let written = self.graph.outlet.reach()?;
         let (outputs, files): (Vec<_>, Vec<_>) =

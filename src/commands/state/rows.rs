@@ -15,8 +15,7 @@ use millstream_ir::engine::Engine;
 use millstream_ir::flow::{Flow, NodeId};
 use millstream_ir::text::format_timestamp;
 use millstream_jit::Jit;
-use millstream_runtime::checkpoint::folder::Folder;
-use millstream_runtime::checkpoint::{Checkpoint, Identity, identities, newest};
+use millstream_runtime::checkpoint::{Checkpoint, Identity, identities, newest, store};
 use millstream_runtime::contents::{Contents, of_snapshot};
 use millstream_runtime::format::Encoder;
 use millstream_runtime::format::json_encode::JsonEncoder;
@@ -59,7 +58,7 @@ fn text(arguments: &State, compiled: &Compiled, flow: &Flow, said: &[Said]) -> R
     {
         return Err((Box::new(unknown_input(&compiled.compilation.program, name)), WRONG_USAGE));
     }
-    let found = Folder::look(&arguments.folder).and_then(|folder| newest(&folder));
+    let found = store::look(&arguments.folder).and_then(|store| newest(&*store));
     let found = found.map_err(|error| failed(unread_state(&said[1], &error)))?;
     let Some(checkpoint) = found.newest else { return Err(failed(no_checkpoint(&said[1]))) };
     let of_each = held(compiled, flow, &checkpoint, said)?;
