@@ -5,10 +5,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, kill_current_process_group};
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 use std::io::Read;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
-use tokio::task::AbortHandle;
 
 /// Stands for a signal that no key sends.
 const NO_KEY: u8 = 0;
@@ -16,46 +16,72 @@ const NO_KEY: u8 = 0;
 /// How long a key is waited for.
 const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
+/// The exit code of a shell's command that was told to quit.
+const QUIT: i32 = 131;
+
+/// What is done at the signal to quit: the process ends, but while a query runs Ctrl-Z sends it.
+#[derive(Clone, Default)]
+pub struct Quits {
+    /// How the terminal was, and how it is while a query runs.
+    suspended: Arc<Mutex<Option<(Termios, Termios)>>>,
+}
+
+impl Quits {
+    /// Listens to the signal from now on, for ever: what has once been listened to has no other effect any more.
+    pub fn listen(runtime: &Runtime) -> Quits {
+        let quits = Quits::default();
+        let inside = runtime.enter();
+        let signals = signal(SignalKind::quit());
+        drop(inside);
+        if let (Ok(signals), Ok(before)) = (signals, tcgetattr(rustix::stdio::stdin())) {
+            runtime.spawn(quits.clone().obey(signals, before));
+        }
+        quits
+    }
+
+    async fn obey(self, mut signals: Signals, at_first: Termios) {
+        while signals.recv().await.is_some() {
+            let suspended = self.lock().clone();
+            let Some((before, unseen)) = suspended else {
+                set(&at_first);
+                std::process::exit(QUIT);
+            };
+            terminal::err("\r\x1b[2K");
+            suspend(&before, &unseen);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<(Termios, Termios)>> {
+        self.suspended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Until it is dropped, what is typed is kept for the next prompt and not shown where something else is written.
 /// Ctrl-Z stops the process when the line of progress is gone, for which it has to come as another signal.
 pub struct Unseen {
     before: Termios,
-    suspends: Option<AbortHandle>,
+    quits: Quits,
 }
 
 impl Unseen {
     /// None where standard input is no terminal.
-    pub fn begin(runtime: &Runtime) -> Option<Unseen> {
+    pub fn begin(quits: &Quits) -> Option<Unseen> {
         let before = tcgetattr(rustix::stdio::stdin()).ok()?;
         let mut unseen = before.clone();
         unseen.local_modes -= LocalModes::ECHO | LocalModes::ECHONL;
-        let inside = runtime.enter();
-        let quits = signal(SignalKind::quit());
-        drop(inside);
-        let suspends = quits.ok().map(|quits| {
-            let codes = &mut unseen.special_codes;
-            codes[SpecialCodeIndex::VQUIT] = codes[SpecialCodeIndex::VSUSP];
-            codes[SpecialCodeIndex::VSUSP] = NO_KEY;
-            runtime.spawn(suspend_at(quits, before.clone(), unseen.clone())).abort_handle()
-        });
+        let codes = &mut unseen.special_codes;
+        codes[SpecialCodeIndex::VQUIT] = codes[SpecialCodeIndex::VSUSP];
+        codes[SpecialCodeIndex::VSUSP] = NO_KEY;
+        *quits.lock() = Some((before.clone(), unseen.clone()));
         set(&unseen);
-        Some(Unseen { before, suspends })
-    }
-}
-
-async fn suspend_at(mut quits: Signals, before: Termios, unseen: Termios) {
-    while quits.recv().await.is_some() {
-        terminal::err("\r\x1b[2K");
-        suspend(&before, &unseen);
+        Some(Unseen { before, quits: quits.clone() })
     }
 }
 
 impl Drop for Unseen {
     fn drop(&mut self) {
-        if let Some(suspends) = &self.suspends {
-            suspends.abort();
-        }
         set(&self.before);
+        *self.quits.lock() = None;
     }
 }
 

@@ -1,9 +1,18 @@
 //! Stands in for `keys` where there are no terminals of unix: only Ctrl-C ends a query.
 
+#[derive(Clone, Default)]
+pub struct Quits;
+
+impl Quits {
+    pub fn listen(_: &tokio::runtime::Runtime) -> Quits {
+        Quits
+    }
+}
+
 pub struct Unseen;
 
 impl Unseen {
-    pub fn begin(_: &tokio::runtime::Runtime) -> Option<Unseen> {
+    pub fn begin(_: &Quits) -> Option<Unseen> {
         None
     }
 }

@@ -2,7 +2,7 @@
 
 use super::errors::in_words_of_session;
 use super::interrupts::Interrupts;
-use super::keys::Unseen;
+use super::keys::{Quits, Unseen};
 use super::rows::Rows;
 use super::session::Asked;
 use crate::program::{Problem, show};
@@ -24,6 +24,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct Runner {
     runtime: Option<tokio::runtime::Runtime>,
     pub interrupts: Interrupts,
+    /// None where nobody types.
+    quits: Option<Quits>,
 }
 
 /// What the session says of the queries that it runs.
@@ -51,7 +53,8 @@ impl Runner {
         // Before lines are edited: the editor puts back what it found to be done at an interrupt.
         runtime.block_on(Interrupts::begin_to_listen());
         runtime.spawn(interrupts.clone().pass_on(is_interactive));
-        Ok(Runner { runtime: Some(runtime), interrupts })
+        let quits = is_interactive.then(|| Quits::listen(&runtime));
+        Ok(Runner { runtime: Some(runtime), interrupts, quits })
     }
 
     /// Shows the rows of a query, and what was lost on the way to them.
@@ -72,7 +75,7 @@ impl Runner {
         let shows_progress = manner.is_interactive && terminal::has_room_for_progress(false);
         let line = shows_progress.then(|| ProgressLine::begin(runtime, progress.clone()));
         // What is typed meanwhile would break the line of progress.
-        let _unseen = manner.is_interactive.then(|| Unseen::begin(runtime));
+        let _unseen = self.quits.as_ref().map(Unseen::begin);
         let mut rows = Rows::new(flow, manner.limit, stop.clone(), line);
         let warned = Arc::new(Mutex::new(String::new()));
         let warnings = warned.clone();

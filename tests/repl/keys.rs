@@ -1,7 +1,7 @@
 //! What keys do that no script can: Ctrl-C, Ctrl-D, history, lines that are edited, queries that go on until a key.
 
-use crate::support::Folder;
 use crate::support::terminal::Terminal;
+use crate::support::{Folder, quit};
 
 const ENDLESS: &str =
     "source bids: { auction: int, price: int } from nexmark(kind: \"bid\", events: 1000000000)\r";
@@ -217,6 +217,20 @@ fn ctrl_z_leaves_no_line_of_progress_behind() {
     assert!(!terminal.screen().contains("B/s"), "{}", terminal.screen());
     terminal.press("\x04");
     terminal.wait_for_text("over");
+}
+
+#[test]
+fn a_session_that_is_told_to_quit_ends_also_behind_a_query() {
+    let folder = Folder::new();
+    folder.write("numbers.ndjson", "{\"n\":1}\n");
+    let terminal = Terminal::shell(&folder, "sh -c 'echo $$ > id; exec millstream repl'; echo ended $?");
+    let prompt = terminal.prompt_below(None);
+    terminal.press("source numbers: { n: int } from file(\"numbers.ndjson\")\r");
+    let prompt = terminal.prompt_below(Some(prompt));
+    terminal.press("from numbers\r");
+    terminal.prompt_below(Some(prompt));
+    quit(folder.read("id").trim().parse().expect("a process"));
+    terminal.wait_for_text("ended 131");
 }
 
 #[test]

@@ -153,6 +153,12 @@ pub fn interrupt(id: u32) {
     signal(id, rustix::process::Signal::INT);
 }
 
+/// Sends what Ctrl-\ does.
+#[cfg(unix)]
+pub fn quit(id: u32) {
+    signal(id, rustix::process::Signal::QUIT);
+}
+
 #[cfg(unix)]
 fn signal(id: u32, signal: rustix::process::Signal) {
     let id = rustix::process::Pid::from_raw(id as i32).expect("a process");

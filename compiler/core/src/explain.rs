@@ -92,7 +92,7 @@ fn account_of(of: (&Program, &Flow), stream: &Stream, inherited: &Inherited) -> 
     Account {
         columns: columns_text(&stream.rows),
         emission: emission_text(&stream.rows),
-        pattern: pattern::lines_of(&stream.query),
+        pattern: pattern::lines_of(stream, of.1),
         state: state_of(of, &stream.query, &inherited.sources),
         delay: inherited.delay_text(),
         greatest_delay: inherited.greatest_delay(),

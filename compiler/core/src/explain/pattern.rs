@@ -1,7 +1,7 @@
 //! What a pattern keeps, how it is run and when it reports, in plain words.
 
-use crate::hir::{Head, Match, Query};
-use millstream_ir::flow::Schema;
+use crate::hir::{Head, Match, Query, Stream};
+use millstream_ir::flow::{Flow, Node, NodeId, NodeKind, Schema};
 use millstream_ir::pattern::{
     Automaton, ChoicesApart, Clock, Edge, Event, Link, MatchMode, MatchRead, MatchSpec, Pattern, ReadPart,
     State,
@@ -12,12 +12,13 @@ use std::collections::BTreeSet;
 /// States of an automaton that is drawn where a program is explained.
 const MOST_DRAWN_STATES: usize = 12;
 
-/// How the pattern of a query is run, and when it reports; nothing if it has no pattern.
-pub fn lines_of(query: &Query) -> Vec<String> {
-    let Head::Match(pattern) = &query.head else { return vec![] };
+/// How the pattern of a stream is run, and when it reports; nothing if it has no pattern.
+pub fn lines_of(stream: &Stream, flow: &Flow) -> Vec<String> {
+    let Head::Match(pattern) = &stream.query.head else { return vec![] };
     let spec = &pattern.spec;
     let mut lines = vec![format!("pattern: {}", class_text(spec))];
     lines.extend(apart_text(pattern));
+    lines.extend(shared_text(&stream.name, flow));
     lines.push(format!("reported: {}", report_text(spec)));
     lines.extend(drawn(pattern));
     lines
@@ -115,6 +116,29 @@ fn class_text(spec: &MatchSpec) -> String {
     } else {
         format!("per live run, with ways that are kept apart: a machine of {n_states} states for each")
     }
+}
+
+/// Whose events are looked up in the same pass over the rows.
+fn shared_text(stream: &str, flow: &Flow) -> Option<String> {
+    const TOLD: usize = 5;
+    // A pattern stands behind a segment that reads what looks up.
+    let pass_of = |node: &Node| {
+        let NodeKind::Match(_) = node.kind else { return None };
+        let [front] = node.inputs[..] else { return None };
+        let [looked_up] = flow.node(front).inputs[..] else { return None };
+        matches!(flow.node(looked_up).kind, NodeKind::Dispatch(_)).then_some(looked_up)
+    };
+    let patterns: Vec<(&str, NodeId)> =
+        flow.nodes.iter().filter_map(|node| Some((&*node.name, pass_of(node)?))).collect();
+    let (_, pass) = patterns.iter().find(|(name, _)| *name == stream)?;
+    let others = patterns.iter().filter(|(name, of)| of == pass && *name != stream);
+    let others: Vec<&str> = others.map(|(name, _)| *name).collect();
+    let more = others.len().saturating_sub(TOLD);
+    let told = others.get(..TOLD).unwrap_or(&others).join(", ");
+    let told = if more > 0 { format!("{told} and {more} more") } else { told };
+    (!others.is_empty()).then(|| {
+        format!("one pass: each row is looked at once for this pattern and {told}, and handed to those alone that it may concern")
+    })
 }
 
 /// Which conditions keep ways apart, and what would let them be merged.

@@ -786,3 +786,24 @@ to keep choices together, compare in a `where` behind the pattern
 keeps at most 7 choices of events of each card; what is over fails its event
 "#);
 }
+
+#[test]
+fn patterns_that_are_looked_up_in_one_pass_are_named() {
+    let pattern = |country: &str| {
+        format!(
+            "stream in_{country} = match by card a: payments[country == \"{country}\"] \
+             then b: payments[country == \"{country}\" and amount > a.amount] within 5m select card\n\
+             sink of_{country} from in_{country} to stdout\n"
+        )
+    };
+    let told = |n: usize| {
+        let countries = ["at", "be", "ch", "de", "es", "fr", "gb", "hu", "it"];
+        let text =
+            explained(&countries[..n].iter().map(|country| pattern(country)).collect::<String>(), "in_at");
+        text.lines().filter(|line| line.contains("one pass")).map(str::to_string).collect::<Vec<_>>()
+    };
+    let said = "  one pass: each row is looked at once for this pattern and in_be, in_ch, in_de, in_es, in_fr and 3 \
+                more, and handed to those alone that it may concern";
+    assert_eq!(told(9), [said]);
+    assert_eq!(told(2), Vec::<String>::new());
+}
