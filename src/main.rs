@@ -17,6 +17,7 @@ mod replay;
 mod terminal;
 mod testing;
 mod unread;
+mod usage;
 mod why;
 mod written;
 
@@ -40,6 +41,9 @@ fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
+            let words: Vec<String> =
+                std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+            let error = usage::with_tip(error, &words);
             // Help and version are printed the same way and are fine.
             let _ = error.print();
             return ExitCode::from(if error.use_stderr() { WRONG_USAGE } else { FINE });

@@ -265,3 +265,35 @@ fn one_stream_of_a_program_is_explained() {
     assert!(told.starts_with("stream ab\n  columns: x: int\n") && !told.contains("stream b\n"), "{told}");
     assert!(folder.run("explain p.stream").code(0).stdout.contains(&told));
 }
+
+#[test]
+fn what_others_call_commands_and_flags_is_known() {
+    let folder = Folder::new();
+    folder.write("data.ndjson", "{\"a\":1}\n").write("p.stream", PROGRAM);
+    for (arguments, tip) in [
+        ("p.stream", "to run a program: 'millstream run p.stream'"),
+        ("gone.stream", "to run a program: 'millstream run gone.stream'"),
+        ("data.ndjson", "to read data, declare it: 'millstream infer data.ndjson'"),
+        ("build p.stream", "this is 'millstream check'"),
+        ("version", "this is 'millstream --version'"),
+        (
+            "why p.stream",
+            "'--stream NAME' asks what its clauses dropped, '--match NAME' what its pattern did",
+        ),
+        (
+            "why p.stream big",
+            "'--stream big' asks what its clauses dropped, '--match big' what its pattern did",
+        ),
+        ("graph p.stream --out p.svg", "this is '--svg FILE'"),
+        ("run p.stream -o out.csv", "this is '--sink NAME=PATH'"),
+        ("run p.stream --param=a", "this is '--set NAME=VALUE'"),
+        ("test p.stream -k name", "this is '--filter TEXT'"),
+        ("preview p.stream -n 3", "this is '--rows ROWS'"),
+        ("check p.stream --json", "this is '--format json'"),
+        ("fmt p.stream --dry-run", "this is '--check'"),
+    ] {
+        folder.run(arguments).code(64).stderr_has(tip);
+    }
+    let similar = folder.run("chek p.stream").code(64);
+    similar.stderr_has("a similar subcommand exists: 'check'");
+}
