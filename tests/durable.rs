@@ -14,5 +14,7 @@ mod faults;
 mod formats;
 #[path = "durable/ids.rs"]
 mod ids;
+#[path = "durable/mutated.rs"]
+mod mutated;
 #[path = "durable/resume.rs"]
 mod resume;

@@ -96,7 +96,9 @@ fn told(identity: &Identity, fate: Fate) -> (&'static str, String) {
         Fate::Migrated(_, Migration::Widened) => {
             ("migrated", ": its rows are taken over, with columns that may be null now".into())
         }
-        Fate::Rebuilt => ("rebuilt", format!(" from the source `{item}`, from its start")),
+        Fate::Rebuilt => {
+            ("rebuilt", format!(": it is loaded again from the source `{item}`, from its start"))
+        }
         Fate::NotNeeded => ("left", ": the table is not there any more, and would be loaded again".into()),
         Fate::OfAnotherShape(_) => {
             ("lost", ": its keys, columns, aggregates or bounds are others now".into())

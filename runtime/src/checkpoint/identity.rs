@@ -66,7 +66,8 @@ fn kind_and_shape(flow: &Flow, id: NodeId) -> (&'static str, String) {
             Some(_) => ("ordered sink with ids", rows()),
             None => ("ordered sink", rows()),
         },
-        NodeKind::Sink(spec) if spec.id().is_some() => ("sink with ids", rows()),
+        // It keeps ids of rows, not rows.
+        NodeKind::Sink(spec) if spec.id().is_some() => ("sink with ids", String::new()),
         NodeKind::Sink(_) => ("sink", String::new()),
         NodeKind::Breaker(breaker) => {
             let column = |number: usize| {

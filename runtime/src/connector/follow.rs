@@ -69,7 +69,7 @@ impl Followed {
     }
 }
 
-/// The files beside a path whose names begin with its own, oldest first: what rotation makes of it.
+/// The files beside a path that rotation makes of it, oldest first.
 pub fn rotated(path: &Path) -> io::Result<Vec<PathBuf>> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Ok(vec![]) };
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
@@ -77,13 +77,30 @@ pub fn rotated(path: &Path) -> io::Result<Vec<PathBuf>> {
     for entry in folder.read_dir()? {
         let entry = entry?;
         let other = entry.file_name();
-        let is_rotated = other != name && other.as_encoded_bytes().starts_with(name.as_encoded_bytes());
-        if is_rotated && entry.metadata()?.is_file() {
+        if is_rotated(other.as_encoded_bytes(), name.as_encoded_bytes()) && entry.metadata()?.is_file() {
             found.push((entry.metadata()?.modified()?, entry.path()));
         }
     }
     found.sort();
     Ok(found.into_iter().map(|(_, path)| path).collect())
+}
+
+/// Whether a file is called as rotation calls one: as it was with something behind (`a.ndjson.1`), or with a number or a date
+/// in front of its ending (`a-20240501.ndjson`).
+fn is_rotated(other: &[u8], name: &[u8]) -> bool {
+    if other.starts_with(name) {
+        return other != name;
+    }
+    let dot = name.iter().rposition(|byte| *byte == b'.').unwrap_or(name.len());
+    let (stem, ending) = name.split_at(dot);
+    let between = other.strip_prefix(stem).and_then(|rest| rest.strip_suffix(ending));
+    match between {
+        Some([b'-' | b'.' | b'_', number @ ..]) => {
+            number.first().is_some_and(u8::is_ascii_digit)
+                && number.iter().all(|byte| byte.is_ascii_digit() || b"-._T:Z".contains(byte))
+        }
+        _ => false,
+    }
 }
 
 pub struct Follow {
@@ -265,5 +282,24 @@ mod tests {
         assert_eq!(length(followed.file(1).unwrap()), None);
         assert_eq!(length(followed.file(2).unwrap()), Some(2));
         assert_eq!(length(followed.file(0).unwrap()), None, "nobody asks for it any more");
+    }
+
+    #[test]
+    fn rotated_files_are_known_by_their_names() {
+        let is_rotated = |other: &str| is_rotated(other.as_bytes(), b"a.ndjson");
+        for rotated in [
+            "a.ndjson.1",
+            "a.ndjson-20240501",
+            "a-20240501.ndjson",
+            "a.2024-05-01T10:00.ndjson",
+            "a_3.ndjson",
+        ] {
+            assert!(is_rotated(rotated), "{rotated}");
+        }
+        for other in
+            ["a.ndjson", "a-eu.ndjson", "a-.ndjson", "ab.ndjson", "a-2024.csv", "b.ndjson.1", "a1.ndjson"]
+        {
+            assert!(!is_rotated(other), "{other}");
+        }
     }
 }

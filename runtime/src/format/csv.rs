@@ -51,6 +51,8 @@ pub struct CsvDecoder {
 /// Where the fields stand in each record.
 #[derive(Clone)]
 struct Header {
+    /// As it stands in the input; nothing where it has none.
+    text: Box<[u8]>,
     n_cells: usize,
     /// Per field to decode.
     positions: Vec<Option<usize>>,
@@ -114,6 +116,7 @@ impl CsvDecoder {
         max_line: usize,
     ) -> CsvDecoder {
         let header = (!options.header).then(|| Header {
+            text: Box::default(),
             n_cells: all.len(),
             positions: columns.iter().map(|c| Some(*c)).collect(),
             fault: None,
@@ -140,10 +143,11 @@ impl CsvDecoder {
         let Some(record) = self.syntax.next_record(bytes) else { return };
         let names = std::str::from_utf8(record).map_err(|_| "invalid UTF-8".to_string());
         let header = match names.and_then(|text| self.syntax.cells(text)) {
-            Ok(names) => Header::new(&names, &self.fields),
+            Ok(names) => Header { text: record.into(), ..Header::new(&names, &self.fields) },
             Err(why) => {
                 let fault = format!("the header cannot be read: {why}");
-                Header { n_cells: 0, positions: vec![None; self.fields.len()], fault: Some(fault) }
+                let positions = vec![None; self.fields.len()];
+                Header { text: Box::default(), n_cells: 0, positions, fault: Some(fault) }
             }
         };
         // Nor can what follows, if anything does.
@@ -226,7 +230,7 @@ impl Header {
             let known: Vec<&str> = names.iter().map(|name| &*name.text).collect();
             format!("the header has no column `{}`; it has: {}", field.spec.input, known.join(", "))
         });
-        Header { n_cells: names.len(), positions, fault }
+        Header { text: Box::default(), n_cells: names.len(), positions, fault }
     }
 }
 
@@ -287,6 +291,8 @@ impl Decoder for CsvDecoder {
                     };
                     match values {
                         Ok(values) => columns.set_row(row, &values),
+                        // Files that have been put together, or that take each other's place, begin with it again.
+                        Err(_) if *record == *header.text => columns.reject(row),
                         Err(reason) => {
                             columns.reject(row);
                             decoded.reject(first + row as u64, record, reason);
