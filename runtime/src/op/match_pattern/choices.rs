@@ -10,6 +10,7 @@
 //! is out of time is never walked twice.
 
 mod chains;
+mod links;
 mod snapshot;
 mod tables;
 
@@ -60,6 +61,9 @@ struct Memory {
     fresh: Vec<(usize, Link)>,
     /// Where it is the last event of choices, and as which step.
     complete: Vec<(Place, usize)>,
+    /// The links of choices that are complete, one behind the other: for each, where they end, and the last step.
+    links: Vec<LinkNumber>,
+    found: Vec<(usize, usize)>,
 }
 
 /// How far ahead the slots of keys are requested.
@@ -119,7 +123,7 @@ impl Choices {
 
     /// Finds what an event leads along: the links that it adds, and where choices are complete with it.
     fn lead_on(&mut self, event: &Event, first: usize) {
-        let Memory { fresh, complete } = &mut self.memory;
+        let Memory { fresh, complete, .. } = &mut self.memory;
         let oldest = event.time.saturating_sub(self.tables.within);
         for (step, leads) in self.tables.leads.iter().enumerate() {
             if event.passes >> step & 1 == 0 {
@@ -171,19 +175,24 @@ impl Choices {
     /// the earlier first. Over the limit, the last of these stay.
     fn report(&mut self, pattern: &Pattern, event: &Event, answers: &mut Answers) {
         let oldest = event.time.saturating_sub(self.tables.within);
-        let mut found: Vec<(Vec<LinkNumber>, usize)> = vec![];
+        let Memory { complete, links, found, .. } = &mut self.memory;
+        links.clear();
+        found.clear();
         let mut is_over = false;
-        for (place, step) in self.memory.complete.drain(..).rev() {
+        for (place, step) in complete.drain(..).rev() {
             let room = pattern.limit - found.len();
-            is_over |= !self.chains.walk(place, oldest, room, &mut |links| {
-                found.push((links.to_vec(), step));
+            is_over |= !self.chains.walk(place, oldest, room, &mut |choice| {
+                links.extend_from_slice(choice);
+                found.push((links.len(), step));
             });
         }
-        for (links, step) in found.iter().rev() {
-            let taken = links.iter().rev().map(|link| self.chains.taken(*link));
-            let start = links.last().map_or(event.time, |link| self.chains.latest(*link));
-            let span = (start, event.time);
-            self.reporting.report(&self.ground.log, taken, Some((event, *step)), span, answers);
+        for at in (0..found.len()).rev() {
+            let (end, step) = found[at];
+            let choice = &links[at.checked_sub(1).map_or(0, |before| found[before].0)..end];
+            let taken = choice.iter().rev().map(|link| self.chains.taken(*link));
+            let began = choice.last().map_or(event.time, |link| self.chains.latest(*link));
+            let span = (began, event.time);
+            self.reporting.report(&self.ground.log, taken, Some((event, step)), span, answers);
         }
         if is_over {
             let columns = event.columns.iter().zip(&self.reporting.types[event.input]);

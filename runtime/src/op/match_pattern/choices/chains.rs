@@ -1,15 +1,10 @@
 //! The links of all chains, in the order in which they came: those at the front go as they are out of time.
 
 use super::super::event_log::{EventId, EventLog};
+use super::links::Links;
 use crate::message::EventTime;
-use std::collections::VecDeque;
 
-/// Links are numbered one by one, after the last number from the first again: they do not live so long.
-pub type LinkNumber = u32;
-
-/// What stands for no link; numbers have one bit less.
-pub const NONE: LinkNumber = u32::MAX;
-const NUMBERS: u32 = u32::MAX >> 1;
+pub use super::links::{LinkNumber, NONE};
 
 /// A place in a chain: what stands there and behind it, up to what stands at the floor.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -38,44 +33,29 @@ pub struct Link {
 
 #[derive(Default)]
 pub struct Chains {
-    /// The number of the first.
-    pub(super) first: LinkNumber,
-    pub(super) links: VecDeque<Link>,
+    pub(super) links: Links,
 }
 
 impl Chains {
     pub fn add(&mut self, link: Link, log: &mut EventLog) -> LinkNumber {
-        let number = self.first.wrapping_add(self.links.len() as u32) & NUMBERS;
         log.use_one(link.event);
-        self.links.push_back(link);
-        number
+        self.links.push(link)
     }
 
     /// Drops the links at the front all of whose choices began before a time.
     pub fn forget(&mut self, oldest: EventTime, log: &mut EventLog) {
-        while let Some(link) = self.links.front().filter(|link| link.latest < oldest) {
+        while let Some(link) = self.links.first().filter(|link| link.latest < oldest) {
             log.give_back(link.event);
-            self.links.pop_front();
-            self.first = self.first.wrapping_add(1) & NUMBERS;
+            self.links.drop_first();
         }
     }
 
-    /// Where a link stands among those that there are; none if it is gone.
-    pub fn age(&self, number: LinkNumber) -> Option<usize> {
-        let age = (number.wrapping_sub(self.first) & NUMBERS) as usize;
-        (number != NONE && age < self.links.len()).then_some(age)
-    }
-
-    fn get(&self, number: LinkNumber) -> Option<&Link> {
-        self.links.get(self.age(number)?)
-    }
-
     pub fn taken(&self, number: LinkNumber) -> (usize, EventId) {
-        self.get(number).map_or((0, 0), |link| (link.step as usize, link.event))
+        self.links.get(number).map_or((0, 0), |link| (link.step as usize, link.event))
     }
 
     pub fn latest(&self, number: LinkNumber) -> EventTime {
-        self.get(number).map_or(EventTime::MIN, |link| link.latest)
+        self.links.get(number).map_or(EventTime::MIN, |link| link.latest)
     }
 
     /// Calls `found` with the links of each choice at a place that began no earlier than `oldest`, the last link first;
@@ -103,7 +83,7 @@ impl Chains {
                 path.pop();
                 continue;
             };
-            let Some(Link { before, previous, .. }) = self.get(number).copied() else { return true };
+            let Some(Link { before, previous, .. }) = self.links.get(number).copied() else { return true };
             place.link = previous;
             path.push(number);
             if before != Place::NOWHERE {
@@ -123,21 +103,22 @@ impl Chains {
     /// The first link at a place that has a choice in time. What is out of time stays so: links that are passed over are
     /// passed over at once from now on.
     fn in_time(&mut self, place: Place, oldest: EventTime) -> Option<LinkNumber> {
-        let floor = self.age(place.floor);
+        let floor = self.links.age(place.floor);
+        let is_behind_floor = |links: &Links, number: LinkNumber| links.age(number) > floor;
         let mut at = place.link;
-        let is_left_out = |age: usize, link: &Link| link.latest < oldest && Some(age) > floor;
-        while let Some(age) = self.age(at)
-            && is_left_out(age, &self.links[age])
+        while let Some(link) = self.links.get(at)
+            && link.latest < oldest
+            && is_behind_floor(&self.links, at)
         {
-            at = self.links[age].previous;
+            at = link.previous;
         }
         let mut passed = place.link;
         while passed != at
-            && let Some(age) = self.age(passed)
+            && let Some(link) = self.links.get_mut(passed)
         {
-            passed = std::mem::replace(&mut self.links[age].previous, at);
+            passed = std::mem::replace(&mut link.previous, at);
         }
-        self.age(at).filter(|age| Some(*age) > floor).map(|_| at)
+        (self.links.get(at).is_some() && is_behind_floor(&self.links, at)).then_some(at)
     }
 
     pub fn bytes(&self) -> usize {

@@ -73,7 +73,7 @@ impl Chains {
 
     /// A link that is gone is like none.
     fn snapshot_number(&self, number: LinkNumber, writer: &mut SnapshotWriter) {
-        writer.u32(self.age(number).map_or(NONE, |age| age as u32));
+        writer.u32(self.links.age(number).unwrap_or(NONE));
     }
 
     fn restore_place(&self, reader: &mut SnapshotReader) -> Result<Place, Corrupt> {
