@@ -3,6 +3,7 @@
 //! slots of a table are as often taken as not.
 
 use super::FREE;
+use crate::kernel::table::CHUNK;
 use crate::kernel::words::Words;
 
 pub struct Filter {
@@ -11,6 +12,18 @@ pub struct Filter {
     shift: u32,
     /// So many keys may be forgotten, whose bits stay, until it is made anew.
     n_to_lose: usize,
+}
+
+/// Keys of a chunk that have to be looked up.
+pub struct Candidates {
+    places: [u16; CHUNK],
+    n: usize,
+}
+
+impl Candidates {
+    pub fn iter(&self) -> impl Iterator<Item = usize> {
+        self.places[..self.n].iter().map(|place| usize::from(*place))
+    }
 }
 
 /// Bits per slot.
@@ -37,9 +50,20 @@ impl Filter {
     }
 
     #[inline(always)]
-    pub fn may_have(&self, hash: u64) -> bool {
+    fn may_have(&self, hash: u64) -> bool {
         let bit = hash >> self.shift;
         self.bits[(bit >> 6) as usize] >> (bit & 63) & 1 == 1
+    }
+
+    /// The hashes that may be among them, by their places in a chunk.
+    #[inline(always)]
+    pub fn candidates(&self, hashes: impl Iterator<Item = u64>) -> Candidates {
+        let mut candidates = Candidates { places: [0; CHUNK], n: 0 };
+        for (place, hash) in (0..).zip(hashes) {
+            candidates.places[candidates.n] = place;
+            candidates.n += usize::from(self.may_have(hash));
+        }
+        candidates
     }
 
     /// Notes that a key has been forgotten; whether that are many.

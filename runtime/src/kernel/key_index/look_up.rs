@@ -1,6 +1,6 @@
 //! Looks keys up without making states for those that have none.
 
-use super::filter::Filter;
+use super::filter::{Candidates, Filter};
 use super::{FREE, KEYS_AHEAD, KeyIndex, PREFETCH_FROM, SLOTS_AHEAD, stride};
 use crate::kernel::hash::hash_word;
 use crate::kernel::key::words_of;
@@ -53,8 +53,15 @@ impl KeyIndex {
 
     /// Of keys of one word, which no text has.
     fn look_up_words(&mut self, keys: &[u64], hashes: &mut Vec<u64>, numbers: &mut Vec<u32>) {
+        let seed = self.seed;
+        if let Some(filter) = &self.filter {
+            // The hashes of those that do not pass are never written.
+            let candidates = filter.candidates(keys.iter().map(|word| hash_word(*word, seed)));
+            let hash = |at: usize| hash_word(keys[at], seed);
+            return self.look_up_some(candidates, keys, 1, false, hash, numbers);
+        }
         hashes.clear();
-        hashes.extend(keys.iter().map(|word| hash_word(*word, self.seed)));
+        hashes.extend(keys.iter().map(|word| hash_word(*word, seed)));
         self.look_up_hashed(keys, 1, false, hashes, numbers);
     }
 
@@ -68,33 +75,44 @@ impl KeyIndex {
         hashes: &[u64],
         numbers: &mut Vec<u32>,
     ) {
-        let first = numbers.len();
-        numbers.resize(first + hashes.len(), NO_STATE);
-        let numbers = &mut numbers[first..];
-        let key = |at: usize| &keys[at * width..][..width];
-        let mut n_found = 0;
         if let Some(filter) = &self.filter {
-            let mut candidates = [0u16; CHUNK];
-            let mut n_candidates = 0;
-            for (at, hash) in (0..).zip(hashes) {
-                candidates[n_candidates] = at;
-                n_candidates += usize::from(filter.may_have(*hash));
+            let candidates = filter.candidates(hashes.iter().copied());
+            return self.look_up_some(candidates, keys, width, has_long_text, |at| hashes[at], numbers);
+        }
+        let ahead = size_of_val(&self.slots[..]) > PREFETCH_FROM;
+        let mut n_found = 0;
+        numbers.reserve(hashes.len());
+        for ((at, hash), key) in hashes.iter().enumerate().zip(keys.chunks_exact(width)) {
+            if ahead {
+                self.request_to_look_up(hashes, at, width);
             }
-            for at in candidates[..n_candidates].iter().map(|at| usize::from(*at)) {
-                numbers[at] = self.look_up_one(key(at), width, hashes[at], has_long_text);
-                n_found += usize::from(numbers[at] != NO_STATE);
-            }
-        } else {
-            let ahead = size_of_val(&self.slots[..]) > PREFETCH_FROM;
-            for (at, hash) in hashes.iter().enumerate() {
-                if ahead {
-                    self.request_to_look_up(hashes, at, width);
-                }
-                numbers[at] = self.look_up_one(key(at), width, *hash, has_long_text);
-                n_found += usize::from(numbers[at] != NO_STATE);
-            }
+            let number = self.look_up_one(key, width, *hash, has_long_text);
+            numbers.push(number);
+            n_found += usize::from(number != NO_STATE);
         }
         self.adapt(n_found, hashes.len());
+    }
+
+    /// Looks these candidates up, and nothing of the other keys.
+    #[inline(always)]
+    fn look_up_some(
+        &mut self,
+        candidates: Candidates,
+        keys: &[u64],
+        width: usize,
+        has_long_text: bool,
+        hash: impl Fn(usize) -> u64,
+        numbers: &mut Vec<u32>,
+    ) {
+        let (first, n_keys) = (numbers.len(), keys.len() / width);
+        numbers.resize(first + n_keys, NO_STATE);
+        let mut n_found = 0;
+        for at in candidates.iter() {
+            let number = self.look_up_one(&keys[at * width..][..width], width, hash(at), has_long_text);
+            numbers[first + at] = number;
+            n_found += usize::from(number != NO_STATE);
+        }
+        self.adapt(n_found, n_keys);
     }
 
     #[inline(always)]
@@ -140,6 +158,62 @@ impl KeyIndex {
                 return number;
             }
             at = (at + 1) & (self.slots.len() / stride - 1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use millstream_ir::column::ColumnBuilder;
+    use millstream_ir::types::Type;
+    use millstream_ir::value::Value;
+    use std::sync::Arc;
+
+    fn column(values: impl Iterator<Item = i64>) -> ColumnRef {
+        let mut column = ColumnBuilder::new(&Type::INT);
+        values.for_each(|value| column.push(&Value::Int(value)));
+        Arc::new(column.finish())
+    }
+
+    #[test]
+    fn what_a_filter_lets_pass_is_found_while_keys_come_and_go() {
+        for width in [1, 2] {
+            let types = vec![Type::INT; width];
+            let mut index = KeyIndex::new(&types, 1);
+            let mut numbers = vec![];
+            let mut was_filtered = vec![];
+            for round in 0..60 {
+                // Every third round forgets what the others have added; in some most are known, in others few.
+                let known = column((0..100).map(|i| i * (round % 5 + 1)));
+                let rows: Vec<u32> = (0..100).collect();
+                index.find(&vec![&known; width], &rows, &mut numbers);
+                let live = numbers.clone();
+                let sought =
+                    column((0..4_000).map(|i| if round % 20 < 15 { i } else { i % 100 * (round % 5 + 1) }));
+                let rows: Vec<u32> = (0..4_000).collect();
+                let mut found = vec![];
+                index.look_up(&vec![&sought; width], &rows, &mut numbers);
+                index.look_up_all(&vec![&sought; width], rows.len(), &mut found);
+                assert_eq!(numbers, found);
+                let ColumnData::I64(values) = &sought.data else { panic!() };
+                for (value, number) in values.iter().zip(&found) {
+                    let mut one = vec![];
+                    let key = column([*value].into_iter());
+                    let keys = vec![&key; width];
+                    // As it is found where nothing is filtered.
+                    let filter = index.filter.take();
+                    index.look_up(&keys, &[0], &mut one);
+                    index.filter = filter;
+                    assert_eq!(one, [*number], "{value} in round {round}");
+                }
+                was_filtered.push(index.filter.is_some());
+                if round % 3 == 2 {
+                    let numbers: std::collections::BTreeSet<u32> = live.into_iter().collect();
+                    numbers.into_iter().for_each(|number| index.remove(number));
+                }
+            }
+            assert!(was_filtered.contains(&true) && was_filtered.contains(&false));
         }
     }
 }

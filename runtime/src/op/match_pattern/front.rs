@@ -71,6 +71,27 @@ pub struct Event<'a> {
     pub id: Option<EventId>,
 }
 
+/// So many rows of which none matters are passed over at once.
+const STRETCH: usize = 16;
+
+impl Part {
+    /// The rows that may matter: without a branch a row where some do, as nobody can tell which.
+    fn add_rows_to(&self, order: &mut Order) {
+        for (stretch, partitions) in (0..).zip(self.partitions.chunks(STRETCH)) {
+            if partitions.iter().fold(true, |none, partition| none & (*partition == NO_STATE)) {
+                continue;
+            }
+            let mut n = order.len();
+            order.resize(n + partitions.len(), (0, 0));
+            for (row, partition) in (stretch * STRETCH as u32..).zip(partitions) {
+                order[n] = (0, row);
+                n += usize::from(*partition != NO_STATE);
+            }
+            order.truncate(n);
+        }
+    }
+}
+
 impl Front {
     /// `times` are the columns of the event time; what is kept of events are the columns that `reporting` says.
     pub fn new(times: &[usize], tests: TestColumns, begins: Tests, reporting: &Reporting) -> Front {
@@ -162,9 +183,8 @@ impl Front {
         parts.iter_mut().for_each(|part| self.locate_part(ground, pattern, part));
         order.unwrap_or_else(|| {
             let mut order = std::mem::take(&mut self.order);
-            let partitions = parts.first().map_or(&[][..], |part| &part.partitions);
-            let matters = |row: usize| partitions[row] != NO_STATE;
-            choose(&mut order, partitions.len(), |row| (0, row as u32), matters);
+            order.clear();
+            parts.first().into_iter().for_each(|part| part.add_rows_to(&mut order));
             order
         })
     }
