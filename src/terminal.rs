@@ -66,7 +66,7 @@ pub fn has_room_for_progress(rows_on_stdout: bool) -> bool {
     std::io::stderr().is_terminal() && !(rows_on_stdout && std::io::stdout().is_terminal())
 }
 
-/// Rows, speed and share done on standard error while a long run goes on.
+/// Rows, speed and share done on standard error while a long run goes on; removed when it is dropped.
 pub struct ProgressLine {
     task: tokio::task::AbortHandle,
     started: Instant,
@@ -77,9 +77,10 @@ impl ProgressLine {
         let task = runtime.spawn(show_progress(progress)).abort_handle();
         ProgressLine { task, started: Instant::now() }
     }
+}
 
-    /// Removes the line.
-    pub fn end(self) {
+impl Drop for ProgressLine {
+    fn drop(&mut self) {
         self.task.abort();
         if self.started.elapsed() > SILENT {
             err("\r\x1b[2K");
@@ -109,4 +110,18 @@ fn line(progress: &Progress, elapsed: Duration) -> String {
     let share =
         if total > 0 { format!("  {:.0} %", 100.0 * read as f64 / total as f64) } else { String::new() };
     format!("{} rows  {}  {speed}/s{share}", thousands(rows), bytes(read))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_progress_ends_with_whoever_keeps_it() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("it starts");
+        let progress = Arc::new(Progress::default());
+        drop(ProgressLine::begin(&runtime, progress.clone()));
+        runtime.block_on(tokio::task::yield_now());
+        assert_eq!(Arc::strong_count(&progress), 1);
+    }
 }

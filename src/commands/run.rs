@@ -136,7 +136,7 @@ impl Running<'_> {
         drop(inside);
         // A thread that waits for standard input cannot be woken; it ends with the process.
         runtime.shutdown_background();
-        line.into_iter().for_each(ProgressLine::end);
+        drop(line);
         let (report, code) = match ended {
             Ok(report) => (report, FINE),
             Err(broken) => {

@@ -168,8 +168,9 @@ impl Rows {
         String::from_utf8_lossy(&out).into_owned()
     }
 
-    fn end_progress(&mut self) {
-        self.progress.take().into_iter().for_each(ProgressLine::end);
+    /// What is printed next would stand in the line of progress.
+    pub fn end_progress(&mut self) {
+        self.progress = None;
     }
 
     /// Rows wait for more of them: what there is by now is to be seen.

@@ -97,6 +97,8 @@ impl Runner {
         let inside = runtime.enter();
         let ended = job::run_to(flow, &*compiled, &asked.found.files, options, &mut rows);
         drop(inside);
+        // A run that cannot begin never comes to the end of its rows.
+        rows.end_progress();
         // Whoever still reads for it ends.
         let is_interrupted = stop.swap(true, Ordering::Relaxed);
         self.interrupts.expect();
