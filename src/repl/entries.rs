@@ -3,7 +3,7 @@
 
 use super::session::TYPED;
 use millstream_base::{Diagnostics, codes};
-use millstream_syntax::entry::{Ending, Kind, continues, ending, kind_of, parse_entry};
+use millstream_syntax::entry::{Ending, Kind, breaks_off, continues, ending, kind_of, parse_entry};
 
 /// The entry that lines add up to.
 #[derive(Default)]
@@ -36,7 +36,10 @@ pub fn of(text: &str) -> Vec<String> {
     let mut entries = Entries::default();
     let mut found: Vec<String> = vec![];
     for entry in text.lines().map(Some).chain([None]).flat_map(|line| entries.next(line)) {
-        match found.last_mut().filter(|last| defines(last) && defines(&entry)) {
+        // One that was broken off is wrong by itself alone.
+        let belongs =
+            |last: &&mut String| defines(last) && defines(&entry) && ending(last) != Ending::Incomplete;
+        match found.last_mut().filter(belongs) {
             Some(last) => *last += &format!("\n{entry}"),
             None => found.push(entry),
         }
@@ -64,6 +67,7 @@ fn ends(entry: &str, line: &str) -> bool {
     is_command(entry)
         || line.trim().is_empty()
         || ends_in_semicolon(entry)
+        || breaks_off(entry, line)
         || ending(entry) != Ending::Incomplete && (is_command(line) || !continues(line))
 }
 
@@ -96,5 +100,22 @@ mod tests {
         assert_eq!(of(text), expected);
         assert_eq!(of("1 + 2\n+ 3"), ["1 + 2\n+ 3"]);
         assert_eq!(of("\n \n"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_definition_breaks_off_what_is_not_complete() {
+        let function = "fn f(x: int) -> int = x";
+        assert_eq!(of(&format!("1 +\n{function}\nf(2)")), ["1 +", function, "f(2)"]);
+        let stream = "stream big = from p where n > 1";
+        let source = "source p: { n: int } from file(\"p.ndjson\")";
+        assert_eq!(of(&format!("from p where\n{stream}\nfrom big")), ["from p where", stream, "from big"]);
+        assert_eq!(of(&format!("from p where\n{source}\n1")), ["from p where", source, "1"]);
+        assert_eq!(
+            of(&format!("stream a = from p where\n{function}\n1")),
+            ["stream a = from p where", function, "1"]
+        );
+        // The comment of a definition belongs to it, and a name is a name.
+        assert_eq!(of(&format!("--- Itself.\n{function}\n1")), [&format!("--- Itself.\n{function}"), "1"]);
+        assert_eq!(of("[1,\ntype + 1]\n2"), ["[1,\ntype + 1]", "2"]);
     }
 }

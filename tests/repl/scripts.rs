@@ -74,6 +74,17 @@ fn entries_go_on_with_indented_lines_and_clauses() {
 }
 
 #[test]
+fn a_definition_counts_below_an_entry_that_is_not_complete() {
+    let folder = Folder::new();
+    folder.write("in.ndjson", "{\"n\":1}\n{\"n\":3}\n");
+    let ran = folder.run_with("repl", "1 +\nfn f(x: int) -> int = x\nf(2)\n").code(2);
+    assert_eq!(ran.stderr_has("expected an expression").stdout, "defined fn f\n2\n");
+    let script = "from p where\nsource p: { n: int } from file(\"in.ndjson\")\nfrom p where\nstream big = from p where n > 1\nfrom big\n";
+    let ran = folder.run_with("repl", script).code(2);
+    assert_eq!(ran.stdout, "defined source p\ndefined stream big\nn\n─\n3\n1 row\n");
+}
+
+#[test]
 fn a_pipe_is_read_to_its_end_or_as_far_as_the_limit() {
     let folder = Folder::new();
     let script = |query: &str| {

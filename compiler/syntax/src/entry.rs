@@ -94,6 +94,16 @@ pub fn continues(line: &str) -> bool {
                 || tokens.starts_sink_option(0, 0))
 }
 
+/// Whether a line begins a definition, whatever is missing above it: by a word that does, in its first column. What
+/// stands above may be no more than the comment of the definition.
+pub fn breaks_off(entry: &str, line: &str) -> bool {
+    let file = FileId::default();
+    let lexed = lex(file, line);
+    let begins_item =
+        !line.starts_with([' ', '\t']) && Tokens { text: line, all: &lexed.tokens }.starts_item(0);
+    begins_item && !lex(file, entry).tokens.is_empty()
+}
+
 /// What an entry looks like.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
