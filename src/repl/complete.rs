@@ -89,7 +89,7 @@ impl Known {
     /// What may stand in an entry, which begins behind `skipped` bytes of what is typed.
     fn of_program(&self, typed: &str, at: usize, skipped: usize) -> (usize, Vec<Pair>) {
         let Some(entry) = typed.get(skipped..) else { return (at, vec![]) };
-        let is_first_word = !entry.trim().contains(char::is_whitespace) && !entry.contains(['(', '.']);
+        let is_first_word = !entry.trim_start().contains(char::is_whitespace) && !entry.contains(['(', '.']);
         let kinds = match is_first_word {
             true => vec![Kind::Items, Kind::Query, Kind::Expression],
             false => vec![kind_of(entry)],
@@ -203,4 +203,29 @@ fn topics() -> impl Iterator<Item = String> {
     let topics: BTreeSet<&str> =
         commands.chain(functions).chain(connectors).chain(words).chain(codes).collect();
     topics.into_iter().map(str::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_reads_what_has_rows() {
+        let program = "param least: int = 1\nsource numbers: { n: int } from file(\"in.ndjson\")\nstream large = from numbers where n > least".to_string();
+        let known = Known { program, file: "repl".to_string(), names: vec![] };
+        let offered = |typed: &str| {
+            let (_, found) = known.complete(typed, typed.len());
+            found
+                .into_iter()
+                .map(|pair| pair.display)
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(offered("from "), ["errors", "large", "late", "numbers"]);
+        assert_eq!(offered(":type from "), offered("from "));
+        let words = ["all", "by", "errors", "large", "late", "not", "numbers", "once", "overlapping"];
+        assert_eq!(offered("match "), words);
+        assert_eq!(offered("match a: "), offered("from "));
+    }
 }
