@@ -12,11 +12,20 @@ pub fn unknown_command(span: Span, name: &str) -> Diagnostic {
     let fault = Diagnostic::new(codes::E0950, span, format!("there is no command `:{name}`"))
         .label("unknown command");
     let begun = COMMANDS.iter().map(|command| command.name).find(|known| known.starts_with(name));
-    let nearest = did_you_mean(name, COMMANDS.iter().map(|command| command.name));
+    let mut known: Vec<&str> = COMMANDS.iter().map(|command| command.name).collect();
+    // Of those that are as near, a letter was rather left out than mistaken.
+    known.sort_by_key(|known| !has_letters(known, name));
+    let nearest = did_you_mean(name, known);
     match meant(name).or(nearest).or(begun.filter(|_| !name.is_empty())) {
         Some(nearest) => fault.fix(format!("did you mean `:{nearest}`?"), span, format!(":{nearest}")),
         None => fault.help("`:help` lists the commands"),
     }
+}
+
+/// Whether a word has the letters of another, in their order.
+fn has_letters(word: &str, of: &str) -> bool {
+    let mut letters = word.chars();
+    of.chars().all(|wanted| letters.any(|letter| letter == wanted))
 }
 
 /// An entry in the words of another system; `first` is its first.
@@ -69,7 +78,10 @@ pub fn help_with_command(faults: &mut Vec<Diagnostic>, entry: &str) {
     let Some(fault) = faults.iter().find(|fault| fault.code != codes::E0012) else { return };
     let is_alone = matches!(rest.trim(), "" | "()" | ";");
     let spelled = if is_alone { format!(":{command}") } else { format!(":{command}{rest}") };
-    let has_arguments = fault.code == codes::E0101 && rest.starts_with(' ') && !rest.contains('\n');
+    let has_arguments = fault.code == codes::E0101
+        && rest.starts_with(' ')
+        && !rest.contains('\n')
+        && may_be_taken(command, rest);
     if is_alone || has_arguments && parse(&spelled).is_ok() {
         let start = entry.len() - entry.trim_start().len();
         let span = Span::new(fault.primary.span.file, start, start + typed.len());
@@ -80,6 +92,21 @@ pub fn help_with_command(faults: &mut Vec<Diagnostic>, entry: &str) {
     }
 }
 
+/// Whether what stands behind a word is what the command takes, and not the rest of a definition that is wrong.
+fn may_be_taken(command: &str, rest: &str) -> bool {
+    match command {
+        "source" => rest.contains('=') && !rest.contains(['(', '{', ':']),
+        "type" => is_whole(rest),
+        _ => true,
+    }
+}
+
+fn is_whole(text: &str) -> bool {
+    let mut wrong = Diagnostics::default();
+    parse_entry(TYPED, text, &mut wrong);
+    wrong.is_empty()
+}
+
 /// Says that entries come one by one, where a second stands behind an expression.
 pub fn help_with_second(faults: &mut [Diagnostic], entry: &str) {
     let [fault] = faults else { return };
@@ -87,11 +114,6 @@ pub fn help_with_second(faults: &mut [Diagnostic], entry: &str) {
     let span = fault.primary.span.range();
     let second_at = if is_semicolon { span.end } else { span.start };
     let (Some(first), Some(second)) = (entry.get(..span.start), entry.get(second_at..)) else { return };
-    let is_whole = |text: &str| {
-        let mut wrong = Diagnostics::default();
-        parse_entry(TYPED, text, &mut wrong);
-        wrong.is_empty()
-    };
     let is_told = !fault.fixes.is_empty() || !fault.helps.is_empty();
     let may_be_two = is_semicolon || fault.code == codes::E0101 && !is_told;
     if may_be_two && !second.trim().is_empty() && is_whole(first) && is_whole(second) {

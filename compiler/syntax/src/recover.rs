@@ -52,6 +52,7 @@ pub fn query(input: Input, whole: Stuck) -> (Query, Vec<Diagnostic>) {
         let head = QueryHead { kind: QueryHeadKind::Error, span: span.at_start() };
         return (Query { head, clauses: vec![], span }, recovery.findings);
     }
+    recovery.whole = Some((TokenKind::StartQuery, all.clone(), whole.at));
     let query = recovery.query(all.clone());
     if recovery.n_errors == 0 && !recovery.lexed_badly {
         recovery.report(TokenKind::StartQuery, all, whole.at);
@@ -79,8 +80,8 @@ struct Recovery<'a> {
     findings: Vec<Diagnostic>,
     /// Found so far, those included that are no longer told.
     n_errors: usize,
-    /// Where the present item as a whole got stuck.
-    item: Option<(Range<usize>, usize)>,
+    /// What the present pieces are of, an item or a query, and where it got stuck as a whole.
+    whole: Option<(TokenKind, Range<usize>, usize)>,
     /// The lexer has reported something, so that a piece may be broken without a finding here.
     lexed_badly: bool,
 }
@@ -91,7 +92,7 @@ type StartsPiece<'a> = fn(&Tokens<'a>, usize, usize) -> bool;
 impl<'a> Recovery<'a> {
     fn new(input: Input<'a>, tokens: Tokens<'a>) -> Recovery<'a> {
         let lexed_badly = !input.lexed.bad.is_empty();
-        Recovery { input, tokens, findings: vec![], n_errors: 0, item: None, lexed_badly }
+        Recovery { input, tokens, findings: vec![], n_errors: 0, whole: None, lexed_badly }
     }
 
     /// The items of a piece: one, unless another begins on the same line.
@@ -121,7 +122,7 @@ impl<'a> Recovery<'a> {
             Ok(_) => 0,
             Err(stuck) => stuck.at,
         };
-        self.item = Some((range.clone(), stuck));
+        self.whole = Some((TokenKind::StartItem, range.clone(), stuck));
         let n_errors = self.n_errors;
         let kind = match self.kind(range.start) {
             Some(TokenKind::Stream) => self.stream(&range),
@@ -526,12 +527,12 @@ impl<'a> Recovery<'a> {
             self.n_errors += 1;
             return;
         }
-        if let Some((item, item_at)) = &self.item
-            && mode != TokenKind::StartItem
-            && range.start + at < item.start + item_at
+        if let Some((whole_mode, whole, whole_at)) = &self.whole
+            && mode != *whole_mode
+            && range.start + at < whole.start + whole_at
             && report::fits_elsewhere(self.input, mode, range.clone(), at)
         {
-            (mode, range, at) = (TokenKind::StartItem, item.clone(), *item_at);
+            (mode, range, at) = (*whole_mode, whole.clone(), *whole_at);
         }
         match report::stuck(self.input, mode, range, at) {
             Some(finding) => self.push(finding),
