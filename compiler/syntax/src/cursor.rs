@@ -113,10 +113,12 @@ pub fn at(text: &str, offset: usize) -> Cursor {
     let piece = Piece::before(input, tokens, word.start);
     let Some((expected, is_complete)) = piece.expected() else { return nothing };
     let mended = expected.has("IDENTIFIER").then(|| {
-        let rest = piece.rest(tokens, &word);
-        let ending = piece.shortest_ending();
-        let (before, behind) = (text.get(..word.start).unwrap_or(""), text.get(rest..).unwrap_or(""));
-        format!("{before}{PLACEHOLDER}{ending}\n{behind}")
+        as_it_goes_on(text, &word).unwrap_or_else(|| {
+            let rest = piece.rest(tokens, &word);
+            let ending = piece.shortest_ending();
+            let (before, behind) = (text.get(..word.start).unwrap_or(""), text.get(rest..).unwrap_or(""));
+            format!("{before}{PLACEHOLDER}{ending}\n{behind}")
+        })
     });
     let quantity = expected.quantity(piece.tokens.last().map(|t| t.kind));
     Cursor {
@@ -129,6 +131,21 @@ pub fn at(text: &str, offset: usize) -> Cursor {
         mended,
         ..nothing
     }
+}
+
+/// The program with only the word replaced, if the item around it is one then: what stands behind the cursor may say
+/// what is known at it, as the streams of a pattern behind its keys do.
+fn as_it_goes_on(text: &str, word: &Range<usize>) -> Option<String> {
+    let (before, behind) = (text.get(..word.start)?, text.get(word.end..)?);
+    let mended = format!("{before}{PLACEHOLDER} {behind}");
+    let lexed = lexer::lex(FileId::default(), &mended);
+    let input = Input { file: FileId::default(), text: &mended, lexed: &lexed };
+    let tokens = report::tokens(&input);
+    let at = tokens.all.partition_point(|t| (t.start as usize) < word.start);
+    let start = (0..=at).rev().find(|i| tokens.starts_item(*i))?;
+    let end = (at + 1..tokens.all.len()).find(|i| tokens.starts_item(*i)).unwrap_or(tokens.all.len());
+    let is_one = parser::run(input, TokenKind::StartItem, tokens.all.get(start..end)?).is_ok();
+    is_one.then_some(mended)
 }
 
 /// The word that an offset touches.
@@ -270,7 +287,6 @@ const ENDINGS: &[(&str, TokenKind, &str)] = &[
     ("on", TokenKind::On, "on"),
     ("then", TokenKind::Then, "then"),
     ("else", TokenKind::Else, "else"),
-    ("and", TokenKind::And, "and"),
     ("empty", TokenKind::Empty, "empty"),
     ("within", TokenKind::Within, "within"),
     ("by", TokenKind::By, "by"),
@@ -281,6 +297,9 @@ const ENDINGS: &[(&str, TokenKind, &str)] = &[
     ("key", TokenKind::Key, "key"),
     ("=", TokenKind::Assign, "="),
     ("from", TokenKind::From, "from"),
+    ("as", TokenKind::As, "as"),
+    // Behind these an expression could go on as well.
+    ("and", TokenKind::And, "and"),
     ("in", TokenKind::In, "in"),
     ("INTEGER", TokenKind::Integer, "1"),
     ("STRING", TokenKind::String, "\"\""),

@@ -130,6 +130,42 @@ fn columns_where_only_one_may_stand() {
 }
 
 #[test]
+fn columns_by_which_clauses_go() {
+    for clause in [
+        "from payments dedupe by ca$0 within 1h",
+        "from payments dedupe by ca$0",
+        "from payments throttle 3 per 1m by ca$0",
+        "from payments changes of ca$0",
+        "match by ca$0\n  a: payments then b: payments\n  within 1h\n  select a.card",
+    ] {
+        let found = labels(&format!("stream a = {clause}"));
+        assert_eq!(found.split(' ').next(), Some("card"), "{clause}: {found}");
+    }
+    for clause in [
+        "from payments dedupe by $0",
+        "from payments dedupe by $0 within 1h",
+        "from payments unnest $0",
+        "from payments unnest $0 as tag",
+        "match by $0\n  a: payments then b: payments\n  within 1h\n  select a.card",
+    ] {
+        let found = labels(&format!("stream a = {clause}"));
+        assert!(found.contains("card amount country status tags place at"), "{clause}: {found}");
+    }
+    for clause in ["from payments unnest ta$0", "from payments unnest ta$0 as tag"] {
+        let found = labels(&format!("stream a = {clause}"));
+        assert_eq!(found.split(' ').next(), Some("tags"), "{clause}: {found}");
+    }
+}
+
+#[test]
+fn columns_of_what_must_not_come() {
+    for pattern in ["not n: payments[n.$0] then b: payments within 1h", "not n: payments[n.$0"] {
+        let found = labels(&format!("stream a = match by card a: payments then {pattern}"));
+        assert_eq!(found, "card amount country status tags place at");
+    }
+}
+
+#[test]
 fn units_of_time() {
     insta::assert_snapshot!(first(9, "stream a = from payments window tumbling 5$0"));
 }

@@ -133,3 +133,17 @@ fn what_has_no_fix_gets_help() {
     insta::assert_debug_snapshot!(helps("stream a = from payments limit 3"));
     insta::assert_debug_snapshot!(helps("stream a = from payments let n = 5 § 2"));
 }
+
+#[test]
+fn columns_of_an_event_in_its_own_condition() {
+    for (written, meant) in [
+        ("a: payments[a.amount > 3.00] then b: payments", "a: payments[amount > 3.00] then b: payments"),
+        (
+            "a: payments then not n: payments[n.amount > 3.00] then b: payments",
+            "a: payments then not n: payments[amount > 3.00] then b: payments",
+        ),
+    ] {
+        let query = |pattern: &str| format!("stream x = match by card {pattern} within 1h select card\n");
+        assert_eq!(mended(&query(written)), query(meant));
+    }
+}

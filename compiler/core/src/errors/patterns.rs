@@ -5,6 +5,7 @@ use millstream_base::suggest::did_you_mean;
 use millstream_base::{Diagnostic, Span};
 use millstream_ir::pattern::TooLarge;
 use millstream_ir::types::Type;
+use millstream_syntax::token::in_backticks;
 
 pub fn unbounded(pattern: Span) -> Diagnostic {
     Diagnostic::new(E0501, pattern, "this pattern has no bound: what it began could wait for ever")
@@ -27,6 +28,11 @@ pub fn not_bound_yet(span: Span, name: &str, defined: Span) -> Diagnostic {
     fault.label("no event yet").help(
         "a condition sees the columns of its own event bare, and the variables of earlier steps by name",
     )
+}
+
+/// What is wrong with the name of an event in its own condition, whose columns stand there without it.
+pub fn own_column_bare(fault: Diagnostic, span: Span, column: &str) -> Diagnostic {
+    fault.fix("write the column of its own event bare", span, in_backticks(column))
 }
 
 /// A repeated variable used as one event.

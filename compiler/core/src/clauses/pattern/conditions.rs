@@ -7,8 +7,9 @@ use super::sight::{Beside, Presence, Sight, Test};
 use super::tree::{Clock, Parts, Step};
 use super::{PatternChecker, reads};
 use crate::errors::patterns as errors;
+use crate::facts::Wanted;
 use crate::scope::{Events, Lookup, Scope, ScopeColumn};
-use millstream_base::Diagnostic;
+use millstream_base::{Diagnostic, Span};
 use millstream_ir::expr::Expr;
 use millstream_ir::pattern::{self as ir, Absence, EventTest, MatchStep};
 use millstream_ir::types::Type;
@@ -40,7 +41,7 @@ impl PatternChecker<'_> {
                     let sight = parts.sights.get(*sight).cloned().unwrap_or_default();
                     let mut scope = Scope::default();
                     add_variables(&mut scope, &sight, &parts.steps, rows, first_variable, 0);
-                    let computed = self.seen(duration, &sight, parts, &scope).then(|| {
+                    let computed = self.seen(duration, None, &sight, parts, &scope).then(|| {
                         let ty = Type::DURATION.nullable();
                         self.checker().check_expr(&scope, duration, Some(&ty))
                     });
@@ -60,7 +61,8 @@ impl PatternChecker<'_> {
             let (mut scope, n_columns) = (columns.scope(), columns.columns.len());
             let sight = parts.sights.get(test.sight)?;
             add_variables(&mut scope, sight, &parts.steps, rows, first_variable, n_columns);
-            if !self.seen(condition, sight, parts, &scope) {
+            if !self.seen(condition, test.variable, sight, parts, &scope) {
+                self.misses_own_columns(condition, test);
                 return None;
             }
             let (checked, _) = self.checker().check_condition(&scope, condition);
@@ -90,8 +92,16 @@ impl PatternChecker<'_> {
         Some(errors::never_holds(written.span, column.map(|column| &*column.name)))
     }
 
-    /// Whether all variables that an expression names can be seen; says which can't.
-    fn seen(&mut self, expr: &ast::Expr, sight: &Sight, parts: &Parts, scope: &Scope) -> bool {
+    /// Whether all variables that an expression names can be seen; says which can't. `own` is what the event is called
+    /// whose condition it is.
+    fn seen(
+        &mut self,
+        expr: &ast::Expr,
+        own: Option<&ast::Name>,
+        sight: &Sight,
+        parts: &Parts,
+        scope: &Scope,
+    ) -> bool {
         let mut names = vec![];
         select::bare_names(expr, &mut names);
         for name in names {
@@ -99,12 +109,42 @@ impl PatternChecker<'_> {
                 continue;
             }
             if let Some(fault) = unseen(name, sight, parts) {
-                self.fault(fault);
+                let mut fields = vec![];
+                if own.is_some_and(|own| own.text == name.text) {
+                    fields_of(&name.text, expr, &mut fields);
+                }
+                let is_known = |column: &ast::Name| !matches!(scope.lookup(&column.text), Lookup::Missing);
+                let field =
+                    fields.iter().find(|(span, column)| span.start == name.span.start && is_known(column));
+                self.fault(match field {
+                    Some((span, column)) => errors::own_column_bare(fault, *span, &column.text),
+                    None => fault,
+                });
                 return false;
             }
         }
         true
     }
+
+    /// Notes which columns could stand behind the name of the event whose condition it is.
+    fn misses_own_columns(&self, condition: &ast::Expr, test: &Test) {
+        let (Some(variable), Some(input)) = (test.variable, self.inputs.get(test.input)) else { return };
+        let mut fields = vec![];
+        fields_of(&variable.text, condition, &mut fields);
+        for (_, field) in fields {
+            self.around.names.facts.misses(field.span, || Wanted::Field(self.event_type(&input.columns)));
+        }
+    }
+}
+
+/// What is read of a variable: each place, and the name behind its point.
+fn fields_of<'e>(variable: &str, expr: &'e ast::Expr, found: &mut Vec<(Span, &'e ast::Name)>) {
+    if let ast::ExprKind::Field { of, name } = &expr.kind
+        && matches!(&of.kind, ast::ExprKind::Name(of) if of.text == variable)
+    {
+        found.push((expr.span, name));
+    }
+    crate::check::direct_parts(expr).into_iter().for_each(|part| fields_of(variable, part, found));
 }
 
 /// Why a condition does not know a name of the pattern; none if it is not one.

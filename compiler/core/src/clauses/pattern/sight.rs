@@ -37,6 +37,8 @@ pub(super) enum Beside {
 /// An event as it is tested, its condition not yet checked.
 #[derive(Clone, Debug)]
 pub(super) struct Test<'q> {
+    /// What the event is called, for others than itself.
+    pub variable: Option<&'q ast::Name>,
     pub input: usize,
     pub condition: Option<&'q ast::Expr>,
     /// The number of what it sees.

@@ -180,7 +180,8 @@ impl PatternChecker<'_> {
             self.is_right = false;
             return None;
         };
-        Some(Test { input, condition: event.condition.as_ref(), sight: parts.sights.add(seen) })
+        let (variable, condition) = (event.variable.as_ref(), event.condition.as_ref());
+        Some(Test { variable, input, condition, sight: parts.sights.add(seen) })
     }
 
     /// The number of the input that a stream of the pattern is; none if there is no such stream.
