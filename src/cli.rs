@@ -177,6 +177,7 @@ pub enum EngineChoice {
 #[command(after_help = "Examples:
   millstream test                              all programs below this folder that have tests
   millstream test fraud.stream --filter alert
+  millstream test fraud.stream --filter \"one alert\" --exact
   millstream test --thorough --junit results.xml
 
 A test replaces the sources, tables and sinks of its program, and its clock: nothing is read but what is given.
@@ -189,6 +190,9 @@ pub struct Test {
     /// Run only tests whose name contains this
     #[arg(long, value_name = "TEXT")]
     pub filter: Option<String>,
+    /// With --filter: run only tests that are called so, and not what else contains it
+    #[arg(long, requires = "filter")]
+    pub exact: bool,
     /// Run each test also in other orders of arrival, in other batches and through snapshots
     #[arg(long)]
     pub thorough: bool,

@@ -27,7 +27,7 @@ pub fn test(arguments: Test) -> u8 {
     }
     let n_tests: usize = suites.iter().map(|suite| suite.cases.len()).sum();
     if let (0, Some(filter), Worst(FINE)) = (n_tests, &arguments.filter, &worst) {
-        return wrong(&["--filter", filter], |span| no_test_called(span, filter, &others));
+        return wrong(&["--filter", filter], |span| no_test_called(span, filter, arguments.exact, &others));
     }
     worst.add(terminal::out(summary(&suites, &arguments, started.elapsed())));
     if let Some(file) = &arguments.junit
@@ -55,11 +55,11 @@ fn no_tests_below(span: Span, folder: &Path) -> Diagnostic {
 }
 
 /// `others`: what the tests are called that there are.
-fn no_test_called(span: Span, filter: &str, others: &[String]) -> Diagnostic {
+fn no_test_called(span: Span, filter: &str, exact: bool, others: &[String]) -> Diagnostic {
     const TOLD: usize = 10;
-    let fault =
-        Diagnostic::new(codes::E0966, span, format!("no test is called `{filter}`, not even in part"))
-            .label("no such test");
+    let in_part = if exact { "" } else { ", not even in part" };
+    let headline = format!("no test is called `{filter}`{in_part}");
+    let fault = Diagnostic::new(codes::E0966, span, headline).label("no such test");
     let small = filter.to_lowercase();
     let nearest = others.iter().find(|name| name.to_lowercase().contains(&small)).map(String::as_str);
     let fault = match nearest.or_else(|| did_you_mean(filter, others.iter().map(String::as_str))) {
@@ -153,8 +153,8 @@ fn run_program(path: &Path, arguments: &Test, suites: &mut Vec<Suite>, others: &
         return code;
     }
     let of_program = compiled.compilation.program.tests.iter().filter(|test| test.file == root);
-    let (tests, left_out): (Vec<&hir::Test>, Vec<&hir::Test>) = of_program
-        .partition(|test| arguments.filter.as_ref().is_none_or(|filter| test.name.contains(filter)));
+    let (tests, left_out): (Vec<&hir::Test>, Vec<&hir::Test>) =
+        of_program.partition(|test| is_chosen(&test.name, arguments));
     others.extend(left_out.iter().map(|test| test.name.clone()));
     if tests.is_empty() {
         return FINE;
@@ -176,6 +176,11 @@ fn run_program(path: &Path, arguments: &Test, suites: &mut Vec<Suite>, others: &
     }
     suites.push(suite);
     worst.0
+}
+
+fn is_chosen(name: &str, arguments: &Test) -> bool {
+    let Some(filter) = &arguments.filter else { return true };
+    if arguments.exact { name == filter.as_str() } else { name.contains(filter) }
 }
 
 /// A program whose tests cannot run.

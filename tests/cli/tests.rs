@@ -217,6 +217,21 @@ fn programs_with_tests_are_found_in_folders() {
 }
 
 #[test]
+fn the_test_that_is_called_so_runs_alone() {
+    let folder = Folder::new();
+    let tests = ["x", "x y", "-z", ""].map(|name| format!("test \"{name}\" {{ expect none empty }}\n"));
+    let source = "source clicks: { user: string } from file(\"c.ndjson\") format json\n";
+    folder.write("p.stream", format!("{source}stream none = from clicks\n{}", tests.concat()));
+    for (name, line) in [("x", "  ok      x  ("), ("-z", "  ok      -z  ("), ("", "  ok        (")] {
+        let told = folder.shell(&format!("$M test p.stream --exact '--filter={name}'")).code(0).stdout;
+        assert!(told.contains(line) && told.contains("\n1 test: 1 passed"), "{told}");
+    }
+    let near = folder.shell("$M test p.stream --filter X --exact").code(64);
+    near.stderr_has("no test is called `X`\n").stderr_has("did you mean `x`?");
+    folder.run("test p.stream --exact").code(64).stderr_has("--filter <TEXT>");
+}
+
+#[test]
 fn a_program_that_is_wrong_is_reported_and_the_others_run() {
     let folder = several();
     let ran = folder.run("test below/none.stream a.stream").code(2).stderr_has("error[E0203]");

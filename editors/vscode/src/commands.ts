@@ -12,7 +12,7 @@ export function run(file: string): string[] {
 
 /** All tests of a program, or the one that a lens stands above. */
 export function test(file: string, name?: string): string[] {
-  return name === undefined ? ["test", file] : ["test", file, "--filter", name];
+  return name === undefined ? ["test", file] : ["test", file, "--exact", `--filter=${name}`];
 }
 
 /** The first rows of a stream, or of all. */

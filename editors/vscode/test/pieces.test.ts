@@ -18,7 +18,8 @@ test("the stream at the cursor is the one whose definition it stands in", () => 
 });
 
 test("arguments stand alone, whatever is in them", () => {
-  assert.deepEqual(commands.test("a b.stream", 'it\'s "late"'), ["test", "a b.stream", "--filter", 'it\'s "late"']);
+  const late = ["test", "a b.stream", "--exact", '--filter=it\'s "late"'];
+  assert.deepEqual(commands.test("a b.stream", 'it\'s "late"'), late);
   assert.deepEqual(commands.preview("p.stream"), ["preview", "p.stream"]);
   assert.deepEqual(commands.preview("p.stream", "a b"), ["preview", "p.stream", "a b"]);
   assert(commands.isTarget({ uri: "file:///p.stream", name: "s" }));
