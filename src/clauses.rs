@@ -25,7 +25,7 @@ use millstream_ir::value::Value;
 use millstream_runtime::report::{Failed, Report, thousands};
 use millstream_runtime::why::condition;
 use partners::Partners;
-pub use stages::Stages;
+pub use stages::{OfSources, Stages};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
@@ -56,8 +56,9 @@ impl Clauses {
         compiled: &Compiled,
         program: &mut Program,
         key: &[Part],
+        of_sources: OfSources,
     ) -> (Clauses, Vec<Observed>) {
-        let observed = stages.observed(compiled, program, key);
+        let observed = stages.observed(compiled, program, key, of_sources);
         let looked_at =
             observed.iter().map(|observed| observed.columns.clone().unwrap_or_default()).collect();
         let (joins, look_ups) = (BTreeMap::new(), BTreeMap::new());

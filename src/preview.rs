@@ -6,7 +6,7 @@
 mod sample;
 pub mod table;
 
-use crate::clauses::{Clauses, Keep, Stages, failed_text, n_of};
+use crate::clauses::{Clauses, Keep, OfSources, Stages, failed_text, n_of};
 use crate::command_line::Said;
 use crate::program::{Compiled, show};
 use crate::replay::{Replay, wrong};
@@ -51,7 +51,7 @@ pub fn preview(compiled: &mut Compiled, asked: &Asked) -> u8 {
     };
     let (mut clauses, mut observed, mut first) = (vec![], vec![], vec![]);
     for stages in shown {
-        let (parts, seen) = Clauses::new(stages, compiled, &mut program, &[]);
+        let (parts, seen) = Clauses::new(stages, compiled, &mut program, &[], OfSources::All);
         first.push(observed.len());
         observed.extend(seen);
         clauses.push(parts);

@@ -33,6 +33,14 @@ pub struct Stage {
     pub group: Option<Span>,
 }
 
+/// Which columns of a source are looked at that is asked for itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum OfSources {
+    /// What makes a record unreadable in a run, and nothing else does.
+    ReadByRun,
+    All,
+}
+
 impl Stages {
     /// As [`Stages::of`], of what is called so.
     pub fn named(program: &mut Program, files: &SourceMap, name: &Said) -> Result<Stages, Box<Diagnostic>> {
@@ -93,7 +101,13 @@ impl Stages {
     }
 
     /// What is looked at of each part: what the stream needs if all its columns are read, and the key.
-    pub fn observed(&self, compiled: &Compiled, program: &Program, key: &[Part]) -> Vec<Observed> {
+    pub fn observed(
+        &self,
+        compiled: &Compiled,
+        program: &Program,
+        key: &[Part],
+        of_sources: OfSources,
+    ) -> Vec<Observed> {
         let mut observed = vec![];
         let mut needed: Option<BTreeSet<usize>> = None;
         for (number, stage) in self.stages.iter().enumerate().rev() {
@@ -102,6 +116,7 @@ impl Stages {
             needed = match after {
                 Some(clause) => needed_before(&clause.kind, needed.as_ref(), &schema),
                 None if stage.clause.is_none()
+                    && of_sources == OfSources::ReadByRun
                     && program.input(stage.of).and_then(Input::source).is_some() =>
                 {
                     // Of what no run reads, all is looked at.

@@ -74,6 +74,21 @@ fn a_stream_a_source_and_a_table_can_be_named() {
 }
 
 #[test]
+fn of_a_source_all_columns_are_shown() {
+    let folder = folder();
+    let brief = VISITS
+        .split("stream titled")
+        .next()
+        .unwrap_or_default()
+        .replace("select user, page,", "select user,");
+    folder.write("p.stream", format!("{brief}sink out from long to stdout format json\n"));
+    let told = folder.run("preview p.stream visits --rows 1").code(0).stdout;
+    assert!(told.contains("    user  page  seconds  at\n"), "{told}");
+    let told = folder.run("preview p.stream long --rows 1").code(0).stdout;
+    assert!(told.contains("    user  seconds  at\n"), "{told}");
+}
+
+#[test]
 fn where_there_is_no_input_the_rows_of_a_test_are_taken() {
     let folder = folder();
     std::fs::remove_file(folder.path().join("visits.csv")).expect("there is one");
