@@ -7,8 +7,9 @@ use crate::cut::{Tokens, is_function_elsewhere};
 use crate::error;
 use crate::expected::Expected;
 use crate::parser::{self, Input};
-use crate::spelling::{self, Place};
+use crate::spelling::{self, Advice, Place};
 use crate::token::{Token, TokenKind};
+use millstream_base::diagnostic::Edit;
 use millstream_base::{Diagnostic, Span, suggest};
 use std::ops::Range;
 
@@ -207,6 +208,34 @@ impl<'a> Site<'a> {
         self.hints(d, found, text)
     }
 
+    /// What to say of the beginning of an item that is written as in other languages.
+    fn of_header(&self, found: &Token) -> Option<Advice> {
+        use TokenKind::*;
+        let (item, previous) = (self.before.first()?, self.previous?);
+        let end = self.span(previous).at_end();
+        let is_behind_name = self.before.len() == 2 && found.kind == LeftBrace;
+        let lacks_colon = self.expected.has(":");
+        let colon = || Advice::Edits("write `:`".into(), vec![Edit { span: end, text: ":".into() }]);
+        Some(match item.kind {
+            Source | Table if is_behind_name && lacks_colon => colon(),
+            Fn | Aggregate if lacks_colon && found.kind.is_name() => colon(),
+            Fn | Aggregate if lacks_colon && matches!(found.kind, RightParenthesis | Comma) => {
+                Advice::Helps(vec!["a parameter stands with its type: `fn f(n: int) -> int = n + 1`".into()])
+            }
+            Stream if is_behind_name => match self.slice.last().filter(|last| last.kind == RightBrace) {
+                Some(close) => {
+                    let opening = Edit { span: end.to(self.span(found)), text: " =".into() };
+                    let closing = Edit { span: self.span(close), text: "".into() };
+                    Advice::Edits("a stream is its query, without braces".into(), vec![opening, closing])
+                }
+                None => Advice::Helps(vec![
+                    "a stream is its query, without braces: `stream NAME = from …`".into(),
+                ]),
+            },
+            _ => return None,
+        })
+    }
+
     /// Something missing behind the last token; `next` stands on a later line, or nothing does.
     fn missing(&self, next: Option<&Token>) -> Diagnostic {
         let place = self.previous.map_or_else(
@@ -229,7 +258,7 @@ impl<'a> Site<'a> {
     fn hints(&self, d: Diagnostic, found: &Token, text: &str) -> Diagnostic {
         use TokenKind::*;
         let span = self.span(found);
-        if let Some(advice) = self.place().advice() {
+        if let Some(advice) = self.place().advice().or_else(|| self.of_header(found)) {
             return advice.added_to(d);
         }
         if let Some(help) = foreign_word(text, self.previous.map(|t| t.kind)) {
@@ -330,7 +359,10 @@ impl<'a> Site<'a> {
                         | RightParenthesis
                 )
         });
-        if takes_plain_name && stands_as_size && found.kind.is_name() {
+        let is_by = self.behind.is_some_and(|behind| behind.kind == By);
+        let begins_clause = is_boundary(found.kind) && found.first_on_line
+            || matches!(found.kind, Group | Order | Dedupe) && is_by;
+        if takes_plain_name && stands_as_size && !begins_clause && found.kind.is_name() {
             return d.fix(
                 "write a parameter called like a word of the language in parentheses",
                 span,

@@ -132,6 +132,10 @@ fn what_has_no_fix_gets_help() {
     insta::assert_debug_snapshot!(helps("stream a = match 3 {"));
     insta::assert_debug_snapshot!(helps("stream a = from payments limit 3"));
     insta::assert_debug_snapshot!(helps("stream a = from payments let n = 5 § 2"));
+    let typed = "a parameter stands with its type: `fn f(n: int) -> int = n + 1`";
+    for header in ["fn f(x) = x + 1", "fn f(x): x + 1", "fn f(x, y) = x"] {
+        assert_eq!(helps(header), [typed]);
+    }
 }
 
 #[test]
@@ -145,5 +149,31 @@ fn columns_of_an_event_in_its_own_condition() {
     ] {
         let query = |pattern: &str| format!("stream x = match by card {pattern} within 1h select card\n");
         assert_eq!(mended(&query(written)), query(meant));
+    }
+}
+
+#[test]
+fn headers_of_other_languages() {
+    for (written, meant) in [
+        ("fn i(x int) -> int = x", "fn i(x: int) -> int = x"),
+        ("fn f(x: int) { x }", "fn f(x: int) -> int = x"),
+        ("fn f(x: int) { return x }", "fn f(x: int) -> int = x"),
+        (
+            "source g { a: int } from file(\"g.csv\") format csv",
+            "source g: { a: int } from file(\"g.csv\") format csv",
+        ),
+        ("stream x { from payments }", "stream x = from payments"),
+    ] {
+        assert_eq!(mended(written).trim_end(), meant);
+    }
+}
+
+#[test]
+fn a_clause_is_taken_for_no_parameter() {
+    for written in
+        ["window tumbling group by card select card", "window tumbling\n  group by card\n  select card"]
+    {
+        let found = mended(&format!("stream a = from payments {written}"));
+        assert!(found.starts_with(&format!("stream a = from payments {written}\nE0101: ")), "{found}");
     }
 }

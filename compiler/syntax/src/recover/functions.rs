@@ -36,8 +36,9 @@ impl Recovery<'_> {
         let guessed = function.body.as_ref().and_then(|body| self.type_of(body, &function.params));
         self.push(match guessed {
             Some(ty) => {
-                let edit = Edit { span: place, text: format!(" -> {ty}{behind}") };
-                finding.fix_edits("say what type the result has", vec![edit], Safety::Unsafe)
+                let mut edits = meant.edits;
+                edits.push(Edit { span: place, text: format!(" -> {ty}{behind}") });
+                finding.fix_edits("say what type the result has", edits, Safety::Unsafe)
             }
             None => finding.help("the type of the result stands behind `->`: `fn f(n: int) -> int = n + 1`"),
         });
@@ -77,14 +78,16 @@ impl Recovery<'_> {
                 let body_end = span(tokens.last()?).at_end();
                 let returns = next.filter(|t| t.text(self.input.text) == "return");
                 let opening = returns.map_or(span(&found), |word| span(&found).to(span(&word)));
-                tokens.splice(
-                    at..at + 1 + usize::from(returns.is_some()),
-                    [Token { kind: TokenKind::Assign, ..found }],
-                );
-                let edits = vec![
-                    Edit { span: opening, text: "=".into() },
-                    Edit { span: body_end.to(span(&close)), text: String::new() },
-                ];
+                let opened = at..at + 1 + usize::from(returns.is_some());
+                let assign = Token { kind: TokenKind::Assign, ..found };
+                let closing = Edit { span: body_end.to(span(&close)), text: String::new() };
+                if lacks_type {
+                    tokens.splice(opened, typed.into_iter().chain([assign]));
+                    let place = span(&before).at_end().to(opening);
+                    return Some(Meant { tokens, edits: vec![closing], untyped: Some((place, " =")) });
+                }
+                tokens.splice(opened, [assign]);
+                let edits = vec![Edit { span: opening, text: "=".into() }, closing];
                 Some(Meant { tokens, edits, untyped: None })
             }
             _ => None,
