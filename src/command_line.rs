@@ -1,7 +1,7 @@
 //! What is said on the command line, as a file that diagnostics point into.
 
 use crate::program::plain;
-use millstream_base::{Diagnostic, FileId, SourceMap, Span, codes};
+use millstream_base::{Diagnostic, FileId, SourceMap, Span, codes, did_you_mean};
 use std::path::Path;
 
 /// A word of the command line, with its place.
@@ -20,6 +20,18 @@ pub fn cannot_create(span: Span, path: &Path, error: &std::io::Error) -> Diagnos
         None if path.is_dir() => fault.help("name a file in this folder"),
         None => fault,
     }
+}
+
+/// The file that was most likely meant by the name of one that is not there; that both end in `.csv` makes no two
+/// names alike.
+pub fn nearest_file<'a>(name: &str, there: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let is_like =
+        |other: &&str| stem(other) == stem(name) || did_you_mean(stem(name), [stem(other)]).is_some();
+    did_you_mean(name, there.filter(is_like))
+}
+
+fn stem(name: &str) -> &str {
+    Path::new(name).file_stem().and_then(|stem| stem.to_str()).unwrap_or(name)
 }
 
 /// A word as a shell reads it.

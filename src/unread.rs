@@ -1,9 +1,10 @@
 //! Why the text of a program cannot be had, and what to name instead.
 
+use crate::command_line::nearest_file;
 use crate::program::{plain, show};
 use crate::{WRONG_PROGRAM, WRONG_USAGE};
 use millstream_base::span::longer_than_programs;
-use millstream_base::{Diagnostic, SourceMap, Span, codes, did_you_mean};
+use millstream_base::{Diagnostic, SourceMap, Span, codes};
 use std::path::{Path, PathBuf};
 
 /// What is in the way.
@@ -95,7 +96,7 @@ fn nearest(path: &Path) -> Option<PathBuf> {
     let names: Vec<&str> = there.iter().filter_map(|path| path.file_name()?.to_str()).collect();
     let whole = format!("{name}.stream");
     let near = names.contains(&whole.as_str()).then_some(whole.as_str());
-    let near = near.or_else(|| did_you_mean(name, names.iter().copied()))?;
+    let near = near.or_else(|| nearest_file(name, names.iter().copied()))?;
     Some(path.with_file_name(near))
 }
 

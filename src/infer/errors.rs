@@ -1,7 +1,8 @@
 //! What can be wrong with data that declarations are inferred from: one constructor per code.
 
+use crate::command_line::nearest_file;
 use millstream_base::codes;
-use millstream_base::{Diagnostic, Span, did_you_mean};
+use millstream_base::{Diagnostic, Span};
 use millstream_runtime::format;
 
 pub fn no_format(span: Span, path: &str) -> Diagnostic {
@@ -29,7 +30,7 @@ pub fn in_words_of_command_line(mut fault: Diagnostic, path: &str) -> Diagnostic
     let entries = std::fs::read_dir(if folder.is_empty() { "." } else { folder });
     let there = entries.into_iter().flatten().flatten().filter(|entry| entry.path().is_file());
     let there: Vec<String> = there.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-    match did_you_mean(name, there.iter().map(String::as_str)) {
+    match nearest_file(name, there.iter().map(String::as_str)) {
         Some(near) => {
             let near = format!("{}{near}", &path[..path.len() - name.len()]);
             let span = fault.primary.span;

@@ -121,3 +121,17 @@ fn the_noise_of_floats_makes_no_decimals() {
     let rows = "{\"price\":0.1,\"share\":0.7999999999999999}\n{\"price\":0.30000000000000004,\"share\":0.5}\n{\"price\":12.5,\"share\":1}\n";
     insta::assert_snapshot!(infer(&[("prices.ndjson", rows)], "prices.ndjson"));
 }
+
+#[test]
+fn names_of_files_are_alike_by_more_than_their_ending() {
+    let folder = Folder::new();
+    folder.write("e.csv", "a,b\n1,2\n").write("orders.csv", "a,b\n1,2\n");
+    folder.write("abc.stream", "source s: { a: int } from file(\"e.csv\") format csv\n");
+    let unlike = folder.run("infer nope.csv").code(64);
+    unlike.stderr_has("name a file of data that is there");
+    for (arguments, near) in [("infer order.csv", "orders.csv"), ("infer orders.cvs", "orders.csv")] {
+        folder.run(arguments).code(64).stderr_has(&format!("did you mean `{near}`?"));
+    }
+    folder.run("check nope.stream").code(64).stderr_has("name a file that is there");
+    folder.run("check abd.stream").code(64).stderr_has("did you mean `abc.stream`?");
+}
