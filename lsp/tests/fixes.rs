@@ -98,5 +98,5 @@ fn what_is_mended_is_not_found_again() {
     let signs = ["`", "\"", "'", "f\"", ".00", ".", "é", "😀", "{", "}", "\n"];
     let signs = signs.map(|sign| sign.as_bytes().to_vec());
     let words = [&bounded::words("stream.dict")[..], &signs].concat();
-    bounded::run(&programs, &words, 1000, property);
+    bounded::run(&programs, &words, 400, property);
 }
