@@ -232,6 +232,11 @@ impl Header {
         });
         Header { text: Box::default(), n_cells: names.len(), positions, fault }
     }
+
+    /// Whether a record is this header once more; one that cannot be used says so of all that follows.
+    fn is_again(&self, record: &[u8]) -> bool {
+        self.fault.is_none() && !self.text.is_empty() && *record == *self.text
+    }
 }
 
 impl Decoder for CsvDecoder {
@@ -292,7 +297,7 @@ impl Decoder for CsvDecoder {
                     match values {
                         Ok(values) => columns.set_row(row, &values),
                         // Files that have been put together, or that take each other's place, begin with it again.
-                        Err(_) if *record == *header.text => columns.reject(row),
+                        Err(_) if header.is_again(record) => columns.reject(row),
                         Err(reason) => {
                             columns.reject(row);
                             decoded.reject(first + row as u64, record, reason);
