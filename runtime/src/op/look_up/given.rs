@@ -218,14 +218,17 @@ impl Given {
 
     /// What [`Given::snapshot`] wrote.
     pub fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
-        let mut first = 0;
+        let mut first: u32 = 0;
         for _ in 0..reader.count()? {
             let row = self.rows.restore(reader)?;
             self.heads.resize(self.rows.n_numbers(), NO_ROW);
             for _ in 0..reader.count()? {
-                let place = if reader.bool()? { NO_ROW } else { 0 };
-                let look_up = LookUp { row, before: NO_ROW, first: place, n: reader.u32()? };
-                self.push_again(look_up, &mut first);
+                let (is_alone, n) = (reader.bool()?, reader.u32()?);
+                if is_alone && n > 1 || first.checked_add(n).is_none() {
+                    return Err(Corrupt);
+                }
+                let place = if is_alone { NO_ROW } else { 0 };
+                self.push_again(LookUp { row, before: NO_ROW, first: place, n }, &mut first);
             }
         }
         let batch = reader.batch(&self.leaving)?;
