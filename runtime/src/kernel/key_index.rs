@@ -399,7 +399,8 @@ impl KeyIndex {
 
     /// Bytes of memory.
     pub fn bytes(&self) -> usize {
-        self.slots.len() * 8 + self.keys.bytes() + self.is_live.capacity() + self.free.capacity() * 4
+        let filter = self.filter.as_ref().map_or(0, Filter::bytes);
+        self.slots.len() * 8 + self.keys.bytes() + self.is_live.capacity() + self.free.capacity() * 4 + filter
     }
 
     /// Writes the key of a state.

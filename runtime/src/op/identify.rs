@@ -112,11 +112,11 @@ impl Identify {
 }
 
 fn text(hash: Hash, before: u32) -> String {
-    let mut text: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    if before > 0 {
-        text += &format!("-{before}");
+    let name = u128::from_be_bytes(hash);
+    match before {
+        0 => format!("{name:032x}"),
+        _ => format!("{name:032x}-{before}"),
     }
-    text
 }
 
 impl Operator for Identify {

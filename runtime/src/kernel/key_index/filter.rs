@@ -66,6 +66,10 @@ impl Filter {
         candidates
     }
 
+    pub fn bytes(&self) -> usize {
+        size_of_val(&self.bits[..])
+    }
+
     /// Notes that a key has been forgotten; whether that are many.
     pub fn has_lost_much(&mut self) -> bool {
         self.n_to_lose = self.n_to_lose.saturating_sub(1);

@@ -17,6 +17,7 @@ pub mod snapshot;
 mod store;
 mod sweeping;
 
+use super::arena::{Arena, NONE};
 use super::contents;
 use super::course::Lead;
 use super::event_log::EventLog;
@@ -34,8 +35,6 @@ use kept::{KeptEvent, KeptEvents};
 use millstream_ir::types::Type;
 use passage::{Taker, Values, broken_by, fits, pass};
 use store::{Partition, Store};
-
-use super::arena::{Arena, NONE};
 
 /// The runs of one pattern, or of several rules that share what they stand on; their groups remember so many words.
 pub struct Groups<const N: usize> {
