@@ -113,7 +113,10 @@ pub fn check(
     options: &CompileOptions,
 ) -> Compilation {
     let mut diagnostics = Diagnostics::default();
-    let files = resolve::parse_files(sources, main, load, &mut diagnostics);
+    let files = match options.only_at {
+        Some(place) => resolve::parse_files_around(place, sources, main, load, &mut diagnostics),
+        None => resolve::parse_files(sources, main, load, &mut diagnostics),
+    };
     compile_files(sources, (files, main), library, options, diagnostics)
 }
 
@@ -130,7 +133,8 @@ fn compile_files(
     given.extend(options.overrides.params.clone());
     let mut names = resolve::resolve(&files, library, &given, &mut diagnostics);
     if let Some(place) = options.only_at {
-        resolve::cycles::keep_needed(&mut names, main, place);
+        let around = files.file(main).and_then(|parsed| parsed.program.item_at(place));
+        resolve::cycles::keep_needed(&mut names, main, around);
     }
     let connectors = Options::new(library, options.environment, &mut diagnostics);
     let program = program::check_program(&names, &connectors, &command_line, main, &mut diagnostics);

@@ -12,7 +12,7 @@ pub(crate) mod rows;
 pub mod signature;
 pub(crate) mod types;
 
-pub use files::{Files, Loader, ParsedFile, SourceText, parse_files, parse_together};
+pub use files::{Files, Loader, ParsedFile, SourceText, parse_files, parse_files_around, parse_together};
 pub use library::Library;
 
 use crate::errors;

@@ -40,6 +40,14 @@ pub struct Program {
     pub span: Span,
 }
 
+impl Program {
+    /// The item around an offset, or in front of it.
+    pub fn item_at(&self, offset: usize) -> Option<&Item> {
+        let end = self.items.partition_point(|item| item.span.start as usize <= offset);
+        self.items.get(end.checked_sub(1)?).filter(|item| offset <= item.span.end as usize)
+    }
+}
+
 /// A name as it is meant: without backticks.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Name {

@@ -59,6 +59,8 @@ pub struct Builder<'a> {
     text: &'a str,
     lexed: &'a Lexed,
     pub diagnostics: Vec<Diagnostic>,
+    /// Those of a program that are complete.
+    items: Vec<Item>,
     /// Starts of the doc comments that found their item or field.
     pub used_docs: Vec<u32>,
     /// One message is enough for a tree that is too deep.
@@ -67,7 +69,7 @@ pub struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     pub fn new(file: FileId, text: &'a str, lexed: &'a Lexed) -> Builder<'a> {
-        Builder { file, text, lexed, diagnostics: vec![], used_docs: vec![], too_deep: false }
+        Builder { file, text, lexed, diagnostics: vec![], items: vec![], used_docs: vec![], too_deep: false }
     }
 
     /// From `l` to the end of the last token before `r`. (Where an alternative ends in something
@@ -85,6 +87,14 @@ impl<'a> Builder<'a> {
 
     pub fn item(&mut self, l: usize, kind: ItemKind, r: usize) -> Item {
         Item { doc: self.doc(l), span: self.span(l, r), kind }
+    }
+
+    pub fn keep(&mut self, item: Item) {
+        self.items.push(item);
+    }
+
+    pub fn items(&mut self) -> Vec<Item> {
+        std::mem::take(&mut self.items)
     }
 
     /// The doc comment that stands directly above the token at `l`.

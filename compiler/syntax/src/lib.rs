@@ -3,6 +3,7 @@
 //! [`parse`] never fails: it returns a tree for any text and reports what is wrong with it. The
 //! grammar itself is `grammar/millstream.lalrpop` at the top of the repository.
 
+mod around;
 pub mod ast;
 mod builder;
 pub mod cursor;
@@ -21,6 +22,7 @@ mod report;
 mod spelling;
 pub mod token;
 
+pub use around::parse_around;
 pub use format::{format, format_declarations};
 
 use ast::ItemKind;
@@ -100,7 +102,7 @@ fn read_query(file: FileId, text: &str) -> (ast::Query, Vec<Diagnostic>) {
             findings.extend(success.diagnostics);
             match success.tree {
                 Parsed::Query(query) => return (query, findings),
-                _ => Stuck { at: 0, expected: vec![] },
+                _ => Stuck::default(),
             }
         }
         Err(stuck) => stuck,

@@ -1,5 +1,6 @@
 //! Runs the generated parser over tokens.
 
+use crate::ast::Item;
 use crate::builder::{Builder, Parsed, ParserToken};
 use crate::lexer::Lexed;
 use crate::token::{Token, TokenKind};
@@ -21,12 +22,15 @@ pub struct Success {
 }
 
 /// Where a parse got stuck.
-#[derive(Clone, Debug)]
+#[derive(Default, Debug)]
 pub struct Stuck {
     /// Index of the token that does not fit, in the tokens given; their number at the end.
     pub at: usize,
     /// Names of terminals, as in the grammar; some may be missing.
     pub expected: Vec<String>,
+    /// Of a program, the items that were complete, with what is wrong with them.
+    pub items: Vec<Item>,
+    pub diagnostics: Vec<Diagnostic>,
 }
 
 /// What a parse reads: one file, cut.
@@ -66,17 +70,18 @@ pub fn run_extended(
     let made_up = more.iter().map(|(kind, text)| (end, (*kind, *text), end));
     let stream = std::iter::once(first).chain(written).chain(made_up).map(Ok);
     let mut builder = Builder::new(input.file, input.text, input.lexed);
-    match generated::StartParser::new().parse(&mut builder, stream) {
-        Ok(tree) => Ok(Success { tree, diagnostics: builder.diagnostics, used_docs: builder.used_docs }),
-        Err(ParseError::UnrecognizedToken { token: (l, _, _), expected }) => {
-            Err(Stuck { at: tokens.partition_point(|t| (t.start as usize) < l), expected })
+    let error = match generated::StartParser::new().parse(&mut builder, stream) {
+        Ok(tree) => {
+            return Ok(Success { tree, diagnostics: builder.diagnostics, used_docs: builder.used_docs });
         }
-        Err(ParseError::ExtraToken { token: (l, _, _) }) => {
-            Err(Stuck { at: tokens.partition_point(|t| (t.start as usize) < l), expected: vec![] })
-        }
-        Err(ParseError::UnrecognizedEof { expected, .. }) => Err(Stuck { at: tokens.len(), expected }),
-        Err(ParseError::InvalidToken { .. } | ParseError::User { .. }) => {
-            Err(Stuck { at: tokens.len(), expected: vec![] })
-        }
-    }
+        Err(error) => error,
+    };
+    let number = |start: usize| tokens.partition_point(|t| (t.start as usize) < start);
+    let (at, expected) = match error {
+        ParseError::UnrecognizedToken { token: (l, _, _), expected } => (number(l), expected),
+        ParseError::ExtraToken { token: (l, _, _) } => (number(l), vec![]),
+        ParseError::UnrecognizedEof { expected, .. } => (tokens.len(), expected),
+        ParseError::InvalidToken { .. } | ParseError::User { .. } => (tokens.len(), vec![]),
+    };
+    Err(Stuck { at, expected, items: builder.items(), diagnostics: builder.diagnostics })
 }

@@ -21,12 +21,20 @@ use std::ops::Range;
 pub fn program(input: Input, whole: Stuck) -> (Vec<Item>, Vec<Diagnostic>) {
     let tokens = report::tokens(&input);
     let mut recovery = Recovery::new(input, tokens);
-    let pieces = pieces(starts(&tokens), 0..tokens.all.len());
-    let items = pieces.into_iter().flat_map(|range| recovery.items(range)).collect();
+    let pieces = pieces_of_program(&tokens);
+    let mut items = recovery.complete(&pieces, whole.at, (whole.items, whole.diagnostics));
+    for range in pieces.into_iter().skip(items.len()) {
+        items.extend(recovery.items(range));
+    }
     if recovery.n_errors == 0 && !recovery.lexed_badly {
         recovery.report(TokenKind::StartProgram, 0..tokens.all.len(), whole.at);
     }
     (items, recovery.findings)
+}
+
+/// The items of a program; the first may begin before the first word of one.
+pub fn pieces_of_program(tokens: &Tokens) -> Vec<Range<usize>> {
+    pieces(starts(tokens), 0..tokens.all.len())
 }
 
 /// The tokens that items begin with.
@@ -95,33 +103,67 @@ impl<'a> Recovery<'a> {
         Recovery { input, tokens, findings: vec![], n_errors: 0, whole: None, lexed_badly }
     }
 
+    /// The items that the parser had read when it got stuck at a token, as far as they are the first pieces.
+    fn complete(
+        &mut self,
+        pieces: &[Range<usize>],
+        at: usize,
+        (items, found): (Vec<Item>, Vec<Diagnostic>),
+    ) -> Vec<Item> {
+        let pieces = pieces.get(..pieces.partition_point(|piece| piece.start <= at)).unwrap_or_default();
+        let start = |piece: &Range<usize>| self.tokens.all.get(piece.start).map(|token| token.start);
+        let is_piece = |(number, item): (usize, &Item)| {
+            let next = pieces.get(number + 1).and_then(start);
+            pieces.get(number).and_then(start) == Some(item.span.start)
+                && next.is_some_and(|next| item.span.end <= next)
+        };
+        let n_complete = items.iter().enumerate().take_while(|found| is_piece(*found)).count();
+        let end = pieces.get(n_complete).and_then(start).unwrap_or_default();
+        self.extend(found.into_iter().filter(|found| found.primary.span.start < end).collect());
+        items.into_iter().take(n_complete).collect()
+    }
+
     /// The items of a piece: one, unless another begins on the same line.
     fn items(&mut self, mut range: Range<usize>) -> Vec<Item> {
         let mut items = vec![];
-        while !self.is_muted()
-            && let Some(piece) = self.tokens.all.get(range.clone())
-            && let Err(stuck) = parser::run(self.input, TokenKind::StartItem, piece)
-            && (1..piece.len()).contains(&stuck.at)
-            && self.tokens.has_shape_of_item(range.start + stuck.at)
-        {
-            let next = range.start + stuck.at;
-            items.push(self.item(range.start..next));
+        loop {
+            let stuck = match self.whole_item(&range) {
+                Ok(item) => {
+                    items.push(item);
+                    return items;
+                }
+                Err(stuck) => stuck,
+            };
+            let next = range.start + stuck;
+            let is_another = stuck > 0 && next < range.end && self.tokens.has_shape_of_item(next);
+            if self.is_muted() || !is_another {
+                items.push(self.broken_item(range, stuck));
+                return items;
+            }
+            let first = range.start..next;
+            items.push(self.whole_item(&first).unwrap_or_else(|stuck| self.broken_item(first, stuck)));
             range.start = next;
         }
-        items.push(self.item(range));
-        items
     }
 
-    fn item(&mut self, range: Range<usize>) -> Item {
+    /// An item that parses, or where it does not.
+    fn whole_item(&mut self, range: &Range<usize>) -> Result<Item, usize> {
+        if self.is_muted() {
+            return Err(0);
+        }
+        match self.parse(TokenKind::StartItem, range.clone()) {
+            Ok(Parsed::Item(item)) => Ok(item),
+            Ok(_) => Err(0),
+            Err(stuck) => Err(stuck.at),
+        }
+    }
+
+    /// An item that got stuck at its token of this number.
+    fn broken_item(&mut self, range: Range<usize>, stuck: usize) -> Item {
         let doc = self.doc(range.start);
         if self.is_muted() {
             return Item { doc, kind: ItemKind::Error(self.item_name(&range)), span: self.span(&range) };
         }
-        let stuck = match self.parse(TokenKind::StartItem, range.clone()) {
-            Ok(Parsed::Item(item)) => return item,
-            Ok(_) => 0,
-            Err(stuck) => stuck.at,
-        };
         self.whole = Some((TokenKind::StartItem, range.clone(), stuck));
         let n_errors = self.n_errors;
         let kind = match self.kind(range.start) {

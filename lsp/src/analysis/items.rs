@@ -11,11 +11,9 @@ impl Analysis {
         self.compilation.files.file(file).map_or(&[], |parsed| &parsed.program.items)
     }
 
-    /// The item around an offset.
+    /// The item around an offset, or in front of it.
     pub fn item_at(&self, file: FileId, offset: usize) -> Option<&ast::Item> {
-        let items = self.items(file);
-        let end = items.partition_point(|item| item.span.start as usize <= offset);
-        items[..end].last().filter(|item| offset <= item.span.end as usize)
+        self.compilation.files.file(file)?.program.item_at(offset)
     }
 
     /// The item whose name stands at a place.

@@ -22,24 +22,36 @@ pub(crate) fn order_queries(names: &mut Names, diagnostics: &mut Diagnostics) {
     names.query_order = order;
 }
 
-/// Leaves away what the input around a place does not need, if there is one: queries that it does not read, outputs,
-/// tests.
-pub(crate) fn keep_needed(names: &mut Names, file: FileId, place: usize) {
-    let is_around = |input: &Input| {
-        input.file == file && (input.span.start as usize..=input.span.end as usize).contains(&place)
+/// Leaves away what one item of a file does not need, if it is one: queries that it does not read, outputs, tests.
+pub(crate) fn keep_needed(names: &mut Names, file: FileId, item: Option<&ast::Item>) {
+    let is_it = |found: FileId, name: Span| {
+        found == file && item.is_some_and(|item| item.span.contains(name.start as usize))
     };
-    let Some(around) = names.inputs.iter().position(is_around) else { return };
+    names.sinks.retain(|sink| is_it(sink.file, sink.sink.name.span));
+    names.tests.retain(|(found, test)| is_it(*found, test.name.span));
+    let around = names.inputs.iter().position(|input| is_it(input.file, input.name.span));
+    let written = names.sinks.iter().map(|sink| &sink.sink.from);
+    let tested = names.tests.iter().flat_map(|(_, test)| &test.steps).filter_map(|step| match &step.kind {
+        ast::TestStepKind::Given { stream, .. } | ast::TestStepKind::Expect { stream, .. } => Some(stream),
+        ast::TestStepKind::Advance { .. } | ast::TestStepKind::Error => None,
+    });
+    let referred = written.chain(tested).filter_map(|rows| Some(names.input(file, &name_of(rows).text)?.0));
+    let mut waiting: Vec<usize> = around.into_iter().chain(referred).collect();
     let reads = reads(names);
     let mut needed = BTreeSet::new();
-    let mut waiting = vec![around];
     while let Some(number) = waiting.pop() {
         if needed.insert(number) {
             waiting.extend(reads.get(number).into_iter().flatten().flatten().map(|(read, _)| *read));
         }
     }
     names.query_order.retain(|number| needed.contains(number));
-    names.sinks.clear();
-    names.tests.clear();
+}
+
+/// What a stream sets aside comes from it all the same.
+fn name_of(rows: &ast::StreamRef) -> &ast::Name {
+    match rows {
+        ast::StreamRef::Named(name) | ast::StreamRef::Late(name) | ast::StreamRef::Errors(name) => name,
+    }
 }
 
 fn reads(names: &Names) -> Reads {
@@ -58,12 +70,8 @@ fn reads(names: &Names) -> Reads {
             };
             let mut found = vec![];
             reads_of(query, &mut found);
-            let of = |r: &&ast::StreamRef| match r {
-                // What a stream sets aside comes from it all the same.
-                ast::StreamRef::Named(n) | ast::StreamRef::Late(n) | ast::StreamRef::Errors(n) => n.clone(),
-            };
-            let numbered = found.iter().filter_map(|r| {
-                let name = of(r);
+            let numbered = found.iter().filter_map(|rows| {
+                let name = name_of(rows);
                 Some((names.input(input.file, &name.text)?.0, name.span))
             });
             let is_table = |input: &Input| matches!(input.kind, InputKind::Table { .. });

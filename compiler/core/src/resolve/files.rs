@@ -48,10 +48,36 @@ pub fn parse_files(
     load: &mut Loader,
     diagnostics: &mut Diagnostics,
 ) -> Files {
+    parse_with_used(sources, main, load, diagnostics, millstream_syntax::parse)
+}
+
+/// As much of a program as questions about one place need, and every file that it uses.
+pub fn parse_files_around(
+    place: usize,
+    sources: &mut SourceMap,
+    main: FileId,
+    load: &mut Loader,
+    diagnostics: &mut Diagnostics,
+) -> Files {
+    parse_with_used(sources, main, load, diagnostics, |file, text, diagnostics| {
+        millstream_syntax::parse_around(file, text, place, diagnostics)
+    })
+}
+
+fn parse_with_used(
+    sources: &mut SourceMap,
+    main: FileId,
+    load: &mut Loader,
+    diagnostics: &mut Diagnostics,
+    parse: impl FnOnce(FileId, &str, &mut Diagnostics) -> ast::Program,
+) -> Files {
     let mut reading =
         Reading { sources, load, diagnostics, files: Files::default(), by_name: BTreeMap::new() };
-    reading.by_name.insert(reading.sources.file(main).name.clone(), main);
-    reading.read_all(vec![main]);
+    let main_file = reading.sources.file(main);
+    reading.by_name.insert(main_file.name.clone(), main);
+    let program = parse(main, &main_file.text, reading.diagnostics);
+    let used = reading.take(main, program);
+    reading.read_all(used);
     let Reading { files, diagnostics, .. } = reading;
     report_cycles(&files, diagnostics);
     files
