@@ -14,26 +14,33 @@ pub struct Filter {
     n_to_lose: usize,
 }
 
-/// Keys of a chunk that have to be looked up.
-pub struct Candidates {
-    places: [u16; CHUNK],
-    n: usize,
-}
+/// Keys of a chunk that have to be looked up: a bit for each.
+pub struct Candidates([u64; CHUNK / u64::BITS as usize]);
 
 impl Candidates {
-    pub fn iter(&self) -> impl Iterator<Item = usize> {
-        self.places[..self.n].iter().map(|place| usize::from(*place))
+    #[inline(always)]
+    pub fn each(&self, mut visit: impl FnMut(usize)) {
+        for (word, bits) in self.0.iter().enumerate() {
+            let mut rest = *bits;
+            while rest != 0 {
+                visit(word * u64::BITS as usize + rest.trailing_zeros() as usize);
+                rest &= rest - 1;
+            }
+        }
     }
 }
 
-/// Bits per slot.
+/// Bits per slot, by which some of the keys that have no state are looked up.
 const BITS: usize = 8;
+/// While all bits take no more than a part of the first-level cache, so that hardly a key is.
+const BITS_IN_CACHE: usize = 1 << 17;
+const MOST_BITS: usize = 64;
 
 impl Filter {
     /// That of the keys in these slots, each of so many words, of which the first begins with the hash.
     pub fn of(slots: &Words, stride: usize) -> Filter {
         let n_slots = slots.len() / stride;
-        let n_bits = (n_slots * BITS).max(u64::BITS as usize);
+        let n_bits = (n_slots * MOST_BITS).min(BITS_IN_CACHE).max(n_slots * BITS);
         let mut filter = Filter {
             bits: vec![0; n_bits / u64::BITS as usize],
             shift: u64::BITS - n_bits.trailing_zeros(),
@@ -55,13 +62,14 @@ impl Filter {
         self.bits[(bit >> 6) as usize] >> (bit & 63) & 1 == 1
     }
 
-    /// The hashes that may be among them, by their places in a chunk.
+    /// Those of so many hashes, of a chunk at most, that may be among them.
     #[inline(always)]
-    pub fn candidates(&self, hashes: impl Iterator<Item = u64>) -> Candidates {
-        let mut candidates = Candidates { places: [0; CHUNK], n: 0 };
-        for (place, hash) in (0..).zip(hashes) {
-            candidates.places[candidates.n] = place;
-            candidates.n += usize::from(self.may_have(hash));
+    pub fn candidates(&self, n: usize, hash: impl Fn(usize) -> u64) -> Candidates {
+        let mut candidates = Candidates([0; CHUNK / u64::BITS as usize]);
+        for (word, bits) in candidates.0.iter_mut().enumerate() {
+            let first = word * u64::BITS as usize;
+            let hashes = first..n.min(first + u64::BITS as usize);
+            *bits = hashes.fold(0, |bits, at| bits | u64::from(self.may_have(hash(at))) << (at - first));
         }
         candidates
     }

@@ -15,54 +15,79 @@ impl KeyIndex {
     /// Finds the state of each row's key; their numbers, or [`NO_STATE`], replace `numbers`.
     pub fn look_up(&mut self, columns: &[&ColumnRef], rows: &[u32], numbers: &mut Vec<u32>) {
         numbers.clear();
+        numbers.resize(rows.len(), NO_STATE);
+        self.look_up_each(columns, rows, |at, number| numbers[at] = number);
+    }
+
+    /// The same of all rows of columns that have so many.
+    pub fn look_up_all(&mut self, columns: &[&ColumnRef], n_rows: usize, numbers: &mut Vec<u32>) {
+        numbers.clear();
+        numbers.resize(n_rows, NO_STATE);
+        self.look_up_each_of_all(columns, n_rows, |row, number| numbers[row] = number);
+    }
+
+    /// Calls `found` with the place among `rows` of each whose key may have a state, in their order, and with its number,
+    /// or [`NO_STATE`].
+    #[inline(always)]
+    pub fn look_up_each(&mut self, columns: &[&ColumnRef], rows: &[u32], mut found: impl FnMut(usize, u32)) {
         if columns.is_empty() {
             let only = if self.is_live(0) { 0 } else { NO_STATE };
-            return numbers.resize(rows.len(), only);
+            return (0..rows.len()).for_each(|at| found(at, only));
         }
         let mut keys = std::mem::take(&mut self.rows);
         let mut hashes = std::mem::take(&mut self.hashes);
-        for rows in rows.chunks(CHUNK) {
+        for (chunk, rows) in rows.chunks(CHUNK).enumerate() {
+            let found = |at, number| found(chunk * CHUNK + at, number);
             keys.fill(&self.layout, columns, rows);
             if keys.words_per_key == 1 {
-                self.look_up_words(&keys.words, &mut hashes, numbers);
+                self.look_up_words(&keys.words, &mut hashes, found);
                 continue;
             }
             let width = keys.words_per_key;
             hashes.clear();
             hashes.extend(keys.words.chunks_exact(width).map(|key| self.keys.hash_of(key, self.seed)));
-            self.look_up_hashed(&keys.words, width, keys.has_long_text, &hashes, numbers);
+            self.look_up_hashed(&keys.words, width, keys.has_long_text, &hashes, found);
         }
         (self.rows, self.hashes) = (keys, hashes);
     }
 
     /// The same of all rows of columns that have so many.
-    pub fn look_up_all(&mut self, columns: &[&ColumnRef], n_rows: usize, numbers: &mut Vec<u32>) {
+    #[inline(always)]
+    pub fn look_up_each_of_all(
+        &mut self,
+        columns: &[&ColumnRef],
+        n_rows: usize,
+        mut found: impl FnMut(usize, u32),
+    ) {
         // Keys of one word stand in their column as they are looked up.
         if let ([column], 1) = (columns, self.keys.width())
             && let (ColumnData::I64(keys), None) = (&column.data, &column.validity)
         {
-            numbers.clear();
             let mut hashes = std::mem::take(&mut self.hashes);
-            keys.chunks(CHUNK).for_each(|keys| self.look_up_words(words_of(keys), &mut hashes, numbers));
+            for (chunk, keys) in keys.chunks(CHUNK).enumerate() {
+                let found = |at, number| found(chunk * CHUNK + at, number);
+                self.look_up_words(words_of(keys), &mut hashes, found);
+            }
             self.hashes = hashes;
             return;
         }
         let rows: Vec<u32> = (0..n_rows as u32).collect();
-        self.look_up(columns, &rows, numbers);
+        self.look_up_each(columns, &rows, found);
     }
 
     /// Of keys of one word, which no text has.
-    fn look_up_words(&mut self, keys: &[u64], hashes: &mut Vec<u64>, numbers: &mut Vec<u32>) {
+    #[inline(always)]
+    fn look_up_words(&mut self, keys: &[u64], hashes: &mut Vec<u64>, found: impl FnMut(usize, u32)) {
         let seed = self.seed;
         if let Some(filter) = &self.filter {
             // The hashes of those that do not pass are never written.
-            let candidates = filter.candidates(keys.iter().map(|word| hash_word(*word, seed)));
             let hash = |at: usize| hash_word(keys[at], seed);
-            return self.look_up_some(candidates, keys, 1, false, hash, numbers);
+            let candidates = filter.candidates(keys.len(), hash);
+            return self.look_up_some(candidates, keys, 1, false, hash, found);
         }
         hashes.clear();
         hashes.extend(keys.iter().map(|word| hash_word(*word, seed)));
-        self.look_up_hashed(keys, 1, false, hashes, numbers);
+        self.look_up_hashed(keys, 1, false, hashes, found);
     }
 
     /// `width` is the number of words of a key; where it is known, this is compiled for it.
@@ -73,21 +98,20 @@ impl KeyIndex {
         width: usize,
         has_long_text: bool,
         hashes: &[u64],
-        numbers: &mut Vec<u32>,
+        mut found: impl FnMut(usize, u32),
     ) {
         if let Some(filter) = &self.filter {
-            let candidates = filter.candidates(hashes.iter().copied());
-            return self.look_up_some(candidates, keys, width, has_long_text, |at| hashes[at], numbers);
+            let candidates = filter.candidates(hashes.len(), |at| hashes[at]);
+            return self.look_up_some(candidates, keys, width, has_long_text, |at| hashes[at], found);
         }
         let ahead = size_of_val(&self.slots[..]) > PREFETCH_FROM;
         let mut n_found = 0;
-        numbers.reserve(hashes.len());
         for ((at, hash), key) in hashes.iter().enumerate().zip(keys.chunks_exact(width)) {
             if ahead {
                 self.request_to_look_up(hashes, at, width);
             }
             let number = self.look_up_one(key, width, *hash, has_long_text);
-            numbers.push(number);
+            found(at, number);
             n_found += usize::from(number != NO_STATE);
         }
         self.adapt(n_found, hashes.len());
@@ -102,17 +126,15 @@ impl KeyIndex {
         width: usize,
         has_long_text: bool,
         hash: impl Fn(usize) -> u64,
-        numbers: &mut Vec<u32>,
+        mut found: impl FnMut(usize, u32),
     ) {
-        let (first, n_keys) = (numbers.len(), keys.len() / width);
-        numbers.resize(first + n_keys, NO_STATE);
         let mut n_found = 0;
-        for at in candidates.iter() {
+        candidates.each(|at| {
             let number = self.look_up_one(&keys[at * width..][..width], width, hash(at), has_long_text);
-            numbers[first + at] = number;
+            found(at, number);
             n_found += usize::from(number != NO_STATE);
-        }
-        self.adapt(n_found, n_keys);
+        });
+        self.adapt(n_found, keys.len() / width);
     }
 
     #[inline(always)]

@@ -10,7 +10,6 @@ use super::groups::snapshot::{Names, Restored};
 use super::pattern::Pattern;
 use super::rows::Answers;
 use super::rule::Rule;
-use crate::kernel::key_index::NO_STATE;
 use crate::message::Watermark;
 use crate::op::reorder::Due;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
@@ -41,26 +40,20 @@ impl<const N: usize> Alone<N> {
 impl<const N: usize> Matcher for Alone<N> {
     fn take(&mut self, pattern: &Pattern, due: Due, answers: &mut Answers) {
         let Alone { rule, front, groups } = self;
-        let (mut parts, order) = front.parts_of(&mut groups.ground, pattern, due);
+        let (parts, events) = front.take(&mut groups.ground, pattern, due);
         groups.add_partitions();
-        let rows = front.locate(&mut groups.ground, pattern, &mut parts, order);
-        let partition_of = |(part, row): &(u32, u32)| parts[*part as usize].partitions[*row as usize];
-        for (at, (part, row)) in rows.iter().copied().enumerate() {
-            groups.request(|n| rows.get(at + n).map(partition_of));
-            let (part, row) = (&parts[part as usize], row as usize);
-            let partition = part.partitions[row];
-            if partition == NO_STATE
-                || part.passes[row] & rule.course.begins == 0 && groups.is_empty(partition)
-            {
+        for (at, located) in events.iter().copied().enumerate() {
+            groups.request(|n| events.get(at + n).map(|later| later.partition));
+            let mut event = front.event(&parts, located);
+            if event.passes & rule.course.begins == 0 && groups.is_empty(located.partition) {
                 continue;
             }
-            let mut event = front.event(part, row);
             if rule.course.shortest_clock.is_some() {
                 groups.run_clocks(from_ref(rule), event.time, from_mut(answers));
             }
-            groups.take_event(rule, &mut event, partition, answers);
+            groups.take_event(rule, &mut event, located.partition, answers);
         }
-        front.end(&mut groups.ground, parts, rows);
+        front.end(&mut groups.ground, parts, events);
     }
 
     fn pass(&mut self, _: &Pattern, watermark: Watermark, answers: &mut Answers) {

@@ -21,7 +21,6 @@ use super::ground::Ground;
 use super::pattern::Pattern;
 use super::reporting::Reporting;
 use super::rows::{Answers, FailedCondition};
-use crate::kernel::key_index::NO_STATE;
 use crate::kernel::prefetch::prefetch;
 use crate::message::{EventTime, Watermark};
 use crate::op::reorder::Due;
@@ -236,24 +235,18 @@ impl Choices {
 
 impl Matcher for Choices {
     fn take(&mut self, pattern: &Pattern, due: Due, answers: &mut Answers) {
-        let (mut parts, order) = self.front.parts_of(&mut self.ground, pattern, due);
+        let (parts, events) = self.front.take(&mut self.ground, pattern, due);
         self.add_partitions();
-        let rows = self.front.locate(&mut self.ground, pattern, &mut parts, order);
-        let partition_of =
-            |(part, row): &(u32, u32)| parts[*part as usize].partitions[*row as usize] as usize;
-        let mut next = rows.iter().skip(SLOTS_AHEAD).map(partition_of);
-        for (part, row) in rows.iter().copied() {
-            if let Some(partition) = next.next() {
-                prefetch(self.slots.as_ptr().wrapping_add(partition.wrapping_mul(self.n_slots())).cast());
+        let mut next = events.iter().skip(SLOTS_AHEAD);
+        for located in events.iter().copied() {
+            if let Some(later) = next.next() {
+                let first = (later.partition as usize).wrapping_mul(self.n_slots());
+                prefetch(self.slots.as_ptr().wrapping_add(first).cast());
             }
-            let (part, row) = (&parts[part as usize], row as usize);
-            let partition = part.partitions[row];
-            if partition != NO_STATE {
-                let mut event = self.front.event(part, row);
-                self.take_event(pattern, &mut event, partition, answers);
-            }
+            let mut event = self.front.event(&parts, located);
+            self.take_event(pattern, &mut event, located.partition, answers);
         }
-        self.front.end(&mut self.ground, parts, rows);
+        self.front.end(&mut self.ground, parts, events);
     }
 
     fn pass(&mut self, _: &Pattern, watermark: Watermark, _: &mut Answers) {

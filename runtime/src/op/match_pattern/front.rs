@@ -5,7 +5,7 @@ use super::event_log::{ChunkNumber, EventId, EventLog};
 use super::ground::Ground;
 use super::pattern::Pattern;
 use super::reporting::Reporting;
-use super::test_columns::{TestColumns, Tests};
+use super::test_columns::{Passed, TestColumns, Tests};
 use crate::kernel::key_index::NO_STATE;
 use crate::message::EventTime;
 use crate::op::interleave::{Pick, interleave_batch};
@@ -26,37 +26,33 @@ pub struct Front {
     kept: Vec<Vec<usize>>,
     rows: Vec<u32>,
     numbers: Vec<u32>,
-    /// The memory of the last order.
-    order: Order,
-    /// The lists of parts that have been worked off: their memory is used again, as that of a batch is large enough to be
-    /// given back to the system each time. Their columns go: others make use of that memory at once.
-    spent: Vec<(Vec<Tests>, Vec<u32>)>,
+    /// What has been worked off: its memory is used again, as that for a batch is large enough to be given back to the
+    /// system each time. The columns of parts go: others make use of that memory at once.
+    passed: Vec<Passed>,
+    lists: Vec<Vec<Located>>,
 }
 
 /// Rows of one input.
 pub struct Part {
-    pub input: usize,
-    pub batch: Batch,
+    input: usize,
+    batch: Batch,
     /// Where events of them are kept.
-    pub chunk: ChunkNumber,
-    /// Per row: the tests that it passes, or may pass.
-    pub passes: Vec<Tests>,
-    /// Per row: the number of its key, if it matters there.
-    pub partitions: Vec<u32>,
-    /// Whether these are known of the rows that begin something: of no row, or of so many that the others are looked up by
-    /// themselves.
-    located: Located,
+    chunk: ChunkNumber,
+    passed: Passed,
+    /// The rows that begin something, with the numbers of their keys.
+    begun: Vec<Located>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Located {
-    None,
-    Many,
-    All,
-}
+/// By so many places a list of rows grows.
+const GROWTH: usize = 512;
 
-/// Rows of parts: for each, the part and the row.
-pub type Order = Vec<(u32, u32)>;
+/// A row of a part, whose key has this number.
+#[derive(Clone, Copy)]
+pub struct Located {
+    pub part: u32,
+    pub row: u32,
+    pub partition: u32,
+}
 
 /// An event on its way through what its key has.
 pub struct Event<'a> {
@@ -71,27 +67,6 @@ pub struct Event<'a> {
     pub id: Option<EventId>,
 }
 
-/// So many rows of which none matters are passed over at once.
-const STRETCH: usize = 16;
-
-impl Part {
-    /// The rows that may matter: without a branch a row where some do, as nobody can tell which.
-    fn add_rows_to(&self, order: &mut Order) {
-        for (stretch, partitions) in (0..).zip(self.partitions.chunks(STRETCH)) {
-            if partitions.iter().fold(true, |none, partition| none & (*partition == NO_STATE)) {
-                continue;
-            }
-            let mut n = order.len();
-            order.resize(n + partitions.len(), (0, 0));
-            for (row, partition) in (stretch * STRETCH as u32..).zip(partitions) {
-                order[n] = (0, row);
-                n += usize::from(*partition != NO_STATE);
-            }
-            order.truncate(n);
-        }
-    }
-}
-
 impl Front {
     /// `times` are the columns of the event time; what is kept of events are the columns that `reporting` says.
     pub fn new(times: &[usize], tests: TestColumns, begins: Tests, reporting: &Reporting) -> Front {
@@ -103,133 +78,168 @@ impl Front {
             begins,
             rows: vec![],
             numbers: vec![],
-            order: vec![],
-            spent: vec![],
+            passed: vec![],
+            lists: vec![],
         }
     }
 
-    /// The events that are due as parts, and, if those are several, the order of their rows: for each, the part and
-    /// the row.
-    pub fn parts_of(
+    /// The events that are due, as parts, and those of them that may matter, in their order.
+    pub fn take(&mut self, ground: &mut Ground, pattern: &Pattern, due: Due) -> (Vec<Part>, Vec<Located>) {
+        match due {
+            Due::Whole(input, batch) => self.take_one(ground, pattern, input, batch),
+            Due::Rows(input, batch, rows) => self.take_one(ground, pattern, input, batch.gather(rows)),
+            Due::Mixed(batches, picks) => self.take_mixed(ground, pattern, batches, picks),
+        }
+    }
+
+    fn take_one(
         &mut self,
         ground: &mut Ground,
         pattern: &Pattern,
-        due: Due,
-    ) -> (Vec<Part>, Option<Order>) {
-        match due {
-            Due::Whole(input, batch) => (vec![self.prepare(ground, pattern, input, batch)], None),
-            Due::Rows(input, batch, rows) => {
-                (vec![self.prepare(ground, pattern, input, batch.gather(rows))], None)
-            }
-            Due::Mixed(batches, picks) => {
-                let mut of_input: Vec<Vec<Pick>> = vec![vec![]; self.types.len()];
-                let mut order = Order::with_capacity(picks.len());
-                for pick in picks {
-                    let (input, _) = batches[pick.0 as usize];
-                    order.push((input as u32, of_input[input].len() as u32));
-                    of_input[input].push(*pick);
-                }
-                let parts = of_input.iter().enumerate().map(|(input, picks)| {
-                    let own = (0..batches.len()).filter(|batch| batches[*batch].0 == input);
-                    let own: Vec<usize> = own.collect();
-                    let place =
-                        |batch: u32| own.iter().position(|own| *own == batch as usize).unwrap_or(0) as u32;
-                    let picks: Vec<Pick> = picks.iter().map(|(batch, row)| (place(*batch), *row)).collect();
-                    let own: Vec<&Batch> = own.iter().map(|batch| batches[*batch].1).collect();
-                    let batch = interleave_batch(&own, &self.types[input], &picks);
-                    self.prepare(ground, pattern, input, batch)
-                });
-                (parts.collect(), Some(order))
-            }
-        }
+        input: usize,
+        batch: Batch,
+    ) -> (Vec<Part>, Vec<Located>) {
+        let mut part = self.prepare(ground, pattern, 0, input, batch);
+        let located = self.locate(ground, pattern, 0, &mut part);
+        (vec![part], located)
     }
 
-    /// Looks at rows of an input, which follow those of the last part that was taken.
-    fn prepare(&mut self, ground: &mut Ground, pattern: &Pattern, input: usize, batch: Batch) -> Part {
-        let (mut passes, mut partitions) = self.spent.pop().unwrap_or_default();
-        self.tests.passed_by_all(input, &batch, &mut passes);
+    fn take_mixed(
+        &mut self,
+        ground: &mut Ground,
+        pattern: &Pattern,
+        batches: &[(usize, &Batch)],
+        picks: &[Pick],
+    ) -> (Vec<Part>, Vec<Located>) {
+        let mut of_input: Vec<Vec<Pick>> = vec![vec![]; self.types.len()];
+        for pick in picks {
+            of_input[batches[pick.0 as usize].0].push(*pick);
+        }
+        let parts = of_input.iter().enumerate().map(|(input, picks)| {
+            let own = (0..batches.len()).filter(|batch| batches[*batch].0 == input);
+            let own: Vec<usize> = own.collect();
+            let place = |batch: u32| own.iter().position(|own| *own == batch as usize).unwrap_or(0) as u32;
+            let picks: Vec<Pick> = picks.iter().map(|(batch, row)| (place(*batch), *row)).collect();
+            let own: Vec<&Batch> = own.iter().map(|batch| batches[*batch].1).collect();
+            let batch = interleave_batch(&own, &self.types[input], &picks);
+            self.prepare(ground, pattern, input, input, batch)
+        });
+        let mut parts: Vec<Part> = parts.collect();
+        // When all events that begin something have their keys: one may stand in front of another input's.
+        let located = parts.iter_mut().enumerate();
+        let located = located.map(|(number, part)| self.locate(ground, pattern, number, part));
+        let located: Vec<Vec<Located>> = located.collect();
+        let mut rest: Vec<_> = located.iter().map(|located| located.iter().copied().peekable()).collect();
+        let mut n_before = vec![0; parts.len()];
+        let in_order = picks.iter().filter_map(|(batch, _)| {
+            let part = batches[*batch as usize].0;
+            let row = n_before[part];
+            n_before[part] += 1;
+            rest[part].next_if(|located| located.row == row)
+        });
+        let in_order = in_order.collect();
+        (parts, in_order)
+    }
+
+    /// Looks at rows of an input, which follow those of the last part that was taken: finds, or makes, the keys of those
+    /// that begin something.
+    fn prepare(
+        &mut self,
+        ground: &mut Ground,
+        pattern: &Pattern,
+        part: usize,
+        input: usize,
+        batch: Batch,
+    ) -> Part {
+        let mut passed = self.passed.pop().unwrap_or(Passed::Few(vec![]));
+        let mut begun = self.lists.pop().unwrap_or_default();
+        self.tests.passed_by_all(input, &batch, &mut passed);
+        passed.rows_of(self.begins, &mut self.rows);
         let keys = key_columns(pattern, input, &batch);
-        let begins = self.begins;
-        choose(&mut self.rows, batch.n_rows, |row| row as u32, |row| passes[row] & begins != 0);
-        let located = match self.rows.len() {
-            0 => Located::None,
-            n if n == batch.n_rows => {
-                ground.keys.find_all(&keys, batch.n_rows, &mut partitions);
-                Located::All
-            }
-            n => {
-                ground.keys.find(&keys, &self.rows, &mut self.numbers);
-                partitions.clear();
-                partitions.resize(batch.n_rows, NO_STATE);
-                put(&mut partitions, &self.rows, &self.numbers);
-                if n > batch.n_rows / 4 { Located::Many } else { Located::None }
-            }
-        };
+        match self.rows.len() == batch.n_rows {
+            true => ground.keys.find_all(&keys, batch.n_rows, &mut self.numbers),
+            false => ground.keys.find(&keys, &self.rows, &mut self.numbers),
+        }
+        let found = self.rows.iter().zip(&self.numbers);
+        begun.extend(found.map(|(row, number)| Located { part: part as u32, row: *row, partition: *number }));
         let kept = self.kept[input].iter().map(|column| batch.columns[*column].clone());
         let kept = Batch { columns: kept.collect(), late: vec![], ..batch.clone() };
         let chunk = ground.log.open(input, kept);
-        Part { input, batch, chunk, passes, partitions, located }
+        Part { input, batch, chunk, passed, begun }
     }
 
-    /// Finds the keys of parts, when all events that begin something have theirs; the rows of all parts that may matter,
-    /// in their order: for each, the part and the row. Of a single part, no order need be given.
-    pub fn locate(
+    /// The rows of a part that may matter, when all that begin something have their keys.
+    fn locate(
         &mut self,
         ground: &mut Ground,
         pattern: &Pattern,
-        parts: &mut [Part],
-        order: Option<Order>,
-    ) -> Order {
-        parts.iter_mut().for_each(|part| self.locate_part(ground, pattern, part));
-        order.unwrap_or_else(|| {
-            let mut order = std::mem::take(&mut self.order);
-            order.clear();
-            parts.first().into_iter().for_each(|part| part.add_rows_to(&mut order));
-            order
-        })
-    }
-
-    fn locate_part(&mut self, ground: &mut Ground, pattern: &Pattern, part: &mut Part) {
-        let Part { input, batch, passes, partitions, located, .. } = part;
-        let (located, begins) = (*located, self.begins);
-        if located == Located::All {
-            return;
+        number: usize,
+        part: &mut Part,
+    ) -> Vec<Located> {
+        let Part { input, batch, passed, begun, .. } = part;
+        if begun.len() == batch.n_rows || ground.keys.n_live() == 0 {
+            return std::mem::take(begun);
         }
+        // Where only some begin something, it costs less to look all up than to leave them out.
+        let begun = if begun.len() > batch.n_rows / 4 { std::mem::take(begun) } else { vec![] };
         let keys = key_columns(pattern, *input, batch);
-        let minds = |passes: Tests| pattern.minds_all || passes != 0;
-        if ground.keys.n_live() == 0 {
-            partitions.clear();
-            partitions.resize(batch.n_rows, NO_STATE);
-        } else if located == Located::None && passes.iter().all(|passes| minds(*passes)) {
-            ground.keys.look_up_all(&keys, batch.n_rows, partitions);
-        } else {
-            let is_known = |passes: Tests| located == Located::Many && passes & begins != 0;
-            let is_sought = |row: usize| minds(passes[row]) && !is_known(passes[row]);
-            choose(&mut self.rows, batch.n_rows, |row| row as u32, is_sought);
-            ground.keys.look_up(&keys, &self.rows, &mut self.numbers);
-            if located == Located::None {
-                partitions.clear();
-                partitions.resize(batch.n_rows, NO_STATE);
+        let mut located = self.lists.pop().unwrap_or_default();
+        let (mut n, part) = (0, number as u32);
+        // Without a branch on whether it has a state, as nobody can tell.
+        let mut add = |row: u32, partition: u32| {
+            if n == located.len() {
+                located.resize(n + GROWTH, Located { part, row, partition });
             }
-            put(partitions, &self.rows, &self.numbers);
+            located[n] = Located { part, row, partition };
+            n += usize::from(partition != NO_STATE);
+        };
+        if begun.is_empty() && (pattern.minds_all || passed.is_of_all()) {
+            ground.keys.look_up_each_of_all(&keys, batch.n_rows, |row, partition| add(row as u32, partition));
+        } else {
+            let known = if begun.is_empty() { 0 } else { self.begins };
+            passed.rows_without(known, pattern.minds_all, &mut self.rows);
+            let rows = &self.rows;
+            ground.keys.look_up_each(&keys, rows, |at, partition| add(rows[at], partition));
         }
+        located.truncate(n);
+        if begun.is_empty() {
+            return located;
+        }
+        let mut all = self.lists.pop().unwrap_or_default();
+        merge(&begun, &located, &mut all);
+        self.give_back([begun, located]);
+        all
     }
 
     /// An event of a part.
-    pub fn event<'a>(&self, part: &'a Part, row: usize) -> Event<'a> {
+    #[inline]
+    pub fn event<'a>(&self, parts: &'a [Part], located: Located) -> Event<'a> {
+        let (part, row) = (&parts[located.part as usize], located.row as usize);
         let time = match &part.batch.columns[self.times[part.input]].data {
             ColumnData::I64(times) => times[row],
             _ => EventTime::MIN,
         };
-        let (input, passes, chunk) = (part.input, part.passes[row], part.chunk);
+        let (input, passes, chunk) = (part.input, part.passed.of(row), part.chunk);
         Event { input, columns: &part.batch.columns, row, time, passes, chunk, id: None }
     }
 
-    /// Ends the work on parts, in this order: what nobody looks back to of them goes.
-    pub fn end(&mut self, ground: &mut Ground, parts: Vec<Part>, order: Order) {
+    /// Ends the work on parts: what nobody looks back to of them goes.
+    pub fn end(&mut self, ground: &mut Ground, parts: Vec<Part>, located: Vec<Located>) {
         ground.log.close();
-        self.order = order;
-        self.spent.extend(parts.into_iter().map(|part| (part.passes, part.partitions)));
+        self.give_back([located]);
+        for part in parts {
+            self.passed.push(part.passed);
+            self.give_back([part.begun]);
+        }
+    }
+
+    fn give_back<const N: usize>(&mut self, lists: [Vec<Located>; N]) {
+        for mut list in lists {
+            if list.capacity() > 0 {
+                list.clear();
+                self.lists.push(list);
+            }
+        }
     }
 }
 
@@ -245,24 +255,15 @@ fn key_columns<'a>(pattern: &Pattern, input: usize, batch: &'a Batch) -> Vec<&'a
     pattern.spec.inputs[input].keys.iter().map(|column| &batch.columns[*column]).collect()
 }
 
-/// Replaces what is in `chosen` by what `of` makes of those of so many rows that are wanted; without a branch a row, as
-/// nobody can tell which are.
-fn choose<T: Copy>(
-    chosen: &mut Vec<T>,
-    n_rows: usize,
-    of: impl Fn(usize) -> T,
-    is_wanted: impl Fn(usize) -> bool,
-) {
-    chosen.resize(n_rows, of(0));
-    let mut n = 0;
-    for row in 0..n_rows {
-        chosen[n] = of(row);
-        n += usize::from(is_wanted(row));
+/// Makes `all` the rows of two lists in their order; none is in both.
+fn merge(a: &[Located], b: &[Located], all: &mut Vec<Located>) {
+    let (mut at_a, mut at_b) = (0, 0);
+    all.reserve(a.len() + b.len());
+    while at_a < a.len() && at_b < b.len() {
+        let is_a = a[at_a].row < b[at_b].row;
+        all.push(if is_a { a[at_a] } else { b[at_b] });
+        (at_a, at_b) = (at_a + usize::from(is_a), at_b + usize::from(!is_a));
     }
-    chosen.truncate(n);
-}
-
-/// Says of rows what their numbers are.
-fn put(partitions: &mut [u32], rows: &[u32], numbers: &[u32]) {
-    rows.iter().zip(numbers).for_each(|(row, number)| partitions[*row as usize] = *number);
+    all.extend_from_slice(&a[at_a..]);
+    all.extend_from_slice(&b[at_b..]);
 }

@@ -164,6 +164,10 @@ impl<const N: usize> Groups<N> {
         partition: u32,
         answers: &mut Answers,
     ) -> bool {
+        let begins = event.passes & rule.course.begins != 0;
+        if !begins && rule.moves_in_place && self.take_in_place(rule, event, partition) {
+            return false;
+        }
         if rule.uses_up {
             let id = event.id_in(&mut self.ground.log);
             self.keep(KeptEvent { event: id, next: NONE, passes: event.passes }, partition);
@@ -178,6 +182,29 @@ impl<const N: usize> Groups<N> {
             self.settle(partition);
         }
         completes
+    }
+
+    /// Lets an event be seen by the only group of a partition, where that stands; whether that is all that there is to do.
+    #[inline]
+    fn take_in_place(&mut self, rule: &Rule, event: &mut Event, partition: u32) -> bool {
+        let Groups { ground: Ground { log, .. }, store, forest, .. } = self;
+        let Some(group) = store.only_mut(partition) else { return false };
+        let is_late = !drop_late(rule, event, group, forest, log);
+        let values = Values::of(&rule.course, event);
+        let lead = if is_late { None } else { lead_of(rule, event, &values, group, log) };
+        let is_over = match lead {
+            Some((_, lead)) if rule.course.places[lead.way.to].is_complete => return false,
+            Some((_, lead)) => {
+                let broken = pass(rule, &lead.way, group, Taker::Event(event, log));
+                broken != 0 && !rule.can_end(group.place, broken)
+            }
+            None => is_late || !stays(rule, event, group),
+        };
+        if is_over {
+            forest.drop_all(group, log);
+            store.truncate(partition, 0);
+        }
+        true
     }
 
     /// Lets an event be taken by the groups that go on with it, and begin a run.
@@ -203,26 +230,18 @@ impl<const N: usize> Groups<N> {
             return;
         }
         let values = Values::of(&rule.course, event);
-        let oldest = rule.course.within.map_or(EventTime::MIN, |within| event.time.saturating_sub(within));
         let mut n_left = 0;
         for at in 0..groups.len() {
             let group = &mut groups[at];
-            if group.began < oldest
-                && !rule.pattern.by_clocks[group.place as usize]
-                && !forest.drop_before(group, oldest, log)
-            {
+            if !drop_late(rule, event, group, forest, log) {
                 continue;
             }
-            let place = &rule.course.places[group.place as usize];
-            let broken = rule.broken(group);
-            let leads_on =
-                |lead: &Lead| lead.way.guards & broken == 0 && fits(&lead.test, event, &values, group, log);
-            let lead = if is_used { None } else { place.leads.iter().position(leads_on) };
+            let lead = if is_used { None } else { lead_of(rule, event, &values, group, log) };
             match lead {
-                Some(lead) if rule.course.places[place.leads[lead].way.to].is_complete => {
-                    memory.complete.push((*group, place.leads[lead].step));
+                Some((_, lead)) if rule.course.places[lead.way.to].is_complete => {
+                    memory.complete.push((*group, lead.step));
                 }
-                Some(lead) => memory.moved.push((*group, lead)),
+                Some((number, _)) => memory.moved.push((*group, number)),
                 None if stays(rule, event, group) => {
                     if n_left < at {
                         groups[n_left] = groups[at];
@@ -346,6 +365,35 @@ impl<const N: usize> Groups<N> {
         let oldest = rule.course.within.map_or(EventTime::MIN, |within| now.saturating_sub(within));
         self.forest.drop_before(group, oldest, &mut self.ground.log)
     }
+}
+
+/// Drops those runs of a group that are out of time and wait for an event; whether any is left.
+#[inline(always)]
+fn drop_late<const N: usize>(
+    rule: &Rule,
+    event: &Event,
+    group: &mut Group<N>,
+    forest: &mut Forest,
+    log: &mut EventLog,
+) -> bool {
+    let oldest = rule.course.within.map_or(EventTime::MIN, |within| event.time.saturating_sub(within));
+    group.began >= oldest
+        || rule.pattern.by_clocks[group.place as usize]
+        || forest.drop_before(group, oldest, log)
+}
+
+/// What leads a group on with an event that has these values, and its number.
+#[inline(always)]
+fn lead_of<'r, const N: usize>(
+    rule: &'r Rule,
+    event: &Event,
+    values: &Values,
+    group: &Group<N>,
+    log: &EventLog,
+) -> Option<(usize, &'r Lead)> {
+    let broken = rule.broken(group);
+    let leads_on = |lead: &Lead| lead.way.guards & broken == 0 && fits(&lead.test, event, values, group, log);
+    rule.course.places[group.place as usize].leads.iter().enumerate().find(|(_, lead)| leads_on(lead))
 }
 
 /// Lets a group see an event that it does not take; whether it can yet be complete.

@@ -22,6 +22,8 @@ pub struct Rule {
     pub uses_up: bool,
     /// Whether what runs take behind their first event is kept: not if nobody looks at it.
     pub keeps_paths: bool,
+    /// Whether nothing but its group knows that a run has taken an event in the middle of it.
+    pub moves_in_place: bool,
     /// Per place, the guards of which each alone ends a run there when it is broken.
     fatal: Vec<Guards>,
     /// The word of the guards that are broken, if a run can live with one.
@@ -54,13 +56,15 @@ impl Rule {
         };
         let reads_inner = (0..spec.steps.len()).any(|step| reporting.reads[step] && is_inner(step));
         let uses_up = course.uses_up(spec);
+        let keeps_paths = uses_up || reads_inner;
         let fatal: Vec<Guards> = (0..course.places.len()).map(|place| fatal(&pattern, place)).collect();
         let lives_on = course.places.iter().zip(&fatal).any(|(place, fatal)| place.guards & !fatal != 0);
         Rule {
             fatal,
             guard_word: lives_on.then_some(course.n_words),
             times: inputs.iter().map(|input| input.time).collect(),
-            keeps_paths: uses_up || reads_inner,
+            keeps_paths,
+            moves_in_place: !keeps_paths && course.shortest_clock.is_none(),
             uses_up,
             course,
             tests,

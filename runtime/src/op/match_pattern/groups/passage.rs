@@ -16,7 +16,7 @@ use std::cmp::Ordering;
 pub struct Values {
     words: [i64; MOST_COMPARED],
     /// Of the words, as bits: those that are the value; what others are is looked for in their column.
-    plain: u8,
+    plain: u64,
 }
 
 impl Values {
@@ -24,18 +24,18 @@ impl Values {
 
     #[inline(always)]
     pub fn of(course: &Course, event: &Event) -> Values {
-        let mut values = Values::NONE;
-        let columns = course.compared[event.input].iter().zip(&mut values.words).enumerate();
+        let (mut words, mut plain) = ([0; MOST_COMPARED], 0);
+        let columns = course.compared[event.input].iter().zip(&mut words).enumerate();
         for (slot, (column, word)) in columns {
             let column = &*event.columns[*column];
             if let ColumnData::I64(data) = &column.data
                 && column.is_valid(event.row)
             {
                 *word = data[event.row];
-                values.plain |= 1 << slot;
+                plain |= 1 << slot;
             }
         }
-        values
+        Values { words, plain }
     }
 
     fn plain(&self, slot: usize) -> Option<i64> {

@@ -90,6 +90,15 @@ impl<const N: usize> Store<N> {
         }
     }
 
+    /// The group of a partition that has one.
+    #[inline(always)]
+    pub fn only_mut(&mut self, partition: u32) -> Option<&mut Group<N>> {
+        match &mut self.partitions[partition as usize].groups {
+            Held::One(group) => Some(group),
+            Held::Several(_) => None,
+        }
+    }
+
     #[inline(always)]
     pub fn is_empty(&self, partition: u32) -> bool {
         matches!(&self.partitions[partition as usize].groups, Held::Several(list) if list.len == 0)
