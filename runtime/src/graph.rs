@@ -447,7 +447,7 @@ impl<'a, O: Outlet> Graph<'a, O> {
             Task::PreparedSink(prepared) => prepared.restore(&mut reader)?,
             Task::Source | Task::Sink => {}
         }
-        self.stations[id.0 as usize].n_failed = reader.u64()?;
+        self.stations[id.0 as usize].n_failed = reader.total()?;
         reader.finish()
     }
 

@@ -36,6 +36,12 @@ pub struct SnapshotWriter<'w> {
 /// Takes a part.
 type Onward<'w> = dyn FnMut(&[u8]) + 'w;
 
+/// No run counts so far.
+pub const MOST: u64 = 1 << 56;
+
+/// No program nests its types deeper.
+const MOST_NESTED: usize = 256;
+
 /// Bytes that are handed on together.
 const PART: usize = 1 << 20;
 
@@ -246,6 +252,11 @@ impl<'a> SnapshotReader<'a> {
         usize::try_from(self.u64()?).map_err(|_| Corrupt)
     }
 
+    /// How many there have been, or which of them it is: none has counted so far that it could not go on.
+    pub fn total(&mut self) -> Result<u64, Corrupt> {
+        self.u64().and_then(|n| if n < MOST { Ok(n) } else { Err(Corrupt) })
+    }
+
     pub fn i64(&mut self) -> Result<i64, Corrupt> {
         self.take().map(i64::from_le_bytes)
     }
@@ -288,7 +299,13 @@ impl<'a> SnapshotReader<'a> {
     }
 
     pub fn value(&mut self) -> Result<Value, Corrupt> {
+        self.value_within(MOST_NESTED)
+    }
+
+    /// A value that is nested no deeper.
+    fn value_within(&mut self, depth: usize) -> Result<Value, Corrupt> {
         let [tag] = self.take()?;
+        let element = |reader: &mut Self| reader.value_within(depth.checked_sub(1).ok_or(Corrupt)?);
         Ok(match tag {
             0 => Value::Null,
             1 => Value::Bool(self.bool()?),
@@ -300,12 +317,12 @@ impl<'a> SnapshotReader<'a> {
             7 => Value::Timestamp(self.i64()?),
             8 => Value::Duration(self.i64()?),
             9 => Value::Json(Arc::new(serde_json::from_slice(self.bytes()?).map_err(|_| Corrupt)?)),
-            10 => Value::List(self.sequence(SnapshotReader::value)?.into()),
+            10 => Value::List(self.sequence(element)?.into()),
             11 => {
-                let entries = self.sequence(|reader| Ok((reader.text()?.into(), reader.value()?)))?;
+                let entries = self.sequence(|reader| Ok((reader.text()?.into(), element(reader)?)))?;
                 Value::Map(Arc::new(entries.into_iter().collect::<BTreeMap<_, _>>()))
             }
-            12 => Value::Record(self.sequence(SnapshotReader::value)?.into()),
+            12 => Value::Record(self.sequence(element)?.into()),
             _ => return Err(Corrupt),
         })
     }
@@ -324,7 +341,7 @@ impl<'a> SnapshotReader<'a> {
             }
             columns.push(Arc::new(column.finish()));
         }
-        let (source, partition, first) = (self.u32()?, self.u32()?, self.u64()?);
+        let (source, partition, first) = (self.u32()?, self.u32()?, self.total()?);
         let offsets = match self.bool()? {
             false => None,
             true => {
@@ -339,13 +356,16 @@ impl<'a> SnapshotReader<'a> {
             }
         };
         let late = self.sequence(|r| Ok(LateRow { row: r.u32()?, watermark: r.i64()? }))?;
+        if !late.is_sorted_by(|a, b| a.row < b.row) || late.last().is_some_and(|l| l.row as usize >= n_rows) {
+            return Err(Corrupt);
+        }
         let origin = Origin { source, partition, branch, first, offsets, mixed, marks: None };
         Ok(Batch { columns, n_rows, origin, late })
     }
 
     pub fn place(&mut self) -> Result<RowPlace, Corrupt> {
         let (source, partition) = (self.u32()?, self.u32()?);
-        Ok(RowPlace { source, partition, offset: self.u64()?, branch: self.u32()? })
+        Ok(RowPlace { source, partition, offset: self.total()?, branch: self.u32()? })
     }
 }
 
@@ -378,5 +398,11 @@ mod tests {
             assert_eq!(SnapshotReader::new(&bytes[..end]).value(), Err(Corrupt), "{end}");
         }
         assert_eq!(SnapshotReader::new(&u64::MAX.to_le_bytes()).sequence(SnapshotReader::u64), Err(Corrupt));
+    }
+
+    #[test]
+    fn a_value_that_is_nested_without_an_end_is_corrupt() {
+        let list_of_one = [10, 1, 0, 0, 0, 0, 0, 0, 0];
+        assert_eq!(SnapshotReader::new(&list_of_one.repeat(1_000_000)).value(), Err(Corrupt));
     }
 }

@@ -405,6 +405,22 @@ fn a_table_that_is_another_after_an_edit_is_loaded_again() {
 }
 
 #[test]
+fn rows_that_wait_for_a_multiple_are_not_taken_for_others() {
+    let folder = folder();
+    let deferring = "source clicks: { user: string, n: int, at: timestamp }\n  from file(\"clicks.csv\", follow: true) format csv\n  time at\n\nstream totals =\n  from clicks\n  group by n forever\n  select n, count() as rows\n  emit every 5h\n\nsink out from totals to file(\"out.ndjson\") format json(changes: retract)\n";
+    folder.write("d.stream", deferring);
+    run_to(&folder, "d.stream", 60).code(0);
+    folder.run("check d.stream --against state").code(0);
+    // The rows that wait have no column `user`, which another stream reads now.
+    folder.write(
+        "edited.stream",
+        format!("{deferring}\nstream others =\n  from clicks\n  where user == \"bob\"\n\nsink others_out from others to file(\"others.ndjson\") format json\n"),
+    );
+    let told = folder.run("check edited.stream --against state").code(2).stdout;
+    assert!(told.contains("  lost      `updating_agg` of `totals`"), "{told}");
+}
+
+#[test]
 fn rows_that_wait_are_taken_over_when_a_column_may_be_null() {
     let folder = folder();
     let waits = "source clicks: { user: string, n: int, at: timestamp }\n  from file(\"clicks.csv\", follow: true) format csv\n  time at disorder 10m\n\nsink out from clicks to file(\"out.ndjson\") format json ordered\n";

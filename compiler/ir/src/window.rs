@@ -153,6 +153,11 @@ impl TimeWindows {
         (next.end > window.end).then_some(next)
     }
 
+    /// Whether this is one of them.
+    pub fn has(&self, window: Window) -> bool {
+        window.end > window.start && self.first_ending_after(window.start, window.end - 1) == Some(window)
+    }
+
     /// All windows that hold a time, by their ends.
     pub fn of_time(&self, time: i64) -> impl Iterator<Item = Window> + '_ {
         let first = self.first_ending_after(time, i64::MIN);

@@ -102,8 +102,14 @@ impl ExactSum {
     pub fn restore(from: &mut SnapshotReader) -> Result<ExactSum, Corrupt> {
         let sum = ExactSum { lowest: from.u32()?, bins: from.sequence(SnapshotReader::i128)? };
         // Products of two floats reach no further.
-        if sum.lowest < 200 && sum.bins.len() < 200 { Ok(sum) } else { Err(Corrupt) }
+        let is_in_reach = sum.lowest < 200 && sum.bins.len() < 200 && sum.bins.iter().all(has_room);
+        if is_in_reach { Ok(sum) } else { Err(Corrupt) }
     }
+}
+
+/// Whether no terms that may still come can be too many for a bin.
+pub fn has_room(bin: &i128) -> bool {
+    bin.unsigned_abs() < 1 << 120
 }
 
 /// ± `digits` · 2^(32 · `low`), the digits of 32 bits from the lowest.

@@ -56,7 +56,7 @@ impl Comparison<'_> {
                 identity.kind == "table" && manifest.source(&identity.item).is_some_and(can_be_loaded_again)
             };
             match node.map(|node| NodeId(node as u32)) {
-                Some(id) if nodes[id.0 as usize] == *identity => Fate::Kept,
+                Some(id) if nodes[id.0 as usize].takes_over(identity) => Fate::Kept,
                 Some(_) if is_loaded() && is_loaded_by(flow, &identity.item) => Fate::Rebuilt,
                 Some(id) => match migration(identity, flow, id, &nodes[id.0 as usize]) {
                     Some(how) => Fate::Migrated(id, how),

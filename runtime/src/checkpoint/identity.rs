@@ -18,10 +18,21 @@ pub struct Identity {
     pub shape: String,
 }
 
+/// Stands in a shape before the rows of the input that wait for a multiple of a duration.
+const DEFERRED: &str = " defers ";
+
 impl Identity {
     /// Whether it is the same operator, perhaps of another shape.
     pub fn is_of(&self, other: &Identity) -> bool {
         self.item == other.item && self.kind == other.kind
+    }
+
+    /// Whether it can go on with the state of another as it is.
+    pub fn takes_over(&self, before: &Identity) -> bool {
+        // There were checkpoints before shapes said which rows are deferred.
+        let is_said_now = |more: &str| more.starts_with(DEFERRED);
+        self.is_of(before)
+            && self.shape.strip_prefix(&before.shape).is_some_and(|more| more.is_empty() || is_said_now(more))
     }
 }
 
@@ -79,7 +90,11 @@ fn kind_and_shape(flow: &Flow, id: NodeId) -> (&'static str, String) {
             if breaker.passes_rows() {
                 shape += &rows();
             }
-            (kind, format!("{} -> {}", shape.trim_end(), node.schema))
+            let deferred = match breaker.defers_rows() && !breaker.passes_rows() {
+                true => format!("{DEFERRED}{}", rows()),
+                false => String::new(),
+            };
+            (kind, format!("{} -> {}{deferred}", shape.trim_end(), node.schema))
         }
         NodeKind::Join(join) => {
             let kind = match join.kind {

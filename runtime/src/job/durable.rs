@@ -126,7 +126,7 @@ impl Durable {
         let nodes = identities(flow);
         for ((identity, fate), state) in Comparison::new(manifest, flow).operators.iter().zip(states) {
             let id = match fate {
-                Fate::Kept => nodes.iter().position(|node| node == *identity).map(|id| NodeId(id as u32)),
+                Fate::Kept => nodes.iter().position(|node| node.is_of(identity)).map(|id| NodeId(id as u32)),
                 Fate::Migrated(id, _) => Some(*id),
                 Fate::Rebuilt | Fate::NotNeeded | Fate::OfAnotherShape(_) | Fate::Gone => None,
             };

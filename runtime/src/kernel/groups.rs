@@ -412,13 +412,13 @@ impl Accumulation {
             let slot = *self.slots.first().ok_or(Corrupt)?;
             // SAFETY: as in `merge_slots`.
             let words = unsafe { std::slice::from_raw_parts_mut(slot as *mut u64, layout.size / 8) };
-            words[0] = from.u64()?;
+            words[0] = from.total()?;
             if words[0] == 0 {
                 return Err(Corrupt);
             }
             for (field, states) in layout.accumulators.iter().zip(&mut groups.sides) {
                 if let Some(seen) = field.seen {
-                    words[seen / 8] = from.u64()?;
+                    words[seen / 8] = from.total()?;
                 }
                 let words = &mut words[field.offset / 8..][..field.kind.bytes() / 8];
                 match states {

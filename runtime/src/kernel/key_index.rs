@@ -410,6 +410,9 @@ impl KeyIndex {
 
     /// Takes over what [`KeyIndex::snapshot`] wrote, as the key of a new state.
     pub fn restore(&mut self, reader: &mut SnapshotReader) -> Result<u32, Corrupt> {
+        if self.keys.width() == 0 && self.n_live() > 0 {
+            return Err(Corrupt);
+        }
         self.reserve(1);
         let number = self.new_number();
         if self.keys.width() > 0 {

@@ -343,10 +343,20 @@ impl Operator for FillUpdatingOperator {
         self.watermark = Watermark(reader.i64()?);
         for _ in 0..reader.count()? {
             let key = values(reader, n_keys)?;
-            let results = reader.sequence(|reader| Ok((place(reader)?, values(reader, n_results)?)))?;
-            let filled = reader
+            let results: Vec<(Place, Vec<Value>)> =
+                reader.sequence(|reader| Ok((place(reader)?, values(reader, n_results)?)))?;
+            let filled: Vec<(Place, (Place, Vec<Value>))> = reader
                 .sequence(|reader| Ok((place(reader)?, (place(reader)?, values(reader, n_results)?))))?;
             let next = reader.sequence(place)?.pop().map(window);
+            let mut all = results.iter().chain(filled.iter().map(|(_, of)| of));
+            let mut places = filled.iter().map(|(at, _)| window(*at)).chain(next);
+            // Windows are filled up to some time behind the last rows.
+            if !all.all(|(at, results)| {
+                self.windows.has(window(*at)) && window(*at).contains(last_time(results, *at))
+            }) || !places.all(|window| self.windows.has(window))
+            {
+                return Err(Corrupt);
+            }
             if let Some(next) = next {
                 self.due.entry(self.filled_at(next)).or_default().insert(key.clone());
             }

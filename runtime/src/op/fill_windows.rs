@@ -230,7 +230,7 @@ impl Operator for FillWindowsOperator {
         let window = |reader: &mut SnapshotReader| Ok(Window { start: reader.i64()?, end: reader.i64()? });
         self.watermark = Watermark(reader.i64()?);
         self.source = reader.u32()?;
-        self.n_rows_out = reader.u64()?;
+        self.n_rows_out = reader.total()?;
         self.current = reader.sequence(window)?.pop();
         let (n_keys, n_results) = (self.spec.keys.len(), self.spec.results.len());
         let keys = reader.sequence(|reader| {
@@ -241,7 +241,13 @@ impl Operator for FillWindowsOperator {
             Ok((key, Kept { last: reader.i64()?, window: window(reader)?, results }))
         })?;
         self.keys = keys.into_iter().collect();
-        Ok(())
+        // From the current window on, windows are filled up to some time behind the last rows of keys.
+        let is_near = |Kept { last, window, .. }: &Kept| {
+            let is_known = self.windows.has(*window) && window.contains(*last);
+            is_known && self.current.is_none_or(|current| window.start <= current.start)
+        };
+        let is_known = self.current.is_none_or(|current| self.windows.has(current));
+        if is_known && self.keys.values().all(is_near) { Ok(()) } else { Err(Corrupt) }
     }
 
     fn state_bytes(&self) -> usize {

@@ -251,11 +251,11 @@ impl Operator for GatherWindowsOperator {
     fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
         self.watermark = Watermark(reader.i64()?);
         self.passed = Watermark(reader.i64()?);
-        self.n_rows_out = reader.u64()?;
+        self.n_rows_out = reader.total()?;
         self.source = u32::try_from(reader.u64()?).ok();
         self.windows.restore(reader)?;
         for _ in 0..reader.count()? {
-            let window = reader.u64()?;
+            let window = reader.total()?;
             let batch = reader.batch(&self.types)?;
             let n_rows = batch.n_rows as u32;
             let number = self.held.push(batch);

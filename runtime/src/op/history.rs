@@ -251,7 +251,7 @@ impl Operator for History {
             self.resize();
             self.states.times[number as usize] = reader.i64()?;
             if let Some(inside) = &mut self.inside {
-                inside.keep_one(number, reader.u64()?);
+                inside.keep_one(number, reader.total()?);
             }
             self.kind.restore(number, reader)?;
         }

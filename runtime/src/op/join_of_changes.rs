@@ -410,7 +410,7 @@ impl Operator for JoinOfChanges {
             *watermark = Watermark(reader.i64()?);
             for _ in 0..reader.count()? {
                 let row: Row = side.types.iter().map(|_| reader.value()).collect::<Result<_, _>>()?;
-                let (time, n_partners, has_failed) = (reader.i64()?, reader.u64()?, reader.bool()?);
+                let (time, n_partners, has_failed) = (reader.i64()?, reader.total()?, reader.bool()?);
                 if let Some(key) = side.key(&row) {
                     side.rows.entry(key).or_default().push(Kept { row, time, n_partners, has_failed });
                 }

@@ -439,7 +439,7 @@ impl Operator for KeyedWindows {
         self.watermark = Watermark(reader.i64()?);
         self.passed = Watermark(reader.i64()?);
         self.source = reader.sequence(SnapshotReader::u32)?.pop();
-        self.n_rows_out = reader.u64()?;
+        self.n_rows_out = reader.total()?;
         self.n_windows_out = reader.i64()?;
         for _ in 0..reader.count()? {
             let number = self.index.restore(reader)?;

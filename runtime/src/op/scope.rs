@@ -182,12 +182,12 @@ impl Windows {
     }
 
     pub fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
-        self.n_windows = reader.u64()?;
+        self.n_windows = reader.total()?;
         match &mut self.kind {
             Kind::Assigned(windows) => {
                 for _ in 0..reader.count()? {
                     let bounds = (reader.i64()?, reader.i64()?);
-                    windows.open.insert(bounds, reader.u64()?);
+                    windows.open.insert(bounds, reader.total()?);
                 }
                 Ok(())
             }
@@ -397,8 +397,8 @@ impl OfKeys {
     }
 
     fn restore_window(&mut self, key: u32, reader: &mut SnapshotReader) -> Result<u64, Corrupt> {
-        let number = reader.u64()?;
-        let open = Open { key, start: reader.i64()?, last: reader.i64()?, n_rows: reader.u64()? };
+        let number = reader.total()?;
+        let open = Open { key, start: reader.i64()?, last: reader.i64()?, n_rows: reader.total()? };
         if let Rule::Session { .. } = self.rule {
             self.due.push(Reverse((self.rule.end(&open), number)));
         }

@@ -209,7 +209,7 @@ impl Operator for SortWindowOperator {
     }
 
     fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
-        self.n_rows_out = reader.u64()?;
+        self.n_rows_out = reader.total()?;
         for batch in reader.sequence(|reader| reader.batch(&self.types))? {
             // All its rows are of one window.
             let window = self.window_of(&batch, 0).ok_or(Corrupt)?;

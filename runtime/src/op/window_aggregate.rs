@@ -186,6 +186,15 @@ impl WindowAggregateOperator {
         self.accumulation.add(groups, batch, rows);
     }
 
+    /// A slice that was written, if it can be one.
+    fn known(&self, (end, start): Slice) -> Result<Slice, Corrupt> {
+        let is_one = match &self.assignment {
+            Assignment::ByTime(windows) => windows.slice(start).bounds == Window { start, end },
+            Assignment::ByColumns { .. } => start <= end,
+        };
+        if is_one { Ok((end, start)) } else { Err(Corrupt) }
+    }
+
     /// Takes over what other workers have of slices that the watermark has passed.
     fn gather(&mut self) {
         for (share, slice, groups) in self.shares.give(self.watermark.0) {
@@ -370,10 +379,11 @@ impl Operator for WindowAggregateOperator {
     fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
         self.watermark = Watermark(reader.i64()?);
         self.source = reader.sequence(SnapshotReader::u32)?.pop();
-        self.n_rows_out = reader.u64()?;
+        self.n_rows_out = reader.total()?;
         self.panes.restore(&mut self.accumulation, reader)?;
+        self.panes.slices.keys().try_for_each(|slice| self.known(*slice).map(drop))?;
         for _ in 0..reader.count()? {
-            let slice = (reader.i64()?, reader.i64()?);
+            let slice = self.known((reader.i64()?, reader.i64()?))?;
             let mut written = SnapshotReader::new(reader.bytes()?);
             let groups = self.accumulation.restore(&mut written)?;
             written.finish()?;

@@ -89,7 +89,7 @@ fn held<'c>(
         if said.get(3).is_some_and(|name| name.text != identity.item) {
             continue;
         }
-        let Some(node) = nodes.iter().position(|node| node == identity) else {
+        let Some(node) = nodes.iter().position(|node| node.takes_over(identity)) else {
             return Err(failed(state_not_of_program(&said[2], identity)));
         };
         let held = of_snapshot(flow, &*machine_code, &compiled.files, NodeId(node as u32), state);

@@ -77,6 +77,17 @@ impl Breaker {
         }
     }
 
+    /// Whether rows of the input wait in it for the next multiple of a duration.
+    pub fn defers_rows(&self) -> bool {
+        let emission = match self {
+            Breaker::Top(spec) => spec.emission,
+            Breaker::UpdatingAggregate(spec) => spec.emission,
+            Breaker::UpdatingWindows(spec) => spec.emission,
+            _ => return false,
+        };
+        matches!(emission, Emission::Every(_))
+    }
+
     /// Whether each of its rows answers one row of the input, and leaves when that comes.
     pub fn answers_at_once(&self) -> bool {
         match self {

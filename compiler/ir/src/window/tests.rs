@@ -126,6 +126,10 @@ proptest! {
         for window in &expected {
             let after = all.iter().filter(|w| w.end > window.end).min_by_key(|w| w.end);
             prop_assert_eq!(windows.next(*window), after.copied());
+            let Window { start, end } = *window;
+            for near in [*window, Window { start: start - 1, end }, Window { start, end: end + 1 }] {
+                prop_assert_eq!(windows.has(near), all.contains(&near));
+            }
         }
         let slice = windows.slice(time);
         prop_assert!(slice.bounds.contains(time));
@@ -148,7 +152,7 @@ proptest! {
         ] {
             let windows = TimeWindows::new(&assigner).expect("time decides");
             prop_assert!(windows.slice(time).bounds.contains(time));
-            prop_assert!(windows.of_time(time).all(|w| w.contains(time)));
+            prop_assert!(windows.of_time(time).all(|w| w.contains(time) && windows.has(w)));
             prop_assert!(windows.of_time(time).count() <= 52);
         }
     }

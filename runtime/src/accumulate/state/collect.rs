@@ -59,7 +59,7 @@ fn write_place((position, number): &Place, out: &mut SnapshotWriter) {
 }
 
 fn restore_place(from: &mut SnapshotReader) -> Result<Place, Corrupt> {
-    Ok((Position::restore(from)?, from.u64()?))
+    Ok((Position::restore(from)?, from.total()?))
 }
 
 fn in_order<'a>(values: impl Iterator<Item = (&'a Value, Place)>) -> Result<Value, String> {
@@ -124,7 +124,7 @@ impl State for Distinct {
     }
 
     fn restore(_: &Self::Spec, from: &mut SnapshotReader) -> Result<Distinct, Corrupt> {
-        let n_rows = from.u64()?;
+        let n_rows = from.total()?;
         let places = from.sequence(|from| Ok((from.value()?, restore_place(from)?)))?;
         Ok(Distinct { places: places.into_iter().collect(), n_rows })
     }
@@ -188,7 +188,7 @@ impl State for DistinctKept {
     }
 
     fn restore(_: &Self::Spec, from: &mut SnapshotReader) -> Result<DistinctKept, Corrupt> {
-        let n_rows = from.u64()?;
+        let n_rows = from.total()?;
         let entry = |from: &mut SnapshotReader| {
             Ok((from.value()?, from.sequence(restore_place)?.into_iter().collect()))
         };

@@ -199,7 +199,7 @@ impl<E: Element> State for Counted<E> {
     }
 
     fn restore(_: &Self::Spec, from: &mut SnapshotReader) -> Result<Counted<E>, Corrupt> {
-        let entries = from.sequence(|from| Ok((E::restore(from)?, from.u64()?)))?;
+        let entries = from.sequence(|from| Ok((E::restore(from)?, from.total()?)))?;
         Ok(Counted(entries.into_iter().collect()))
     }
 }

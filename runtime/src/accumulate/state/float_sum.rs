@@ -4,6 +4,7 @@
 //! that term leaves, bins further down count, so all of them are kept: exact sums, from which terms go as
 //! they came. The result has the bits that adding up only the rows that are left would have given.
 
+use crate::accumulate::exact::has_room;
 use crate::accumulate::side::{Row, State};
 use crate::kernel::float_sum::{BINS, WORDS, mark, mean, of_bins, parts, total};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
@@ -123,12 +124,13 @@ impl KeptSum {
 
     pub fn restore(from: &mut SnapshotReader) -> Result<KeptSum, Corrupt> {
         let lowest = from.u64()?;
-        let bins = from.sequence(|from| Ok(Bin { sum: from.i128()?, n_topmost: from.u64()? }))?;
-        let (n_nan, n_positive_infinity) = (from.u64()?, from.u64()?);
-        if lowest > u8::MAX as u64 || bins.len() > u8::MAX as usize {
+        let bins: Vec<Bin> = from.sequence(|from| Ok(Bin { sum: from.i128()?, n_topmost: from.total()? }))?;
+        let (n_nan, n_positive_infinity) = (from.total()?, from.total()?);
+        let is_in_reach = lowest <= u8::MAX as u64 && bins.len() <= u8::MAX as usize;
+        if !is_in_reach || !bins.iter().all(|bin| has_room(&bin.sum)) {
             return Err(Corrupt);
         }
-        Ok(KeptSum { lowest, bins, n_nan, n_positive_infinity, n_negative_infinity: from.u64()? })
+        Ok(KeptSum { lowest, bins, n_nan, n_positive_infinity, n_negative_infinity: from.total()? })
     }
 }
 
@@ -194,6 +196,6 @@ impl State for Kept {
     }
 
     fn restore(_: &Spec, from: &mut SnapshotReader) -> Result<Kept, Corrupt> {
-        Ok(Kept { sum: KeptSum::restore(from)?, n_rows: from.u64()? })
+        Ok(Kept { sum: KeptSum::restore(from)?, n_rows: from.total()? })
     }
 }

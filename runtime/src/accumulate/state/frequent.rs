@@ -104,8 +104,8 @@ impl State for Frequent {
     }
 
     fn restore(_: &Spec, from: &mut SnapshotReader) -> Result<Frequent, Corrupt> {
-        let taken_off = from.u64()?;
-        let counts = from.sequence(|from| Ok((from.value()?, from.u64()?)))?;
+        let taken_off = from.total()?;
+        let counts = from.sequence(|from| Ok((from.value()?, from.total()?)))?;
         Ok(Frequent { counts: counts.into_iter().collect(), taken_off })
     }
 }

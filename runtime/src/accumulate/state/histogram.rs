@@ -166,8 +166,8 @@ impl State for Histogram {
     }
 
     fn restore(_: &Spec, from: &mut SnapshotReader) -> Result<Histogram, Corrupt> {
-        let counts = from.sequence(|from| Ok((Bucket::of_code(from.i64()?)?, from.u64()?)))?;
-        let n_rows = counts.iter().map(|(_, count)| count).sum();
+        let counts = from.sequence(|from| Ok((Bucket::of_code(from.i64()?)?, from.total()?)))?;
+        let n_rows = counts.iter().try_fold(0u64, |n, (_, more)| n.checked_add(*more)).ok_or(Corrupt)?;
         Ok(Histogram { n_rows, counts: counts.into_iter().collect() })
     }
 }

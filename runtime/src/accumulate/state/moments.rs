@@ -230,7 +230,7 @@ impl State for Moments {
     }
 
     fn restore(spec: &Spec, from: &mut SnapshotReader) -> Result<Moments, Corrupt> {
-        let mut moments = Moments { n_rows: from.u64()?, n_special: from.u64()?, ..Moments::new(spec) };
+        let mut moments = Moments { n_rows: from.total()?, n_special: from.total()?, ..Moments::new(spec) };
         for sum in &mut moments.sums {
             *sum = ExactSum::restore(from)?;
         }

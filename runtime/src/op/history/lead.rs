@@ -191,6 +191,20 @@ impl LeadOperator {
         values.finish()
     }
 
+    /// Whether the rows that are held are all from the first of them on, and look at each other.
+    fn is_without_gaps(&self) -> bool {
+        let Some(first) = self.held.front().map(|held| held.first) else { return true };
+        let mut next = first;
+        for held in &self.held {
+            if held.first != next {
+                return false;
+            }
+            next += held.batch.n_rows as u64;
+        }
+        let mut targets = self.held.iter().flat_map(|held| &held.targets).flatten();
+        next == self.n_rows && targets.all(|target| *target == NONE || (first..next).contains(target))
+    }
+
     /// The time of the first row that waits.
     fn oldest(&self) -> Option<EventTime> {
         let held = self.held.front()?;
@@ -249,9 +263,9 @@ impl Operator for LeadOperator {
     fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
         self.watermark = Watermark(reader.i64()?);
         self.passed = Watermark(reader.i64()?);
-        self.n_rows = reader.u64()?;
+        self.n_rows = reader.total()?;
         for _ in 0..reader.count()? {
-            let first = reader.u64()?;
+            let first = reader.total()?;
             let batch = reader.batch(&self.types)?;
             let targets: Vec<Vec<u64>> =
                 (0..self.functions.len()).map(|_| reader.words()).collect::<Result<_, Corrupt>>()?;
@@ -261,11 +275,14 @@ impl Operator for LeadOperator {
             }
             self.held.push_back(Held { first, batch, targets, is_done, n_left: 0 });
         }
+        if !self.is_without_gaps() {
+            return Err(Corrupt);
+        }
         self.inside.windows.restore(reader)?;
         for _ in 0..reader.count()? {
             let number = self.index.restore(reader)?;
             self.last_rows.resize(self.index.n_numbers().max(self.last_rows.len()), VecDeque::new());
-            self.inside.keep_one(number, reader.u64()?);
+            self.inside.keep_one(number, reader.total()?);
             self.last_rows[number as usize] = reader.words()?.into();
         }
         Ok(())

@@ -63,7 +63,7 @@ impl Kind for Throttle {
     }
 
     fn restore(&mut self, number: u32, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
-        let passed = reader.u64()?;
+        let passed = reader.total()?;
         if let Some(kept) = self.passed.get_mut(number as usize) {
             *kept = passed;
         }

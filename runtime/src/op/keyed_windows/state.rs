@@ -301,7 +301,7 @@ impl Open {
 
     /// `n_others` are the keys that split its rows.
     pub fn restore(n_others: usize, arena: &mut Arena, reader: &mut SnapshotReader) -> Result<Open, Corrupt> {
-        let (start, last, end, n_rows) = (reader.i64()?, reader.i64()?, reader.i64()?, reader.u64()?);
+        let (start, last, end, n_rows) = (reader.i64()?, reader.i64()?, reader.i64()?, reader.total()?);
         let slots = reader.sequence(|reader| {
             let key = (0..n_others).map(|_| reader.value()).collect::<Result<Vec<Value>, Corrupt>>()?;
             Ok((key, arena.restore(reader)?))

@@ -26,7 +26,7 @@ impl Choices {
     /// Takes over what was written of the same pattern; nothing has been taken before.
     pub(super) fn read(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
         self.swept = reader.i64()?;
-        self.n_swept = reader.count()?;
+        self.n_swept = reader.total()? as usize;
         self.ground.log = self.reporting.restore_log(reader)?;
         self.restore_chains(reader)?;
         let n_slots = self.n_slots();

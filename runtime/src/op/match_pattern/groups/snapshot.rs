@@ -79,7 +79,7 @@ impl<const N: usize> Groups<N> {
 
     pub fn read_head(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
         self.swept = self.swept.max(reader.i64()?);
-        self.n_swept += reader.count()?;
+        self.n_swept += reader.total()? as usize;
         Ok(())
     }
 

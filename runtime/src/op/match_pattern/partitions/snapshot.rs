@@ -137,7 +137,7 @@ impl KeptEvents {
 
     fn restore(pattern: &Pattern, reader: &mut SnapshotReader) -> Result<KeptEvents, Corrupt> {
         let n_tests = pattern.spec.tests().count();
-        let first = reader.u64()?;
+        let first = reader.total()?;
         let kept: VecDeque<Kept> = reader
             .sequence(|reader| {
                 let (time, input, place) = (reader.i64()?, reader.count()?, reader.place()?);

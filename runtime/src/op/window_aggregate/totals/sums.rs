@@ -7,7 +7,7 @@ use crate::kernel::groups::{NumberedGroups, Sides};
 use crate::kernel::key::copy_words;
 use crate::kernel::prefetch::prefetch;
 use crate::kernel::table::widen_accumulators;
-use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use crate::snapshot::{Corrupt, MOST, SnapshotReader, SnapshotWriter};
 use millstream_ir::aggregate::SlotLayout;
 
 /// Slots without keys, one per number.
@@ -220,6 +220,9 @@ fn read(
         return Err(Corrupt);
     }
     for slot in words.chunks_exact_mut(layout.size / 8) {
+        if slot[0] >= MOST {
+            return Err(Corrupt);
+        }
         for (field, states) in layout.accumulators.iter().zip(&mut *states) {
             if let Some(states) = states
                 && slot[field.offset / 8] != 0
