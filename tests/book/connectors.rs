@@ -33,17 +33,18 @@ pub fn page() -> String {
 
 fn write_connector(page: &mut String, connector: &Connector) {
     let _ = write!(page, "\n### `{}`\n", connector.name);
-    let is_carried_out = |carried_out: &[&str]| connector.is_format || carried_out.contains(&connector.name);
     for (word, used, carried_out) in
         [("source", &connector.source, SOURCES), ("sink", &connector.sink, SINKS)]
     {
         let Some(used) = used else { continue };
-        let not = if is_carried_out(carried_out) {
+        let is_carried_out = connector.is_format || carried_out.contains(&connector.name);
+        assert_eq!(used.is_carried_out(), is_carried_out, "the declaration of `{}` says so", connector.name);
+        let not = if is_carried_out {
             ""
         } else {
             " This build checks it and does not carry it out ([E0901](../diagnostics/configuration.md#E0901))."
         };
-        let _ = write!(page, "\nOf a {word}: {}{not}\n", lower(used.doc));
+        let _ = write!(page, "\nOf a {word}: {}{not}\n", lower(used.doc.lines().next().unwrap_or_default()));
         write_options(page, used);
     }
 }

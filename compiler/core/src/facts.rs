@@ -169,6 +169,8 @@ pub struct Visible {
     pub qualifier: Option<Arc<str>>,
     /// Whether it must.
     pub qualified_only: bool,
+    /// Whether only aggregates can take it.
+    pub many: bool,
     pub ty: Type,
     /// Where its name is defined, if the program does that.
     pub defined: Option<Span>,
@@ -180,6 +182,7 @@ impl Visible {
             name: column.name.clone(),
             qualifier: column.qualifier.clone(),
             qualified_only: column.qualified_only,
+            many: column.many,
             ty,
             defined: column.defined,
         }

@@ -15,6 +15,8 @@ pub struct ScopeColumn {
     pub qualifier: Option<Arc<str>>,
     /// Whether it can only be named with its qualifier, as `window.start`.
     pub qualified_only: bool,
+    /// Whether it has many values in a group, of which only aggregates make one.
+    pub many: bool,
     /// Set for the list of a repeated variable of a pattern.
     pub events: Option<Events>,
     /// Its number in `ir` expressions.
@@ -85,6 +87,7 @@ impl ScopeColumn {
             name: name.into(),
             qualifier: None,
             qualified_only: false,
+            many: false,
             events: None,
             column,
             ty,

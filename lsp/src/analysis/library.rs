@@ -167,6 +167,13 @@ pub struct Use {
     pub options: Vec<ConnectorOption>,
 }
 
+impl Use {
+    /// A run refuses what is not.
+    pub fn is_carried_out(&self) -> bool {
+        !self.doc.contains("Not carried out yet")
+    }
+}
+
 pub struct ConnectorOption {
     pub name: &'static str,
     pub ty: String,

@@ -302,3 +302,24 @@ fn paths_of_programs_and_data() {
     insta::assert_snapshot!(paths("test \"t\" { given payments from \"$0\" }"));
     assert_eq!(paths("stream a = from payments where card == \"$0\""), "no path");
 }
+
+#[test]
+fn keys_and_aggregates_before_what_only_aggregates_can_take() {
+    let found = labels("stream a = from payments window tumbling 1h group by card select $0");
+    let order = ["card window.start window.end", " count sum avg ", " amount country status ", " lower "];
+    let places = order.map(|words| found.find(words).unwrap_or_else(|| panic!("{words}: {found}")));
+    assert!(places.is_sorted() && found.starts_with(order[0]), "{found}");
+    assert!(!found.contains("payments.card"), "{found}");
+    let of_two = "payments as p join payments as q on p.card == q.card within 1h";
+    let found = labels(&format!("stream a = from {of_two} group by p.card as c expire 1h select $0"));
+    assert!(found.starts_with("c count ") && found.contains(" p.card "), "{found}");
+    // In an aggregate they are what is asked for.
+    let found = labels("stream a = from payments group by card expire 1h select sum($0");
+    assert!(found.starts_with("card amount "), "{found}");
+}
+
+#[test]
+fn what_no_run_carries_out_comes_last() {
+    assert_eq!(labels("stream a = from payments\nsink out from a to $0"), "file stdout kafka postgres http");
+    assert_eq!(labels("source b: Payment from $0"), "file nexmark kafka postgres http");
+}

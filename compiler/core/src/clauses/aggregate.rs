@@ -354,6 +354,7 @@ impl QueryChecker<'_> {
             let hidden_by_key = is_plain(&column.name);
             scope.add_column(ScopeColumn {
                 qualified_only: column.qualified_only || hidden_by_key,
+                many: true,
                 ..column.clone()
             });
         }

@@ -168,6 +168,7 @@ impl Scope {
             name: name.name.clone(),
             qualifier: None,
             qualified_only: false,
+            many: false,
             ty: name.value.ty.clone(),
             defined: Some(name.value.span),
         });

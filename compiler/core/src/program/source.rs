@@ -133,6 +133,7 @@ fn visible_fields(row: &RowType) -> Vec<Visible> {
         name: field.name.clone(),
         qualifier: None,
         qualified_only: false,
+        many: false,
         ty: field.ty.clone(),
         defined: Some(*span),
     });

@@ -209,6 +209,7 @@ fn check_fields<'c, I: Iterator<Item = (&'c str, &'c Type)>>(
             name: name.into(),
             qualifier: None,
             qualified_only: false,
+            many: false,
             ty: ty.clone(),
             defined: place(name),
         };

@@ -134,9 +134,14 @@ impl<'t> Candidates<'t> {
             }
             Wanted::Value(visible) => {
                 self.texts(analysis, gap);
-                self.columns(analysis, visible, expected, true);
+                let (mut of_rows, known): (Vec<Visible>, _) = visible.iter().cloned().partition(|c| c.many);
+                // What a key hides is mostly the key itself.
+                let is_key = |name: &str| known.iter().any(|key| !key.qualified_only && *key.name == *name);
+                of_rows.retain(|column| !is_key(&column.name));
+                self.columns(analysis, &known, expected, true);
                 self.defined(analysis, DefinitionKind::Param, CompletionKind::Param, Rank::Near);
                 self.functions(analysis, cursor);
+                self.columns(analysis, &of_rows, None, true);
             }
             Wanted::Column(visible) => self.columns(analysis, visible, expected, false),
             Wanted::Field(ty) => self.fields(ty),
@@ -245,7 +250,9 @@ impl<'t> Candidates<'t> {
                 self.own_function(analysis, definition);
             }
         }
-        for declared in library::all() {
+        let is_aggregate = |declared: &&library::Declared| declared.given == Given::Aggregate;
+        let of_language = library::all().iter().filter(|d| is_aggregate(d) && d.module.is_none());
+        for declared in of_language.chain(library::all()) {
             let (kind, fits) = match declared.given {
                 Given::Aggregate => (CompletionKind::Aggregate, in_select || in_pattern),
                 Given::OverRows => (CompletionKind::Function, in_select || in_let),
@@ -296,8 +303,11 @@ impl<'t> Candidates<'t> {
         for connector in library::connectors().iter().filter(|c| c.is_format == (given == Given::Format)) {
             let Some(way) = connector.used_as(role) else { continue };
             let insert = Some(snippets::connector(connector, role));
-            let detail = way.doc.lines().next().unwrap_or_default();
-            self.add(kind, Rank::Near, connector.name, detail, insert, || {
+            let (rank, detail) = match way.is_carried_out() {
+                true => (Rank::Near, way.doc.lines().next().unwrap_or_default()),
+                false => (Rank::Far, "not carried out yet"),
+            };
+            self.add(kind, rank, connector.name, detail, insert, || {
                 crate::analysis::hover::given_text(given, connector.name)
             });
         }
