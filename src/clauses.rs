@@ -25,7 +25,7 @@ use millstream_ir::value::Value;
 use millstream_runtime::report::{Failed, Report, thousands};
 use millstream_runtime::why::condition;
 use partners::Partners;
-pub use stages::{OfSources, Stages};
+pub use stages::{Looked, Stages, input_named};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
@@ -56,9 +56,9 @@ impl Clauses {
         compiled: &Compiled,
         program: &mut Program,
         key: &[Part],
-        of_sources: OfSources,
+        looked: Looked,
     ) -> (Clauses, Vec<Observed>) {
-        let observed = stages.observed(compiled, program, key, of_sources);
+        let observed = stages.observed(compiled, program, key, looked);
         let looked_at =
             observed.iter().map(|observed| observed.columns.clone().unwrap_or_default()).collect();
         let (joins, look_ups) = (BTreeMap::new(), BTreeMap::new());

@@ -6,11 +6,12 @@
 mod sample;
 pub mod table;
 
-use crate::clauses::{Clauses, Keep, OfSources, Stages, failed_text, n_of};
+use crate::clauses::{Clauses, Keep, Looked, Stages, failed_text, input_named, n_of};
 use crate::command_line::Said;
 use crate::program::{Compiled, show};
 use crate::replay::{Replay, wrong};
 use crate::{FAILED, WRONG_USAGE, terminal};
+
 use millstream_core::hir::{Feed, Input, InputId, Program, Source};
 use millstream_ir::batch::Batch;
 use millstream_runtime::report::{Report, thousands};
@@ -34,14 +35,13 @@ pub fn preview(compiled: &mut Compiled, asked: &Asked) -> u8 {
     if let Some(name) = &asked.stream {
         read_as_source(&mut program, &name.text);
     }
-    let shown = match &asked.stream {
-        Some(name) => match Stages::named(&mut program, &compiled.files, name) {
-            Ok(stages) => vec![stages],
+    let of = match &asked.stream {
+        Some(name) => match input_named(&program, name) {
+            Ok(of) => vec![of],
             Err(fault) => return wrong(compiled, *fault, WRONG_USAGE),
         },
-        None => all(&program).into_iter().map(|of| Stages::of(&mut program, &compiled.files, of)).collect(),
+        None => all(&program),
     };
-    let of: Vec<InputId> = shown.iter().map(|stages| stages.of).collect();
     let read = match sample::put(&mut program, &of, asked) {
         Ok(read) => read,
         Err(fault) => {
@@ -49,30 +49,97 @@ pub fn preview(compiled: &mut Compiled, asked: &Asked) -> u8 {
             return FAILED;
         }
     };
-    let (mut clauses, mut observed, mut first) = (vec![], vec![], vec![]);
-    for stages in shown {
-        let (parts, seen) = Clauses::new(stages, compiled, &mut program, &[], OfSources::All);
-        first.push(observed.len());
-        observed.extend(seen);
-        clauses.push(parts);
+    match text(&Sampled { compiled, program: &program, read: &read, asked }, &of) {
+        Ok(text) => terminal::out(text),
+        Err(code) => code,
     }
-    let replay = Replay::new(&mut program, observed, asked.folder.clone());
-    for (parts, first) in clauses.iter_mut().zip(&first) {
-        parts.begin(&replay, *first, None, Keep::First(asked.n_rows));
+}
+
+/// A program with rows in the place of its inputs.
+struct Sampled<'a> {
+    compiled: &'a Compiled,
+    program: &'a Program,
+    /// What was read in the place of each input.
+    read: &'a [(String, String)],
+    asked: &'a Asked,
+}
+
+/// What is shown of streams. All their columns are, unless that would make a record unreadable of which a run would
+/// not read what is wrong with it: then each stream stands for itself, with the columns that it needs.
+fn text(sampled: &Sampled, of: &[InputId]) -> Result<String, u8> {
+    let all = Shown::new(sampled, of, Looked::AtAll)?;
+    if all.n_unreadable() == 0 {
+        return Ok(all.text(sampled));
     }
-    let mut seen = |number: usize, batch: &Batch| {
-        let stream = first.partition_point(|first| *first <= number) - 1;
-        clauses[stream].seen(compiled, &replay, (first[stream], number - first[stream]), batch);
-    };
-    let counted = match replay.run(&compiled.files, None, &mut seen) {
-        Ok(counted) => counted,
-        Err(code) => return code,
-    };
-    let mut text = read_text(&read, &counted.report);
-    for parts in &clauses {
-        text += &format!("\n{}", stream_text(compiled, &program, parts, &counted.report));
+    let (mut text, mut last) = (String::new(), String::new());
+    for of in of {
+        let all = Shown::new(sampled, &[*of], Looked::AtAll)?;
+        let needed = Shown::new(sampled, &[*of], Looked::AtWhatIsNeeded)?;
+        let n_more = all.n_unreadable().saturating_sub(needed.n_unreadable());
+        let (shown, note) = match n_more {
+            0 => (all, String::new()),
+            _ => (needed, left_out(n_more)),
+        };
+        let read = read_text(sampled.read, &shown.report) + &note;
+        if read != last {
+            text += if text.is_empty() { "" } else { "\n" };
+            text += &read;
+        }
+        last = read;
+        text += &shown.streams(sampled);
     }
-    terminal::out(text)
+    Ok(text)
+}
+
+fn left_out(n_more: u64) -> String {
+    let rows = n_of(n_more, "more row");
+    format!("columns that nothing reads are left out below: with them, {rows} would be unreadable\n")
+}
+
+/// Streams as a replay has shown them.
+struct Shown {
+    program: Program,
+    clauses: Vec<Clauses>,
+    report: Report,
+}
+
+impl Shown {
+    fn new(sampled: &Sampled, of: &[InputId], looked: Looked) -> Result<Shown, u8> {
+        let Sampled { compiled, asked, .. } = *sampled;
+        let mut program = sampled.program.clone();
+        let (mut clauses, mut observed, mut first) = (vec![], vec![], vec![]);
+        for of in of {
+            let stages = Stages::of(&mut program, &compiled.files, *of);
+            let (parts, seen) = Clauses::new(stages, compiled, &mut program, &[], looked);
+            first.push(observed.len());
+            observed.extend(seen);
+            clauses.push(parts);
+        }
+        let replay = Replay::new(&mut program, observed, asked.folder.clone());
+        for (parts, first) in clauses.iter_mut().zip(&first) {
+            parts.begin(&replay, *first, None, Keep::First(asked.n_rows));
+        }
+        let mut seen = |number: usize, batch: &Batch| {
+            let stream = first.partition_point(|first| *first <= number) - 1;
+            clauses[stream].seen(compiled, &replay, (first[stream], number - first[stream]), batch);
+        };
+        let report = replay.run(&compiled.files, None, &mut seen)?.report;
+        Ok(Shown { program, clauses, report })
+    }
+
+    /// Records of the inputs.
+    fn n_unreadable(&self) -> u64 {
+        self.report.sources.iter().map(|source| source.failed.rows).sum()
+    }
+
+    fn text(&self, sampled: &Sampled) -> String {
+        read_text(sampled.read, &self.report) + &self.streams(sampled)
+    }
+
+    fn streams(&self, sampled: &Sampled) -> String {
+        let of = |parts| stream_text(sampled.compiled, &self.program, parts, &self.report);
+        self.clauses.iter().map(|parts| format!("\n{}", of(parts))).collect()
+    }
 }
 
 /// The streams of the program; its sources if it has none.

@@ -33,21 +33,28 @@ pub struct Stage {
     pub group: Option<Span>,
 }
 
-/// Which columns of a source are looked at that is asked for itself.
+/// Which columns are looked at.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum OfSources {
-    /// What makes a record unreadable in a run, and nothing else does.
-    ReadByRun,
-    All,
+pub enum Looked {
+    /// What the stream needs if all its columns are read; of a source that is asked for itself, what a run reads:
+    /// what makes a record unreadable in a run, and nothing else does.
+    AtWhatRunReads,
+    /// What the stream needs if all its columns are read.
+    AtWhatIsNeeded,
+    AtAll,
+}
+
+/// The stream, source or table that is called so.
+pub fn input_named(program: &Program, name: &Said) -> Result<InputId, Box<Diagnostic>> {
+    let known = program.find(&name.text).filter(|of| program.input(*of).is_some());
+    known.ok_or_else(|| Box::new(unknown_input(program, name)))
 }
 
 impl Stages {
     /// As [`Stages::of`], of what is called so.
     pub fn named(program: &mut Program, files: &SourceMap, name: &Said) -> Result<Stages, Box<Diagnostic>> {
-        if let Some(of) = program.find(&name.text).filter(|of| program.input(*of).is_some()) {
-            return Ok(Stages::of(program, files, of));
-        }
-        Err(Box::new(unknown_input(program, name)))
+        let of = input_named(program, name)?;
+        Ok(Stages::of(program, files, of))
     }
 
     /// Adds the parts of a stream to its program, each as a stream.
@@ -100,13 +107,13 @@ impl Stages {
         stages
     }
 
-    /// What is looked at of each part: what the stream needs if all its columns are read, and the key.
+    /// What is looked at of each part, with the key.
     pub fn observed(
         &self,
         compiled: &Compiled,
         program: &Program,
         key: &[Part],
-        of_sources: OfSources,
+        looked: Looked,
     ) -> Vec<Observed> {
         let mut observed = vec![];
         let mut needed: Option<BTreeSet<usize>> = None;
@@ -114,9 +121,10 @@ impl Stages {
             let schema = program.input(stage.of).map_or(Schema::default(), |input| input.schema().clone());
             let after = self.stages.get(number + 1).and_then(|stage| stage.clause.as_ref());
             needed = match after {
+                _ if looked == Looked::AtAll => None,
                 Some(clause) => needed_before(&clause.kind, needed.as_ref(), &schema),
                 None if stage.clause.is_none()
-                    && of_sources == OfSources::ReadByRun
+                    && looked == Looked::AtWhatRunReads
                     && program.input(stage.of).and_then(Input::source).is_some() =>
                 {
                     // Of what no run reads, all is looked at.

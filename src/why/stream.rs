@@ -3,7 +3,7 @@
 use super::errors;
 use super::keys;
 use super::pattern::Asked;
-use crate::clauses::{Clauses, Count, Keep, LookUps, OfSources, Stages, failed_text, n_of, row_text};
+use crate::clauses::{Clauses, Count, Keep, LookUps, Looked, Stages, failed_text, n_of, row_text};
 use crate::program::Compiled;
 use crate::replay::{Counted, Replay, endless, wrong};
 use crate::{WRONG_USAGE, terminal};
@@ -37,7 +37,7 @@ pub fn why_stream(compiled: &mut Compiled, asked: &Asked) -> u8 {
         },
     };
     let parts = key.as_ref().map_or(&[][..], |(_, parts)| parts);
-    let (mut clauses, observed) = Clauses::new(stages, compiled, &mut program, parts, OfSources::ReadByRun);
+    let (mut clauses, observed) = Clauses::new(stages, compiled, &mut program, parts, Looked::AtWhatRunReads);
     let replay = Replay::new(&mut program, observed, asked.folder.clone());
     let parts = key.as_ref().map(|(key, parts)| (&key[..], &parts[..]));
     clauses.begin(&replay, 0, parts, Keep::Last(MOST_ROWS));

@@ -12,7 +12,7 @@ use millstream_ir::flow::Schema;
 use std::sync::Arc;
 
 /// What a whole program means.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Program {
     /// In the order of [`crate::names::Names::inputs`]; none where one is not carried out or wrong,
     /// which has been reported.
@@ -27,7 +27,7 @@ pub struct Program {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct InputId(pub usize);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Input {
     Source(Arc<Source>),
     Table(Box<Table>),

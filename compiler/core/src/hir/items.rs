@@ -37,7 +37,7 @@ pub struct Source {
 }
 
 /// A `table` item: rows that joins look up.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Table {
     pub name: Arc<str>,
     pub doc: Option<String>,
@@ -55,7 +55,7 @@ pub struct Table {
 }
 
 /// What the rows of a table come from.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Feed {
     Source(Arc<Source>),
     /// The rows of a query; one for which the condition holds deletes that of its key.
@@ -74,7 +74,7 @@ pub struct SourceKey {
     pub span: Span,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Stream {
     pub name: Arc<str>,
     pub doc: Option<String>,
@@ -115,7 +115,7 @@ pub enum Cause {
     OuterJoin,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Sink {
     pub name: Arc<str>,
     pub doc: Option<String>,
@@ -145,7 +145,7 @@ impl Sink {
 pub const TEST_START: i64 = 946_684_800_000_000;
 
 /// A `test` item.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Test {
     pub name: String,
     pub file: FileId,
@@ -153,13 +153,13 @@ pub struct Test {
     pub steps: Vec<TestStep>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct TestStep {
     pub kind: TestStepKind,
     pub span: Span,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum TestStepKind {
     Given {
         source: InputId,
@@ -173,7 +173,7 @@ pub enum TestStepKind {
     },
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum GivenRows {
     Rows(Vec<GivenRow>),
     /// With the format that its name stands for, else that of the source.
@@ -185,13 +185,13 @@ pub enum GivenRows {
 }
 
 /// One value per field of the source, constant.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct GivenRow {
     pub values: Vec<Value>,
     pub span: Span,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Expectation {
     Rows { order: RowOrder, rows: Vec<ExpectedRow>, span: Span },
     Empty,
@@ -199,7 +199,7 @@ pub enum Expectation {
 }
 
 /// The columns that are compared, by their number among the visible ones, with their values.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ExpectedRow {
     pub values: Vec<(usize, Value)>,
     pub span: Span,
