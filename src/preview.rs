@@ -67,14 +67,14 @@ struct Sampled<'a> {
 /// What is shown of streams. All their columns are, unless that would make a record unreadable of which a run would
 /// not read what is wrong with it: then each stream stands for itself, with the columns that it needs.
 fn text(sampled: &Sampled, of: &[InputId]) -> Result<String, u8> {
-    let all = Shown::new(sampled, of, Looked::AtAll)?;
+    let all = Shown::new(sampled, of, Looked::All)?;
     if all.n_unreadable() == 0 {
         return Ok(all.text(sampled));
     }
     let (mut text, mut last) = (String::new(), String::new());
     for of in of {
-        let all = Shown::new(sampled, &[*of], Looked::AtAll)?;
-        let needed = Shown::new(sampled, &[*of], Looked::AtWhatIsNeeded)?;
+        let all = Shown::new(sampled, &[*of], Looked::All)?;
+        let needed = Shown::new(sampled, &[*of], Looked::WhatIsNeeded)?;
         let n_more = all.n_unreadable().saturating_sub(needed.n_unreadable());
         let (shown, note) = match n_more {
             0 => (all, String::new()),

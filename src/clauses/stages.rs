@@ -38,10 +38,10 @@ pub struct Stage {
 pub enum Looked {
     /// What the stream needs if all its columns are read; of a source that is asked for itself, what a run reads:
     /// what makes a record unreadable in a run, and nothing else does.
-    AtWhatRunReads,
+    WhatRunReads,
     /// What the stream needs if all its columns are read.
-    AtWhatIsNeeded,
-    AtAll,
+    WhatIsNeeded,
+    All,
 }
 
 /// The stream, source or table that is called so.
@@ -121,10 +121,10 @@ impl Stages {
             let schema = program.input(stage.of).map_or(Schema::default(), |input| input.schema().clone());
             let after = self.stages.get(number + 1).and_then(|stage| stage.clause.as_ref());
             needed = match after {
-                _ if looked == Looked::AtAll => None,
+                _ if looked == Looked::All => None,
                 Some(clause) => needed_before(&clause.kind, needed.as_ref(), &schema),
                 None if stage.clause.is_none()
-                    && looked == Looked::AtWhatRunReads
+                    && looked == Looked::WhatRunReads
                     && program.input(stage.of).and_then(Input::source).is_some() =>
                 {
                     // Of what no run reads, all is looked at.

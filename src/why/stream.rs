@@ -37,7 +37,7 @@ pub fn why_stream(compiled: &mut Compiled, asked: &Asked) -> u8 {
         },
     };
     let parts = key.as_ref().map_or(&[][..], |(_, parts)| parts);
-    let (mut clauses, observed) = Clauses::new(stages, compiled, &mut program, parts, Looked::AtWhatRunReads);
+    let (mut clauses, observed) = Clauses::new(stages, compiled, &mut program, parts, Looked::WhatRunReads);
     let replay = Replay::new(&mut program, observed, asked.folder.clone());
     let parts = key.as_ref().map(|(key, parts)| (&key[..], &parts[..]));
     clauses.begin(&replay, 0, parts, Keep::Last(MOST_ROWS));
