@@ -32,6 +32,8 @@ pub struct EventLog {
     n_closed: usize,
     /// Per chunk: how many times someone looks back to one of its events.
     uses: VecDeque<u32>,
+    /// The memory of the rows of chunks that are closed.
+    spare: Vec<Vec<(u32, u32)>>,
 }
 
 struct Chunk {
@@ -61,11 +63,12 @@ impl Chunk {
         }
     }
 
-    /// Keeps what someone looks back to, without the input that texts stand in.
-    fn close(&mut self) {
-        let Rows::Open(rows) = &self.rows else { return };
-        let used = (0..).zip(rows).filter(|(_, (_, n_uses))| *n_uses > 0);
-        let (places, kept): (Vec<u32>, Vec<u32>) = used.map(|(place, (row, _))| (place, *row)).unzip();
+    /// Keeps what someone looks back to, without the input that texts stand in; the memory of its rows, if it was open.
+    fn close(&mut self) -> Option<Vec<(u32, u32)>> {
+        let Rows::Open(rows) = &mut self.rows else { return None };
+        let mut rows = std::mem::take(rows);
+        let mut kept = Vec::with_capacity(rows.len());
+        kept.extend(rows.iter().filter(|(_, n_uses)| *n_uses > 0).map(|(row, _)| *row));
         let has_all = kept.len() == rows.len();
         let are_all = kept.len() == self.batch.n_rows && (0..).zip(&kept).all(|(at, row)| at == *row);
         if !are_all {
@@ -78,7 +81,15 @@ impl Chunk {
                 *column = Arc::new(Column { data: ColumnData::Text(own), validity: column.validity.clone() });
             }
         }
-        self.rows = if has_all { Rows::All } else { Rows::These(places) };
+        self.rows = match has_all {
+            true => Rows::All,
+            false => {
+                let used = (0..).zip(&rows).filter(|(_, (_, n_uses))| *n_uses > 0);
+                Rows::These(used.map(|(place, _)| place).collect())
+            }
+        };
+        rows.clear();
+        Some(rows)
     }
 
     fn clear(&mut self) {
@@ -146,7 +157,7 @@ impl EventLog {
     /// Begins to keep rows of a batch; the number of their chunk.
     pub fn open(&mut self, input: usize, batch: Batch) -> ChunkNumber {
         let number = self.first.wrapping_add(self.chunks.len() as u32);
-        let rows = Rows::Open(vec![]);
+        let rows = Rows::Open(self.spare.pop().unwrap_or_default());
         self.chunks.push_back(Chunk { input, batch, rows, used: BTreeMap::new() });
         self.uses.push_back(0);
         number
@@ -183,7 +194,8 @@ impl EventLog {
 
     /// Ends the open chunks: what nobody looks back to of their batches goes.
     pub fn close(&mut self) {
-        self.chunks.range_mut(self.n_closed..).for_each(Chunk::close);
+        let closed = self.chunks.range_mut(self.n_closed..).filter_map(Chunk::close);
+        self.spare.extend(closed);
         self.n_closed = self.chunks.len();
         self.forget();
     }
@@ -264,7 +276,7 @@ impl EventLog {
             }
         })?;
         let (n_closed, uses) = (chunks.len(), vec![0; chunks.len()].into());
-        Ok(EventLog { first, uses, n_closed, chunks: chunks.into() })
+        Ok(EventLog { first, uses, n_closed, chunks: chunks.into(), spare: vec![] })
     }
 
     /// All events, with their ids.
@@ -285,7 +297,7 @@ impl EventLog {
     /// A log of these events alone.
     pub fn of_events(input: usize, batch: Batch) -> EventLog {
         let chunk = Chunk { input, batch, rows: Rows::All, used: BTreeMap::new() };
-        EventLog { first: 0, chunks: [chunk].into(), n_closed: 1, uses: [0].into() }
+        EventLog { first: 0, chunks: [chunk].into(), n_closed: 1, uses: [0].into(), spare: vec![] }
     }
 
     /// Takes over the events of another log, of which these are the columns here; nobody looks back to them yet.

@@ -212,7 +212,7 @@ impl Front {
     }
 
     /// An event of a part.
-    #[inline]
+    #[inline(always)]
     pub fn event<'a>(&self, parts: &'a [Part], located: Located) -> Event<'a> {
         let (part, row) = (&parts[located.part as usize], located.row as usize);
         let time = match &part.batch.columns[self.times[part.input]].data {

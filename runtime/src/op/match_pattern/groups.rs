@@ -11,6 +11,7 @@ mod clocks;
 mod completion;
 mod forest;
 pub mod group;
+mod in_place;
 mod kept;
 mod passage;
 pub mod snapshot;
@@ -66,6 +67,8 @@ struct Memory<const N: usize> {
     complete: Vec<(Group<N>, usize)>,
     /// Groups at their new places.
     fresh: Vec<Group<N>>,
+    /// Where groups stand that have gone on in their places.
+    places: Vec<usize>,
     /// Partitions of which a clock has run down.
     due: Vec<u32>,
 }
@@ -88,7 +91,7 @@ impl<const N: usize> Groups<N> {
             lasts: rules.iter().filter_map(|rule| rule.pattern.lasts()).max(),
             n_swept: 0,
             swept: EventTime::MIN,
-            memory: Memory { moved: vec![], complete: vec![], fresh: vec![], due: vec![] },
+            memory: Memory { moved: vec![], complete: vec![], fresh: vec![], places: vec![], due: vec![] },
         }
     }
 
@@ -164,9 +167,8 @@ impl<const N: usize> Groups<N> {
         partition: u32,
         answers: &mut Answers,
     ) -> bool {
-        let begins = event.passes & rule.course.begins != 0;
-        if !begins && rule.moves_in_place && self.take_in_place(rule, event, partition) {
-            return false;
+        if rule.moves_in_place {
+            return self.take_in_place(rule, event, partition, answers);
         }
         if rule.uses_up {
             let id = event.id_in(&mut self.ground.log);
@@ -182,29 +184,6 @@ impl<const N: usize> Groups<N> {
             self.settle(partition);
         }
         completes
-    }
-
-    /// Lets an event be seen by the only group of a partition, where that stands; whether that is all that there is to do.
-    #[inline]
-    fn take_in_place(&mut self, rule: &Rule, event: &mut Event, partition: u32) -> bool {
-        let Groups { ground: Ground { log, .. }, store, forest, .. } = self;
-        let Some(group) = store.only_mut(partition) else { return false };
-        let is_late = !drop_late(rule, event, group, forest, log);
-        let values = Values::of(&rule.course, event);
-        let lead = if is_late { None } else { lead_of(rule, event, &values, group, log) };
-        let is_over = match lead {
-            Some((_, lead)) if rule.course.places[lead.way.to].is_complete => return false,
-            Some((_, lead)) => {
-                let broken = pass(rule, &lead.way, group, Taker::Event(event, log));
-                broken != 0 && !rule.can_end(group.place, broken)
-            }
-            None => is_late || !stays(rule, event, group),
-        };
-        if is_over {
-            forest.drop_all(group, log);
-            store.truncate(partition, 0);
-        }
-        true
     }
 
     /// Lets an event be taken by the groups that go on with it, and begin a run.
@@ -392,8 +371,13 @@ fn lead_of<'r, const N: usize>(
     log: &EventLog,
 ) -> Option<(usize, &'r Lead)> {
     let broken = rule.broken(group);
-    let leads_on = |lead: &Lead| lead.way.guards & broken == 0 && fits(&lead.test, event, values, group, log);
-    rule.course.places[group.place as usize].leads.iter().enumerate().find(|(_, lead)| leads_on(lead))
+    // By hand, so that it is compiled into what asks.
+    for (number, lead) in rule.course.places[group.place as usize].leads.iter().enumerate() {
+        if lead.way.guards & broken == 0 && fits(&lead.test, event, values, group, log) {
+            return Some((number, lead));
+        }
+    }
+    None
 }
 
 /// Lets a group see an event that it does not take; whether it can yet be complete.

@@ -28,7 +28,7 @@ enum Held<const N: usize> {
     Several(List),
 }
 
-/// Groups that stand behind each other: of the room for `4 << class` of them, these are used.
+/// Groups that stand behind each other: of the room for `2 << class` of them, these are used.
 #[derive(Clone, Copy)]
 struct List {
     at: u32,
@@ -36,7 +36,7 @@ struct List {
     class: u32,
 }
 
-const SMALLEST: usize = 4;
+const SMALLEST: usize = 2;
 /// The class of a list that has no room.
 const NO_ROOM: u32 = u32::MAX;
 const EMPTY: List = List { at: 0, len: 0, class: NO_ROOM };
@@ -87,15 +87,6 @@ impl<const N: usize> Store<N> {
         match &mut self.partitions[partition as usize].groups {
             Held::One(group) => std::slice::from_mut(group),
             Held::Several(list) => &mut self.lists[list.range()],
-        }
-    }
-
-    /// The group of a partition that has one.
-    #[inline(always)]
-    pub fn only_mut(&mut self, partition: u32) -> Option<&mut Group<N>> {
-        match &mut self.partitions[partition as usize].groups {
-            Held::One(group) => Some(group),
-            Held::Several(_) => None,
         }
     }
 

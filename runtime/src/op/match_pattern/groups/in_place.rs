@@ -1,0 +1,83 @@
+//! Groups that see an event where they stand: where nothing but its group knows that a run has gone on, as nobody looks at
+//! its path, and it has no clock.
+
+use super::super::front::Event;
+use super::super::ground::Ground;
+use super::super::rows::Answers;
+use super::super::rule::Rule;
+use super::passage::{Taker, Values, pass};
+use super::{Groups, drop_late, lead_of, stays};
+
+impl<const N: usize> Groups<N> {
+    /// As [`Groups::take_event`].
+    #[inline]
+    pub(super) fn take_in_place(
+        &mut self,
+        rule: &Rule,
+        event: &mut Event,
+        partition: u32,
+        answers: &mut Answers,
+    ) -> bool {
+        self.advance_in_place(rule, event, partition);
+        let completes = !self.memory.complete.is_empty();
+        let is_last = completes && self.complete(rule, event, partition, answers);
+        if !is_last && event.passes & rule.course.begins != 0 {
+            self.begin(rule, event, false, partition);
+        }
+        completes
+    }
+
+    /// Lets each group see an event, and go on with it; those that it completes leave the partition's list.
+    #[inline]
+    fn advance_in_place(&mut self, rule: &Rule, event: &mut Event, partition: u32) {
+        let Groups { ground: Ground { log, .. }, store, forest, memory, .. } = self;
+        memory.complete.clear();
+        memory.places.clear();
+        let groups = store.groups_mut(partition);
+        let values = Values::of(&rule.course, event);
+        let mut n_left = 0;
+        for at in 0..groups.len() {
+            let (before, rest) = groups.split_at_mut(at);
+            let group = &mut rest[0];
+            if !drop_late(rule, event, group, forest, log) {
+                continue;
+            }
+            let lead = lead_of(rule, event, &values, group, log);
+            let is_over = match lead {
+                Some((_, lead)) if rule.course.places[lead.way.to].is_complete => {
+                    memory.complete.push((*group, lead.step));
+                    continue;
+                }
+                Some((_, lead)) => {
+                    let broken = pass(rule, &lead.way, group, Taker::Event(event, log));
+                    broken != 0 && !rule.can_end(group.place, broken)
+                }
+                None => !stays(rule, event, group),
+            };
+            if is_over {
+                forest.drop_all(group, log);
+                continue;
+            }
+            // Only one that has gone on can have come to where another is.
+            let is_met = |other: &usize| before[*other].has_future_of(group);
+            let met = match lead {
+                Some(_) => (0..n_left).find(is_met),
+                None => memory.places.iter().copied().find(is_met),
+            };
+            if let Some(other) = met {
+                forest.join(&mut before[other], group, log);
+                continue;
+            }
+            if lead.is_some() {
+                memory.places.push(n_left);
+            }
+            if n_left < at {
+                before[n_left] = *group;
+            }
+            n_left += 1;
+        }
+        if n_left < groups.len() {
+            store.truncate(partition, n_left);
+        }
+    }
+}
