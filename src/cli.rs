@@ -88,6 +88,15 @@ fn pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
+fn rows(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "expected a number of rows, such as 100".into())
+}
+
+/// Where none would show nothing.
+fn shown_rows(text: &str) -> Result<u64, String> {
+    rows(text).ok().filter(|rows| *rows > 0).ok_or_else(|| "expected a number of rows, at least 1".into())
+}
+
 /// `2GB`, `512MiB`, `65536`
 fn size(text: &str) -> Result<u64, String> {
     let expected = "expected a size such as 500MB, 2GB or 4GiB";
@@ -126,16 +135,16 @@ pub struct Run {
     #[command(flatten)]
     pub bindings: Bindings,
     /// Stop after this many rows of output
-    #[arg(long, value_name = "ROWS")]
+    #[arg(long, value_name = "ROWS", value_parser = rows, allow_negative_numbers = true)]
     pub limit: Option<u64>,
     /// Read only rows before this time, such as 2024-05-01T12:00:00Z
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub until: Option<String>,
     /// Stop when the state of the program takes more than this, such as 500MB or 2GB
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub memory: Option<u64>,
     /// Threads that share the work; as many as the machine has cores unless told
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), allow_negative_numbers = true)]
     pub workers: Option<u16>,
     /// While live input is read, say every so often (10s unless told) which source and partition holds
     /// results back, since when, and what waits for it
@@ -148,7 +157,7 @@ pub struct Run {
     #[arg(long, value_name = "EVERY", default_value = "10s", requires = "state")]
     pub checkpoint_every: String,
     /// With --state: go on though the state of this stream, source or sink would be lost, because it does not fit it any more
-    #[arg(long, value_name = "NAME", requires = "state")]
+    #[arg(long, value_name = "NAME", requires = "state", add = completions::keepers())]
     pub drop_state: Vec<String>,
     /// Say nothing at the end of the run
     #[arg(short, long)]
@@ -188,7 +197,7 @@ pub struct Test {
     #[arg(add = completions::programs())]
     pub files: Vec<PathBuf>,
     /// Run only tests whose name contains this
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", add = completions::tests())]
     pub filter: Option<String>,
     /// With --filter: run only tests that are called so, and not what else contains it
     #[arg(long, requires = "filter")]
@@ -228,8 +237,8 @@ pub struct Preview {
     #[arg(add = completions::inputs())]
     pub stream: Option<String>,
     /// Show so many rows behind each clause
-    #[arg(long, value_name = "ROWS", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
-    pub rows: u16,
+    #[arg(long, value_name = "ROWS", default_value_t = 5, value_parser = shown_rows, allow_negative_numbers = true)]
+    pub rows: u64,
     /// Give a parameter a value (also from the environment: MILLSTREAM_NAME)
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair, add = completions::params())]
     pub set: Vec<(String, String)>,
@@ -308,7 +317,7 @@ pub struct Infer {
     #[arg(required = true, value_hint = clap::ValueHint::FilePath)]
     pub files: Vec<String>,
     /// Look at so many rows of each at most
-    #[arg(long, value_name = "ROWS", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "ROWS", default_value_t = 100_000, value_parser = shown_rows, allow_negative_numbers = true)]
     pub rows: u64,
 }
 
@@ -358,8 +367,8 @@ pub enum RowsFormat {
 
 Exit codes: 0 nothing is wrong (there may be warnings), 2 something is, 64 the command line is wrong.")]
 pub struct Check {
-    /// The programs, or `-` for standard input
-    #[arg(required = true, add = completions::programs())]
+    /// Programs, or folders of them, or `-` for standard input; without any, the present folder
+    #[arg(add = completions::programs())]
     pub files: Vec<PathBuf>,
     #[command(flatten)]
     pub bindings: Bindings,
@@ -384,10 +393,11 @@ pub enum Face {
 #[derive(Args)]
 #[command(after_help = "Examples:
   millstream fmt fraud.stream          rewrite the file
-  millstream fmt --check *.stream      exit with 3 if a file would change
+  millstream fmt .                     rewrite all programs below this folder
+  millstream fmt --check .             exit with 3 if a file would change
   millstream fmt < in.stream           format standard input to standard output")]
 pub struct Fmt {
-    /// The programs; none or `-` formats standard input to standard output
+    /// Programs, or folders of them; none or `-` formats standard input to standard output
     #[arg(add = completions::programs())]
     pub files: Vec<PathBuf>,
     /// Change nothing; exit with 3 if a file is not in the standard layout

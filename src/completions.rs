@@ -13,7 +13,7 @@ use clap_complete::engine::{
 use clap_complete::env::Shells;
 use clap_complete::{CompleteEnv, Shell};
 use millstream_base::{Diagnostics, FileId, codes, explain};
-use millstream_syntax::ast::Item;
+use millstream_syntax::ast::{Item, ItemKind};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -76,6 +76,35 @@ pub fn streams() -> ArgValueCandidates {
     named(&["stream"])
 }
 
+/// What has state that may be lost.
+pub fn keepers() -> ArgValueCandidates {
+    named(&["stream", "source", "table", "sink"])
+}
+
+/// The tests of the programs of the command line, or of those below the present folder if none is named.
+pub fn tests() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        let begun = typed.to_str().unwrap_or_default();
+        let named =
+            std::env::args_os().map(PathBuf::from).filter(|word| is_program(word)).collect::<Vec<_>>();
+        let Ok(programs) = crate::programs::named(&named, |_| true) else { return vec![] };
+        let tests = programs.iter().flat_map(|path| parsed(path)).filter_map(|item| match item.kind {
+            ItemKind::Test(test) => Some(test.name.value),
+            _ => None,
+        });
+        let words = tests.map(|name| as_one_word(&name));
+        words.filter(|word| word.starts_with(begun)).map(CompletionCandidate::new).collect()
+    })
+}
+
+/// bash alone takes what is completed as it is, be there blanks in it.
+fn as_one_word(text: &str) -> String {
+    let is_bash = std::env::var_os(VARIABLE).is_some_and(|shell| shell == "bash");
+    let is_plain = |c: char| c.is_alphanumeric() || "_-./:,%+@".contains(c);
+    let escaped = |c: char| if is_plain(c) { c.to_string() } else { format!("\\{c}") };
+    if is_bash { text.chars().map(escaped).collect() } else { text.to_string() }
+}
+
 /// `NAME=` with the parameters of the program of the command line.
 pub fn params() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
@@ -129,10 +158,13 @@ fn is_program(path: &Path) -> bool {
 /// What the program of the command line defines: kinds and names.
 fn items() -> Vec<(&'static str, String)> {
     let words = std::env::args_os().map(PathBuf::from);
-    let Some(text) = words.filter(|word| is_program(word)).find_map(|path| read_text(&path).ok()) else {
-        return vec![];
-    };
-    let parsed = millstream_syntax::parse(FileId(0), &text, &mut Diagnostics::default());
+    let items =
+        words.filter(|word| is_program(word)).map(|path| parsed(&path)).find(|items| !items.is_empty());
     let named = |item: &Item| Some((item.kind.word()?, item.kind.name()?.text.clone()));
-    parsed.items.iter().filter_map(named).collect()
+    items.iter().flatten().filter_map(named).collect()
+}
+
+fn parsed(path: &Path) -> Vec<Item> {
+    let Ok(text) = read_text(path) else { return vec![] };
+    millstream_syntax::parse(FileId(0), &text, &mut Diagnostics::default()).items
 }

@@ -12,6 +12,7 @@ mod manual;
 mod new;
 mod preview;
 mod program;
+mod programs;
 mod repl;
 mod replay;
 mod terminal;

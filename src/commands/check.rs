@@ -4,6 +4,7 @@ use super::errors::{no_checkpoint, unread_state};
 use crate::cli::{Check, Face};
 use crate::command_line::said;
 use crate::program::Program;
+use crate::programs;
 use crate::{FAILED, FINE, WRONG_PROGRAM, terminal};
 use millstream_base::{Diagnostic, SourceMap, render};
 use millstream_ir::flow::Flow;
@@ -15,8 +16,12 @@ use std::fmt::Write;
 use std::path::Path;
 
 pub fn check(arguments: Check) -> u8 {
+    let paths = match programs::named(&arguments.files, |_| true) {
+        Ok(paths) => paths,
+        Err(empty) => return empty.tell("check"),
+    };
     let mut worst = FINE;
-    for path in &arguments.files {
+    for path in &paths {
         let code = match Program::read("check", path) {
             Ok(program) => {
                 let compiled = program.compile(&arguments.bindings);

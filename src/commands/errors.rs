@@ -6,15 +6,25 @@ use millstream_base::{Diagnostic, codes, did_you_mean};
 use millstream_runtime::checkpoint::Identity;
 use std::path::Path;
 
-pub fn unknown_code(named: &Said, nearest: Option<&str>) -> Diagnostic {
+/// `near`: what is called nearly so.
+pub fn unknown_code(named: &Said, near: &[&str]) -> Diagnostic {
     let headline = format!("there is no code `{}`", named.text);
     let fault = Diagnostic::new(codes::E0954, named.span, headline).label("unknown code");
     let program = format!("{}.stream", named.text);
-    let nearest = if Path::new(&program).exists() { Some(program.as_str()) } else { nearest };
-    match nearest {
-        Some(nearest) => fault.fix(format!("did you mean `{nearest}`?"), named.span, nearest),
-        None => fault.help("`millstream explain --list` shows all; a program is named with its ending, such as `fraud.stream`"),
+    let near = if Path::new(&program).exists() { &[program.as_str()] } else { near };
+    let all = "`millstream explain --list` shows all";
+    match near {
+        [nearest] => fault.fix(format!("did you mean `{nearest}`?"), named.span, *nearest),
+        [] => fault.help(format!("{all}; a program is named with its ending, such as `fraud.stream`")),
+        _ => fault.help(format!("those beside it are `{}`; {all}", near.join("`, `"))),
     }
+}
+
+/// An option with its value; `expected`: what it takes, such as `a time`.
+pub fn wrong_value(written: &Said, expected: &str, example: &str) -> Diagnostic {
+    Diagnostic::new(codes::E0951, written.span, format!("`{}` does not say {expected}", written.text))
+        .label(format!("expected {expected}"))
+        .help(format!("write it as `{example}`"))
 }
 
 /// `known`: the commands that have a page.

@@ -45,7 +45,7 @@ fn explain_code(named: &str) -> u8 {
         Err(unknown) => {
             let mut files = SourceMap::default();
             let said = said(&["explain", named], &mut files);
-            show(&files, &[unknown_code(&said[1], unknown.nearest)]);
+            show(&files, &[unknown_code(&said[1], &unknown.near)]);
             WRONG_USAGE
         }
     }

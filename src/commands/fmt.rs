@@ -2,13 +2,18 @@
 
 use crate::cli::Fmt;
 use crate::program::{Program, show};
+use crate::programs;
 use crate::terminal;
 use crate::{DIFFERENT, FAILED, FINE, WRONG_PROGRAM};
 use std::path::{Path, PathBuf};
 
 pub fn fmt(arguments: Fmt) -> u8 {
-    let from_stdin = arguments.files.is_empty();
-    let files = if from_stdin { vec![PathBuf::from("-")] } else { arguments.files };
+    let standard_input = [PathBuf::from("-")];
+    let named = if arguments.files.is_empty() { &standard_input[..] } else { &arguments.files };
+    let files = match programs::named(named, |_| true) {
+        Ok(files) => files,
+        Err(empty) => return empty.tell("fmt"),
+    };
     // The worst of all files is the answer: a program that cannot be read counts most.
     files.iter().map(|path| one(path, arguments.check)).max_by_key(|code| severity(*code)).unwrap_or(FINE)
 }

@@ -25,5 +25,5 @@ pub fn preview(arguments: Preview) -> u8 {
     }
     let named = arguments.stream.as_deref();
     let stream = named.and_then(|name| said(&["preview", name], &mut compiled.files).pop());
-    rows(&mut compiled, &Asked { stream, n_rows: arguments.rows.into(), replaced, folder })
+    rows(&mut compiled, &Asked { stream, n_rows: arguments.rows as usize, replaced, folder })
 }

@@ -1,6 +1,8 @@
 //! `millstream run`: compiles a program and runs it to the end of its inputs.
 
+use super::errors::wrong_value;
 use crate::cli::{EngineChoice, ReportFormat, Run};
+use crate::command_line::said;
 use crate::program::{Program, show};
 use crate::terminal::{self, ProgressLine};
 use crate::{FAILED, FINE, WRONG_PROGRAM, WRONG_USAGE};
@@ -22,22 +24,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub fn run(arguments: Run) -> u8 {
-    let until = match arguments.until.as_deref().map(time) {
-        None => None,
-        Some(Ok(until)) => Some(until),
-        Some(Err(message)) => {
-            terminal::err(format_args!("error: {message}\n"));
-            return WRONG_USAGE;
-        }
-    };
-    let every = |text| duration("--checkpoint-every", text);
-    let durations = arguments.why.as_deref().map(|text| duration("--why", text)).transpose();
-    let (why, every) = match durations.and_then(|why| Ok((why, every(&arguments.checkpoint_every)?))) {
-        Ok(durations) => durations,
-        Err(message) => {
-            terminal::err(format_args!("error: {message}\n"));
-            return WRONG_USAGE;
-        }
+    let Times { until, why, every } = match Times::new(&arguments) {
+        Ok(times) => times,
+        Err(code) => return code,
     };
     let program = match Program::read("run", &arguments.file) {
         Ok(program) => program,
@@ -56,14 +45,35 @@ fn n_cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-fn time(text: &str) -> Result<i64, String> {
-    let expected = "expected a time such as 2024-05-01 or 2024-05-01T12:00:00Z";
-    parse_timestamp(text.as_bytes()).ok_or_else(|| format!("--until {text}: {expected}"))
+/// The times of the command line, in microseconds.
+struct Times {
+    until: Option<i64>,
+    why: Option<i64>,
+    every: i64,
 }
 
-fn duration(option: &str, text: &str) -> Result<i64, String> {
-    let every = parse_duration(text.as_bytes()).filter(|every| *every > 0);
-    every.ok_or_else(|| format!("{option} {text}: expected a duration such as 10s or 1m"))
+impl Times {
+    fn new(arguments: &Run) -> Result<Times, u8> {
+        let duration = |text: &str| parse_duration(text.as_bytes()).filter(|duration| *duration > 0);
+        let time = |text: &str| parse_timestamp(text.as_bytes());
+        // `option` with what stands between it and its value.
+        let read = |option: &str, text: &str, value: Option<i64>, (expected, example): (&str, &str)| {
+            value.ok_or_else(|| {
+                let mut files = SourceMap::default();
+                let written = format!("{option}{text}");
+                let said = said(&["run", &arguments.file.display().to_string(), &written], &mut files);
+                show(&files, &[wrong_value(&said[2], expected, &format!("{option}{example}"))]);
+                WRONG_USAGE
+            })
+        };
+        let (a_time, a_duration) = (("a time", "2024-05-01T12:00:00Z"), ("a duration", "10s"));
+        let (until, why, every) = (&arguments.until, &arguments.why, &arguments.checkpoint_every);
+        Ok(Times {
+            until: until.as_ref().map(|text| read("--until ", text, time(text), a_time)).transpose()?,
+            why: why.as_ref().map(|text| read("--why=", text, duration(text), a_duration)).transpose()?,
+            every: read("--checkpoint-every ", every, duration(every), a_duration)?,
+        })
+    }
 }
 
 /// A compiled program and what the command line says of its run.

@@ -3,6 +3,7 @@
 use crate::cli::Test;
 use crate::command_line::{cannot_create, quoted, said};
 use crate::program::{Program, show};
+use crate::programs::{self, Empty};
 use crate::testing::junit::{self, Case, Outcome, Suite};
 use crate::testing::{self, Fault};
 use crate::{DIFFERENT, FAILED, FINE, WRONG_PROGRAM, WRONG_USAGE, terminal};
@@ -10,14 +11,16 @@ use millstream_base::{Diagnostic, Diagnostics, SourceMap, Span, codes, did_you_m
 use millstream_core::hir;
 use millstream_syntax::ast::ItemKind;
 use millstream_syntax::parse;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 pub fn test(arguments: Test) -> u8 {
     let started = Instant::now();
-    let paths = match programs(&arguments) {
+    let paths = match programs::named(&arguments.files, has_test) {
         Ok(paths) => paths,
-        Err(folder) => return wrong(&[&folder.display().to_string()], |span| no_tests_below(span, &folder)),
+        Err(Empty(folder)) => {
+            return wrong(&[&folder.display().to_string()], |span| no_tests_below(span, &folder));
+        }
     };
     let mut suites = vec![];
     let mut others = vec![];
@@ -83,43 +86,6 @@ impl Worst {
         let rank = |code: u8| order.iter().position(|c| *c == code);
         if rank(code) > rank(self.0) {
             self.0 = code;
-        }
-    }
-}
-
-/// The programs that are named; of folders, and of the present one if none is named, those below them that
-/// have tests. Else the folder in which there is none.
-fn programs(arguments: &Test) -> Result<Vec<PathBuf>, PathBuf> {
-    let here = [PathBuf::from(".")];
-    let named = if arguments.files.is_empty() { &here[..] } else { &arguments.files };
-    let mut found = vec![];
-    for path in named {
-        if path.is_dir() {
-            let before = found.len();
-            below(path, &mut found);
-            if found.len() == before {
-                return Err(path.clone());
-            }
-        } else {
-            found.push(path.clone());
-        }
-    }
-    Ok(found)
-}
-
-/// Hidden folders hold what tools keep, `target` and `node_modules` what they make.
-fn below(folder: &Path, found: &mut Vec<PathBuf>) {
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
-    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    paths.sort();
-    for path in paths {
-        let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-        if path.is_dir() && !path.is_symlink() {
-            if !name.starts_with('.') && name != "target" && name != "node_modules" {
-                below(&path, found);
-            }
-        } else if path.extension().is_some_and(|e| e == "stream") && has_test(&path) {
-            found.push(path.strip_prefix(".").map_or(path.clone(), Path::to_path_buf));
         }
     }
 }

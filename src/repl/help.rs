@@ -55,7 +55,10 @@ pub fn topic(topic: &Name) -> Result<String, Box<Diagnostic>> {
     let connectors = library::connectors().iter().map(|connector| connector.name);
     let known = functions.chain(connectors).chain(RESERVED.iter().chain(CONTEXTUAL).copied());
     let nearest = did_you_mean(text, known.chain(codes::all().map(Code::slug)));
-    let nearest = nearest.or_else(|| explain::page(text).err().and_then(|unknown| unknown.nearest));
+    let nearest = nearest.or_else(|| match explain::page(text).err()?.near[..] {
+        [one] => Some(one),
+        _ => None,
+    });
     Err(Box::new(errors::nothing_known(topic.span, text, nearest)))
 }
 
@@ -65,7 +68,7 @@ fn described_connector(connector: &Connector) -> String {
     let mut text = format!("{}, a {what}\n", connector.name);
     for (role, used) in [("source", &connector.source), ("sink", &connector.sink)] {
         let Some(used) = used else { continue };
-        text += &format!("  of a {role}: {}\n", used.doc);
+        text += &format!("  of a {role}: {}\n", used.doc.replace('\n', " "));
         for option in &used.options {
             let default = option.default.as_ref().map_or(String::new(), |default| format!(" = {default}"));
             text += &format!("    {}: {}{default}  {}\n", option.name, option.ty, option.doc);

@@ -116,7 +116,8 @@ fn explains_a_program_and_a_code() {
     let by_number = folder.run("explain E0301").code(0).stdout;
     assert!(by_number.starts_with("E0301: ") && by_number.contains("\nWrong\n"), "{by_number}");
     assert_eq!(folder.run("explain type-mismatch").code(0).stdout, by_number);
-    folder.run("explain E9999").code(64).stderr_has("E9999");
+    folder.run("explain E9999").code(64).stderr_has("those beside it are `E09");
+    folder.run("explain E301").code(64).stderr_has("did you mean `E0301`?");
     folder.run("explain wrong.stream").code(2).stderr_has("error[E0203]");
 }
 
@@ -296,4 +297,57 @@ fn what_others_call_commands_and_flags_is_known() {
     }
     let similar = folder.run("chek p.stream").code(64);
     similar.stderr_has("a similar subcommand exists: 'check'");
+}
+
+#[test]
+fn folders_stand_for_the_programs_below_them() {
+    let folder = Folder::new();
+    let wrong = "stream a = from nothing\n";
+    for place in ["a/b", "target", ".hidden", "node_modules", "empty"] {
+        std::fs::create_dir_all(folder.path().join(place)).expect("folders are made");
+    }
+    let places = [
+        "top.stream",
+        "a/b/deep.stream",
+        "target/made.stream",
+        ".hidden/kept.stream",
+        "node_modules/x.stream",
+    ];
+    for place in places {
+        folder.write(place, wrong);
+    }
+    folder.write("a/data.ndjson", "");
+    for command in ["check . --format concise", "check --format concise"] {
+        let told = folder.run(command).code(2).stderr;
+        let found: Vec<&str> = told.lines().filter_map(|line| line.split(':').next()).collect();
+        assert_eq!(found, ["a/b/deep.stream", "top.stream"], "{told}");
+    }
+    folder.run("check empty").code(64).stderr_has("error[E0970]: there is no program below `empty`");
+    folder.write("a/b/deep.stream", "stream   a=from s\n");
+    folder.write("top.stream", "stream a =\n  from s\n");
+    let told = folder.run("fmt --check a top.stream").code(3).stderr;
+    assert_eq!(told, "a/b/deep.stream is not in the standard layout\n");
+    folder.run("fmt .").code(0);
+    folder.run("fmt --check .").code(0);
+    let kept = std::fs::read_to_string(folder.path().join("target/made.stream"));
+    assert_eq!(kept.expect("it is there"), wrong);
+}
+
+#[test]
+fn numbers_that_are_none_are_said_to_be() {
+    let folder = Folder::new();
+    folder.write("p.stream", "");
+    for (command, told) in [
+        ("preview p.stream --rows -1", "expected a number of rows, at least 1"),
+        ("preview p.stream --rows 0", "expected a number of rows, at least 1"),
+        ("preview p.stream --rows many", "expected a number of rows, at least 1"),
+        ("infer p.csv --rows -1", "expected a number of rows, at least 1"),
+        ("run p.stream --limit -1", "expected a number of rows, such as 100"),
+        ("run p.stream --workers -1", "-1 is not in 1..=256"),
+        ("run p.stream --until -1", "error[E0951]: `--until -1` does not say a time"),
+        ("run p.stream --why=soon", "write it as `--why=10s`"),
+        ("run p.stream --state s --checkpoint-every x", "write it as `--checkpoint-every 10s`"),
+    ] {
+        folder.run(command).code(64).stderr_has(told);
+    }
 }

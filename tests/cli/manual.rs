@@ -27,7 +27,7 @@ fn completed(folder: &Folder, line: &str) -> String {
 
 fn with_a_program() -> Folder {
     let folder = Folder::new();
-    let program = "param least: int = 1\nsource rows: { a: int } from file(\"rows.ndjson\")\nstream large = from rows\nsink out from large to stdout format json\n";
+    let program = "param least: int = 1\nsource rows: { a: int } from file(\"rows.ndjson\")\nstream large = from rows\nsink out from large to stdout format json\ntest \"nothing large\" { given rows [] expect large empty }\n";
     folder.write("p.stream", program);
     folder.write("rows.ndjson", "");
     folder
@@ -55,6 +55,9 @@ fn what_may_stand_in_a_place_is_completed() {
         ("why p.stream --stream r", "rows"),
         ("why none.stream --stream r", ""),
         ("run p.stream --report ", "text json"),
+        ("test p.stream --filter n", "nothing large"),
+        ("test --filter n", "nothing large"),
+        ("run p.stream --state s --drop-state l", "large"),
     ] {
         let told = completed(&folder, line);
         let found: Vec<&str> = told.lines().filter_map(|line| line.split('\t').next()).collect();

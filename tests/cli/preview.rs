@@ -169,10 +169,10 @@ fn a_bad_field_drops_a_row_only_where_it_is_needed() {
     folder.write("p.stream", SALES);
     let (good, bad) =
         (r#"{"shop":"a","amount":5,"note":"x","at":1}"#, r#"{"shop":"b","amount":6,"note":7,"at":2}"#);
-    folder.write("sales.ndjson", &format!("{good}\n"));
+    folder.write("sales.ndjson", format!("{good}\n"));
     let shown = folder.run("preview p.stream by_shop").code(0).stdout;
     assert!(shown.contains("shop  amount  note  at"), "all columns of what is read: {shown}");
-    folder.write("sales.ndjson", &format!("{good}\n{bad}\n"));
+    folder.write("sales.ndjson", format!("{good}\n{bad}\n"));
     assert_eq!(folder.run("run p.stream").code(0).stdout.lines().count(), 2, "a run keeps both rows");
     insta::assert_snapshot!(folder.run("preview p.stream").code(0).stdout);
 }

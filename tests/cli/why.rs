@@ -202,22 +202,25 @@ stream others = from payments where card not in known select amount
 
     stream spent
     from payments: 5 rows
-        card  amount
-        ────  ──────
-           7   41.00
-        null    9.00
-           7    0.50
-           8   42.00
-           9   43.00
+        country  card  amount  at
+        ───────  ────  ──────  ────────────────────
+        DE          7   41.00  2024-05-01T12:00:00Z
+        DE       null    9.00  2024-05-01T12:00:20Z
+        DE          7    0.50  2024-05-01T12:00:30Z
+        DE          8   42.00  2024-05-01T12:00:40Z
+        DE          9   43.00  2024-05-01T12:00:50Z
     where amount > 1.00 and card in known
       5 in, 1 out, 4 dropped
-      `card in known` did not hold for 3 rows, last of { card: 9, amount: 43.00 }: card is 9
-      `amount > 1.00` did not hold for 1 row, last of { card: 7, amount: 0.50 }: 0.50 > 1.00
+      `card in known` did not hold for 3 rows, last of { country: "DE", card: 9, amount: 43.00, at: @2024-05-01T12:00:50Z }: card is 9
+      `amount > 1.00` did not hold for 1 row, last of { country: "DE", card: 7, amount: 0.50, at: @2024-05-01T12:00:30Z }: 0.50 > 1.00
+        country  card  amount  at
+        ───────  ────  ──────  ────────────────────
+        DE          7   41.00  2024-05-01T12:00:00Z
+    select amount
+      1 in, 1 out
         amount
         ──────
          41.00
-    select amount
-      1 in, 1 out
     "##);
 }
 

@@ -187,11 +187,24 @@ impl<'a> Recovery<'a> {
     }
 
     fn stream(&mut self, range: &Range<usize>) -> Option<ItemKind> {
+        if let Some(inside) = self.in_braces(range) {
+            let name = self.item_name(range)?;
+            self.report(TokenKind::StartItem, range.clone(), inside.start - range.start - 1);
+            return Some(ItemKind::Stream(Stream { name, query: self.query(inside) }));
+        }
         let (query, header) = self.query_of(range);
         match header {
             Some(ItemKind::Stream(stream)) => Some(ItemKind::Stream(Stream { query, ..stream })),
             _ => Some(ItemKind::Stream(Stream { name: self.item_name(range)?, query })),
         }
+    }
+
+    /// What stands in the braces of `stream NAME { … }`, which has none in the language.
+    fn in_braces(&self, range: &Range<usize>) -> Option<Range<usize>> {
+        let (open, last) = (range.start + 2, range.end.checked_sub(1)?);
+        let is_open = open < range.end && self.kind(open) == Some(TokenKind::LeftBrace);
+        let is_closed = open < last && self.kind(last) == Some(TokenKind::RightBrace);
+        is_open.then_some(open + 1..if is_closed { last } else { range.end })
     }
 
     fn table(&mut self, range: &Range<usize>) -> Option<ItemKind> {
