@@ -135,6 +135,23 @@ pub fn state_too_large(mut parts: Vec<(&Node, usize)>, limit: u64) -> Diagnostic
     others
         .fold(Diagnostic::new(codes::E0820, span, headline).label(label), Diagnostic::note)
         .help("fewer keys, shorter windows or `expire` hold less; `--memory` says how much the run may take")
+        .help("with `--state` in a folder, groups of windows that do not overlap are kept there when memory is short")
+}
+
+/// What memory has no room for cannot be written to a file in this folder.
+pub fn state_not_spilled(of: &Node, folder: &Path, error: &io::Error) -> Diagnostic {
+    let headline = format!("cannot spill state to `{}`: {}", folder.display(), plain(error));
+    Diagnostic::new(codes::E0802, of.span, headline)
+        .label(format!("state of `{}`, which takes more than `--memory` says", of.name))
+        .help("make room there, name another folder with `--state`, or say more with `--memory`")
+}
+
+/// What was written to a file because memory had no room for it cannot be read again.
+pub fn spilled_state_unreadable(of: &Node, error: &io::Error) -> Diagnostic {
+    let headline = format!("cannot read state again that was spilled: {}", plain(error));
+    Diagnostic::new(codes::E0802, of.span, headline)
+        .label(format!("state of `{}`", of.name))
+        .note("a run with the same `--state` goes on from the last checkpoint")
 }
 
 /// An operating system's message without its number.

@@ -14,6 +14,7 @@ use crate::operator::{Failure, Operator, Output, Place};
 use crate::report::{SinkReport, StreamReport};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::source::Arrived;
+use crate::spill::Spill;
 use crate::waiting::Waiting;
 use crate::workers::Workers;
 use millstream_base::{Diagnostic, SourceMap};
@@ -21,6 +22,7 @@ use millstream_ir::batch::Batch;
 use millstream_ir::effort;
 use millstream_ir::engine::Compiled;
 use millstream_ir::flow::{Flow, Node, NodeId, NodeKind, OnError, SinkSpec};
+use std::cmp::Reverse;
 use std::fs::File;
 use std::sync::Arc;
 
@@ -295,6 +297,10 @@ impl<'a, O: Outlet> Graph<'a, O> {
         if effort::has_broken_off() {
             return Err(Stop::BrokenOff);
         }
+        if let Some(error) = &output.fault {
+            let diagnostic = errors::spilled_state_unreadable(self.flow.node(from), error);
+            return Err(Stop::Broken(Box::new(diagnostic)));
+        }
         self.stations[from.0 as usize].report.late_left_out += output.n_late_left_out;
         self.stations[from.0 as usize].report.replaced += output.n_replaced;
         self.fail_in_program(from, output.failures)?;
@@ -380,6 +386,27 @@ impl<'a, O: Outlet> Graph<'a, O> {
                 std::mem::forget(operator);
             }
         }
+    }
+
+    /// Lets operators write what they hold to files, those with most of it first, until what they hold in memory is no
+    /// more than so many bytes, or none can.
+    pub fn spill(&mut self, spill: &Spill, bytes: usize) -> Result<(), Stop> {
+        let mut held = self.state_bytes();
+        held.sort_by_key(|(_, bytes)| Reverse(*bytes));
+        let mut total: usize = held.iter().map(|(_, bytes)| *bytes).sum();
+        for (id, of_node) in held {
+            if total <= bytes {
+                break;
+            }
+            if let Task::Operator(operator) = &mut self.stations[id.0 as usize].task {
+                operator.spill(spill).map_err(|error| {
+                    let diagnostic = errors::state_not_spilled(self.flow.node(id), spill.folder(), &error);
+                    Stop::Broken(Box::new(diagnostic))
+                })?;
+                total = total - of_node.min(total) + operator.state_bytes();
+            }
+        }
+        Ok(())
     }
 
     /// About how many bytes each operator and sink holds.

@@ -14,6 +14,7 @@ use crate::message::EventTime;
 use crate::reader::PartitionReader;
 use crate::report::{Progress, Report, Resumed, SourceReport};
 use crate::source::{Pace, Source};
+use crate::spill::Spill;
 use crate::tables::Tables;
 use crate::time::Clock;
 use crate::waiting::{HeldBack, held_back};
@@ -210,6 +211,8 @@ struct Job<'a, O> {
     /// Of a run that a later one can go on from.
     durable: Option<Durable>,
     resumed: Option<Resumed>,
+    /// Where operators may write what memory has no room for.
+    spill: Option<Spill>,
     options: Options,
 }
 
@@ -264,6 +267,8 @@ impl<'a, O: Outlet> Job<'a, O> {
         let told = options.clock.now();
         let is_live = partitions.iter().any(|(_, reader)| reader.is_live());
         let intake = Intake::start(partitions, workers, options.around.stop.clone());
+        let folder = options.state.as_ref().and_then(|state| state.store.folder());
+        let spill = folder.zip(options.memory).map(|(folder, memory)| Spill::new(folder, memory));
         Ok((
             Job {
                 flow,
@@ -280,6 +285,7 @@ impl<'a, O: Outlet> Job<'a, O> {
                 waited_for: vec![],
                 durable,
                 resumed,
+                spill,
                 options,
             },
             intake,
@@ -405,7 +411,7 @@ impl<'a, O: Outlet> Job<'a, O> {
         Ok(())
     }
 
-    /// Stops the run when its state has outgrown what it may take.
+    /// Makes room when the state has outgrown what it may take, and stops the run where that cannot be.
     fn check_memory(&mut self) -> Result<(), Stop> {
         let Some(limit) = self.options.memory else { return Ok(()) };
         let now = self.options.clock.elapsed();
@@ -416,6 +422,18 @@ impl<'a, O: Outlet> Job<'a, O> {
         // Measuring takes at most a twentieth of the time.
         let after = self.options.clock.elapsed();
         self.measured = after.saturating_add(after.saturating_sub(now).saturating_mul(20));
+        let total: usize = state.iter().map(|(_, bytes)| *bytes).sum();
+        if total as u64 <= limit {
+            return Ok(());
+        }
+        let state = match &self.spill {
+            // Some room is left for what comes, so that not every block finds too little.
+            Some(spill) => {
+                self.graph.spill(spill, (limit / 2) as usize)?;
+                self.graph.state_bytes()
+            }
+            None => state,
+        };
         let total: usize = state.iter().map(|(_, bytes)| *bytes).sum();
         if total as u64 <= limit {
             return Ok(());
@@ -459,6 +477,7 @@ impl<'a, O: Outlet> Job<'a, O> {
         report.sinks = self.graph.outlet.reports();
         report.held_back = self.held_back();
         report.resumed = self.resumed.clone();
+        report.spilled = self.spill.as_ref().and_then(Spill::spilled);
         report.checkpoints = self.durable.as_ref().map(|durable| durable.report);
         report
     }

@@ -24,6 +24,7 @@ pub mod simulate;
 pub mod sink;
 pub mod snapshot;
 pub mod source;
+pub mod spill;
 mod tables;
 pub mod time;
 pub mod waiting;

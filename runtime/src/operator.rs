@@ -3,10 +3,12 @@
 use crate::contents::{Around, Contents, Count};
 use crate::message::{EventTime, Message};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use crate::spill::Spill;
 use crate::waiting::Waiting;
 use millstream_base::Span;
 use millstream_ir::batch::Batch;
 use millstream_ir::flow::NodeId;
+use std::io;
 
 /// A running node of the flow.
 pub trait Operator: Send {
@@ -67,6 +69,11 @@ pub trait Operator: Send {
         None
     }
 
+    /// Writes what need not be in memory now to files, as far as it can.
+    fn spill(&mut self, _spill: &Spill) -> io::Result<()> {
+        Ok(())
+    }
+
     /// About how many bytes of memory its state takes.
     fn state_bytes(&self) -> usize {
         0
@@ -113,6 +120,8 @@ pub struct Output {
     pub n_late_left_out: u64,
     /// Rows of a load of a table that were replaced by later ones of the same load.
     pub n_replaced: u64,
+    /// What was written to a file cannot be had: nothing goes on from there.
+    pub fault: Option<io::Error>,
     /// The step has not ended: before anything else the operator is to be asked to
     /// [resume](Operator::resume). Long answers come in parts, so that none fills the memory.
     pub more: bool,

@@ -1,5 +1,6 @@
 //! What a run counted: shown at its end on a terminal or as JSON.
 
+use crate::spill::Spilled;
 use crate::waiting::HeldBack;
 use millstream_ir::text::format_timestamp;
 use serde_json::json;
@@ -39,6 +40,8 @@ pub struct Report {
     /// The checkpoint that it began from.
     pub resumed: Option<Resumed>,
     pub checkpoints: Option<Checkpoints>,
+    /// What operators wrote to files because memory was too small.
+    pub spilled: Option<Spilled>,
     /// Why the run ended before its inputs did, if it did.
     pub stopped: Option<&'static str>,
 }
@@ -213,6 +216,14 @@ impl Report {
                 n => writeln!(out, "; {} could not be written", thousands(n)),
             };
         }
+        if let Some(Spilled { runs, written, read, took }) = self.spilled {
+            let (written, read, seconds) = (bytes(written), bytes(read), took as f64 / 1e6);
+            let _ = writeln!(
+                out,
+                "{written:>14} of state spilled in {} files, {read} read again, in {seconds:.3} s",
+                thousands(runs)
+            );
+        }
         if let Some(why) = self.stopped {
             let _ = writeln!(out, "stopped: {why}");
         }
@@ -271,6 +282,9 @@ impl Report {
         if let Some(Checkpoints { made, failed, longest_pause, most_memory }) = self.checkpoints {
             let pause = longest_pause as f64 / 1e6;
             report["checkpoints"] = json!({ "made": made, "failed": failed, "longest_pause_seconds": pause, "memory_bytes": most_memory });
+        }
+        if let Some(Spilled { runs, written, read, took }) = self.spilled {
+            report["spilled"] = json!({ "files": runs, "bytes_written": written, "bytes_read": read, "seconds": took as f64 / 1e6 });
         }
         report.to_string()
     }

@@ -11,6 +11,7 @@ use crate::reader::{Block, Reached};
 use crate::report::SourceReport;
 use crate::snapshot::Corrupt;
 use crate::source::{Pace, Source};
+use crate::spill::Spill;
 use crate::time::{Clock, ManualClock};
 use crate::waiting::{HeldBack, held_back};
 use crate::workers::Workers;
@@ -184,6 +185,11 @@ impl<'a> Simulation<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Operators write what they can to files.
+    pub fn spill(&mut self, spill: &Spill) -> Result<(), Failed> {
+        broken(self.graph.spill(spill, 0))
     }
 
     /// About how many bytes the operators hold.

@@ -10,6 +10,7 @@ use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 /// The bytes are not a snapshot of this operator: cut off, damaged, or of another program.
@@ -31,6 +32,7 @@ pub struct SnapshotWriter<'w> {
     onward: Option<&'w mut Onward<'w>>,
     /// Whether they have taken any.
     has_handed_on: bool,
+    failed: Option<io::Error>,
 }
 
 /// Takes a part.
@@ -58,6 +60,16 @@ impl<'w> SnapshotWriter<'w> {
 
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty() && !self.has_handed_on
+    }
+
+    /// Notes that something cannot be had that belongs there: what is written is no snapshot.
+    pub fn fail(&mut self, error: io::Error) {
+        self.failed = Some(error);
+    }
+
+    /// Why it is none, if it is not.
+    pub fn failure(&mut self) -> Option<io::Error> {
+        self.failed.take()
     }
 
     fn put(&mut self, bytes: &[u8]) {
@@ -223,6 +235,11 @@ impl<'a> SnapshotReader<'a> {
     /// All that was written has been read.
     pub fn finish(self) -> Result<(), Corrupt> {
         if self.bytes.is_empty() { Ok(()) } else { Err(Corrupt) }
+    }
+
+    /// What has not been read.
+    pub fn rest(&self) -> &'a [u8] {
+        self.bytes
     }
 
     fn take<const N: usize>(&mut self) -> Result<[u8; N], Corrupt> {

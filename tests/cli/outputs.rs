@@ -184,6 +184,62 @@ fn a_run_that_outgrows_its_memory_stops_and_says_what_takes_it() {
         .stderr_has("expected a size such as 500MB, 2GB or 4GiB");
 }
 
+/// Sums of twenty thousand keys, which take a megabyte.
+fn folder_of_many_keys() -> Folder {
+    let folder = Folder::new();
+    let rows = (0..40_000).map(|n| format!("{{\"key\":\"key number {}\",\"n\":{n}}}\n", n * 7919 % 20_011));
+    folder.write("in.ndjson", rows.collect::<String>());
+    let program = |window: &str| {
+        format!(
+            "source rows: {{ key: string, n: int }} from file(\"in.ndjson\")\nstream sums = from rows window {window} group by key select key, sum(n) as n\nsink out from sums to file(\"sums.json\")\n"
+        )
+    };
+    folder.write("p.stream", program("tumbling 1h"));
+    folder.write("overlapping.stream", program("hopping 1h every 1m"));
+    folder
+}
+
+#[test]
+fn what_memory_has_no_room_for_goes_to_the_state_folder() {
+    let folder = folder_of_many_keys();
+    folder.run("run -q p.stream").code(0);
+    let whole = folder.read("sums.json");
+    for workers in [1, 3] {
+        let ran = folder.run(&format!(
+            "run p.stream --memory 300kB --state state{workers} --report json --workers {workers}"
+        ));
+        let report: serde_json::Value = serde_json::from_str(&ran.code(0).stderr).expect("a report");
+        assert!(folder.read("sums.json") == whole, "the rows are others");
+        let spilled = &report["spilled"];
+        for count in ["files", "bytes_written", "bytes_read"] {
+            assert!(spilled[count].as_u64() > Some(0), "{report}");
+        }
+        let names = std::fs::read_dir(folder.path().join(format!("state{workers}"))).expect("it is there");
+        let names: Vec<String> =
+            names.map(|entry| entry.expect("it is").file_name().to_string_lossy().into()).collect();
+        let is_kept = |name: &&String| {
+            *name != "lock" && !name.starts_with("checkpoint-") && !name.starts_with("piece-")
+        };
+        assert_eq!(names.iter().find(is_kept), None);
+    }
+    let told = folder.run("run p.stream --memory 300kB --state told").code(0).stderr;
+    assert!(told.contains(" of state spilled in ") && told.contains(" read again, in "), "{told}");
+    let enough = folder.run("run p.stream --memory 100MB --state enough").code(0).stderr;
+    assert!(!enough.contains("spilled"), "{enough}");
+    folder
+        .run("run overlapping.stream --memory 300kB --state overlapping")
+        .code(1)
+        .stderr_has("error[E0820]: the state takes ");
+}
+
+#[test]
+fn state_that_cannot_be_written_out_of_memory_stops_the_run() {
+    let folder = folder_of_many_keys();
+    // Files may not become longer than some kilobytes.
+    let ran = folder.shell("trap '' XFSZ; ulimit -f 4; $M run p.stream --memory 300kB --state state");
+    ran.code(1).stderr_has("error[E0802]: cannot spill state to `state`: ");
+}
+
 #[test]
 fn an_ordered_sink_writes_the_total_order() {
     let folder = Folder::new();

@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 
 /// Those of this folder; whether the order of the rows is told by the program. Rows of several sources that leave
 /// at once may lie otherwise among each other.
-const PROGRAMS: [(&str, bool); 6] = [
+const PROGRAMS: [(&str, bool); 7] = [
     ("windows", true),
+    ("spilled", true),
     ("joins", false),
     ("patterns", true),
     ("tables", false),
@@ -75,7 +76,9 @@ fn killed(
     let _ = std::fs::remove_dir_all(folder.path().join("state"));
     for n_killed in 0..most {
         let workers = 1 + random.below(3);
-        let line = format!("run {program}.stream --state state --checkpoint-every 5ms --workers {workers}");
+        let memory = memory(program);
+        let line =
+            format!("run {program}.stream --state state --checkpoint-every 5ms --workers {workers}{memory}");
         let mut command = folder.command(&line);
         let mut child = command.stdout(Stdio::null()).spawn().expect("the command starts");
         // At any moment, most of them before the end; or soon behind one of the next checkpoints, so that it gets on.
@@ -102,8 +105,14 @@ fn killed(
             }
         }
     }
-    folder.run(&format!("run {program}.stream --state state --workers 2")).code(0);
+    let memory = memory(program);
+    folder.run(&format!("run {program}.stream --state state --workers 2{memory}")).code(0);
     (most, all_written(folder))
+}
+
+/// So much that what a program keeps is most of the time not in memory.
+fn memory(program: &str) -> &'static str {
+    if program == "spilled" { " --memory 200kB" } else { "" }
 }
 
 /// Waits until so many more checkpoints are there than now, or until the process has ended.

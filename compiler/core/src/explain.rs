@@ -20,6 +20,7 @@ use millstream_ir::flow::{
     Sharing, TopScope, UpdatingScope,
 };
 use millstream_ir::text::format_duration;
+use millstream_ir::types::Layout;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -287,8 +288,33 @@ fn explain_flow(flow: &Flow) -> String {
         let from = if inputs.is_empty() { String::new() } else { format!(", from {}", inputs.join(" and ")) };
         let _ = writeln!(text, "  {}: {}{from}", node_text(id), what_it_does(node));
     }
-    let _ = writeln!(text, "  {}", workers_text(flow));
+    let _ = writeln!(text, "  {}\n  {}", workers_text(flow), memory_text(flow));
     text
+}
+
+/// What becomes of what memory has no room for.
+fn memory_text(flow: &Flow) -> String {
+    let of_nodes = |what: &str, spills: &dyn Fn(&Node) -> bool| {
+        let nodes = flow.ids().zip(&flow.nodes).filter(|(_, node)| spills(node));
+        let nodes: Vec<String> = nodes.map(|(id, _)| node_text(id)).collect();
+        (!nodes.is_empty()).then(|| format!("{what} of {}", nodes.join(" and ")))
+    };
+    let parts = [
+        of_nodes("the groups", &|node| matches!(&node.kind, NodeKind::Breaker(breaker) if breaker.spills())),
+        of_nodes("the texts, lists and records in rows", &|node| {
+            let inputs = node.inputs.iter().flat_map(|input| flow.node(*input).schema.types());
+            matches!(&node.kind, NodeKind::Join(join) if join.keeps_rows_of_streams())
+                && inputs.into_iter().any(|ty| matches!(ty.layout(), Layout::View | Layout::Boxed))
+        }),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    match parts.is_empty() {
+        true => "all that is kept stays in memory: --memory ends the run where it takes more".to_string(),
+        false => format!(
+            "where --memory is too small, {} go to the folder of --state; all else stays in memory",
+            parts.join(" and ")
+        ),
+    }
 }
 
 /// What several workers have a part in.

@@ -33,6 +33,12 @@ impl TextBytes for Heap {
     }
 }
 
+impl TextBytes for Vec<u8> {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+}
+
 impl TextBytes for Box<[u8]> {
     fn bytes(&self) -> &[u8] {
         self
@@ -58,7 +64,7 @@ impl Order {
     }
 
     /// Makes this the order of the taken slots.
-    pub fn sort(&mut self, table: &Table, keys: &KeyReader) {
+    pub fn sort<B: TextBytes>(&mut self, table: &Table, keys: &KeyReader<B>) {
         self.forget_unused(table.n_groups());
         let Some((first, ty)) = keys.layout.keys.first().zip(keys.types.first()) else {
             return self.entries.extend(table.groups().map(u64::from));
@@ -184,6 +190,11 @@ impl<B: TextBytes> KeyReader<'_, B> {
             (_, Layout::View) => Value::string(String::from_utf8_lossy(self.text(slot, field))),
             (_, Layout::Boxed) => decode(self.text(slot, field)),
         }
+    }
+
+    /// All keys of a slot.
+    pub fn values(&self, slot: &[u64]) -> impl Iterator<Item = Value> {
+        (0..self.types.len()).map(|key| self.value(slot, key))
     }
 
     /// Whether a word in the order of keys tells them apart.

@@ -10,6 +10,7 @@ use crate::snapshot::SnapshotWriter;
 use crate::workers::Workers;
 use millstream_ir::flow::{Flow, NodeId};
 use std::io::{self, Cursor, ErrorKind, Read, Write};
+use std::os::fd::RawFd;
 
 /// What comes next.
 pub enum Part {
@@ -33,23 +34,24 @@ const AMOUNT: u32 = u32::MAX - 1;
 #[cfg(all(target_os = "linux", not(miri)))]
 const SMALL: u64 = 1 << 16;
 
-/// The states of a graph at this moment, which can be read from what is given back. They may be so large.
+/// The states of a graph at this moment, which can be read from what is given back. They may be so large; parts of them
+/// stand in these files.
 pub fn states<O: Outlet>(
     flow: &Flow,
     graph: &Graph<O>,
     workers: &Workers,
-    size: u64,
+    (size, files): (u64, &[RawFd]),
 ) -> Box<dyn Read + Send> {
     #[cfg(all(target_os = "linux", not(miri)))]
     if size > SMALL {
         use crate::kernel::fork::{Copy, own_memory};
-        let copy = || Copy::of_process(|output| send(flow, graph, output, |_| own_memory()));
+        let copy = || Copy::of_process(files, |output| send(flow, graph, output, |_| own_memory()));
         if let Ok(copy) = workers.while_still(copy) {
             return Box::new(copy);
         }
     }
     // Where the system makes no copies, or has no room for one, the run waits for large ones too.
-    let _ = (workers, size);
+    let _ = (workers, size, files);
     let mut bytes = vec![];
     match send(flow, graph, &mut bytes, |n_sent| n_sent) {
         Ok(()) => Box::new(Cursor::new(bytes)),
@@ -77,7 +79,9 @@ fn send<O: Outlet>(
         if has_state {
             writer.hand_on();
         }
+        let failed = writer.failure();
         sent?;
+        failed.map_or(Ok(()), Err)?;
         if let Some(amount) = graph.amount(id).filter(|_| has_state) {
             send_part(
                 output,

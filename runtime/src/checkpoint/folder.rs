@@ -114,6 +114,10 @@ impl Store for Folder {
     fn remove(&self, name: &str) -> io::Result<()> {
         fs::remove_file(self.path.join(name))
     }
+
+    fn folder(&self) -> Option<&Path> {
+        Some(&self.path)
+    }
 }
 
 /// A name that was given to a file lasts when its folder has been written.

@@ -23,6 +23,11 @@ pub trait Store: Send + Sync {
     fn put(&self, name: &str, parts: &[&[u8]]) -> io::Result<()>;
 
     fn remove(&self, name: &str) -> io::Result<()>;
+
+    /// A folder of this machine in which files may stand that need not outlast the process, if it is one.
+    fn folder(&self) -> Option<&Path> {
+        None
+    }
 }
 
 /// What the name of storage for objects begins with.

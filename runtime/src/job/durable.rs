@@ -16,6 +16,7 @@ use crate::graph::{Graph, Outlet, Stop};
 use crate::reader::Reached;
 use crate::report::{Checkpoints, Resumed};
 use crate::source::Standing;
+use crate::spill::Spill;
 use millstream_base::Diagnostic;
 use millstream_ir::flow::{ConnectorSpec, Flow, Node, NodeId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -340,7 +341,8 @@ impl<O: Outlet> Job<'_, O> {
         let mut sources: Vec<SourceProgress> = streams.chain(self.tables.progress()).collect();
         let Some(durable) = &mut self.durable else { return Ok(Ok(())) };
         let size = durable.size_with(records(&sources));
-        let states = carried::states(self.flow, &self.graph, &self.workers, size);
+        let spilled = self.spill.as_ref().map_or(vec![], Spill::files);
+        let states = carried::states(self.flow, &self.graph, &self.workers, (size, &spilled));
         durable.mark(&mut sources, &self.options.around.base);
         let time = self.options.clock.now();
         let manifest = Manifest { time, ended, sources, outputs, ..Manifest::default() };

@@ -2,8 +2,8 @@
 //! does not see. The system copies a page of memory when one of them writes to it, and not before.
 //!
 //! The copy has the thread that asked for it and no other, so its work must not wait for one, nor for what one may
-//! have locked. It has memory and the pipe that it writes to: every other file is closed in it, so that it holds no
-//! lock and no output longer than the process does. When the process ends, so does the copy, at its next write.
+//! have locked. It has memory, the files that it is to read, and the pipe that it writes to: every other file is closed
+//! in it, so that it holds no lock and no output longer than the process does. When the process ends, so does the copy, at its next write.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
@@ -20,8 +20,11 @@ pub struct Copy {
 }
 
 impl Copy {
-    /// Lets a copy of this process work.
-    pub fn of_process(work: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<Copy> {
+    /// Lets a copy of this process work, which has these files.
+    pub fn of_process(
+        files: &[RawFd],
+        work: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> io::Result<Copy> {
         let (output, input) = io::pipe()?;
         // SAFETY: the pipe is open. Where it cannot be made larger, it is as large as it was.
         unsafe { libc::fcntl(input.as_raw_fd(), libc::F_SETPIPE_SZ, ROOM) };
@@ -29,7 +32,7 @@ impl Copy {
         // ending, so that nothing is dropped or handed out twice. The allocator of the system takes care of forks.
         match unsafe { libc::fork() } {
             -1 => Err(io::Error::last_os_error()),
-            0 => work_and_end(work, Output(input)),
+            0 => work_and_end(files, work, Output(input)),
             process => Ok(Copy { process, output }),
         }
     }
@@ -43,8 +46,12 @@ pub fn own_memory() -> u64 {
     own.filter_map(kilobytes).sum::<u64>() << 10
 }
 
-fn work_and_end(work: impl FnOnce(&mut dyn Write) -> io::Result<()>, mut output: Output) -> ! {
-    close_all_but(output.0.as_raw_fd());
+fn work_and_end(
+    files: &[RawFd],
+    work: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    mut output: Output,
+) -> ! {
+    close_all_but([files, &[output.0.as_raw_fd()]].concat());
     let worked = catch_unwind(AssertUnwindSafe(|| work(&mut output)));
     end(matches!(worked, Ok(Ok(()))))
 }
@@ -69,16 +76,20 @@ impl Write for Output {
 }
 
 /// Where the system does not know this call, files stay open until the copy ends.
-fn close_all_but(kept: RawFd) {
+fn close_all_but(mut kept: Vec<RawFd>) {
     let close = |first: libc::c_uint, last: libc::c_uint| {
         // SAFETY: nothing in the copy uses these files.
         unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) }
     };
-    let kept = kept as libc::c_uint;
-    if kept > 0 {
-        close(0, kept - 1);
+    kept.sort_unstable();
+    let mut next = 0;
+    for kept in kept.into_iter().map(|kept| kept as libc::c_uint) {
+        if kept > next {
+            close(next, kept - 1);
+        }
+        next = kept + 1;
     }
-    close(kept + 1, libc::c_uint::MAX);
+    close(next, libc::c_uint::MAX);
 }
 
 /// So long a reader waits for the copy before it may do something else.
@@ -112,7 +123,7 @@ mod tests {
     #[test]
     fn a_copy_sees_what_was_and_not_what_came_after() {
         let mut number = vec![1u64; 1 << 16];
-        let mut copy = Copy::of_process(|output| {
+        let mut copy = Copy::of_process(&[], |output| {
             let sum: u64 = number.iter().sum();
             output.write_all(&sum.to_le_bytes())
         })
@@ -125,9 +136,9 @@ mod tests {
 
     #[test]
     fn a_copy_that_fails_or_is_dropped_is_gone() {
-        let mut copy = Copy::of_process(|_| Err(io::ErrorKind::Other.into())).unwrap();
+        let mut copy = Copy::of_process(&[], |_| Err(io::ErrorKind::Other.into())).unwrap();
         assert_eq!(copy.read(&mut [0]).unwrap(), 0);
-        let endless = Copy::of_process(|output| {
+        let endless = Copy::of_process(&[], |output| {
             loop {
                 output.write_all(&[0; 1000])?;
             }

@@ -202,6 +202,11 @@ impl Accumulation {
         }
     }
 
+    /// Gives the memory back that is kept for later windows.
+    pub fn forget_spare(&mut self) {
+        self.spare.clear();
+    }
+
     /// Adds these rows of a batch, ascending, to the groups of their window.
     ///
     /// # Panics
@@ -271,6 +276,11 @@ impl Accumulation {
         }
         into.table.grow_to(&from.table);
         let groups: Vec<u32> = from.table.groups().collect();
+        self.merge_these(into, from, &groups);
+    }
+
+    /// The same of some groups, after it has been seen to that their sums fit.
+    fn merge_these(&mut self, into: &mut Groups, from: &Groups, groups: &[u32]) {
         for groups in groups.chunks(CHUNK) {
             if self.keys.is_empty() {
                 into.table.find_only(groups.len(), &mut self.slots);
@@ -366,16 +376,36 @@ impl Accumulation {
         NumberedGroups { numbers, words, sides, is_wide, bounds }
     }
 
+    /// Takes out the groups whose slots `leave`.
+    pub fn split_off(&mut self, groups: &mut Groups, leave: impl Fn(&Table, &[u64]) -> bool) -> Groups {
+        let leaves = |group: &u32| leave(&groups.table, groups.table.slot(*group as usize));
+        let leaving: Vec<u32> = groups.table.groups().filter(leaves).collect();
+        let layout = if groups.is_wide { &self.wide.layout } else { &self.narrow.layout };
+        let mut split = Groups::new(layout, &self.aggregates, self.seed, groups.is_wide);
+        (split.bounds, split.has_wide_argument) = (groups.bounds.clone(), groups.has_wide_argument);
+        // As in `merge`.
+        split.table.grow_to(&groups.table);
+        self.merge_these(&mut split, groups, &leaving);
+        groups.table.take(&leaving, &mut vec![]);
+        split
+    }
+
     /// Writes all groups.
     pub fn write(&self, groups: &Groups, out: &mut SnapshotWriter) {
+        let all: Vec<u32> = groups.table.groups().collect();
+        self.write_these(groups, &all, out);
+    }
+
+    /// Writes these groups as if they were all.
+    pub fn write_these(&self, groups: &Groups, these: &[u32], out: &mut SnapshotWriter) {
         out.bool(groups.is_wide);
         out.bool(groups.has_wide_argument);
         groups.bounds.iter().for_each(|bound| out.i128(*bound as i128));
         let layout = self.layout(groups);
-        out.count(groups.table.groups().count());
-        for group in groups.table.groups() {
-            groups.table.write_key(group, out);
-            let slot = groups.table.slot(group as usize);
+        out.count(these.len());
+        for group in these {
+            groups.table.write_key(*group, out);
+            let slot = groups.table.slot(*group as usize);
             out.u64(slot[0]);
             for (field, states) in layout.accumulators.iter().zip(&groups.sides) {
                 field.seen.iter().for_each(|seen| out.u64(slot[seen / 8]));

@@ -431,7 +431,11 @@ impl Table {
     }
 
     /// The bytes that long texts of keys stand in; a slot's two words are a view into them.
-    /// They leave the table, so this comes before [`Table::clear`].
+    pub fn heaps(&self) -> &[Vec<u8>] {
+        &self.heap.heaps
+    }
+
+    /// The same bytes. They leave the table, so this comes before [`Table::clear`].
     pub fn take_heaps(&mut self) -> Vec<Heap> {
         std::mem::take(&mut self.heap.heaps).into_iter().map(Arc::new).collect()
     }

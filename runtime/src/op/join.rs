@@ -19,6 +19,7 @@ use crate::op::order::without_late;
 use crate::op::pair_filter::PairFilter;
 use crate::operator::{Operator, Output};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use crate::spill::{Spill, SpillWriter};
 use crate::waiting::Waiting;
 use keys::JoinKeys;
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
@@ -31,6 +32,7 @@ use pairs::Pairs;
 use places::Places;
 use row::RowLayout;
 use side::Side;
+use std::io;
 use std::sync::Arc;
 use work::Work;
 
@@ -70,6 +72,8 @@ pub struct JoinOperator {
     /// How many rows have come since rows were forgotten last, and how many were left then.
     n_came: usize,
     n_left: usize,
+    /// Where columns of rows were written last that memory had no room for.
+    spilling: Option<SpillWriter>,
 }
 
 /// Which values of the key are the same on both sides to the bit, and always are on both.
@@ -92,6 +96,8 @@ const BATCHES_AT_ONCE: usize = 16;
 const FEW: usize = 1024;
 /// Rows are forgotten when as many have come as were left, or so many times as many if no more memory was needed.
 const MOST_TIMES: usize = 4;
+/// Bytes of a file that is not added to. It takes its room as long as one of its rows is there.
+const LONG: u64 = 256 << 20;
 
 impl JoinOperator {
     /// `reads_together`: whether both inputs may bring rows of one batch of a source. Without a kernel the
@@ -143,6 +149,7 @@ impl JoinOperator {
             work: None,
             n_came: 0,
             n_left: 0,
+            spilling: None,
         }
     }
 
@@ -369,6 +376,11 @@ impl JoinOperator {
         of_left.min(of_right)
     }
 
+    /// Says if something could not be read that rows need which leave.
+    fn tell_fault(&self, output: &mut Output) {
+        output.fault = self.sides.iter().find_map(Side::take_fault).or(output.fault.take());
+    }
+
     fn advance(&mut self, output: &mut Output) {
         self.release(output);
         let promised = self.promised();
@@ -394,10 +406,12 @@ impl Operator for JoinOperator {
                 self.advance(output);
             }
         }
+        self.tell_fault(output);
     }
 
     fn resume(&mut self, output: &mut Output) {
         self.go_on(output);
+        self.tell_fault(output);
     }
 
     fn settles(&self) -> bool {
@@ -440,6 +454,7 @@ impl Operator for JoinOperator {
             *watermark = risen.take().unwrap_or(*watermark);
         }
         self.advance(output);
+        self.tell_fault(output);
     }
 
     fn contents(&mut self, around: &Around) -> Option<Vec<Contents>> {
@@ -467,6 +482,9 @@ impl Operator for JoinOperator {
             writer.i64(self.watermarks[input].0);
             self.sides[input].snapshot(&self.index, input, &self.places, writer);
         }
+        if let Some(error) = self.sides.iter().find_map(Side::take_fault) {
+            writer.fail(error);
+        }
     }
 
     fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
@@ -482,6 +500,20 @@ impl Operator for JoinOperator {
             }
         }
         Ok(())
+    }
+
+    fn spill(&mut self, spill: &Spill) -> io::Result<()> {
+        let bytes: usize = self.sides.iter().map(Side::can_spill).sum();
+        if bytes == 0 || !spill.is_worth(bytes) {
+            return Ok(());
+        }
+        spill.timed(|| {
+            let writer = match self.spilling.take().filter(|writer| writer.length() < LONG) {
+                Some(writer) => self.spilling.insert(writer),
+                None => self.spilling.insert(spill.begin()?),
+            };
+            self.sides.iter_mut().try_for_each(|side| side.spill(writer))
+        })
     }
 
     fn state_bytes(&self) -> usize {

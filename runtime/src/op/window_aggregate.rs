@@ -10,6 +10,7 @@
 
 mod panes;
 mod shares;
+mod spilled;
 mod totals;
 
 use crate::accumulate::order::{KeyReader, Order};
@@ -22,6 +23,7 @@ use crate::op::failed_rows::FailedRows;
 use crate::op::segment::json_row;
 use crate::operator::{Failure, Operator, Output, Place};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use crate::spill::Spill;
 use crate::waiting::Waiting;
 use crate::workers::Workers;
 use millstream_base::Span;
@@ -37,6 +39,7 @@ use panes::{Panes, WindowGroups};
 use shares::{Shares, Slice};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::io;
 use std::sync::Arc;
 use totals::Totals;
 
@@ -225,8 +228,14 @@ impl WindowAggregateOperator {
     /// behind the last.
     fn close(&mut self, output: &mut Output) {
         for _ in 0..BATCHES_AT_ONCE {
-            let Some(mut closing) = self.closing.take().or_else(|| self.next_to_close()) else {
-                return output.messages.push(Message::Watermark(self.watermark));
+            let closing = match self.closing.take() {
+                Some(closing) => Ok(Some(closing)),
+                None => self.next_to_close(),
+            };
+            let mut closing = match closing {
+                Ok(Some(closing)) => closing,
+                Ok(None) => return output.messages.push(Message::Watermark(self.watermark)),
+                Err(error) => return output.fault = Some(error),
             };
             self.close_part(&mut closing, output);
             let n_groups = match &closing.groups {
@@ -243,8 +252,10 @@ impl WindowAggregateOperator {
         output.more = true;
     }
 
-    fn next_to_close(&mut self) -> Option<Closing> {
-        let (window, groups) = self.panes.close(self.watermark.0, &mut self.accumulation)?;
+    fn next_to_close(&mut self) -> io::Result<Option<Closing>> {
+        let Some((window, groups)) = self.panes.close(self.watermark.0, &mut self.accumulation)? else {
+            return Ok(None);
+        };
         let groups = match groups {
             WindowGroups::Totals => Leaving::Totals,
             WindowGroups::Slice(mut groups) => {
@@ -256,7 +267,7 @@ impl WindowAggregateOperator {
                 Leaving::Slice { groups: Box::new(groups), heaps, order }
             }
         };
-        Some(Closing { window, groups, n_closed: 0, times: None })
+        Ok(Some(Closing { window, groups, n_closed: 0, times: None }))
     }
 
     /// Puts a batch of a window's rows into the output.
@@ -373,7 +384,7 @@ impl Operator for WindowAggregateOperator {
         writer.sequence(self.source.iter(), |writer, source| writer.u32(*source));
         writer.u64(self.n_rows_out);
         self.panes.snapshot(&self.accumulation, writer);
-        self.shares.snapshot(writer);
+        self.shares.snapshot(self.panes.spilled().collect(), writer);
     }
 
     fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
@@ -390,6 +401,14 @@ impl Operator for WindowAggregateOperator {
             drop(self.take_over(slice, groups));
         }
         Ok(())
+    }
+
+    fn spill(&mut self, spill: &Spill) -> io::Result<()> {
+        // What other workers have comes along.
+        for (_, slice, groups) in self.shares.give(EventTime::MAX) {
+            drop(self.take_over(slice, groups));
+        }
+        self.panes.spill(spill, &self.key_types, &mut self.accumulation)
     }
 
     fn amount(&self) -> Option<Count> {

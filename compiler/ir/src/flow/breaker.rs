@@ -10,6 +10,7 @@ use super::{
 use crate::aggregate::AggregateCall;
 use crate::text::format_duration;
 use crate::types::{Type, TypeKind};
+use crate::window::TimeWindows;
 
 /// How several workers can have a part in an operator.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -86,6 +87,18 @@ impl Breaker {
             _ => return false,
         };
         matches!(emission, Emission::Every(_))
+    }
+
+    /// Whether what it keeps can be written to files where memory has no room for it.
+    pub fn spills(&self) -> bool {
+        match self {
+            Breaker::WindowAggregate(spec) => {
+                let is_told_by_rows = matches!(spec.window, WindowAssigner::Assigned { .. });
+                let windows = TimeWindows::new(&spec.window);
+                is_told_by_rows || windows.is_some_and(|windows| windows.is_sliced_by_window())
+            }
+            _ => false,
+        }
     }
 
     /// Whether each of its rows answers one row of the input, and leaves when that comes.

@@ -120,6 +120,11 @@ impl Join {
         self.kind.yields_left_only() && self.condition.is_none()
     }
 
+    /// Whether it keeps rows of two streams of which none is withdrawn.
+    pub fn keeps_rows_of_streams(&self) -> bool {
+        matches!(self.partners, Partners::Stream(bound) if bound != JoinBound::OfChanges)
+    }
+
     /// How many columns its rows have beside those of its inputs, which are the last.
     pub fn n_added(&self) -> usize {
         match (self.is_updating(), self.keeps_times()) {

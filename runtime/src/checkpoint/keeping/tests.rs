@@ -208,7 +208,7 @@ fn one_that_is_left_is_not_there() {
 fn a_copy_that_hangs_is_left_or_given_up() {
     use crate::kernel::fork::Copy;
     let hanging = |time| {
-        let copy = Copy::of_process(|_| {
+        let copy = Copy::of_process(&[], |_| {
             loop {
                 std::thread::park();
             }

@@ -11,13 +11,17 @@ use crate::contents::rows_of_columns;
 use crate::kernel::row_lists::{EMPTY, RowLists, UNSWEPT, ZEROS};
 use crate::message::{EventTime, Watermark};
 use crate::op::interleave::{Pick, interleave};
+use crate::op::spilled_rows::SpilledRows;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use crate::spill::SpillWriter;
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
 use millstream_ir::column::{ColumnBuilder, ColumnRef};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
+use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::io;
 use std::sync::Arc;
 
 /// What stands for the key of a row that equals no other.
@@ -36,15 +40,29 @@ pub struct Side {
     free: Vec<u32>,
     /// Of rows that leave if they find no partner, when that is certain.
     unmatched: Option<BinaryHeap<Reverse<(EventTime, u64)>>>,
+    /// Why something was taken for null that stands in a file.
+    fault: Cell<Option<io::Error>>,
 }
 
 #[derive(Default)]
 struct LeftBehind {
-    columns: Vec<ColumnRef>,
+    values: Values,
     n_rows: usize,
     bytes: usize,
     /// How many rows are kept, or will be.
     n_live: usize,
+}
+
+/// Where they are.
+enum Values {
+    Columns(Vec<ColumnRef>),
+    Spilled(SpilledRows),
+}
+
+impl Default for Values {
+    fn default() -> Values {
+        Values::Columns(vec![])
+    }
 }
 
 impl Side {
@@ -59,6 +77,7 @@ impl Side {
             batches: vec![],
             free: vec![],
             unmatched: yields_unmatched.then(BinaryHeap::new),
+            fault: Cell::new(None),
         }
     }
 
@@ -69,7 +88,8 @@ impl Side {
             let columns: Vec<ColumnRef> =
                 self.layout.left_behind.iter().map(|(number, _)| batch.columns[*number].clone()).collect();
             let bytes = columns.iter().map(|column| column.bytes()).sum();
-            let kept = LeftBehind { columns, n_rows: batch.n_rows, bytes, n_live: batch.n_rows };
+            let values = Values::Columns(columns);
+            let kept = LeftBehind { values, n_rows: batch.n_rows, bytes, n_live: batch.n_rows };
             let number = match self.free.pop() {
                 Some(free) => {
                     self.batches[free as usize] = kept;
@@ -246,6 +266,8 @@ impl Side {
         let mut batches: Vec<Batch> = vec![];
         let batch = |columns, n_rows| Batch { columns, n_rows, origin: Origin::default(), late: vec![] };
         let mut nothing = None;
+        // The rows that are read from files, as a batch of their own.
+        let mut read: Option<(u32, Vec<ColumnBuilder>)> = None;
         let mut pick_of = |row: &u64| -> Pick {
             if *row == ZEROS {
                 let number = *nothing.get_or_insert_with(|| {
@@ -255,22 +277,69 @@ impl Side {
                 return (number, 0);
             }
             let word = self.lists.row(*row)[pick];
+            if let Values::Spilled(rows) = &self.batches[(word >> 32) as usize].values {
+                let (number, columns) = read.get_or_insert_with(|| {
+                    batches.push(batch(vec![], 0));
+                    let new = |ty: &Type| ColumnBuilder::new(&ty.clone().or_null(true));
+                    (batches.len() as u32 - 1, types.iter().map(new).collect())
+                });
+                let values = rows.row(word as u32 as usize).unwrap_or_else(|error| {
+                    self.fault.set(Some(error));
+                    vec![]
+                });
+                let n_before = columns.first().map_or(0, ColumnBuilder::len);
+                for (column, place) in columns.iter_mut().zip(places) {
+                    column.push(values.get(*place).unwrap_or(&Value::Null));
+                }
+                return (*number, n_before as u32);
+            }
             let number = &mut numbers[(word >> 32) as usize];
             if *number == u32::MAX {
                 let of = &self.batches[(word >> 32) as usize];
                 *number = batches.len() as u32;
-                let columns = places.iter().map(|place| of.columns[*place].clone()).collect();
-                batches.push(batch(columns, of.n_rows));
+                if let Values::Columns(columns) = &of.values {
+                    let columns = places.iter().map(|place| columns[*place].clone()).collect();
+                    batches.push(batch(columns, of.n_rows));
+                }
             }
             (*number, word as u32)
         };
         let picks: Vec<Pick> = rows.iter().map(&mut pick_of).collect();
+        if let Some((number, columns)) = read {
+            let n_rows = columns.first().map_or(0, ColumnBuilder::len);
+            let columns = columns.into_iter().map(|column| Arc::new(column.finish())).collect();
+            batches[number as usize] = batch(columns, n_rows);
+        }
         if let [one] = &batches[..] {
             let rows: Vec<u32> = picks.iter().map(|(_, row)| *row).collect();
             return one.columns.iter().map(|column| Arc::new(column.gather(&rows))).collect();
         }
         let types: Vec<Type> = types.into_iter().map(|ty| ty.or_null(true)).collect();
         interleave(&batches.iter().collect::<Vec<_>>(), &types, &picks)
+    }
+
+    /// Bytes of what could be written to a file, and is not.
+    pub fn can_spill(&self) -> usize {
+        let in_memory = |of: &&LeftBehind| matches!(of.values, Values::Columns(_));
+        self.batches.iter().filter(in_memory).map(|of| of.bytes).sum()
+    }
+
+    /// Writes what need not be looked at to find partners to a file.
+    pub fn spill(&mut self, writer: &mut SpillWriter) -> io::Result<()> {
+        let types: Vec<Type> = self.layout.left_behind.iter().map(|(_, ty)| ty.clone()).collect();
+        for of in self.batches.iter_mut().filter(|of| of.n_live > 0) {
+            if let Values::Columns(columns) = &of.values {
+                let rows = SpilledRows::write(columns, &types, of.n_rows, writer)?;
+                of.bytes = rows.bytes();
+                of.values = Values::Spilled(rows);
+            }
+        }
+        Ok(())
+    }
+
+    /// Why what it gave is wrong, if it is.
+    pub fn take_fault(&self) -> Option<io::Error> {
+        self.fault.take()
     }
 
     /// The rows that are kept, those of a key in their order, and the number of the key of each.

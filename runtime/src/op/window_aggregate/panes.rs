@@ -4,19 +4,25 @@
 //! that hold it. Where windows overlap, a window is the sum of its slices, which [`Totals`] keeps while
 //! windows go by.
 
+use super::spilled::SpilledSlices;
 use super::totals::Totals;
 use crate::kernel::groups::{Accumulation, Groups};
 use crate::message::EventTime;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use crate::spill::{Block, Spill};
 use crate::waiting::Waiting;
+use millstream_ir::types::Type;
 use millstream_ir::window::{TimeWindows, Window};
 use std::collections::BTreeMap;
+use std::io;
 
 pub struct Panes {
     /// By end, then start. Of slices that no closed window holds; those of windows that cut time up on
     /// their own (each row says in which it is) are windows.
     pub slices: BTreeMap<(EventTime, EventTime), Groups>,
     overlapping: Option<Overlapping>,
+    /// Once memory was too small for some.
+    spilled: Option<SpilledSlices>,
 }
 
 /// Windows that are made of more than one slice.
@@ -44,7 +50,7 @@ impl Panes {
                 totals: totals(!matches!(windows, TimeWindows::Cumulative { .. })),
                 closed: EventTime::MIN,
             });
-        Panes { slices: BTreeMap::new(), overlapping }
+        Panes { slices: BTreeMap::new(), overlapping, spilled: None }
     }
 
     /// What the slices add up to of the window that was closed last.
@@ -52,17 +58,63 @@ impl Panes {
         self.overlapping.as_mut().map(|overlapping| &mut overlapping.totals)
     }
 
-    /// The next window that ends at or before a time. Windows come by their ends.
+    /// Writes the groups of slices that are windows out of memory, but for those that are not worth it.
+    pub fn spill(
+        &mut self,
+        spill: &Spill,
+        key_types: &[Type],
+        accumulation: &mut Accumulation,
+    ) -> io::Result<()> {
+        if self.overlapping.is_some() {
+            return Ok(());
+        }
+        accumulation.forget_spare();
+        let mut worth = self.slices.extract_if(.., |_, groups| spill.is_worth(groups.bytes())).peekable();
+        match worth.peek() {
+            None => Ok(()),
+            Some(_) => {
+                let spilled = self.spilled.get_or_insert_with(|| SpilledSlices::new(spill, key_types));
+                spilled.add(worth, accumulation)
+            }
+        }
+    }
+
+    /// The next window that ends at or before a time, or, where memory was too small for it, the next groups of it by
+    /// their keys. Windows come by their ends.
     pub fn close(
         &mut self,
         until: EventTime,
         accumulation: &mut Accumulation,
-    ) -> Option<(Window, WindowGroups)> {
-        let Some(Overlapping { windows, totals, closed }) = &mut self.overlapping else {
-            let entry = self.slices.first_entry()?;
-            let (end, start) = *entry.key();
-            return (end <= until).then(|| (Window { start, end }, WindowGroups::Slice(entry.remove())));
+    ) -> io::Result<Option<(Window, WindowGroups)>> {
+        if self.overlapping.is_some() {
+            return Ok(self.close_overlapping(until, accumulation));
+        }
+        let first = self.slices.keys().next().copied();
+        let first_spilled = self.spilled.as_ref().and_then(SpilledSlices::first);
+        let Some(slice) = first.into_iter().chain(first_spilled).min().filter(|(end, _)| *end <= until)
+        else {
+            return Ok(None);
         };
+        let in_memory = self.slices.remove(&slice);
+        let groups = match (&mut self.spilled, in_memory) {
+            (Some(spilled), in_memory) if spilled.has(slice) => {
+                if let Some(groups) = in_memory {
+                    spilled.add([(slice, groups)].into_iter(), accumulation)?;
+                }
+                spilled.next_part(slice, accumulation)?
+            }
+            (_, in_memory) => in_memory.unwrap_or_else(|| accumulation.open()),
+        };
+        let (end, start) = slice;
+        Ok(Some((Window { start, end }, WindowGroups::Slice(groups))))
+    }
+
+    fn close_overlapping(
+        &mut self,
+        until: EventTime,
+        accumulation: &mut Accumulation,
+    ) -> Option<(Window, WindowGroups)> {
+        let Overlapping { windows, totals, closed } = self.overlapping.as_mut()?;
         loop {
             let slices = totals.starts();
             let oldest =
@@ -95,26 +147,39 @@ impl Panes {
     /// How many groups there are of slices, and of what slices add up to.
     pub fn n_groups(&self) -> usize {
         let of_totals = self.overlapping.as_ref().map_or(0, |overlapping| overlapping.totals.n_groups());
-        self.slices.values().map(|groups| groups.table.n_groups()).sum::<usize>() + of_totals
+        let of_spilled = self.spilled.as_ref().map_or(0, SpilledSlices::n_groups);
+        self.slices.values().map(|groups| groups.table.n_groups()).sum::<usize>() + of_totals + of_spilled
     }
 
     /// About how many bytes its groups take.
     pub fn bytes(&self) -> usize {
         let of_totals = self.overlapping.as_ref().map_or(0, |overlapping| overlapping.totals.bytes());
-        self.slices.values().map(Groups::bytes).sum::<usize>() + of_totals
+        let of_spilled = self.spilled.as_ref().map_or(0, SpilledSlices::bytes);
+        self.slices.values().map(Groups::bytes).sum::<usize>() + of_totals + of_spilled
     }
 
     /// The windows that are open.
     pub fn waiting(&self) -> Option<Waiting> {
         let windows = |n, until| Waiting { what: "windows", n, until };
         let Some(Overlapping { windows: known, totals, closed }) = &self.overlapping else {
-            return Some(windows(Some(self.slices.len()), self.slices.keys().next()?.0));
+            let spilled = self.spilled.as_ref();
+            let n_spilled =
+                spilled.map_or(0, |spilled| spilled.n_slices(|slice| self.slices.contains_key(slice)));
+            let firsts = self.slices.keys().next().copied().into_iter();
+            let (end, _) = firsts.chain(spilled.and_then(SpilledSlices::first)).min()?;
+            return Some(windows(Some(self.slices.len() + n_spilled), end));
         };
         let oldest = totals.starts().map(|(oldest, _)| oldest);
         let mut starts = oldest.into_iter().chain(self.slices.keys().map(start_of));
         Some(windows(None, starts.find_map(|start| known.first_ending_after(start, *closed))?.end))
     }
 
+    /// What of slices stands in files.
+    pub fn spilled(&self) -> impl Iterator<Item = ((EventTime, EventTime), &Block)> {
+        self.spilled.iter().flat_map(SpilledSlices::blocks)
+    }
+
+    /// Of what is in memory.
     pub fn snapshot(&self, accumulation: &Accumulation, writer: &mut SnapshotWriter) {
         writer.sequence(self.slices.iter(), |writer, ((end, start), groups)| {
             writer.i64(*end);

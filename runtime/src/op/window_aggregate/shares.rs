@@ -8,6 +8,7 @@
 use crate::kernel::groups::{Accumulation, Groups};
 use crate::message::EventTime;
 use crate::snapshot::SnapshotWriter;
+use crate::spill::Block;
 use crate::workers::{Workers, unpoisoned};
 use millstream_ir::batch::Batch;
 use std::collections::{BTreeMap, VecDeque};
@@ -126,6 +127,7 @@ impl Shares {
             let mut state = share.state();
             let slices = state.slices.extract_if(.., |(end, _), _| *end <= until);
             given.extend(slices.map(|(slice, groups)| (number, slice, groups)));
+            share.count(&state);
         }
         given
     }
@@ -170,21 +172,26 @@ impl Shares {
         self.shares.iter().map(of_share).sum()
     }
 
-    /// Writes all slices, one behind the other.
-    pub fn snapshot(&self, writer: &mut SnapshotWriter) {
+    /// Writes all slices, one behind the other, and with them what of slices stands in files.
+    pub fn snapshot(&self, spilled: Vec<(Slice, &Block)>, writer: &mut SnapshotWriter) {
         self.drain();
         let states: Vec<MutexGuard<State>> = self.shares.iter().map(|share| share.state()).collect();
         let slices = states.iter().flat_map(|state| {
             state.slices.iter().map(|(slice, groups)| (*slice, &state.accumulation, groups))
         });
         let slices: Vec<_> = slices.collect();
-        writer.sequence(slices.into_iter(), |writer, ((end, start), accumulation, groups)| {
-            writer.i64(end);
-            writer.i64(start);
+        writer.count(slices.len() + spilled.len());
+        for (slice, accumulation, groups) in slices {
             let mut written = SnapshotWriter::default();
             accumulation.write(groups, &mut written);
-            writer.bytes(&written.finish());
-        });
+            write(slice, &written.finish(), writer);
+        }
+        for (slice, block) in spilled {
+            match block.read() {
+                Ok(groups) => write(slice, &groups, writer),
+                Err(error) => return writer.fail(error),
+            }
+        }
     }
 
     /// Sees to it that no batch waits any more. Those that are being added are when the states can be had.
@@ -203,6 +210,10 @@ impl Shares {
 }
 
 impl Share {
+    fn count(&self, state: &State) {
+        self.bytes.store(state.slices.values().map(Groups::bytes).sum(), Ordering::Relaxed);
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         match self.state.lock() {
             Ok(state) => state,
@@ -227,8 +238,7 @@ impl Share {
             state.add(slice, &batch, rows.as_deref());
             state.n_batches += 1;
             if state.n_batches.is_multiple_of(BATCHES_TO_A_COUNT) {
-                let bytes = state.slices.values().map(Groups::bytes).sum();
-                self.bytes.store(bytes, Ordering::Relaxed);
+                self.count(&state);
             }
         }
     }
@@ -240,6 +250,12 @@ impl State {
         self.all_rows.extend(self.all_rows.len() as u32..batch.n_rows as u32);
         self.accumulation.add(groups, batch, rows.unwrap_or(&self.all_rows[..batch.n_rows]));
     }
+}
+
+fn write((end, start): Slice, groups: &[u8], writer: &mut SnapshotWriter) {
+    writer.i64(end);
+    writer.i64(start);
+    writer.bytes(groups);
 }
 
 fn pop(line: &Mutex<Line>) -> Option<(Slice, Batch, Option<Vec<u32>>)> {

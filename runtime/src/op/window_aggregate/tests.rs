@@ -58,8 +58,23 @@ struct Run {
 
 /// Feeds rows in batches of these sizes, over and over; a watermark follows each batch.
 fn run(types: &[Type], spec: &WindowAggregate, rows: &[Vec<Value>], disorder: i64, sizes: &[usize]) -> Run {
+    run_with(types, spec, rows, (disorder, sizes), |_, _| None)
+}
+
+/// The same, where `disturb` may put another operator, or what it does to one, between two watermarks.
+fn run_with(
+    types: &[Type],
+    spec: &WindowAggregate,
+    rows: &[Vec<Value>],
+    (disorder, sizes): (i64, &[usize]),
+    mut disturb: impl FnMut(
+        &mut WindowAggregateOperator,
+        &dyn Fn() -> WindowAggregateOperator,
+    ) -> Option<WindowAggregateOperator>,
+) -> Run {
     let (node, input) = node(types, spec);
-    let mut operator = WindowAggregateOperator::new(&node, spec, &input, &|| None, (17, &Workers::alone()));
+    let new = || WindowAggregateOperator::new(&node, spec, &input, &|| None, (17, &Workers::alone()));
+    let mut operator = new();
     let mut generator = WatermarkGenerator::new(disorder);
     let mut output = Output::default();
     let (mut first, mut sizes) = (0, sizes.iter().cycle());
@@ -71,6 +86,7 @@ fn run(types: &[Type], spec: &WindowAggregate, rows: &[Vec<Value>], disorder: i6
         generator.observe(&times, 0, &mut late);
         operator.step_to_end(0, Message::Batch(batch(types, part, first as u64, late)), &mut output);
         operator.step_to_end(0, Message::Watermark(generator.watermark()), &mut output);
+        operator = disturb(&mut operator, &new).unwrap_or(operator);
         first += n;
     }
     operator.step_to_end(0, Message::Watermark(Watermark::END), &mut output);
@@ -206,6 +222,83 @@ fn tables_grow_shrink_and_are_used_again() {
         })
     });
     assert_eq!(shown(&run), expected.collect::<Vec<_>>());
+}
+
+/// Of three keys, one of them a text that may be long; with states in slots and outside.
+fn grouped_by_texts() -> ([Type; 5], WindowAggregate, Vec<Vec<Value>>) {
+    let types = [Type::STRING.nullable(), Type::INT, Type::FLOAT, Type::INT, Type::TIMESTAMP];
+    let aggregates = vec![
+        call(Count, None, Type::INT),
+        call(Sum, Some((3, Type::INT)), Type::INT),
+        call(Maximum, Some((3, Type::INT)), Type::INT),
+        call(Sum, Some((2, Type::FLOAT)), Type::FLOAT),
+        call(CountDistinct, Some((3, Type::INT)), Type::INT),
+        call(Median, Some((3, Type::INT)), Type::FLOAT.nullable()),
+    ];
+    let row = |i: i64| {
+        let key = i * 7919 % 701;
+        let text = match key % 5 {
+            0 => Value::Null,
+            1 => Value::string(format!("{key}")),
+            _ => Value::string(format!("a text that no view holds, number {key}")),
+        };
+        // Now and then so large that sums need wide slots.
+        let value = if i % 997 == 0 { i64::MAX / 2 } else { i % 13 };
+        let x = Value::Float(1e17 / (i + 1) as f64);
+        let time = Value::Timestamp(i / 4 + i % 7 * 100);
+        vec![text, Value::Int(key % 3), x, Value::Int(value), time]
+    };
+    (types, tumbling(1000, 0, vec![0, 1], aggregates), (0..12_000).map(row).collect())
+}
+
+#[test]
+fn what_was_spilled_leaves_as_if_it_had_not_been() {
+    let (types, mut spec, rows) = grouped_by_texts();
+    for keys in [vec![0, 1], vec![1], vec![]] {
+        spec.keys = keys;
+        let whole = run(&types, &spec, &rows, 700, &[100]);
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let spill = Spill::new(folder.path(), 1);
+        let mut n = 0;
+        let spilled = run_with(&types, &spec, &rows, (700, &[100]), |operator, new| {
+            n += 1;
+            operator.spill(&spill).expect("there is room");
+            if n % 25 > 0 {
+                return None;
+            }
+            // What has been spilled is in snapshots.
+            let mut writer = SnapshotWriter::default();
+            operator.snapshot(&mut writer);
+            assert!(writer.failure().is_none());
+            let mut restored = new();
+            let written = writer.finish();
+            restored.restore(&mut SnapshotReader::new(&written)).expect("it can be restored");
+            Some(restored)
+        });
+        assert_eq!(shown(&spilled), shown(&whole));
+        assert!(spilled.failures == whole.failures && spilled.n_late == whole.n_late);
+        assert!(spill.spilled().is_some_and(|spilled| spilled.read > 0));
+        assert!(spill.files().is_empty(), "files are there that nobody needs");
+    }
+}
+
+#[test]
+fn a_window_of_which_much_was_spilled_is_merged_in_parts() {
+    let types = [Type::INT, Type::INT, Type::TIMESTAMP];
+    let spec = tumbling(1_000_000, 0, vec![0], vec![call(Sum, Some((1, Type::INT)), Type::INT)]);
+    let row = |i: i64| vec![Value::Int(i * 7919 % 9973), Value::Int(i), Value::Timestamp(i)];
+    let rows: Vec<Vec<Value>> = (0..60_000).map(row).collect();
+    let whole = run(&types, &spec, &rows, 0, &[1000]);
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let (spill, mut most) = (Spill::new(folder.path(), 1), 0);
+    let spilled = run_with(&types, &spec, &rows, (0, &[1000]), |operator, _| {
+        operator.spill(&spill).expect("there is room");
+        most = most.max(spill.files().len());
+        None
+    });
+    assert_eq!(shown(&spilled), shown(&whole));
+    // Runs of a level are merged.
+    assert!(most <= 3 * 16, "{most} files were open");
 }
 
 #[test]
