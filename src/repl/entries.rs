@@ -68,6 +68,7 @@ fn ends(entry: &str, line: &str) -> bool {
         || line.trim().is_empty()
         || ends_in_semicolon(entry)
         || breaks_off(entry, line)
+        || is_command_below(entry, line)
         || ending(entry) != Ending::Incomplete && (is_command(line) || !continues(line))
 }
 
@@ -76,6 +77,12 @@ fn ends_in_semicolon(entry: &str) -> bool {
     let mut wrong = Diagnostics::default();
     parse_entry(TYPED, entry, &mut wrong);
     wrong.iter().any(|d| d.code == codes::E0012 && d.primary.span.range().end == entry.trim_end().len())
+}
+
+/// A command in the first column, below more than nothing: no entry goes on so, whatever is missing above.
+fn is_command_below(entry: &str, line: &str) -> bool {
+    let begins_word = |rest: &str| rest.starts_with(|c: char| c.is_alphabetic() || c == '?');
+    !entry.trim().is_empty() && line.strip_prefix(':').is_some_and(begins_word)
 }
 
 fn is_command(text: &str) -> bool {
@@ -114,6 +121,8 @@ mod tests {
             of(&format!("stream a = from p where\n{function}\n1")),
             ["stream a = from p where", function, "1"]
         );
+        assert_eq!(of("from p where\n:type a\n1"), ["from p where", ":type a", "1"]);
+        assert_eq!(of("from p where\n  :type a"), ["from p where\n  :type a"]);
         // The comment of a definition belongs to it, and a name is a name.
         assert_eq!(of(&format!("--- Itself.\n{function}\n1")), [&format!("--- Itself.\n{function}"), "1"]);
         assert_eq!(of("[1,\ntype + 1]\n2"), ["[1,\ntype + 1]", "2"]);

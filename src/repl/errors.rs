@@ -7,6 +7,7 @@ use millstream_base::codes;
 use millstream_base::{Diagnostic, Diagnostics, Span, did_you_mean};
 use millstream_syntax::ast::Name;
 use millstream_syntax::entry::parse_entry;
+use std::collections::BTreeSet;
 
 pub fn unknown_command(span: Span, name: &str) -> Diagnostic {
     let fault = Diagnostic::new(codes::E0950, span, format!("there is no command `:{name}`"))
@@ -263,7 +264,10 @@ pub fn nothing_known(span: Span, topic: &str, nearest: Option<&str>) -> Diagnost
 
 /// `a`, `b` and `c`
 fn listed(names: &[&str]) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    let mut quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    // A source and a function may be called the same.
+    let mut seen = BTreeSet::new();
+    quoted.retain(|name| seen.insert(name.clone()));
     match &quoted[..] {
         [] => "others".to_string(),
         [one] => one.clone(),

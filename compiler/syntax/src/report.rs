@@ -208,6 +208,22 @@ impl<'a> Site<'a> {
         self.hints(d, found, text)
     }
 
+    /// `union all other`, where the second word has been taken for a stream, and `union distinct other`.
+    fn words_behind_union(&self, d: &Diagnostic, found: &Token) -> Option<Diagnostic> {
+        let is_union = |n: usize| self.before.iter().nth_back(n).is_some_and(|t| t.kind == TokenKind::Union);
+        let text = |t: &Token| t.text(self.input.text).to_ascii_lowercase();
+        let all = self.previous.filter(|word| is_union(1) && text(word) == "all");
+        if let Some(all) = all.filter(|_| found.kind.is_name() && !found.first_on_line) {
+            let gap = self.span(all).to(self.span(found).at_start());
+            return Some(d.clone().fix("`union` keeps all rows by itself", gap, ""));
+        }
+        (is_union(0) && text(found) == "distinct").then(|| {
+            d.clone().help(
+                "`union` keeps all rows; `dedupe by … within …` below it leaves out those that come again",
+            )
+        })
+    }
+
     /// What to say of the beginning of an item that is written as in other languages.
     fn of_header(&self, found: &Token) -> Option<Advice> {
         use TokenKind::*;
@@ -272,6 +288,17 @@ impl<'a> Site<'a> {
         }
         let is_behind =
             |word: &str| self.previous.is_some_and(|t| t.text(self.input.text).eq_ignore_ascii_case(word));
+        let order = match text.to_ascii_lowercase().as_str() {
+            "ascending" => "asc",
+            "descending" => "desc",
+            _ => "",
+        };
+        if self.expected.has(order) {
+            return d.fix(format!("write `{order}`"), span, order);
+        }
+        if let Some(advised) = self.words_behind_union(&d, found) {
+            return advised;
+        }
         if is_behind("case") {
             return d.help("a choice is written `if … then … else …`");
         }
