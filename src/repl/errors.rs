@@ -251,14 +251,16 @@ pub fn still_used(name: &Name, done: &str, broken: Vec<String>) -> Vec<Diagnosti
     vec![Diagnostic::new(codes::E0953, name.span, headline).label("others depend on it").help(help)]
 }
 
-pub fn nothing_known(span: Span, topic: &str, nearest: Option<&str>) -> Diagnostic {
+/// `near`: what is called nearly so.
+pub fn nothing_known(span: Span, topic: &str, near: &[&str]) -> Diagnostic {
     let fault =
         Diagnostic::new(codes::E0954, span, format!("nothing is known of `{topic}`")).label("unknown");
-    match nearest {
-        Some(nearest) => fault.fix(format!("did you mean `{nearest}`?"), span, nearest),
-        None => {
+    match near {
+        [nearest] => fault.fix(format!("did you mean `{nearest}`?"), span, *nearest),
+        [] => {
             fault.help("`:help` takes a command, a function, an operator, a connector, a word of the language, or a code such as E0201")
         }
+        _ => fault.help(format!("the codes beside it are {}", listed(near))),
     }
 }
 

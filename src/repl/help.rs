@@ -54,12 +54,11 @@ pub fn topic(topic: &Name) -> Result<String, Box<Diagnostic>> {
     let functions = library::all().iter().map(|declared| declared.name);
     let connectors = library::connectors().iter().map(|connector| connector.name);
     let known = functions.chain(connectors).chain(RESERVED.iter().chain(CONTEXTUAL).copied());
-    let nearest = did_you_mean(text, known.chain(codes::all().map(Code::slug)));
-    let nearest = nearest.or_else(|| match explain::page(text).err()?.near[..] {
-        [one] => Some(one),
-        _ => None,
-    });
-    Err(Box::new(errors::nothing_known(topic.span, text, nearest)))
+    let near = match did_you_mean(text, known.chain(codes::all().map(Code::slug))) {
+        Some(nearest) => vec![nearest],
+        None => explain::page(text).err().map(|unknown| unknown.near).unwrap_or_default(),
+    };
+    Err(Box::new(errors::nothing_known(topic.span, text, &near)))
 }
 
 /// What a connector or format is for, as what it can be used, and its options.
