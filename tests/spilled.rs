@@ -24,6 +24,8 @@ const STREAMS: &[&str] = &[
     "from a window hopping 3s every 7s group by k select k, window.start as w, count() as n",
     "from a window tumbling hour in \"Europe/Paris\" group by t, k select t, k, avg(v) as m",
     "from a window tumbling 6s dedupe by k within 2s group by t select t, count() as n, min(v) as m",
+    "from a select k, t, v, prev(v, by: k, forever: true) as p",
+    "from a dedupe by t within 4s",
     "from a as x join b as y on x.k == y.k within 5s select x.t, y.t as u, x.v, y.v as w",
     "from a as x left join b as y on x.t == y.t and x.v < y.v within -2s..4s select x.k, x.t, y.t as u, y.v",
     "from a as x full join b as y on x.k == y.k within 3s select x.t, x.v, y.t as u, y.v as w",

@@ -72,6 +72,11 @@ impl<'w> SnapshotWriter<'w> {
         self.failed.take()
     }
 
+    /// What another writer has written.
+    pub fn written(&mut self, bytes: &[u8]) {
+        self.put(bytes);
+    }
+
     fn put(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
         if self.bytes.len() >= PART {

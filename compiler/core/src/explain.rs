@@ -301,6 +301,7 @@ fn memory_text(flow: &Flow) -> String {
     };
     let parts = [
         of_nodes("the groups", &|node| matches!(&node.kind, NodeKind::Breaker(breaker) if breaker.spills())),
+        of_nodes("the rows", &|node| matches!(node.kind, NodeKind::Order)),
         of_nodes("the texts, lists and records in rows", &|node| {
             let inputs = node.inputs.iter().flat_map(|input| flow.node(*input).schema.types());
             matches!(&node.kind, NodeKind::Join(join) if join.keeps_rows_of_streams())

@@ -94,7 +94,8 @@ fn keys_of_pairs(spec: &Join, types: [&[Type]; 2], times: [usize; 2]) -> Vec<usi
 const BATCHES_AT_ONCE: usize = 16;
 /// So few rows are not worth being forgotten.
 const FEW: usize = 1024;
-/// Rows are forgotten when as many have come as were left, or so many times as many if no more memory was needed.
+/// Rows are forgotten when as many have come as were left, or so many times as many if no more memory was needed, or so
+/// many times fewer if memory is short.
 const MOST_TIMES: usize = 4;
 /// Bytes of a file that is not added to. It takes its room as long as one of its rows is there.
 const LONG: u64 = 256 << 20;
@@ -345,16 +346,25 @@ impl JoinOperator {
         for key in self.settled.drain(..) {
             self.sides[0].forget_list(&mut self.index.lists[key as usize][0]);
         }
-        let n_kept = self.sides.iter().map(|side| side.lists.n_rows()).sum::<usize>();
         let is_due = |times: usize| self.n_came >= times * self.n_left.max(FEW);
         let has_grown = self.sides.iter().any(Side::has_grown);
-        if self.watermarks.contains(&Watermark::END) || is_due(1) && has_grown || is_due(MOST_TIMES) {
-            if n_kept > 0 {
-                self.index.expire(&mut self.sides, self.watermarks);
-            }
-            self.n_came = 0;
-            self.n_left = self.sides.iter().map(|side| side.lists.n_rows()).sum();
+        let is_short = self.spilling.is_some() && self.n_came >= self.n_left.max(FEW) / MOST_TIMES;
+        if self.watermarks.contains(&Watermark::END)
+            || is_due(1) && has_grown
+            || is_due(MOST_TIMES)
+            || is_short
+        {
+            self.forget();
         }
+    }
+
+    /// Forgets what can find no partner; what leaves without one has left.
+    fn forget(&mut self) {
+        let n_kept = |sides: &[Side; 2]| sides.iter().map(|side| side.lists.n_rows()).sum::<usize>();
+        if n_kept(&self.sides) > 0 {
+            self.index.expire(&mut self.sides, self.watermarks);
+        }
+        (self.n_came, self.n_left) = (0, n_kept(&self.sides));
     }
 
     /// No row that is not late will leave with an earlier time.
@@ -503,6 +513,8 @@ impl Operator for JoinOperator {
     }
 
     fn spill(&mut self, spill: &Spill) -> io::Result<()> {
+        // Where there is memory, rows are forgotten late.
+        self.forget();
         let bytes: usize = self.sides.iter().map(Side::can_spill).sum();
         if bytes == 0 || !spill.is_worth(bytes) {
             return Ok(());

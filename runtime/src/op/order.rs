@@ -6,11 +6,13 @@ use crate::op::interleave::interleave_batch;
 use crate::op::reorder::{Due, ReorderBuffer};
 use crate::operator::{Operator, Output};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use crate::spill::Spill;
 use crate::waiting::Waiting;
 use millstream_ir::batch::{BATCH_ROWS, Batch};
 use millstream_ir::column::ColumnData;
 use millstream_ir::flow::{Breaker, Flow, NodeId, NodeKind};
 use millstream_ir::types::Type;
+use std::io;
 
 pub struct Order {
     types: Vec<Type>,
@@ -20,13 +22,15 @@ pub struct Order {
     watermark: Watermark,
     /// Whether what comes at the watermark stands behind all that came before: see [`reads_in_order`].
     in_order: bool,
+    /// Whether the watermark has not been given yet.
+    is_raised: bool,
 }
 
 impl Order {
     /// `types` are those of the rows, `time` is the column of their event time.
     pub fn new(types: Vec<Type>, time: usize) -> Order {
         let buffer = ReorderBuffer::new(vec![time]);
-        Order { types, time, buffer, watermark: Watermark::START, in_order: false }
+        Order { types, time, buffer, watermark: Watermark::START, in_order: false, is_raised: false }
     }
 
     fn keep(&mut self, batch: Batch, output: &mut Output) {
@@ -40,9 +44,20 @@ impl Order {
         }
     }
 
+    /// Hands out what is due, or a part of it, and behind the last a watermark that has come.
     fn release(&mut self, output: &mut Output) {
         let types = &self.types;
-        self.buffer.release(self.watermark, self.in_order, &mut |due| push_due(due, types, output));
+        let due = (self.watermark, self.in_order);
+        let (watermark, and_at) = match self.buffer.recall(due, &[types]) {
+            Ok(None) => due,
+            Ok(Some(until)) => (Watermark(until), false),
+            Err(error) => return output.fault = Some(error),
+        };
+        output.more = (watermark, and_at) != due;
+        self.buffer.release(watermark, and_at, &mut |due| push_due(due, types, output));
+        if !output.more && std::mem::take(&mut self.is_raised) {
+            output.messages.push(Message::Watermark(self.watermark));
+        }
     }
 }
 
@@ -51,11 +66,14 @@ impl Operator for Order {
         match message {
             Message::Batch(batch) => self.keep(batch, output),
             Message::Watermark(watermark) => {
-                self.watermark = watermark;
+                (self.watermark, self.is_raised) = (watermark, true);
                 self.release(output);
-                output.messages.push(Message::Watermark(watermark));
             }
         }
+    }
+
+    fn resume(&mut self, output: &mut Output) {
+        self.release(output);
     }
 
     fn reads_in_order(&mut self) {
@@ -70,6 +88,10 @@ impl Operator for Order {
     fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
         self.watermark = Watermark(reader.i64()?);
         self.buffer.restore(&[&self.types], reader)
+    }
+
+    fn spill(&mut self, spill: &Spill) -> io::Result<()> {
+        spill.timed(|| self.buffer.spill(&[&self.types], spill))
     }
 
     fn waiting(&self) -> Option<Waiting> {
@@ -299,7 +321,10 @@ mod tests {
             (steps, disorder) in arrivals(),
             single in any::<bool>(),
             restore_at in 0usize..8,
+            spill_every in prop_oneof![2 => Just(usize::MAX), 1 => 1usize..4],
         ) {
+            let folder = tempfile::tempdir().unwrap();
+            let spill = Spill::new(folder.path(), 0);
             let mut order = Order::new(types(), 1);
             if single {
                 order.reads_in_order();
@@ -326,14 +351,17 @@ mod tests {
                         Origin { partition: partition as u32, first: firsts[partition], ..Origin::default() };
                     firsts[partition] += rows.len() as u64;
                     let columns = vec![int_column(&ids), int_column(&times)];
-                    order.step(0, Message::Batch(Batch { columns, n_rows: rows.len(), origin, late }), &mut output);
+                    order.step_to_end(0, Message::Batch(Batch { columns, n_rows: rows.len(), origin, late }), &mut output);
                     if let Some(merged) = tracker.advance(partition, generators[partition].watermark()) {
-                        order.step(0, Message::Watermark(merged), &mut output);
+                        order.step_to_end(0, Message::Watermark(merged), &mut output);
                         // What is behind the watermark has left.
                         let left: i64 = batches_of(&output).map(|batch| batch.n_rows as i64).sum();
                         let due = expected.iter().filter(|row| row.0 < merged.0 || single && row.0 == merged.0);
                         prop_assert_eq!(left, due.count() as i64);
                     }
+                }
+                if (number + 1) % spill_every == 0 {
+                    order.spill(&spill).unwrap();
                 }
                 if number == restore_at {
                     let mut writer = SnapshotWriter::default();
@@ -348,7 +376,7 @@ mod tests {
                     reader.finish().unwrap();
                 }
             }
-            order.step(0, Message::Watermark(Watermark::END), &mut output);
+            order.step_to_end(0, Message::Watermark(Watermark::END), &mut output);
             expected.sort();
             let mut found = vec![];
             for batch in batches_of(&output) {

@@ -6,19 +6,23 @@
 //! other, batch by batch, and the stragglers, with whatever overlaps, between them.
 
 mod runs;
+mod spilled;
 
 use crate::kernel::simd::{Kernel, Level, Simd};
 use crate::message::{EventTime, Watermark};
 use crate::op::interleave::Pick;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use crate::spill::Spill;
 use crate::waiting::Waiting as Waits;
 use millstream_ir::batch::{BATCH_ROWS, Batch, RowPlace};
 use millstream_ir::buffer::Buffer;
 use millstream_ir::column::ColumnData;
 use millstream_ir::types::Type;
 use runs::{RowOrder, Rows, order_of};
+use spilled::{SpilledBatch, SpilledBatches};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::io;
 
 pub struct ReorderBuffer {
     /// Of each input, the column of the event time.
@@ -30,6 +34,7 @@ pub struct ReorderBuffer {
     next: BinaryHeap<Reverse<(EventTime, u32)>>,
     n_arrived: u64,
     memory: Memory,
+    spilled: SpilledBatches,
 }
 
 /// What a release works in.
@@ -74,6 +79,9 @@ struct Part<'a> {
 /// So many rows that stand together are handed out by themselves, and fewer with those before.
 const FEW: usize = if cfg!(test) { 3 } else { BATCH_ROWS / 4 };
 
+/// So many batches are read again at once.
+const RECALLED: usize = if cfg!(test) { 2 } else { 64 };
+
 /// The memory of no more picks, or strays, is kept for the next release.
 const MOST_KEPT: usize = 4 * BATCH_ROWS;
 
@@ -102,6 +110,7 @@ impl ReorderBuffer {
             next: BinaryHeap::new(),
             n_arrived: 0,
             memory: Memory::default(),
+            spilled: SpilledBatches::default(),
         }
     }
 
@@ -121,10 +130,13 @@ impl ReorderBuffer {
     }
 
     fn wait(&mut self, input: usize, are_stragglers: bool, batch: Batch, rows: Rows) {
-        let Some(times) = times_of(&batch, self.times[input]) else { return };
-        let Some(first) = rows.times(times).first().copied() else { return };
         self.n_arrived += 1;
-        let waiting = Waiting { input, arrival: self.n_arrived, are_stragglers, batch, rows, n_left: 0 };
+        self.wait_again(Waiting { input, arrival: self.n_arrived, are_stragglers, batch, rows, n_left: 0 });
+    }
+
+    fn wait_again(&mut self, waiting: Waiting) {
+        let Some(times) = times_of(&waiting.batch, self.times[waiting.input]) else { return };
+        let Some(first) = waiting.rows.times(times).first().copied() else { return };
         let number = self.free.pop().unwrap_or_else(|| {
             self.waiting.push(None);
             self.waiting.len() as u32 - 1
@@ -133,11 +145,62 @@ impl ReorderBuffer {
         self.next.push(Reverse((first, number)));
     }
 
+    /// Writes batches of which no row has left to files; `types` are those of the columns of each input.
+    pub fn spill(&mut self, types: &[&[Type]], spill: &Spill) -> io::Result<()> {
+        if !spill.is_worth(self.bytes_in_memory()) {
+            return Ok(());
+        }
+        for number in 0..self.waiting.len() {
+            let Some(waiting) = self.waiting[number].take_if(|waiting| waiting.n_left == 0) else { continue };
+            self.free.push(number as u32);
+            let Waiting { input, arrival, are_stragglers, batch, rows, .. } = waiting;
+            let Some(first) = times_of(&batch, self.times[input]).and_then(|times| rows.times(times).first())
+            else {
+                continue;
+            };
+            let first = *first;
+            let batch = match &rows {
+                Rows::All => batch,
+                Rows::These(rows, _) => batch.gather(rows),
+            };
+            let mut written = SnapshotWriter::default();
+            written.batch(&batch, types[input]);
+            let block = self.spilled.writer(spill)?.put(&written.finish())?;
+            let n_rows = batch.n_rows;
+            self.spilled.add(first, arrival, SpilledBatch { input, are_stragglers, n_rows, block });
+        }
+        // What has been written is not looked for by number any more.
+        let next = |(number, waiting): (usize, &Option<Waiting>)| {
+            let waiting = waiting.as_ref()?;
+            let times = waiting.rows.times(times_of(&waiting.batch, self.times[waiting.input])?);
+            Some(Reverse((*times.get(waiting.n_left)?, number as u32)))
+        };
+        self.next = self.waiting.iter().enumerate().filter_map(next).collect();
+        Ok(())
+    }
+
+    /// Reads batches again that have rows before a watermark, or, with `and_at`, at it: some of them. If there are more,
+    /// the time before which all rows are there.
+    pub fn recall(
+        &mut self,
+        (watermark, and_at): (Watermark, bool),
+        types: &[&[Type]],
+    ) -> io::Result<Option<EventTime>> {
+        for _ in 0..RECALLED {
+            let Some(first) = self.spilled.first().filter(|first| is_due(*first, watermark, and_at)) else {
+                return Ok(None);
+            };
+            let Some((arrival, spilled)) = self.spilled.take_first() else { return Ok(Some(first)) };
+            let (input, are_stragglers) = (spilled.input, spilled.are_stragglers);
+            let batch = spilled.read(types[input])?;
+            self.wait_again(Waiting { input, arrival, are_stragglers, batch, rows: Rows::All, n_left: 0 });
+        }
+        Ok(self.spilled.first().filter(|first| is_due(*first, watermark, and_at)))
+    }
+
     /// Hands out the rows before a watermark in order; with `and_at` also those at it.
     pub fn release(&mut self, watermark: Watermark, and_at: bool, visit: &mut dyn FnMut(Due)) {
-        let is_due = |time: EventTime| {
-            time < watermark.0 || and_at && time == watermark.0 || watermark == Watermark::END
-        };
+        let is_due = |time: EventTime| is_due(time, watermark, and_at);
         let mut due: Vec<(u32, usize)> = vec![];
         while let Some(Reverse((time, number))) = self.next.peek().copied()
             && is_due(time)
@@ -213,17 +276,23 @@ impl ReorderBuffer {
 
     /// The time of the first row that waits.
     pub fn first(&self) -> Option<EventTime> {
-        self.next.peek().map(|Reverse((time, _))| *time)
+        let first = self.next.peek().map(|Reverse((time, _))| *time);
+        first.into_iter().chain(self.spilled.first()).min()
     }
 
     /// How many rows wait for the watermark.
     pub fn waiting(&self) -> Option<Waits> {
-        let Reverse((until, _)) = self.next.peek()?;
-        let n = self.waiting.iter().flatten().map(|waiting| waiting.n_rows() - waiting.n_left).sum();
-        Some(Waits { what: "rows", n: Some(n), until: *until })
+        let until = self.first()?;
+        let n: usize = self.waiting.iter().flatten().map(|waiting| waiting.n_rows() - waiting.n_left).sum();
+        let n_spilled: usize = self.spilled.iter().map(|(_, batch)| batch.n_rows).sum();
+        Some(Waits { what: "rows", n: Some(n + n_spilled), until })
     }
 
     pub fn state_bytes(&self) -> usize {
+        self.bytes_in_memory() + self.spilled.bytes()
+    }
+
+    fn bytes_in_memory(&self) -> usize {
         let bytes = |waiting: &Waiting| waiting.batch.bytes() + waiting.rows.bytes();
         self.waiting.iter().flatten().map(bytes).sum()
     }
@@ -232,13 +301,21 @@ impl ReorderBuffer {
     pub fn snapshot(&self, types: &[&[Type]], writer: &mut SnapshotWriter) {
         let mut waiting: Vec<&Waiting> = self.waiting.iter().flatten().collect();
         waiting.sort_by_key(|waiting| waiting.arrival);
-        writer.sequence(waiting.into_iter(), |writer, waiting| {
+        let mut spilled: Vec<(u64, &SpilledBatch)> = self.spilled.iter().collect();
+        spilled.sort_by_key(|(arrival, _)| *arrival);
+        let mut spilled = spilled.into_iter().peekable();
+        writer.count(waiting.len() + spilled.len());
+        for waiting in waiting {
+            while let Some((_, batch)) = spilled.next_if(|(arrival, _)| *arrival < waiting.arrival) {
+                batch.snapshot(writer);
+            }
             let places = waiting.n_left..waiting.n_rows();
             let mut rows: Vec<u32> = places.map(|at| waiting.rows.get(at) as u32).collect();
             rows.sort_unstable();
             writer.count(waiting.input);
             writer.batch(&waiting.batch.gather(&rows), types[waiting.input]);
-        });
+        }
+        spilled.for_each(|(_, batch)| batch.snapshot(writer));
     }
 
     /// Takes over what [`ReorderBuffer::snapshot`] wrote.
@@ -250,6 +327,11 @@ impl ReorderBuffer {
         batches.into_iter().for_each(|(input, batch)| self.push(input, batch));
         Ok(())
     }
+}
+
+/// Whether rows at this time leave at a watermark; with `and_at` also those at it.
+fn is_due(time: EventTime, watermark: Watermark, and_at: bool) -> bool {
+    time < watermark.0 || and_at && time == watermark.0 || watermark == Watermark::END
 }
 
 impl Waiting {

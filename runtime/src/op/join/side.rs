@@ -277,30 +277,29 @@ impl Side {
                 return (number, 0);
             }
             let word = self.lists.row(*row)[pick];
-            if let Values::Spilled(rows) = &self.batches[(word >> 32) as usize].values {
-                let (number, columns) = read.get_or_insert_with(|| {
-                    batches.push(batch(vec![], 0));
-                    let new = |ty: &Type| ColumnBuilder::new(&ty.clone().or_null(true));
-                    (batches.len() as u32 - 1, types.iter().map(new).collect())
-                });
-                let values = rows.row(word as u32 as usize).unwrap_or_else(|error| {
-                    self.fault.set(Some(error));
-                    vec![]
-                });
-                let n_before = columns.first().map_or(0, ColumnBuilder::len);
-                for (column, place) in columns.iter_mut().zip(places) {
-                    column.push(values.get(*place).unwrap_or(&Value::Null));
-                }
-                return (*number, n_before as u32);
-            }
             let number = &mut numbers[(word >> 32) as usize];
             if *number == u32::MAX {
                 let of = &self.batches[(word >> 32) as usize];
-                *number = batches.len() as u32;
-                if let Values::Columns(columns) = &of.values {
-                    let columns = places.iter().map(|place| columns[*place].clone()).collect();
-                    batches.push(batch(columns, of.n_rows));
-                }
+                *number = match &of.values {
+                    Values::Columns(columns) => {
+                        let columns = places.iter().map(|place| columns[*place].clone()).collect();
+                        batches.push(batch(columns, of.n_rows));
+                        batches.len() as u32 - 1
+                    }
+                    Values::Spilled(_) => {
+                        let (number, _) = read.get_or_insert_with(|| {
+                            batches.push(batch(vec![], 0));
+                            let new = |ty: &Type| ColumnBuilder::new(&ty.clone().or_null(true));
+                            (batches.len() as u32 - 1, types.iter().map(new).collect())
+                        });
+                        *number
+                    }
+                };
+            }
+            if let Some((of_read, columns)) = &mut read
+                && of_read == number
+            {
+                return (*number, self.read_row(word, places, columns));
             }
             (*number, word as u32)
         };
@@ -316,6 +315,23 @@ impl Side {
         }
         let types: Vec<Type> = types.into_iter().map(|ty| ty.or_null(true)).collect();
         interleave(&batches.iter().collect::<Vec<_>>(), &types, &picks)
+    }
+
+    /// Adds a row that stands in a file to the columns at these places. Its number there.
+    fn read_row(&self, word: u64, places: &[usize], columns: &mut [ColumnBuilder]) -> u32 {
+        let n_before = columns.first().map_or(0, ColumnBuilder::len);
+        let read = match &self.batches[(word >> 32) as usize].values {
+            Values::Spilled(rows) => rows.row(word as u32 as usize),
+            Values::Columns(_) => Err(io::ErrorKind::NotFound.into()),
+        };
+        let values = read.unwrap_or_else(|error| {
+            self.fault.set(Some(error));
+            vec![]
+        });
+        for (column, place) in columns.iter_mut().zip(places) {
+            column.push(values.get(*place).unwrap_or(&Value::Null));
+        }
+        n_before as u32
     }
 
     /// Bytes of what could be written to a file, and is not.
