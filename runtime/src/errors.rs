@@ -135,7 +135,7 @@ pub fn state_too_large(mut parts: Vec<(&Node, usize)>, limit: u64) -> Diagnostic
     others
         .fold(Diagnostic::new(codes::E0820, span, headline).label(label), Diagnostic::note)
         .help("fewer keys, shorter windows or `expire` hold less; `--memory` says how much the run may take")
-        .help("with `--state` in a folder, groups of windows that do not overlap are kept there when memory is short")
+        .help("with `--state` in a folder, what can leave memory goes there: the end of `explain` says what that is")
 }
 
 /// What memory has no room for cannot be written to a file in this folder.

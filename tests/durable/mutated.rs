@@ -31,7 +31,7 @@ fn states_of_other_bytes_are_taken_over_or_refused() {
     let seed = seed();
     let mut random = Generator::new(seed);
     let mut panics: BTreeMap<String, usize> = BTreeMap::new();
-    let (mut n_refused, n_cases) = (0, cases(20_000));
+    let (mut n_refused, n_cases) = (0, cases(12_000));
     for _ in 0..n_cases {
         let operator = random.below(checkpoint.states.len());
         let program = &programs[of_operators[operator]];
