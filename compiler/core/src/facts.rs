@@ -213,6 +213,8 @@ pub enum Wanted {
         /// Whether what these set aside, as `late(s)`, may stand there as well.
         or_side: bool,
     },
+    /// A source or a table, to which a test gives rows.
+    Input,
     Type,
     Connector(Role),
     Format(Role),

@@ -323,3 +323,18 @@ fn what_no_run_carries_out_comes_last() {
     assert_eq!(labels("stream a = from payments\nsink out from a to $0"), "file stdout kafka postgres http");
     assert_eq!(labels("source b: Payment from $0"), "file nexmark kafka postgres http");
 }
+
+#[test]
+fn modules_of_the_library() {
+    let found = labels("use $0");
+    assert!(found.starts_with("std.text ") && found.contains(" std.stats"), "{found}");
+    assert!(labels("use std.st$0").starts_with("stats"));
+    assert!(labels("use std.stats (zs$0").starts_with("zscore"));
+}
+
+#[test]
+fn what_a_test_gives_rows_to() {
+    let program = "stream a = from payments\ntable t: Payment key card from file(\"t.csv\")\n";
+    assert_eq!(labels(&format!("{program}test \"t\" {{ given $0")), "payments t");
+    assert_eq!(labels(&format!("{program}test \"t\" {{ expect $0")), "a payments t late errors");
+}

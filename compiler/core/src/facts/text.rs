@@ -39,6 +39,7 @@ impl Facts {
                 Wanted::Column(columns) => format!("a column: {}", columns_text(columns)),
                 Wanted::Field(ty) => format!("a field of {ty}"),
                 Wanted::Rows { .. } => "a source, stream or table".to_string(),
+                Wanted::Input => "a source or table".to_string(),
                 Wanted::Type => "a type".to_string(),
                 Wanted::Connector(role) => format!("a connector of a {}", role.word()),
                 Wanted::Format(role) => format!("a format of a {}", role.word()),

@@ -3,6 +3,7 @@
 use super::source::replaced_format;
 use crate::check::Checker;
 use crate::clauses::{Known, Surroundings, check_reference, columns_of};
+use crate::errors::names::unknown_input;
 use crate::errors::tests as errors;
 use crate::facts::{Role, Visible, Wanted};
 use crate::hir::{
@@ -82,8 +83,11 @@ fn given(
         return None;
     }
     let Some((number, _)) = input else {
-        // Says that there is no such thing.
-        check_reference(around, stream, diagnostics);
+        if !around.names.is_broken(&name.text) {
+            let nearest = around.names.nearest_input(around.file, &name.text);
+            diagnostics.push(unknown_input(name.span, &name.text, nearest));
+            around.names.facts.misses(name.span, || Wanted::Input);
+        }
         return None;
     };
     around.names.facts.stands_for(name.span, input.map(|(_, input)| input.name.span));

@@ -7,6 +7,7 @@ use millstream_base::{Diagnostics, FileId, Span, did_you_mean};
 use millstream_ir::catalog::{Catalog, ScalarFunction};
 use millstream_syntax::ast;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The parsed declarations of a [`Catalog`] and the functions that implement them.
 #[derive(Debug)]
@@ -53,6 +54,9 @@ impl Library {
             if !self.modules.iter().any(|m| m.name == name) {
                 let nearest = did_you_mean(&name, self.modules.iter().map(|m| m.name));
                 diagnostics.push(errors::unknown_module(span, &name, nearest));
+                if let [before @ .., last] = &path[..] {
+                    facts.misses(last.span, || Wanted::Word(self.modules_behind(before)));
+                }
                 continue;
             }
             facts.stands_for_given(span, Given::Module, &name);
@@ -76,6 +80,12 @@ impl Library {
                 facts.stands_for_given(wanted.span, *given, &wanted.text);
             }
         }
+    }
+
+    /// What the names of modules go on with behind the first parts of one.
+    fn modules_behind(&self, parts: &[ast::Name]) -> Vec<Arc<str>> {
+        let before: String = parts.iter().map(|part| format!("{}.", part.text)).collect();
+        self.modules.iter().filter_map(|module| Some(module.name.strip_prefix(&before)?.into())).collect()
     }
 
     pub(crate) fn native(&self, name: &str) -> Option<&'static ScalarFunction> {

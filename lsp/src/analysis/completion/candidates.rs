@@ -155,6 +155,10 @@ impl<'t> Candidates<'t> {
                     self.add(CompletionKind::Word, Rank::Far, side, help, Some(insert), || None);
                 }
             }
+            Wanted::Input => {
+                self.defined(analysis, DefinitionKind::Source, CompletionKind::Source, Rank::Near);
+                self.defined(analysis, DefinitionKind::Table, CompletionKind::Table, Rank::Near);
+            }
             Wanted::Type => self.types(analysis, gap),
             Wanted::Connector(role) => self.connectors(Given::Connector, *role),
             Wanted::Format(role) => self.connectors(Given::Format, *role),
