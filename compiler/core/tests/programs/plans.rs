@@ -185,6 +185,7 @@ how it runs
   n4: picks columns for hourly, from n3
   n5: writes hourly to stdout, from n4
   several workers share the reading of files, the batches of n1 and n3, the writing of sinks; one does the rest
+  where --memory is too small, the groups of n1 and n3 go to the folder of --state; all else stays in memory
 "#);
 }
 
