@@ -17,7 +17,7 @@ use millstream_runtime::workers::Workers;
 use std::fmt::Write;
 
 const SECOND: i64 = 1_000_000;
-const ROWS: usize = 2_000_000;
+const ROWS: usize = 5_000_000;
 const KEYS: u64 = 100_000;
 
 /// How many runs live: name, events a second, and which part of the prices, of ten million, begin and end runs.
@@ -86,7 +86,7 @@ fn found(start: i64, end: i64) -> u64 {
 
 /// A million keys, each with a clock that its next event starts again.
 pub fn absence(effort: &Effort) {
-    let n = effort.of(2 * ROWS);
+    let n = effort.of(4_000_000);
     let bids = Bids::new(n, effort.of(1_000_000) as u64, n as i64 * 20);
     let batches = batches(&bids);
     let within = 60 * SECOND;
@@ -128,7 +128,7 @@ pub fn rules(effort: &Effort) {
 }
 
 fn beside_one(effort: &Effort, name: &str, n_keys: u64, pattern: impl Fn(usize) -> String) {
-    let n = effort.of(ROWS / 10);
+    let n = effort.of(200_000);
     let bids = Bids::new(n, n_keys, n as i64 * SECOND / 20_000);
     let batches = batches(&bids);
     let one = Program::new(&[pattern(0)]);

@@ -117,7 +117,8 @@ impl Choices {
     /// A link that is in time; those behind it in its chain began no later.
     fn in_time(&self, number: u32, oldest: i64) -> Option<Link> {
         let link = self.ring[number as usize & (self.ring.len() - 1)];
-        (number != NONE && link.latest >= oldest).then_some(link)
+        let is_overwritten = (self.n_links - number.min(self.n_links)) as usize > self.ring.len();
+        (number != NONE && !is_overwritten && link.latest >= oldest).then_some(link)
     }
 
     fn walk(&mut self, head: u32, oldest: i64, mut found: impl FnMut(i64)) {

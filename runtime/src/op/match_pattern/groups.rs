@@ -346,7 +346,8 @@ impl<const N: usize> Groups<N> {
     }
 }
 
-/// Drops those runs of a group that are out of time and wait for an event; whether any is left.
+/// Drops the runs of a group that wait for an event when all are out of time; whether any is left. If some are, they go
+/// together when the first has been so for as long again, or the group is complete: then each is looked at twice at most.
 #[inline(always)]
 fn drop_late<const N: usize>(
     rule: &Rule,
@@ -355,10 +356,16 @@ fn drop_late<const N: usize>(
     forest: &mut Forest,
     log: &mut EventLog,
 ) -> bool {
-    let oldest = rule.course.within.map_or(EventTime::MIN, |within| event.time.saturating_sub(within));
-    group.began >= oldest
-        || rule.pattern.by_clocks[group.place as usize]
-        || forest.drop_before(group, oldest, log)
+    let Some(within) = rule.course.within else { return true };
+    let oldest = event.time.saturating_sub(within);
+    if group.began >= oldest || rule.pattern.by_clocks[group.place as usize] {
+        return true;
+    }
+    if group.latest < oldest {
+        forest.drop_all(group, log);
+        return false;
+    }
+    group.began >= oldest.saturating_sub(within) || forest.drop_before(group, oldest, log)
 }
 
 /// What leads a group on with an event that has these values, and its number.

@@ -129,7 +129,17 @@ impl Forest {
     /// Drops the first run of a group; whether there is another.
     pub fn drop_first<const N: usize>(&mut self, group: &mut Group<N>, log: &mut EventLog) -> bool {
         self.give_back(group.run(), log);
-        let first = self.meld_all(group.below, log);
+        self.lead_with_first_of(group.below, group, log)
+    }
+
+    /// Makes the runs of these heaps, each of which knows the next, those of a group; whether there is any.
+    fn lead_with_first_of<const N: usize>(
+        &mut self,
+        heaps: u32,
+        group: &mut Group<N>,
+        log: &EventLog,
+    ) -> bool {
+        let first = self.meld_all(heaps, log);
         if first == NONE {
             (group.event, group.below) = (NO_EVENT, NONE);
             return false;
@@ -162,17 +172,33 @@ impl Forest {
         all
     }
 
-    /// Drops those runs of a group that began before a time; whether any is left.
+    /// Drops those runs of a group that began before a time; whether any is left. They are the top of the heap: what hangs
+    /// below them becomes one again when all of them are gone.
     pub fn drop_before<const N: usize>(
         &mut self,
         group: &mut Group<N>,
         oldest: EventTime,
         log: &mut EventLog,
     ) -> bool {
-        while group.has_runs() && group.began < oldest {
-            self.drop_first(group, log);
+        if !group.has_runs() || group.began >= oldest {
+            return group.has_runs();
         }
-        group.has_runs()
+        self.give_back(group.run(), log);
+        let mut left = NONE;
+        let mut lists = vec![];
+        let mut at = group.below;
+        while at != NONE {
+            let Later { run, next, below } = self.later[at];
+            if run.began < oldest {
+                self.give_back(run, log);
+                self.later.free(at);
+                lists.extend((below != NONE).then_some(below));
+            } else {
+                self.later[at].next = std::mem::replace(&mut left, at);
+            }
+            at = if next == NONE { lists.pop().unwrap_or(NONE) } else { next };
+        }
+        self.lead_with_first_of(left, group, log)
     }
 
     /// Drops all runs of a group.
