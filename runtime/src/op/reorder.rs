@@ -80,7 +80,7 @@ struct Part<'a> {
 const FEW: usize = if cfg!(test) { 3 } else { BATCH_ROWS / 4 };
 
 /// So many batches are read again at once.
-const RECALLED: usize = if cfg!(test) { 2 } else { 64 };
+const RECALLED: usize = if cfg!(test) { 2 } else { 8 };
 
 /// The memory of no more picks, or strays, is kept for the next release.
 const MOST_KEPT: usize = 4 * BATCH_ROWS;
