@@ -111,5 +111,5 @@ fn five_thousand_columns() {
 fn files_without_end() {
     let folder = Folder::new();
     folder.run("check /dev/zero").code(64).stderr_has("cannot read `/dev/zero`: it is longer than 64 MiB");
-    folder.run("check .").code(64).stderr_has("cannot read `.`: it is a folder");
+    folder.run("run .").code(64).stderr_has("cannot read `.`: it is a folder");
 }
