@@ -75,7 +75,7 @@ impl SpilledSlices {
                 let known = self.slices.entry(slice).or_default();
                 known.runs.push(SortedRun { level: 0, blocks });
                 if known.runs.len() >= FAN_IN {
-                    self.merge_runs(slice, accumulation)?;
+                    self.merge_runs(slice, accumulation, &mut writer)?;
                 }
             }
             Ok(())
@@ -107,8 +107,14 @@ impl SpilledSlices {
         (0..n_groups).step_by(n_of_block).map(block).collect()
     }
 
-    /// Makes one run of those of a level, where there are many.
-    fn merge_runs(&mut self, slice: Slice, accumulation: &mut Accumulation) -> io::Result<()> {
+    /// Makes one run of those of a level, where there are many. What slices become at once stands in one file: a file for
+    /// each would be more than a process may have open.
+    fn merge_runs(
+        &mut self,
+        slice: Slice,
+        accumulation: &mut Accumulation,
+        writer: &mut SpillWriter,
+    ) -> io::Result<()> {
         for level in 0.. {
             let Some(known) = self.slices.get_mut(&slice) else { return Ok(()) };
             if known.runs.iter().filter(|run| run.level == level).count() < FAN_IN {
@@ -116,10 +122,10 @@ impl SpilledSlices {
             }
             let of_level = known.runs.extract_if(.., |run| run.level == level).collect();
             let mut merging = SortedRuns { runs: of_level, rest: None };
-            let (mut writer, mut blocks) = (self.spill.begin()?, VecDeque::new());
+            let mut blocks = VecDeque::new();
             while !merging.is_empty() {
                 let part = merging.next_part(&self.key_types, accumulation)?;
-                blocks.extend(self.write(&part, accumulation, &mut writer)?);
+                blocks.extend(self.write(&part, accumulation, writer)?);
                 accumulation.close(part);
             }
             if let Some(known) = self.slices.get_mut(&slice) {
