@@ -12,8 +12,8 @@ pub fn property(data: &[u8]) {
     let [choice, cuts, input @ ..] = data else { return };
     let spec = rows::source("json", *choice, &[]);
     let cuts = rows::cuts(*cuts, input);
-    let (records, batches) = rows::read(&spec, MAX_LINE, input, &[]);
-    assert_eq!(rows::read(&spec, MAX_LINE, input, &cuts).0, records, "cut at {cuts:?}");
+    let (records, batches) = rows::read(&spec, MAX_LINE, 0, input, &[]);
+    assert_eq!(rows::read(&spec, MAX_LINE, 0, input, &cuts).0, records, "cut at {cuts:?}");
     assert_eq!(alone(&spec, input), records, "what a line is depends on those before it");
     let written: Vec<Record> =
         records.into_iter().filter(|record| record.as_ref().is_ok_and(|row| has_json(row))).collect();
@@ -27,7 +27,7 @@ fn alone(spec: &SourceSpec, input: &[u8]) -> Vec<Record> {
     for (i, line) in input.split(|byte| *byte == b'\n').enumerate() {
         // Only at the beginning of an input is a byte-order mark no text.
         let line = if i == 0 { line.to_vec() } else { [b"\n", line].concat() };
-        records.extend(rows::read(spec, MAX_LINE, &line, &[]).0);
+        records.extend(rows::read(spec, MAX_LINE, 0, &line, &[]).0);
     }
     records
 }
