@@ -64,7 +64,9 @@ impl Members {
     pub fn restore(&mut self, group: u32, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
         let rows = reader.sequence(|reader| {
             let known = reader.sequence(SnapshotReader::value)?;
-            Ok(((group, known), u32::try_from(reader.i64()?).map_err(|_| Corrupt)?))
+            let n = u32::try_from(reader.i64()?).map_err(|_| Corrupt)?;
+            // A row that a group has no time is not in its list.
+            if n == 0 { Err(Corrupt) } else { Ok(((group, known), n)) }
         })?;
         self.rows.extend(rows);
         Ok(())
