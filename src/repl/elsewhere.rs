@@ -5,7 +5,7 @@ use super::errors;
 use super::session::{INPUTS, Session, TYPED};
 use millstream_base::diagnostic::Edit;
 use millstream_base::{Diagnostic, Diagnostics, Severity, Span};
-use millstream_core::errors::names::type_here;
+use millstream_syntax::elsewhere::{Said, statement};
 use millstream_syntax::entry::{Entry, parse_entry};
 
 /// What is said instead of what is wrong with an entry.
@@ -96,9 +96,11 @@ impl<'s> Statement<'s> {
             "describe" | "desc" => self.of_name(":type", "tells its columns"),
             "drop" => self.of_name(":drop", "forgets it"),
             "print" => self.printed(),
-            "select" => self.selected(),
-            "create" | "define" => self.defined(),
             "insert" => self.inserted(),
+            "from" => {
+                self.stated().filter(|_| self.words.iter().any(|word| word.eq_ignore_ascii_case("insert")))
+            }
+            "select" | "create" | "define" | "with" => self.stated(),
             "delete" | "truncate" | "update" | "upsert" | "merge" => help(
                 "rows are not changed here: they come from what a source reads; `from NAME where …` takes those that are wanted",
             ),
@@ -151,17 +153,46 @@ impl<'s> Statement<'s> {
         value(inside)
     }
 
-    /// `select …`, also with what says how much of it is shown.
-    fn selected(&self) -> Option<Answer> {
-        let (query, rows) = without_limit(self.text);
-        if !self.words.iter().any(|word| word.eq_ignore_ascii_case("from")) {
-            return value(query.get("select".len()..)?.trim());
+    /// `select …`, `create stream …`, `define stream …`, and what else is a statement elsewhere.
+    fn stated(&self) -> Option<Answer> {
+        let is_value =
+            self.word(0) == "select" && !self.words.iter().any(|word| word.eq_ignore_ascii_case("from"));
+        if is_value {
+            return value(self.text.get("select".len()..)?.trim());
         }
-        let text = self.mended(query)?;
-        let title = "a query begins with `from`";
-        match rows {
-            Some(rows) => entry(format!("{title}; `:limit {rows}` says how many rows are shown"), text),
-            None => entry(title, text),
+        match statement(self.text, &|_| true)? {
+            Said::Query(query) => {
+                let title = match query.limit {
+                    Some(rows) => {
+                        format!("a query begins with `from`; `:limit {rows}` says how many rows are shown")
+                    }
+                    None => "a query begins with `from`".to_string(),
+                };
+                self.offered(title, &query.clauses.join(" "))
+            }
+            Said::Stream { name, query } => {
+                let text = format!("stream {name} = {}", query.clauses.join(" "));
+                self.offered("a stream is defined by its query", &text)
+            }
+            Said::Item { title, text } => {
+                self.offered(title, &text.split_whitespace().collect::<Vec<_>>().join(" "))
+            }
+            Said::Helps(helps) => Some(Answer::Help(helps)),
+        }
+    }
+
+    /// A text that can be entered instead, if nothing is wrong with it, or nothing that its fixes do not mend.
+    fn offered(&self, title: impl Into<String>, text: &str) -> Option<Answer> {
+        match self.mended(text) {
+            Some(text) => entry(title, text),
+            None => {
+                let found = self.session.findings(text);
+                let wrong = found.iter().find(|found| found.severity != Severity::Warning)?;
+                Some(Answer::Help(vec![
+                    format!("here it is `{text}`"),
+                    format!("in which {}", wrong.headline),
+                ]))
+            }
         }
     }
 
@@ -185,36 +216,6 @@ impl<'s> Statement<'s> {
         None
     }
 
-    /// `create stream s as select …` and `create table t (id int, name varchar)`, in the words of any system.
-    fn defined(&self) -> Option<Answer> {
-        let written = self.name()?;
-        let name = written.split('(').next().filter(|name| !name.is_empty())?;
-        let is_as = |two: &[&str]| two[0].eq_ignore_ascii_case("as") && two[1].eq_ignore_ascii_case("select");
-        if let Some(at) = self.words.windows(2).position(is_as) {
-            let query = without_limit(self.text.get(offset(self.text, self.words.get(at + 1)?)..)?).0;
-            let text = self.mended(&format!("stream {name} = {query}"));
-            return match text {
-                Some(text) => entry("a stream is defined by its query", text),
-                None => help(format!(
-                    "a stream is defined by its query: `stream {name} = from … where … select …`"
-                )),
-            };
-        }
-        let behind = self.text.get(offset(self.text, written) + name.len()..)?.trim_start();
-        match columns(behind) {
-            Some(columns) => entry(
-                "a source says what it reads, and from where",
-                format!(
-                    "source {name}: {{ {} }} from file(\"{name}.ndjson\") format json",
-                    columns.join(", ")
-                ),
-            ),
-            None => help(format!(
-                "a source says what it reads, and from where: `source {name}: {{ id: int, … }} from file(\"{name}.ndjson\") format json`; `millstream infer FILE` writes it from data"
-            )),
-        }
-    }
-
     /// `insert into x …`
     fn inserted(&self) -> Option<Answer> {
         let at = self.words.iter().position(|word| word.eq_ignore_ascii_case("into"))?;
@@ -228,9 +229,10 @@ impl<'s> Statement<'s> {
                 format!("a test gives rows of its own: `given {name} [{{ … }}]`"),
             ]));
         }
-        help(
+        let is_of_query = self.words.iter().any(|word| word.eq_ignore_ascii_case("select"));
+        is_of_query.then(|| self.stated()).flatten().or_else(|| help(
             "a stream has the rows of its query, and `union` adds those of another; a `sink` writes rows to a file",
-        )
+        ))
     }
 
     /// `set x = 5`
@@ -253,71 +255,4 @@ fn value(text: &str) -> Option<Answer> {
     let mut wrong = Diagnostics::default();
     let is_value = matches!(parse_entry(TYPED, text, &mut wrong), Entry::Expression(_)) && wrong.is_empty();
     if is_value { entry("a value is shown when it is entered", text) } else { None }
-}
-
-/// Where a part of a text starts in it.
-fn offset(text: &str, part: &str) -> usize {
-    part.as_ptr() as usize - text.as_ptr() as usize
-}
-
-/// A query without what says how many of its rows are shown, and when; and how many.
-fn without_limit(query: &str) -> (&str, Option<u64>) {
-    let mut rest = query.trim_end();
-    let mut rows = None;
-    loop {
-        let words: Vec<&str> = rest.split_whitespace().rev().take(2).collect();
-        let [last, before] = words[..] else { return (rest, rows) };
-        match before.to_ascii_lowercase().as_str() {
-            "limit" if last.parse::<u64>().is_ok() => rows = last.parse().ok(),
-            "emit" if last.eq_ignore_ascii_case("changes") => {}
-            _ => return (rest, rows),
-        }
-        // What orders rows takes the best of them by its limit.
-        let is_ordered = rest.to_ascii_lowercase().contains("order by");
-        if is_ordered {
-            return (query, None);
-        }
-        rest = rest[..offset(rest, before)].trim_end();
-    }
-}
-
-/// `(id int primary key, name varchar(20)) …` as fields.
-fn columns(text: &str) -> Option<Vec<String>> {
-    let inside = text.strip_prefix('(')?;
-    let mut depth = 0_usize;
-    let mut start = 0;
-    let mut parts = vec![];
-    for (at, c) in inside.char_indices() {
-        match c {
-            '(' => depth += 1,
-            ')' if depth > 0 => depth -= 1,
-            ',' | ')' if depth == 0 => {
-                parts.push(&inside[start..at]);
-                start = at + 1;
-                if c == ')' {
-                    return parts.into_iter().map(field).collect();
-                }
-            }
-            _ => {}
-        }
-    }
-    None
-}
-
-/// `price DECIMAL(10, 2) NOT NULL`: `price: decimal(2)?`
-fn field(declared: &str) -> Option<String> {
-    let (name, ty) = declared.trim().split_once(char::is_whitespace)?;
-    let name = name.trim_matches(['"', '`']);
-    let small = ty.trim().to_ascii_lowercase();
-    let word: String = small.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
-    let ty = match word.as_str() {
-        "decimal" | "numeric" => {
-            let digits = small.split_once('(')?.1.split_once(')')?.0;
-            let scale = digits.split(',').nth(1).unwrap_or("0").trim().parse::<u8>().ok()?;
-            format!("decimal({scale})")
-        }
-        "int" | "float" | "string" | "bool" | "timestamp" | "duration" | "bytes" | "json" => word,
-        other => type_here(other)?.to_string(),
-    };
-    Some(format!("{name}: {ty}"))
 }

@@ -3,7 +3,9 @@
 
 use super::session::TYPED;
 use millstream_base::{Diagnostics, codes};
-use millstream_syntax::entry::{Ending, Kind, breaks_off, continues, ending, kind_of, parse_entry};
+use millstream_syntax::entry::{
+    Ending, Kind, breaks_off, continues, ending, is_foreign, kind_of, parse_entry,
+};
 
 /// The entry that lines add up to.
 #[derive(Default)]
@@ -69,11 +71,18 @@ fn ends(entry: &str, line: &str) -> bool {
         || ends_in_semicolon(entry)
         || breaks_off(entry, line)
         || is_command_below(entry, line)
-        || ending(entry) != Ending::Incomplete && (is_command(line) || !continues(line))
+        || match ending(entry) {
+            Ending::Incomplete => false,
+            Ending::Open => is_command(line) || !continues(line) && !is_foreign(entry),
+            Ending::Closed => is_command(line) || !continues(line),
+        }
 }
 
 /// Nothing ends so here, but what does was meant to end.
 fn ends_in_semicolon(entry: &str) -> bool {
+    if is_foreign(entry) {
+        return entry.trim_end().ends_with(';');
+    }
     let mut wrong = Diagnostics::default();
     parse_entry(TYPED, entry, &mut wrong);
     wrong.iter().any(|d| d.code == codes::E0012 && d.primary.span.range().end == entry.trim_end().len())
@@ -107,6 +116,20 @@ mod tests {
         assert_eq!(of(text), expected);
         assert_eq!(of("1 + 2\n+ 3"), ["1 + 2\n+ 3"]);
         assert_eq!(of("\n \n"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_statement_of_another_language_is_one_entry() {
+        let select = "select c, sum(n) as s\nfrom o\nwhere n > 1\ngroup by c";
+        assert_eq!(of(&format!("{select};\n1 + 2")), [&format!("{select};"), "1 + 2"]);
+        assert_eq!(of(&format!("{select}\n\nfrom o")), [select, "from o"]);
+        let create = "CREATE TABLE t AS\n  SELECT c, COUNT(*) AS n FROM o\n  GROUP BY c EMIT CHANGES;";
+        assert_eq!(
+            of(&format!("{create}\nINSERT INTO x\nSELECT c FROM t;\n:list")),
+            [create, "INSERT INTO x\nSELECT c FROM t;", ":list"]
+        );
+        // Ours goes on as ever.
+        assert_eq!(of("from o\nselect c\nfrom o"), ["from o\nselect c", "from o"]);
     }
 
     #[test]

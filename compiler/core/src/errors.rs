@@ -3,7 +3,6 @@
 pub mod aggregates;
 pub mod clauses;
 pub mod connectors;
-mod elsewhere;
 pub mod joins;
 pub mod names;
 pub mod not_yet;

@@ -5,6 +5,7 @@
 //! begin a piece: its place on the line and what follows it count as well. An unclosed bracket does not
 //! hide the pieces behind it.
 
+use crate::elsewhere::{statements, tokens};
 use crate::token::{Token, TokenKind};
 use millstream_base::suggest;
 
@@ -47,7 +48,7 @@ impl Tokens<'_> {
             return false;
         }
         if !kind.is_item_word() {
-            return self.in_first_column(i) && self.is_misspelt_item(i);
+            return self.in_first_column(i) && (self.is_misspelt_item(i) || self.begins_statement(i));
         }
         let next = self.kind(i + 1);
         let after_comma = self.before(i) == Some(Comma);
@@ -110,6 +111,37 @@ impl Tokens<'_> {
             Some(Test) => next == Some(String) && after == Some(LeftBrace),
             _ => false,
         }
+    }
+
+    /// Whether a statement of another language begins at token `i`.
+    fn begins_statement(&self, i: usize) -> bool {
+        // What is above is looked at for few words only.
+        statements::begins(self.part(i..), false) && statements::begins(self.part(i..), self.is_in_query(i))
+    }
+
+    /// Some tokens, as they are read that belong to another language.
+    pub fn part(&self, range: impl std::slice::SliceIndex<[Token], Output = [Token]>) -> tokens::Tokens<'_> {
+        tokens::Tokens { text: self.text, all: self.all }.part(range)
+    }
+
+    /// Whether what stands in front of token `i` is the query of a stream or a statement, which goes on.
+    pub fn is_in_query(&self, i: usize) -> bool {
+        const FARTHEST: usize = 1000;
+        let all = self.part(..);
+        for at in (i.saturating_sub(FARTHEST)..i).rev() {
+            if all.gap(at + 1).contains(';') {
+                return false;
+            }
+            let Some(kind) = self.kind(at).filter(|_| self.first_on_line(at)) else { continue };
+            if kind.is_item_word() && self.starts_item(at) {
+                let is_query = (at..i).any(|at| self.kind(at) == Some(TokenKind::Assign));
+                return matches!(kind, TokenKind::Stream | TokenKind::Table) && is_query;
+            }
+            if self.in_first_column(at) && statements::begins(self.part(at..), false) {
+                return true;
+            }
+        }
+        false
     }
 
     /// `strem totals =` in the first column.

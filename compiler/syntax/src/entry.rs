@@ -6,6 +6,7 @@ use crate::ast::{
 };
 use crate::builder::Parsed;
 use crate::cut::Tokens;
+use crate::elsewhere::statements;
 use crate::lexer::{Lexed, lex};
 use crate::parser::{self, Input};
 use crate::token::TokenKind;
@@ -45,6 +46,9 @@ pub fn parse_entry(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> E
 pub fn ending(text: &str) -> Ending {
     let file = FileId::default();
     let lexed = lex(file, text);
+    if is_statement(&lexed, text) {
+        return ending_of_statement(&lexed, text);
+    }
     if !lexed.bad.is_empty() {
         return Ending::Closed;
     }
@@ -80,6 +84,67 @@ pub fn is_complete(text: &str) -> bool {
     }
 }
 
+/// Whether an entry is a statement of another language, of more than a line if it has to be.
+fn is_statement(lexed: &Lexed, text: &str) -> bool {
+    let tokens = Tokens { text, all: &lexed.tokens };
+    let verb = lexed.tokens.first().map(|t| t.text(text).to_ascii_lowercase());
+    matches!(verb.as_deref(), Some("select" | "create" | "define" | "insert" | "with"))
+        && statements::begins(tokens.part(..), false)
+}
+
+/// Where such a statement ends: with a semicolon, or where nothing seems to be missing.
+fn ending_of_statement(lexed: &Lexed, text: &str) -> Ending {
+    let tokens = Tokens { text, all: &lexed.tokens };
+    let all = tokens.part(..);
+    let is_open = (0..lexed.tokens.len())
+        .any(|at| all.kind(at).is_some_and(TokenKind::opens) && all.close(at).is_none());
+    if !is_open && text.trim_end().ends_with(';') {
+        return Ending::Closed;
+    }
+    let last = lexed.tokens.len().saturating_sub(1);
+    let ends_in_word = matches!(
+        all.word(last).as_str(),
+        "select"
+            | "distinct"
+            | "from"
+            | "where"
+            | "by"
+            | "and"
+            | "or"
+            | "not"
+            | "on"
+            | "as"
+            | "join"
+            | "having"
+            | "in"
+            | "is"
+            | "with"
+            | "into"
+    );
+    let ends_in_sign = all.kind(last).is_some_and(|kind| {
+        !kind.is_name()
+            && !kind.is_reserved()
+            && !kind.closes()
+            && !is_literal(kind)
+            && kind != TokenKind::Star
+    });
+    let has_names = all.outside().skip(1).any(|at| all.kind(at).is_some_and(TokenKind::is_name));
+    let lacks_rows = match all.word(0).as_str() {
+        "select" => {
+            (has_names || all.kind(1) == Some(TokenKind::Star)) && !all.outside().any(|at| all.is(at, "from"))
+        }
+        "insert" => !all.outside().any(|at| all.is(at, "select") || all.is(at, "values")),
+        "with" => !all.outside().any(|at| all.is(at, "select")),
+        _ => false,
+    };
+    let is_value = all.is(0, "select") && !all.outside().any(|at| all.is(at, "from"));
+    match is_open || ends_in_word || ends_in_sign || lacks_rows {
+        true => Ending::Incomplete,
+        false if is_value => Ending::Closed,
+        false => Ending::Open,
+    }
+}
+
 /// Whether a line goes on with the entry above it rather than begin another: by its indentation, or with a clause
 /// or an option.
 pub fn continues(line: &str) -> bool {
@@ -94,13 +159,25 @@ pub fn continues(line: &str) -> bool {
                 || tokens.starts_sink_option(0, 0))
 }
 
+fn is_literal(kind: TokenKind) -> bool {
+    use TokenKind::*;
+    matches!(kind, Integer | Decimal | Float | Duration | Timestamp | String | RawString | TemplateEnd)
+}
+
+/// Whether an entry is a statement of another language, which goes on with any line up to its semicolon.
+pub fn is_foreign(entry: &str) -> bool {
+    is_statement(&lex(FileId::default(), entry), entry)
+}
+
 /// Whether a line begins a definition, whatever is missing above it: by a word that does, in its first column. What
 /// stands above may be no more than the comment of the definition.
 pub fn breaks_off(entry: &str, line: &str) -> bool {
     let file = FileId::default();
     let lexed = lex(file, line);
-    let begins_item =
-        !line.starts_with([' ', '\t']) && Tokens { text: line, all: &lexed.tokens }.starts_item(0);
+    let tokens = Tokens { text: line, all: &lexed.tokens };
+    let begins_item = !line.starts_with([' ', '\t'])
+        && tokens.starts_item(0)
+        && !statements::begins(tokens.part(..), false);
     begins_item && !lex(file, entry).tokens.is_empty()
 }
 
@@ -131,7 +208,7 @@ fn kind(lexed: &Lexed, text: &str) -> Kind {
     let tokens = Tokens { text, all: &lexed.tokens };
     let kind_at = |i: usize| lexed.tokens.get(i).map(|t| t.kind);
     let Some(first) = lexed.tokens.first() else { return Kind::Items };
-    if tokens.starts_item(0) {
+    if tokens.starts_item(0) && !statements::begins(tokens.part(..), false) {
         return Kind::Items;
     }
     // Two names side by side are no expression.

@@ -2,6 +2,7 @@
 //!
 //! Which things were expected at a place, and in what words, is decided in `expected`.
 
+use crate::elsewhere::{windows, words};
 use millstream_base::{Diagnostic, Span, codes};
 
 // ---------- lexing ----------
@@ -73,26 +74,13 @@ pub fn malformed_number(span: Span, written: &str, is_behind_number: bool) -> Di
     }
     let n_digits = written.bytes().take_while(|b| b.is_ascii_digit() || *b == b'_').count();
     let (digits, letters) = written.split_at(n_digits);
-    let unit = match letters.to_ascii_lowercase().as_str() {
-        "sec" | "secs" | "second" | "seconds" => Some("s"),
-        "min" | "mins" | "minute" | "minutes" => Some("m"),
-        "hr" | "hrs" | "hour" | "hours" => Some("h"),
-        "day" | "days" => Some("d"),
-        "week" | "weeks" => Some("w"),
-        "msec" | "millis" | "milliseconds" => Some("ms"),
-        "usec" | "micros" | "microseconds" => Some("us"),
-        _ => None,
-    };
-    match unit {
+    match words::unit(letters).filter(|_| letters != "M") {
         Some(unit) => d.fix("write the short unit", span, format!("{digits}{unit}")).safe(),
         None if letters.starts_with('.') && letters.ends_with(|c: char| "smhdw".contains(c)) => {
             d.help("durations have whole parts: write `1h30m` for one hour and a half")
         }
-        None if matches!(letters, "M" | "mo" | "mon" | "month" | "months") => {
-            d.help("a month is no fixed time; windows of it are `window tumbling month`")
-        }
-        None if matches!(letters, "y" | "Y" | "yr" | "year" | "years") => {
-            d.help("a year is no fixed time; windows of it are `window tumbling year`")
+        None if let Some(unit) = words::calendar_unit(if letters == "M" { "mo" } else { letters }) => {
+            d.help(format!("a {unit} is no fixed time; windows of it are `window tumbling {unit}`"))
         }
         None => d.note("durations have the units us, ms, s, m, h, d and w, as in `250ms` or `1h30m`"),
     }
@@ -115,7 +103,7 @@ pub fn single_quotes(span: Span, inside: &str) -> Diagnostic {
     if inside.contains('\\') && !inside.contains('"') {
         return d.fix("write it as it is, without escapes", span, format!("r\"{inside}\""));
     }
-    d.fix("use double quotes", span, in_double_quotes(inside)).safe()
+    d.fix("use double quotes", span, in_double_quotes(&inside.replace("''", "'"))).safe()
 }
 
 pub fn open_single_quotes(span: Span, inside: &str) -> Diagnostic {
@@ -145,6 +133,18 @@ pub fn unquoted_name(span: Span, name: &str) -> Diagnostic {
 /// `before` and `behind` are what stands around it.
 pub fn foreign_operator(span: Span, written: &str, meant: &str, [before, behind]: [&str; 2]) -> Diagnostic {
     let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
+    let is_null = written == "<>" && {
+        let rest = behind.trim_start();
+        let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
+        rest.get(..end).is_some_and(|word| word.eq_ignore_ascii_case("null"))
+    };
+    if is_null {
+        let end = span.end + (behind.len() - behind.trim_start().len()) as u32 + "null".len() as u32;
+        return Diagnostic::new(codes::E0010, span, "`<> null` is written `is not null` in this language")
+            .label("from another language")
+            .fix("write `is not null`", Span { end, ..span }, "is not null")
+            .safe();
+    }
     let is_glued = meant.starts_with(char::is_alphabetic);
     let left = if is_glued && before.ends_with(is_word) { " " } else { "" };
     let right = if is_glued && (behind.starts_with(is_word) || written == "!") { " " } else { "" };
@@ -163,6 +163,16 @@ pub fn foreign_comment(span: Span, written: &str, is_apart: bool) -> Diagnostic 
     let sign = if written.starts_with("//") { 2 } else { 1 };
     let dashes = if is_apart { "--" } else { " --" };
     d.fix("write `--`", Span { end: span.start + sign, ..span }, dashes).safe()
+}
+
+/// `#window.time(5 min)` behind a stream.
+pub fn foreign_window(span: Span, written: &str) -> Diagnostic {
+    let d = Diagnostic::new(codes::E0001, span, "the character `#` has no meaning here")
+        .label("from another language");
+    match windows::of_text(written) {
+        Some(window) => d.fix("a window is a clause", span, format!(" {}", window.clause(&[]))),
+        None => d.help("a window is a clause: `window sliding 5m by k`"),
+    }
 }
 
 pub fn semicolon(span: Span) -> Diagnostic {
@@ -242,11 +252,20 @@ pub fn missing_body(span: Span, name: &str, what: &str) -> Diagnostic {
     )
 }
 
-pub fn single_equals(span: Span) -> Diagnostic {
-    Diagnostic::new(codes::E0106, span, "values are compared with `==`")
-        .label("does not compare")
-        .fix("compare with `==`", span, "==")
-        .safe()
+/// `null`: where it stands behind the sign.
+pub fn single_equals(span: Span, null: Option<Span>) -> Diagnostic {
+    let d = Diagnostic::new(codes::E0106, span, "values are compared with `==`").label("does not compare");
+    match null {
+        Some(null) => d.fix("test with `is null`", span.to(null), "is null"),
+        None => d.fix("compare with `==`", span, "=="),
+    }
+    .safe()
+}
+
+/// A statement of another language where an item or a query should stand.
+pub fn foreign_statement(span: Span, word: &str) -> Diagnostic {
+    Diagnostic::new(codes::E0101, span, format!("nothing begins with `{word}` here"))
+        .label("from another language")
 }
 
 pub fn chained_comparison(span: Span, first: Option<Span>) -> Diagnostic {

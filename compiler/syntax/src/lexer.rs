@@ -4,6 +4,9 @@
 //! Longest match decides everywhere. F-strings alone need a second set of rules, for the text between
 //! interpolations; their tokens lie in the one stream. Comments are kept aside, by position.
 
+mod foreign;
+mod numbers;
+
 use crate::error;
 use crate::literal::{self, Braces};
 use crate::token::{Token, TokenKind};
@@ -105,7 +108,7 @@ enum Main {
     RawString,
     #[regex(r#"r"[^"\r\n]*"#)]
     OpenRawString,
-    #[regex(r"'[^'\r\n]*'?")]
+    #[regex(r"'([^'\r\n]|'')*'?")]
     SingleQuoted,
     #[token("f\"")]
     TemplateStart,
@@ -269,6 +272,16 @@ impl<'a> Cutter<'a> {
         let slice = lexer.slice();
         let kind = match token {
             Main::Comment => return self.comment(span.start, span.end, first_on_line),
+            Main::ForeignComment if let Some(length) = self.window_behind(span.start, slice) => {
+                // What the comment would have swallowed is read.
+                let rest = &self.text[span.start + length..];
+                let mut rest_lexer = Main::lexer(self.text);
+                rest_lexer.bump(self.text.len() - rest.len());
+                *lexer = rest_lexer;
+                let at = self.span(span.start, span.start + length);
+                self.report(error::foreign_window(at, &slice[..length]));
+                return;
+            }
             Main::ForeignComment => {
                 let is_apart = self.text.get(..span.start).is_none_or(|t| !t.ends_with(ends_operand));
                 self.report(error::foreign_comment(self.span(span.start, span.end), slice, is_apart));
@@ -334,6 +347,8 @@ impl<'a> Cutter<'a> {
                 self.report(error::open_text(self.span(span.start, span.end), "raw text", "\""));
                 TokenKind::RawString
             }
+            // The parser says how a duration is written.
+            Main::SingleQuoted if self.is_behind_interval() => TokenKind::String,
             Main::SingleQuoted => {
                 let at = self.span(span.start, span.end);
                 self.report(match slice.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
@@ -343,7 +358,11 @@ impl<'a> Cutter<'a> {
                 TokenKind::String
             }
             Main::ForeignAnd => self.foreign_operator(span.start, span.end, "&&", TokenKind::And),
-            Main::ForeignOr => self.foreign_operator(span.start, span.end, "||", TokenKind::Or),
+            Main::ForeignOr => {
+                let is_of_text = self.is_beside_text(span.start, span.end);
+                let meant = if is_of_text { TokenKind::PlusPlus } else { TokenKind::Or };
+                self.foreign_operator(span.start, span.end, "||", meant)
+            }
             Main::ForeignNot => self.foreign_operator(span.start, span.end, "!", TokenKind::Not),
             Main::ForeignNotEqual => self.foreign_operator(span.start, span.end, "<>", TokenKind::NotEqual),
             Main::LeftBrace => {
@@ -388,78 +407,9 @@ impl<'a> Cutter<'a> {
         self.push(kind, span.start, span.end, first_on_line);
     }
 
-    fn number(&mut self, token: Main, slice: &str, start: usize) -> TokenKind {
-        let span = self.span(start, start + slice.len());
-        match token {
-            Main::Integer => {
-                if literal::integer(slice).is_none() {
-                    self.report(error::bad_number(
-                        span,
-                        slice,
-                        "it is too large, or an `_` does not stand between digits",
-                    ));
-                }
-                TokenKind::Integer
-            }
-            Main::Float => {
-                if literal::float(slice).is_none() {
-                    self.report(error::bad_number(span, slice, "it is too large for a float"));
-                }
-                TokenKind::Float
-            }
-            Main::Decimal => {
-                if literal::decimal(slice).is_none() {
-                    self.report(error::bad_number(
-                        span,
-                        slice,
-                        "a number has at most 38 digits, with `_` only between digits",
-                    ));
-                }
-                TokenKind::Decimal
-            }
-            _ => {
-                self.report(error::malformed_number(span, slice, self.is_behind_number(start)));
-                if slice.starts_with('.') {
-                    return TokenKind::Decimal;
-                }
-                let like_duration =
-                    slice.bytes().last().is_some_and(|b| b.is_ascii_alphabetic()) && !slice.starts_with("0x");
-                if like_duration { TokenKind::Duration } else { TokenKind::Integer }
-            }
-        }
-    }
-
     /// What stands in front of a place and behind it.
     fn around(&self, start: usize, end: usize) -> [&'a str; 2] {
         [self.text.get(..start), self.text.get(end..)].map(Option::unwrap_or_default)
-    }
-
-    /// `1.00.00`, `5min.5`: a word or number ends where what starts here does.
-    fn is_behind_number(&self, start: usize) -> bool {
-        self.out.tokens.last().is_some_and(|t| {
-            t.end as usize == start && t.text(self.text).starts_with(|c: char| c.is_ascii_digit())
-        })
-    }
-
-    fn foreign_operator(&mut self, start: usize, end: usize, written: &str, meant: TokenKind) -> TokenKind {
-        let around = self.around(start, end);
-        self.report(error::foreign_operator(self.span(start, end), written, meant.shown(), around));
-        meant
-    }
-
-    /// A word that runs on with a letter outside `A-Za-z`.
-    fn continues_word(&self, lexer: &Lexer<'a, Main>) -> bool {
-        lexer.remainder().chars().next().is_some_and(|c| !c.is_ascii() && c.is_alphanumeric())
-    }
-
-    fn foreign_word(&mut self, lexer: &mut Lexer<'a, Main>, first_on_line: bool) {
-        let rest = lexer.remainder();
-        let length = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
-        lexer.bump(length);
-        let span = lexer.span();
-        self.line_checked_to = span.end;
-        self.report(error::unquoted_name(self.span(span.start, span.end), lexer.slice()));
-        self.push(TokenKind::Identifier, span.start, span.end, first_on_line);
     }
 
     fn comment(&mut self, start: usize, end: usize, first_on_line: bool) {
@@ -502,17 +452,6 @@ impl<'a> Cutter<'a> {
         if before && after {
             self.report(error::glued_comment(self.span(start, end), self.span(start, start + 2)));
         }
-    }
-
-    fn block_comment(&mut self, lexer: &mut Lexer<'a, Main>) {
-        let rest = lexer.remainder();
-        let length = match rest.find("*/") {
-            Some(at) => at + 2,
-            None => rest.find(['\r', '\n']).unwrap_or(rest.len()),
-        };
-        let start = lexer.span().start;
-        lexer.bump(length);
-        self.report(error::foreign_comment(self.span(start, start + 2), "/*", true));
     }
 
     /// The text of an f-string up to its next interpolation or its end.

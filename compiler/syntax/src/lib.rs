@@ -9,6 +9,7 @@ mod builder;
 pub mod cursor;
 mod cut;
 pub mod dump;
+pub mod elsewhere;
 pub mod entry;
 mod error;
 mod expected;
@@ -30,6 +31,7 @@ use builder::Parsed;
 use cut::Tokens;
 use millstream_base::{Diagnostic, Diagnostics, FileId, Span};
 use parser::{Input, Stuck};
+use recover::Recovered;
 use std::collections::HashSet;
 use token::TokenKind;
 
@@ -78,12 +80,20 @@ fn read_program(input: Input) -> (Vec<ast::Item>, Vec<Diagnostic>) {
             }
         }
         Err(stuck) => {
-            let (items, more) = recover::program(input, stuck);
-            findings.extend(more);
-            items
+            let recovered = recover::program(input, stuck);
+            join(&mut findings, recovered)
         }
     };
     (items, findings)
+}
+
+/// Takes what recovery has found to what the lexer has, but for what is answered by it.
+fn join<T>(findings: &mut Vec<Diagnostic>, recovered: recover::Recovered<T>) -> T {
+    let Recovered { tree, findings: more, answered } = recovered;
+    findings
+        .retain(|found| !answered.iter().any(|place| place.contains(&(found.primary.span.start as usize))));
+    findings.extend(more);
+    tree
 }
 
 /// Parses one query and nothing else.
@@ -107,8 +117,7 @@ fn read_query(file: FileId, text: &str) -> (ast::Query, Vec<Diagnostic>) {
         }
         Err(stuck) => stuck,
     };
-    let (query, more) = recover::query(input, stuck);
-    findings.extend(more);
+    let query = join(&mut findings, recover::query(input, stuck));
     (query, findings)
 }
 

@@ -4,6 +4,7 @@
 //! missing from; a word that is wrong where the text before it was complete is reported at that word.
 
 use crate::cut::{Tokens, is_function_elsewhere};
+use crate::elsewhere::{statements, words};
 use crate::error;
 use crate::expected::Expected;
 use crate::parser::{self, Input};
@@ -175,7 +176,8 @@ impl<'a> Site<'a> {
         let text = found.text(self.input.text);
         let described = self.described();
         if found.kind == Assign && self.expected.has("==") {
-            return error::single_equals(span);
+            let null = self.behind.filter(|behind| behind.kind == Null).map(|null| self.span(null));
+            return error::single_equals(span, null);
         }
         if is_comparison(found.kind)
             && self.expected.has("and")
@@ -229,11 +231,32 @@ impl<'a> Site<'a> {
         use TokenKind::*;
         let (item, previous) = (self.before.first()?, self.previous?);
         let end = self.span(previous).at_end();
-        let is_behind_name = self.before.len() == 2 && found.kind == LeftBrace;
+        let is_after_name = self.before.len() == 2;
+        let is_record = self.behind.is_some_and(|behind| behind.kind == LeftBrace);
+        let is_behind_name = is_after_name && found.kind == LeftBrace;
         let lacks_colon = self.expected.has(":");
         let colon = || Advice::Edits("write `:`".into(), vec![Edit { span: end, text: ":".into() }]);
         Some(match item.kind {
             Source | Table if is_behind_name && lacks_colon => colon(),
+            Source | Table if is_after_name && found.kind == Assign && !is_record => Advice::Helps(vec![
+                "a source says what it reads, and from where: `source NAME: { id: int, … } from file(\"FILE\")`".into(),
+                "`millstream infer FILE` writes it from the data".into(),
+            ]),
+            Stream if is_after_name && self.expected.has("=") && (found.kind == Colon || found.kind == As) => {
+                let second = self.behind.filter(|behind| behind.kind == Assign);
+                let span = self.span(found).to(self.span(second.unwrap_or(found)));
+                Advice::Edits("write `=`".into(), vec![Edit { span, text: "=".into() }])
+            }
+            Param if lacks_colon && found.kind == Assign => {
+                let value = self.slice.get(self.before.len() + 1..).unwrap_or_default();
+                match statements::type_of(self::tokens(&self.input).part(self.index + 1..self.index + 1 + value.len())) {
+                    Some(ty) => {
+                        let edits = vec![Edit { span: end, text: format!(": {ty}") }];
+                        Advice::Edits("say its type".into(), edits)
+                    }
+                    None => Advice::Helps(vec!["a parameter stands with its type: `param NAME: int = 5`".into()]),
+                }
+            }
             Fn | Aggregate if lacks_colon && found.kind.is_name() => colon(),
             Fn | Aggregate if lacks_colon && matches!(found.kind, RightParenthesis | Comma) => {
                 Advice::Helps(vec!["a parameter stands with its type: `fn f(n: int) -> int = n + 1`".into()])
@@ -277,7 +300,8 @@ impl<'a> Site<'a> {
         if let Some(advice) = self.place().advice().or_else(|| self.of_header(found)) {
             return advice.added_to(d);
         }
-        if let Some(help) = foreign_word(text, self.previous.map(|t| t.kind)) {
+        let is_behind_select = self.previous.is_some_and(|t| t.kind == Select);
+        if let Some(help) = words::clause(text, is_behind_select) {
             return d.help(help);
         }
         if is_function_elsewhere(text) && self.expected.has("fn") {
@@ -519,24 +543,6 @@ fn is_comparison(kind: TokenKind) -> bool {
 fn ends_brackets(kind: TokenKind) -> bool {
     use TokenKind::*;
     kind.closes() || is_boundary(kind) || matches!(kind, Arrow | Assign | Then)
-}
-
-/// What to write for a word of other query languages.
-fn foreign_word(text: &str, previous: Option<TokenKind>) -> Option<&'static str> {
-    let help = match text.to_ascii_lowercase().as_str() {
-        "having" => "a `where` below the `select` keeps the groups that it is true for",
-        "limit" | "head" | "take" => "`top N by …` takes the best N",
-        "case" => "a choice is written `if … then … else …`",
-        "import" | "include" => "names of other files come with `use`",
-        "distinct" if previous == Some(TokenKind::Select) => {
-            "`group by` gives each combination once, and `dedupe by … within D` the first row of each"
-        }
-        "inner" => "the inner join is plain `join`",
-        "outer" => "outer joins are `left join`, `right join` and `full join`",
-        "over" => "functions of ordered rows name their partition: `prev(x, by: k)`",
-        _ => return None,
-    };
-    Some(help)
 }
 
 /// A word that begins a clause or an item where it stands at the beginning of a line.

@@ -2,8 +2,16 @@
 //! left out, clauses whose parts stand in another order.
 
 mod joins;
+mod patterns;
+mod programming;
 mod sql;
+mod terms;
+mod windows;
 
+pub use windows::window_options;
+
+use crate::elsewhere::tokens::Tokens;
+use crate::elsewhere::words;
 use crate::expected::Expected;
 use crate::token::{Token, TokenKind};
 use millstream_base::diagnostic::{Edit, Safety};
@@ -40,39 +48,19 @@ impl Advice {
     }
 }
 
-/// What may be said behind a complete window, by its tokens from `window` on; each kind has its own.
-pub fn window_options(window: &[Token]) -> Option<&'static [&'static str]> {
-    use TokenKind::*;
-    let [first, kind, size @ ..] = window else { return None };
-    let counts_rows = size.iter().any(|t| t.kind == Rows);
-    let is_calendar = size.first().is_some_and(|t| is_calendar(t.kind));
-    (first.kind == Window).then_some(())?;
-    Some(match kind.kind {
-        Tumbling | Sliding if counts_rows => &["by", "expire", "forever"],
-        Tumbling if is_calendar => &["fill", "in", "lateness", "offset"],
-        Tumbling | Hopping | Cumulative => &["fill", "lateness", "offset"],
-        Session => &["by", "lateness", "max"],
-        Sliding => &["by"],
-        Running => &["by", "expire", "forever"],
-        _ => return None,
-    })
-}
-
-fn is_calendar(kind: TokenKind) -> bool {
-    use TokenKind::*;
-    matches!(kind, Hour | Day | Week | Month | Quarter | Year)
-}
-
 impl<'a> Place<'a> {
     /// What is to be written instead, if that is known.
     pub fn advice(&self) -> Option<Advice> {
         let edits = self
             .of_window()
             .or_else(|| self.of_clause())
+            .or_else(|| self.of_term())
             .or_else(|| self.of_call())
+            .or_else(|| self.of_pattern())
             .or_else(|| self.of_join())
             .or_else(|| self.of_sql())
-            .or_else(|| self.of_sink());
+            .or_else(|| self.of_sink())
+            .or_else(|| self.of_programming());
         edits.map(|(title, edits)| Advice::Edits(title, edits)).or_else(|| self.helps())
     }
 
@@ -83,6 +71,15 @@ impl<'a> Place<'a> {
             let last = "keep the latest row of each key";
             return d.fix(FIRST_OF_KEY, end, " within 1h").fix(last, end, " keep last forever");
         }
+        let is_query = matches!(self.kind(0), Some(TokenKind::From | TokenKind::Match));
+        if let Some(end) =
+            end.filter(|_| is_query && self.kind(-2) == Some(TokenKind::Stream) && self.wants("="))
+        {
+            return d.fix("write `=`", end, " =");
+        }
+        if let Some(end) = end.filter(|_| self.wants("to") && self.kind(-2) == Some(TokenKind::From)) {
+            return d.fix("write it to standard output", end, " to stdout");
+        }
         let bound = self.negative_bound().map(|(title, edits)| Advice::Edits(title, edits));
         match bound.or_else(|| self.helps()) {
             Some(advice) => advice.added_to(d),
@@ -91,7 +88,9 @@ impl<'a> Place<'a> {
     }
 
     fn helps(&self) -> Option<Advice> {
-        let helps = if self.wants("every") && self.word(-3) == "hopping" && self.word(-1) == "rows" {
+        let helps = if let Some(help) = self.help_of_programming() {
+            vec![help.to_string()]
+        } else if self.wants("every") && self.word(-3) == "hopping" && self.word(-1) == "rows" {
             vec![
                 "a hopping window is measured in time: `window hopping 1h every 1m`".to_string(),
                 "windows of rows are `window tumbling 100 rows` and `window sliding 100 rows`".to_string(),
@@ -118,8 +117,7 @@ impl<'a> Place<'a> {
         } else if self.options.is_some() && self.word(0) == "partition" {
             vec!["`group by` splits the rows of a window".to_string()]
         } else if self.kind(-1) == Some(TokenKind::Integer) && !self.expected.has("as") {
-            let units = ["month", "quarter", "year"];
-            let unit = units.into_iter().find(|unit| is_unit(self.word(0), unit))?;
+            let unit = words::calendar_unit(self.word(0))?;
             vec![format!("a {unit} is no fixed time; windows of it are `window tumbling {unit}`")]
         } else {
             return None;
@@ -127,54 +125,16 @@ impl<'a> Place<'a> {
         Some(Advice::Helps(helps))
     }
 
-    fn of_window(&self) -> Option<(String, Vec<Edit>)> {
-        use TokenKind::*;
-        let word = self.word(0);
-        if self.kind(-1) == Some(Window) && self.wants("tumbling") {
-            return match (self.kind(0)?, word) {
-                (Duration, _) if self.kind(1) == Some(Every) => {
-                    Some(self.insert("write the kind of window", 0, "hopping "))
-                }
-                (Duration, _) => Some(self.insert("write the kind of window", 0, "tumbling ")),
-                (_, "tumble" | "fixed") => Some(self.replace(0, 0, "tumbling")),
-                (_, "hop") => Some(self.replace(0, 0, "hopping")),
-                _ => None,
-            };
-        }
-        if self.kind(-1) == Some(Integer)
-            && !self.expected.has("as")
-            && let Some(unit) = short_unit(word)
-        {
-            let text = format!("{}{unit}", self.word(-1));
-            return Some(self.replace(-1, 0, &text));
-        }
-        if self.wants("every") && matches!(word, "slide" | "step" | "advance" | "each" | "by") {
-            let last = if self.kind(1) == Some(By) { 1 } else { 0 };
-            return Some(self.replace(0, last, "every"));
-        }
-        let options = self.options?;
-        let may_be_late = options.contains(&"lateness");
-        match word {
-            "grace" if may_be_late && self.word(1) == "period" => Some(self.replace(0, 1, "lateness")),
-            "grace" | "allowed_lateness" if may_be_late => Some(self.replace(0, 0, "lateness")),
-            "allowed" if may_be_late && self.word(1) == "lateness" => Some(self.replace(0, 1, "lateness")),
-            "partition" if options.contains(&"by") && self.kind(1) == Some(By) => {
-                Some(self.replace(0, 1, "by"))
-            }
-            _ if self.kind(0) == Some(Duration)
-                && self.word(-1) == "gap"
-                && self.kind(-2) == Some(Session) =>
-            {
-                Some(self.replace(-1, 0, word))
-            }
-            _ => None,
-        }
-    }
-
     fn of_clause(&self) -> Option<(String, Vec<Edit>)> {
         use TokenKind::*;
         let word = self.word(0);
         match (self.kind(-1)?, self.kind(0)?) {
+            (Emit, _)
+                if word == "changes" && !self.query_before().any(|t| matches!(t.kind, Window | Group)) =>
+            {
+                let (_, edits) = self.replace(-1, 0, "");
+                Some(("leave it away: rows leave as they come".into(), edits))
+            }
             (Emit, _)
                 if self.wants("final") && matches!(word, "changes" | "change" | "updates" | "update") =>
             {
@@ -185,6 +145,35 @@ impl<'a> Place<'a> {
                 "changes" | "update" | "updates" => Some(self.replace(0, 0, "change")),
                 _ => None,
             },
+            _ if word == "having"
+                && self.query_before().any(|t| t.kind == Group)
+                && self.query_before().any(|t| t.kind == Select) =>
+            {
+                let (_, edits) = self.replace(0, 0, "where");
+                Some(("a `where` below the `select` keeps the groups that it is true for".into(), edits))
+            }
+            (From, LeftBracket) => None,
+            (found, LeftBracket) if found.is_name() && self.kind(-2) == Some(From) => {
+                let close = self.part(..).close(self.at)?;
+                let opening = Edit { span: self.span(self.at)?, text: " where ".into() };
+                let closing = Edit { span: self.span(close)?, text: "".into() };
+                Some(("a condition is a clause".into(), vec![opening, closing]))
+            }
+            (Except, found) if found.is_name() => {
+                let text = format!("({word})");
+                Some(self.replace(0, 0, &text))
+            }
+            (Is | Not | Equal | NotEqual, _)
+                if matches!(word.to_ascii_lowercase().as_str(), "none" | "nil" | "nul" | "undefined")
+                    && self.expected.has("null") =>
+            {
+                Some(self.replace(0, 0, "null"))
+            }
+            (Colon | Assign, found)
+                if found == Assign && self.kind(-1) == Some(Colon) && self.kind(-3) == Some(Stream) =>
+            {
+                Some(self.replace(-1, 0, "="))
+            }
             (Dedupe, found) if self.wants("by") && (found.is_name() || found == LeftParenthesis) => {
                 Some(self.insert("the key comes behind `by`", 0, "by "))
             }
@@ -225,6 +214,16 @@ impl<'a> Place<'a> {
             (From, found) if found.is_name() => {
                 let text = format!("{} ", self.word(0));
                 Some(self.insert("name the sink", -1, &text))
+            }
+            (_, To) if self.rest_of_clause().any(|t| t.kind == From) => {
+                let n = self.rest_of_clause().position(|t| t.kind == From)? as isize;
+                let (from, name) = (self.span(self.index(n)?)?, self.span(self.index(n + 1)?)?);
+                let before = self.span(self.index(n - 1)?)?.at_end();
+                let moved = format!("{} ", self.slice(from.to(name)));
+                let place = self.span(self.at)?.at_start();
+                let edits =
+                    vec![Edit { span: place, text: moved }, Edit { span: before.to(name), text: "".into() }];
+                Some(("`from` stands in front of `to`".into(), edits))
             }
             (_, To) => {
                 let text = format!("from {} ", self.word(-1));
@@ -318,6 +317,23 @@ impl<'a> Place<'a> {
         rest.iter().take(n_here)
     }
 
+    /// Those of the query in front of the token found.
+    fn query_before(&self) -> impl Iterator<Item = &'a Token> {
+        let before = self.tokens.get(..self.at).unwrap_or(&[]);
+        let is_head = |t: &Token| matches!(t.kind, TokenKind::From | TokenKind::Match);
+        before.get(before.iter().rposition(is_head).unwrap_or_default()..).unwrap_or(&[]).iter()
+    }
+
+    /// Some tokens, as they are read that belong to another language.
+    fn part(&self, range: impl std::slice::SliceIndex<[Token], Output = [Token]>) -> Tokens<'a> {
+        Tokens { text: self.text, all: self.tokens }.part(range)
+    }
+
+    /// Whether the file declares a table that is called so.
+    fn is_table(&self, name: &str) -> bool {
+        self.tokens.windows(2).any(|two| two[0].kind == TokenKind::Table && two[1].text(self.text) == name)
+    }
+
     fn insert(&self, title: &str, offset: isize, text: &str) -> (String, Vec<Edit>) {
         let span = self.index(offset).and_then(|i| self.span(i)).unwrap_or_default().at_start();
         (title.to_string(), vec![Edit { span, text: text.into() }])
@@ -358,29 +374,4 @@ impl<'a> Place<'a> {
     fn slice(&self, span: Span) -> &'a str {
         self.text.get(span.range()).unwrap_or("")
     }
-}
-
-fn is_unit(word: &str, unit: &str) -> bool {
-    word == unit || word.strip_suffix('s') == Some(unit)
-}
-
-/// How durations write a unit that stands apart from its number.
-fn short_unit(word: &str) -> Option<&'static str> {
-    let units = [
-        ("s", "s"),
-        ("sec", "s"),
-        ("second", "s"),
-        ("m", "m"),
-        ("min", "m"),
-        ("minute", "m"),
-        ("h", "h"),
-        ("hour", "h"),
-        ("d", "d"),
-        ("day", "d"),
-        ("w", "w"),
-        ("week", "w"),
-        ("ms", "ms"),
-        ("millisecond", "ms"),
-    ];
-    units.into_iter().find(|(unit, _)| word == *unit || unit.len() > 2 && is_unit(word, unit)).map(|(_, s)| s)
 }

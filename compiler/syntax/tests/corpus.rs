@@ -103,25 +103,23 @@ fn a_query_without_a_name_is_told_where_names_stand() {
     };
     let helps = |text: &str| -> Vec<String> { found(text).into_iter().flat_map(|d| d.helps).collect() };
     let source = "source s: { a: int } from file(\"x\") format json\n";
-    for query in [
-        "select a, b",
-        "define stream s (a int)",
-        "create table t (a int)",
-        "insert into t",
-        "from s select a",
-        "where a > 1",
-        "match a: s then b: s within 5m",
-    ] {
-        assert_eq!(helps(query), ["a query belongs to a stream: write `stream NAME = from …`"], "{query}");
-    }
-    for query in ["define stream s (a int)", "insert into t", "WITH x AS s"] {
-        let found = helps(&format!("{source}{query}"));
-        assert_eq!(found, ["a query belongs to a stream: write `stream NAME = from …`"], "{query}");
+    let fixes = |text: &str| -> Vec<String> {
+        found(text).into_iter().flat_map(|d| d.fixes).map(|f| f.edits[0].text.clone()).collect()
+    };
+    for query in ["from s select a", "match a: s then b: s within 5m"] {
+        for before in ["", source] {
+            assert_eq!(fixes(&format!("{before}{query}")), ["stream result =\n  "], "{query}");
+        }
     }
     for query in ["select a from s", "SELECT a\nFROM s"] {
-        let fixes: Vec<String> =
-            found(query).into_iter().flat_map(|d| d.fixes).map(|f| f.edits[0].text.clone()).collect();
-        assert_eq!(fixes, ["stream result =\n  from s\n  select a"], "{query}");
+        assert_eq!(fixes(query), ["stream result =\n  from s\n  select a"], "{query}");
+        let taken = format!("param result: int = 1\n{query}");
+        assert!(fixes(&taken).iter().any(|fix| fix.starts_with("stream result_2 =")), "{query}");
+    }
+    assert_eq!(helps("where a > 1"), ["a query belongs to a stream: write `stream NAME = from …`"]);
+    for query in ["select a, b", "insert into t", "WITH x AS (select a from s)"] {
+        let whole = "a query says from top to bottom what is done: `stream NAME = from … where … group by … select …`";
+        assert_eq!(helps(&format!("{source}{query}")).first().map(String::as_str), Some(whole), "{query}");
     }
     for other in ["foo", "stream a = from s\nselect a\nfrom b", "stream a = from s select a from b"] {
         assert_eq!(helps(other), [""; 0], "{other}");

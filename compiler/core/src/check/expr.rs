@@ -119,7 +119,7 @@ impl Checker<'_> {
     ) -> Typed {
         use ast::BinaryOp::*;
         match op {
-            And | Or => self.logic(scope, op, left, right, span).into(),
+            And | Or => self.logic(scope, op, op_span, left, right, span).into(),
             Coalesce => self.coalesce(scope, left, right, span, hint),
             Concat => self.concat(scope, left, right, op_span, span, hint).into(),
             Equal | NotEqual | Less | LessEqual | Greater | GreaterEqual => {
@@ -140,12 +140,20 @@ impl Checker<'_> {
         &mut self,
         scope: &Scope,
         op: ast::BinaryOp,
+        op_span: Span,
         left: &ast::Expr,
         right: &ast::Expr,
         span: Span,
     ) -> Expr {
-        let left = self.condition(scope, left);
         let is_and = op == ast::BinaryOp::And;
+        let first = self.infer(scope, left, Some(&Type::BOOL.nullable()));
+        // `a || b` of SQL
+        if !is_and && first.expr.ty.is_text() {
+            self.infer(scope, right, None);
+            self.diagnostics.push(errors::alternative_of_texts(&first.expr, op_span));
+            return error(span);
+        }
+        let left = self.coerce_typed(first, &Type::BOOL.nullable());
         let outcome = if is_and { Outcome::NotFalse } else { Outcome::NotTrue };
         let right = self.condition(&scope.narrowed(Proved::of(&left, outcome)), right);
         let ty = Type::BOOL.or_null(left.ty.nullable || right.ty.nullable);

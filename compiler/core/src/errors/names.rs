@@ -1,13 +1,12 @@
 //! E02: names.
 
 use super::alternatives;
-pub use super::elsewhere::type_here;
-use super::elsewhere::written_here;
 use crate::clauses::Closed;
 use crate::scope::{OnlyAsked, Scope, ScopeColumn};
 use millstream_base::codes::*;
 use millstream_base::{Diagnostic, Span};
 use millstream_ir::types::Type;
+use millstream_syntax::elsewhere::words::{function_here, type_here, written_here};
 
 fn proposing(diagnostic: Diagnostic, span: Span, nearest: Option<&str>) -> Diagnostic {
     match nearest {
@@ -92,9 +91,10 @@ pub fn unknown_type(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic
 pub fn unknown_function(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
     let headline = format!("there is no function called `{name}`");
     let fault = Diagnostic::new(E0205, span, headline).label("unknown function");
-    match written_here(name) {
-        Some(help) => fault.help(help),
-        None => proposing(fault, span, nearest),
+    match (function_here(name), written_here(name)) {
+        (Some(function), _) => fault.fix(format!("write `{function}`"), span, function),
+        (None, Some(help)) => fault.help(help),
+        (None, None) => proposing(fault, span, nearest),
     }
 }
 

@@ -8,6 +8,7 @@ use millstream_ir::text::{format_duration, parse_decimal, parse_int};
 use millstream_ir::types::{RecordType, Type, TypeKind};
 use millstream_ir::value::Value;
 use millstream_syntax::ast;
+use millstream_syntax::elsewhere::words;
 
 /// `is_param`: the literal is the value of a parameter. `in_test`: times are relative to the start of a test.
 pub fn type_mismatch(expected: &Type, expr: &Expr, is_param: bool, in_test: bool) -> Diagnostic {
@@ -180,6 +181,13 @@ pub fn operator_types(op: Span, symbol: &str, left: &Expr, right: &Expr) -> Diag
         (Duration, Float) | (Float, Duration) => fault.note("a duration is multiplied by an int only"),
         _ => fault,
     }
+}
+
+/// `text or …`, where it may be meant to be joined with another.
+pub fn alternative_of_texts(left: &Expr, op: Span) -> Diagnostic {
+    let headline = format!("expected `bool?`, found `{}`", left.ty);
+    let fault = Diagnostic::new(E0301, left.span, headline).label(format!("this is {}", left.ty));
+    fault.fix("join text with `++`", op, "++")
 }
 
 pub fn operator_type(span: Span, symbol: &str, ty: &Type) -> Diagnostic {
@@ -367,7 +375,10 @@ pub fn argument_type(
             .label(format!("this is {found}"));
     match target.and_then(|target| conversion(found, target)) {
         Some((before, after)) => converted(fault, span, &before, &after),
-        None => fault,
+        None => match words::written_here(function).filter(|_| found.is_text()) {
+            Some(help) => fault.help(help),
+            None => fault,
+        },
     }
 }
 
@@ -430,7 +441,16 @@ pub fn unknown_field(span: Span, name: &str, record: &RecordType) -> Diagnostic 
 }
 
 pub fn no_fields(span: Span, name: &str, ty: &Type) -> Diagnostic {
-    Diagnostic::new(E0321, span, format!("{} has no field `{name}`", with_article(ty))).label("no fields")
+    let fault = Diagnostic::new(E0321, span, format!("{} has no field `{name}`", with_article(ty)))
+        .label("no fields");
+    let is_long = matches!(name, "length" | "len" | "size" | "count");
+    match &ty.kind {
+        TypeKind::List(_) | TypeKind::Map(_) | TypeKind::String | TypeKind::OneOf(_) if is_long => {
+            fault.help("functions are called by their name: `length(x)`")
+        }
+        TypeKind::Map(_) => fault.help(format!("the value of a key is `m[\"{name}\"]`")),
+        _ => fault,
+    }
 }
 
 pub fn no_index(span: Span, ty: &Type) -> Diagnostic {

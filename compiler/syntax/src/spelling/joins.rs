@@ -1,6 +1,7 @@
 //! Joins as SQL writes them, bounds with a sign, and tables whose key stands in another place.
 
 use super::Place;
+use crate::elsewhere::terms::duration;
 use crate::token::{Token, TokenKind};
 use millstream_base::diagnostic::Edit;
 
@@ -11,6 +12,33 @@ impl Place<'_> {
             .or_else(|| self.second_stream())
             .or_else(|| self.negative_bound())
             .or_else(|| self.key_of_table())
+            .or_else(|| self.bound_before_condition())
+    }
+
+    /// `join b within 5m on c`: `join b on c within 5m`.
+    fn bound_before_condition(&self) -> Option<(String, Vec<Edit>)> {
+        use TokenKind::*;
+        if self.kind(0)? != Within || !self.expected.has("on") {
+            return None;
+        }
+        let (bound, n) = duration(self.part(self.at + 1..))?;
+        let on = self.at + 1 + n;
+        let rest = self.tokens.get(on..)?;
+        let ends = |t: &Token| {
+            begins_item(t)
+                || matches!(
+                    t.kind,
+                    Where | Select | Let | Join | LeftJoin | RightJoin | FullJoin | Window | Group
+                )
+        };
+        let n_condition = rest.iter().position(ends).unwrap_or(rest.len());
+        let last = self.span(on + n_condition.checked_sub(1)?)?;
+        let removed = self.span(self.at)?.to(self.span(on)?.at_start());
+        let edits = vec![
+            Edit { span: removed, text: "".into() },
+            Edit { span: last.at_end(), text: format!(" within {bound}") },
+        ];
+        Some(("how far apart both may be stands behind the condition".into(), edits))
     }
 
     /// `left outer join`, `LEFT JOIN`, `inner join`, `cross join b`

@@ -2,16 +2,13 @@
 //! parentheses, `limit`.
 
 use super::Place;
+use crate::elsewhere::select;
 use crate::token::{Token, TokenKind};
 use millstream_base::diagnostic::Edit;
 
 /// Words that are no reserved ones, and in capital letters are hardly names.
 const WORDS: &[&str] =
     &["as", "asc", "between", "by", "desc", "from", "group", "in", "is", "like", "on", "order"];
-
-/// What begins the parts of a query; those of a `union` or a `join` are not put in order.
-const PARTS: &[&str] = &["select", "from", "where", "group", "having", "order", "limit"];
-const NO_PARTS: &[&str] = &["union", "join", "inner", "left", "right", "full", "cross", "over", "case"];
 
 impl<'a> Place<'a> {
     pub(super) fn of_sql(&self) -> Option<(String, Vec<Edit>)> {
@@ -22,26 +19,19 @@ impl<'a> Place<'a> {
             .or_else(|| self.third_equals_sign())
     }
 
-    /// `select a from b where c`: `from b where c select a`.
+    /// `stream x = select a from b where c`: `from b where c select a`.
     fn select_first(&self) -> Option<(String, Vec<Edit>)> {
         let is_query = self.expected.has("from") && self.expected.has("match");
-        let is_item = self.expected.has("stream") && self.expected.has("sink") && !self.expected.has("where");
-        if !self.word(0).eq_ignore_ascii_case("select") || !(is_query || is_item) {
+        if !self.word(0).eq_ignore_ascii_case("select") || !is_query {
             return None;
         }
         let rest = self.tokens.get(self.at..)?;
         let n_here =
             rest.iter().skip(1).take_while(|t| !(t.first_on_line && t.kind.is_item_word())).count() + 1;
-        let clauses = clauses(self.text, rest.get(..n_here)?)?;
+        let query = select::query(self.part(self.at..self.at + n_here), &|name| self.is_table(name))?;
         let span = self.span(self.at)?.to(self.span(self.at + n_here - 1)?);
-        let (title, text) = match is_query {
-            true => ("a query begins with `from`, and `select` stands below", clauses.join(" ")),
-            false => (
-                "a query belongs to a stream, and begins with `from`",
-                format!("stream result =\n  {}", clauses.join("\n  ")),
-            ),
-        };
-        Some((title.into(), vec![Edit { span, text }]))
+        let text = query.limit.is_none().then(|| query.clauses.join(" "))?;
+        Some(("a query begins with `from`, and `select` stands below".into(), vec![Edit { span, text }]))
     }
 
     /// Words of the language in capital letters, up to the end of the line. One in front of an operand is taken for a name
@@ -83,7 +73,9 @@ impl<'a> Place<'a> {
             return None;
         }
         let keys = self.slice(self.span(order + 2)?.to(self.span(self.at.checked_sub(1)?)?));
-        let text = format!("top {} by {keys}", self.word(1));
+        let is_windowed = self.query_before().any(|t| t.kind == TokenKind::Window);
+        let bound = if is_windowed { "" } else { " forever" };
+        let text = format!("top {} by {keys}{bound}", self.word(1));
         let span = self.span(order)?.to(self.span(self.at + 1)?);
         Some((format!("write `{text}`"), vec![Edit { span, text }]))
     }
@@ -148,89 +140,4 @@ fn small(text: &str, token: &Token) -> Option<String> {
     let is_reserved = TokenKind::word(&small).is_some_and(TokenKind::is_reserved);
     (token.kind == TokenKind::Identifier && is_large && (is_reserved || WORDS.contains(&&*small)))
         .then_some(small)
-}
-
-/// The clauses of a query that begins with `select`, in our order and our words; none if they do not say the same.
-fn clauses(text: &str, tokens: &[Token]) -> Option<Vec<String>> {
-    let mut parts: Vec<(&str, Vec<Token>)> = vec![];
-    let mut depth = 0_usize;
-    for token in tokens {
-        let word = token.text(text).to_ascii_lowercase();
-        if depth == 0 && NO_PARTS.contains(&&*word) {
-            return None;
-        }
-        match PARTS.iter().find(|part| depth == 0 && **part == word) {
-            Some(part) => parts.push((part, vec![])),
-            None => parts.last_mut()?.1.push(*token),
-        }
-        depth += usize::from(token.kind.opens());
-        depth = depth.saturating_sub(usize::from(token.kind.closes()));
-    }
-    let part = |name: &str| {
-        let tokens = &parts.iter().find(|(part, _)| *part == name)?.1;
-        let is_by = |token: &&Token| token.text(text).eq_ignore_ascii_case("by");
-        let tokens = tokens.get(usize::from(tokens.first().filter(is_by).is_some())..)?;
-        Some(written(text, tokens, matches!(name, "where" | "having"))).filter(|written| !written.is_empty())
-    };
-    let mut clauses = vec![format!("from {}", part("from")?)];
-    clauses.extend(part("where").map(|condition| format!("where {condition}")));
-    clauses.extend(part("group").map(|keys| format!("group by {keys}")));
-    clauses.extend(part("select").filter(|items| items != "*").map(|items| format!("select {items}")));
-    match part("having") {
-        Some(condition) if condition.contains('(') => return None,
-        condition => clauses.extend(condition.map(|condition| format!("where {condition}"))),
-    }
-    match (part("order"), part("limit")) {
-        (Some(keys), Some(most)) => clauses.push(format!("top {most} by {keys}")),
-        (Some(keys), None) => clauses.push(format!("order by {keys}")),
-        (None, Some(_)) => return None,
-        (None, None) => {}
-    }
-    Some(clauses)
-}
-
-/// Tokens as the language writes them.
-fn written(text: &str, tokens: &[Token], is_condition: bool) -> String {
-    let mut out = String::new();
-    let mut behind: Option<&Token> = None;
-    let mut closers: Vec<&str> = vec![];
-    for (number, token) in tokens.iter().enumerate() {
-        if behind.is_some_and(|behind| behind.end < token.start) {
-            out.push(' ');
-        }
-        let own = token.text(text);
-        let next = tokens.get(number + 1).map(|next| next.kind);
-        let is_behind =
-            |word: &str| behind.is_some_and(|behind| behind.text(text).eq_ignore_ascii_case(word));
-        match token.kind {
-            TokenKind::Assign if is_condition => out += "==",
-            TokenKind::LeftParenthesis if is_behind("in") => {
-                closers.push("]");
-                out.push('[');
-            }
-            kind if kind.opens() => {
-                closers.push(if kind == TokenKind::LeftParenthesis { ")" } else { "" });
-                out += own;
-            }
-            kind if kind.closes() => out += closers.pop().filter(|closer| !closer.is_empty()).unwrap_or(own),
-            TokenKind::Star if is_behind("(") && next == Some(TokenKind::RightParenthesis) => {}
-            TokenKind::Identifier if next == Some(TokenKind::LeftParenthesis) => {
-                out += &own.to_ascii_lowercase()
-            }
-            _ => match (
-                own,
-                small(text, token),
-                own.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')),
-            ) {
-                ("<>", ..) => out += "!=",
-                ("&&", ..) => out += "and",
-                ("||", ..) => out += "or",
-                (_, Some(word), _) => out += &word,
-                (_, _, Some(inner)) if !inner.contains('"') => out += &format!("\"{inner}\""),
-                _ => out += own,
-            },
-        }
-        behind = Some(token);
-    }
-    out
 }

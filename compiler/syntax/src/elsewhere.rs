@@ -1,0 +1,25 @@
+//! What is written in other languages (SQL, Flink, ksqlDB, Siddhi, Esper, those of programming) and how it is said
+//! here: the one place that knows their words. Looked at when a text is wrong, so that nothing that is right means
+//! anything else.
+
+mod patterns;
+pub(crate) mod select;
+pub(crate) mod statements;
+pub(crate) mod terms;
+pub(crate) mod tokens;
+pub(crate) mod windows;
+pub mod words;
+
+pub use select::Query;
+pub use statements::Said;
+
+use crate::lexer::lex;
+use millstream_base::FileId;
+use tokens::Tokens;
+
+/// What a text says that is a statement of another language; none if it begins with no such.
+pub fn statement(text: &str, is_table: &dyn Fn(&str) -> bool) -> Option<Said> {
+    let lexed = lex(FileId::default(), text);
+    let tokens = Tokens { text, all: &lexed.tokens };
+    statements::begins(tokens, false).then(|| statements::said(tokens, is_table)).flatten()
+}

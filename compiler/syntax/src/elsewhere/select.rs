@@ -1,0 +1,402 @@
+//! Queries: `select … from … where … group by …` and `from … select … insert into …` as our clauses, in our order.
+
+use super::terms::{duration, expression};
+use super::tokens::Tokens;
+use super::windows::{self, Window};
+use crate::token::{TokenKind, in_backticks};
+
+/// A query in our words.
+#[derive(Debug)]
+pub struct Query {
+    /// From `from` on.
+    pub clauses: Vec<String>,
+    /// Of how many rows it speaks, whichever come first.
+    pub limit: Option<u64>,
+    /// The stream that it feeds.
+    pub into: Option<String>,
+}
+
+/// What begins the parts of a query.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Part {
+    Select,
+    From,
+    Where,
+    Window,
+    Group,
+    Having,
+    Order,
+    Limit,
+    Emit,
+    Into,
+}
+
+/// A column of the answer.
+struct Item {
+    value: String,
+    name: Option<String>,
+}
+
+impl Item {
+    /// What it can be called by below.
+    fn name(&self) -> Option<&str> {
+        let of_call = self.value.split_once('(').map(|(function, _)| function);
+        let own = self.value.rsplit('.').next().filter(|_| is_path(&self.value)).or(of_call);
+        self.name.as_deref().or(own).filter(|name| is_path(name))
+    }
+
+    fn is_aggregate(&self) -> bool {
+        AGGREGATES.iter().any(|name| calls(&self.value, name))
+    }
+
+    fn written(&self) -> String {
+        match &self.name {
+            Some(name) => format!("{} as {name}", self.value),
+            None => self.value.clone(),
+        }
+    }
+}
+
+/// The aggregates that queries are known by which lack their `group by`.
+const AGGREGATES: &[&str] =
+    &["count", "sum", "avg", "min", "max", "first", "last", "collect", "median", "stddev"];
+
+fn calls(text: &str, function: &str) -> bool {
+    let is_name = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(function)
+        .any(|(at, _)| text[at + function.len()..].starts_with('(') && !text[..at].ends_with(is_name))
+}
+
+fn is_path(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '`'))
+}
+
+/// A query of another language; none if it says what cannot be said so. `is_table`: of those that are declared.
+pub fn query(tokens: Tokens, is_table: &dyn Fn(&str) -> bool) -> Option<Query> {
+    let parts = parts(tokens)?;
+    // What is no token is a window behind what is read.
+    let n_lost = (1..tokens.all.len()).filter(|at| tokens.gap(*at).contains('#')).count();
+    let part = |wanted: Part| parts.iter().find(|(part, _)| *part == wanted).map(|(_, tokens)| *tokens);
+    let into = part(Part::Into).map(|into| (into.all.len() == 1).then(|| into.written(0).to_string()));
+    let into = if let Some(into) = into { Some(into?) } else { None };
+    let limit = match part(Part::Limit) {
+        Some(limit) => Some(limit.written(0).parse().ok().filter(|_| limit.all.len() == 1)?),
+        None => None,
+    };
+    let read = Read::of(part(Part::From)?, is_table)?;
+    if n_lost > usize::from(read.window.is_some()) {
+        return None;
+    }
+    let mut window = match part(Part::Window) {
+        Some(window) => Some(windows::of_ksqldb(window)?),
+        None => read.window,
+    };
+    let (is_distinct, items) = match part(Part::Select) {
+        Some(select) => items(select)?,
+        None => (false, vec![]),
+    };
+    let mut keys = vec![];
+    for key in part(Part::Group).map(|group| group.parts()).unwrap_or_default() {
+        match windows::of_function(key) {
+            Some(of_key) => window = Some(of_key),
+            None if windows::bound(key).is_some() => {}
+            None => keys.push(expression(key)?),
+        }
+    }
+    let all: Vec<&Item> = items.iter().filter(|item| item.value != "*").collect();
+    let is_all = items.len() != all.len();
+    if is_distinct {
+        if !keys.is_empty() || is_all || !all.iter().all(|item| item.name.is_none() && is_path(&item.value)) {
+            return None;
+        }
+        keys = all.iter().map(|item| item.value.clone()).collect();
+    }
+    let is_grouped = part(Part::Group).is_some() || is_distinct || all.iter().any(|item| item.is_aggregate());
+    if is_grouped && is_all {
+        return None;
+    }
+    let mut clauses = read.clauses;
+    if let Some(condition) = part(Part::Where) {
+        clauses.push(format!("where {}", expression(condition)?));
+    }
+    let having = match part(Part::Having) {
+        Some(condition) => Some(named(expression(condition)?, &all, is_grouped)?),
+        None => None,
+    };
+    let order = match part(Part::Order) {
+        Some(order) => {
+            Some(order.parts().into_iter().map(expression).collect::<Option<Vec<_>>>()?.join(", "))
+        }
+        None => None,
+    };
+    let is_windowed = window.is_some();
+    match &window {
+        Some(window) if is_grouped => clauses.push(window.clause(&keys)),
+        Some(_) => return None,
+        None => {}
+    }
+    let takes_keys = window.as_ref().is_some_and(Window::takes_keys);
+    if is_grouped && !takes_keys && (!keys.is_empty() || !is_windowed) {
+        let keys = if keys.is_empty() { "()".to_string() } else { keys.join(", ") };
+        clauses.push(format!("group by {keys}{}", if is_windowed { "" } else { " forever" }));
+    }
+    // Of rows that are not grouped the best are taken while all columns are there.
+    let best = match (&order, limit) {
+        (Some(keys), Some(most)) => {
+            let keys = named(keys.clone(), &all, is_grouped)?;
+            Some(format!("top {most} by {keys}{}", if is_windowed { "" } else { " forever" }))
+        }
+        (Some(keys), None) if is_windowed => {
+            Some(format!("order by {}", named(keys.clone(), &all, is_grouped)?))
+        }
+        (Some(_), None) => return None,
+        (None, _) => None,
+    };
+    let is_of_rows = !is_grouped && !is_of_new_name(order.as_deref().unwrap_or(""), &all);
+    clauses.extend(best.clone().filter(|_| is_of_rows));
+    if !is_all && !items.is_empty() {
+        let items: Vec<String> = items.iter().map(Item::written).collect();
+        clauses.push(format!("select {}", items.join(", ")));
+    }
+    if let Some(emit) = part(Part::Emit) {
+        let is_changes = emit.is(0, "changes");
+        clauses.extend((is_changes && is_windowed && !takes_keys).then(|| "emit on change".to_string()));
+    }
+    clauses.extend(having.map(|condition| format!("where {condition}")));
+    clauses.extend(best.filter(|_| !is_of_rows));
+    Some(Query { clauses, limit: limit.filter(|_| order.is_none()), into })
+}
+
+/// Whether rows are ordered by a column that the select names.
+fn is_of_new_name(order: &str, items: &[&Item]) -> bool {
+    let words = || order.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+    items.iter().filter_map(|item| item.name.as_deref()).any(|name| words().any(|word| word == name))
+}
+
+/// A condition on what has been selected: below the select, aggregates have their names.
+fn named(mut text: String, items: &[&Item], is_grouped: bool) -> Option<String> {
+    for item in items.iter().filter(|item| item.is_aggregate()) {
+        text = text.replace(&item.value, item.name()?);
+    }
+    (!is_grouped || !AGGREGATES.iter().any(|name| calls(&text, name))).then_some(text)
+}
+
+/// The parts of a query; none if one stands twice or something stands in front.
+fn parts(tokens: Tokens) -> Option<Vec<(Part, Tokens)>> {
+    let mut starts: Vec<(Part, usize, usize)> = vec![];
+    let mut case = 0_usize;
+    for at in tokens.outside() {
+        let word = tokens.word(at);
+        if at > 0 && tokens.kind(at - 1) == Some(TokenKind::Dot) {
+            continue;
+        }
+        case += usize::from(word == "case");
+        case -= usize::from(word == "end" && case > 0);
+        let is_by = tokens.is(at + 1, "by");
+        let (part, n) = match word.as_str() {
+            _ if case > 0 => continue,
+            "select" => (Part::Select, 1),
+            "from" => (Part::From, 1),
+            "where" => (Part::Where, 1),
+            "window" if words_of_windows(&tokens.word(at + 1)) => (Part::Window, 1),
+            "group" if is_by => (Part::Group, 2),
+            "having" => (Part::Having, 1),
+            "order" if is_by => (Part::Order, 2),
+            "limit" => (Part::Limit, 1),
+            "emit" if tokens.is(at + 1, "changes") || tokens.is(at + 1, "final") => (Part::Emit, 1),
+            "insert" if tokens.is(at + 1, "into") => (Part::Into, 2),
+            _ => continue,
+        };
+        if starts.iter().any(|(known, ..)| *known == part) {
+            return None;
+        }
+        starts.push((part, at, at + n));
+    }
+    starts.first().filter(|(_, at, _)| *at == 0)?;
+    let end = |n: usize| starts.get(n + 1).map_or(tokens.all.len(), |(_, at, _)| *at);
+    Some(
+        starts.iter().enumerate().map(|(n, (part, _, start))| (*part, tokens.part(*start..end(n)))).collect(),
+    )
+}
+
+fn words_of_windows(word: &str) -> bool {
+    matches!(word, "tumbling" | "hopping" | "session")
+}
+
+/// The columns, and whether each row is asked for once.
+fn items(select: Tokens) -> Option<(bool, Vec<Item>)> {
+    let is_distinct = select.is(0, "distinct");
+    let select = select.part(usize::from(is_distinct)..);
+    let items: Option<Vec<Item>> = select.parts().into_iter().map(item).collect();
+    Some((is_distinct, items.filter(|items| !items.is_empty())?))
+}
+
+fn item(tokens: Tokens) -> Option<Item> {
+    let last = tokens.all.len().checked_sub(1)?;
+    let is_name = |at: usize| tokens.kind(at).is_some_and(|kind| kind.is_name() || kind.is_reserved());
+    let outside: Vec<usize> = tokens.outside().collect();
+    let stands_apart = last > 0
+        && is_name(last)
+        && outside.contains(&last)
+        && !tokens.gap(last).is_empty()
+        && tokens.kind(last - 1).is_some_and(|before| before.closes() || before.is_name())
+        && !tokens.is(last, "end")
+        && !matches!(tokens.word(last - 1).as_str(), "is" | "not" | "and" | "or" | "then" | "else" | "null");
+    let (value, name) = match outside.iter().rev().find(|at| tokens.is(**at, "as")) {
+        Some(at) if at + 1 == last && is_name(last) => (tokens.part(..*at), Some(tokens.written(last))),
+        _ if stands_apart => (tokens.part(..last), Some(tokens.written(last))),
+        _ => (tokens, None),
+    };
+    let name = name.map(|name| match TokenKind::word(name).is_some_and(TokenKind::is_reserved) {
+        true => in_backticks(name),
+        false => name.to_string(),
+    });
+    if let Some(bound) = windows::bound(value) {
+        let name = name.or_else(|| Some(value.written(0).to_ascii_lowercase()));
+        return Some(Item { value: bound.to_string(), name });
+    }
+    if value.all.len() == 1 && value.is(0, "*") {
+        return Some(Item { value: "*".into(), name: None });
+    }
+    // What an aggregate is called by itself, `count(distinct x)` is called, too.
+    Some(Item { value: expression(value)?, name })
+}
+
+/// What a query reads.
+struct Read {
+    clauses: Vec<String>,
+    window: Option<Window>,
+}
+
+impl Read {
+    fn of(tokens: Tokens, is_table: &dyn Fn(&str) -> bool) -> Option<Read> {
+        let (first, mut at) = source(tokens)?;
+        let mut clauses = vec![format!("from {}", first.written())];
+        clauses.extend(first.condition.map(|condition| format!("where {condition}")));
+        while at < tokens.all.len() {
+            let (join, n) = join(tokens.part(at..), is_table)?;
+            clauses.push(join);
+            at += n;
+        }
+        Some(Read { clauses, window: first.window })
+    }
+}
+
+struct Source {
+    name: String,
+    alias: Option<String>,
+    window: Option<Window>,
+    condition: Option<String>,
+}
+
+impl Source {
+    fn written(&self) -> String {
+        match &self.alias {
+            Some(alias) => format!("{} as {alias}", self.name),
+            None => self.name.clone(),
+        }
+    }
+}
+
+/// The stream that tokens begin with, and how many they are: `payments p`, `TABLE(TUMBLE(TABLE payments, …))`,
+/// `payments[amount > 10]#window.time(5 min)`.
+fn source(tokens: Tokens) -> Option<(Source, usize)> {
+    let mut at = 1;
+    let is_call = tokens.kind(1) == Some(TokenKind::LeftParenthesis);
+    let (name, mut window) = if is_call && windows::is_function(&tokens.word(0)) {
+        let close = tokens.close(1)?;
+        at = close + 1;
+        let inside = match tokens.is(0, "table") {
+            true => tokens.part(2..close),
+            false => tokens.part(..=close),
+        };
+        windows::of_table_function(inside).map(|(name, window)| (name, Some(window)))?
+    } else {
+        tokens.kind(0).filter(|kind| kind.is_name())?;
+        (tokens.written(0).to_string(), None)
+    };
+    let mut condition = None;
+    let conditions = [(TokenKind::LeftBracket, true), (TokenKind::LeftParenthesis, !is_call)];
+    if conditions.iter().any(|(open, may)| *may && tokens.kind(at) == Some(*open)) {
+        let close = tokens.close(at)?;
+        condition = Some(expression(tokens.part(at + 1..close))?);
+        at = close + 1;
+    }
+    // Of Esper: `payments.win:time(30 sec)`.
+    if tokens.kind(at) == Some(TokenKind::Dot) && tokens.kind(at + 2) == Some(TokenKind::Colon) {
+        let close = tokens.close(at + 4)?;
+        window = Some(windows::named(&tokens.word(at + 3), tokens.part(at + 5..close))?);
+        at = close + 1;
+    }
+    let end = tokens.all.get(at - 1)?.end as usize;
+    let behind = tokens.text.get(end..).unwrap_or("");
+    if behind.starts_with('#') {
+        window = Some(windows::of_text(behind.get(..behind.find(')')? + 1)?)?);
+    }
+    let mut alias = None;
+    let is_as = tokens.is(at, "as");
+    let is_name = |at: usize| tokens.kind(at).is_some_and(TokenKind::is_name);
+    if is_as && is_name(at + 1) || is_name(at) && !begins_join(tokens, at) {
+        alias = Some(tokens.written(at + usize::from(is_as)).to_string());
+        at += 1 + usize::from(is_as);
+    }
+    Some((Source { name, alias, window, condition }, at))
+}
+
+fn begins_join(tokens: Tokens, at: usize) -> bool {
+    let word = tokens.word(at);
+    matches!(
+        word.as_str(),
+        "join" | "inner" | "left" | "right" | "full" | "cross" | "within" | "on" | "unidirectional"
+    ) || word.ends_with("join")
+}
+
+/// The join that tokens begin with, and how many they are.
+fn join(tokens: Tokens, is_table: &dyn Fn(&str) -> bool) -> Option<(String, usize)> {
+    let mut words: Vec<String> = vec![];
+    let mut at = 0;
+    while !words.last().is_some_and(|word| word.ends_with("join")) {
+        words.push(tokens.word(at));
+        at += 1;
+        if at > 4 {
+            return None;
+        }
+    }
+    let side = words.join(" ");
+    let kind = match side.split_whitespace().filter(|word| *word != "outer").collect::<Vec<_>>()[..] {
+        ["join"] | ["inner", "join"] => "join",
+        ["left", "join"] => "left join",
+        ["right", "join"] => "right join",
+        ["full", "join"] => "full join",
+        _ => return None,
+    };
+    let (other, n) = source(tokens.part(at..))?;
+    if other.window.is_some() || other.condition.is_some() {
+        return None;
+    }
+    at += n;
+    let mut within = None;
+    if tokens.is(at, "within") {
+        let (bound, n) = duration(tokens.part(at + 1..))?;
+        within = Some(bound);
+        at += 1 + n;
+    }
+    tokens.is(at, "on").then_some(())?;
+    let start = at + 1;
+    let rest = tokens.part(start..);
+    let end = rest.outside().find(|at| begins_join(rest, *at)).unwrap_or(rest.all.len());
+    let condition = expression(rest.part(..end))?;
+    at = start + end;
+    if within.is_none() && tokens.is(at, "within") {
+        let (bound, n) = duration(tokens.part(at + 1..))?;
+        within = Some(bound);
+        at += 1 + n;
+    }
+    let bound = match within {
+        Some(within) => format!(" within {within}"),
+        // Partners that may be however far apart would be kept for ever.
+        None if is_table(&other.name) => String::new(),
+        None => " within 5m".to_string(),
+    };
+    Some((format!("{kind} {} on {condition}{bound}", other.written()), at))
+}

@@ -1,0 +1,137 @@
+//! Windows: of ksqlDB behind `WINDOW`, of Flink as functions of tables and of keys, of Siddhi and Esper behind a stream.
+
+use super::terms::duration;
+use super::tokens::Tokens;
+use super::words;
+use crate::lexer::lex;
+use crate::token::TokenKind;
+use millstream_base::FileId;
+
+/// A window in our words.
+#[derive(Clone, Debug)]
+pub struct Window {
+    /// `window tumbling 5m`
+    clause: String,
+    /// Of each row: its keys stand in the clause.
+    is_of_each_row: bool,
+    counts_rows: bool,
+}
+
+impl Window {
+    fn of(clause: String) -> Window {
+        Window { clause, is_of_each_row: false, counts_rows: false }
+    }
+
+    pub fn takes_keys(&self) -> bool {
+        self.is_of_each_row
+    }
+
+    pub fn clause(&self, keys: &[String]) -> String {
+        match (self.is_of_each_row && !keys.is_empty(), self.counts_rows) {
+            (true, true) => format!("{} by {} forever", self.clause, keys.join(", ")),
+            (true, false) => format!("{} by {}", self.clause, keys.join(", ")),
+            (false, _) => self.clause.clone(),
+        }
+    }
+}
+
+/// `TUMBLING (SIZE 5 MINUTES, GRACE PERIOD 10 SECONDS)`, `HOPPING (SIZE 1 HOUR, ADVANCE BY 5 MINUTES)`, `SESSION (30 MINUTES)`
+pub fn of_ksqldb(tokens: Tokens) -> Option<Window> {
+    let close = tokens.close(1).filter(|close| close + 1 == tokens.all.len())?;
+    let (mut size, mut every, mut lateness) = (None, None, None);
+    for part in tokens.part(2..close).parts() {
+        let (place, skip) = match part.word(0).as_str() {
+            "size" => (&mut size, 1),
+            "advance" => (&mut every, 2),
+            "grace" => (&mut lateness, 2),
+            "retention" => continue,
+            _ => (&mut size, 0),
+        };
+        let (text, n) = duration(part.part(skip..))?;
+        if skip + n != part.all.len() {
+            return None;
+        }
+        *place = Some(text);
+    }
+    let kind = match tokens.word(0).as_str() {
+        "tumbling" => "tumbling",
+        "hopping" => "hopping",
+        "session" => "session",
+        _ => return None,
+    };
+    let every = every.map_or(String::new(), |every| format!(" every {every}"));
+    let lateness = lateness.map_or(String::new(), |lateness| format!(" lateness {lateness}"));
+    Some(Window::of(format!("window {kind} {}{every}{lateness}", size?)))
+}
+
+pub fn is_function(word: &str) -> bool {
+    matches!(word, "table" | "tumble" | "hop" | "cumulate" | "session")
+}
+
+/// `TUMBLE(TABLE payments, DESCRIPTOR(at), INTERVAL '5' MINUTES)`, with the stream that it is of.
+pub fn of_table_function(tokens: Tokens) -> Option<(String, Window)> {
+    let close = tokens.close(1).filter(|close| close + 1 == tokens.all.len())?;
+    let parts = tokens.part(2..close).parts();
+    let of = parts.first()?;
+    let name = of.written(usize::from(of.is(0, "table"))).to_string();
+    Some((name, of_sizes(&tokens.word(0), parts.get(2..)?)?))
+}
+
+/// `TUMBLE(at, INTERVAL '5' MINUTE)` among the keys of a group.
+pub fn of_function(tokens: Tokens) -> Option<Window> {
+    let close = tokens.close(1).filter(|close| close + 1 == tokens.all.len() && *close > 1)?;
+    of_sizes(&tokens.word(0), tokens.part(2..close).parts().get(1..)?)
+}
+
+fn of_sizes(function: &str, sizes: &[Tokens]) -> Option<Window> {
+    let size = |n: usize| -> Option<String> {
+        let size = sizes.get(n)?;
+        let size = size.part(usize::from(size.is(0, "interval"))..);
+        duration(size).filter(|(_, n)| *n == size.all.len()).map(|(text, _)| text)
+    };
+    Some(Window::of(match (function, sizes.len()) {
+        ("tumble", 1) => format!("window tumbling {}", size(0)?),
+        ("hop", 2) => format!("window hopping {} every {}", size(1)?, size(0)?),
+        ("cumulate", 2) => format!("window cumulative {} every {}", size(1)?, size(0)?),
+        ("session", 1) => format!("window session {}", size(0)?),
+        _ => return None,
+    }))
+}
+
+/// What tells the bounds of the window that a row is in.
+pub fn bound(tokens: Tokens) -> Option<&'static str> {
+    let is_call = tokens.kind(1) == Some(TokenKind::LeftParenthesis);
+    let is_whole = tokens.all.len() == 1 || is_call && tokens.close(1)? + 1 == tokens.all.len();
+    match tokens.word(0).as_str() {
+        _ if !is_whole => None,
+        "window_start" | "windowstart" | "tumble_start" | "hop_start" | "session_start" => {
+            Some("window.start")
+        }
+        "window_end" | "windowend" | "tumble_end" | "hop_end" | "session_end" => Some("window.end"),
+        _ => None,
+    }
+}
+
+/// The window of Siddhi or Esper that a text is: `#window.timeBatch(5 min)`, `#time(30 sec)`.
+pub fn of_text(text: &str) -> Option<Window> {
+    let call = text.strip_prefix('#')?;
+    let lexed = lex(FileId::default(), call);
+    let tokens = Tokens { text: call, all: &lexed.tokens };
+    let start = if tokens.is(0, "window") && tokens.kind(1) == Some(TokenKind::Dot) { 2 } else { 0 };
+    let close = tokens.close(start + 1).filter(|close| close + 1 == tokens.all.len() && *close > start)?;
+    named(&tokens.word(start), tokens.part(start + 2..close))
+}
+
+/// `time`, `timeBatch`, `length_batch` … of a size.
+pub fn named(name: &str, size: Tokens) -> Option<Window> {
+    let kind = words::window(name)?;
+    // The column in front of the size is the time of events, which a source names.
+    let size = *size.parts().last()?;
+    let counts_rows = name.starts_with("length");
+    let size = match counts_rows {
+        true => format!("{} rows", size.written(0).parse::<u64>().ok()?),
+        false => duration(size).filter(|(_, n)| *n == size.all.len())?.0,
+    };
+    let is_of_each_row = kind == "sliding";
+    Some(Window { clause: format!("window {kind} {size}"), is_of_each_row, counts_rows })
+}

@@ -1,0 +1,200 @@
+//! What words of other languages are called here: those of SQL, Siddhi, Esper, Flink, ksqlDB and of programming.
+//! In any case of letters.
+
+/// What to write in place of a function.
+pub fn written_here(name: &str) -> Option<&'static str> {
+    Some(match name.to_ascii_lowercase().as_str() {
+        "late" | "errors" => "`late(s)` and `errors(s)` are rows, not values: `from late(s)`",
+        "total" => "the sum of a column is `sum(x)`",
+        "mean" | "average" => "the mean of a column is `avg(x)`",
+        "minimum" => "the least value of a column is `min(x)`",
+        "maximum" => "the greatest value of a column is `max(x)`",
+        "distinctcount" | "distinct_count" | "count_distinct" | "approx_count_distinct" => {
+            "different values are counted by `count(distinct x)`"
+        }
+        "array_agg" | "collect_list" | "list_agg" | "string_agg" => "values are gathered by `collect(x)`",
+        "earliest" | "earliest_by_offset" | "first_value" => "the first value is `first(x)`",
+        "latest" | "latest_by_offset" | "last_value" => "the last value is `last(x)`",
+        "coalesce" | "nvl" | "ifnull" | "isnull" => "what stands in for null is written `x ?? instead`",
+        "nullif" => "write `if x == y then null else x`",
+        "iif" | "ifthenelse" | "decode" => "write `if condition then x else y`",
+        "cast" | "convert" | "try_cast" => {
+            "a conversion is called like its type: `int(x)`, or `try_int(x)` where it may fail"
+        }
+        "now" | "current_timestamp" | "currenttimemillis" | "eventtimestamp" | "localtimestamp" => {
+            "results depend on events alone; the time of an event is the column that `time` names"
+        }
+        "tumble" | "tumbling" => "windows are a clause: `window tumbling 5m`",
+        "window_start" | "tumble_start" | "windowstart" => "the start of a window is `window.start`",
+        "window_end" | "tumble_end" | "windowend" => "the end of a window is `window.end`",
+        "len" | "strlen" | "char_length" | "character_length" | "cardinality" | "size" => {
+            "the length of a string or list is `length(x)`"
+        }
+        "ucase" | "to_upper" | "toupper" => "letters are made large by `upper(x)`",
+        "lcase" | "to_lower" | "tolower" => "letters are made small by `lower(x)`",
+        "substring" | "mid" => "a part of a string is `substr(text, start, count)`",
+        "instr" | "locate" | "strpos" | "charindex" | "position" => {
+            "the place of a part is `index_of(text, part)`"
+        }
+        "concat" => "strings are joined by `a ++ b` or `f\"{a}{b}\"`",
+        "concat_ws" => "strings are joined by `a ++ b`, `f\"{a} {b}\"` or `join_text(list, separator)`",
+        "regexp" | "regexp_like" | "rlike" => "write `x matches r\"pattern\"`",
+        "regexp_replace" | "replaceall" => "write `regex_replace(text, pattern, replacement)`",
+        "regexp_extract" => "write `regex_extract(text, pattern)`",
+        "to_timestamp" | "str_to_date" | "stringtotimestamp" | "to_date" => {
+            "a time is read by `parse_time(text, pattern)`, or `timestamp(text)` for ISO 8601"
+        }
+        "date_format" | "to_char" | "timestamptostring" => {
+            "a time is written by `format_time(time, pattern)`"
+        }
+        "date_trunc" | "floor_time" => "the start of a day or hour is `start_of(time, \"day\")`",
+        "unix_timestamp" => "seconds since 1970 are `epoch_s(time)`",
+        "power" => "`x` to the power of `y` is `pow(x, y)`",
+        "ceiling" => "rounding up is `ceil(x)`",
+        _ => return None,
+    })
+}
+
+/// The type that other languages call so.
+pub fn type_here(name: &str) -> Option<&'static str> {
+    Some(match name.to_ascii_lowercase().as_str() {
+        "integer" | "long" | "bigint" | "smallint" | "i64" | "i32" | "u64" | "u32" | "int64" | "int32" => {
+            "int"
+        }
+        "double" | "real" | "number" | "f64" | "f32" | "float64" | "float32" => "float",
+        "str" | "text" | "varchar" | "char" => "string",
+        "boolean" => "bool",
+        "datetime" | "date" | "time" | "timestamptz" => "timestamp",
+        "interval" => "duration",
+        "blob" | "binary" => "bytes",
+        "object" | "any" | "jsonb" => "json",
+        _ => return None,
+    })
+}
+
+/// The function that takes the same arguments.
+pub fn function_here(name: &str) -> Option<&'static str> {
+    Some(match name.to_ascii_lowercase().as_str() {
+        "ucase" | "to_upper" | "toupper" => "upper",
+        "lcase" | "to_lower" | "tolower" => "lower",
+        "len" | "strlen" | "char_length" | "character_length" | "cardinality" => "length",
+        "ceiling" => "ceil",
+        "power" => "pow",
+        "mean" | "average" => "avg",
+        "earliest_by_offset" | "first_value" => "first",
+        "latest_by_offset" | "last_value" => "last",
+        "array_agg" | "collect_list" => "collect",
+        "ltrim" => "trim_start",
+        "rtrim" => "trim_end",
+        "regexp_replace" => "regex_replace",
+        "regexp_extract" => "regex_extract",
+        "unix_timestamp" => "epoch_s",
+        _ => return None,
+    })
+}
+
+/// The function that tells a part of a time.
+pub fn part_of_time(name: &str) -> Option<&'static str> {
+    Some(match name.to_ascii_lowercase().as_str() {
+        "year" => "year",
+        "quarter" => "quarter",
+        "month" => "month",
+        "week" => "week",
+        "day" => "day",
+        "hour" => "hour",
+        "minute" => "minute",
+        "second" => "second",
+        "dow" | "isodow" => "day_of_week",
+        "doy" => "day_of_year",
+        "epoch" => "epoch_s",
+        _ => return None,
+    })
+}
+
+/// How durations write a unit.
+pub fn unit(word: &str) -> Option<&'static str> {
+    Some(match word.to_ascii_lowercase().as_str() {
+        "us" | "usec" | "micros" | "microsecond" | "microseconds" => "us",
+        "ms" | "msec" | "millis" | "millisec" | "millisecond" | "milliseconds" => "ms",
+        "s" | "sec" | "secs" | "second" | "seconds" => "s",
+        "m" | "min" | "mins" | "minute" | "minutes" => "m",
+        "h" | "hr" | "hrs" | "hour" | "hours" => "h",
+        "d" | "day" | "days" => "d",
+        "w" | "week" | "weeks" => "w",
+        _ => return None,
+    })
+}
+
+/// What stands for a unit that is no fixed time.
+pub fn calendar_unit(word: &str) -> Option<&'static str> {
+    Some(match word.to_ascii_lowercase().as_str() {
+        "mo" | "mon" | "month" | "months" => "month",
+        "quarter" | "quarters" => "quarter",
+        "y" | "yr" | "year" | "years" => "year",
+        _ => return None,
+    })
+}
+
+/// The clause that a window of Siddhi or Esper is, by the last part of its name: `time`, `timeBatch`, `length_batch`.
+pub fn window(name: &str) -> Option<&'static str> {
+    Some(match name.to_ascii_lowercase().replace('_', "").as_str() {
+        "time" | "externaltime" | "exttimed" | "exttime" | "length" => "sliding",
+        "timebatch" | "externaltimebatch" | "exttimedbatch" | "lengthbatch" => "tumbling",
+        "session" => "session",
+        _ => return None,
+    })
+}
+
+/// What to write for a clause. `is_behind_select`: it stands directly behind that word.
+pub fn clause(word: &str, is_behind_select: bool) -> Option<&'static str> {
+    Some(match word.to_ascii_lowercase().as_str() {
+        "having" => "a `where` below the `select` keeps the groups that it is true for",
+        "limit" | "head" | "take" | "fetch" | "offset" => {
+            "`top N by …` takes the best N; a stream has no first N but those of a key: `throttle N by … per …`"
+        }
+        "order" => {
+            "rows leave in the order of time: `top N by …` takes the best N, and below a window `order by` puts rows in order"
+        }
+        "case" => "a choice is written `if … then … else …`",
+        "import" | "include" => "names of other files come with `use`",
+        "distinct" if is_behind_select => {
+            "`group by` gives each combination once, and `dedupe by … within D` the first row of each"
+        }
+        "inner" => "the inner join is plain `join`",
+        "outer" => "outer joins are `left join`, `right join` and `full join`",
+        "over" => {
+            "functions of ordered rows name their partition: `prev(x, by: k)`; aggregates of the rows up to each go over a window of each row: `window sliding 5m by k`, `window running by k forever`"
+        }
+        "match_recognize" => {
+            "a pattern is a query of its own: `match by k a: s[…] then b: s+[…] within 5m select …`"
+        }
+        "pattern" => "a pattern is a query of its own: `match a: s[…] then b: s[…] within 5m select …`",
+        "union" | "intersect" | "minus" => {
+            "each part is a stream of its own, and `union other` below a query adds the rows of another"
+        }
+        "with" => "each part of a query is a stream of its own: `stream big = from … where …`",
+        "exists" => "`semi join` keeps the rows that have a partner, `anti join` those that have none",
+        "output" => "when results appear is said below them: `emit every 10s`, `emit on change`",
+        "filter" => "rows are kept by `where`",
+        "map" | "return" | "yield" => "what a row becomes is said by `select`",
+        "for" => "a query is done to each row: there is no loop",
+        "every" => {
+            "a pattern is a query of its own, and every event begins a run by itself: `match a: s[…] then b: s[…] within 5m`"
+        }
+        "enum" => "words to choose among are a type: `\"a\" | \"b\"`",
+        "assert" => "what a test expects is said by `expect`",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::written_here;
+
+    #[test]
+    fn names_are_known_in_any_case() {
+        assert_eq!(written_here("COALESCE"), written_here("coalesce"));
+        assert!(written_here("coalesce").is_some());
+        assert_eq!(written_here("zzz"), None);
+    }
+}
