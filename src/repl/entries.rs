@@ -4,7 +4,7 @@
 use super::session::TYPED;
 use millstream_base::{Diagnostics, codes};
 use millstream_syntax::entry::{
-    Ending, Kind, breaks_off, continues, ending, is_foreign, kind_of, parse_entry,
+    Ending, Kind, breaks_off, continues, continues_statement, ending, is_foreign, kind_of, parse_entry,
 };
 
 /// The entry that lines add up to.
@@ -73,8 +73,9 @@ fn ends(entry: &str, line: &str) -> bool {
         || is_command_below(entry, line)
         || match ending(entry) {
             Ending::Incomplete => false,
-            Ending::Open => is_command(line) || !continues(line) && !is_foreign(entry),
-            Ending::Closed => is_command(line) || !continues(line),
+            _ if is_command(line) => true,
+            Ending::Open if is_foreign(entry) => !continues_statement(entry, line),
+            _ => !continues(line),
         }
 }
 
@@ -128,6 +129,8 @@ mod tests {
             of(&format!("{create}\nINSERT INTO x\nSELECT c FROM t;\n:list")),
             [create, "INSERT INTO x\nSELECT c FROM t;", ":list"]
         );
+        let lines = ["SELECT * FROM a", "select x from b", "SELECT c FROM d", "1 + 2"];
+        assert_eq!(of(&lines.join("\n")), lines);
         // Ours goes on as ever.
         assert_eq!(of("from o\nselect c\nfrom o"), ["from o\nselect c", "from o"]);
     }

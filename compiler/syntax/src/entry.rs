@@ -164,7 +164,35 @@ fn is_literal(kind: TokenKind) -> bool {
     matches!(kind, Integer | Decimal | Float | Duration | Timestamp | String | RawString | TemplateEnd)
 }
 
-/// Whether an entry is a statement of another language, which goes on with any line up to its semicolon.
+/// Whether a line goes on with such a statement that could end above it.
+pub fn continues_statement(entry: &str, line: &str) -> bool {
+    const CLAUSES: &[&str] = &[
+        "where",
+        "group",
+        "having",
+        "order",
+        "limit",
+        "window",
+        "emit",
+        "join",
+        "inner",
+        "left",
+        "right",
+        "full",
+        "cross",
+        "on",
+        "and",
+        "or",
+        "within",
+        "union",
+        "match_recognize",
+    ];
+    let word: String = line.trim_start().chars().take_while(|c| c.is_alphabetic() || *c == '_').collect();
+    let is_clause = CLAUSES.contains(&word.to_ascii_lowercase().as_str());
+    is_foreign(entry) && (is_clause || line.starts_with([' ', '\t', ')', ',']))
+}
+
+/// Whether an entry is a statement of another language, which may have several lines up to its semicolon.
 pub fn is_foreign(entry: &str) -> bool {
     is_statement(&lex(FileId::default(), entry), entry)
 }
