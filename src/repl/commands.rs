@@ -52,8 +52,30 @@ pub const COMMANDS: &[CommandInfo] = &[
 ];
 
 /// What people are used to type elsewhere, and the command that they mean.
-const MEANT: &[(&str, &str)] =
-    &[("exit", "quit"), ("q", "quit"), ("bye", "quit"), ("h", "help"), ("?", "help"), ("ls", "list")];
+const MEANT: &[(&str, &str)] = &[
+    ("exit", "quit"),
+    ("q", "quit"),
+    ("bye", "quit"),
+    ("h", "help"),
+    ("?", "help"),
+    ("ls", "list"),
+    ("tables", "list"),
+    ("streams", "list"),
+    ("sources", "list"),
+    ("show", "list"),
+    ("dt", "list"),
+    ("describe", "type"),
+    ("desc", "type"),
+    ("d", "type"),
+    ("schema", "type"),
+    ("columns", "type"),
+    ("open", "load"),
+    ("run", "load"),
+    ("write", "save"),
+    ("set", "limit"),
+    ("rows", "limit"),
+    ("timing", "time"),
+];
 
 /// The kinds of definitions.
 const KINDS: &[&str] =

@@ -7,6 +7,7 @@ use millstream_base::{Diagnostic, did_you_mean, explain};
 use millstream_lsp::analysis::library::{self, Connector, Declared};
 use millstream_lsp::analysis::words;
 use millstream_syntax::ast::Name;
+use millstream_syntax::elsewhere::words as elsewhere;
 use millstream_syntax::token::{CONTEXTUAL, RESERVED};
 
 /// What can be typed.
@@ -31,6 +32,70 @@ Ctrl-C stops a query, Ctrl-D ends the session, Tab completes.
     text
 }
 
+/// The types that are part of the language.
+const TYPES: &[(&str, &str)] = &[
+    ("bool", "`true` or `false`"),
+    ("int", "a whole number of 64 bits"),
+    ("float", "a number with a fraction, of 64 bits, not exact: `1.5`"),
+    ("decimal", "an exact number with so many digits behind the point: `decimal(2)`"),
+    ("string", "text: `\"a\"`"),
+    ("bytes", "bytes, in JSON as base64"),
+    ("timestamp", "a moment, to the microsecond: `@2024-05-01T12:00:00Z`"),
+    ("duration", "a length of time: `5m`, `1h30m`"),
+    ("json", "any value of JSON, whose members are `x.name`"),
+    ("list", "values of one type: `list<int>`, written `[1, 2]`; the first is `xs[0]`"),
+    ("map", "values by text: `map<int>`, made by `map_of([\"a\"], [1])`; that of a key is `m[\"a\"]`"),
+    (
+        "secret",
+        "of a parameter: text that is never shown, taken from the environment: `param password: secret`",
+    ),
+];
+
+/// Words that stand together.
+const PHRASES: &[(&str, &str)] = &[
+    (
+        "group by",
+        "splits the rows by keys for the aggregating `select` below: `group by card select card, count()`",
+    ),
+    (
+        "order by",
+        "the rows of one window in order, `order by total desc`; the best so far are `top 10 by total forever`",
+    ),
+    ("is null", "`x is null` asks for null; `x == null` is null itself"),
+    ("is not null", "`x is not null` asks for a value; below a `where` with it x is known to be none"),
+    ("not in", "`x not in [1, 2]`: none of these; of a table, `x not in t`"),
+    ("not like", "`x not like \"a%\"`: not of this form"),
+    (
+        "as of",
+        "of a table with `time`, the row that stood at a time: `join rates on rates.k == a.k as of a.at`",
+    ),
+    ("union all", "`union other` adds the rows of another stream; it keeps all of them by itself"),
+    ("stdin", "rows from standard input: `source s: { … } from stdin format json`"),
+    ("stdout", "rows to standard output: `sink s from rows to stdout format json`"),
+];
+
+/// What other systems read from or write to.
+const CONNECTORS_ELSEWHERE: &[&str] = &[
+    "mqtt",
+    "pulsar",
+    "kinesis",
+    "rabbitmq",
+    "amqp",
+    "nats",
+    "redis",
+    "mysql",
+    "jdbc",
+    "websocket",
+    "elasticsearch",
+    "cassandra",
+    "mongodb",
+    "pubsub",
+    "s3",
+    "parquet",
+    "avro",
+    "protobuf",
+];
+
 /// What is known of a topic.
 pub fn topic(topic: &Name) -> Result<String, Box<Diagnostic>> {
     let text = topic.text.as_str();
@@ -46,10 +111,35 @@ pub fn topic(topic: &Name) -> Result<String, Box<Diagnostic>> {
     let command = command.map(|command| {
         format!("{}\n  {}\n", format!(":{} {}", command.name, command.takes).trim_end(), command.does)
     });
-    let told: Vec<String> =
-        operator.into_iter().chain(declared).chain(connectors).chain(word).chain(command).collect();
+    let ty = TYPES.iter().find(|(known, _)| *known == text);
+    let ty = ty.map(|(name, help)| format!("{name}, a type\n  {help}\n"));
+    let phrase = PHRASES.iter().find(|(known, _)| known.eq_ignore_ascii_case(text));
+    let phrase = phrase.map(|(phrase, help)| format!("{phrase}, words of the language\n  {help}\n"));
+    let told: Vec<String> = operator
+        .into_iter()
+        .chain(ty)
+        .chain(phrase)
+        .chain(declared)
+        .chain(connectors)
+        .chain(word)
+        .chain(command)
+        .collect();
     if !told.is_empty() {
         return Ok(told.join("\n"));
+    }
+    if let Some(help) = elsewhere::written_here(text).or_else(|| elsewhere::clause(text, true)) {
+        return Ok(format!("{text}, a word of other languages\n  {help}\n"));
+    }
+    if let Some(ty) = elsewhere::type_here(text) {
+        return Ok(format!("{text}, a type of other languages\n  it is called `{ty}`\n"));
+    }
+    if CONNECTORS_ELSEWHERE.contains(&text.to_ascii_lowercase().as_str()) {
+        let known: Vec<String> =
+            library::connectors().iter().filter(|c| !c.is_format).map(|c| format!("`{}`", c.name)).collect();
+        return Ok(format!(
+            "{text}, no connector of this version\n  there are {}; what another program prints is read `from stdin`\n",
+            known.join(", ")
+        ));
     }
     let functions = library::all().iter().map(|declared| declared.name);
     let connectors = library::connectors().iter().map(|connector| connector.name);

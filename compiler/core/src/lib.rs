@@ -27,6 +27,7 @@ pub use millstream_ir::types;
 pub use opt::Trace;
 pub use plan::Plan;
 pub use program::Overrides;
+pub use resolve::rows::encodings;
 pub use resolve::{Files, GivenValues, Library, Loader, SourceText};
 
 use connectors::Options;

@@ -90,8 +90,16 @@ pub fn paths(text: &str) -> Vec<Range<usize>> {
 
 /// Looks around an offset.
 pub fn at(text: &str, offset: usize) -> Cursor {
-    let lexed = lexer::lex(FileId::default(), text);
     let offset = text.floor_char_boundary(offset.min(text.len()));
+    // Between the signs of `list<>` a type is written; together they are a sign of another language.
+    let apart = match (text.get(..offset), text.get(offset..)) {
+        (Some(before), Some(behind)) if before.ends_with('<') && behind.starts_with('>') => {
+            Some(format!("{before} {behind}"))
+        }
+        _ => None,
+    };
+    let text = apart.as_deref().unwrap_or(text);
+    let lexed = lexer::lex(FileId::default(), text);
     let (word, inside) = word_at(text, &lexed, offset);
     let nothing = Cursor {
         word: word.clone(),

@@ -173,6 +173,9 @@ pub fn completion(name: &str, text: &str, offset: usize, load: &mut Loader) -> C
                 found.durations();
             }
             let before = text.get(..cursor.word.start).unwrap_or_default();
+            if names_encoding(before) {
+                found.encodings();
+            }
             let in_first_column = before.is_empty() || before.ends_with('\n');
             for word in &cursor.words {
                 found.word(word, cursor.begins_item, in_first_column);
@@ -190,6 +193,12 @@ pub fn completion(name: &str, text: &str, offset: usize, load: &mut Loader) -> C
 fn is_zone(text: &str, offset: usize, kind: TextKind) -> bool {
     kind == TextKind::Zone
         || kind == TextKind::Other && signature::library_param(text, offset) == Some("zone")
+}
+
+/// Whether how a time is written comes next: `at: timestamp as`.
+fn names_encoding(before: &str) -> bool {
+    let ty = before.trim_end().strip_suffix("as").filter(|_| before.ends_with(char::is_whitespace));
+    ty.is_some_and(|ty| ty.trim_end().trim_end_matches('?').ends_with("timestamp"))
 }
 
 /// Where the name stands that is asked for.

@@ -8,7 +8,7 @@ use millstream_base::{Diagnostic, FileId, Severity, Span};
 use millstream_core::SourceText;
 use millstream_core::facts::{Definition, DefinitionKind, Facts, Target};
 use millstream_syntax::token::needs_backticks;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Names that a pattern does not take as they are.
 const NOT_IN_PATTERNS: &[&str] = &["by", "all", "once", "overlapping", "within"];
@@ -57,10 +57,49 @@ pub fn rename(analysis: &Analysis, file: FileId, offset: usize, new_name: &str) 
     for definition in definitions {
         edits.extend(definition_edits(analysis, definition, &written));
     }
+    if let Some(place) = unread(analysis, &edits) {
+        let place = analysis.files.place(place);
+        return Err(format!(
+            "what stands at {place} may name it too, and cannot be read: mend its item first"
+        ));
+    }
     match check(analysis, &edits) {
         Ok(()) => Ok(edits),
         Err(reason) => Err(refusal(analysis, new_name, &reason)),
     }
+}
+
+/// A place in an item that cannot be read where a name stands as it is written where it is known, and nothing is known
+/// of it.
+fn unread(analysis: &Analysis, edits: &[Edit]) -> Option<Span> {
+    let facts = &analysis.compilation.facts;
+    let is_of_reading =
+        |found: &&Diagnostic| found.severity != Severity::Warning && found.code.name() < "E02";
+    let broken = analysis.diagnostics().iter().filter(is_of_reading).filter_map(|found| {
+        let place = found.primary.span;
+        Some(analysis.item_at(place.file, place.start as usize)?.span)
+    });
+    let names: BTreeSet<&str> =
+        edits.iter().map(|edit| analysis.files.text(edit.span)).filter(|n| !n.is_empty()).collect();
+    let is_known = |place: Span| {
+        edits.iter().any(|edit| edit.span == place)
+            || facts.uses.iter().any(|found| found.span == place)
+            || facts.definitions.iter().any(|definition| definition.span == place)
+    };
+    broken.into_iter().find_map(|item| {
+        let text = analysis.files.text(item);
+        names_in(text).find_map(|(at, name)| {
+            let start = item.start as usize + at;
+            let place = Span::new(item.file, start, start + name.len());
+            (names.contains(name) && !is_known(place)).then_some(place)
+        })
+    })
+}
+
+/// The words of a text, and where they begin.
+fn names_in(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '`');
+    text.split(move |c| !is_part(c)).map(|word| (word.as_ptr() as usize - text.as_ptr() as usize, word))
 }
 
 /// Why a name cannot be taken, with what is called so.

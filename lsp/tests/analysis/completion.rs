@@ -28,6 +28,29 @@ fn labels(rest: &str) -> String {
 }
 
 #[test]
+fn types_between_their_signs_and_how_times_are_written() {
+    for marked in ["type T = { a: list<$0> }", "type T = { a: map<$0> }"] {
+        assert_eq!(
+            labels(marked),
+            "Payment T bool int float decimal string bytes timestamp duration json list map"
+        );
+    }
+    assert_eq!(labels("type T = { a: timestamp as $0 }"), "epoch_s epoch_ms epoch_us epoch_ns");
+    assert_eq!(labels("type T = { a: timestamp? as epoch_m$0 }"), "epoch_ms");
+}
+
+#[test]
+fn fields_of_records_in_given_rows() {
+    assert_eq!(labels("test \"t\" { given payments [{ card: \"a\", place: { $0 } }] }"), "city zip");
+    assert_eq!(labels("test \"t\" { given payments [{ place: { city: \"b\", $0 } }] }"), "city zip");
+}
+
+#[test]
+fn the_value_of_a_parameter_is_not_made_of_itself() {
+    assert!(!labels("param most: int = 3\nparam least: int = $0").contains("least"));
+}
+
+#[test]
 fn columns_in_scope_first() {
     insta::assert_snapshot!(first(14, "stream a = from payments as p where $0"));
 }

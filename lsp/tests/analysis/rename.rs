@@ -96,6 +96,22 @@ stream a = from s where n > least";
 }
 
 #[test]
+fn a_name_in_what_cannot_be_read() {
+    let text = |rest: &str| {
+        format!(
+            "source p: {{ card: string, total$0: int, at: timestamp }} from file(\"p\") format json time at\nstream a = from p where total > 1\n{rest}"
+        )
+    };
+    let broken = "stream b = match by card x: p then y: p{2,}[total > x.total] within 5m";
+    assert_eq!(
+        renamed(program(&text(broken)), "sum"),
+        "what stands at main.stream:3:45 may name it too, and cannot be read: mend its item first"
+    );
+    // What is broken elsewhere is no reason.
+    assert!(renamed(program(&text("stream b = match by card x: p then")), "amount").contains("→ amount"));
+}
+
+#[test]
 fn what_is_not_the_programs() {
     insta::assert_snapshot!(renamed(
         payments("stream a = from payments where tri$0m(card) == \"\""),

@@ -59,7 +59,7 @@ impl Checker<'_> {
     fn infer_by_kind(&mut self, scope: &Scope, expr: &ast::Expr, hint: Option<&Type>) -> Typed {
         let span = expr.span;
         match &expr.kind {
-            ast::ExprKind::Literal(literal) => self.literal(literal, span),
+            ast::ExprKind::Literal(literal) => self.literal(literal, span, hint),
             ast::ExprKind::Name(name) => self.name(scope, name).into(),
             ast::ExprKind::Field { of, name } => self.field(scope, of, name, span).into(),
             ast::ExprKind::Index { of, index } => self.index(scope, of, index, span).into(),
@@ -176,11 +176,11 @@ impl Checker<'_> {
         }
     }
 
-    fn literal(&mut self, literal: &ast::Literal, span: Span) -> Typed {
+    fn literal(&mut self, literal: &ast::Literal, span: Span, hint: Option<&Type>) -> Typed {
         let (value, ty) = match literal {
             ast::Literal::Null => (Value::Null, Type::NULL),
             ast::Literal::Bool(b) => (Value::Bool(*b), Type::BOOL),
-            ast::Literal::Int(digits) => return self.int_literal(*digits, span),
+            ast::Literal::Int(digits) => return self.int_literal(*digits, span, hint),
             ast::Literal::Decimal { digits, scale } => return Typed::fraction(*digits, *scale, span),
             ast::Literal::Float(x) => (Value::Float(*x), Type::FLOAT),
             ast::Literal::String { value, .. } => (Value::string(value), Type::STRING),
@@ -190,11 +190,16 @@ impl Checker<'_> {
         Expr::literal(value, ty, span).into()
     }
 
-    fn int_literal(&mut self, digits: i128, span: Span) -> Typed {
+    fn int_literal(&mut self, digits: i128, span: Span, hint: Option<&Type>) -> Typed {
         match i64::try_from(digits) {
             Ok(value) => Expr::literal(Value::Int(value), Type::INT, span).into(),
-            // It may still be meant for a decimal.
-            Err(_) if digits.unsigned_abs() < 10u128.pow(38) => Typed::big_int(digits, span),
+            // It may still be meant for a decimal, unless it stands beside an int.
+            Err(_)
+                if hint.is_none_or(|hint| hint.kind != TypeKind::Int)
+                    && digits.unsigned_abs() < 10u128.pow(38) =>
+            {
+                Typed::big_int(digits, span)
+            }
             Err(_) => {
                 self.diagnostics.push(errors::int_too_large(span));
                 error(span).into()

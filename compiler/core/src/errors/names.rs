@@ -117,8 +117,8 @@ pub fn file_cycle(span: Span) -> Diagnostic {
 }
 
 pub fn ambiguous_column(span: Span, name: &str, columns: &[&ScopeColumn]) -> Diagnostic {
-    let mut fault =
-        Diagnostic::new(E0208, span, format!("more than one column is called `{name}`")).label("which one?");
+    let mut fault = Diagnostic::new(E0208, span, format!("more than one value here is called `{name}`"))
+        .label("which one?");
     for column in columns {
         fault = fault.also(column.span, "one of them");
         if let Some(qualifier) = &column.qualifier {

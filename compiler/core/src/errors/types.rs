@@ -38,6 +38,9 @@ pub fn type_mismatch(expected: &Type, expr: &Expr, is_param: bool, in_test: bool
                 None => fault,
             };
         }
+        (_, TypeKind::Map(_)) if matches!(found.kind, TypeKind::Record(_)) => {
+            return fault.help("a map is made of its keys and values: `map_of([\"a\"], [1])`");
+        }
         (None, TypeKind::Duration) if found.kind == TypeKind::Int && (is_param || is_column(expr)) => {
             return converted(fault, span, "(", " * 1s)");
         }

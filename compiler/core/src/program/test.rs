@@ -120,18 +120,24 @@ fn given_row(
     let columns = || source.fields.iter().map(|f| (&*f.name, &f.ty));
     check_fields(around, fields, &source.name, columns, &source.columns_defined, diagnostics);
     let mut values = vec![];
+    // All values are looked at, so that names in them are known; of what is missing the first is told.
+    let mut is_whole = true;
     for field in source.fields.iter() {
         let written = fields.iter().find(|f| *f.name.text == *field.name);
-        values.push(match (written, &field.default) {
-            (Some(written), _) => value(around, &written.value, &field.ty, diagnostics)?,
-            (None, Some(default)) => default.clone(),
-            (None, None) if field.ty.nullable => Value::Null,
-            (None, None) => {
+        let value = match (written, &field.default) {
+            (Some(written), _) => value(around, &written.value, &field.ty, diagnostics),
+            (None, Some(default)) => Some(default.clone()),
+            (None, None) if field.ty.nullable => Some(Value::Null),
+            (None, None) if is_whole => {
                 diagnostics.push(errors::missing_column(row.span, &field.name, &source.name));
-                return None;
+                None
             }
-        });
+            (None, None) => None,
+        };
+        is_whole &= value.is_some();
+        values.extend(value);
     }
+    is_whole.then_some(())?;
     Some(GivenRow { values, span: row.span })
 }
 

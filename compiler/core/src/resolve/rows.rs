@@ -120,6 +120,11 @@ fn input_data_below(ty: &ast::Type, names: &Names, file: FileId) -> Option<Span>
     }
 }
 
+/// What `timestamp as …` can name.
+pub fn encodings() -> impl Iterator<Item = &'static str> {
+    ENCODINGS.iter().map(|(name, _)| *name)
+}
+
 fn encoding(encoding: &ast::Encoding, ty: &Type, diagnostics: &mut Diagnostics) -> Encoding {
     let found = match &encoding.kind {
         ast::EncodingKind::Named(name) => match ENCODINGS.iter().find(|(n, _)| *n == name.text) {

@@ -167,8 +167,10 @@ fn unsaid(tokens: Tokens) -> Option<Said> {
         let is_call = tokens.kind(at + 1) == Some(TokenKind::LeftParenthesis);
         is_part |= at > 0 && word == "select" && tokens.kind(at - 1) == Some(TokenKind::LeftParenthesis);
         let is_left = word == "over" || !is_call && terms::is_lost(&word) || is_call && terms::is_lost(&word);
+        let is_order = word == "order" && tokens.outside().any(|outside| outside == at);
         let help = words::clause(&word, at > 0 && tokens.is(at - 1, "select"))
-            .filter(|_| !matches!(word.as_str(), "case" | "inner" | "outer" | "for" | "map" | "filter"));
+            .filter(|_| !matches!(word.as_str(), "case" | "inner" | "outer" | "for" | "map" | "filter"))
+            .filter(|_| word != "order" || is_order);
         let help = help.or_else(|| words::written_here(&word).filter(|_| is_left));
         told.extend(help.filter(|help| !told.contains(help)));
     }

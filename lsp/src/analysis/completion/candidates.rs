@@ -5,8 +5,8 @@ use crate::analysis::hover::{declared_text, definition_text, option_text, signat
 use crate::analysis::{Analysis, is_part_of, library, signature};
 use millstream_base::Span;
 use millstream_core::facts::{Definition, DefinitionKind, Gap, Given, Role, Visible, Wanted};
-use millstream_core::time_zone_names;
 use millstream_core::types::{Type, TypeKind};
+use millstream_core::{encodings, time_zone_names};
 use millstream_syntax::ast;
 use millstream_syntax::cursor::{Cursor, PLACEHOLDER};
 use millstream_syntax::token::{TokenKind, in_backticks};
@@ -101,6 +101,13 @@ impl<'t> Candidates<'t> {
         }
     }
 
+    /// How inputs write times.
+    pub fn encodings(&mut self) {
+        for name in encodings() {
+            self.add(CompletionKind::Choice, Rank::Fits, name, "how the input writes it", None, || None);
+        }
+    }
+
     /// The arguments that can be given by name where one begins.
     fn arguments(&mut self, analysis: &Analysis, gap: Span) {
         for param in signature::names_of_arguments(analysis, gap) {
@@ -134,6 +141,11 @@ impl<'t> Candidates<'t> {
             }
             Wanted::Value(visible) => {
                 self.texts(analysis, gap);
+                let around = analysis.item_at(gap.file, gap.start as usize).map(|item| &item.kind);
+                if let Some(ast::ItemKind::Param(param)) = around {
+                    // Its value is not made of itself.
+                    self.known.insert(in_backticks(&param.name.text));
+                }
                 let (mut of_rows, known): (Vec<Visible>, _) = visible.iter().cloned().partition(|c| c.many);
                 // What a key hides is mostly the key itself.
                 let is_key = |name: &str| known.iter().any(|key| !key.qualified_only && *key.name == *name);
