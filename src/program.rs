@@ -6,8 +6,12 @@ use crate::unread::{Refused, Unread};
 use crate::{WRONG_PROGRAM, WRONG_USAGE, terminal};
 use millstream_base::span::LONGEST_PROGRAM;
 use millstream_base::{Diagnostic, Diagnostics, FileId, Severity, SourceMap, Span, codes, render};
-use millstream_core::{Compilation, CompileOptions, GivenValues, Library, Overrides, SourceText, compile};
+use millstream_core::{
+    Compilation, CompileOptions, GivenValues, Library, Overrides, SourceText, compile, flow_of_whole_rows,
+};
+use millstream_ir::flow::Flow;
 use millstream_runtime::format;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -101,6 +105,15 @@ pub struct Compiled {
 }
 
 impl Compiled {
+    /// The dataflow of a right program, as a run has it that goes on from what another has left.
+    pub fn flow_after(&self, has_whole_rows: bool) -> Option<Cow<'_, Flow>> {
+        let flow = self.compilation.flow.as_ref()?;
+        Some(match has_whole_rows {
+            true => Cow::Owned(flow_of_whole_rows(&self.compilation.plan)),
+            false => Cow::Borrowed(flow),
+        })
+    }
+
     /// None if nothing is wrong.
     pub fn wrong(&self) -> Option<u8> {
         match self.compilation.has_errors() {

@@ -8,6 +8,8 @@ mod support;
 mod contents;
 #[path = "durable/crash.rs"]
 mod crash;
+#[path = "durable/edits.rs"]
+mod edits;
 #[path = "durable/faults.rs"]
 mod faults;
 #[path = "durable/formats.rs"]

@@ -41,6 +41,7 @@ fn flow(types: &[Type], spec: &WindowAggregate) -> Flow {
         inputs,
         schema: Schema::append_only(columns.clone(), columns.len() - 1),
         kind,
+        shared_with: vec![],
         on_error: OnError::Keep,
     };
     let window = NodeKind::Breaker(Arc::new(Breaker::WindowAggregate(spec.clone())));

@@ -128,6 +128,7 @@ fn compile(divisor: i64, nullable: bool) -> Box<dyn SegmentKernel> {
         inputs: vec![],
         schema: Schema::default(),
         kind: NodeKind::Segment(Arc::new(segment)),
+        shared_with: vec![],
         on_error: OnError::Keep,
     };
     let compiled = Jit.compile(&Flow { nodes: vec![node] }).expect("it compiles");

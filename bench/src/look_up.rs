@@ -75,6 +75,7 @@ impl Joined {
             inputs: inputs.iter().copied().map(NodeId).collect(),
             schema: Schema { time: columns.len() - 1, ..Schema::append_only(columns, 0) },
             kind,
+            shared_with: vec![],
             on_error: OnError::Keep,
         };
         let table = Breaker::Table(Table { key: vec![0], change: None, reading, takes_changes: false });

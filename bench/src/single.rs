@@ -40,7 +40,15 @@ impl Single {
 
 fn node(input: Option<u32>, schema: Schema, kind: NodeKind) -> Node {
     let inputs = input.map(NodeId).into_iter().collect();
-    Node { name: "bids".into(), span: Default::default(), inputs, schema, kind, on_error: OnError::Keep }
+    Node {
+        name: "bids".into(),
+        span: Default::default(),
+        inputs,
+        schema,
+        kind,
+        shared_with: vec![],
+        on_error: OnError::Keep,
+    }
 }
 
 /// `auction, price, time`.

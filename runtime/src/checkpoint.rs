@@ -12,6 +12,7 @@ mod identity;
 mod keeping;
 mod pieces;
 pub mod store;
+mod takers;
 
 use crate::connector::file::Mark;
 use crate::contents::Count;
@@ -21,7 +22,7 @@ use crate::source::Standing;
 pub use compare::{Comparison, Fate, Migration};
 pub use encode::{Damage, decode};
 pub use identity::{Identity, identities};
-pub use keeping::{Draft, Found, Keeping, Published, all, newest};
+pub use keeping::{Draft, Found, Keeping, Published, all, has_whole_rows, newest};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, PartialEq, Debug)]
@@ -42,6 +43,10 @@ pub struct Manifest {
     pub sources: Vec<SourceProgress>,
     pub outputs: Vec<OutputProgress>,
     pub operators: Vec<OperatorState>,
+    /// Operators keep rows with the columns that their own readers read. In runs that began with builds before this was
+    /// said they keep those that anybody reads of their input.
+    #[serde(default)]
+    pub own_columns: bool,
 }
 
 /// How far a source has been read.

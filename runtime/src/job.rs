@@ -59,6 +59,9 @@ pub struct State {
     pub every: i64,
     /// Items of which state may be lost.
     pub dropped: Vec<String>,
+    /// Whether the program has been compiled so that operators keep rows with all columns that anybody reads of their
+    /// input.
+    pub has_whole_rows: bool,
 }
 
 /// Whoever wants to know, while live input is read, what is waited for.

@@ -62,6 +62,7 @@ fn copy(path: &str, on_error: OnError) -> Flow {
         inputs,
         schema: schema.clone(),
         kind,
+        shared_with: vec![],
         on_error,
     };
     Flow {
@@ -292,7 +293,7 @@ fn a_run_that_breaks_off_anywhere_on_a_disk_that_fails_loses_and_doubles_nothing
             n_runs += 1;
             // What a limit stops has made no checkpoint at its end, as if it had been killed there.
             let limit = (random.below(4) > 0).then(|| 1 + random.below(ROWS as usize) as u64);
-            let state = State { store: store.clone(), every: 0, dropped: vec![] };
+            let state = State { store: store.clone(), every: 0, dropped: vec![], has_whole_rows: false };
             match run_from(Some(state), (1 + random.below(3), limit, None), folder.path(), &flow) {
                 // It is over, or an earlier one was that could not say so.
                 Ok(report) if report.stopped.is_none_or(|why| why.contains("the end of all inputs")) => break,

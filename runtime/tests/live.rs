@@ -56,6 +56,7 @@ fn flow(time: Option<TimeSpec>) -> Flow {
         inputs: inputs.into_iter().map(NodeId).collect(),
         schema: schema.clone(),
         kind,
+        shared_with: vec![],
         on_error: OnError::Keep,
     };
     let errors = error_schema();

@@ -3,11 +3,10 @@
 use super::errors::{no_checkpoint, unread_state};
 use crate::cli::{Check, Face};
 use crate::command_line::said;
-use crate::program::Program;
+use crate::program::{Compiled, Program};
 use crate::programs;
 use crate::{FAILED, FINE, WRONG_PROGRAM, terminal};
 use millstream_base::{Diagnostic, SourceMap, render};
-use millstream_ir::flow::Flow;
 use millstream_ir::text::format_timestamp;
 use millstream_runtime::checkpoint::{Comparison, Fate, Identity, Manifest, Migration, newest, store};
 use millstream_runtime::report::bytes;
@@ -27,8 +26,8 @@ pub fn check(arguments: Check) -> u8 {
                 let compiled = program.compile(&arguments.bindings);
                 let found = &compiled.compilation.diagnostics;
                 let shown = show(&compiled.files, found, arguments.format);
-                let against = arguments.against.as_deref().zip(compiled.compilation.flow.as_ref());
-                let kept = || against.map_or(shown, |(folder, flow)| compare(folder, flow, arguments.format));
+                let against = arguments.against.as_deref();
+                let kept = || against.map_or(shown, |folder| compare(folder, &compiled, arguments.format));
                 compiled.wrong().unwrap_or_else(kept)
             }
             Err(refused) => {
@@ -42,7 +41,7 @@ pub fn check(arguments: Check) -> u8 {
 }
 
 /// Says what a program would keep of the newest checkpoint in a folder.
-fn compare(folder: &Path, flow: &Flow, face: Face) -> u8 {
+fn compare(folder: &Path, compiled: &Compiled, face: Face) -> u8 {
     let found = store::look(folder).and_then(|store| newest(&*store));
     let mut files = SourceMap::default();
     let said = said(&["check", "--against", &folder.display().to_string()], &mut files);
@@ -51,7 +50,8 @@ fn compare(folder: &Path, flow: &Flow, face: Face) -> u8 {
         Ok(None) => return refuse(&files, no_checkpoint(&said[2]), face),
         Err(error) => return refuse(&files, unread_state(&said[2], &error), face),
     };
-    let comparison = Comparison::new(&manifest, flow);
+    let Some(flow) = compiled.flow_after(!manifest.own_columns) else { return WRONG_PROGRAM };
+    let comparison = Comparison::new(&manifest, &flow);
     let told = terminal::out(lines(&manifest, &comparison));
     if comparison.losers().next().is_some() { WRONG_PROGRAM } else { told }
 }
@@ -77,6 +77,12 @@ fn lines(manifest: &Manifest, comparison: &Comparison) -> String {
     for ((identity, fate), state) in comparison.operators.iter().zip(&manifest.operators) {
         let (word, why) = told(identity, *fate);
         let _ = writeln!(text, "  {word:<9} {identity}, {}{why}", bytes(state.bytes));
+    }
+    for (identity, item) in &comparison.left_without {
+        let _ = writeln!(
+            text,
+            "  lost      the share of `{item}` in {identity}: it needs one of another kind now"
+        );
     }
     for identity in &comparison.new {
         let _ = writeln!(text, "  new       {identity}, which begins with the rows that come from then on");

@@ -12,7 +12,7 @@ use millstream_ir::flow::{Flow, NodeKind};
 use millstream_ir::text::{parse_duration, parse_timestamp};
 use millstream_jit::Jit;
 use millstream_runtime::checkpoint::folder::Unusable;
-use millstream_runtime::checkpoint::store;
+use millstream_runtime::checkpoint::{has_whole_rows, store};
 use millstream_runtime::connector::{Surroundings, is_standard_output};
 use millstream_runtime::errors;
 use millstream_runtime::interp::ReferenceEngine;
@@ -35,9 +35,20 @@ pub fn run(arguments: Run) -> u8 {
     let base = program.base.clone();
     let compiled = program.compile_to_run(&arguments.bindings);
     show(&compiled.files, &compiled.compilation.diagnostics);
-    let Some(flow) = &compiled.compilation.flow else { return compiled.wrong().unwrap_or(WRONG_PROGRAM) };
-    let running = Running { arguments: &arguments, files: &compiled.files, flow, base, until, why, every };
-    running.run()
+    if compiled.compilation.flow.is_none() {
+        return compiled.wrong().unwrap_or(WRONG_PROGRAM);
+    }
+    let state = match arguments.state.as_deref().map(|path| state(path, &arguments, every)).transpose() {
+        Ok(state) => state,
+        Err(diagnostic) => {
+            show(&compiled.files, &[*diagnostic]);
+            return FAILED;
+        }
+    };
+    let has_whole_rows = state.as_ref().is_some_and(|state| state.has_whole_rows);
+    let Some(flow) = compiled.flow_after(has_whole_rows) else { return WRONG_PROGRAM };
+    let running = Running { arguments: &arguments, files: &compiled.files, flow: &flow, base, until, why };
+    running.run(state)
 }
 
 /// Of the machine, or as many of them as this process may use.
@@ -84,19 +95,23 @@ struct Running<'a> {
     base: PathBuf,
     until: Option<i64>,
     why: Option<i64>,
-    /// How often checkpoints are made.
-    every: i64,
+}
+
+/// Where checkpoints are kept, so often; nobody else uses it from now on.
+fn state(path: &Path, arguments: &Run, every: i64) -> Result<State, Box<Diagnostic>> {
+    let place = path.display().to_string();
+    match store::open(path) {
+        Ok(store) => {
+            let has_whole_rows = has_whole_rows(&*store);
+            Ok(State { store, every, dropped: arguments.drop_state.clone(), has_whole_rows })
+        }
+        Err(Unusable::InUse) => Err(Box::new(errors::state_in_use(&place))),
+        Err(Unusable::Failed(error)) => Err(Box::new(errors::state_unusable(&place, &error))),
+    }
 }
 
 impl Running<'_> {
-    fn run(self) -> u8 {
-        let state = match self.arguments.state.as_deref().map(|path| self.state(path)).transpose() {
-            Ok(state) => state,
-            Err(diagnostic) => {
-                show(self.files, &[*diagnostic]);
-                return FAILED;
-            }
-        };
+    fn run(self, state: Option<State>) -> u8 {
         let engine: &dyn Engine = match self.arguments.engine {
             EngineChoice::Jit => &Jit,
             EngineChoice::Reference => &ReferenceEngine,
@@ -157,19 +172,6 @@ impl Running<'_> {
         };
         tell(&report, self.arguments);
         code
-    }
-
-    /// Where checkpoints are kept; nobody else uses it from now on.
-    fn state(&self, path: &Path) -> Result<State, Box<Diagnostic>> {
-        let place = path.display().to_string();
-        match store::open(path) {
-            Ok(store) => {
-                let dropped = self.arguments.drop_state.clone();
-                Ok(State { store, every: self.every, dropped })
-            }
-            Err(Unusable::InUse) => Err(Box::new(errors::state_in_use(&place))),
-            Err(Unusable::Failed(error)) => Err(Box::new(errors::state_unusable(&place, &error))),
-        }
     }
 
     fn writes_stdout(&self) -> bool {

@@ -57,6 +57,7 @@ fn run(segment: &Arc<Segment>, expr: &Expr) -> Result<Option<Value>, Problem> {
         inputs: vec![],
         schema: Schema::append_only(vec![column], 0),
         kind: NodeKind::Segment(segment.clone()),
+        shared_with: vec![],
         on_error: OnError::Keep,
     };
     let fault = |message: String| Problem { message, code: FAILED };

@@ -149,7 +149,8 @@ struct Program<'p> {
 impl Program<'_> {
     /// Runs to the end of the inputs, or until a checkpoint that has to be there cannot be written.
     fn run(&self, folder: &Path, store: Option<Arc<Faulty>>, random: &mut Generator) -> Result<(), String> {
-        let state = store.map(|store| State { store, every: 1_000_000, dropped: vec![] });
+        let state =
+            store.map(|store| State { store, every: 1_000_000, dropped: vec![], has_whole_rows: false });
         let options = Options {
             around: Surroundings { base: folder.to_path_buf(), stop: Arc::default(), inputs: vec![] },
             limit: None,

@@ -4,6 +4,7 @@
 use super::support::compiled::compiled;
 use super::support::{cases, seed};
 use millstream_base::SourceMap;
+use millstream_core::flow_of_whole_rows;
 use millstream_ir::batch::{Batch, Origin};
 use millstream_ir::column::{ColumnBuilder, ColumnRef};
 use millstream_ir::engine::{Compiled, Engine};
@@ -22,9 +23,19 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 #[test]
 fn states_of_other_bytes_are_taken_over_or_refused() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/durable/checkpoints/format-2");
-    let text = std::fs::read_to_string(format!("{folder}/p.stream")).expect("it is there");
-    let bytes = std::fs::read(format!("{folder}/state/checkpoint-00000002")).expect("it is there");
+    are_taken_over_or_refused("format-2/state/checkpoint-00000002");
+}
+
+#[test]
+fn states_of_other_bytes_with_columns_of_their_own_are_taken_over_or_refused() {
+    are_taken_over_or_refused("format-2-own-columns/state/checkpoint-00000003");
+}
+
+fn are_taken_over_or_refused(checkpoint: &str) {
+    let all = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/durable/checkpoints");
+    let (folder, _) = checkpoint.split_once('/').expect("a folder");
+    let text = std::fs::read_to_string(format!("{all}/{folder}/p.stream")).expect("it is there");
+    let bytes = std::fs::read(format!("{all}/{checkpoint}")).expect("it is there");
     let checkpoint = decode(&bytes, &|_| Err(io::ErrorKind::NotFound.into())).expect("it is whole");
     let programs = programs(&text, &checkpoint);
     let of_operators = programs_of_operators(&programs, &checkpoint);
@@ -64,12 +75,18 @@ struct Program {
 fn programs(text: &str, checkpoint: &Checkpoint) -> Vec<Program> {
     let (sinks, others): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| line.starts_with("sink "));
     let program = |(sinks, is_whole): (&str, bool)| {
-        let (files, _, flow) = compiled(&format!("{}\n{sinks}\n", others.join("\n")));
+        let (files, compilation, mut flow) = compiled(&format!("{}\n{sinks}\n", others.join("\n")));
+        if !checkpoint.manifest.own_columns {
+            flow = flow_of_whole_rows(&compilation.plan);
+        }
         let machine_code = Jit.compile(&flow).expect("it compiles");
         let states = identities(&flow).into_iter().enumerate().filter_map(|(id, node)| {
             let goes_on = |operator: &usize| match is_whole {
                 true => node.takes_over(identity_of(checkpoint, *operator)),
-                false => node == *identity_of(checkpoint, *operator),
+                false => {
+                    let known = identity_of(checkpoint, *operator);
+                    node.is_of(known) && node.shape == known.shape
+                }
             };
             let operator = (0..checkpoint.states.len()).find(goes_on)?;
             Some((NodeId(id as u32), operator))

@@ -411,11 +411,14 @@ fn rows_that_wait_for_a_multiple_are_not_taken_for_others() {
     folder.write("d.stream", deferring);
     run_to(&folder, "d.stream", 60).code(0);
     folder.run("check d.stream --against state").code(0);
-    // The rows that wait have no column `user`, which another stream reads now.
+    // The rows that wait have no column `user`, which another stream reads now, and need none.
     folder.write(
         "edited.stream",
         format!("{deferring}\nstream others =\n  from clicks\n  where user == \"bob\"\n\nsink others_out from others to file(\"others.ndjson\") format json\n"),
     );
+    let told = folder.run("check edited.stream --against state").code(0).stdout;
+    assert!(told.contains("  kept      `updating_agg` of `totals`"), "{told}");
+    folder.write("edited.stream", deferring.replace("group by n forever", "group by n, user forever"));
     let told = folder.run("check edited.stream --against state").code(2).stdout;
     assert!(told.contains("  lost      `updating_agg` of `totals`"), "{told}");
 }

@@ -172,3 +172,11 @@ pub fn assemble(program: &hir::Program, sinks: &[hir::Sink]) -> Assembled {
     debug_assert_eq!(flow.verify(), Vec::<String>::new(), "\n{flow}");
     Assembled { plan, optimized, trace, flow }
 }
+
+/// The dataflow of a plan, as written, in which operators keep rows with all columns that anybody reads of their input:
+/// for runs that go on from checkpoints of builds that had no other.
+pub fn flow_of_whole_rows(plan: &Plan) -> Flow {
+    let mut plan = Plan { whole_rows: true, ..plan.clone() };
+    opt::optimize(&mut plan);
+    physical::assign(&plan)
+}

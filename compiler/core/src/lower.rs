@@ -82,7 +82,7 @@ impl Lowering<'_> {
         operator: Operator,
     ) -> PlanId {
         let Owner { name, on_error } = owner.clone();
-        self.plan.add(Node { name, span, inputs, schema, operator, on_error })
+        self.plan.add(Node { name, shared_with: vec![], span, inputs, schema, operator, on_error })
     }
 
     /// The node that yields these rows; none if the program is wrong there, which has been reported.

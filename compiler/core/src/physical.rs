@@ -8,13 +8,18 @@ use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::flow::{self, Flow, NodeId, NodeKind, SourceSpec};
 use millstream_ir::segment::{Clause, Segment, Step};
 use millstream_ir::types::Type;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The dataflow that carries out a plan.
 pub fn assign(plan: &Plan) -> Flow {
-    let mut assigning =
-        Assigning { plan, flow: Flow::default(), nodes: BTreeMap::new(), in_order: BTreeMap::new() };
+    let mut assigning = Assigning {
+        plan,
+        flow: Flow::default(),
+        nodes: BTreeMap::new(),
+        in_order: BTreeMap::new(),
+        are_kept: kept(plan),
+    };
     let chains = chains(plan);
     for id in plan.ids() {
         assigning.node(id, &chains);
@@ -52,6 +57,15 @@ fn chains(plan: &Plan) -> BTreeMap<PlanId, PlanId> {
     chains
 }
 
+/// The nodes of whose rows some reader may keep any.
+fn kept(plan: &Plan) -> BTreeSet<PlanId> {
+    let inputs = |node: &'_ Node| {
+        let kept = node.inputs.iter().enumerate().filter(|(input, _)| node.keeps_rows_of(*input));
+        kept.map(|(_, id)| *id).collect::<Vec<_>>()
+    };
+    plan.nodes.iter().flat_map(inputs).collect()
+}
+
 fn is_fusable(node: &Node) -> bool {
     matches!(node.operator, Operator::Filter(_) | Operator::Let(_) | Operator::Project(_))
 }
@@ -63,6 +77,8 @@ struct Assigning<'a> {
     nodes: BTreeMap<PlanId, NodeId>,
     /// The node that brings the rows of another into the total order.
     in_order: BTreeMap<NodeId, NodeId>,
+    /// The plan nodes of whose rows some operator may keep any.
+    are_kept: BTreeSet<PlanId>,
 }
 
 impl Assigning<'_> {
@@ -116,6 +132,7 @@ impl Assigning<'_> {
             id,
             flow::Node {
                 name: node.name.clone(),
+                shared_with: node.shared_with.clone(),
                 span: node.span,
                 inputs,
                 schema: node.schema.clone(),
@@ -131,10 +148,15 @@ impl Assigning<'_> {
             return input;
         }
         if let Some(known) = self.in_order.get(&input) {
+            let node = &mut self.flow.nodes[known.0 as usize];
+            let is_new = |name: &&Arc<str>| **name != node.name && !node.shared_with.contains(name);
+            let new: Vec<Arc<str>> = reader.names().filter(is_new).cloned().collect();
+            node.shared_with.extend(new);
             return *known;
         }
         self.flow.nodes.push(flow::Node {
             name: reader.name.clone(),
+            shared_with: reader.shared_with.clone(),
             span: reader.span,
             inputs: vec![input],
             schema: self.flow.node(input).schema.clone(),
@@ -184,8 +206,9 @@ impl Assigning<'_> {
             && node.schema.time == plan.node(input).schema.time
             && node.schema.sign == plan.node(input).schema.sign
             && node.schema.key == plan.node(input).schema.key;
-        if unchanged {
-            // Other names for the same columns; readers bring their own.
+        let same_names = || node.schema.has_same_names(&plan.node(input).schema);
+        if unchanged && (plan.whole_rows || !self.are_kept.contains(&end) || same_names()) {
+            // Other names for the same columns; readers bring their own. Rows that are kept are known by them.
             self.nodes.insert(end, input_node);
             return;
         }
@@ -193,6 +216,7 @@ impl Assigning<'_> {
             end,
             flow::Node {
                 name,
+                shared_with: vec![],
                 span: segment_span(plan, &members),
                 inputs: vec![input_node],
                 schema: node.schema.clone(),

@@ -6,7 +6,7 @@ mod text;
 use crate::hir;
 use millstream_base::Span;
 use millstream_ir::expr::Expr;
-use millstream_ir::flow::{Breaker, Join, OnError, Schema, SinkSpec};
+use millstream_ir::flow::{Breaker, Join, OnError, Partners, Schema, SinkSpec};
 use millstream_ir::pattern::{Clock, MatchMode, MatchSpec};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,12 +20,17 @@ pub struct Plan {
     pub nodes: Vec<Node>,
     /// What the program was asked for: its sinks, in the order of their declaration.
     pub roots: Vec<PlanId>,
+    /// Whether operators keep rows with all columns that anybody reads of their input, as they do in runs that began
+    /// when all did so.
+    pub whole_rows: bool,
 }
 
 #[derive(Clone, Debug)]
 pub struct Node {
     /// The source, stream or sink that it belongs to.
     pub name: Arc<str>,
+    /// Streams that have the same clause over the same rows.
+    pub shared_with: Vec<Arc<str>>,
     /// The clause that it comes from.
     pub span: Span,
     pub inputs: Vec<PlanId>,
@@ -188,6 +193,34 @@ impl Node {
             }
             Operator::Join(join) => join.condition.iter_mut().collect(),
             _ => vec![],
+        }
+    }
+
+    /// The items that it belongs to.
+    pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        std::iter::once(&self.name).chain(&self.shared_with)
+    }
+
+    pub fn is_shared_with(&mut self, names: impl IntoIterator<Item = Arc<str>>) {
+        for name in names {
+            if self.names().all(|known| *known != name) {
+                self.shared_with.push(name);
+            }
+        }
+    }
+
+    /// Whether it may keep rows of an input, or they wait in front of it until they are in order.
+    pub fn keeps_rows_of(&self, input: usize) -> bool {
+        match &self.operator {
+            Operator::Breaker(breaker) => match &**breaker {
+                Breaker::LeaveOutLate | Breaker::AssignWindows(_) => false,
+                breaker => breaker.passes_rows() || breaker.defers_rows() || breaker.depends_on_order(),
+            },
+            // What stands on the other side is a table itself.
+            Operator::Join(join) => input == 0 || matches!(join.partners, Partners::Stream(_)),
+            Operator::Match(_) | Operator::Order | Operator::AssignTime { .. } => true,
+            Operator::Sink(spec) => spec.ordered,
+            _ => false,
         }
     }
 

@@ -38,6 +38,8 @@ pub struct Flow {
 pub struct Node {
     /// The source, stream or sink that it belongs to; what reports and side streams call it.
     pub name: Arc<str>,
+    /// Other streams that it belongs to as well.
+    pub shared_with: Vec<Arc<str>>,
     /// The clause that it comes from.
     pub span: Span,
     pub inputs: Vec<NodeId>,
@@ -505,6 +507,12 @@ impl Flow {
 }
 
 impl Schema {
+    /// Whether the columns are called the same, those that the program sees and the others.
+    pub fn has_same_names(&self, other: &Schema) -> bool {
+        let is_same = |(a, b): (&Column, &Column)| a.name == b.name && a.hidden == b.hidden;
+        self.columns.len() == other.columns.len() && self.columns.iter().zip(&other.columns).all(is_same)
+    }
+
     /// Of rows that are final.
     pub fn append_only(columns: Vec<Column>, time: usize) -> Schema {
         Schema { columns, time, sign: None, key: None }

@@ -21,6 +21,7 @@ fn flow(types: &[Type], aggregates: &[AggregateCall]) -> Flow {
         inputs,
         schema,
         kind,
+        shared_with: vec![],
         on_error: OnError::Keep,
     };
     let window = WindowAggregate {

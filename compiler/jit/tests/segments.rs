@@ -73,6 +73,7 @@ fn flow(segments: &[Arc<Segment>]) -> Flow {
         span: Default::default(),
         inputs: vec![],
         schema: Schema::default(),
+        shared_with: vec![],
         on_error: millstream_ir::flow::OnError::Keep,
         kind: NodeKind::Segment(segment.clone()),
     };

@@ -1,5 +1,6 @@
 //! What becomes of a checkpoint under a program, perhaps another than the one that it was made of.
 
+use super::takers::{takers, without};
 use super::{Identity, Manifest, SourceProgress, identities};
 use crate::connector::flag_option;
 use millstream_ir::flow::{Flow, Node, NodeId, NodeKind, Partners, Version};
@@ -43,6 +44,10 @@ pub struct Comparison<'m> {
     pub sources: Vec<(&'m str, Fate)>,
     /// Of each state.
     pub operators: Vec<(&'m Identity, Fate)>,
+    /// Of each state the nodes that go on with it.
+    pub takers: Vec<Vec<NodeId>>,
+    /// Streams that shared a state with others who go on with it, and cannot.
+    pub left_without: Vec<(&'m Identity, &'m str)>,
     /// Operators that keep state and have none there: they begin with the rows that come from now on.
     pub new: Vec<Identity>,
 }
@@ -50,13 +55,17 @@ pub struct Comparison<'m> {
 impl Comparison<'_> {
     pub fn new<'m>(manifest: &'m Manifest, flow: &Flow) -> Comparison<'m> {
         let nodes = identities(flow);
-        let fate = |identity: &Identity| {
+        let known: Vec<&Identity> = manifest.operators.iter().map(|operator| &operator.identity).collect();
+        let mut takers = takers(&known, &nodes);
+        let is_taken = |takers: &[Vec<NodeId>], id: NodeId| takers.iter().any(|takers| takers.contains(&id));
+        let fate = |(number, identity): (usize, &&Identity)| {
             let node = nodes.iter().position(|node| node.is_of(identity));
             let is_loaded = || {
                 identity.kind == "table" && manifest.source(&identity.item).is_some_and(can_be_loaded_again)
             };
             match node.map(|node| NodeId(node as u32)) {
-                Some(id) if nodes[id.0 as usize].takes_over(identity) => Fate::Kept,
+                _ if !takers[number].is_empty() => Fate::Kept,
+                Some(id) if is_taken(&takers, id) => Fate::OfAnotherShape(id),
                 Some(_) if is_loaded() && is_loaded_by(flow, &identity.item) => Fate::Rebuilt,
                 Some(id) => match migration(identity, flow, id, &nodes[id.0 as usize]) {
                     Some(how) => Fate::Migrated(id, how),
@@ -66,11 +75,20 @@ impl Comparison<'_> {
                 None => Fate::Gone,
             }
         };
-        let known: Vec<&Identity> = manifest.operators.iter().map(|operator| &operator.identity).collect();
-        let operators: Vec<(&Identity, Fate)> =
-            known.iter().map(|identity| (*identity, fate(identity))).collect();
+        let fates: Vec<Fate> = known.iter().enumerate().map(fate).collect();
+        let left_without = known.iter().zip(&takers).filter(|(_, takers)| !takers.is_empty());
+        let left_without = left_without.flat_map(|(state, takers)| {
+            without(state, takers, &nodes).into_iter().map(|item| (*state, item))
+        });
+        let left_without = left_without.collect();
+        for (takers, fate) in takers.iter_mut().zip(&fates) {
+            takers.extend(if let Fate::Migrated(id, _) = fate { Some(*id) } else { None });
+        }
+        let operators: Vec<(&Identity, Fate)> = known.iter().copied().zip(fates).collect();
         let is_new = |(id, node): &(NodeId, &Identity)| {
-            keeps_state(&flow.node(*id).kind) && !known.iter().any(|known| known.is_of(node))
+            keeps_state(&flow.node(*id).kind)
+                && !known.iter().any(|known| known.is_of(node))
+                && !is_taken(&takers, *id)
         };
         let fate_of_source = |source: &SourceProgress| {
             let is_rebuilt =
@@ -86,6 +104,8 @@ impl Comparison<'_> {
             sources: manifest.sources.iter().map(|s| (&*s.name, fate_of_source(s))).collect(),
             new: flow.ids().zip(&nodes).filter(is_new).map(|(_, node)| node.clone()).collect(),
             operators,
+            takers,
+            left_without,
         }
     }
 
@@ -93,7 +113,8 @@ impl Comparison<'_> {
     pub fn losers(&self) -> impl Iterator<Item = &str> {
         let sources = self.sources.iter().filter(|(_, fate)| !fate.is_fine()).map(|(name, _)| *name);
         let operators = self.operators.iter().filter(|(_, fate)| !fate.is_fine());
-        sources.chain(operators.map(|(identity, _)| &*identity.item))
+        let without = self.left_without.iter().map(|(_, item)| *item);
+        sources.chain(operators.map(|(identity, _)| &*identity.item)).chain(without)
     }
 
     /// The sources that are read again from their start.

@@ -123,7 +123,12 @@ mod tests {
     fn bytes() -> (Checkpoint, Vec<u8>) {
         let states = vec![b"some state".to_vec(), vec![], vec![7; 1000]];
         let operator = |(number, state): (usize, &Vec<u8>)| OperatorState {
-            identity: Identity { item: "spend".into(), kind: format!("top {number}"), shape: "[]".into() },
+            identity: Identity {
+                item: "spend".into(),
+                shared_with: vec![],
+                kind: format!("top {number}"),
+                shape: "[]".into(),
+            },
             bytes: state.len() as u64,
             checksum: crc32fast::hash(state),
             pieces: vec![],

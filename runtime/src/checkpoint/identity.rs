@@ -12,6 +12,9 @@ use std::fmt::{self, Write};
 pub struct Identity {
     /// The source, stream or sink.
     pub item: String,
+    /// Other streams whose it is as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared_with: Vec<String>,
     /// What it is there, with a number from the second of them on.
     pub kind: String,
     /// All that decides what the bytes of its state mean.
@@ -29,10 +32,33 @@ impl Identity {
 
     /// Whether it can go on with the state of another as it is.
     pub fn takes_over(&self, before: &Identity) -> bool {
+        self.is_of(before) && self.has_shape_of(before)
+    }
+
+    /// The same where some item has both, whichever stands first, as whichever of its operators of this kind.
+    pub fn takes_share_of(&self, before: &Identity) -> bool {
+        before.items().any(|item| self.has_item(item))
+            && self.kind_alone() == before.kind_alone()
+            && self.has_shape_of(before)
+    }
+
+    pub fn items(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.item).chain(&self.shared_with).map(String::as_str)
+    }
+
+    pub fn has_item(&self, name: &str) -> bool {
+        self.items().any(|item| item == name)
+    }
+
+    /// Without its number.
+    fn kind_alone(&self) -> &str {
+        self.kind.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end()
+    }
+
+    fn has_shape_of(&self, before: &Identity) -> bool {
         // There were checkpoints before shapes said which rows are deferred.
         let is_said_now = |more: &str| more.starts_with(DEFERRED);
-        self.is_of(before)
-            && self.shape.strip_prefix(&before.shape).is_some_and(|more| more.is_empty() || is_said_now(more))
+        self.shape.strip_prefix(&before.shape).is_some_and(|more| more.is_empty() || is_said_now(more))
     }
 }
 
@@ -51,7 +77,8 @@ pub fn identities(flow: &Flow) -> Vec<Identity> {
         let number = numbers.entry((&node.name, kind)).or_default();
         *number += 1;
         let kind = if *number == 1 { kind.to_string() } else { format!("{kind} {number}") };
-        Identity { item: node.name.to_string(), kind, shape }
+        let shared_with = node.shared_with.iter().map(|name| name.to_string()).collect();
+        Identity { item: node.name.to_string(), shared_with, kind, shape }
     };
     flow.ids().map(identity).collect()
 }

@@ -63,6 +63,15 @@ pub fn newest(store: &dyn Store) -> io::Result<Found> {
     Ok(found)
 }
 
+/// Whether the run that made the newest of which anything is known has operators that keep rows with all columns that
+/// anybody reads of their input.
+pub fn has_whole_rows(store: &dyn Store) -> bool {
+    let numbers = numbers(store).unwrap_or_default().into_iter().rev();
+    let bytes = numbers.filter_map(|number| store.read(&name(number)).ok());
+    let mut manifests = bytes.filter_map(|bytes| Some(encode::manifest(&bytes).ok()?.0));
+    manifests.next().is_some_and(|manifest| !manifest.own_columns)
+}
+
 /// The manifests of all that are there, or what is wrong with them; the oldest first.
 pub fn all(store: &dyn Store) -> io::Result<Vec<(String, Result<Manifest, Damage>)>> {
     let manifest = |number| Ok((name(number), read(store, number)?.map(|checkpoint| checkpoint.manifest)));

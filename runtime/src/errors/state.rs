@@ -80,6 +80,11 @@ pub fn state_of_other_program(flow: &Flow, place: &str, comparison: &Comparison)
         };
         diagnostic = diagnostic.note(format!("the state of {identity} {words}"));
     }
+    for (identity, item) in &comparison.left_without {
+        diagnostic = diagnostic.note(format!(
+            "`{item}` had a share in the state of {identity}, and would need one of another kind now"
+        ));
+    }
     let first = comparison.losers().next().unwrap_or_default();
     diagnostic
         .help(format!("to go on without it, say `--drop-state {first}`"))

@@ -6,8 +6,8 @@
 
 use super::{Job, State};
 use crate::checkpoint::{
-    Checkpoint, Comparison, Draft, Fate, Keeping, Manifest, PartitionProgress, Published, SourceProgress,
-    carried, identities, newest,
+    Checkpoint, Comparison, Draft, Keeping, Manifest, PartitionProgress, Published, SourceProgress, carried,
+    identities, newest,
 };
 use crate::connector::file::Rereadable;
 use crate::connector::{Partition, Surroundings};
@@ -18,7 +18,7 @@ use crate::report::{Checkpoints, Resumed};
 use crate::source::Standing;
 use crate::spill::Spill;
 use millstream_base::Diagnostic;
-use millstream_ir::flow::{ConnectorSpec, Flow, Node, NodeId};
+use millstream_ir::flow::{ConnectorSpec, Flow, Node};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
@@ -124,17 +124,12 @@ impl Durable {
     /// Gives operators the state that they had.
     pub fn restore<O: Outlet>(&mut self, flow: &Flow, graph: &mut Graph<O>) -> Result<(), Box<Diagnostic>> {
         let Some(Checkpoint { manifest, states }) = &self.before else { return Ok(()) };
-        let nodes = identities(flow);
-        for ((identity, fate), state) in Comparison::new(manifest, flow).operators.iter().zip(states) {
-            let id = match fate {
-                Fate::Kept => nodes.iter().position(|node| node.is_of(identity)).map(|id| NodeId(id as u32)),
-                Fate::Migrated(id, _) => Some(*id),
-                Fate::Rebuilt | Fate::NotNeeded | Fate::OfAnotherShape(_) | Fate::Gone => None,
-            };
-            if let Some(id) = id
-                && graph.restore(id, state).is_err()
-            {
-                return Err(Box::new(errors::state_of_operator_damaged(flow.node(id), identity)));
+        let takers = Comparison::new(manifest, flow).takers;
+        for ((operator, takers), state) in manifest.operators.iter().zip(takers).zip(states) {
+            for id in takers {
+                graph.restore(id, state).map_err(|_| {
+                    Box::new(errors::state_of_operator_damaged(flow.node(id), &operator.identity))
+                })?;
             }
         }
         Ok(())
@@ -345,7 +340,8 @@ impl<O: Outlet> Job<'_, O> {
         let states = carried::states(self.flow, &self.graph, &self.workers, (size, &spilled));
         durable.mark(&mut sources, &self.options.around.base);
         let time = self.options.clock.now();
-        let manifest = Manifest { time, ended, sources, outputs, ..Manifest::default() };
+        let own_columns = !self.options.state.as_ref().is_some_and(|state| state.has_whole_rows);
+        let manifest = Manifest { time, ended, sources, outputs, own_columns, ..Manifest::default() };
         let outputs = files.into_iter().flatten().collect();
         let draft = Draft { manifest, identities: identities(self.flow), states, outputs };
         let begun = durable.keeping.begin(draft);

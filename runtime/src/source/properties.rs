@@ -61,6 +61,7 @@ fn source() -> Source {
         inputs: vec![],
         schema: Schema::append_only(vec![column], 0),
         kind: NodeKind::Source(spec.clone()),
+        shared_with: vec![],
         on_error: OnError::Keep,
     };
     let partitions = (0..PARTITIONS).map(|p| (p.to_string(), Pace::of(Some(&time), true)));

@@ -68,6 +68,7 @@ fn flow(path: &str) -> Flow {
         inputs: inputs.iter().copied().map(NodeId).collect(),
         schema: Schema::append_only(columns.into(), columns.len() - 1),
         kind,
+        shared_with: vec![],
         on_error: OnError::Keep,
     };
     let load = Load { refresh: Some(5 * MINUTE) };

@@ -12,10 +12,10 @@ use crate::why::errors::unknown_input;
 use crate::{FAILED, WRONG_PROGRAM, WRONG_USAGE, terminal};
 use millstream_base::Diagnostic;
 use millstream_ir::engine::Engine;
-use millstream_ir::flow::{Flow, NodeId};
+use millstream_ir::flow::Flow;
 use millstream_ir::text::format_timestamp;
 use millstream_jit::Jit;
-use millstream_runtime::checkpoint::{Checkpoint, Identity, identities, newest, store};
+use millstream_runtime::checkpoint::{Checkpoint, Comparison, Fate, Identity, newest, store};
 use millstream_runtime::contents::{Contents, of_snapshot};
 use millstream_runtime::format::Encoder;
 use millstream_runtime::format::json_encode::JsonEncoder;
@@ -30,13 +30,13 @@ pub fn rows(arguments: &State, file: &Path) -> u8 {
     };
     let mut compiled = program.compile(&Bindings { set: arguments.set.clone(), ..Bindings::default() });
     show(&compiled.files, &compiled.compilation.diagnostics);
-    let Some(flow) = compiled.compilation.flow.take() else {
+    if compiled.compilation.flow.is_none() {
         return compiled.wrong().unwrap_or(WRONG_PROGRAM);
-    };
+    }
     let words = ["state", &arguments.folder.display().to_string(), &file.display().to_string()];
     let named = arguments.stream.as_deref();
     let said = said(&words.into_iter().chain(named).collect::<Vec<_>>(), &mut compiled.files);
-    match text(arguments, &compiled, &flow, &said) {
+    match text(arguments, &compiled, &said) {
         Ok(text) => terminal::out(text),
         Err((fault, code)) => {
             show(&compiled.files, &[*fault]);
@@ -52,7 +52,7 @@ fn failed(fault: Diagnostic) -> Refused {
 }
 
 /// `said`: the command, the folder, the program, and the stream if there is one.
-fn text(arguments: &State, compiled: &Compiled, flow: &Flow, said: &[Said]) -> Result<String, Refused> {
+fn text(arguments: &State, compiled: &Compiled, said: &[Said]) -> Result<String, Refused> {
     if let Some(name) = said.get(3)
         && compiled.compilation.program.find(&name.text).is_none()
     {
@@ -61,7 +61,9 @@ fn text(arguments: &State, compiled: &Compiled, flow: &Flow, said: &[Said]) -> R
     let found = store::look(&arguments.folder).and_then(|store| newest(&*store));
     let found = found.map_err(|error| failed(unread_state(&said[1], &error)))?;
     let Some(checkpoint) = found.newest else { return Err(failed(no_checkpoint(&said[1]))) };
-    let of_each = held(compiled, flow, &checkpoint, said)?;
+    let flow = compiled.flow_after(!checkpoint.manifest.own_columns);
+    let flow = flow.ok_or_else(|| failed(no_checkpoint(&said[1])))?;
+    let of_each = held(compiled, &flow, &checkpoint, said)?;
     Ok(match arguments.format {
         RowsFormat::Table => {
             let Checkpoint { manifest, .. } = &checkpoint;
@@ -82,17 +84,15 @@ fn held<'c>(
 ) -> Result<Vec<(&'c Identity, Vec<Contents>)>, Refused> {
     let machine_code =
         Jit.compile(flow).map_err(|error| (not_compiled(said[2].span, &error.to_string()), FAILED))?;
-    let nodes = identities(flow);
+    let Comparison { operators, takers, .. } = Comparison::new(&checkpoint.manifest, flow);
     let mut of_each = vec![];
-    for (operator, state) in checkpoint.manifest.operators.iter().zip(&checkpoint.states) {
-        let identity = &operator.identity;
-        if said.get(3).is_some_and(|name| name.text != identity.item) {
+    for (((identity, fate), takers), state) in operators.into_iter().zip(takers).zip(&checkpoint.states) {
+        if said.get(3).is_some_and(|name| !identity.has_item(&name.text)) {
             continue;
         }
-        let Some(node) = nodes.iter().position(|node| node.takes_over(identity)) else {
-            return Err(failed(state_not_of_program(&said[2], identity)));
-        };
-        let held = of_snapshot(flow, &*machine_code, &compiled.files, NodeId(node as u32), state);
+        let node = takers.first().filter(|_| fate == Fate::Kept);
+        let Some(node) = node else { return Err(failed(state_not_of_program(&said[2], identity))) };
+        let held = of_snapshot(flow, &*machine_code, &compiled.files, *node, state);
         let mut held = held.map_err(|_| failed(state_unreadable(&said[1], identity)))?;
         held.iter_mut().for_each(|held| held.rows.sort());
         of_each.push((identity, held));

@@ -7,21 +7,26 @@ use crate::plan::{Node, Operator, Plan, PlanId};
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::flow::{Breaker, Join, OnError, Partners, Schema, Version};
 use millstream_ir::pattern::MatchSpec;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 type Columns = BTreeSet<usize>;
 
 pub fn apply(plan: &mut Plan) -> Vec<PlanId> {
     event_fields::leave_out(plan);
+    let tables = tables_of_selected(plan);
     project_before_breakers(plan);
     plan.compact();
-    let needed = needed_columns(plan);
+    let needed = needed_columns(plan, &tables);
     let widths = plan.nodes.iter().map(|n| n.schema.columns.len()).collect();
     let mut pruning = Pruning { kept: vec![vec![]; plan.nodes.len()], widths, changed: vec![] };
     for id in plan.ids() {
         pruning.prune(plan, id, &needed[id.0]);
     }
     skip_idle_projections(plan);
+    if !plan.whole_rows {
+        share_projections(plan);
+    }
     // The larger changed subtree shows the smaller.
     let readers = plan.readers();
     let changed = &pruning.changed;
@@ -30,7 +35,8 @@ pub fn apply(plan: &mut Plan) -> Vec<PlanId> {
 }
 
 /// Gives what breaks a segment a projection to read from, so that a column that only a filter or another
-/// column needs ends with the segment.
+/// column needs ends with the segment, and so that what an operator keeps of rows is what its own readers read,
+/// whatever others read of its input.
 fn project_before_breakers(plan: &mut Plan) {
     let readers = plan.readers();
     for id in plan.ids() {
@@ -43,9 +49,15 @@ fn project_before_breakers(plan: &mut Plan) {
             let node = plan.node(input);
             let in_segment = matches!(node.operator, Operator::Filter(_) | Operator::Let(_));
             let ends_here = in_segment && readers[input.0].len() == 1;
-            // Joins of streams keep rows: not what others read of them.
-            let keeps_rows = matches!(&plan.node(id).operator, Operator::Join(join) if matches!(join.partners, Partners::Stream(_)));
-            if !breaks || !(ends_here || keeps_rows && readers[input.0].len() > 1) {
+            let is_shared = readers[input.0].len() > 1;
+            let keeps = match plan.whole_rows {
+                true => is_shared && keeps_rows_of_stream(plan.node(id)),
+                false => {
+                    let is_projected = matches!(node.operator, Operator::Project(_)) && !is_shared;
+                    plan.node(id).keeps_rows_of(position) && !is_projected
+                }
+            };
+            if !breaks || !(ends_here || keeps) {
                 continue;
             }
             let columns = node.schema.columns.iter().enumerate();
@@ -56,32 +68,54 @@ fn project_before_breakers(plan: &mut Plan) {
     }
 }
 
+fn keeps_rows_of_stream(node: &Node) -> bool {
+    matches!(&node.operator, Operator::Join(join) if matches!(join.partners, Partners::Stream(_)))
+}
+
+/// What several read of the same columns is brought into the total order once.
+fn share_projections(plan: &mut Plan) {
+    let mut known: BTreeMap<(PlanId, Vec<usize>), Vec<PlanId>> = BTreeMap::new();
+    for id in plan.ids() {
+        let node = plan.node(id);
+        let Operator::Project(exprs) = &node.operator else { continue };
+        let column = |expr: &Expr| match expr.kind {
+            ExprKind::Column(column) => Some(column),
+            _ => None,
+        };
+        let Some(columns) = exprs.iter().map(column).collect::<Option<Vec<usize>>>() else { continue };
+        let beside = known.entry((node.inputs[0], columns)).or_default();
+        // What is kept of rows is called by whose they are.
+        let is_same = |other: &&PlanId| {
+            let other = plan.node(**other);
+            other.name == node.name && same_rows(&other.schema, &node.schema)
+        };
+        match beside.iter().find(is_same).copied() {
+            Some(other) => plan.redirect(id, other),
+            None => beside.push(id),
+        }
+    }
+}
+
 /// Readers of a projection that changes nothing read its input instead.
 fn skip_idle_projections(plan: &mut Plan) {
     for id in plan.ids() {
         let node = plan.node(id);
         let Operator::Project(exprs) = &node.operator else { continue };
         let input = node.inputs[0];
-        let below = &plan.node(input).schema;
-        let same_columns = exprs.len() == below.columns.len()
-            && exprs.iter().enumerate().all(|(i, e)| matches!(e.kind, ExprKind::Column(c) if c == i))
-            && node.schema.time == below.time
-            && node.schema.sign == below.sign
-            && node.schema.key == below.key
-            && node
-                .schema
-                .columns
-                .iter()
-                .zip(&below.columns)
-                .all(|(a, b)| a.name == b.name && a.hidden == b.hidden);
-        if same_columns {
+        let is_idle = exprs.iter().enumerate().all(|(i, e)| matches!(e.kind, ExprKind::Column(c) if c == i));
+        if is_idle && same_rows(&node.schema, &plan.node(input).schema) {
             plan.redirect(id, input);
         }
     }
 }
 
+/// Whether rows that have the same values are the same rows.
+fn same_rows(a: &Schema, b: &Schema) -> bool {
+    (a.time, a.sign, &a.key) == (b.time, b.sign, &b.key) && a.has_same_names(b)
+}
+
 /// For each node, the columns of its output that somebody reads; always its time and sign.
-fn needed_columns(plan: &Plan) -> Vec<Columns> {
+fn needed_columns(plan: &Plan, tables: &BTreeSet<Arc<str>>) -> Vec<Columns> {
     let read_errors = plan.read_errors();
     let mut needed = vec![Columns::new(); plan.nodes.len()];
     for id in plan.ids().rev() {
@@ -95,6 +129,9 @@ fn needed_columns(plan: &Plan) -> Vec<Columns> {
                 own.extend(0..node.schema.columns.len())
             }
             Operator::Breaker(b) if !b.passes_rows() => own.extend(0..node.schema.columns.len()),
+            Operator::Breaker(b) if matches!(**b, Breaker::Table(_)) && tables.contains(&node.name) => {
+                own.extend(node.schema.visible().map(|(number, _)| number))
+            }
             Operator::Sink(_) => own.extend(node.schema.visible().map(|(number, _)| number)),
             Operator::Let(exprs) => {
                 let n_inputs = node.schema.columns.len() - exprs.len();
@@ -121,6 +158,19 @@ fn needed_columns(plan: &Plan) -> Vec<Columns> {
         needed[id.0] = own;
     }
     needed
+}
+
+/// The tables that keep all of their columns, for joins to come, as their queries say which these are.
+fn tables_of_selected(plan: &Plan) -> BTreeSet<Arc<str>> {
+    let is_selected = |node: &&Node| match &node.operator {
+        Operator::Breaker(breaker) if matches!(**breaker, Breaker::Table(_)) => {
+            let is_selected = |input: &PlanId| matches!(plan.node(*input).operator, Operator::Project(_));
+            node.inputs.iter().all(is_selected)
+        }
+        _ => false,
+    };
+    let tables = plan.nodes.iter().filter(|_| !plan.whole_rows).filter(is_selected);
+    tables.map(|node| node.name.clone()).collect()
 }
 
 /// What a node reads of its input to yield these columns.

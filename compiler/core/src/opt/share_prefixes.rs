@@ -15,6 +15,8 @@ pub fn apply(plan: &mut Plan) -> Vec<PlanId> {
             beside.push(id);
             continue;
         };
+        let names = plan.node(id).names().cloned().collect::<Vec<_>>();
+        plan.nodes[same.0].is_shared_with(names);
         plan.redirect(id, same);
         changed.retain(|c| *c != same);
         changed.push(same);

@@ -81,6 +81,7 @@ fn insert(flow: &mut Flow, input: NodeId, mut table: Table) {
     let dispatch = Dispatch { lookups: lookups.collect(), n_readers: table.readers.len() };
     let beside = |kind| Node {
         name: looked_at.name.clone(),
+        shared_with: vec![],
         span: looked_at.span,
         inputs: vec![input],
         schema: schema.clone(),

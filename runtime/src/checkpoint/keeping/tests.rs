@@ -75,7 +75,12 @@ impl Store for Faulty {
 /// A checkpoint that is told by its time and its states: a small one, and one in pieces, of which most stay as they
 /// were.
 fn draft(time: i64) -> Draft {
-    let identity = |kind: &str| Identity { item: "spend".into(), kind: kind.into(), shape: "[]".into() };
+    let identity = |kind: &str| Identity {
+        item: "spend".into(),
+        shared_with: vec![],
+        kind: kind.into(),
+        shape: "[]".into(),
+    };
     Draft {
         manifest: Manifest { time, ..Manifest::default() },
         identities: vec![identity("window_agg"), identity("top")],

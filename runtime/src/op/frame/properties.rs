@@ -104,6 +104,7 @@ fn operator(spec: &FrameAggregate, seed: u64) -> FrameOperator {
         inputs: vec![],
         schema: schema(),
         kind: NodeKind::Union,
+        shared_with: vec![],
         on_error: OnError::Keep,
     };
     FrameOperator::new(&node, spec, &schema(), seed)

@@ -278,6 +278,7 @@ fn running(table: &Table, is_loaded: bool, specs: &[(Join, Version)]) -> Running
         inputs: vec![],
         schema: schema(table_types()),
         kind: NodeKind::Breaker(Arc::new(Breaker::Table(table.clone()))),
+        shared_with: vec![],
         on_error: OnError::Keep,
     };
     let operator = TableOperator::new(&node, table, is_loaded, 7);

@@ -257,6 +257,7 @@ fn flow(pattern: &Pattern) -> Flow {
             Schema::append_only(columns, time)
         },
         kind,
+        shared_with: vec![],
         on_error: OnError::Keep,
     };
     let input = ["key", "value", "id"].map(|name| column(name, Type::INT));

@@ -23,6 +23,7 @@ fn node(types: &[Type], spec: &WindowAggregate) -> (Node, Schema) {
         inputs: vec![],
         schema: Schema::append_only(columns, time),
         kind: NodeKind::Union,
+        shared_with: vec![],
         on_error: OnError::Keep,
     };
     (node, input)

@@ -26,6 +26,7 @@ fn behind_dispatch(patterns: &[Pattern]) -> Flow {
         inputs: inputs.iter().map(|input| NodeId(*input)).collect(),
         schema,
         kind,
+        shared_with: vec![],
         on_error: OnError::Keep,
     };
     let mut readers: BTreeMap<Value, BTreeSet<u32>> = BTreeMap::new();
