@@ -53,6 +53,14 @@ struct SpillFile {
     shared: Arc<Shared>,
 }
 
+/// Files that are written one after the other, each until it is long: it takes its room as long as a part of it is there.
+pub struct SpillFiles {
+    /// The file that is gone on with.
+    writer: Option<SpillWriter>,
+    /// Bytes of a file that is not.
+    long: u64,
+}
+
 /// A file that is being written.
 pub struct SpillWriter {
     file: Arc<SpillFile>,
@@ -135,12 +143,26 @@ impl Spill {
     }
 }
 
-impl SpillWriter {
-    /// How many bytes have been put.
-    pub fn length(&self) -> u64 {
-        self.at
+impl SpillFiles {
+    pub fn new(long: u64) -> SpillFiles {
+        SpillFiles { writer: None, long }
     }
 
+    /// Whether anything has been written.
+    pub fn are_begun(&self) -> bool {
+        self.writer.is_some()
+    }
+
+    /// Where is written to now.
+    pub fn writer(&mut self, spill: &Spill) -> io::Result<&mut SpillWriter> {
+        Ok(match self.writer.take().filter(|writer| writer.at < self.long) {
+            Some(writer) => self.writer.insert(writer),
+            None => self.writer.insert(spill.begin()?),
+        })
+    }
+}
+
+impl SpillWriter {
     pub fn put(&mut self, bytes: &[u8]) -> io::Result<Block> {
         let too_long = |_| io::Error::from(ErrorKind::FileTooLarge);
         let length = u32::try_from(bytes.len()).map_err(too_long)?;
@@ -198,6 +220,23 @@ mod tests {
         assert_eq!((runs, written, read), (1, 8, 8));
         drop(blocks);
         assert_eq!(spill.files().len(), 0);
+    }
+
+    #[test]
+    fn a_file_that_is_long_is_not_gone_on_with() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let spill = Spill::new(folder.path(), 0);
+        let mut files = SpillFiles::new(8);
+        assert!(!files.are_begun());
+        let mut put = |bytes: &[u8]| files.writer(&spill).and_then(|writer| writer.put(bytes));
+        let blocks =
+            [b"four".as_slice(), b"more", b"other"].map(|bytes| put(bytes).expect("it can be written to"));
+        assert_eq!(spill.files().len(), 2);
+        // The first is there as long as its blocks are.
+        let [first, second, _third] = blocks;
+        drop((first, second));
+        assert_eq!(spill.files().len(), 1);
+        assert!(files.are_begun());
     }
 
     #[test]

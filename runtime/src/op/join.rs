@@ -6,6 +6,7 @@
 //! as it keeps its own time, the watermark of the join stays behind it.
 
 mod keys;
+mod left_behind;
 mod pairs;
 mod places;
 mod row;
@@ -19,7 +20,7 @@ use crate::op::order::without_late;
 use crate::op::pair_filter::PairFilter;
 use crate::operator::{Operator, Output};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
-use crate::spill::{Spill, SpillWriter};
+use crate::spill::{Spill, SpillFiles};
 use crate::waiting::Waiting;
 use keys::JoinKeys;
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
@@ -73,7 +74,7 @@ pub struct JoinOperator {
     n_came: usize,
     n_left: usize,
     /// Where columns of rows were written last that memory had no room for.
-    spilling: Option<SpillWriter>,
+    files: SpillFiles,
 }
 
 /// Which values of the key are the same on both sides to the bit, and always are on both.
@@ -97,7 +98,7 @@ const FEW: usize = 1024;
 /// Rows are forgotten when as many have come as were left, or so many times as many if no more memory was needed, or so
 /// many times fewer if memory is short.
 const MOST_TIMES: usize = 4;
-/// Bytes of a file that is not added to. It takes its room as long as one of its rows is there.
+/// Bytes of a file to which rows are written.
 const LONG: u64 = 256 << 20;
 
 impl JoinOperator {
@@ -150,7 +151,7 @@ impl JoinOperator {
             work: None,
             n_came: 0,
             n_left: 0,
-            spilling: None,
+            files: SpillFiles::new(LONG),
         }
     }
 
@@ -348,7 +349,7 @@ impl JoinOperator {
         }
         let is_due = |times: usize| self.n_came >= times * self.n_left.max(FEW);
         let has_grown = self.sides.iter().any(Side::has_grown);
-        let is_short = self.spilling.is_some() && self.n_came >= self.n_left.max(FEW) / MOST_TIMES;
+        let is_short = self.files.are_begun() && self.n_came >= self.n_left.max(FEW) / MOST_TIMES;
         if self.watermarks.contains(&Watermark::END)
             || is_due(1) && has_grown
             || is_due(MOST_TIMES)
@@ -388,7 +389,8 @@ impl JoinOperator {
 
     /// Says if something could not be read that rows need which leave.
     fn tell_fault(&self, output: &mut Output) {
-        output.fault = self.sides.iter().find_map(Side::take_fault).or(output.fault.take());
+        output.fault =
+            self.sides.iter().find_map(|side| side.left_behind.take_fault()).or(output.fault.take());
     }
 
     fn advance(&mut self, output: &mut Output) {
@@ -492,7 +494,7 @@ impl Operator for JoinOperator {
             writer.i64(self.watermarks[input].0);
             self.sides[input].snapshot(&self.index, input, &self.places, writer);
         }
-        if let Some(error) = self.sides.iter().find_map(Side::take_fault) {
+        if let Some(error) = self.sides.iter().find_map(|side| side.left_behind.take_fault()) {
             writer.fail(error);
         }
     }
@@ -515,16 +517,13 @@ impl Operator for JoinOperator {
     fn spill(&mut self, spill: &Spill) -> io::Result<()> {
         // Where there is memory, rows are forgotten late.
         self.forget();
-        let bytes: usize = self.sides.iter().map(Side::can_spill).sum();
+        let bytes: usize = self.sides.iter().map(|side| side.left_behind.can_spill()).sum();
         if bytes == 0 || !spill.is_worth(bytes) {
             return Ok(());
         }
         spill.timed(|| {
-            let writer = match self.spilling.take().filter(|writer| writer.length() < LONG) {
-                Some(writer) => self.spilling.insert(writer),
-                None => self.spilling.insert(spill.begin()?),
-            };
-            self.sides.iter_mut().try_for_each(|side| side.spill(writer))
+            let writer = self.files.writer(spill)?;
+            self.sides.iter_mut().try_for_each(|side| side.left_behind.spill(writer))
         })
     }
 

@@ -165,7 +165,7 @@ impl ReorderBuffer {
             };
             let mut written = SnapshotWriter::default();
             written.batch(&batch, types[input]);
-            let block = self.spilled.writer(spill)?.put(&written.finish())?;
+            let block = self.spilled.files.writer(spill)?.put(&written.finish())?;
             let n_rows = batch.n_rows;
             self.spilled.add(first, arrival, SpilledBatch { input, are_stragglers, n_rows, block });
         }

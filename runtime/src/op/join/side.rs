@@ -5,24 +5,19 @@
 //! without one.
 
 use super::keys::JoinKeys;
+use super::left_behind::LeftBehind;
 use super::places::Places;
 use super::row::{PLACE, RowLayout, RowWords, TIME};
 use crate::contents::rows_of_columns;
 use crate::kernel::row_lists::{EMPTY, RowLists, UNSWEPT, ZEROS};
 use crate::message::{EventTime, Watermark};
-use crate::op::interleave::{Pick, interleave};
-use crate::op::spilled_rows::SpilledRows;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
-use crate::spill::SpillWriter;
-use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
-use millstream_ir::column::{ColumnBuilder, ColumnRef};
+use millstream_ir::batch::{BATCH_ROWS, Batch};
+use millstream_ir::column::ColumnRef;
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
-use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::io;
-use std::sync::Arc;
 
 /// What stands for the key of a row that equals no other.
 pub const NO_KEY: u32 = u32::MAX;
@@ -35,34 +30,10 @@ pub struct Side {
     lonely: u32,
     /// Rows that are forgotten when the batch that they came in is done.
     passing: u32,
-    /// The columns that are not words of rows, by batch; free where no row is left.
-    batches: Vec<LeftBehind>,
-    free: Vec<u32>,
+    /// The columns that are not words of rows.
+    pub left_behind: LeftBehind,
     /// Of rows that leave if they find no partner, when that is certain.
     unmatched: Option<BinaryHeap<Reverse<(EventTime, u64)>>>,
-    /// Why something was taken for null that stands in a file.
-    fault: Cell<Option<io::Error>>,
-}
-
-#[derive(Default)]
-struct LeftBehind {
-    values: Values,
-    n_rows: usize,
-    bytes: usize,
-    /// How many rows are kept, or will be.
-    n_live: usize,
-}
-
-/// Where they are.
-enum Values {
-    Columns(Vec<ColumnRef>),
-    Spilled(SpilledRows),
-}
-
-impl Default for Values {
-    fn default() -> Values {
-        Values::Columns(vec![])
-    }
 }
 
 impl Side {
@@ -71,13 +42,11 @@ impl Side {
         Side {
             types: types.to_vec(),
             lists: RowLists::new(layout.width, layout.pick),
+            left_behind: LeftBehind::new(layout.left_behind.iter().map(|(_, ty)| ty.clone()).collect()),
             layout,
             lonely: EMPTY,
             passing: EMPTY,
-            batches: vec![],
-            free: vec![],
             unmatched: yields_unmatched.then(BinaryHeap::new),
-            fault: Cell::new(None),
         }
     }
 
@@ -85,22 +54,8 @@ impl Side {
     /// those that are not have to be [let go](Side::let_go).
     pub fn words_of(&mut self, batch: &Batch, places: &mut Places) -> Vec<RowWords> {
         let picks = self.layout.pick.map(|_| {
-            let columns: Vec<ColumnRef> =
-                self.layout.left_behind.iter().map(|(number, _)| batch.columns[*number].clone()).collect();
-            let bytes = columns.iter().map(|column| column.bytes()).sum();
-            let values = Values::Columns(columns);
-            let kept = LeftBehind { values, n_rows: batch.n_rows, bytes, n_live: batch.n_rows };
-            let number = match self.free.pop() {
-                Some(free) => {
-                    self.batches[free as usize] = kept;
-                    free
-                }
-                None => {
-                    self.batches.push(kept);
-                    self.batches.len() as u32 - 1
-                }
-            };
-            (0..batch.n_rows as u64).map(|row| (number as u64) << 32 | row).collect()
+            let columns = self.layout.left_behind.iter().map(|(number, _)| batch.columns[*number].clone());
+            self.left_behind.add(columns.collect(), batch.n_rows)
         });
         self.layout.words_of(batch, places.words(&batch.origin, batch.n_rows), picks)
     }
@@ -108,24 +63,14 @@ impl Side {
     /// A row that is not kept.
     pub fn let_go(&mut self, words: &[&[u64]], row: usize) {
         if let Some(pick) = self.layout.pick {
-            self.forget(words[pick][row]);
-        }
-    }
-
-    fn forget(&mut self, pick: u64) {
-        let number = (pick >> 32) as u32;
-        let batch = &mut self.batches[number as usize];
-        batch.n_live -= 1;
-        if batch.n_live == 0 {
-            *batch = LeftBehind::default();
-            self.free.push(number);
+            self.left_behind.forget(words[pick][row]);
         }
     }
 
     /// Lets go of the batches of rows that have been cut off.
     fn forget_cut_off(&mut self) {
         for pick in std::mem::take(&mut self.lists.cut_off) {
-            self.forget(pick);
+            self.left_behind.forget(pick);
         }
     }
 
@@ -235,8 +180,9 @@ impl Side {
     }
 
     pub fn bytes(&self) -> usize {
-        let batches: usize = self.batches.iter().map(|batch| batch.bytes).sum();
-        self.lists.bytes() + batches + self.unmatched.as_ref().map_or(0, |heap| heap.len() * 16)
+        self.lists.bytes()
+            + self.left_behind.bytes()
+            + self.unmatched.as_ref().map_or(0, |heap| heap.len() * 16)
     }
 
     /// Columns with these numbers of these rows, null where there is none ([`ZEROS`]). `keys` are the values of their
@@ -247,7 +193,10 @@ impl Side {
             |(place, (number, _)): (usize, &(usize, Type))| wanted.contains(number).then_some(place);
         let places: Vec<usize> = self.layout.left_behind.iter().enumerate().filter_map(is_wanted).collect();
         let mut left_behind = match self.layout.pick {
-            Some(pick) if !places.is_empty() => self.left_behind(rows, pick, &places).into_iter(),
+            Some(pick) if !places.is_empty() => {
+                let words = rows.iter().map(|row| (*row != ZEROS).then(|| self.lists.row(*row)[pick]));
+                self.left_behind.columns(words, &places).into_iter()
+            }
             _ => vec![].into_iter(),
         };
         columns.into_iter().filter_map(|column| column.or_else(|| left_behind.next())).collect()
@@ -256,106 +205,6 @@ impl Side {
     /// All columns of its rows.
     pub fn all_columns(&self, rows: &[u64], keys: &[Option<ColumnRef>]) -> Vec<ColumnRef> {
         self.columns(rows, keys, &(0..self.types.len()).collect::<Vec<_>>())
-    }
-
-    /// Of the columns that stay in batches those at these places.
-    fn left_behind(&self, rows: &[u64], pick: usize, places: &[usize]) -> Vec<ColumnRef> {
-        let types: Vec<Type> = places.iter().map(|place| self.layout.left_behind[*place].1.clone()).collect();
-        // Of each batch that is looked at, its number among these.
-        let mut numbers: Vec<u32> = vec![u32::MAX; self.batches.len()];
-        let mut batches: Vec<Batch> = vec![];
-        let batch = |columns, n_rows| Batch { columns, n_rows, origin: Origin::default(), late: vec![] };
-        let mut nothing = None;
-        // The rows that are read from files, as a batch of their own.
-        let mut read: Option<(u32, Vec<ColumnBuilder>)> = None;
-        let mut pick_of = |row: &u64| -> Pick {
-            if *row == ZEROS {
-                let number = *nothing.get_or_insert_with(|| {
-                    batches.push(batch(types.iter().map(null).collect(), 1));
-                    batches.len() as u32 - 1
-                });
-                return (number, 0);
-            }
-            let word = self.lists.row(*row)[pick];
-            let number = &mut numbers[(word >> 32) as usize];
-            if *number == u32::MAX {
-                let of = &self.batches[(word >> 32) as usize];
-                *number = match &of.values {
-                    Values::Columns(columns) => {
-                        let columns = places.iter().map(|place| columns[*place].clone()).collect();
-                        batches.push(batch(columns, of.n_rows));
-                        batches.len() as u32 - 1
-                    }
-                    Values::Spilled(_) => {
-                        let (number, _) = read.get_or_insert_with(|| {
-                            batches.push(batch(vec![], 0));
-                            let new = |ty: &Type| ColumnBuilder::new(&ty.clone().or_null(true));
-                            (batches.len() as u32 - 1, types.iter().map(new).collect())
-                        });
-                        *number
-                    }
-                };
-            }
-            if let Some((of_read, columns)) = &mut read
-                && of_read == number
-            {
-                return (*number, self.read_row(word, places, columns));
-            }
-            (*number, word as u32)
-        };
-        let picks: Vec<Pick> = rows.iter().map(&mut pick_of).collect();
-        if let Some((number, columns)) = read {
-            let n_rows = columns.first().map_or(0, ColumnBuilder::len);
-            let columns = columns.into_iter().map(|column| Arc::new(column.finish())).collect();
-            batches[number as usize] = batch(columns, n_rows);
-        }
-        if let [one] = &batches[..] {
-            let rows: Vec<u32> = picks.iter().map(|(_, row)| *row).collect();
-            return one.columns.iter().map(|column| Arc::new(column.gather(&rows))).collect();
-        }
-        let types: Vec<Type> = types.into_iter().map(|ty| ty.or_null(true)).collect();
-        interleave(&batches.iter().collect::<Vec<_>>(), &types, &picks)
-    }
-
-    /// Adds a row that stands in a file to the columns at these places. Its number there.
-    fn read_row(&self, word: u64, places: &[usize], columns: &mut [ColumnBuilder]) -> u32 {
-        let n_before = columns.first().map_or(0, ColumnBuilder::len);
-        let read = match &self.batches[(word >> 32) as usize].values {
-            Values::Spilled(rows) => rows.row(word as u32 as usize),
-            Values::Columns(_) => Err(io::ErrorKind::NotFound.into()),
-        };
-        let values = read.unwrap_or_else(|error| {
-            self.fault.set(Some(error));
-            vec![]
-        });
-        for (column, place) in columns.iter_mut().zip(places) {
-            column.push(values.get(*place).unwrap_or(&Value::Null));
-        }
-        n_before as u32
-    }
-
-    /// Bytes of what could be written to a file, and is not.
-    pub fn can_spill(&self) -> usize {
-        let in_memory = |of: &&LeftBehind| matches!(of.values, Values::Columns(_));
-        self.batches.iter().filter(in_memory).map(|of| of.bytes).sum()
-    }
-
-    /// Writes what need not be looked at to find partners to a file.
-    pub fn spill(&mut self, writer: &mut SpillWriter) -> io::Result<()> {
-        let types: Vec<Type> = self.layout.left_behind.iter().map(|(_, ty)| ty.clone()).collect();
-        for of in self.batches.iter_mut().filter(|of| of.n_live > 0) {
-            if let Values::Columns(columns) = &of.values {
-                let rows = SpilledRows::write(columns, &types, of.n_rows, writer)?;
-                of.bytes = rows.bytes();
-                of.values = Values::Spilled(rows);
-            }
-        }
-        Ok(())
-    }
-
-    /// Why what it gave is wrong, if it is.
-    pub fn take_fault(&self) -> Option<io::Error> {
-        self.fault.take()
     }
 
     /// The rows that are kept, those of a key in their order, and the number of the key of each.
@@ -419,12 +268,6 @@ impl Side {
             Ok((batch, matched))
         })
     }
-}
-
-fn null(ty: &Type) -> ColumnRef {
-    let mut column = ColumnBuilder::new(&ty.clone().or_null(true));
-    column.push(&Value::Null);
-    Arc::new(column.finish())
 }
 
 /// Whether no partner can come any more.

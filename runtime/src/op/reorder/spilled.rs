@@ -3,20 +3,25 @@
 
 use crate::message::EventTime;
 use crate::snapshot::{SnapshotReader, SnapshotWriter};
-use crate::spill::{Block, Spill, SpillWriter};
+use crate::spill::{Block, SpillFiles};
 use millstream_ir::batch::Batch;
 use millstream_ir::types::Type;
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 
-/// Bytes of a file that is not added to. It takes its room as long as one of its batches is there.
+/// Bytes of a file. Batches leave soon after they have come.
 const LONG: u64 = 64 << 20;
 
-#[derive(Default)]
 pub struct SpilledBatches {
     /// By the time of their first row and the number of their arrival.
     batches: BTreeMap<(EventTime, u64), SpilledBatch>,
-    writer: Option<SpillWriter>,
+    pub files: SpillFiles,
+}
+
+impl Default for SpilledBatches {
+    fn default() -> SpilledBatches {
+        SpilledBatches { batches: BTreeMap::new(), files: SpillFiles::new(LONG) }
+    }
 }
 
 pub struct SpilledBatch {
@@ -28,14 +33,6 @@ pub struct SpilledBatch {
 }
 
 impl SpilledBatches {
-    /// Where batches are written to now.
-    pub fn writer(&mut self, spill: &Spill) -> io::Result<&mut SpillWriter> {
-        Ok(match self.writer.take().filter(|writer| writer.length() < LONG) {
-            Some(writer) => self.writer.insert(writer),
-            None => self.writer.insert(spill.begin()?),
-        })
-    }
-
     pub fn add(&mut self, first: EventTime, arrival: u64, batch: SpilledBatch) {
         self.batches.insert((first, arrival), batch);
     }
