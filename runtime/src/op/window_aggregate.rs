@@ -412,7 +412,9 @@ impl Operator for WindowAggregateOperator {
     }
 
     fn amount(&self) -> Option<Count> {
-        Some(Count::of(self.panes.n_groups() + self.shares.n_groups(), "groups"))
+        // Which of them are parts of one is known when they are put together.
+        let what = if self.panes.are_in_parts() { "parts of groups" } else { "groups" };
+        Some(Count::of(self.panes.n_groups() + self.shares.n_groups(), what))
     }
 
     fn waiting(&self) -> Option<Waiting> {

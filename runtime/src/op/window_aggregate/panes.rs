@@ -58,7 +58,7 @@ impl Panes {
         self.overlapping.as_mut().map(|overlapping| &mut overlapping.totals)
     }
 
-    /// Writes the groups of slices that are windows out of memory, but for those that are not worth it.
+    /// Writes the groups of slices that are windows out of memory, if all of them together are worth it.
     pub fn spill(
         &mut self,
         spill: &Spill,
@@ -69,14 +69,12 @@ impl Panes {
             return Ok(());
         }
         accumulation.forget_spare();
-        let mut worth = self.slices.extract_if(.., |_, groups| spill.is_worth(groups.bytes())).peekable();
-        match worth.peek() {
-            None => Ok(()),
-            Some(_) => {
-                let spilled = self.spilled.get_or_insert_with(|| SpilledSlices::new(spill, key_types));
-                spilled.add(worth, accumulation)
-            }
+        let bytes: usize = self.slices.values().map(Groups::bytes).sum();
+        if self.slices.is_empty() || !spill.is_worth(bytes) {
+            return Ok(());
         }
+        let spilled = self.spilled.get_or_insert_with(|| SpilledSlices::new(spill, key_types));
+        spilled.add(std::mem::take(&mut self.slices).into_iter(), accumulation)
     }
 
     /// The next window that ends at or before a time, or, where memory was too small for it, the next groups of it by
@@ -149,6 +147,12 @@ impl Panes {
         let of_totals = self.overlapping.as_ref().map_or(0, |overlapping| overlapping.totals.n_groups());
         let of_spilled = self.spilled.as_ref().map_or(0, SpilledSlices::n_groups);
         self.slices.values().map(|groups| groups.table.n_groups()).sum::<usize>() + of_totals + of_spilled
+    }
+
+    /// Whether some groups may stand in several places.
+    pub fn are_in_parts(&self) -> bool {
+        let is_in_memory = |slice: &(EventTime, EventTime)| self.slices.contains_key(slice);
+        self.spilled.as_ref().is_some_and(|spilled| spilled.are_in_parts(is_in_memory))
     }
 
     /// About how many bytes its groups take.
