@@ -1,6 +1,9 @@
 //! Operators and the edges between them: hands messages down the graph, routes side rows, counts.
 //!
-//! Knows no files, threads or clock: rows come from whoever drives it, and leave through an [`Outlet`].
+//! Knows no files, threads or clock, but for [how much memory](memory) it takes: rows come from whoever drives it, and
+//! leave through an [`Outlet`].
+
+mod memory;
 
 use crate::checkpoint::OutputProgress;
 use crate::contents::{self, Around, Contents, Count};
@@ -14,15 +17,14 @@ use crate::operator::{Failure, Operator, Output, Place};
 use crate::report::{SinkReport, StreamReport};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::source::Arrived;
-use crate::spill::Spill;
 use crate::waiting::Waiting;
 use crate::workers::Workers;
+pub use memory::Memory;
 use millstream_base::{Diagnostic, SourceMap};
 use millstream_ir::batch::Batch;
 use millstream_ir::effort;
 use millstream_ir::engine::Compiled;
 use millstream_ir::flow::{Flow, Node, NodeId, NodeKind, OnError, SinkSpec};
-use std::cmp::Reverse;
 use std::fs::File;
 use std::sync::Arc;
 
@@ -84,6 +86,10 @@ pub struct Graph<'a, O> {
     stations: Vec<Station>,
     /// The operators that hold back what [`Operator::settle`] lets go of.
     settling: Vec<NodeId>,
+    /// The operators that are in the middle of what they hand on.
+    handing_on: Vec<NodeId>,
+    /// Of a run that may take only so much.
+    pub memory: Option<Memory>,
     pub outlet: O,
 }
 
@@ -144,7 +150,7 @@ impl<'a, O: Outlet> Graph<'a, O> {
             |station: &Station| matches!(&station.task, Task::Operator(operator) if operator.settles());
         let settling = flow.ids().zip(&stations).filter(|(_, station)| settles(station)).map(|(id, _)| id);
         let settling = settling.collect();
-        let mut graph = Graph { flow, files, stations, settling, outlet };
+        let mut graph = Graph { flow, files, stations, settling, handing_on: vec![], memory: None, outlet };
         graph.find_who_minds(flow.nodes.len());
         graph
     }
@@ -314,7 +320,13 @@ impl<'a, O: Outlet> Graph<'a, O> {
             }
         }
         output.of_others.into_iter().try_for_each(|(node, output)| self.follow(node, output))?;
-        output.messages.into_iter().try_for_each(|m| self.deliver(from, m))
+        self.handing_on.push(from);
+        for message in output.messages {
+            self.deliver(from, message)?;
+            self.check_on_the_way()?;
+        }
+        self.handing_on.pop();
+        Ok(())
     }
 
     /// Rows that left a node because they are late: only `late(…)` reads them.
@@ -386,36 +398,6 @@ impl<'a, O: Outlet> Graph<'a, O> {
                 std::mem::forget(operator);
             }
         }
-    }
-
-    /// Lets operators write what they hold to files, those with most of it first, until what they hold in memory is no
-    /// more than so many bytes, or none can.
-    pub fn spill(&mut self, spill: &Spill, bytes: usize) -> Result<(), Stop> {
-        let mut held = self.state_bytes();
-        held.sort_by_key(|(_, bytes)| Reverse(*bytes));
-        let mut total: usize = held.iter().map(|(_, bytes)| *bytes).sum();
-        for (id, of_node) in held {
-            if total <= bytes {
-                break;
-            }
-            if let Task::Operator(operator) = &mut self.stations[id.0 as usize].task {
-                operator.spill(spill).map_err(|error| {
-                    let diagnostic = errors::state_not_spilled(self.flow.node(id), spill.folder(), &error);
-                    Stop::Broken(Box::new(diagnostic))
-                })?;
-                total = total - of_node.min(total) + operator.state_bytes();
-            }
-        }
-        Ok(())
-    }
-
-    /// About how many bytes each operator and sink holds.
-    pub fn state_bytes(&self) -> Vec<(NodeId, usize)> {
-        let bytes = |station: &Station| match &station.task {
-            Task::Operator(operator) | Task::PreparedSink(operator) => operator.state_bytes(),
-            Task::Source | Task::Sink => 0,
-        };
-        self.flow.ids().zip(self.stations.iter().map(bytes)).collect()
     }
 
     /// The state of each node that has any; taken between two messages of sources, when nothing is under way.

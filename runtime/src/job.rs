@@ -8,7 +8,7 @@ use crate::checkpoint::Manifest;
 use crate::checkpoint::store::Store;
 use crate::connector::{self, Surroundings};
 use crate::errors;
-use crate::graph::{Graph, Outlet, Stop};
+use crate::graph::{Graph, Memory, Outlet, Stop};
 use crate::intake::{Address, Intake, Next};
 use crate::message::EventTime;
 use crate::reader::PartitionReader;
@@ -205,8 +205,6 @@ struct Job<'a, O> {
     ticked_at: i64,
     /// When it was last told what is waited for.
     told: i64,
-    /// When the state is to be measured again.
-    measured: i64,
     /// Of a run that is observed.
     ending: Option<Ending>,
     /// What was waited for when all rows had been read.
@@ -214,8 +212,6 @@ struct Job<'a, O> {
     /// Of a run that a later one can go on from.
     durable: Option<Durable>,
     resumed: Option<Resumed>,
-    /// Where operators may write what memory has no room for.
-    spill: Option<Spill>,
     options: Options,
 }
 
@@ -271,7 +267,10 @@ impl<'a, O: Outlet> Job<'a, O> {
         let is_live = partitions.iter().any(|(_, reader)| reader.is_live());
         let intake = Intake::start(partitions, workers, options.around.stop.clone());
         let folder = options.state.as_ref().and_then(|state| state.store.folder());
-        let spill = folder.zip(options.memory).map(|(folder, memory)| Spill::new(folder, memory));
+        graph.memory = options.memory.map(|memory| {
+            let spill = folder.map(|folder| Spill::new(folder, memory));
+            Memory::new(memory, spill)
+        });
         Ok((
             Job {
                 flow,
@@ -283,12 +282,10 @@ impl<'a, O: Outlet> Job<'a, O> {
                 ticked: i64::MIN,
                 ticked_at: i64::MIN,
                 told,
-                measured: i64::MIN,
                 ending,
                 waited_for: vec![],
                 durable,
                 resumed,
-                spill,
                 options,
             },
             intake,
@@ -316,9 +313,9 @@ impl<'a, O: Outlet> Job<'a, O> {
         self.tables.load(&mut self.graph, workers, &**clock, progress, &mut tell)?;
         let now = clock.now();
         self.sources.iter_mut().for_each(|source| source.begin(now));
-        self.check_memory()?;
+        self.graph.check_memory()?;
         // What the first rows bring is looked at, however long that took.
-        self.measured = self.options.clock.elapsed();
+        self.graph.memory.iter_mut().for_each(Memory::look_soon);
         Ok(())
     }
 
@@ -340,7 +337,7 @@ impl<'a, O: Outlet> Job<'a, O> {
                     let node = self.sources[at.source].node;
                     self.options.progress.add(self.sources[at.source].report.rows - before, n_bytes);
                     self.graph.take(node, arrived)?;
-                    self.check_memory()?;
+                    self.graph.check_memory()?;
                 }
                 Next::End(at) if self.is_left_open(at) => self.sources[at.source].leave_open(at.partition),
                 Next::End(at) => self.end(at)?,
@@ -414,36 +411,9 @@ impl<'a, O: Outlet> Job<'a, O> {
         Ok(())
     }
 
-    /// Makes room when the state has outgrown what it may take, and stops the run where that cannot be.
-    fn check_memory(&mut self) -> Result<(), Stop> {
-        let Some(limit) = self.options.memory else { return Ok(()) };
-        let now = self.options.clock.elapsed();
-        if now < self.measured {
-            return Ok(());
-        }
-        let state = self.graph.state_bytes();
-        // Measuring takes at most a twentieth of the time.
-        let after = self.options.clock.elapsed();
-        self.measured = after.saturating_add(after.saturating_sub(now).saturating_mul(20));
-        let total: usize = state.iter().map(|(_, bytes)| *bytes).sum();
-        if total as u64 <= limit {
-            return Ok(());
-        }
-        let state = match &self.spill {
-            // Some room is left for what comes, so that not every block finds too little.
-            Some(spill) => {
-                self.graph.spill(spill, (limit / 2) as usize)?;
-                self.graph.state_bytes()
-            }
-            None => state,
-        };
-        let total: usize = state.iter().map(|(_, bytes)| *bytes).sum();
-        if total as u64 <= limit {
-            return Ok(());
-        }
-        let parts: Vec<(&Node, usize)> =
-            state.into_iter().map(|(id, bytes)| (self.flow.node(id), bytes)).collect();
-        Err(Stop::Broken(Box::new(errors::state_too_large(parts, limit))))
+    /// Where operators may write what memory has no room for.
+    fn spill(&self) -> Option<&Spill> {
+        self.graph.memory.as_ref()?.spill()
     }
 
     fn held_back(&self) -> Vec<HeldBack> {
@@ -480,7 +450,7 @@ impl<'a, O: Outlet> Job<'a, O> {
         report.sinks = self.graph.outlet.reports();
         report.held_back = self.held_back();
         report.resumed = self.resumed.clone();
-        report.spilled = self.spill.as_ref().and_then(Spill::spilled);
+        report.spilled = self.spill().and_then(Spill::spilled);
         report.checkpoints = self.durable.as_ref().map(|durable| durable.report);
         report
     }

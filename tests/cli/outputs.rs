@@ -233,6 +233,38 @@ fn what_memory_has_no_room_for_goes_to_the_state_folder() {
 }
 
 #[test]
+fn windows_that_are_small_leave_memory_together() {
+    let folder = Folder::new();
+    let row = |n: u32| {
+        format!("{{\"key\":\"key {n}\",\"at\":\"2024-05-01T{:02}:{:02}:00Z\"}}\n", n % 600 / 60, n % 60)
+    };
+    folder.write("in.ndjson", (0..24_000).map(row).collect::<String>());
+    folder.write(
+        "p.stream",
+        "source rows: { key: string, at: timestamp } from file(\"in.ndjson\") format json time at disorder 1d\nstream counts = from rows window tumbling 1m group by key select key, count() as n\nsink out from counts to file(\"counts.json\")\n",
+    );
+    folder.run("run -q p.stream").code(0);
+    let whole = folder.read("counts.json");
+    let told = folder.run("run p.stream --memory 1MB --state state").code(0).stderr;
+    assert!(told.contains(" of state spilled in "), "{told}");
+    assert!(folder.read("counts.json") == whole, "the rows are others");
+}
+
+#[test]
+fn what_a_window_hands_on_is_measured_on_its_way() {
+    let folder = folder_of_many_keys();
+    let behind = "stream again = from sums window hopping 2h every 1h group by key select key, count() as n\nsink again from again to file(\"again.json\")\n";
+    folder.write("behind.stream", folder.read("p.stream") + behind);
+    // All of it comes when the last block of input has been read.
+    let ran = folder.run("run behind.stream --memory 300kB --state state").code(1);
+    assert!(
+        ran.stderr.contains("error[E0820]: the state takes ") && ran.stderr.contains("in `again`"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
 fn state_that_cannot_be_written_out_of_memory_stops_the_run() {
     let folder = folder_of_many_keys();
     // Files may not become longer than some kilobytes.

@@ -334,9 +334,9 @@ impl<O: Outlet> Job<'_, O> {
             written.into_iter().map(|written| (written.progress, written.file)).unzip();
         let streams = self.sources.iter().map(|source| source.progress());
         let mut sources: Vec<SourceProgress> = streams.chain(self.tables.progress()).collect();
+        let spilled = self.spill().map_or(vec![], Spill::files);
         let Some(durable) = &mut self.durable else { return Ok(Ok(())) };
         let size = durable.size_with(records(&sources));
-        let spilled = self.spill.as_ref().map_or(vec![], Spill::files);
         let states = carried::states(self.flow, &self.graph, &self.workers, (size, &spilled));
         durable.mark(&mut sources, &self.options.around.base);
         let time = self.options.clock.now();
