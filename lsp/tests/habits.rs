@@ -7,6 +7,11 @@ use millstream_core::SourceText;
 use millstream_lsp::analysis::Analysis;
 use std::fmt::Write;
 
+#[path = "../../tests/fuzz/src/bounded.rs"]
+mod bounded;
+#[path = "../../tests/fuzz/src/draw.rs"]
+mod draw;
+
 /// What all of them stand below.
 const DECLARED: &str = r#"source payments: {
   id: int, card: string, amount: decimal(2), n: int, f: float, city: string?, tags: list<string>, at: timestamp
@@ -130,4 +135,23 @@ fn of_siddhi_and_esper() {
 #[test]
 fn of_programming_languages() {
     answers("programming", include_str!("habits/programming.stream"));
+}
+
+/// The same of every program of the reference of codes.
+#[test]
+fn fixes_of_all_pages_lead_on() {
+    let (mut faults, mut n_taken) = (String::new(), 0);
+    for program in bounded::blocks(&["compiler/base/codes"]) {
+        let text = String::from_utf8(program).expect("text");
+        let before = errors(&text);
+        for (found, fix) in before.iter().flat_map(|of| of.fixes.iter().map(move |fix| (of, fix))) {
+            let (at_last, left) = settled(taken(&text, fix));
+            n_taken += 1;
+            if left.len() >= before.len() {
+                let _ = writeln!(faults, "{}: {}\n{at_last}\n{}", found.code, fix.title, said(&left));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{faults}");
+    assert!(n_taken > 50, "{n_taken} fixes");
 }

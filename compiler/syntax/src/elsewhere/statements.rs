@@ -6,6 +6,7 @@ use super::terms;
 use super::tokens::Tokens;
 use super::words;
 use crate::token::TokenKind;
+use std::collections::BTreeSet;
 
 /// What a statement says, in our words.
 #[derive(Debug)]
@@ -162,16 +163,15 @@ fn queried(tokens: Tokens, is_table: &dyn Fn(&str) -> bool) -> Option<Said> {
 fn unsaid(tokens: Tokens) -> Option<Said> {
     let mut told: Vec<&str> = vec![];
     let mut is_part = false;
+    let outside: BTreeSet<usize> = tokens.outside().collect();
     for at in 0..tokens.all.len() {
         let word = tokens.word(at);
-        let is_call = tokens.kind(at + 1) == Some(TokenKind::LeftParenthesis);
         is_part |= at > 0 && word == "select" && tokens.kind(at - 1) == Some(TokenKind::LeftParenthesis);
-        let is_left = word == "over" || !is_call && terms::is_lost(&word) || is_call && terms::is_lost(&word);
-        let is_order = word == "order" && tokens.outside().any(|outside| outside == at);
+        let is_order = word == "order" && outside.contains(&at);
         let help = words::clause(&word, at > 0 && tokens.is(at - 1, "select"))
             .filter(|_| !matches!(word.as_str(), "case" | "inner" | "outer" | "for" | "map" | "filter"))
             .filter(|_| word != "order" || is_order);
-        let help = help.or_else(|| words::written_here(&word).filter(|_| is_left));
+        let help = help.or_else(|| words::written_here(&word).filter(|_| terms::is_lost(&word)));
         told.extend(help.filter(|help| !told.contains(help)));
     }
     if is_part {

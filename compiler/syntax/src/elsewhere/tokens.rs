@@ -38,10 +38,11 @@ impl<'t> Tokens<'t> {
         self.text.get(before.end as usize..token.start as usize).unwrap_or("")
     }
 
-    /// Where the bracket that opens at a token is closed.
+    /// Where the bracket that opens at a token is closed, unless that is far away: texts that nobody means are read too.
     pub fn close(&self, open: usize) -> Option<usize> {
+        const FARTHEST: usize = 5000;
         let mut depth = 0_usize;
-        (open..self.all.len()).find(|at| {
+        (open..self.all.len()).take(FARTHEST).find(|at| {
             depth += usize::from(self.kind(*at).is_some_and(TokenKind::opens));
             depth = depth.saturating_sub(usize::from(self.kind(*at).is_some_and(TokenKind::closes)));
             depth == 0

@@ -47,7 +47,7 @@ impl Place<'_> {
     fn sequence(&self, head: usize) -> Option<(String, Vec<Edit>)> {
         use TokenKind::*;
         let is_step = self.at > head + 1 && (self.expected.has("then") || self.expected.has("next"));
-        let title = "the next step comes behind `then`";
+        let title = "the next step comes behind `then`, or behind `next` if nothing may lie between";
         let titled = |(_, edits)| Some((title.to_string(), edits));
         let (found, next) = (self.kind(0).filter(|_| is_step)?, self.kind(1));
         match found {
