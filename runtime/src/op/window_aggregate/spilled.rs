@@ -45,7 +45,7 @@ impl SpilledSlices {
                 let mut run = SortedRun::new(0);
                 self.write(&groups, accumulation, &mut writer, &mut run)?;
                 let known = self.slices.entry(slice).or_default();
-                known.runs.push(run);
+                known.runs.push(run.end());
                 if known.runs.len() >= FAN_IN {
                     self.merge_runs(slice, accumulation, &mut writer)?;
                 }
@@ -91,7 +91,7 @@ impl SpilledSlices {
                 accumulation.close(part);
             }
             if let Some(known) = self.slices.get_mut(&slice) {
-                known.runs.push(merged);
+                known.runs.push(merged.end());
             }
         }
         Ok(())

@@ -78,6 +78,13 @@ impl SortedRun {
         Ok(())
     }
 
+    /// Gives back memory for blocks that do not come: where slices are small there are many runs, of a block each.
+    pub fn end(mut self) -> SortedRun {
+        self.blocks.shrink_to_fit();
+        self.firsts.shrink_to_fit();
+        self
+    }
+
     /// The key of the first group of a block.
     fn first(&self, block: usize, n_keys: usize) -> Option<Vec<Value>> {
         let mut reader = SnapshotReader::new(self.firsts.get(self.blocks.get(block)?.first..)?);
