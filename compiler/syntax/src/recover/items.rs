@@ -63,6 +63,9 @@ impl<'a> Recovery<'a> {
     }
 
     pub(super) fn query(&mut self, range: Range<usize>) -> Query {
+        if self.tokens.part(range.clone()).is(0, "select") {
+            return self.selected_first(range);
+        }
         let starts = self.starts(&range, Tokens::starts_clause);
         let first_clause = starts.first().copied().unwrap_or(range.end);
         let span = self.span(&range);
@@ -89,6 +92,15 @@ impl<'a> Recovery<'a> {
         }
         let clauses = unread.into_iter().chain(others).collect();
         Query { head, clauses, span }
+    }
+
+    /// A query in the order of SQL: that is all that is wrong with it.
+    fn selected_first(&mut self, range: Range<usize>) -> Query {
+        let span = self.span(&range);
+        self.report(TokenKind::StartHead, range, 0);
+        self.answered.push(span.range());
+        let head = QueryHead { kind: QueryHeadKind::Error, span: span.at_start() };
+        Query { head, clauses: vec![], span }
     }
 
     /// Whether a broken clause is certainly one that keeps the columns, and nothing else.

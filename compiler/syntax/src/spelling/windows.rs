@@ -70,6 +70,10 @@ impl Place<'_> {
             "partition" if options.contains(&"by") && self.kind(1) == Some(By) => {
                 Some(self.replace(0, 1, "by"))
             }
+            "gap" | "timeout" if self.kind(-2) == Some(Session) => {
+                let (_, edits) = self.replace(-1, 0, self.word(-1));
+                Some(("a session lasts until so long nothing comes".into(), edits))
+            }
             _ if self.kind(0) == Some(Duration)
                 && self.word(-1) == "gap"
                 && self.kind(-2) == Some(Session) =>
