@@ -21,6 +21,7 @@ use super::ground::Ground;
 use super::pattern::Pattern;
 use super::reporting::Reporting;
 use super::rows::{Answers, FailedCondition};
+use crate::kernel::huge_vec::HugeVec;
 use crate::kernel::prefetch::prefetch;
 use crate::message::{EventTime, Watermark};
 use crate::op::reorder::Due;
@@ -35,7 +36,7 @@ pub struct Choices {
     front: Front,
     ground: Ground,
     /// Per key, those of the states.
-    slots: Vec<Slot>,
+    slots: HugeVec<Slot>,
     chains: Chains,
     /// How many keys were left when they were last cleared of what is out of time, and when that was.
     n_swept: usize,
@@ -78,7 +79,7 @@ impl Choices {
             reporting,
             front,
             ground,
-            slots: vec![],
+            slots: HugeVec::default(),
             chains: Chains::default(),
             n_swept: 0,
             swept: EventTime::MIN,
@@ -93,7 +94,7 @@ impl Choices {
     /// Makes room for the slots of new keys.
     fn add_partitions(&mut self) {
         let n = self.ground.keys.n_numbers() * self.n_slots();
-        self.slots.resize(self.slots.len().max(n), EMPTY);
+        self.slots.grow_with(n, || EMPTY);
     }
 
     fn take_event(&mut self, pattern: &Pattern, event: &mut Event, partition: u32, answers: &mut Answers) {
@@ -144,10 +145,17 @@ impl Choices {
                 }
                 if lead.goes_on {
                     // Its event, and what it follows in its chain, are known when it is added.
-                    fresh.push((
-                        lead.to,
-                        Link { event: 0, latest, before, previous: NONE, step: step as u32 },
-                    ));
+                    let step = step as u16;
+                    if lead.repeats
+                        && self.chains.is_open(before)
+                        && let Some(first) = only_link(fresh, lead.to, step)
+                    {
+                        first.repeats = true;
+                        first.latest = first.latest.max(latest);
+                        continue;
+                    }
+                    let link = Link { event: 0, latest, before, previous: NONE, step, repeats: false };
+                    fresh.push((lead.to, link));
                 }
             }
         }
@@ -212,12 +220,14 @@ impl Choices {
         let is_over = watermark.saturating_sub(self.swept) >= self.tables.within;
         if is_over || self.ground.keys.n_live() >= 2 * self.n_swept + FEW {
             self.swept = watermark;
+            let mut gone = vec![];
             for (number, slots) in (0..).zip(self.slots.chunks_mut(self.tables.guards.len().max(1))) {
                 if self.ground.keys.is_live(number) && slots.iter().all(|slot| slot.latest < oldest) {
                     slots.fill(EMPTY);
-                    self.ground.keys.remove(number);
+                    gone.push(number);
                 }
             }
+            self.ground.keys.remove_all(&gone);
             self.n_swept = self.ground.keys.n_live();
             self.shrink();
         }
@@ -279,6 +289,14 @@ impl Matcher for Choices {
         let slots = self.ground.keys.n_live() * self.n_slots() * size_of::<Slot>();
         self.ground.bytes() + slots + self.chains.bytes()
     }
+}
+
+/// The link that an event adds to the chain of a state, if it is one, and of this step: what it follows in its chain is then
+/// what stood there before the event.
+fn only_link(fresh: &mut [(usize, Link)], state: usize, step: u16) -> Option<&mut Link> {
+    let mut of_state = fresh.iter_mut().filter(|(to, _)| *to == state);
+    let (_, link) = of_state.next()?;
+    (link.step == step && of_state.next().is_none()).then_some(link)
 }
 
 /// Why an event fails that completes more than are reported.

@@ -28,12 +28,40 @@ pub struct Link {
     pub before: Place,
     /// The link before it in its chain.
     pub previous: LinkNumber,
-    pub step: u32,
+    pub step: u16,
+    /// Whether it also goes on from all that stands before it in its chain: a repetition, which so has one link for its
+    /// first event and for each further one.
+    pub repeats: bool,
+}
+
+/// What choices ended with before a link, as far as it is not walked yet.
+struct Open {
+    place: Place,
+    /// What is walked behind that.
+    then: Option<Place>,
+}
+
+impl Open {
+    /// Of a repetition the further events come before the first.
+    fn before(link: &Link) -> Open {
+        let repeated = if link.repeats { link.previous } else { NONE };
+        Open { place: Place { link: repeated, floor: NONE }, then: Some(link.before) }
+    }
+}
+
+/// What a walk works in.
+#[derive(Default)]
+struct Walk {
+    /// The links that it came along, the last event's first.
+    path: Vec<LinkNumber>,
+    /// What is still to be walked, of each event from the last.
+    open: Vec<Open>,
 }
 
 #[derive(Default)]
 pub struct Chains {
     pub(super) links: Links,
+    walk: Walk,
 }
 
 impl Chains {
@@ -50,8 +78,13 @@ impl Chains {
         }
     }
 
+    /// Whether nothing of a place is behind its floor.
+    pub fn is_open(&self, place: Place) -> bool {
+        self.links.age(place.floor).is_none()
+    }
+
     pub fn taken(&self, number: LinkNumber) -> (usize, EventId) {
-        self.links.get(number).map_or((0, 0), |link| (link.step as usize, link.event))
+        self.links.get(number).map_or((0, 0), |link| (usize::from(link.step), link.event))
     }
 
     pub fn latest(&self, number: LinkNumber) -> EventTime {
@@ -74,30 +107,38 @@ impl Chains {
             return most > 0;
         }
         let mut n_found = 0;
-        let mut path: Vec<LinkNumber> = vec![];
-        // What is still to be walked, of each event from the last.
-        let mut open = vec![place];
-        while let Some(place) = open.last_mut() {
-            let Some(number) = self.in_time(*place, oldest) else {
-                open.pop();
-                path.pop();
-                continue;
-            };
-            let Some(Link { before, previous, .. }) = self.links.get(number).copied() else { return true };
-            place.link = previous;
-            path.push(number);
-            if before != Place::NOWHERE {
-                open.push(before);
+        let mut is_whole = true;
+        let Walk { mut path, mut open } = std::mem::take(&mut self.walk);
+        path.clear();
+        open.clear();
+        open.push(Open { place, then: None });
+        while let Some(Open { place, then }) = open.last_mut() {
+            if let Some(number) = self.in_time(*place, oldest)
+                && let Some(link) = self.links.get(number)
+            {
+                place.link = link.previous;
+                path.push(number);
+                open.push(Open::before(link));
                 continue;
             }
-            if n_found == most {
-                return false;
+            match then.take() {
+                Some(before) if before != Place::NOWHERE => *place = before,
+                Some(_) if n_found == most => {
+                    is_whole = false;
+                    break;
+                }
+                Some(_) => {
+                    n_found += 1;
+                    found(&path);
+                }
+                None => {
+                    open.pop();
+                    path.pop();
+                }
             }
-            n_found += 1;
-            found(&path);
-            path.pop();
         }
-        true
+        self.walk = Walk { path, open };
+        is_whole
     }
 
     /// The first link at a place that has a choice in time. What is out of time stays so: links that are passed over are

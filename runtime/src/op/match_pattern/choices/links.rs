@@ -23,7 +23,14 @@ pub struct Links {
     len: u32,
 }
 
-const FREE: Link = Link { event: 0, latest: EventTime::MIN, before: Place::NOWHERE, previous: NONE, step: 0 };
+const FREE: Link = Link {
+    event: 0,
+    latest: EventTime::MIN,
+    before: Place::NOWHERE,
+    previous: NONE,
+    step: 0,
+    repeats: false,
+};
 
 impl Links {
     pub fn len(&self) -> usize {

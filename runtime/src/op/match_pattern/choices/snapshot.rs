@@ -4,6 +4,9 @@ use super::chains::{Chains, Link, LinkNumber, NONE, Place};
 use super::{Choices, Slot};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 
+/// What is written beside the step of a link that repeats.
+const REPEATS: u32 = 1 << 31;
+
 impl Choices {
     pub(super) fn write(&self, writer: &mut SnapshotWriter) {
         writer.i64(self.swept);
@@ -46,10 +49,12 @@ impl Choices {
             let (event, latest) = (reader.u64()?, reader.i64()?);
             let before = self.chains.restore_place(reader)?;
             let (previous, step) = (self.chains.restore_number(reader)?, reader.u32()?);
-            if !self.ground.log.has(event) || step as usize >= self.tables.leads.len() {
+            let repeats = step & REPEATS != 0;
+            let step = u16::try_from(step & !REPEATS).map_err(|_| Corrupt)?;
+            if !self.ground.log.has(event) || usize::from(step) >= self.tables.leads.len() {
                 return Err(Corrupt);
             }
-            self.chains.add(Link { event, latest, before, previous, step }, &mut self.ground.log);
+            self.chains.add(Link { event, latest, before, previous, step, repeats }, &mut self.ground.log);
         }
         Ok(())
     }
@@ -62,7 +67,7 @@ impl Chains {
             writer.i64(link.latest);
             self.snapshot_place(link.before, writer);
             self.snapshot_number(link.previous, writer);
-            writer.u32(link.step);
+            writer.u32(u32::from(link.step) | if link.repeats { REPEATS } else { 0 });
         });
     }
 

@@ -27,6 +27,8 @@ pub struct Lead {
     /// The slot of what goes on so; none where it begins.
     pub from: Option<usize>,
     pub to: usize,
+    /// Whether it leads to where it comes from.
+    pub repeats: bool,
     pub is_complete: bool,
     /// Whether more may follow.
     pub goes_on: bool,
@@ -73,7 +75,8 @@ impl Tables {
                 };
                 let goes_on = !states[edge.to].edges.is_empty();
                 let is_complete = pattern.is_complete(edge.to);
-                tables.leads[step].push(Lead { from: slot, to: edge.to, is_complete, goes_on });
+                let repeats = edge.to == number;
+                tables.leads[step].push(Lead { from: slot, to: edge.to, repeats, is_complete, goes_on });
             }
             tables.slots.push(first..tables.guards.len());
         }
