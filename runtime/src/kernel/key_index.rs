@@ -180,7 +180,7 @@ impl KeyIndex {
         let stride = stride(width);
         let ahead = size_of_val(&self.slots[..]) > PREFETCH_FROM;
         if ahead {
-            hashes.iter().take(SLOTS_AHEAD).for_each(|hash| self.request(*hash, stride));
+            hashes.iter().take(SLOTS_AHEAD).for_each(|hash| self.request_to_find(*hash, stride));
         }
         let first = numbers.len();
         numbers.resize(first + hashes.len(), 0);
@@ -188,7 +188,7 @@ impl KeyIndex {
         for (i, ((number, hash), key)) in found.enumerate() {
             if ahead {
                 if let Some(later) = hashes.get(i + SLOTS_AHEAD) {
-                    self.request(*later, stride);
+                    self.request_to_find(*later, stride);
                 }
                 if width > 1
                     && let Some(later) = hashes.get(i + KEYS_AHEAD)
@@ -205,6 +205,15 @@ impl KeyIndex {
     #[inline(always)]
     fn request(&self, hash: u64, stride: usize) {
         prefetch(self.slots.as_ptr().wrapping_add(self.home(hash) * stride) as *const u8);
+    }
+
+    /// As [`KeyIndex::request`], of a key that may be added.
+    #[inline(always)]
+    fn request_to_find(&self, hash: u64, stride: usize) {
+        self.request(hash, stride);
+        if let Some(filter) = &self.filter {
+            filter.request(hash);
+        }
     }
 
     fn home(&self, hash: u64) -> usize {
@@ -315,11 +324,33 @@ impl KeyIndex {
 
     /// Forgets a key. Its state's number will be used again.
     pub fn remove(&mut self, number: u32) {
-        if !self.is_live(number) || self.keys.width() == 0 {
+        if self.is_live(number) && self.keys.width() > 0 {
+            self.remove_hashed(number, self.keys.hash(number, self.seed));
+        }
+    }
+
+    /// Forgets the keys of these numbers, which have a state, each once.
+    pub fn remove_all(&mut self, numbers: &[u32]) {
+        if self.keys.width() == 0 {
             return;
         }
+        let (mut hashes, stride) = (std::mem::take(&mut self.hashes), self.stride());
+        for numbers in numbers.chunks(CHUNK) {
+            hashes.clear();
+            hashes.extend(numbers.iter().map(|number| self.keys.hash(*number, self.seed)));
+            for (at, (number, hash)) in numbers.iter().zip(&hashes).enumerate() {
+                if let Some(later) = hashes.get(at + SLOTS_AHEAD) {
+                    self.request(*later, stride);
+                }
+                self.remove_hashed(*number, *hash);
+            }
+        }
+        self.hashes = hashes;
+    }
+
+    fn remove_hashed(&mut self, number: u32, hash: u64) {
         let (stride, mask) = (self.stride(), self.mask());
-        let mut hole = self.home(self.keys.hash(number, self.seed));
+        let mut hole = self.home(hash);
         while self.slots[hole * stride] as u32 != number + 1 {
             hole = (hole + 1) & mask;
         }

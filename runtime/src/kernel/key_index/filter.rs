@@ -3,6 +3,7 @@
 //! slots of a table are as often taken as not.
 
 use super::FREE;
+use crate::kernel::prefetch::prefetch;
 use crate::kernel::table::CHUNK;
 use crate::kernel::words::Words;
 
@@ -54,6 +55,12 @@ impl Filter {
     pub fn add(&mut self, hash: u64) {
         let bit = hash >> self.shift;
         self.bits[(bit >> 6) as usize] |= 1 << (bit & 63);
+    }
+
+    /// Asks the processor for the bit of a hash.
+    #[inline(always)]
+    pub fn request(&self, hash: u64) {
+        prefetch(self.bits.as_ptr().wrapping_add((hash >> self.shift >> 6) as usize).cast());
     }
 
     #[inline(always)]

@@ -19,12 +19,16 @@ impl<const N: usize> Groups<N> {
         let is_over = self.lasts.is_some_and(|time| watermark.saturating_sub(self.swept) >= time);
         if is_over || self.ground.keys.n_live() >= 2 * self.n_swept + FEW {
             self.swept = watermark;
+            let mut gone = vec![];
             for number in 0..self.store.partitions.len() as u32 {
                 if self.ground.keys.is_live(number) {
                     let rule = self.partition(number).rule;
-                    self.sweep_partition(&rules[rule as usize], number, watermark);
+                    if !self.sweep_partition(&rules[rule as usize], number, watermark) {
+                        gone.push(number);
+                    }
                 }
             }
+            self.ground.keys.remove_all(&gone);
             self.n_swept = self.ground.keys.n_live();
             self.shrink();
         }
@@ -40,19 +44,21 @@ impl<const N: usize> Groups<N> {
         self.timers.renumber(|old| numbers.get(old as usize).copied().flatten());
     }
 
-    fn sweep_partition(&mut self, rule: &Rule, number: u32, watermark: EventTime) {
+    /// Clears a partition; whether anything is left of it.
+    fn sweep_partition(&mut self, rule: &Rule, number: u32, watermark: EventTime) -> bool {
         self.drop_late_groups_of(rule, number, watermark);
         if self.partition(number).beside != NONE {
             self.forget_before_runs(number);
         }
-        if self.is_empty(number) && self.beside(number).quiet_until <= watermark {
-            let beside = self.partition(number).beside;
-            if beside != NONE {
-                self.beside.free(beside);
-            }
-            *self.partition_mut(number) = Partition::EMPTY;
-            self.ground.keys.remove(number);
+        if !self.is_empty(number) || self.beside(number).quiet_until > watermark {
+            return true;
         }
+        let beside = self.partition(number).beside;
+        if beside != NONE {
+            self.beside.free(beside);
+        }
+        *self.partition_mut(number) = Partition::EMPTY;
+        false
     }
 
     /// Drops the groups of a partition of which all runs are out of time.
