@@ -128,7 +128,7 @@ pub fn rules(effort: &Effort) {
 }
 
 fn beside_one(effort: &Effort, name: &str, n_keys: u64, pattern: impl Fn(usize) -> String) {
-    let n = effort.of(ROWS / 10);
+    let n = effort.of(ROWS);
     let bids = Bids::new(n, n_keys, n as i64 * SECOND / 20_000);
     let batches = batches(&bids);
     let one = Program::new(&[pattern(0)]);

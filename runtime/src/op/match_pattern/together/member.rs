@@ -24,8 +24,9 @@ pub struct Member {
     pub reader: usize,
     /// Whether it takes its rows itself.
     pub has_left: bool,
-    /// The tests, each with what must hold.
-    tests: Vec<(usize, Vec<Part>)>,
+    /// All tests, and what must hold for each: behind each other, as they are asked for every row that may matter.
+    tests: Tests,
+    parts: Box<[(Tests, Part)]>,
     /// Of the columns of the dispatch, for conditions that are asked.
     types: Arc<[Type]>,
     /// What would be kept of events behind the segment, and where it comes from: so a state is written.
@@ -36,7 +37,7 @@ pub struct Member {
 /// A part of a condition.
 enum Part {
     Column(usize),
-    Asked(Expr),
+    Asked(Box<Expr>),
 }
 
 /// Where a column comes from that stands in a state.
@@ -69,7 +70,8 @@ impl Member {
         }
         let alone = Rule::of(&Arc::new(Pattern::new(spec.clone())), &[&front.schema])?;
         let columns = Columns { segment: computed };
-        let tests = columns.tests(&alone.tests);
+        let tests = alone.tests.0[0].iter().fold(0, |tests, (test, _)| tests | 1 << test);
+        let parts = columns.parts(&alone.tests);
         let source = |column: &usize| columns.source(*column, &alone.tests);
         let sources = alone.reporting.kept(0).iter().map(source).collect::<Option<Vec<Source>>>()?;
         let rule = columns.rule(alone.course, &alone.reporting, &alone.tests, spec, schema)?;
@@ -78,6 +80,7 @@ impl Member {
             reader,
             has_left: false,
             tests,
+            parts,
             types: schema.types().into(),
             written: alone.reporting,
             sources,
@@ -102,8 +105,10 @@ impl Member {
                 eval(condition, &value) == Ok(Value::Bool(true))
             }
         };
-        let passes = self.tests.iter().filter(|(_, parts)| parts.iter().all(holds));
-        passes.fold(0, |tests, (test, _)| tests | 1 << test)
+        self.parts.iter().fold(self.tests, |passes, (test, part)| match passes & test != 0 && !holds(part) {
+            true => passes & !test,
+            false => passes,
+        })
     }
 
     /// Columns that were read of a state, as those of the dispatch.
@@ -142,13 +147,19 @@ impl Columns<'_> {
         }
     }
 
-    fn tests(&self, tests: &TestColumns) -> Vec<(usize, Vec<Part>)> {
+    fn parts(&self, tests: &TestColumns) -> Box<[(Tests, Part)]> {
         let part = |expr: &Expr| match expr.kind {
             ExprKind::Column(column) => Part::Column(column),
-            _ => Part::Asked(expr.clone()),
+            _ => Part::Asked(Box::new(expr.clone())),
         };
-        let parts = |column: &usize| self.expr(*column).conjuncts().into_iter().map(part).collect::<Vec<_>>();
-        tests.0[0].iter().map(|(test, needed)| (*test, needed.iter().flat_map(parts).collect())).collect()
+        let needed = tests.0[0]
+            .iter()
+            .flat_map(|(test, needed)| needed.iter().map(move |column| (1 << test, *column)));
+        let parts = needed.flat_map(|(test, column)| {
+            let parts: Vec<Part> = self.expr(column).conjuncts().into_iter().map(part).collect();
+            parts.into_iter().map(move |part| (test, part))
+        });
+        parts.collect()
     }
 
     fn source(&self, column: usize, tests: &TestColumns) -> Option<Source> {
