@@ -92,10 +92,6 @@ impl Outlet for Counted {
         self.0 += batch.n_rows as u64;
         Ok(())
     }
-
-    fn write_failed(&mut self, _: NodeId, _: &Batch) -> Result<(), Stop> {
-        Ok(())
-    }
 }
 
 /// Nanoseconds for all, for the longest stretch, and how many results came.

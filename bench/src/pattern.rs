@@ -207,8 +207,4 @@ impl Outlet for Matches {
         }
         Ok(())
     }
-
-    fn write_failed(&mut self, _: NodeId, _: &Batch) -> Result<(), Stop> {
-        Ok(())
-    }
 }

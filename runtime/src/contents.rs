@@ -163,8 +163,4 @@ impl Outlet for Nowhere {
     fn write(&mut self, _: NodeId, _: &Batch) -> Result<(), crate::graph::Stop> {
         Ok(())
     }
-
-    fn write_failed(&mut self, _: NodeId, _: &Batch) -> Result<(), crate::graph::Stop> {
-        Ok(())
-    }
 }

@@ -38,8 +38,16 @@ pub trait Outlet {
     /// Rows for a sink.
     fn write(&mut self, sink: NodeId, batch: &Batch) -> Result<(), Stop>;
 
-    /// Rows that failed in a node, for its sideline if it has one.
-    fn write_failed(&mut self, node: NodeId, batch: &Batch) -> Result<(), Stop>;
+    /// So many rows have failed in a node.
+    fn count_failed(&mut self, node: NodeId, n_rows: usize) {
+        let _ = (node, n_rows);
+    }
+
+    /// Rows that failed in a node, for its sideline, if it has one.
+    fn write_failed(&mut self, node: NodeId, batch: &Batch) -> Result<(), Stop> {
+        let _ = (node, batch);
+        Ok(())
+    }
 
     /// Lets everything be seen that has been written.
     fn flush(&mut self) -> Result<(), Stop> {
@@ -359,9 +367,15 @@ impl<'a, O: Outlet> Graph<'a, O> {
             return Err(Stop::Broken(Box::new(diagnostic)));
         }
         let station = &mut self.stations[from.0 as usize];
-        let files = self.files;
-        let batch = op::errors::error_batch(&failures, station.n_failed, |p| place_text(files, p));
+        let n_before = station.n_failed;
         station.n_failed += failures.len() as u64;
+        self.outlet.count_failed(from, failures.len());
+        if station.error_streams.is_empty() && !matches!(node.on_error, OnError::Sideline(_)) {
+            // They are counted; nobody reads them.
+            return Ok(());
+        }
+        let files = self.files;
+        let batch = op::errors::error_batch(&failures, n_before, |p| place_text(files, p));
         self.outlet.write_failed(from, &batch)?;
         self.tell_error_streams(from, &Message::Batch(batch))
     }

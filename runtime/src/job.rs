@@ -129,10 +129,6 @@ impl Outlet for Observer<'_> {
         (self.0)(sink, batch);
         Ok(())
     }
-
-    fn write_failed(&mut self, _node: NodeId, _batch: &Batch) -> Result<(), Stop> {
-        Ok(())
-    }
 }
 
 fn run_into<O: Outlet>(

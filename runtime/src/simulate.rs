@@ -334,8 +334,4 @@ impl Outlet for Collected {
         self.rows.entry(sink).or_default().extend((0..batch.n_rows).map(row));
         Ok(())
     }
-
-    fn write_failed(&mut self, _node: NodeId, _batch: &Batch) -> Result<(), Stop> {
-        Ok(())
-    }
 }

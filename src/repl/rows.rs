@@ -240,10 +240,9 @@ impl Outlet for &mut Rows {
         })
     }
 
-    fn write_failed(&mut self, node: NodeId, batch: &Batch) -> Result<(), Stop> {
+    fn count_failed(&mut self, node: NodeId, n_rows: usize) {
         let n = if self.sources.contains(&node) { &mut self.n_unreadable } else { &mut self.n_failed };
-        *n += batch.n_rows;
-        Ok(())
+        *n += n_rows;
     }
 
     fn flush(&mut self) -> Result<(), Stop> {

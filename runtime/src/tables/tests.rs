@@ -24,10 +24,6 @@ impl Outlet for Names {
         self.0.extend((0..batch.n_rows).map(name));
         Ok(())
     }
-
-    fn write_failed(&mut self, _node: NodeId, _batch: &Batch) -> Result<(), Stop> {
-        Ok(())
-    }
 }
 
 /// `table customers: { id: int, name: string } key id from file("customers*.ndjson") refresh 5m`, and a left join
