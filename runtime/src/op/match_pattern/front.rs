@@ -111,34 +111,17 @@ impl Front {
         batches: &[(usize, &Batch)],
         picks: &[Pick],
     ) -> (Vec<Part>, Vec<Located>) {
-        let mut of_input: Vec<Vec<Pick>> = vec![vec![]; self.types.len()];
-        for pick in picks {
-            of_input[batches[pick.0 as usize].0].push(*pick);
-        }
-        let parts = of_input.iter().enumerate().map(|(input, picks)| {
-            let own = (0..batches.len()).filter(|batch| batches[*batch].0 == input);
-            let own: Vec<usize> = own.collect();
-            let place = |batch: u32| own.iter().position(|own| *own == batch as usize).unwrap_or(0) as u32;
-            let picks: Vec<Pick> = picks.iter().map(|(batch, row)| (place(*batch), *row)).collect();
-            let own: Vec<&Batch> = own.iter().map(|batch| batches[*batch].1).collect();
-            let batch = interleave_batch(&own, &self.types[input], &picks);
+        let of_inputs = (0..self.types.len()).map(|input| {
+            let batch = picked(batches, picks, input, &self.types[input]);
             self.prepare(ground, pattern, input, input, batch)
         });
-        let mut parts: Vec<Part> = parts.collect();
+        let mut parts: Vec<Part> = of_inputs.collect();
         // When all events that begin something have their keys: one may stand in front of another input's.
         let located = parts.iter_mut().enumerate();
         let located = located.map(|(number, part)| self.locate(ground, pattern, number, part));
         let located: Vec<Vec<Located>> = located.collect();
-        let mut rest: Vec<_> = located.iter().map(|located| located.iter().copied().peekable()).collect();
-        let mut n_before = vec![0; parts.len()];
-        let in_order = picks.iter().filter_map(|(batch, _)| {
-            let part = batches[*batch as usize].0;
-            let row = n_before[part];
-            n_before[part] += 1;
-            rest[part].next_if(|located| located.row == row)
-        });
-        let in_order = in_order.collect();
-        (parts, in_order)
+        let inputs = picks.iter().map(|(batch, _)| batches[*batch as usize].0);
+        (parts, in_order(inputs, &located))
     }
 
     /// Looks at rows of an input, which follow those of the last part that was taken: finds, or makes, the keys of those
@@ -176,12 +159,32 @@ impl Front {
         number: usize,
         part: &mut Part,
     ) -> Vec<Located> {
-        let Part { input, batch, passed, begun, .. } = part;
-        if begun.len() == batch.n_rows || ground.keys.n_live() == 0 {
-            return std::mem::take(begun);
+        let n_rows = part.batch.n_rows;
+        if part.begun.len() == n_rows || ground.keys.n_live() == 0 {
+            return std::mem::take(&mut part.begun);
         }
         // Where only some begin something, it costs less to look all up than to leave them out.
-        let begun = if begun.len() > batch.n_rows / 4 { std::mem::take(begun) } else { vec![] };
+        if part.begun.len() <= n_rows / 4 {
+            return self.look_up(ground, pattern, number, part, 0);
+        }
+        let located = self.look_up(ground, pattern, number, part, self.begins);
+        let begun = std::mem::take(&mut part.begun);
+        let mut all = self.lists.pop().unwrap_or_default();
+        merge(&begun, &located, &mut all);
+        self.give_back([begun, located]);
+        all
+    }
+
+    /// The rows of a part whose keys have a state, without those that pass one of the tests that are `known`.
+    fn look_up(
+        &mut self,
+        ground: &mut Ground,
+        pattern: &Pattern,
+        number: usize,
+        part: &Part,
+        known: Tests,
+    ) -> Vec<Located> {
+        let Part { input, batch, passed, .. } = part;
         let keys = key_columns(pattern, *input, batch);
         let mut located = self.lists.pop().unwrap_or_default();
         let (mut n, part) = (0, number as u32);
@@ -193,22 +196,15 @@ impl Front {
             located[n] = Located { part, row, partition };
             n += usize::from(partition != NO_STATE);
         };
-        if begun.is_empty() && (pattern.minds_all || passed.is_of_all()) {
+        if known == 0 && (pattern.minds_all || passed.is_of_all()) {
             ground.keys.look_up_each_of_all(&keys, batch.n_rows, |row, partition| add(row as u32, partition));
         } else {
-            let known = if begun.is_empty() { 0 } else { self.begins };
             passed.rows_without(known, pattern.minds_all, &mut self.rows);
             let rows = &self.rows;
             ground.keys.look_up_each(&keys, rows, |at, partition| add(rows[at], partition));
         }
         located.truncate(n);
-        if begun.is_empty() {
-            return located;
-        }
-        let mut all = self.lists.pop().unwrap_or_default();
-        merge(&begun, &located, &mut all);
-        self.give_back([begun, located]);
-        all
+        located
     }
 
     /// An event of a part.
@@ -253,6 +249,29 @@ impl Event<'_> {
 
 fn key_columns<'a>(pattern: &Pattern, input: usize, batch: &'a Batch) -> Vec<&'a ColumnRef> {
     pattern.spec.inputs[input].keys.iter().map(|column| &batch.columns[*column]).collect()
+}
+
+/// The rows of one input among those that are picked of several.
+fn picked(batches: &[(usize, &Batch)], picks: &[Pick], input: usize, types: &[Type]) -> Batch {
+    let own: Vec<usize> = (0..batches.len()).filter(|batch| batches[*batch].0 == input).collect();
+    let mut places = vec![None; batches.len()];
+    (0..).zip(&own).for_each(|(place, batch)| places[*batch] = Some(place));
+    let picks = picks.iter().filter_map(|(batch, row)| Some((places[*batch as usize]?, *row)));
+    let picks: Vec<Pick> = picks.collect();
+    let own: Vec<&Batch> = own.into_iter().map(|batch| batches[batch].1).collect();
+    interleave_batch(&own, types, &picks)
+}
+
+/// The rows of all inputs that may matter, in the order of all their rows: `inputs` are those whose each is.
+fn in_order(inputs: impl Iterator<Item = usize>, located: &[Vec<Located>]) -> Vec<Located> {
+    let mut rest: Vec<_> = located.iter().map(|located| located.iter().copied().peekable()).collect();
+    let mut n_before = vec![0; located.len()];
+    let in_order = inputs.filter_map(|input| {
+        let row = n_before[input];
+        n_before[input] += 1;
+        rest[input].next_if(|located| located.row == row)
+    });
+    in_order.collect()
 }
 
 /// Makes `all` the rows of two lists in their order; none is in both.

@@ -1,12 +1,25 @@
-//! Groups that see an event where they stand: where nothing but its group knows that a run has gone on, as nobody looks at
-//! its path, and it has no clock.
+//! Groups that see an event where they stand: where nothing but its group knows that a run has gone on, as nobody
+//! looks at its path, and it has no clock.
 
+use super::super::event_log::EventLog;
 use super::super::front::Event;
 use super::super::ground::Ground;
 use super::super::rows::Answers;
 use super::super::rule::Rule;
+use super::forest::Forest;
+use super::group::Group;
 use super::passage::{Taker, Values, pass};
 use super::{Groups, drop_late, lead_of, stays};
+
+/// What becomes of a group with an event.
+enum Fate {
+    /// It is complete, with this step.
+    Completes(usize),
+    GoesOn,
+    Stays,
+    /// Its runs are gone.
+    Ends,
+}
 
 impl<const N: usize> Groups<N> {
     /// As [`Groups::take_event`].
@@ -39,36 +52,26 @@ impl<const N: usize> Groups<N> {
         for at in 0..groups.len() {
             let (before, rest) = groups.split_at_mut(at);
             let group = &mut rest[0];
-            if !drop_late(rule, event, group, forest, log) {
-                continue;
-            }
-            let lead = lead_of(rule, event, &values, group, log);
-            let is_over = match lead {
-                Some((_, lead)) if rule.course.places[lead.way.to].is_complete => {
-                    memory.complete.push((*group, lead.step));
+            let goes_on = match see(rule, event, &values, group, forest, log) {
+                Fate::Completes(step) => {
+                    memory.complete.push((*group, step));
                     continue;
                 }
-                Some((_, lead)) => {
-                    let broken = pass(rule, &lead.way, group, Taker::Event(event, log));
-                    broken != 0 && !rule.can_end(group.place, broken)
-                }
-                None => !stays(rule, event, group),
+                Fate::Ends => continue,
+                Fate::GoesOn => true,
+                Fate::Stays => false,
             };
-            if is_over {
-                forest.drop_all(group, log);
-                continue;
-            }
             // Only one that has gone on can have come to where another is.
             let is_met = |other: &usize| before[*other].has_future_of(group);
-            let met = match lead {
-                Some(_) => (0..n_left).find(is_met),
-                None => memory.places.iter().copied().find(is_met),
+            let met = match goes_on {
+                true => (0..n_left).find(is_met),
+                false => memory.places.iter().copied().find(is_met),
             };
             if let Some(other) = met {
                 forest.join(&mut before[other], group, log);
                 continue;
             }
-            if lead.is_some() {
+            if goes_on {
                 memory.places.push(n_left);
             }
             if n_left < at {
@@ -80,4 +83,32 @@ impl<const N: usize> Groups<N> {
             store.truncate(partition, n_left);
         }
     }
+}
+
+/// Lets a group see an event, and go on with it.
+#[inline(always)]
+fn see<const N: usize>(
+    rule: &Rule,
+    event: &mut Event,
+    values: &Values,
+    group: &mut Group<N>,
+    forest: &mut Forest,
+    log: &mut EventLog,
+) -> Fate {
+    if !drop_late(rule, event, group, forest, log) {
+        return Fate::Ends;
+    }
+    let fate = match lead_of(rule, event, values, group, log) {
+        Some((_, lead)) if rule.course.places[lead.way.to].is_complete => Fate::Completes(lead.step),
+        Some((_, lead)) => match pass(rule, &lead.way, group, Taker::Event(event, log)) {
+            broken if broken != 0 && !rule.can_end(group.place, broken) => Fate::Ends,
+            _ => Fate::GoesOn,
+        },
+        None if stays(rule, event, group) => Fate::Stays,
+        None => Fate::Ends,
+    };
+    if matches!(fate, Fate::Ends) {
+        forest.drop_all(group, log);
+    }
+    fate
 }
