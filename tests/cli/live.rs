@@ -157,17 +157,19 @@ fn why_says_which_partition_is_waited_for() {
     let mut running = Running::start(&folder, "run p.stream --why=1ms");
     let said = BufReader::new(running.child.stderr.take().expect("piped"));
     let mut lines = said.lines().map(|line| line.expect("text"));
-    let both_were_read =
-        |line: &String| line.ends_with("2 windows of n, the first until 2024-05-01T00:01:00Z");
+    let waits_for_b = |line: &str| {
+        line.starts_with("waiting for rows: the watermark of ")
+            && line.contains("in-b.ndjson is 2024-05-01T00:00:00Z, for ")
+    };
+    // Until both files are read it is told otherwise; which comes first is a matter of luck.
     let mut last = String::new();
-    while let Some(line) = lines.next().filter(|line| !both_were_read(line)) {
+    let is_told = lines.any(|line| {
+        let is_told =
+            waits_for_b(&last) && line.ends_with("2 windows of n, the first until 2024-05-01T00:01:00Z");
         last = line;
-    }
-    assert!(
-        last.starts_with("waiting for rows: the watermark of ")
-            && last.contains("in-b.ndjson is 2024-05-01T00:00:00Z, for "),
-        "{last}"
-    );
+        is_told
+    });
+    assert!(is_told);
     let _ = running.child.kill();
 }
 
@@ -180,7 +182,8 @@ fn why_says_which_table_is_loaded_first() {
     let said = BufReader::new(running.child.stderr.take().expect("piped"));
     let mut lines = said.lines().map(|line| line.expect("text"));
     let first = lines.find(|line| line.starts_with("waiting for names")).expect("it waits");
-    assert_eq!(first, "waiting for names: its first load has begun 0s ago, 0 rows have come");
+    assert!(first.starts_with("waiting for names: its first load has begun "), "{first}");
+    assert!(first.ends_with("s ago, 0 rows have come"), "{first}");
     assert_eq!(lines.next().as_deref(), Some("               the rows of s"));
     let mut input = running.child.stdin.take().expect("piped");
     input.write_all(b"{\"k\":1,\"name\":\"a\"}\n").expect("it reads");
