@@ -1,6 +1,7 @@
 //! Places with small numbers for things that come and go.
 
 use crate::kernel::huge_vec::HugeVec;
+use crate::kernel::prefetch::prefetch;
 
 /// What stands for no number.
 pub const NONE: u32 = u32::MAX;
@@ -33,6 +34,12 @@ impl<T> Arena<T> {
 
     pub fn free(&mut self, number: u32) {
         self.free.push(number);
+    }
+
+    /// Asks the processor for a thing.
+    #[inline(always)]
+    pub fn request(&self, number: u32) {
+        prefetch(self.places.as_ptr().wrapping_add(number as usize).cast());
     }
 
     /// How many things there are.

@@ -103,6 +103,7 @@ impl<const N: usize> Groups<N> {
         }
         if let Some(partition) = ahead(GROUPS_AHEAD) {
             self.store.request_groups(partition);
+            self.request_beside(partition);
         }
     }
 

@@ -41,6 +41,8 @@ pub type Pair = (u32, RuleNumber);
 pub struct Together {
     /// In the columns of the dispatch.
     rules: Vec<Rule>,
+    /// Of each rule, the tests of what begins a run: behind each other, as they are asked for each pair.
+    begins: Vec<Tests>,
     members: Vec<Member>,
     answers: Vec<Answers>,
     groups: Groups<MOST_WORDS>,
@@ -63,6 +65,9 @@ struct Memory {
     /// Of each, the number of the partition.
     partitions: Vec<u32>,
     rows: Vec<u32>,
+    /// The pairs in which something begins, and the others.
+    firsts: Vec<u32>,
+    others: Vec<u32>,
     numbers: Vec<u32>,
     /// The patterns that have something to say.
     reached: Vec<RuleNumber>,
@@ -108,6 +113,7 @@ impl Together {
             answers: answers.collect(),
             groups: Groups::new(&rules, &key_types),
             has_clocks: rules.iter().any(|rule| rule.course.shortest_clock.is_some()),
+            begins: rules.iter().map(|rule| rule.course.begins).collect(),
             rules,
             members,
             keys,
@@ -152,7 +158,7 @@ impl Together {
 
     /// Finds the partitions of pairs, and makes those in which something begins.
     fn locate(&mut self, batch: &Batch, memory: &mut Memory) {
-        let Memory { pairs, passes, partitions, rows, numbers, .. } = memory;
+        let Memory { pairs, passes, partitions, rows, firsts, others, numbers, .. } = memory;
         rows.clear();
         rows.extend(pairs.iter().map(|(row, _)| row));
         let mut columns: Vec<ColumnRef> =
@@ -160,25 +166,27 @@ impl Together {
         let rules: Buffer<i64> = pairs.iter().map(|(_, rule)| i64::from(*rule)).collect();
         columns.push(Arc::new(Column { data: ColumnData::I64(rules), validity: None }));
         let columns: Vec<&ColumnRef> = columns.iter().collect();
-        let begins = |at: usize| passes[at] & self.rules[pairs[at].1 as usize].course.begins != 0;
+        firsts.clear();
+        others.clear();
+        for (at, ((_, rule), passes)) in (0..).zip(pairs.iter().zip(&*passes)) {
+            if passes & self.begins[*rule as usize] != 0 { &mut *firsts } else { &mut *others }.push(at);
+        }
         let keys = &mut self.groups.ground.keys;
         partitions.clear();
         partitions.resize(pairs.len(), NO_STATE);
-        for is_first in [true, false] {
-            rows.clear();
-            rows.extend((0..pairs.len()).filter(|at| begins(*at) == is_first).map(|at| at as u32));
-            match is_first {
-                true => keys.find(&columns, rows, numbers),
-                false => keys.look_up(&columns, rows, numbers),
-            }
-            rows.iter().zip(&*numbers).for_each(|(at, number)| partitions[*at as usize] = *number);
-        }
+        let mut place = |pairs: &[u32], numbers: &[u32]| {
+            pairs.iter().zip(numbers).for_each(|(at, number)| partitions[*at as usize] = *number);
+        };
+        keys.find(&columns, firsts, numbers);
+        place(firsts, numbers);
+        keys.look_up(&columns, others, numbers);
+        place(others, numbers);
         self.groups.add_partitions();
     }
 
     fn take_all(&mut self, batch: &Batch, memory: &mut Memory) {
         let Memory { pairs, passes, partitions, reached, .. } = memory;
-        let Together { rules, answers, groups, .. } = self;
+        let Together { rules, begins, answers, groups, .. } = self;
         let ColumnData::I64(times) = &batch.columns[self.time].data else { return };
         let columns = batch.columns.iter().zip(&self.kept);
         let columns = columns.map(|(column, is_kept)| if *is_kept { column } else { &*NOT_KEPT }.clone());
@@ -188,7 +196,7 @@ impl Together {
             groups.request(|n| partitions.get(at + n).copied());
             let ((row, number), passes) = (pairs[at], passes[at]);
             let rule = &rules[number as usize];
-            if partition == NO_STATE || passes & rule.course.begins == 0 && groups.is_empty(partition) {
+            if partition == NO_STATE || passes & begins[number as usize] == 0 && groups.is_empty(partition) {
                 continue;
             }
             let (row, time) = (row as usize, times[row as usize]);

@@ -21,6 +21,26 @@ impl<const N: usize> Groups<N> {
         }
     }
 
+    /// Asks for what is kept beside a partition that has come from memory.
+    #[inline(always)]
+    pub(super) fn request_beside(&self, partition: u32) {
+        if let Some(partition) = self.store.partitions.get(partition as usize)
+            && partition.beside != NONE
+        {
+            self.beside.request(partition.beside);
+        }
+    }
+
+    /// Asks for the first of the events that are kept of a partition, when what is kept beside it has come.
+    #[inline(always)]
+    pub(super) fn request_kept(&self, partition: u32) {
+        if let Some(partition) = self.store.partitions.get(partition as usize)
+            && partition.beside != NONE
+        {
+            self.kept.request(self.beside[partition.beside].chain.first);
+        }
+    }
+
     /// Makes it, if there is nothing yet.
     pub(super) fn beside_mut(&mut self, partition: u32) -> &mut Beside {
         let beside = &mut self.store.partitions[partition as usize].beside;

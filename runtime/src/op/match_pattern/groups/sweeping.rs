@@ -9,6 +9,10 @@ use crate::message::EventTime;
 /// So many partitions more than twice those that were left are cleared, whatever the watermark.
 const FEW: usize = if cfg!(test) { 2 } else { 1 << 10 };
 
+/// How far ahead is requested what is kept beside partitions, and, when that has come, the first of their events.
+const BESIDE_AHEAD: u32 = 24;
+const KEPT_AHEAD: u32 = 12;
+
 impl<const N: usize> Groups<N> {
     /// Clears the partitions of what is out of time at a watermark, if there may be much of it.
     pub fn sweep(&mut self, rules: &[Rule], watermark: EventTime) {
@@ -21,6 +25,8 @@ impl<const N: usize> Groups<N> {
             self.swept = watermark;
             let mut gone = vec![];
             for number in 0..self.store.partitions.len() as u32 {
+                self.request_beside(number + BESIDE_AHEAD);
+                self.request_kept(number + KEPT_AHEAD);
                 if self.ground.keys.is_live(number) {
                     let rule = self.partition(number).rule;
                     if !self.sweep_partition(&rules[rule as usize], number, watermark) {
