@@ -1,4 +1,4 @@
-//! Groups of open slices that memory had no room for. They stand in sorted [runs](runs), and come together again, from
+//! Groups of open slices that memory had no room for. They stand in sorted [runs], and come together again, from
 //! the least key to the greatest, when their window closes.
 
 mod runs;
