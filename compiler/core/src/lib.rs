@@ -178,5 +178,8 @@ pub fn assemble(program: &hir::Program, sinks: &[hir::Sink]) -> Assembled {
 pub fn flow_of_whole_rows(plan: &Plan) -> Flow {
     let mut plan = Plan { whole_rows: true, ..plan.clone() };
     opt::optimize(&mut plan);
-    physical::assign(&plan)
+    let mut flow = physical::assign(&plan);
+    // A state was that of one stream, by which its number is known.
+    flow.nodes.iter_mut().for_each(|node| node.shared_with.clear());
+    flow
 }

@@ -12,7 +12,7 @@ use std::fmt::{self, Write};
 pub struct Identity {
     /// The source, stream or sink.
     pub item: String,
-    /// Other streams whose it is as well.
+    /// Other streams whose it is as well, each with a number where it is not their first of its kind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shared_with: Vec<String>,
     /// What it is there, with a number from the second of them on.
@@ -35,24 +35,31 @@ impl Identity {
         self.is_of(before) && self.has_shape_of(before)
     }
 
-    /// The same where some item has both, whichever stands first, as whichever of its operators of this kind.
+    /// Whether it is the same operator of some item that shares both, and can go on with that state.
     pub fn takes_share_of(&self, before: &Identity) -> bool {
+        let places: Vec<(&str, &str)> = self.places().collect();
+        before.places().any(|place| places.contains(&place)) && self.could_take(before)
+    }
+
+    /// Whether it is of the same kind and shape, and of the same item, as whichever of its operators.
+    pub fn could_take(&self, before: &Identity) -> bool {
         before.items().any(|item| self.has_item(item))
-            && self.kind_alone() == before.kind_alone()
+            && parted(&self.kind).0 == parted(&before.kind).0
             && self.has_shape_of(before)
     }
 
+    /// The items whose it is, each with its number there.
+    fn places(&self) -> impl Iterator<Item = (&str, &str)> {
+        let others = self.shared_with.iter().map(|name| parted(name));
+        std::iter::once((&*self.item, parted(&self.kind).1)).chain(others)
+    }
+
     pub fn items(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(&self.item).chain(&self.shared_with).map(String::as_str)
+        self.places().map(|(item, _)| item)
     }
 
     pub fn has_item(&self, name: &str) -> bool {
         self.items().any(|item| item == name)
-    }
-
-    /// Without its number.
-    fn kind_alone(&self) -> &str {
-        self.kind.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end()
     }
 
     fn has_shape_of(&self, before: &Identity) -> bool {
@@ -68,17 +75,29 @@ impl fmt::Display for Identity {
     }
 }
 
-/// Of each node of a flow.
-pub fn identities(flow: &Flow) -> Vec<Identity> {
+/// What a number is of, and the number, if there is one.
+fn parted(numbered: &str) -> (&str, &str) {
+    match numbered.rsplit_once(' ') {
+        Some((of, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => (of, number),
+        _ => (numbered, ""),
+    }
+}
+
+/// Of each node of a flow. Operators of a kind are numbered in each item that has them, also where it shares them: what
+/// others share with it does not change whose a state is.
+pub fn identities<'f>(flow: &'f Flow) -> Vec<Identity> {
     let mut numbers: BTreeMap<(&str, &str), u32> = BTreeMap::new();
     let identity = |id| {
         let node = flow.node(id);
         let (kind, shape) = kind_and_shape(flow, id);
-        let number = numbers.entry((&node.name, kind)).or_default();
-        *number += 1;
-        let kind = if *number == 1 { kind.to_string() } else { format!("{kind} {number}") };
-        let shared_with = node.shared_with.iter().map(|name| name.to_string()).collect();
-        Identity { item: node.name.to_string(), shared_with, kind, shape }
+        let mut numbered = |item: &'f str, text: &str| {
+            let number = numbers.entry((item, kind)).or_default();
+            *number += 1;
+            if *number == 1 { text.to_string() } else { format!("{text} {number}") }
+        };
+        let own = numbered(&node.name, kind);
+        let shared_with = node.shared_with.iter().map(|name| numbered(name, name)).collect();
+        Identity { item: node.name.to_string(), shared_with, kind: own, shape }
     };
     flow.ids().map(identity).collect()
 }

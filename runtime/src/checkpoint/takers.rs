@@ -8,33 +8,46 @@ use millstream_ir::flow::NodeId;
 pub fn takers(states: &[&Identity], nodes: &[Identity]) -> Vec<Vec<NodeId>> {
     let mut takers: Vec<Vec<NodeId>> = vec![vec![]; states.len()];
     let mut is_taken = vec![false; nodes.len()];
-    let mut give = |state: usize, number: Option<usize>, is_taken: &mut [bool]| {
-        if let Some(number) = number {
-            is_taken[number] = true;
-            takers[state].push(NodeId(number as u32));
+    let give = |takers: &mut [Vec<NodeId>], state: usize, node: Option<usize>, is_taken: &mut [bool]| {
+        if let Some(node) = node.filter(|node| !is_taken[*node]) {
+            is_taken[node] = true;
+            takers[state].push(NodeId(node as u32));
         }
     };
     for (number, state) in states.iter().enumerate() {
         let node = nodes.iter().position(|node| node.takes_over(state));
-        give(number, node.filter(|node| !is_taken[*node]), &mut is_taken);
+        give(&mut takers, number, node, &mut is_taken);
     }
-    // What was the second of its kind may be the first now, and the first item that shares it another.
-    let has_one: Vec<bool> =
-        states.iter().map(|state| nodes.iter().any(|node| node.takes_over(state))).collect();
-    for (number, state) in states.iter().enumerate().filter(|(number, _)| !has_one[*number]) {
-        let node = (0..nodes.len()).find(|node| !is_taken[*node] && nodes[*node].takes_share_of(state));
-        give(number, node, &mut is_taken);
+    // The first item that shares it may be another.
+    for (number, state) in states.iter().enumerate() {
+        if takers[number].is_empty() {
+            let node = (0..nodes.len()).find(|node| !is_taken[*node] && nodes[*node].takes_share_of(state));
+            give(&mut takers, number, node, &mut is_taken);
+        }
+    }
+    // What was the second of its kind may be the first now: where nothing else could be meant.
+    for (number, state) in states.iter().enumerate() {
+        if takers[number].is_empty() {
+            give(&mut takers, number, only_taker(state, states, nodes), &mut is_taken);
+        }
     }
     for (node, identity) in nodes.iter().enumerate() {
         if !is_taken[node] {
             let is_shared =
                 |state: &&Identity| !state.shared_with.is_empty() && identity.takes_share_of(state);
-            if let Some(state) = states.iter().position(is_shared) {
-                give(state, Some(node), &mut is_taken);
-            }
+            let state = states.iter().position(is_shared);
+            state.into_iter().for_each(|state| give(&mut takers, state, Some(node), &mut is_taken));
         }
     }
     takers
+}
+
+/// The only node that could take a state, if it could take no other.
+fn only_taker(state: &Identity, states: &[&Identity], nodes: &[Identity]) -> Option<usize> {
+    let mut could = (0..nodes.len()).filter(|node| nodes[*node].could_take(state));
+    let node = could.next()?;
+    let n_states = states.iter().filter(|state| nodes[node].could_take(state)).count();
+    (could.next().is_none() && n_states == 1).then_some(node)
 }
 
 /// The items that shared a state and are in the program, of which no node goes on with it.
@@ -51,7 +64,7 @@ mod tests {
     /// `items kind shape`, of which the first item is that of the name.
     fn identity(text: &str) -> Identity {
         let words: Vec<&str> = text.split(' ').collect();
-        let mut items = words[0].split(',').map(str::to_string);
+        let mut items = words[0].split(',').map(|item| item.replace('_', " "));
         Identity {
             item: items.next().unwrap_or_default(),
             shared_with: items.collect(),
@@ -85,6 +98,19 @@ mod tests {
         // A node before it is gone, or there is one more.
         assert_eq!(taken(&["d order v", "d order_2 w"], &["d order w"]), "-d 0");
         assert_eq!(taken(&["d order w"], &["d order v", "d order_2 w"]), "1");
+    }
+
+    #[test]
+    fn what_others_share_does_not_change_whose_a_state_is() {
+        // One has begun to share the first of two, or has left; it stands in front.
+        assert_eq!(taken(&["e top v", "e top_2 v"], &["d,e top v", "e top_2 v"]), "0 1");
+        assert_eq!(taken(&["d,e top v", "e top_2 v"], &["e top v", "e top_2 v"]), "0 1");
+        // It shares the second.
+        assert_eq!(taken(&["e top v", "e top_2 v"], &["d,e_2 top v", "e top v"]), "1 0");
+        // What a stream has a second time is new.
+        assert_eq!(taken(&["d,e top v"], &["d,e top v", "e top_2 v"]), "0");
+        // Nobody can tell which of two it was.
+        assert_eq!(taken(&["e top_3 v"], &["e top v", "e top_2 v"]), "-e");
     }
 
     #[test]

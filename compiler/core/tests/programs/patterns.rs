@@ -569,7 +569,7 @@ n1 match s key [card] within 5m <- n0
 a: payments+ adjacent next b: payments* adjacent next c: payments{2} adjacent
 n1 match s key [card] within 5m <- n0
 a: payments next (b: payments then c: payments+)+ adjacent then within 1m d: payments
-n2 match s all key [card] within 5m <- n0, n1
+n3 match s all key [card] within 5m <- n1, n2
 a: payments next (b: payments and c: refunds) then (d: payments or e: refunds)
 n2 match s key [card] within 5m <- n0, n1
 a: payments then not refunds[amount < a.amount] then b: payments
