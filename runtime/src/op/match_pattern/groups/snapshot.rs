@@ -188,7 +188,8 @@ impl<const N: usize> Groups<N> {
         }
         if (quiet_until, n_needed) != (EventTime::MIN, 0) {
             let beside = self.beside_mut(partition);
-            (beside.quiet_until, beside.chain.n_needed) = (quiet_until, n_needed);
+            // No more were needed than there are, whatever a damaged state says.
+            (beside.quiet_until, beside.chain.n_needed) = (quiet_until, n_needed.min(beside.chain.n));
         }
         let mut nodes: Vec<u32> = vec![];
         for _ in 0..reader.count()? {
