@@ -41,14 +41,7 @@ fn main() -> ExitCode {
     completions::answer_shell();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => {
-            let words: Vec<String> =
-                std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-            let error = usage::with_tip(error, &words);
-            // Help and version are printed the same way and are fine.
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { WRONG_USAGE } else { FINE });
-        }
+        Err(error) => return ExitCode::from(usage::tell(&error)),
     };
     let code = match arguments.command.unwrap_or_else(|| Command::Repl(Default::default())) {
         Command::Run(run) => commands::run::run(run),

@@ -2,8 +2,7 @@
 
 use crate::cli::{Arguments, Emit, Layer};
 use crate::program::{Problem, Program, has_errors, show};
-use crate::terminal;
-use crate::{FAILED, WRONG_PROGRAM, WRONG_USAGE};
+use crate::{FAILED, WRONG_PROGRAM, terminal, usage};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, ValueEnum};
 use millstream_base::{Diagnostic, Diagnostics};
@@ -13,8 +12,7 @@ use millstream_syntax::dump::{Spans, dump};
 
 pub fn emit(arguments: Emit) -> u8 {
     if let Some(fault) = misplaced_option(&arguments) {
-        let _ = fault.print();
-        return WRONG_USAGE;
+        return usage::tell(&fault);
     }
     let program = match Program::read("emit", &arguments.file) {
         Ok(program) => program,

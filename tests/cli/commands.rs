@@ -60,7 +60,7 @@ fn options_of_other_layers_are_refused() {
         ("emit hir --opt p.stream", "`--opt` is of the layer `plan`, not of `hir`"),
         ("emit plan --opt --spans p.stream", "`--spans` is of the layer `ast`, not of `plan`"),
     ] {
-        folder.run(line).code(64).stderr_has(said).stderr_has("Usage: millstream emit");
+        folder.run(line).code(64).stderr_has(said).stderr_has("write `millstream emit ");
     }
 }
 
@@ -272,31 +272,50 @@ fn what_others_call_commands_and_flags_is_known() {
     let folder = Folder::new();
     folder.write("data.ndjson", "{\"a\":1}\n").write("p.stream", PROGRAM);
     for (arguments, tip) in [
-        ("p.stream", "to run a program: 'millstream run p.stream'"),
-        ("gone.stream", "to run a program: 'millstream run gone.stream'"),
-        ("data.ndjson", "to read data, declare it: 'millstream infer data.ndjson'"),
-        ("build p.stream", "this is 'millstream check'"),
-        ("version", "this is 'millstream --version'"),
+        ("p.stream", "to run a program: `millstream run p.stream`"),
+        ("gone.stream", "to run a program: `millstream run gone.stream`"),
+        ("data.ndjson", "to read data, declare it: `millstream infer data.ndjson`"),
+        ("build p.stream", "this is `millstream check`"),
+        ("version", "this is `millstream --version`"),
         (
             "why p.stream",
-            "'--stream NAME' asks what its clauses dropped, '--match NAME' what its pattern did",
+            "`--stream NAME` asks what its clauses dropped, `--match NAME` what its pattern did",
         ),
         (
             "why p.stream big",
-            "'--stream big' asks what its clauses dropped, '--match big' what its pattern did",
+            "`--stream big` asks what its clauses dropped, `--match big` what its pattern did",
         ),
-        ("graph p.stream --out p.svg", "this is '--svg FILE'"),
-        ("run p.stream -o out.csv", "this is '--sink NAME=PATH'"),
-        ("run p.stream --param=a", "this is '--set NAME=VALUE'"),
-        ("test p.stream -k name", "this is '--filter TEXT'"),
-        ("preview p.stream -n 3", "this is '--rows ROWS'"),
-        ("check p.stream --json", "this is '--format json'"),
-        ("fmt p.stream --dry-run", "this is '--check'"),
+        ("graph p.stream --out p.svg", "this is `--svg FILE`"),
+        ("run p.stream -o out.csv", "this is `--sink NAME=PATH`"),
+        ("run p.stream --param=a", "this is `--set NAME=VALUE`"),
+        ("test p.stream -k name", "this is `--filter TEXT`"),
+        ("preview p.stream -n 3", "this is `--rows ROWS`"),
+        ("check p.stream --json", "this is `--format json`"),
+        ("fmt p.stream --dry-run", "this is `--check`"),
     ] {
         folder.run(arguments).code(64).stderr_has(tip);
     }
-    let similar = folder.run("chek p.stream").code(64);
-    similar.stderr_has("a similar subcommand exists: 'check'");
+    folder.run("chek p.stream").code(64).stderr_has("did you mean `check`?");
+}
+
+/// What clap refuses is told as everything else is.
+#[test]
+fn a_command_line_that_cannot_be_taken_is_a_finding() {
+    let folder = Folder::new();
+    folder.write("p.stream", PROGRAM);
+    let lines = [
+        "rnu p.stream",
+        "run",
+        "run p.stream q.stream",
+        "run p.stream --qiuet",
+        "run p.stream --set",
+        "run p.stream --set x",
+        "run p.stream --workers many",
+        "check p.stream --format yaml",
+        "emit flow p.stream --spans",
+    ];
+    let told: Vec<String> = lines.map(|line| folder.run(line).code(64).stderr).into();
+    insta::assert_snapshot!(told.join("\n"));
 }
 
 #[test]
