@@ -89,9 +89,17 @@ impl Clauses {
 
     /// Begins to count; `first` is the number of its first part among all that the replay observes.
     pub fn begin(&mut self, replay: &Replay, first: usize, key: Option<(&[Value], &[Part])>, keep: Keep) {
+        let mut partners = vec![];
         let count = |(number, looked_at): (usize, &BTreeSet<usize>)| {
-            let next = self.stages.stages.get(number + 1).and_then(|stage| stage.clause.as_ref());
-            Count::new(replay.schema(first + number).clone(), looked_at, next, key, keep)
+            let clause = |number: usize| self.stages.stages.get(number)?.clause.as_ref();
+            if let Some(ClauseKind::Join(join)) = clause(number).map(|clause| &clause.kind)
+                && !join.kind.yields_left_only()
+            {
+                let n_left = replay.schema(first + number - 1).columns.len();
+                partners.push((n_left..n_left + join.schema.columns.len(), join.alias.clone()));
+            }
+            let schema = replay.schema(first + number).clone();
+            Count::new(schema, &partners, looked_at, clause(number + 1), key, keep)
         };
         self.counts = self.looked_at.iter().enumerate().map(count).collect();
     }

@@ -10,6 +10,8 @@ use millstream_ir::flow::{Column, Schema};
 use millstream_ir::value::Value;
 use millstream_runtime::why::condition::{self, value_text};
 use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// Which rows are kept to be shown.
 #[derive(Clone, Copy)]
@@ -32,8 +34,10 @@ pub struct Count {
 }
 
 impl Count {
+    /// `partners`: the columns that joins above added, and what stands in front of their points.
     pub fn new(
         schema: Schema,
+        partners: &[(Range<usize>, Arc<str>)],
         looked_at: &BTreeSet<usize>,
         next: Option<&Clause>,
         key: Option<(&[Value], &[Part])>,
@@ -51,6 +55,7 @@ impl Count {
             }
             _ => None,
         };
+        let schema = told_apart(schema, partners);
         Count { schema, n: 0, key, condition, dropped: Dropped::default(), shown: vec![], keep }
     }
 
@@ -88,6 +93,21 @@ impl Count {
         }
         true
     }
+}
+
+/// The columns of a join's partners by their full names where others are called the same.
+fn told_apart(mut schema: Schema, partners: &[(Range<usize>, Arc<str>)]) -> Schema {
+    let mut names = BTreeSet::new();
+    for (number, column) in schema.columns.iter_mut().enumerate().filter(|(_, column)| !column.hidden) {
+        let partner = partners.iter().find(|(columns, _)| columns.contains(&number));
+        match partner {
+            Some((_, alias)) if names.contains(&column.name) => {
+                column.name = format!("{alias}.{}", column.name).into();
+            }
+            _ => _ = names.insert(column.name.clone()),
+        }
+    }
+    schema
 }
 
 /// `{ card: "c1", amount: 0.50 }`

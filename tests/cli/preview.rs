@@ -176,3 +176,26 @@ fn a_bad_field_drops_a_row_only_where_it_is_needed() {
     assert_eq!(folder.run("run p.stream").code(0).stdout.lines().count(), 2, "a run keeps both rows");
     insta::assert_snapshot!(folder.run("preview p.stream").code(0).stdout);
 }
+
+#[test]
+fn columns_of_one_name_are_told_apart() {
+    let folder = Folder::new();
+    folder
+        .write("a.ndjson", "{\"id\":1,\"card\":\"x\",\"at\":\"2024-05-01T12:00:00Z\"}\n")
+        .write("b.ndjson", "{\"id\":2,\"card\":\"x\",\"at\":\"2024-05-01T12:00:10Z\"}\n")
+        .write(
+            "p.stream",
+            "type Card = { id: int, card: string, at: timestamp }
+source a: Card from file(\"a.ndjson\") format json time at
+source b: Card from file(\"b.ndjson\") format json time at
+stream both =
+  from a
+  semi join b as other on other.card == a.card within 1m
+  join b as later on later.card == a.card within 1m
+  where later.id > a.id
+  where later.id < 2
+  select a.id, later.id as next
+",
+        );
+    insta::assert_snapshot!(folder.run("preview p.stream both").code(0).stdout);
+}

@@ -130,7 +130,8 @@ impl QueryChecker<'_> {
             self.rows.updating = Some(Updating { sign, key: None, because });
         }
         if let Some(bound) = bound {
-            let join = hir::Join { kind, right, schema, keys, condition, bound };
+            let alias = alias.text.as_str().into();
+            let join = hir::Join { kind, right, alias, schema, keys, condition, bound };
             self.push(ClauseKind::Join(join), span);
         }
     }

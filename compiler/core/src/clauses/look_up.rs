@@ -214,7 +214,8 @@ impl<'q> QueryChecker<'q> {
         let time = RowColumn { hidden: true, ..RowColumn::new("time", Type::TIMESTAMP, span) };
         self.rows.columns.push(time);
         let schema = table.schema.clone();
-        let join = hir::Join { kind: JoinKind::Left, right, schema, keys, condition: None, bound };
+        let (kind, alias) = (JoinKind::Left, table.name.clone());
+        let join = hir::Join { kind, right, alias, schema, keys, condition: None, bound };
         self.push(ClauseKind::Join(join), span);
         // A row of the table has a time; where there is none, nothing has been found.
         let stands = self.rows.column_expr(n_left + table.schema.time, asked);

@@ -101,6 +101,8 @@ pub enum ClauseKind {
 pub struct Join {
     pub kind: JoinKind,
     pub right: Rows,
+    /// What stands in front of the point of its columns.
+    pub alias: Arc<str>,
     /// The rows on the right.
     pub schema: Schema,
     /// Those of `on` that say that something of the row equals something of its partner.
