@@ -171,7 +171,9 @@ pub fn help_with_beginning(
         None if !fault.fixes.is_empty() => return,
         None => {
             let read = read.unwrap_or("payments");
-            fault.clone().help(format!("a query begins with what it reads: `from {read} {word} …`"))
+            let fault =
+                fault.clone().help(format!("a query begins with what it reads: `from {read} {word} …`"));
+            fault.help("Alt-Enter begins a line where Enter would end the query")
         }
     };
 }
