@@ -5,6 +5,7 @@ use super::errors;
 use super::session::{INPUTS, Session, TYPED};
 use millstream_base::diagnostic::Edit;
 use millstream_base::{Diagnostic, Diagnostics, Severity, Span};
+use millstream_syntax::elsewhere::words::is_kind;
 use millstream_syntax::elsewhere::{Said, statement};
 use millstream_syntax::entry::{Entry, parse_entry};
 
@@ -36,41 +37,6 @@ fn help(text: impl Into<String>) -> Option<Answer> {
     Some(Answer::Help(vec![text.into()]))
 }
 
-/// What else stands in front of names.
-const KINDS: &[&str] = &[
-    "stream",
-    "streams",
-    "table",
-    "tables",
-    "source",
-    "sources",
-    "sink",
-    "sinks",
-    "view",
-    "views",
-    "topic",
-    "topics",
-    "type",
-    "types",
-    "function",
-    "query",
-    "queries",
-    "database",
-    "databases",
-    "window",
-    "materialized",
-    "or",
-    "replace",
-    "if",
-    "not",
-    "exists",
-    "extended",
-    "formatted",
-    "temporary",
-    "external",
-    "all",
-];
-
 /// A statement without the semicolons that end it.
 struct Statement<'s> {
     session: &'s Session,
@@ -90,7 +56,7 @@ impl<'s> Statement<'s> {
             }
             "show" if second == "create" => self.of_name(":list", "shows how it is defined"),
             "show" => entry("`:list` lists what is defined", ":list"),
-            "list" if KINDS.contains(&&*second) && self.words.len() == 2 => {
+            "list" if is_kind(&second) && self.words.len() == 2 => {
                 entry("`:list` lists what is defined", ":list")
             }
             "describe" | "desc" => self.of_name(":type", "tells its columns"),
@@ -129,8 +95,7 @@ impl<'s> Statement<'s> {
         let small = |word: &str| word.to_ascii_lowercase();
         let may_be = |word: &&&str| {
             let word = small(word);
-            !KINDS.contains(&&*word)
-                && !matches!(word.as_str(), "from" | "in" | "columns" | "fields" | "create")
+            !is_kind(&word) && !matches!(word.as_str(), "from" | "in" | "columns" | "fields" | "create")
         };
         self.words.iter().skip(1).find(may_be).copied()
     }
@@ -168,11 +133,11 @@ impl<'s> Statement<'s> {
                     }
                     None => "a query begins with `from`".to_string(),
                 };
-                self.offered(title, &query.clauses.join(" "))
+                self.offered(query.titled(&title), &query.clauses.join(" "))
             }
             Said::Stream { name, query } => {
                 let text = format!("stream {name} = {}", query.clauses.join(" "));
-                self.offered("a stream is defined by its query", &text)
+                self.offered(query.titled("a stream is defined by its query"), &text)
             }
             Said::Item { title, text } => {
                 self.offered(title, &text.split_whitespace().collect::<Vec<_>>().join(" "))

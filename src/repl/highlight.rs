@@ -44,8 +44,9 @@ fn paint(kind: TokenKind) -> Option<&'static str> {
     match kind {
         String | RawString | TemplateStart | TemplateText | TemplateEnd => Some(TEXT),
         Integer | Decimal | Float | Duration | Timestamp => Some(NUMBER),
-        LeftJoin | RightJoin | FullJoin | SemiJoin | AntiJoin => Some(WORD),
-        kind if kind.is_reserved() || kind.is_name() && kind != Identifier => Some(WORD),
+        kind if kind.is_sided_join() || kind.is_reserved() || kind.is_name() && kind != Identifier => {
+            Some(WORD)
+        }
         _ => None,
     }
 }

@@ -171,8 +171,7 @@ impl Tokens<'_> {
             Where if self.before(i) == Some(LeftParenthesis) => false,
             // … as it should be
             Where if self.before(i) == Some(Filter) && !self.first_on_line(i) => false,
-            Where | Select | Let | Join | LeftJoin | RightJoin | FullJoin | SemiJoin | AntiJoin | Unnest
-            | Union | Dedupe | Throttle | Emit => at_ease,
+            _ if kind.is_clause_word() && !kind.is_name() => at_ease,
             Window => {
                 at_ease && matches!(next, Some(Tumbling | Hopping | Cumulative | Session | Sliding | Running))
                     || self.alone(i, depth)

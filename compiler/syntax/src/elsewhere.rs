@@ -2,6 +2,7 @@
 //! here: the one place that knows their words. Looked at when a text is wrong, so that nothing that is right means
 //! anything else.
 
+pub(crate) mod granted;
 mod patterns;
 pub(crate) mod select;
 pub(crate) mod statements;

@@ -49,6 +49,13 @@ pub fn open_text(span: Span, what: &str, closed_by: &str) -> Diagnostic {
         .fix("close it here", span.at_end(), closed_by)
 }
 
+pub fn open_interpolation(span: Span) -> Diagnostic {
+    Diagnostic::new(codes::E0002, span, "this text does not end on its line")
+        .label("it begins behind a `{` that is open")
+        .note(TEXT_ENDS)
+        .fix("close the brace", span.at_start(), "}")
+}
+
 pub fn bad_escape(span: Span, written: &str) -> Diagnostic {
     Diagnostic::new(codes::E0003, span, format!("`{written}` is not an escape"))
         .label("unknown escape")
@@ -142,7 +149,7 @@ pub fn foreign_operator(span: Span, written: &str, meant: &str, [before, behind]
         let end = span.end + (behind.len() - behind.trim_start().len()) as u32 + "null".len() as u32;
         return Diagnostic::new(codes::E0010, span, "`<> null` is written `is not null` in this language")
             .label("from another language")
-            .fix("write `is not null`", Span { end, ..span }, "is not null")
+            .fix("write `is not null`: nothing differs from null", Span { end, ..span }, "is not null")
             .safe();
     }
     let is_glued = meant.starts_with(char::is_alphabetic);
@@ -256,7 +263,7 @@ pub fn missing_body(span: Span, name: &str, what: &str) -> Diagnostic {
 pub fn single_equals(span: Span, null: Option<Span>) -> Diagnostic {
     let d = Diagnostic::new(codes::E0106, span, "values are compared with `==`").label("does not compare");
     match null {
-        Some(null) => d.fix("test with `is null`", span.to(null), "is null"),
+        Some(null) => d.fix("test with `is null`: nothing equals null", span.to(null), "is null"),
         None => d.fix("compare with `==`", span, "=="),
     }
     .safe()

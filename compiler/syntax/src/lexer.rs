@@ -339,7 +339,14 @@ impl<'a> Cutter<'a> {
                 TokenKind::String
             }
             Main::OpenString => {
-                self.report(error::open_text(self.span(span.start, span.end), "text", "\""));
+                let span = self.span(span.start, span.end);
+                let is_behind_operand =
+                    self.out.tokens.last().is_some_and(|t| t.kind.is_name() || t.kind.closes());
+                // `f"{b"`: no text follows an operand.
+                self.report(match is_behind_operand && !self.open.is_empty() {
+                    true => error::open_interpolation(span),
+                    false => error::open_text(span, "text", "\""),
+                });
                 TokenKind::String
             }
             Main::RawString => TokenKind::RawString,

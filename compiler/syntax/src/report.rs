@@ -545,34 +545,9 @@ fn ends_brackets(kind: TokenKind) -> bool {
     kind.closes() || is_boundary(kind) || matches!(kind, Arrow | Assign | Then)
 }
 
-/// A word that begins a clause or an item where it stands at the beginning of a line.
+/// A word that begins an item, a clause or an option of both where it stands at the beginning of a line.
 fn is_boundary(kind: TokenKind) -> bool {
-    use TokenKind::*;
-    kind.is_item_word()
-        || matches!(
-            kind,
-            Where
-                | Select
-                | Let
-                | Join
-                | LeftJoin
-                | RightJoin
-                | FullJoin
-                | SemiJoin
-                | AntiJoin
-                | Unnest
-                | Union
-                | Dedupe
-                | Throttle
-                | Emit
-                | Window
-                | Group
-                | Order
-                | Changes
-                | Top
-                | On
-                | Time
-        )
+    kind.is_item_word() || kind.is_clause_word() || matches!(kind, TokenKind::On | TokenKind::Time)
 }
 
 fn shown(token: &Token, text: &str) -> String {

@@ -114,6 +114,14 @@ impl<'a> Place<'a> {
                 ),
                 "`millstream infer FILE` writes it from the data".to_string(),
             ]
+        } else if self.kind(0) == Some(TokenKind::Select) && self.kind(-1) == Some(TokenKind::LeftParenthesis)
+        {
+            let is_list = self.kind(-2) == Some(TokenKind::In);
+            let partners = is_list.then_some(words::PARTNERS);
+            partners.into_iter().chain([words::PART_OF_QUERY]).map(str::to_string).collect()
+        } else if self.kind(-2) == Some(TokenKind::Select) && matches!(self.word(-1), "irstream" | "rstream")
+        {
+            vec![words::clause(self.word(-1), true)?.to_string()]
         } else if self.options.is_some() && self.word(0) == "partition" {
             vec!["`group by` splits the rows of a window".to_string()]
         } else if self.kind(-1) == Some(TokenKind::Integer) && !self.expected.has("as") {

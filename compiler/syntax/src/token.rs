@@ -269,6 +269,14 @@ impl TokenKind {
         matches!(self, Use | Param | Fn | Aggregate | Type | Source | Table | Stream | Sink | Test)
     }
 
+    /// Begins a clause of a query. Those that are not reserved are names in other places.
+    pub fn is_clause_word(self) -> bool {
+        use TokenKind::*;
+        self.is_sided_join()
+            || matches!(self, Where | Select | Let | Join | Unnest | Union | Dedupe | Throttle | Emit)
+            || matches!(self, Window | Group | Order | Changes | Top)
+    }
+
     /// `left join` and the like, which are one token.
     pub fn is_sided_join(self) -> bool {
         use TokenKind::*;

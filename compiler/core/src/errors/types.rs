@@ -505,10 +505,14 @@ pub fn aggregate_outside(span: Span, name: &str, column: Option<&str>) -> Diagno
             column,
         );
     }
-    Diagnostic::new(E0326, span, format!("the aggregate `{name}` has no group of rows here"))
+    let d = Diagnostic::new(E0326, span, format!("the aggregate `{name}` has no group of rows here"))
         .label("no group")
         .note("aggregates stand in the `select` that closes a `window` or follows `group by`")
-        .help("group the rows first: `group by … select …`; a condition on the result goes into a `where` after it")
+        .help("group the rows first: `group by … select …`; a condition on the result goes into a `where` after it");
+    match name {
+        "any" | "all" => d.help("`x in [1, 2]` is true of one of them, `x not in [1, 2]` of none"),
+        _ => d,
+    }
 }
 
 pub fn nested_aggregate(span: Span, name: &str) -> Diagnostic {

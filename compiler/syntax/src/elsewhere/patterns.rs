@@ -1,5 +1,6 @@
 //! Patterns: `from every a=s -> b=s[…] within 5 min select …` of Siddhi, `select … from pattern [every a=s -> b=s(…)]` of Esper.
 
+use super::granted;
 use super::select::Query;
 use super::terms::{duration, expression};
 use super::tokens::Tokens;
@@ -22,33 +23,76 @@ pub fn query(tokens: Tokens) -> Option<Query> {
         true => tokens.part(from + 3..tokens.close(from + 2)?),
         false => part("from", 1)?,
     };
-    let is_pattern = steps.outside().any(|at| steps.kind(at) == Some(TokenKind::Arrow));
+    let (mode, steps) = whole(steps);
+    let breaks: Vec<usize> = steps.outside().filter(|at| between(steps, *at).is_some()).collect();
+    let is_pattern = breaks.iter().any(|at| steps.kind(*at) == Some(TokenKind::Arrow))
+        || !breaks.is_empty() && (steps.is(0, "every") || steps.kind(1) == Some(TokenKind::Assign));
     is_pattern.then_some(())?;
+    let mut granted = vec![];
     let bound = match part("within", 1) {
         Some(within) => duration(within).filter(|(_, n)| *n == within.all.len())?.0,
         // A pattern waits for no longer than it says.
-        None => "10m".to_string(),
+        None => {
+            granted.push("a match takes at most 10m".to_string());
+            "10m".to_string()
+        }
     };
-    let mut written = vec![];
-    let mut start = 0;
-    let arrows = steps.outside().filter(|at| steps.kind(*at) == Some(TokenKind::Arrow));
-    for end in arrows.chain([steps.all.len()]) {
-        written.push(step(steps.part(start..end))?);
-        start = end + 1;
+    let starts = std::iter::once(0).chain(breaks.iter().map(|at| at + 1));
+    let ends = breaks.iter().copied().chain([steps.all.len()]);
+    let parts: Vec<Tokens> = starts.zip(ends).map(|(start, end)| steps.part(start..end)).collect();
+    let is_every: Vec<bool> = parts.iter().map(|part| part.is(0, "every")).collect();
+    let mode = match (mode, &is_every[..]) {
+        (Some(mode), every) if !every.contains(&true) => mode,
+        (None, every) if !every.contains(&true) => "once forever",
+        (None, [true, rest @ ..]) if !rest.contains(&true) => "overlapping",
+        (None, every) if !every.contains(&false) => "all",
+        _ => return None,
+    };
+    let mut pattern = format!("match {mode}");
+    for (n, part) in parts.into_iter().enumerate() {
+        let before = n.checked_sub(1).and_then(|n| between(steps, *breaks.get(n)?));
+        pattern += &before.map_or(String::new(), |before| format!(" {before}"));
+        pattern += &format!(" {}", step(part)?);
     }
-    let mut clauses = vec![format!("match {} within {bound}", written.join(" then "))];
+    let mut clauses = vec![format!("{pattern} within {bound}")];
     let select = part("select", 1).filter(|select| !select.is(0, "*"));
     if let Some(select) = select {
         let items: Option<Vec<String>> = select.parts().into_iter().map(expression).collect();
         clauses.push(format!("select {}", items?.join(", ")));
     }
     let into = part("insert", 2).map(|into| into.written(0).to_string());
-    Some(Query { clauses, limit: None, into })
+    granted.extend(granted::terms(tokens));
+    Some(Query { clauses, limit: None, into, granted })
+}
+
+/// `every (a=s -> b=t)` looks for one match after the other: how that is said, and what stands inside.
+fn whole(steps: Tokens) -> (Option<&'static str>, Tokens) {
+    let open = usize::from(steps.is(0, "every"));
+    let is_open = steps.kind(open) == Some(TokenKind::LeftParenthesis);
+    match steps.close(open).filter(|close| is_open && close + 1 == steps.all.len()) {
+        Some(close) => ((open > 0).then_some("once per 1us"), steps.part(open + 1..close)),
+        None => (None, steps),
+    }
+}
+
+/// What stands between two steps: any later event behind `->`, the very next one behind a comma.
+fn between(steps: Tokens, at: usize) -> Option<&'static str> {
+    match steps.kind(at)? {
+        TokenKind::Arrow => Some("then"),
+        TokenKind::Comma => Some("next"),
+        _ => None,
+    }
 }
 
 /// `every a=payments[amount > 10]<2:>`
 fn step(tokens: Tokens) -> Option<String> {
     let tokens = tokens.part(usize::from(tokens.is(0, "every"))..);
+    let tokens = match tokens.kind(0)? {
+        TokenKind::LeftParenthesis if tokens.close(0)? + 1 == tokens.all.len() => {
+            tokens.part(1..tokens.all.len() - 1)
+        }
+        _ => tokens,
+    };
     let is_named = tokens.kind(1) == Some(TokenKind::Assign);
     let at = if is_named { 2 } else { 0 };
     tokens.kind(at)?.is_name().then_some(())?;

@@ -1,9 +1,13 @@
 //! Queries: `select … from … where … group by …` and `from … select … insert into …` as our clauses, in our order.
 
-use super::terms::{duration, expression};
+mod reads;
+
+use super::granted::{self, titled};
+use super::terms::expression;
 use super::tokens::Tokens;
 use super::windows::{self, Window};
 use crate::token::{TokenKind, in_backticks};
+use reads::Read;
 
 /// A query in our words.
 #[derive(Debug)]
@@ -14,6 +18,15 @@ pub struct Query {
     pub limit: Option<u64>,
     /// The stream that it feeds.
     pub into: Option<String>,
+    /// What is taken for granted.
+    pub granted: Vec<String>,
+}
+
+impl Query {
+    /// The title of a fix, which tells what is taken for granted.
+    pub fn titled(&self, title: &str) -> String {
+        titled(title, &self.granted)
+    }
 }
 
 /// What begins the parts of a query.
@@ -79,9 +92,10 @@ pub fn query(tokens: Tokens, is_table: &dyn Fn(&str) -> bool) -> Option<Query> {
     let part = |wanted: Part| parts.iter().find(|(part, _)| *part == wanted).map(|(_, tokens)| *tokens);
     let into = part(Part::Into).map(|into| (into.all.len() == 1).then(|| into.written(0).to_string()));
     let into = if let Some(into) = into { Some(into?) } else { None };
+    let (most, select) = part(Part::Select).map(most).unwrap_or_default();
     let limit = match part(Part::Limit) {
         Some(limit) => Some(limit.written(0).parse().ok().filter(|_| limit.all.len() == 1)?),
-        None => None,
+        None => most,
     };
     let read = Read::of(part(Part::From)?, is_table)?;
     if n_lost > usize::from(read.window.is_some()) {
@@ -91,7 +105,7 @@ pub fn query(tokens: Tokens, is_table: &dyn Fn(&str) -> bool) -> Option<Query> {
         Some(window) => Some(windows::of_ksqldb(window)?),
         None => read.window,
     };
-    let (is_distinct, items) = match part(Part::Select) {
+    let (is_distinct, items) = match select {
         Some(select) => items(select)?,
         None => (false, vec![]),
     };
@@ -164,7 +178,9 @@ pub fn query(tokens: Tokens, is_table: &dyn Fn(&str) -> bool) -> Option<Query> {
     }
     clauses.extend(having.map(|condition| format!("where {condition}")));
     clauses.extend(best.filter(|_| !is_of_rows));
-    Some(Query { clauses, limit: limit.filter(|_| order.is_none()), into })
+    let mut granted = read.granted;
+    granted.extend(granted::terms(tokens));
+    Some(Query { clauses, limit: limit.filter(|_| order.is_none()), into, granted })
 }
 
 /// Whether rows are ordered by a column that the select names.
@@ -223,8 +239,22 @@ fn words_of_windows(word: &str) -> bool {
     matches!(word, "tumbling" | "hopping" | "session")
 }
 
+/// `top 2 card, amount`: how many rows, and of them what.
+fn most(select: Tokens) -> (Option<u64>, Option<Tokens>) {
+    let is_most = select.is(0, "top") && select.kind(1) == Some(TokenKind::Integer);
+    let is_column = select.all.len() == 2 || select.kind(2) == Some(TokenKind::Comma);
+    match select.written(1).parse().ok().filter(|_| is_most && !is_column) {
+        Some(most) => (Some(most), Some(select.part(2..))),
+        None => (None, Some(select)),
+    }
+}
+
 /// The columns, and whether each row is asked for once.
 fn items(select: Tokens) -> Option<(bool, Vec<Item>)> {
+    // Of Esper: with what leaves the window.
+    if select.all.len() > 1 && matches!(select.word(0).as_str(), "irstream" | "rstream") {
+        return None;
+    }
     let is_distinct = select.is(0, "distinct");
     let select = select.part(usize::from(is_distinct)..);
     let items: Option<Vec<Item>> = select.parts().into_iter().map(item).collect();
@@ -260,143 +290,4 @@ fn item(tokens: Tokens) -> Option<Item> {
     }
     // What an aggregate is called by itself, `count(distinct x)` is called, too.
     Some(Item { value: expression(value)?, name })
-}
-
-/// What a query reads.
-struct Read {
-    clauses: Vec<String>,
-    window: Option<Window>,
-}
-
-impl Read {
-    fn of(tokens: Tokens, is_table: &dyn Fn(&str) -> bool) -> Option<Read> {
-        let (first, mut at) = source(tokens)?;
-        let mut clauses = vec![format!("from {}", first.written())];
-        clauses.extend(first.condition.map(|condition| format!("where {condition}")));
-        while at < tokens.all.len() {
-            let (join, n) = join(tokens.part(at..), is_table)?;
-            clauses.push(join);
-            at += n;
-        }
-        Some(Read { clauses, window: first.window })
-    }
-}
-
-struct Source {
-    name: String,
-    alias: Option<String>,
-    window: Option<Window>,
-    condition: Option<String>,
-}
-
-impl Source {
-    fn written(&self) -> String {
-        match &self.alias {
-            Some(alias) => format!("{} as {alias}", self.name),
-            None => self.name.clone(),
-        }
-    }
-}
-
-/// The stream that tokens begin with, and how many they are: `payments p`, `TABLE(TUMBLE(TABLE payments, …))`,
-/// `payments[amount > 10]#window.time(5 min)`.
-fn source(tokens: Tokens) -> Option<(Source, usize)> {
-    let mut at = 1;
-    let is_call = tokens.kind(1) == Some(TokenKind::LeftParenthesis);
-    let (name, mut window) = if is_call && windows::is_function(&tokens.word(0)) {
-        let close = tokens.close(1)?;
-        at = close + 1;
-        let inside = match tokens.is(0, "table") {
-            true => tokens.part(2..close),
-            false => tokens.part(..=close),
-        };
-        windows::of_table_function(inside).map(|(name, window)| (name, Some(window)))?
-    } else {
-        tokens.kind(0).filter(|kind| kind.is_name())?;
-        (tokens.written(0).to_string(), None)
-    };
-    let mut condition = None;
-    let conditions = [(TokenKind::LeftBracket, true), (TokenKind::LeftParenthesis, !is_call)];
-    if conditions.iter().any(|(open, may)| *may && tokens.kind(at) == Some(*open)) {
-        let close = tokens.close(at)?;
-        condition = Some(expression(tokens.part(at + 1..close))?);
-        at = close + 1;
-    }
-    // Of Esper: `payments.win:time(30 sec)`.
-    if tokens.kind(at) == Some(TokenKind::Dot) && tokens.kind(at + 2) == Some(TokenKind::Colon) {
-        let close = tokens.close(at + 4)?;
-        window = Some(windows::named(&tokens.word(at + 3), tokens.part(at + 5..close))?);
-        at = close + 1;
-    }
-    let end = tokens.all.get(at - 1)?.end as usize;
-    let behind = tokens.text.get(end..).unwrap_or("");
-    if behind.starts_with('#') {
-        window = Some(windows::of_text(behind.get(..behind.find(')')? + 1)?)?);
-    }
-    let mut alias = None;
-    let is_as = tokens.is(at, "as");
-    let is_name = |at: usize| tokens.kind(at).is_some_and(TokenKind::is_name);
-    if is_as && is_name(at + 1) || is_name(at) && !begins_join(tokens, at) {
-        alias = Some(tokens.written(at + usize::from(is_as)).to_string());
-        at += 1 + usize::from(is_as);
-    }
-    Some((Source { name, alias, window, condition }, at))
-}
-
-fn begins_join(tokens: Tokens, at: usize) -> bool {
-    let word = tokens.word(at);
-    matches!(
-        word.as_str(),
-        "join" | "inner" | "left" | "right" | "full" | "cross" | "within" | "on" | "unidirectional"
-    ) || word.ends_with("join")
-}
-
-/// The join that tokens begin with, and how many they are.
-fn join(tokens: Tokens, is_table: &dyn Fn(&str) -> bool) -> Option<(String, usize)> {
-    let mut words: Vec<String> = vec![];
-    let mut at = 0;
-    while !words.last().is_some_and(|word| word.ends_with("join")) {
-        words.push(tokens.word(at));
-        at += 1;
-        if at > 4 {
-            return None;
-        }
-    }
-    let side = words.join(" ");
-    let kind = match side.split_whitespace().filter(|word| *word != "outer").collect::<Vec<_>>()[..] {
-        ["join"] | ["inner", "join"] => "join",
-        ["left", "join"] => "left join",
-        ["right", "join"] => "right join",
-        ["full", "join"] => "full join",
-        _ => return None,
-    };
-    let (other, n) = source(tokens.part(at..))?;
-    if other.window.is_some() || other.condition.is_some() {
-        return None;
-    }
-    at += n;
-    let mut within = None;
-    if tokens.is(at, "within") {
-        let (bound, n) = duration(tokens.part(at + 1..))?;
-        within = Some(bound);
-        at += 1 + n;
-    }
-    tokens.is(at, "on").then_some(())?;
-    let start = at + 1;
-    let rest = tokens.part(start..);
-    let end = rest.outside().find(|at| begins_join(rest, *at)).unwrap_or(rest.all.len());
-    let condition = expression(rest.part(..end))?;
-    at = start + end;
-    if within.is_none() && tokens.is(at, "within") {
-        let (bound, n) = duration(tokens.part(at + 1..))?;
-        within = Some(bound);
-        at += 1 + n;
-    }
-    let bound = match within {
-        Some(within) => format!(" within {within}"),
-        // Partners that may be however far apart would be kept for ever.
-        None if is_table(&other.name) => String::new(),
-        None => " within 5m".to_string(),
-    };
-    Some((format!("{kind} {} on {condition}{bound}", other.written()), at))
 }

@@ -25,27 +25,23 @@ pub enum Said {
     Helps(Vec<String>),
 }
 
-/// What stands in front of the name of what is defined.
-const KINDS: &[&str] = &[
-    "stream",
-    "table",
-    "view",
-    "source",
-    "sink",
-    "topic",
-    "type",
-    "function",
-    "window",
-    "schema",
-    "materialized",
-    "or",
-    "replace",
-    "if",
-    "not",
-    "exists",
-    "temporary",
-    "external",
-];
+impl Said {
+    /// The name of the stream that it defines.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Said::Stream { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The same, told to take something for granted.
+    pub fn granting(mut self, what: &str) -> Said {
+        if let Said::Query(query) | Said::Stream { query, .. } = &mut self {
+            query.granted.push(what.to_string());
+        }
+        self
+    }
+}
 
 /// Whether a statement of another language begins with these tokens, where an item may stand. `is_query`: what is
 /// above is one, so that `select` is a clause of it.
@@ -59,7 +55,7 @@ pub fn begins(tokens: Tokens, is_query: bool) -> bool {
                 matches!(tokens.kind(1), None | Some(TokenKind::Dot | TokenKind::Colon | TokenKind::Assign));
             !(is_operand || is_own_word && is_query)
         }
-        "create" => KINDS.contains(&&*second),
+        "create" => words::is_kind(&second),
         "define" => {
             matches!(second.as_str(), "stream" | "table" | "window" | "trigger" | "aggregation" | "function")
         }
@@ -90,22 +86,7 @@ fn begins_query(tokens: Tokens) -> bool {
     let behind = if has_alias { 4 } else { 2 };
     tokens.is(1, "every")
         || matches!(tokens.kind(2), Some(LeftBracket | Assign))
-        || matches!(
-            tokens.kind(behind),
-            Some(
-                Where
-                    | Select
-                    | Let
-                    | Join
-                    | LeftJoin
-                    | RightJoin
-                    | FullJoin
-                    | SemiJoin
-                    | AntiJoin
-                    | Unnest
-                    | Union
-            ) | Some(Dedupe | Throttle | Emit | Window | Group | Order | Top)
-        )
+        || tokens.kind(behind).is_some_and(TokenKind::is_clause_word)
         || tokens.kind(2) == Some(Dot) && tokens.is(3, "win")
         || tokens
             .all
@@ -175,7 +156,10 @@ fn unsaid(tokens: Tokens) -> Option<Said> {
         told.extend(help.filter(|help| !told.contains(help)));
     }
     if is_part {
-        told.insert(0, "a query that another one reads is a stream of its own: `stream inner = from …`");
+        told.insert(0, words::PART_OF_QUERY);
+    }
+    if (0..tokens.all.len()).any(|at| tokens.is(at, "in") && tokens.is(at + 2, "select")) {
+        told.insert(0, words::PARTNERS);
     }
     told.truncate(2);
     let whole =
@@ -187,7 +171,7 @@ fn unsaid(tokens: Tokens) -> Option<Said> {
 
 /// `create stream s as select …`, `create table t (id int, name varchar) with (…)`, `define stream s (id int)`
 fn defined(tokens: Tokens, is_table: &dyn Fn(&str) -> bool) -> Option<Said> {
-    let at = (1..tokens.all.len()).find(|at| !KINDS.contains(&&*tokens.word(*at)))?;
+    let at = (1..tokens.all.len()).find(|at| !words::is_kind(&tokens.word(*at)))?;
     tokens.kind(at)?.is_name().then_some(())?;
     let name = tokens.written(at).to_string();
     let select = tokens.outside().find(|at| tokens.is(*at, "as") && tokens.is(at + 1, "select"));
@@ -205,7 +189,10 @@ fn defined(tokens: Tokens, is_table: &dyn Fn(&str) -> bool) -> Option<Said> {
                 "source {name}: {{ {} }}\n  from file(\"{name}.ndjson\") format json{time}",
                 fields.join(", ")
             );
-            Some(Said::Item { title: "a source says what it reads, and from where", text })
+            Some(Said::Item {
+                title: "a source says what it reads, and from where: the file is made up",
+                text,
+            })
         }
         None => helps([
             &format!(

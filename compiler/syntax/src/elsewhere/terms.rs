@@ -123,6 +123,15 @@ impl<'t> Writer<'t> {
             (Assign | Equal, _) if is_null(at + 1) => self.write("is null", 2),
             (NotEqual, _) if is_null(at + 1) => self.write("is not null", 2),
             (Assign, _) if tokens.kind(at + 1) == Some(Assign) => return None,
+            (Assign | Equal, _) if self.is_before_list(&["any", "some"]) => {
+                self.write("in", 2);
+                self.group("[", "]")?;
+            }
+            (NotEqual, _) if self.is_before_list(&["all"]) => {
+                self.write("not in", 2);
+                self.group("[", "]")?;
+            }
+            (Select, _) if !is_field => return None,
             (Assign, _) => self.write("==", 1),
             (NotEqual, _) => self.write("!=", 1),
             (Or | PlusPlus, "||") => self.write("++", 1),
@@ -170,6 +179,12 @@ impl<'t> Writer<'t> {
         if is_field {
             self.operand = operand;
         }
+    }
+
+    /// `= any (1, 2)`
+    fn is_before_list(&self, words: &[&str]) -> bool {
+        let has_list = self.tokens.kind(self.at + 2) == Some(TokenKind::LeftParenthesis);
+        has_list && words.iter().any(|word| self.tokens.is(self.at + 1, word))
     }
 
     fn is_behind(&self, word: &str) -> bool {

@@ -1,6 +1,39 @@
 //! What words of other languages are called here: those of SQL, Siddhi, Esper, Flink, ksqlDB and of programming.
 //! In any case of letters.
 
+/// Whether a word stands in front of the names of what is defined, listed or dropped: `create or replace view`, `show
+/// tables`.
+pub fn is_kind(word: &str) -> bool {
+    KINDS.contains(&word) || word.strip_suffix('s').is_some_and(|one| KINDS.contains(&one))
+}
+
+const KINDS: &[&str] = &[
+    "stream",
+    "table",
+    "view",
+    "source",
+    "sink",
+    "topic",
+    "type",
+    "function",
+    "query",
+    "queries",
+    "database",
+    "window",
+    "schema",
+    "materialized",
+    "or",
+    "replace",
+    "if",
+    "not",
+    "exists",
+    "extended",
+    "formatted",
+    "temporary",
+    "external",
+    "all",
+];
+
 /// What to write in place of a function.
 pub fn written_here(name: &str) -> Option<&'static str> {
     Some(match name.to_ascii_lowercase().as_str() {
@@ -145,6 +178,13 @@ pub fn window(name: &str) -> Option<&'static str> {
     })
 }
 
+/// What to write for a query inside of another.
+pub const PART_OF_QUERY: &str =
+    "a query that another one reads is a stream of its own: `stream inner = from …`";
+
+/// What to write for a query behind `in`.
+pub const PARTNERS: &str = "`semi join` keeps the rows that have a partner, `anti join` those that have none";
+
 /// What to write for a clause. `is_behind_select`: it stands directly behind that word.
 pub fn clause(word: &str, is_behind_select: bool) -> Option<&'static str> {
     Some(match word.to_ascii_lowercase().as_str() {
@@ -160,6 +200,9 @@ pub fn clause(word: &str, is_behind_select: bool) -> Option<&'static str> {
         "distinct" if is_behind_select => {
             "`group by` gives each combination once, and `dedupe by … within D` the first row of each"
         }
+        "top" if is_behind_select => {
+            "the best rows are taken by a clause of its own, in front of `select`: `top N by …`"
+        }
         "inner" => "the inner join is plain `join`",
         "outer" => "outer joins are `left join`, `right join` and `full join`",
         "over" => {
@@ -173,13 +216,16 @@ pub fn clause(word: &str, is_behind_select: bool) -> Option<&'static str> {
             "each part is a stream of its own, and `union other` below a query adds the rows of another"
         }
         "with" => "each part of a query is a stream of its own: `stream big = from … where …`",
-        "exists" => "`semi join` keeps the rows that have a partner, `anti join` those that have none",
+        "irstream" | "rstream" => {
+            "what leaves a window is no row; a group whose result changes tells each change by `emit on change`"
+        }
+        "exists" => PARTNERS,
         "output" => "when results appear is said below them: `emit every 10s`, `emit on change`",
         "filter" => "rows are kept by `where`",
         "map" | "return" | "yield" => "what a row becomes is said by `select`",
         "for" => "a query is done to each row: there is no loop",
         "every" => {
-            "a pattern is a query of its own, and every event begins a run by itself: `match a: s[…] then b: s[…] within 5m`"
+            "a pattern in which each event that fits begins a match of its own is `match overlapping a: s[…] then b: s[…] within 5m`"
         }
         "enum" => "words to choose among are a type: `\"a\" | \"b\"`",
         "assert" => "what a test expects is said by `expect`",

@@ -480,7 +480,7 @@ fn pieces<'a>(text: &'a str, tokens: &[Token]) -> Vec<Piece<'a>> {
                 last.end = last.end.max(end);
                 last.text = text.get(last.start..last.end).unwrap_or_default();
             }
-        } else if matches!(token.kind, LeftJoin | RightJoin | FullJoin | SemiJoin | AntiJoin) {
+        } else if token.kind.is_sided_join() {
             // A comment may stand between the two words.
             const JOIN: usize = "join".len();
             let first = token.kind.shown().len() - JOIN - 1;

@@ -3,8 +3,9 @@
 
 use super::Recovery;
 use crate::ast::{Item, ItemKind, Name};
-use crate::elsewhere::{Said, statements, tokens};
+use crate::elsewhere::{Query, Said, granted, statements, tokens};
 use crate::error;
+use crate::lexer::lex;
 use crate::parser;
 use crate::token::TokenKind;
 use millstream_base::diagnostic::{Edit, Safety};
@@ -35,25 +36,52 @@ impl Recovery<'_> {
             self.push(finding.fix_edits("a query belongs to a stream", edits, Safety::Unsafe));
             return Some((Item { doc: None, kind: ItemKind::Error(None), span }, rest));
         };
-        let (name, answer) = match said {
-            Said::Query(query) if query.limit.is_none() => {
-                let name = self.new_name("result");
-                (None, written("a query belongs to a stream, and begins with `from`", &name, &query.clauses))
-            }
-            Said::Stream { name, query } if query.limit.is_none() => {
-                let place = here.all.iter().position(|t| t.text(self.input.text) == name);
-                let place = place.map(|at| self.span(&(range.start + at..range.start + at + 1)));
-                let answer = written("a stream is defined by its query", &name, &query.clauses);
-                (place.map(|place| Name::new(name, place)), answer)
-            }
-            Said::Query(_) | Said::Stream { .. } => (None, Answer::Helps(vec![LIMIT.to_string()])),
-            Said::Item { title, text } => (None, Answer::Text { title: title.into(), text }),
-            Said::Helps(helps) => (None, Answer::Helps(helps)),
-        };
+        let name = said.name().and_then(|name| {
+            let place = here.all.iter().position(|t| t.text(self.input.text) == name)?;
+            Some(Name::new(name.to_string(), self.span(&(range.start + place..range.start + place + 1))))
+        });
+        let answers = self.in_both_readings(here.part(..n), said);
         let first = self.span(&(range.start..range.start + 1));
-        self.push(answer.added_to(error::foreign_statement(first, here.written(0)), span));
+        let finding = error::foreign_statement(first, here.written(0));
+        self.push(answers.into_iter().fold(finding, |d, answer| answer.added_to(d, span)));
         self.answered.push(span.range());
         Some((Item { doc: None, kind: ItemKind::Error(name), span }, rest))
+    }
+
+    /// What is proposed for a statement. What stands in double quotes is a column in SQL and text here: where either may
+    /// be meant, both are proposed.
+    fn in_both_readings(&self, tokens: tokens::Tokens, said: Said) -> Vec<Answer> {
+        let is_sql = !matches!(tokens.word(0).as_str(), "define" | "from");
+        let file = self.tokens.part(..);
+        if !is_sql || !granted::quotes_column(tokens, file) {
+            return vec![self.answer(said)];
+        }
+        let text = granted::without_quotes(tokens, file);
+        let lexed = lex(self.input.file, &text);
+        let of_columns =
+            statements::said(tokens::Tokens { text: &text, all: &lexed.tokens }, &self.is_table());
+        let of_columns = of_columns.map(|said| said.granting(granted::IS_COLUMN));
+        of_columns
+            .into_iter()
+            .chain([said.granting(granted::IS_TEXT)])
+            .map(|said| self.answer(said))
+            .collect()
+    }
+
+    fn answer(&self, said: Said) -> Answer {
+        match said {
+            Said::Query(query) if query.limit.is_none() => written(
+                "a query belongs to a stream, and begins with `from`",
+                &self.new_name("result"),
+                &query,
+            ),
+            Said::Stream { name, query } if query.limit.is_none() => {
+                written("a stream is defined by its query", &name, &query)
+            }
+            Said::Query(_) | Said::Stream { .. } => Answer::Helps(vec![LIMIT.to_string()]),
+            Said::Item { title, text } => Answer::Text { title: title.into(), text },
+            Said::Helps(helps) => Answer::Helps(helps),
+        }
     }
 
     /// What is said of a query that stands alone and is a statement; whether it is one.
@@ -67,7 +95,7 @@ impl Recovery<'_> {
         let span = self.with_semicolon(self.span(&(0..n)));
         let answer = match said {
             Some(Said::Query(query)) if query.limit.is_none() => Answer::Text {
-                title: "a query begins with `from`, and `select` stands below".into(),
+                title: query.titled("a query begins with `from`, and `select` stands below"),
                 text: query.clauses.join(" "),
             },
             Some(Said::Helps(helps)) => Answer::Helps(helps),
@@ -123,8 +151,9 @@ impl Answer {
     }
 }
 
-fn written(title: &str, name: &str, clauses: &[String]) -> Answer {
-    Answer::Text { title: title.into(), text: format!("stream {name} =\n  {}", clauses.join("\n  ")) }
+fn written(title: &str, name: &str, query: &Query) -> Answer {
+    let text = format!("stream {name} =\n  {}", query.clauses.join("\n  "));
+    Answer::Text { title: query.titled(title), text }
 }
 
 /// How many tokens a statement is: up to its semicolon.

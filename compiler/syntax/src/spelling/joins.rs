@@ -1,6 +1,7 @@
 //! Joins as SQL writes them, bounds with a sign, and tables whose key stands in another place.
 
 use super::Place;
+use crate::cut;
 use crate::elsewhere::terms::duration;
 use crate::token::{Token, TokenKind};
 use millstream_base::diagnostic::Edit;
@@ -24,14 +25,9 @@ impl Place<'_> {
         let (bound, n) = duration(self.part(self.at + 1..))?;
         let on = self.at + 1 + n;
         let rest = self.tokens.get(on..)?;
-        let ends = |t: &Token| {
-            begins_item(t)
-                || matches!(
-                    t.kind,
-                    Where | Select | Let | Join | LeftJoin | RightJoin | FullJoin | Window | Group
-                )
-        };
-        let n_condition = rest.iter().position(ends).unwrap_or(rest.len());
+        let all = cut::Tokens { text: self.text, all: self.tokens };
+        let ends = |at: &usize| rest.get(*at).is_some_and(begins_item) || all.starts_clause(on + at, 0);
+        let n_condition = (0..rest.len()).find(ends).unwrap_or(rest.len());
         let last = self.span(on + n_condition.checked_sub(1)?)?;
         let removed = self.span(self.at)?.to(self.span(on)?.at_start());
         let edits = vec![

@@ -38,16 +38,16 @@ impl Place<'_> {
     fn every(&self, head: usize) -> Option<(String, Vec<Edit>)> {
         let every = self.tokens.get(head + 1).filter(|t| t.text(self.text).eq_ignore_ascii_case("every"))?;
         let next = self.tokens.get(head + 2)?;
-        let span = self.span(head + 1)?.to(self.span(head + 2)?.at_start());
+        let edit = Edit { span: self.span(head + 1)?, text: "overlapping".into() };
         let is_found = head + 2 == self.at && next.kind.is_name() && every.end < next.start;
-        is_found.then(|| ("every event begins a run by itself".into(), vec![Edit { span, text: "".into() }]))
+        is_found.then(|| ("write `overlapping`: each event that fits begins a match".into(), vec![edit]))
     }
 
     /// `a -> b`, `a, b`, `a b`, `a followed by b`, `a and then b`
     fn sequence(&self, head: usize) -> Option<(String, Vec<Edit>)> {
         use TokenKind::*;
         let is_step = self.at > head + 1 && (self.expected.has("then") || self.expected.has("next"));
-        let title = "the next step comes behind `then`, or behind `next` if nothing may lie between";
+        let title = "a later step comes behind `then`, one with nothing between behind `next`";
         let titled = |(_, edits)| Some((title.to_string(), edits));
         let (found, next) = (self.kind(0).filter(|_| is_step)?, self.kind(1));
         match found {
@@ -55,7 +55,7 @@ impl Place<'_> {
             Arrow => titled(self.replace(0, 0, "then")),
             Comma => {
                 let place = self.span(self.index(-1)?)?.at_end().to(self.span(self.at)?);
-                Some((title.into(), vec![Edit { span: place, text: " then".into() }]))
+                Some((title.into(), vec![Edit { span: place, text: " next".into() }]))
             }
             And if next == Some(Then) => titled(self.replace(0, 1, "then")),
             _ if self.word(0) == "followed" && next == Some(By) => titled(self.replace(0, 1, "then")),

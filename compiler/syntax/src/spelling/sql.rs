@@ -2,7 +2,7 @@
 //! parentheses, `limit`.
 
 use super::Place;
-use crate::elsewhere::select;
+use crate::elsewhere::{granted, select};
 use crate::token::{Token, TokenKind};
 use millstream_base::diagnostic::Edit;
 
@@ -28,10 +28,15 @@ impl<'a> Place<'a> {
         let rest = self.tokens.get(self.at..)?;
         let n_here =
             rest.iter().skip(1).take_while(|t| !(t.first_on_line && t.kind.is_item_word())).count() + 1;
-        let query = select::query(self.part(self.at..self.at + n_here), &|name| self.is_table(name))?;
+        let here = self.part(self.at..self.at + n_here);
+        let mut query = select::query(here, &|name| self.is_table(name))?;
+        query
+            .granted
+            .extend(granted::quotes_column(here, self.part(..)).then(|| granted::IS_TEXT.to_string()));
         let span = self.span(self.at)?.to(self.span(self.at + n_here - 1)?);
         let text = query.limit.is_none().then(|| query.clauses.join(" "))?;
-        Some(("a query begins with `from`, and `select` stands below".into(), vec![Edit { span, text }]))
+        let title = query.titled("a query begins with `from`, and `select` stands below");
+        Some((title, vec![Edit { span, text }]))
     }
 
     /// Words of the language in capital letters, up to the end of the line. One in front of an operand is taken for a name

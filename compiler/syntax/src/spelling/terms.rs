@@ -1,7 +1,7 @@
 //! Parts of expressions: `cast(x as int)`, `x::int`, `case … end`, `a ? b : c`, `f(x) over (…)`, `interval '5' minute`.
 
 use super::Place;
-use crate::elsewhere::terms;
+use crate::elsewhere::{granted, terms};
 use crate::token::TokenKind;
 use millstream_base::diagnostic::Edit;
 use std::ops::Range;
@@ -17,7 +17,8 @@ impl Place<'_> {
             .or_else(|| self.over())?;
         let text = terms::expression(self.part(range.clone()))?;
         let span = self.span(range.start)?.to(self.span(range.end - 1)?);
-        Some((format!("write `{text}`"), vec![Edit { span, text }]))
+        let title = granted::titled(&format!("write `{text}`"), &granted::terms(self.part(range)));
+        Some((title, vec![Edit { span, text }]))
     }
 
     /// `cast(x as int)`, `extract(hour from t)`: stuck inside.

@@ -82,6 +82,10 @@ impl Writer<'_> {
     pub(super) fn over(&mut self, name: &str, inside: Tokens, open: usize) -> Option<()> {
         let close = self.tokens.close(open)?;
         let over = self.tokens.part(open + 1..close);
+        // Rows are in the order of their times, never in another.
+        if over.outside().any(|at| over.is(at, "desc")) {
+            return None;
+        }
         let order = over.outside().find(|at| over.is(*at, "order")).unwrap_or(over.all.len());
         let is_parted = over.is(0, "partition") && over.is(1, "by");
         let keys = over.part(if is_parted { 2 } else { 0 }..order);

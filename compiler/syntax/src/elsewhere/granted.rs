@@ -1,0 +1,80 @@
+//! What is taken for granted where a text is said in our words, or means something else here: a fix tells it in its
+//! title.
+
+use super::terms::duration;
+use super::tokens::Tokens;
+use crate::literal;
+use crate::token::{Token, TokenKind, needs_backticks};
+
+/// What becomes of the terms among some tokens that does not go without saying.
+pub fn terms(tokens: Tokens) -> Vec<String> {
+    let any = |is: &dyn Fn(usize) -> bool| (0..tokens.all.len()).any(is);
+    let compares = |at: usize, kinds: &[TokenKind]| {
+        tokens.kind(at).is_some_and(|kind| kinds.contains(&kind)) && tokens.is(at + 1, "null")
+    };
+    let is_ordered = |at: usize| {
+        let over = (tokens.is(at, "over") && tokens.kind(at + 1) == Some(TokenKind::LeftParenthesis))
+            .then(|| tokens.close(at + 1));
+        over.flatten().is_some_and(|close| (at + 2..close).any(|at| tokens.is(at, "order")))
+    };
+    let mut told = vec![];
+    if any(&|at| compares(at, &[TokenKind::Assign, TokenKind::Equal])) {
+        told.push("`= null`, which is never true in SQL, becomes `is null`".to_string());
+    }
+    if any(&|at| compares(at, &[TokenKind::NotEqual])) {
+        told.push("`<> null`, which is never true in SQL, becomes `is not null`".to_string());
+    }
+    if any(&is_ordered) {
+        told.push("rows are taken in the order of their times".to_string());
+    }
+    if any(&|at| tokens.kind(at) == Some(TokenKind::Slash)) {
+        told.push("`/` of two ints is a float".to_string());
+    }
+    told
+}
+
+/// Whether a text in double quotes is the name of a column that a file declares, which it means in SQL.
+pub fn quotes_column(tokens: Tokens, file: Tokens) -> bool {
+    tokens.all.iter().filter_map(|token| quoted_name(tokens.text, token)).any(|name| declares(file, name))
+}
+
+/// `b`, of `"b"`.
+fn quoted_name<'t>(text: &'t str, token: &Token) -> Option<&'t str> {
+    let name = token.text(text).strip_prefix('"')?.strip_suffix('"')?;
+    (!needs_backticks(name)).then_some(name)
+}
+
+fn declares(file: Tokens, column: &str) -> bool {
+    file.all.windows(2).any(|two| two[1].kind == TokenKind::Colon && two[0].text(file.text) == column)
+}
+
+/// The text of some tokens in which columns stand without quotes, those of the file and new ones.
+pub fn without_quotes(tokens: Tokens, file: Tokens) -> String {
+    let mut text = String::new();
+    for (at, token) in tokens.all.iter().enumerate() {
+        let is_new = at > 0 && tokens.is(at - 1, "as");
+        let name = quoted_name(tokens.text, token).filter(|name| is_new || declares(file, name));
+        text += tokens.gap(at);
+        text += name.unwrap_or(tokens.written(at));
+    }
+    text
+}
+
+pub const IS_TEXT: &str = "what stands in double quotes is text";
+pub const IS_COLUMN: &str = "what stands in double quotes is a column";
+
+/// The longest of the durations that a condition names.
+pub fn longest(condition: Tokens) -> Option<String> {
+    let is_sum = |at: &usize| matches!(condition.kind(*at), Some(TokenKind::Plus | TokenKind::Minus));
+    let named = (0..condition.all.len()).filter(is_sum).filter_map(|at| {
+        let start = at + 1 + usize::from(condition.is(at + 1, "interval"));
+        let (text, _) = duration(condition.part(start..))?;
+        Some((literal::duration(&text).ok()?, text))
+    });
+    named.max().map(|(_, text)| text)
+}
+
+/// A title that tells what is taken for granted as well.
+pub fn titled(title: &str, granted: &[String]) -> String {
+    std::iter::once(title).chain(granted.iter().map(String::as_str)).collect::<Vec<_>>().join("; ")
+}
