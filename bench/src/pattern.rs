@@ -104,8 +104,8 @@ pub fn absence(effort: &Effort) {
     compare(effort, job("absence, a million live timers", n), limit, || program.run(&batches));
 }
 
-/// A thousand patterns beside one of them: such as look for two values, over many keys; and such as look at more, each
-/// within its own time, over keys that have many events, so that there are matches.
+/// A thousand patterns beside one of them: such as look for two values, over many keys; such as look at more, each within
+/// its own time, over keys that have many events, so that there are matches; and such of which no two begin alike.
 pub fn rules(effort: &Effort) {
     let two_values = |number: usize| {
         let (first, second) = (number % 32, number / 32);
@@ -125,6 +125,13 @@ pub fn rules(effort: &Effort) {
         )
     };
     beside_one(effort, "1,000 of more conditions", KEYS / 100, more);
+    let each_its_own = |number: usize| {
+        format!(
+            "match overlapping by auction a: bids[price % 1009 == {number}] then b: bids[price % 1013 == {number}] \
+             within 10s select match.start as begun, match.end as ended"
+        )
+    };
+    beside_one(effort, "1,000 that begin each in its own way", KEYS, each_its_own);
 }
 
 fn beside_one(effort: &Effort, name: &str, n_keys: u64, pattern: impl Fn(usize) -> String) {

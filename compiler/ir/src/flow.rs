@@ -18,7 +18,7 @@ pub use breaker::{Breaker, Sharing};
 pub use connector::{
     ConnectorSpec, Encoding, FieldSpec, FormatSpec, Load, OnError, SinkSpec, SourceSpec, TimeSpec,
 };
-pub use dispatch::{Dispatch, Lookup};
+pub use dispatch::{Dispatch, Lookup, Seeker};
 pub use frame::{Frame, FrameAggregate};
 pub use history::{HistoryFunction, HistoryKind, KeyHistory};
 pub use join::{Join, JoinBound, JoinKind, Partners, Version};

@@ -2,11 +2,12 @@
 
 use crate::kernel::key_index::{KeyIndex, NO_STATE};
 use crate::message::Message;
-use crate::op::match_pattern::together::{Pair, RuleNumber, SharedTogether, with};
+use crate::op::match_pattern::test_columns::Tests;
+use crate::op::match_pattern::together::{Concerned, Pair, RuleNumber, SharedTogether, with};
 use crate::operator::{Handed, Operator, Output};
 use millstream_ir::batch::Batch;
 use millstream_ir::column::ColumnBuilder;
-use millstream_ir::flow::{Dispatch, Lookup, Schema};
+use millstream_ir::flow::{Dispatch, Lookup, Schema, Seeker};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -29,35 +30,68 @@ struct Values {
     column: usize,
     index: KeyIndex,
     /// By the number of the value.
-    readers: Vec<Vec<u32>>,
+    seekers: Vec<Vec<Seeker>>,
+    /// The same when it is known who is held.
+    targets: Vec<Targets>,
     /// Per row of a batch: the number of its value.
     numbers: Vec<u32>,
+}
+
+/// Who gets the rows that have a value.
+#[derive(Default)]
+struct Targets {
+    readers: Vec<u32>,
+    /// Among those that are held: where, who, and for which tests.
+    held: Vec<(usize, Concerned, Tests)>,
 }
 
 impl Values {
     fn new(lookup: &Lookup, input: &Schema) -> Values {
         let ty = &input.columns[lookup.column].ty;
         let mut values = ColumnBuilder::new(ty);
-        lookup.readers.keys().for_each(|value| values.push(value));
-        let rows: Vec<u32> = (0..lookup.readers.len() as u32).collect();
+        lookup.seekers.keys().for_each(|value| values.push(value));
+        let rows: Vec<u32> = (0..lookup.seekers.len() as u32).collect();
         let (mut index, mut numbers) = (KeyIndex::new(std::slice::from_ref(ty), 0), vec![]);
         index.find(&[&Arc::new(values.finish())], &rows, &mut numbers);
-        let mut readers = vec![vec![]; index.n_numbers()];
-        for (number, of_value) in numbers.iter().zip(lookup.readers.values()) {
-            readers[*number as usize] = of_value.clone();
+        let mut seekers = vec![vec![]; index.n_numbers()];
+        for (number, of_value) in numbers.iter().zip(lookup.seekers.values()) {
+            seekers[*number as usize] = of_value.clone();
         }
-        Values { column: lookup.column, index, readers, numbers: vec![] }
+        Values { column: lookup.column, index, seekers, targets: vec![], numbers: vec![] }
+    }
+
+    /// Finds out who gets the rows, as these readers are held.
+    fn aim(&mut self, together: &[(SharedTogether, Vec<Pair>)], held: &[Option<(usize, RuleNumber)>]) {
+        let targets = self.seekers.iter().map(|seekers| {
+            let mut targets = Targets::default();
+            for Seeker { reader, tests } in seekers {
+                match held[*reader as usize] {
+                    Some((at, rule)) => {
+                        let concerned =
+                            with(&together[at].0, |of| of.concerned(rule, *tests).collect::<Vec<_>>());
+                        targets
+                            .held
+                            .extend(concerned.into_iter().map(|(concerned, tests)| (at, concerned, tests)));
+                    }
+                    None => targets.readers.push(*reader),
+                }
+            }
+            targets.held.sort_unstable();
+            targets.held.dedup_by_key(|(at, concerned, _)| (*at, *concerned));
+            targets
+        });
+        self.targets = targets.collect();
     }
 
     fn look_up(&mut self, batch: &Batch) {
         self.index.look_up_all(&[&batch.columns[self.column]], batch.n_rows, &mut self.numbers);
     }
 
-    /// The readers that look for the value of a row.
-    fn readers(&self, row: usize) -> &[u32] {
+    /// Who looks for the value of a row.
+    fn targets(&self, row: usize) -> Option<&Targets> {
         match self.numbers[row] {
-            NO_STATE => &[],
-            number => &self.readers[number as usize],
+            NO_STATE => None,
+            number => Some(&self.targets[number as usize]),
         }
     }
 }
@@ -89,18 +123,16 @@ impl DispatchOperator {
         held
     }
 
-    /// Finds the readers of a row that is in time.
-    fn reach_readers(&mut self, lookups: &[Values], held: &[Option<(usize, RuleNumber)>], row: u32) {
+    /// Finds who gets a row that is in time.
+    fn hand(&mut self, lookups: &[Values], row: u32) {
         let mut n_found = 0;
         let starts: SmallVec<[usize; 4]> = self.together.iter().map(|(_, pairs)| pairs.len()).collect();
-        for readers in lookups.iter().map(|lookup| lookup.readers(row as usize)) {
-            n_found += usize::from(!readers.is_empty());
-            for reader in readers {
-                match held[*reader as usize] {
-                    Some((at, rule)) => self.together[at].1.push((row, rule)),
-                    None => self.reach(*reader, row),
-                }
+        for targets in lookups.iter().filter_map(|lookup| lookup.targets(row as usize)) {
+            n_found += 1;
+            for (at, concerned, tests) in &targets.held {
+                self.together[*at].1.push(Pair { row, concerned: *concerned, tests: *tests });
             }
+            targets.readers.iter().for_each(|reader| self.reach(*reader, row));
         }
         if n_found > 1 {
             self.together.iter_mut().zip(starts).for_each(|((_, pairs), start)| each_once(pairs, start));
@@ -136,8 +168,12 @@ impl Operator for DispatchOperator {
                 return output.messages.push(message);
             }
         };
-        let held = self.held.take().unwrap_or_else(|| self.held());
         let mut lookups = std::mem::take(&mut self.lookups);
+        let held = self.held.take().unwrap_or_else(|| {
+            let held = self.held();
+            lookups.iter_mut().for_each(|lookup| lookup.aim(&self.together, &held));
+            held
+        });
         lookups.iter_mut().for_each(|lookup| lookup.look_up(&batch));
         let mut late = batch.late.iter().map(|late| late.row).peekable();
         for row in 0..batch.n_rows as u32 {
@@ -146,7 +182,7 @@ impl Operator for DispatchOperator {
                 others.for_each(|(reader, _)| self.reach(reader, row));
                 continue;
             }
-            self.reach_readers(&lookups, &held, row);
+            self.hand(&lookups, row);
         }
         (self.lookups, self.held) = (lookups, Some(held));
         batch.columns.truncate(self.n_columns);
@@ -173,14 +209,18 @@ impl Operator for DispatchOperator {
     }
 }
 
-/// Sorts what stands behind a place, and leaves each once.
+/// Sorts what stands behind a place, and leaves each once, for all the tests that it is asked for.
 fn each_once(pairs: &mut Vec<Pair>, start: usize) {
     pairs[start..].sort_unstable();
     let mut n = start;
     for at in start..pairs.len() {
-        if n == start || pairs[n - 1] != pairs[at] {
-            pairs[n] = pairs[at];
-            n += 1;
+        let pair = pairs[at];
+        match pairs[start..n].last_mut() {
+            Some(last) if last.concerned == pair.concerned => last.tests |= pair.tests,
+            _ => {
+                pairs[n] = pair;
+                n += 1;
+            }
         }
     }
     pairs.truncate(n);
@@ -201,10 +241,12 @@ mod tests {
         let output = Schema::append_only(vec![column(&Type::INT.nullable()), column(&Type::TIMESTAMP)], 1);
         let mut input = output.clone();
         input.columns.push(column(&Type::STRING));
-        let numbers = [(Value::Int(7), vec![0, 2]), (Value::Int(8), vec![1])];
-        let texts = [(Value::String("b".into()), vec![1]), (Value::String("no".into()), vec![3])];
+        let seekers =
+            |readers: &[u32]| readers.iter().map(|reader| Seeker { reader: *reader, tests: 1 }).collect();
+        let numbers = [(Value::Int(7), seekers(&[0, 2])), (Value::Int(8), seekers(&[1]))];
+        let texts = [(Value::String("b".into()), seekers(&[1])), (Value::String("no".into()), seekers(&[3]))];
         let lookups =
-            vec![Lookup { column: 0, readers: numbers.into() }, Lookup { column: 2, readers: texts.into() }];
+            vec![Lookup { column: 0, seekers: numbers.into() }, Lookup { column: 2, seekers: texts.into() }];
         DispatchOperator::new(&Dispatch { lookups, n_readers: 4 }, &input, &output)
     }
 

@@ -22,7 +22,7 @@ mod reporting;
 mod rows;
 mod rule;
 mod runs;
-mod test_columns;
+pub mod test_columns;
 mod timers;
 pub mod together;
 mod ways;

@@ -71,12 +71,12 @@ fn insert(flow: &mut Flow, input: NodeId, mut table: Table) {
         segment.steps.push(Step::Let { value: expr.clone(), clause: clause.clone() });
     }
     let n_columns = segment.inputs.len();
-    let lookups = std::mem::take(&mut table.lookups).into_iter().map(|(expr, readers)| {
+    let lookups = std::mem::take(&mut table.lookups).into_iter().map(|(expr, seekers)| {
         let column = match expr.kind {
             ExprKind::Column(column) => column,
             _ => n_columns + exprs.iter().position(|other| other.same(&expr)).unwrap_or_default(),
         };
-        Lookup { column, readers }
+        Lookup { column, seekers }
     });
     let dispatch = Dispatch { lookups: lookups.collect(), n_readers: table.readers.len() };
     let beside = |kind| Node {

@@ -17,9 +17,18 @@ pub struct Dispatch {
     pub n_readers: usize,
 }
 
-/// A column of the input, and the readers that look for each value in it.
+/// A column of the input, and who looks for each value in it, readers ascending.
 #[derive(Clone, Debug)]
 pub struct Lookup {
     pub column: usize,
-    pub readers: BTreeMap<Value, Vec<u32>>,
+    pub seekers: BTreeMap<Value, Vec<Seeker>>,
+}
+
+/// A reader that looks for a value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Seeker {
+    pub reader: u32,
+    /// For these of its tests, as bits: a row passes one only if it has a value that is looked for for that test. A filter
+    /// is one test; a pattern counts its own as [`MatchSpec::tests`](crate::pattern::MatchSpec::tests) does.
+    pub tests: u64,
 }

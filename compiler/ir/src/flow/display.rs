@@ -61,7 +61,7 @@ impl Flow {
                     Some(column) if !column.hidden => column.name.to_string(),
                     _ => format!("#{c}"),
                 };
-                let lookups = lookups.map(|l| format!("{} values of {}", l.readers.len(), column(l.column)));
+                let lookups = lookups.map(|l| format!("{} values of {}", l.seekers.len(), column(l.column)));
                 let lookups = lookups.collect::<Vec<_>>().join(", ");
                 format!("dispatch {name} to {} by {lookups}", dispatch.n_readers)
             }

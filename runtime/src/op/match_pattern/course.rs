@@ -194,6 +194,20 @@ impl Course {
         Some(())
     }
 
+    /// The columns of events that are looked at, beside those of tests and of what is reported; some more than once.
+    pub fn columns(&self) -> impl Iterator<Item = usize> {
+        let leads = self.places.iter().flat_map(|place| &place.leads);
+        leads.flat_map(|Lead { test, way, .. }| {
+            let compared = test.comparisons.iter().map(|comparison| comparison.column);
+            let constants = test.constants.iter().map(|constant| constant.column);
+            let remembered = way.words.iter().filter_map(|source| match source {
+                From::Event { column, .. } => Some(*column),
+                From::Word { .. } | From::Clock { .. } => None,
+            });
+            compared.chain(constants).chain(remembered)
+        })
+    }
+
     /// Lists the columns that are compared with what is remembered.
     fn list_compared(&mut self) {
         self.compared.iter_mut().for_each(Vec::clear);

@@ -19,7 +19,7 @@ pub fn exprs(flow: &Flow, table: &Table) -> Vec<Expr> {
         let conjuncts = segment.steps.iter().flat_map(|step| step.expr().conjuncts());
         let of_reader: BTreeSet<usize> = conjuncts
             .map(|expr| segment.resolved(expr))
-            .filter(|expr| !is_there(expr) && !expr.can_fail())
+            .filter(|expr| !is_there(expr) && !expr.can_fail() && !table.decides(expr))
             .map(|expr| computed.add(&expr))
             .collect();
         parts.resize(computed.all.len(), 0.0);

@@ -1,8 +1,8 @@
 //! Who looks for what: of the ways in which a reader can be told its rows, the one by which it gets the fewest.
 
-use super::wanted::{Values, Wanted};
-use millstream_ir::expr::{Expr, ExprKind};
-use millstream_ir::flow::NodeId;
+use super::wanted::{Values, Wanted, constant};
+use millstream_ir::expr::{BinaryOp, Expr, ExprKind};
+use millstream_ir::flow::{NodeId, Seeker};
 use millstream_ir::value::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -14,8 +14,8 @@ pub struct Table {
     pub readers: Vec<NodeId>,
     /// Of each, about which part of all rows it gets.
     pub parts: Vec<f64>,
-    /// For each value the readers, as they are counted.
-    pub lookups: Vec<(Expr, BTreeMap<Value, Vec<u32>>)>,
+    /// For each value who looks for it, readers as they are counted.
+    pub lookups: Vec<(Expr, BTreeMap<Value, Vec<Seeker>>)>,
 }
 
 impl Table {
@@ -24,7 +24,7 @@ impl Table {
         let mut exprs = Exprs::default();
         let mut sought: Vec<Sought> = vec![];
         for (number, (_, wanted)) in readers.iter().enumerate() {
-            for (expr, value) in wanted.tests.iter().flatten().flatten() {
+            for (expr, value) in wanted.tests.iter().flat_map(|(_, ways)| ways).flatten() {
                 let place = exprs.add(expr);
                 sought.resize_with(sought.len().max(place + 1), Sought::default);
                 sought[place].values.insert(value);
@@ -37,34 +37,50 @@ impl Table {
             (sought.readers.len() >= SHARED).then(|| 1.0 / sought.values.len() as f64)
         };
         let part_of_way = |way: &Values| way.iter().map(part).sum::<Option<f64>>();
-        let mut lookups: Vec<BTreeMap<Value, Vec<u32>>> = vec![BTreeMap::new(); exprs.all.len()];
+        let mut lookups: Vec<BTreeMap<Value, Vec<Seeker>>> = vec![BTreeMap::new(); exprs.all.len()];
         let mut table = Table::default();
         for (id, wanted) in &readers {
-            let best = wanted.tests.iter().map(|ways| {
+            let best = wanted.tests.iter().map(|(test, ways)| {
                 let parts = ways.iter().filter_map(|way| Some((way, part_of_way(way)?)));
-                parts.min_by(|(_, a), (_, b)| a.total_cmp(b))
+                let (way, part) = parts.min_by(|(_, a), (_, b)| a.total_cmp(b))?;
+                Some((*test, way, part))
             });
-            let Some(best) = best.collect::<Option<Vec<(&Values, f64)>>>() else { continue };
-            let number = table.readers.len() as u32;
-            for (expr, value) in best.iter().flat_map(|(way, _)| *way) {
-                let Some(place) = exprs.find(expr) else { continue };
-                let readers = lookups[place].entry(value.clone()).or_default();
-                if readers.last() != Some(&number) {
-                    readers.push(number);
+            let Some(best) = best.collect::<Option<Vec<(usize, &Values, f64)>>>() else { continue };
+            let reader = table.readers.len() as u32;
+            for (test, way, _) in &best {
+                for (expr, value) in *way {
+                    let Some(place) = exprs.find(expr) else { continue };
+                    let seekers = lookups[place].entry(value.clone()).or_default();
+                    add_test(seekers, reader, 1u64.checked_shl(*test as u32).unwrap_or(0));
                 }
             }
             table.readers.push(*id);
-            table.parts.push(best.iter().map(|(_, part)| part).sum());
+            table.parts.push(best.iter().map(|(_, _, part)| part).sum());
         }
         let lookups = exprs.all.into_iter().zip(lookups);
         table.lookups = lookups.filter(|(_, values)| !values.is_empty()).collect();
         table
     }
 
+    /// Whether rows are handed on for no other reason than that this holds.
+    pub fn decides(&self, condition: &Expr) -> bool {
+        let ExprKind::Binary(BinaryOp::Equal, a, b) = &condition.kind else { return false };
+        let is_looked_up = |expr: &Expr| self.lookups.iter().any(|(looked_up, _)| looked_up.same(expr));
+        is_looked_up(a) && constant(b).is_some() || is_looked_up(b) && constant(a).is_some()
+    }
+
     /// The same when so many nodes have been put behind another.
     pub fn moved(mut self, behind: NodeId, n_nodes: u32) -> Table {
         self.readers.iter_mut().filter(|reader| **reader > behind).for_each(|reader| reader.0 += n_nodes);
         self
+    }
+}
+
+/// Adds a test of the last of the readers to who looks for a value.
+fn add_test(seekers: &mut Vec<Seeker>, reader: u32, test: u64) {
+    match seekers.last_mut() {
+        Some(last) if last.reader == reader => last.tests |= test,
+        _ => seekers.push(Seeker { reader, tests: test }),
     }
 }
 

@@ -17,9 +17,9 @@ pub type Ways = Vec<Values>;
 /// What a condition joined by `or` can be told by are all combinations of what its parts can: no more than so many.
 const MOST_WAYS: usize = 16;
 
-/// What a reader looks for: a row matters to it if it may pass one of these tests.
+/// What a reader looks for: a row matters to it if it may pass one of these tests, each with its number.
 pub struct Wanted {
-    pub tests: Vec<Ways>,
+    pub tests: Vec<(usize, Ways)>,
     /// Whether it is a pattern that looks.
     pub is_pattern: bool,
 }
@@ -27,7 +27,8 @@ pub struct Wanted {
 /// What a node looks for in the rows of its only input, if that can be told, and it is not all; `readers` are its own.
 pub fn wanted_by(flow: &Flow, id: NodeId, readers: &[NodeId]) -> Option<Wanted> {
     let NodeKind::Segment(segment) = &flow.node(id).kind else { return None };
-    let by_filter = wanted_by_filter(segment).map(|ways| Wanted { tests: vec![ways], is_pattern: false });
+    let by_filter =
+        wanted_by_filter(segment).map(|ways| Wanted { tests: vec![(0, ways)], is_pattern: false });
     by_filter.or_else(|| wanted_by_match(flow, id, readers, segment))
 }
 
@@ -53,8 +54,9 @@ fn wanted_by_match(flow: &Flow, id: NodeId, readers: &[NodeId], segment: &Segmen
     }
     let input = reader.inputs.iter().position(|input| *input == id)?;
     let of_tests = |spec: &MatchSpec| {
-        let tests = spec.tests().filter(|test| test.input == input);
-        tests.map(|test| wanted_by_test(test, segment)).collect::<Option<Vec<Ways>>>()
+        let tests = spec.tests().enumerate().filter(|(_, test)| test.input == input);
+        let wanted = |(number, test)| Some((number, wanted_by_test(test, segment)?));
+        tests.map(wanted).collect::<Option<Vec<(usize, Ways)>>>()
     };
     Some(Wanted { tests: of_tests(spec)?, is_pattern: true })
 }
@@ -113,7 +115,8 @@ fn some(ways: Ways) -> Option<Ways> {
     (!ways.is_empty()).then_some(ways)
 }
 
-fn constant(expr: &Expr) -> Option<Value> {
+/// What an expression is that is always the same, and not null.
+pub fn constant(expr: &Expr) -> Option<Value> {
     match &expr.kind {
         ExprKind::Literal(value) if *value != Value::Null => Some(value.clone()),
         _ => None,

@@ -9,9 +9,11 @@ pub struct Beside {
     pub chain: Chain,
     /// No event before this time begins a run.
     pub quiet_until: EventTime,
+    /// Up to this row runs have begun with all events that patterns begin with in common.
+    pub begun_to: u64,
 }
 
-pub const NOTHING: Beside = Beside { chain: NO_EVENTS, quiet_until: EventTime::MIN };
+pub const NOTHING: Beside = Beside { chain: NO_EVENTS, quiet_until: EventTime::MIN, begun_to: 0 };
 
 impl<const N: usize> Groups<N> {
     pub(super) fn beside(&self, partition: u32) -> &Beside {
@@ -39,6 +41,15 @@ impl<const N: usize> Groups<N> {
         {
             self.kept.request(self.beside[partition.beside].chain.first);
         }
+    }
+
+    /// Up to which row runs have begun in a partition with all events that patterns begin with in common.
+    pub fn begun_to(&self, partition: u32) -> u64 {
+        self.beside(partition).begun_to
+    }
+
+    pub fn has_begun_to(&mut self, partition: u32, row: u64) {
+        self.beside_mut(partition).begun_to = row;
     }
 
     /// Makes it, if there is nothing yet.

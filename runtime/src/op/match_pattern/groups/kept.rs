@@ -4,6 +4,7 @@
 use super::super::arena::{Arena, NONE};
 use super::super::event_log::{EventId, Kept};
 use super::super::front::Event;
+use super::super::rows::Answers;
 use super::super::rule::Rule;
 use super::super::test_columns::Tests;
 use super::Groups;
@@ -11,6 +12,9 @@ use super::beside::Beside;
 use super::forest::is_before;
 use super::group::Group;
 use super::stays;
+use crate::message::EventTime;
+use millstream_ir::column::ColumnRef;
+use smallvec::SmallVec;
 
 /// The events of a partition; each knows the next.
 #[derive(Clone, Copy)]
@@ -105,6 +109,22 @@ impl<const N: usize> Groups<N> {
                 self.go_on(rule, &mut event, partition);
             }
         }
+    }
+
+    /// Lets a run begin in a partition with an event that is kept, and takes nothing else there.
+    pub fn begin_with(
+        &mut self,
+        rule: &Rule,
+        id: EventId,
+        time: EventTime,
+        partition: u32,
+        answers: &mut Answers,
+    ) {
+        let kept = self.ground.log.get(id);
+        let (row, columns) = (kept.row, SmallVec::<[ColumnRef; 8]>::from(kept.columns()));
+        let passes = rule.course.begins;
+        let mut event = Event { input: 0, columns: &columns, row, time, passes, chunk: 0, id: Some(id) };
+        self.take_event(rule, &mut event, partition, answers);
     }
 
     /// Drops what is kept of a partition that nothing looks back to, if that may be much.

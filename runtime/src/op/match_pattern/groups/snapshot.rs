@@ -101,7 +101,7 @@ impl<const N: usize> Groups<N> {
 
     fn write_partition(&self, rule: &Rule, number: u32, names: &Names, writer: &mut SnapshotWriter) {
         let event = |event: EventId| if event == NO_EVENT { NO_EVENT } else { (names.event)(event) };
-        let Beside { chain, quiet_until } = self.beside(number);
+        let Beside { chain, quiet_until, .. } = self.beside(number);
         writer.i64(*quiet_until);
         writer.u32(NO_COUNT);
         writer.u32(chain.n_needed);

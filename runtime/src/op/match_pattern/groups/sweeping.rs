@@ -2,6 +2,7 @@
 
 use super::super::arena::NONE;
 use super::super::rule::Rule;
+use super::beside::Beside;
 use super::store::Partition;
 use super::{Group, Groups};
 use crate::message::EventTime;
@@ -14,8 +15,9 @@ const BESIDE_AHEAD: u32 = 24;
 const KEPT_AHEAD: u32 = 12;
 
 impl<const N: usize> Groups<N> {
-    /// Clears the partitions of what is out of time at a watermark, if there may be much of it.
-    pub fn sweep(&mut self, rules: &[Rule], watermark: EventTime) {
+    /// Clears the partitions of what is out of time at a watermark, if there may be much of it. `first_row` is the first of
+    /// which an event is kept that patterns begin with in common.
+    pub fn sweep(&mut self, rules: &[Rule], watermark: EventTime, first_row: u64) {
         if watermark == EventTime::MAX {
             // Nothing comes any more.
             return;
@@ -29,7 +31,7 @@ impl<const N: usize> Groups<N> {
                 self.request_kept(number + KEPT_AHEAD);
                 if self.ground.keys.is_live(number) {
                     let rule = self.partition(number).rule;
-                    if !self.sweep_partition(&rules[rule as usize], number, watermark) {
+                    if !self.sweep_partition(&rules[rule as usize], number, watermark, first_row) {
                         gone.push(number);
                     }
                 }
@@ -51,12 +53,13 @@ impl<const N: usize> Groups<N> {
     }
 
     /// Clears a partition; whether anything is left of it.
-    fn sweep_partition(&mut self, rule: &Rule, number: u32, watermark: EventTime) -> bool {
+    fn sweep_partition(&mut self, rule: &Rule, number: u32, watermark: EventTime, first_row: u64) -> bool {
         self.drop_late_groups_of(rule, number, watermark);
         if self.partition(number).beside != NONE {
             self.forget_before_runs(number);
         }
-        if !self.is_empty(number) || self.beside(number).quiet_until > watermark {
+        let Beside { quiet_until, begun_to, .. } = *self.beside(number);
+        if !self.is_empty(number) || quiet_until > watermark || begun_to >= first_row {
             return true;
         }
         let beside = self.partition(number).beside;

@@ -8,11 +8,11 @@ use super::{
 };
 use crate::op::dispatch::DispatchOperator;
 use millstream_ir::expr::{Expr, ExprKind};
-use millstream_ir::flow::{Column, Dispatch, Lookup};
+use millstream_ir::flow::{Column, Dispatch, Lookup, Seeker};
 use millstream_ir::pattern::{Link, MatchMode, Pattern as Tree};
 use millstream_ir::segment::{Clause, Segment, Step as SegmentStep};
 use proptest::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Patterns over one stream, behind a dispatch that hands each the values that it tests for. What the first of them
@@ -29,14 +29,19 @@ fn behind_dispatch(patterns: &[Pattern]) -> Flow {
         shared_with: vec![],
         on_error: OnError::Keep,
     };
-    let mut readers: BTreeMap<Value, BTreeSet<u32>> = BTreeMap::new();
+    let mut tests_of: BTreeMap<Value, BTreeMap<u32, u64>> = BTreeMap::new();
     for (number, pattern) in (0..).zip(patterns) {
-        own(pattern).into_iter().flatten().for_each(|value| {
-            readers.entry(Value::Int(value)).or_default().insert(number);
-        });
+        for (test, values) in own(pattern).into_iter().enumerate() {
+            for value in values {
+                *tests_of.entry(Value::Int(value)).or_default().entry(number).or_default() |= 1 << test;
+            }
+        }
     }
-    let readers = readers.into_iter().map(|(value, readers)| (value, readers.into_iter().collect()));
-    let lookup = Lookup { column: 1, readers: readers.collect() };
+    let seekers = |tests: BTreeMap<u32, u64>| {
+        tests.into_iter().map(|(reader, tests)| Seeker { reader, tests }).collect::<Vec<_>>()
+    };
+    let seekers = tests_of.into_iter().map(|(value, tests)| (value, seekers(tests)));
+    let lookup = Lookup { column: 1, seekers: seekers.collect() };
     let dispatch = Dispatch { lookups: vec![lookup], n_readers: patterns.len() };
     let mut nodes = vec![
         node(&[], events.clone(), NodeKind::Order),
@@ -134,19 +139,25 @@ fn restore(operator: &mut MatchPattern, state: &[u8]) {
     assert_eq!(reader.finish(), Ok(()));
 }
 
-/// What the patterns find that are held; none of one that is not. Each batch is taken by new operators with the states
-/// of those before them, every second time by way of patterns alone.
-fn found_together(patterns: &[Pattern], batches: &[(Vec<Event>, Watermark)]) -> Vec<Option<Vec<Row>>> {
+/// What the patterns find that are held; none of one that is not. Every so many batches there are new operators with the
+/// states of those before them, every second time by way of patterns alone.
+fn found_together(
+    patterns: &[Pattern],
+    batches: &[(Vec<Event>, Watermark)],
+    lasts: usize,
+) -> Vec<Option<Vec<Row>>> {
     let flow = behind_dispatch(patterns);
     let tested = patterns[0].tested();
     let mut running = Running::new(&flow);
     let mut messages: Vec<Vec<Message>> = vec![vec![]; patterns.len()];
     let mut n_read = 0;
     for (number, (events, watermark)) in batches.iter().enumerate() {
-        let states = running.states(number % 2 == 1);
-        running = Running::new(&flow);
-        for ((_, operator), state) in running.patterns.iter_mut().zip(&states) {
-            restore(operator, state);
+        if number % lasts == 0 {
+            let states = running.states(number / lasts % 2 == 1);
+            running = Running::new(&flow);
+            for ((_, operator), state) in running.patterns.iter_mut().zip(&states) {
+                restore(operator, state);
+            }
         }
         let batch = batch_of(&events.iter().collect::<Vec<_>>(), &tested, n_read);
         n_read += events.len() as u64;
@@ -213,6 +224,7 @@ proptest! {
         patterns in proptest::collection::vec(held_pattern(), 2..6),
         events in events(),
         size in 1usize..5,
+        lasts in 1usize..8,
     ) {
         let mut events = events;
         events.iter_mut().for_each(|event| event.input = 0);
@@ -221,7 +233,7 @@ proptest! {
             .map(|chunk| (chunk.to_vec(), Watermark(chunk[chunk.len() - 1].time)))
             .collect();
         batches.push((vec![], Watermark::END));
-        for (pattern, together) in patterns.iter().zip(found_together(&patterns, &batches)) {
+        for (pattern, together) in patterns.iter().zip(found_together(&patterns, &batches, lasts)) {
             if let Some(together) = together {
                 prop_assert_eq!(together, run(pattern, &batches), "{:?}", pattern);
             }

@@ -10,12 +10,13 @@ use super::come_in_order;
 use millstream_ir::batch::Batch;
 use millstream_ir::column::ColumnRef;
 use millstream_ir::eval::eval;
-use millstream_ir::expr::{Expr, ExprKind};
+use millstream_ir::expr::{BinaryOp, Expr, ExprKind};
 use millstream_ir::flow::{Flow, NodeId, NodeKind, Schema};
 use millstream_ir::pattern::MatchSpec;
 use millstream_ir::segment::{Segment, Step};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub struct Member {
@@ -24,15 +25,36 @@ pub struct Member {
     pub reader: usize,
     /// Whether it takes its rows itself.
     pub has_left: bool,
-    /// All tests, and what must hold for each: behind each other, as they are asked for every row that may matter.
-    tests: Tests,
+    /// What must hold for each test beside what rows are looked up by: behind each other, as they are asked for every row
+    /// that may matter.
     parts: Box<[(Tests, Part)]>,
+    pub begins_by: Condition,
     /// Of the columns of the dispatch, for conditions that are asked.
     types: Arc<[Type]>,
     /// What would be kept of events behind the segment, and where it comes from: so a state is written.
     pub written: Reporting,
     pub sources: Vec<Source>,
 }
+
+/// What an event must be to begin a run.
+#[derive(Default)]
+pub struct Condition {
+    /// All of these hold, in the columns of the dispatch.
+    parts: Vec<Expr>,
+    sought: Sought,
+}
+
+impl Condition {
+    pub fn is_same(&self, other: &Condition) -> bool {
+        let are_same = |(a, b): (&Expr, &Expr)| a.same(b);
+        self.parts.len() == other.parts.len()
+            && self.parts.iter().zip(&other.parts).all(are_same)
+            && self.sought == other.sought
+    }
+}
+
+/// Values of columns of which a row must have one.
+pub type Sought = BTreeSet<(usize, Value)>;
 
 /// A part of a condition.
 enum Part {
@@ -47,6 +69,33 @@ pub enum Source {
     Tests(Tests),
 }
 
+impl Part {
+    fn of(condition: &Expr) -> Part {
+        match condition.kind {
+            ExprKind::Column(column) => Part::Column(column),
+            _ => Part::Asked(Box::new(condition.clone())),
+        }
+    }
+}
+
+/// Whether a row that has one of these values has all that a condition asks for.
+fn says(condition: &Expr, sought: &Sought) -> bool {
+    let value = |expr: &Expr| match &expr.kind {
+        ExprKind::Literal(value) => Some(value.clone()),
+        _ => None,
+    };
+    let (of, values) = match &condition.kind {
+        ExprKind::Binary(BinaryOp::Equal, a, b) => match value(a) {
+            Some(value) => (b, Some(vec![value])),
+            None => (a, value(b).map(|value| vec![value])),
+        },
+        ExprKind::In { value: of, list } => (of, list.iter().map(value).collect()),
+        _ => return false,
+    };
+    let (ExprKind::Column(column), Some(values)) = (&of.kind, values) else { return false };
+    sought.iter().all(|(of, value)| of == column && values.contains(value)) && !sought.is_empty()
+}
+
 impl Member {
     /// A pattern behind a segment that reads the dispatch; none if its runs do not stand in groups, or if it looks at more
     /// than columns of the dispatch.
@@ -56,6 +105,7 @@ impl Member {
         reader: usize,
         segment: NodeId,
         node: NodeId,
+        sought: &[Sought],
     ) -> Option<(Rule, Member)> {
         let NodeKind::Match(spec) = &flow.node(node).kind else { return None };
         let (schema, front) = (&flow.node(dispatch).schema, flow.node(segment));
@@ -70,8 +120,18 @@ impl Member {
         }
         let alone = Rule::of(&Arc::new(Pattern::new(spec.clone())), &[&front.schema])?;
         let columns = Columns { segment: computed };
-        let tests = alone.tests.0[0].iter().fold(0, |tests, (test, _)| tests | 1 << test);
-        let parts = columns.parts(&alone.tests);
+        let no_values = Sought::new();
+        let sought = |test: usize| sought.get(test).unwrap_or(&no_values);
+        let conditions = columns.conditions(&alone.tests);
+        let parts = conditions.iter().flat_map(|(test, parts)| {
+            let asked = parts.iter().filter(|part| !says(part, sought(*test)));
+            asked.map(move |part| (1 << test, Part::of(part)))
+        });
+        let parts = parts.collect();
+        let is_first = |(test, _): &&(usize, Vec<Expr>)| 1 << test == alone.course.begins;
+        let begins_by = conditions.iter().find(is_first).map_or_else(Condition::default, |(test, parts)| {
+            Condition { parts: parts.clone(), sought: sought(*test).clone() }
+        });
         let source = |column: &usize| columns.source(*column, &alone.tests);
         let sources = alone.reporting.kept(0).iter().map(source).collect::<Option<Vec<Source>>>()?;
         let rule = columns.rule(alone.course, &alone.reporting, &alone.tests, spec, schema)?;
@@ -79,8 +139,8 @@ impl Member {
             node,
             reader,
             has_left: false,
-            tests,
             parts,
+            begins_by,
             types: schema.types().into(),
             written: alone.reporting,
             sources,
@@ -96,8 +156,8 @@ impl Member {
         })
     }
 
-    /// The tests that a row passes, or may pass where there is more to them.
-    pub fn passed(&self, batch: &Batch, row: usize) -> Tests {
+    /// Of these tests, for which a row has been looked up, those that it passes, or may pass where there is more to them.
+    pub fn passed(&self, tests: Tests, batch: &Batch, row: usize) -> Tests {
         let holds = |part: &Part| match part {
             Part::Column(column) => is_true(&batch.columns[*column], row),
             Part::Asked(condition) => {
@@ -105,7 +165,7 @@ impl Member {
                 eval(condition, &value) == Ok(Value::Bool(true))
             }
         };
-        self.parts.iter().fold(self.tests, |passes, (test, part)| match passes & test != 0 && !holds(part) {
+        self.parts.iter().fold(tests, |passes, (test, part)| match passes & test != 0 && !holds(part) {
             true => passes & !test,
             false => passes,
         })
@@ -147,19 +207,11 @@ impl Columns<'_> {
         }
     }
 
-    fn parts(&self, tests: &TestColumns) -> Box<[(Tests, Part)]> {
-        let part = |expr: &Expr| match expr.kind {
-            ExprKind::Column(column) => Part::Column(column),
-            _ => Part::Asked(Box::new(expr.clone())),
-        };
-        let needed = tests.0[0]
-            .iter()
-            .flat_map(|(test, needed)| needed.iter().map(move |column| (1 << test, *column)));
-        let parts = needed.flat_map(|(test, column)| {
-            let parts: Vec<Part> = self.expr(column).conjuncts().into_iter().map(part).collect();
-            parts.into_iter().map(move |part| (test, part))
-        });
-        parts.collect()
+    /// Of each test, what must hold, as far as the event alone says.
+    fn conditions(&self, tests: &TestColumns) -> Vec<(usize, Vec<Expr>)> {
+        let parts = |column: &usize| self.expr(*column).conjuncts().into_iter().cloned().collect::<Vec<_>>();
+        let of_test = |(test, needed): &(usize, Vec<usize>)| (*test, needed.iter().flat_map(parts).collect());
+        tests.0[0].iter().map(of_test).collect()
     }
 
     fn source(&self, column: usize, tests: &TestColumns) -> Option<Source> {

@@ -19,6 +19,9 @@ use std::sync::Arc;
 impl Together {
     /// Those of a rule.
     pub(super) fn partitions_of(&mut self, rule: RuleNumber) -> Vec<u32> {
+        if self.listed.is_none() {
+            self.settle();
+        }
         let listed = self.listed.get_or_insert_with(|| self.groups.of_rules(self.rules.len()));
         listed[rule as usize].clone()
     }
