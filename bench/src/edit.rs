@@ -6,6 +6,7 @@ mod editor;
 
 use crate::measure::{Cpu, Effort, spread};
 use editor::Editor;
+use lsp_server::Connection;
 use millstream_lsp::analysis::{Analysis, completion};
 use std::fmt::Write;
 
@@ -14,11 +15,20 @@ pub fn measure(effort: &Effort) {
     served(effort);
 }
 
-/// From the text of a keystroke to what is published, and to what is answered.
+/// From the text of a keystroke to what is published, and to what is answered. The server runs on the main thread, as it
+/// does for an editor: memory of another one is slower to get.
 fn served(effort: &Effort) {
+    let (connection, server) = Connection::memory();
+    std::thread::scope(|threads| {
+        threads.spawn(|| edit(connection, effort));
+        millstream_lsp::serve(&server, None);
+    });
+}
+
+fn edit(connection: Connection, effort: &Effort) {
     let text = program();
     let typed = text.find("where n > 3").map_or(0, |first| first + "where ".len());
-    let mut editor = Editor::start(&text);
+    let mut editor = Editor::start(connection, &text);
     let mut times: Vec<[f64; 2]> = vec![];
     for _ in 0..=effort.rounds {
         // A letter that is missing is typed, twice: one time the editor waits, the other it asks.

@@ -1,16 +1,14 @@
-//! An editor with one program open, which talks to the real loop of the server in another thread.
+//! An editor with one program open, which talks to the real loop of the server.
 
 use lsp_server::{Connection, Message, Notification, Request};
 use serde_json::{Value, json};
 use std::ops::Range;
-use std::thread::JoinHandle;
 use std::time::Instant;
 
 const ADDRESS: &str = "file:///bench/program.stream";
 
 pub struct Editor {
-    connection: Option<Connection>,
-    server: Option<JoinHandle<()>>,
+    connection: Connection,
     text: String,
     version: i32,
     n_requests: i32,
@@ -18,13 +16,8 @@ pub struct Editor {
 
 impl Editor {
     /// With its program open, of which it has been told what is wrong.
-    pub fn start(text: &str) -> Editor {
-        let (connection, server) = Connection::memory();
-        // As large as that of the main thread, on which the server runs otherwise.
-        let thread = std::thread::Builder::new().stack_size(8 << 20);
-        let server = thread.spawn(move || _ = millstream_lsp::serve(&server, None)).expect("a thread starts");
-        let (connection, server) = (Some(connection), Some(server));
-        let mut editor = Editor { connection, server, text: text.to_string(), version: 1, n_requests: 0 };
+    pub fn start(connection: Connection, text: &str) -> Editor {
+        let mut editor = Editor { connection, text: text.to_string(), version: 1, n_requests: 0 };
         let abilities = json!({ "general": { "positionEncodings": ["utf-8"] } });
         editor.request("initialize", json!({ "capabilities": abilities }));
         editor.notify("initialized", json!({}));
@@ -87,20 +80,10 @@ impl Editor {
     }
 
     fn send(&self, message: Message) {
-        let connection = self.connection.as_ref().expect("it is there until the end");
-        connection.sender.send(message).expect("the server listens");
+        self.connection.sender.send(message).expect("the server listens");
     }
 
     fn receive(&self) -> Message {
-        let connection = self.connection.as_ref().expect("it is there until the end");
-        connection.receiver.recv().expect("the server talks")
-    }
-}
-
-impl Drop for Editor {
-    fn drop(&mut self) {
-        // The server ends with the connection.
-        self.connection = None;
-        let _ = self.server.take().map(JoinHandle::join);
+        self.connection.receiver.recv().expect("the server talks")
     }
 }

@@ -135,7 +135,7 @@ pub(crate) fn check_query(
     }
     checker.expect_select(query.span.at_end());
     checker.expect_one_column_of_each_name(query.span.at_end());
-    around.names.facts.sees(query.span.at_end(), &checker.scope());
+    around.names.facts.sees(query.span.at_end(), checker.scope());
     let QueryChecker { rows, on_error, clauses, .. } = checker;
     let on_error = on_error.map_or(OnError::Keep, |(policy, _)| policy);
     (hir::Query { head, schema, clauses, on_error, span: query.span }, rows)
@@ -166,7 +166,7 @@ impl QueryChecker<'_> {
             Join(_) => None,
             _ => Some(self.group.as_ref().map_or(span, |group| group.span)),
         };
-        self.around.names.facts.sees(span, &self.scope());
+        self.around.names.facts.sees(span, self.scope());
         if !matches!(clause.kind, Select(_) | OnError(_) | Error { .. }) {
             self.expect_select(span);
         }

@@ -16,7 +16,7 @@ use crate::scope::ScopeColumn;
 use millstream_base::{FileId, Span};
 use millstream_ir::aggregate::AggregateFunction;
 use millstream_ir::types::Type;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// All lists are in the order of their places.
 #[derive(Debug, Default)]
@@ -28,6 +28,9 @@ pub struct Facts {
     pub clauses: Vec<ClauseScope>,
     pub gaps: Vec<Gap>,
 }
+
+/// Facts that are put in order when they are first asked for.
+pub type LazyFacts = LazyLock<Facts, Box<dyn FnOnce() -> Facts + Send>>;
 
 /// A name that the program defines.
 #[derive(Clone, PartialEq, Debug)]

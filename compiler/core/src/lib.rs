@@ -21,7 +21,7 @@ pub mod scope;
 pub mod session;
 
 pub use connectors::Environment;
-pub use facts::Facts;
+pub use facts::{Facts, LazyFacts};
 pub use millstream_ir::text::pattern::time_zone_names;
 pub use millstream_ir::types;
 pub use opt::Trace;
@@ -60,7 +60,7 @@ pub struct Compilation {
     pub files: Files,
     pub program: hir::Program,
     /// What was found out about places in the text.
-    pub facts: Facts,
+    pub facts: LazyFacts,
     /// As written.
     pub plan: Plan,
     pub optimized: Plan,

@@ -8,7 +8,7 @@ use millstream_ir::types::Type;
 use std::sync::Arc;
 
 /// A column that expressions can name.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct ScopeColumn {
     pub name: Arc<str>,
     /// The alias (or stream) in front of the point.
@@ -59,7 +59,8 @@ pub struct ScopeName {
 /// The names that a clause's expressions can see. Cloned where an expression opens a narrower one.
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
-    columns: Vec<ScopeColumn>,
+    /// Shared by the scopes that expressions open.
+    columns: Arc<Vec<ScopeColumn>>,
     /// The innermost last.
     names: Vec<ScopeName>,
     proved: Proved,
@@ -120,7 +121,15 @@ impl ScopeColumn {
 
 impl Scope {
     pub fn new(columns: Vec<ScopeColumn>) -> Scope {
-        Scope { columns, ..Scope::default() }
+        Scope { columns: Arc::new(columns), ..Scope::default() }
+    }
+
+    /// The same, kept once where another has the same columns.
+    pub fn sharing_with(mut self, other: &Scope) -> Scope {
+        if self.columns == other.columns {
+            self.columns = other.columns.clone();
+        }
+        self
     }
 
     pub fn columns(&self) -> &[ScopeColumn] {
@@ -128,7 +137,7 @@ impl Scope {
     }
 
     pub fn add_column(&mut self, column: ScopeColumn) {
-        self.columns.push(column);
+        Arc::make_mut(&mut self.columns).push(column);
     }
 
     pub fn names(&self) -> &[ScopeName] {

@@ -1,6 +1,8 @@
 //! Takes notes while a program is resolved and checked.
 
-use super::{ClauseScope, Definition, DefinitionKind, Facts, Gap, Given, Target, Use, Visible, Wanted};
+use super::{
+    ClauseScope, Definition, DefinitionKind, Facts, Gap, Given, LazyFacts, Target, Use, Visible, Wanted,
+};
 use crate::resolve::library::LIBRARY_FILE;
 use crate::scope::Scope;
 use millstream_base::Span;
@@ -15,6 +17,8 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub(crate) struct Recorder {
     facts: RefCell<Facts>,
+    /// What each clause sees.
+    scopes: RefCell<Vec<(Span, Scope)>>,
     /// Where the fields of record types are defined. Types are told apart by where they are kept, as two may be
     /// equal and defined apart; those in the list stay where they are.
     records: RefCell<HashMap<*const RecordType, Record>>,
@@ -68,10 +72,15 @@ impl Recorder {
     }
 
     /// What a clause sees.
-    pub fn sees(&self, clause: Span, scope: &Scope) {
+    pub fn sees(&self, clause: Span, scope: Scope) {
         if clause.file != LIBRARY_FILE {
-            let columns = scope.visible().collect();
-            self.facts.borrow_mut().clauses.push(ClauseScope { span: clause, columns });
+            let mut scopes = self.scopes.borrow_mut();
+            // Most clauses see what the one above them saw.
+            let scope = match scopes.last() {
+                Some((_, above)) => scope.sharing_with(above),
+                None => scope,
+            };
+            scopes.push((clause, scope));
         }
     }
 
@@ -108,9 +117,20 @@ impl Recorder {
         *self.records.borrow().get(&Arc::as_ptr(record))?.fields.get(field)?
     }
 
-    /// All notes, in order.
-    pub fn into_facts(self) -> Facts {
-        let Facts { mut definitions, mut uses, mut types, mut clauses, mut gaps } = self.facts.into_inner();
+    /// All notes, put in order when they are first asked for: what is wrong with a program is told without them.
+    pub fn into_facts(self) -> LazyFacts {
+        let (noted, scopes) = (self.facts.into_inner(), self.scopes.into_inner());
+        LazyFacts::new(Box::new(|| {
+            let seen =
+                |(span, scope): (Span, Scope)| ClauseScope { span, columns: scope.visible().collect() };
+            Facts { clauses: scopes.into_iter().map(seen).collect(), ..noted }.in_order()
+        }))
+    }
+}
+
+impl Facts {
+    fn in_order(self) -> Facts {
+        let Facts { mut definitions, mut uses, mut types, mut clauses, mut gaps } = self;
         uses.sort();
         uses.dedup();
         follow(&mut uses);
