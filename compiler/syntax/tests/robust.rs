@@ -187,6 +187,10 @@ fn garbage_is_answered_briefly() {
         line_of("`"),
         line_of("@"),
         line_of("left join "),
+        line_of("select \"a\" from a: where \"b\" = null;\n"),
+        format!("select {} from s", line_of("\"a\" as \"b\", a: ")),
+        format!("from every a=s{}", line_of(" -> b=s")),
+        format!("select a from s join t on a = b{}", line_of(" + interval '5' minute")),
         line_of("\u{0}"),
     ] {
         let (_, findings) = parsed(&text);

@@ -5,6 +5,7 @@ use super::terms::duration;
 use super::tokens::Tokens;
 use crate::literal;
 use crate::token::{Token, TokenKind, needs_backticks};
+use std::collections::HashSet;
 
 /// What becomes of the terms among some tokens that does not go without saying.
 pub fn terms(tokens: Tokens) -> Vec<String> {
@@ -35,7 +36,8 @@ pub fn terms(tokens: Tokens) -> Vec<String> {
 
 /// Whether a text in double quotes is the name of a column that a file declares, which it means in SQL.
 pub fn quotes_column(tokens: Tokens, file: Tokens) -> bool {
-    tokens.all.iter().filter_map(|token| quoted_name(tokens.text, token)).any(|name| declares(file, name))
+    let columns = columns(file);
+    tokens.all.iter().filter_map(|token| quoted_name(tokens.text, token)).any(|name| columns.contains(name))
 }
 
 /// `b`, of `"b"`.
@@ -44,16 +46,19 @@ fn quoted_name<'t>(text: &'t str, token: &Token) -> Option<&'t str> {
     (!needs_backticks(name)).then_some(name)
 }
 
-fn declares(file: Tokens, column: &str) -> bool {
-    file.all.windows(2).any(|two| two[1].kind == TokenKind::Colon && two[0].text(file.text) == column)
+/// What stands in front of colons.
+fn columns<'t>(file: Tokens<'t>) -> HashSet<&'t str> {
+    let named = file.all.windows(2).filter(|two| two[1].kind == TokenKind::Colon);
+    named.map(|two| two[0].text(file.text)).collect()
 }
 
 /// The text of some tokens in which columns stand without quotes, those of the file and new ones.
 pub fn without_quotes(tokens: Tokens, file: Tokens) -> String {
+    let columns = columns(file);
     let mut text = String::new();
     for (at, token) in tokens.all.iter().enumerate() {
         let is_new = at > 0 && tokens.is(at - 1, "as");
-        let name = quoted_name(tokens.text, token).filter(|name| is_new || declares(file, name));
+        let name = quoted_name(tokens.text, token).filter(|name| is_new || columns.contains(name));
         text += tokens.gap(at);
         text += name.unwrap_or(tokens.written(at));
     }
