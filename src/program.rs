@@ -109,7 +109,7 @@ impl Compiled {
     pub fn flow_after(&self, has_whole_rows: bool) -> Option<Cow<'_, Flow>> {
         let flow = self.compilation.flow.as_ref()?;
         Some(match has_whole_rows {
-            true => Cow::Owned(flow_of_whole_rows(&self.compilation.plan)),
+            true => Cow::Owned(flow_of_whole_rows(&self.compilation.program)),
             false => Cow::Borrowed(flow),
         })
     }

@@ -8,6 +8,8 @@ mod support;
 mod contents;
 #[path = "durable/crash.rs"]
 mod crash;
+#[path = "durable/edited_patterns.rs"]
+mod edited_patterns;
 #[path = "durable/edits.rs"]
 mod edits;
 #[path = "durable/faults.rs"]

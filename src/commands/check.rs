@@ -10,7 +10,6 @@ use millstream_base::{Diagnostic, SourceMap, render};
 use millstream_ir::text::format_timestamp;
 use millstream_runtime::checkpoint::{Comparison, Fate, Identity, Manifest, Migration, newest, store};
 use millstream_runtime::report::bytes;
-use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -53,7 +52,7 @@ fn compare(folder: &Path, compiled: &Compiled, face: Face) -> u8 {
     let Some(flow) = compiled.flow_after(!manifest.own_columns) else { return WRONG_PROGRAM };
     let comparison = Comparison::new(&manifest, &flow);
     let told = terminal::out(lines(&manifest, &comparison));
-    if comparison.losers().next().is_some() { WRONG_PROGRAM } else { told }
+    if !comparison.losers().is_empty() { WRONG_PROGRAM } else { told }
 }
 
 fn refuse(files: &SourceMap, fault: Diagnostic, face: Face) -> u8 {
@@ -87,10 +86,9 @@ fn lines(manifest: &Manifest, comparison: &Comparison) -> String {
     for identity in &comparison.new {
         let _ = writeln!(text, "  new       {identity}, which begins with the rows that come from then on");
     }
-    let losers: BTreeSet<&str> = comparison.losers().collect();
-    if !losers.is_empty() {
-        let options: String = losers.iter().map(|item| format!(" --drop-state {item}")).collect();
-        let _ = writeln!(text, "`run` goes on without what is lost if it is told{options}");
+    if !comparison.losers().is_empty() {
+        let options = comparison.drop_options();
+        let _ = writeln!(text, "`run` goes on without what is lost if it is told {options}");
     }
     text
 }
@@ -106,6 +104,9 @@ fn told(identity: &Identity, fate: Fate) -> (&'static str, String) {
         ),
         Fate::Migrated(_, Migration::Widened) => {
             ("migrated", ": its rows are taken over, with columns that may be null now".into())
+        }
+        Fate::Migrated(_, Migration::WithoutRows) => {
+            ("migrated", ": it holds no rows, whose columns are others now".into())
         }
         Fate::Rebuilt => {
             ("rebuilt", format!(": it is loaded again from the source `{item}`, from its start"))

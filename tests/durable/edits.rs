@@ -1,6 +1,6 @@
 //! Programs that are edited between two runs: what is not touched goes on as if nothing had been.
 
-use super::resume::run_to;
+use super::resume::{run_sources_to, run_to};
 use super::support::Folder;
 use std::fmt::Write;
 
@@ -8,6 +8,10 @@ const SOURCE: &str = "\
 source clicks: { user: string, n: int, page: string, cost: int, at: timestamp }
   from file(\"clicks.csv\", follow: true) format csv
   time at disorder 10m
+
+source other_clicks: { user: string, n: int, page: string, cost: int, at: timestamp }
+  from file(\"clicks.csv\", follow: true) format csv
+  time at disorder 5m
 ";
 
 /// Streams that keep rows, or have them wait, each with the columns that its rows have.
@@ -23,12 +27,24 @@ const STREAMS: &[(&str, &str)] = &[
         "from clicks as l join clicks as r on l.n == r.n and l.user < r.user within 15m select l.user, r.user as other",
     ),
     ("named", "from clicks join names on names.user == clicks.user select names.n as known, clicks.n"),
+    ("costly", "from clicks join all_of_user as u on u.user == clicks.user select u.cost as known, clicks.n"),
     ("rising", "match by user a: clicks[n < 20] then b: clicks[n > 30] within 20m select user, b.n"),
     ("ahead", "from clicks window tumbling 30m select user, n, lead(n, 1, by: user) as next"),
+    ("either", "from clicks union other_clicks select user, n"),
+    ("merged", "from sorted union visits select user, n"),
+    ("twice", SUM_OF_SUMS),
 ];
 
+/// Two operators of one kind and one shape.
+const SUM_OF_SUMS: &str = "from clicks window running by user forever select user, sum(n) as n window running by user forever select user, sum(n) as n";
+
+/// The first of them.
+const SUM: &str = "from clicks window running by user forever select user, sum(n) as n";
+
 fn program(streams: &[(&str, &str)]) -> String {
-    let mut text = format!("{SOURCE}\ntable names key user = from clicks select user, n, cost\n");
+    let tables =
+        "table names key user = from clicks select user, n, cost\ntable all_of_user key user = from clicks";
+    let mut text = format!("{SOURCE}\n{tables}\n");
     for (name, query) in streams {
         let _ = write!(
             text,
@@ -56,7 +72,7 @@ fn written(before: &[(&str, &str)], after: &[(&str, &str)]) -> Vec<String> {
     let folder = Folder::new();
     folder.write("clicks.csv", format!("user,n,page,cost,at\n{}", clicks(1)));
     folder.write("p.stream", program(before));
-    run_to(&folder, "p.stream", 60).code(0);
+    run_sources_to(&folder, "p.stream", (2, 60)).code(0);
     folder.write("clicks.csv", format!("user,n,page,cost,at\n{}{}{}", clicks(1), clicks(2), clicks(3)));
     folder.write("p.stream", program(after).replace(", follow: true", ""));
     let told = folder.run("check p.stream --against state").code(0).stdout;
@@ -69,6 +85,13 @@ fn written(before: &[(&str, &str)], after: &[(&str, &str)]) -> Vec<String> {
 fn streams_that_come_and_move_leave_the_state_of_others() {
     let as_before = written(STREAMS, STREAMS);
     let others = [
+        ("sum", SUM),
+        (
+            "known",
+            "from clicks join all_of_user as u on u.user == clicks.user select u.cost + 1 as more, clicks.page",
+        ),
+        ("reads_either", "from either where n > 30"),
+        ("others_cost", "from other_clicks select page, cost"),
         ("pages", "from clicks window running by page forever select page, last(cost) as cost"),
         (
             "costs",
@@ -109,4 +132,55 @@ fn what_a_stream_shares_with_one_that_leaves_stays() {
     let told = against(&[streams[0], ("twice", &edited)]).code(2).stdout;
     assert!(told.contains("  lost      the share of `twice` in `order` of `before`"), "{told}");
     assert!(told.contains("--drop-state twice\n"), "{told}");
+}
+
+#[test]
+fn what_keeps_nothing_is_not_called_new() {
+    let folder = Folder::new();
+    folder.write("clicks.csv", format!("user,n,page,cost,at\n{}", clicks(1)));
+    let streams = [(
+        "slots",
+        "from clicks window hopping 20m every 10m group by user select user, count() as clicks emit every 5m",
+    )];
+    folder.write("p.stream", program(&streams).replace("format json", "format json(changes: retract)"));
+    run_to(&folder, "p.stream", 60).code(0);
+    let told = folder.run("check p.stream --against state").code(0).stdout;
+    assert!(!told.contains("  new  "), "{told}");
+}
+
+#[test]
+fn a_column_of_a_table_that_nobody_read_is_not_there() {
+    let folder = Folder::new();
+    folder.write("clicks.csv", format!("user,n,page,cost,at\n{}", clicks(1)));
+    let costly = STREAMS.iter().copied().find(|(name, _)| *name == "costly").into_iter().collect::<Vec<_>>();
+    folder.write("p.stream", program(&costly));
+    run_to(&folder, "p.stream", 60).code(0);
+    let page = ("page", "from clicks join all_of_user as u on u.user == clicks.user select u.page");
+    folder.write("edited.stream", program(&[costly[0], page]));
+    let told = folder.run("check edited.stream --against state").code(2).stdout;
+    assert!(told.contains("  lost      `table` of `all_of_user`"), "{told}");
+    // All that lose something are named at once.
+    let drop = "--drop-state all_of_user --drop-state costly";
+    assert!(told.contains(&format!("if it is told {drop}\n")), "{told}");
+    let refused = format!("to go on without them, say `{drop}`");
+    folder.run("run edited.stream --state state").code(1).stderr_has(&refused);
+    let ended = folder.read("edited.stream").replace(", follow: true", "");
+    folder.write("edited.stream", ended).run(&format!("run edited.stream --state state {drop}")).code(0);
+}
+
+#[test]
+fn a_union_in_which_nothing_waits_takes_other_columns() {
+    let folder = Folder::new();
+    folder.write("clicks.csv", format!("user,n,page,cost,at\n{}", clicks(1)));
+    let all = "stream all_clicks = from clicks union other_clicks\n";
+    let streams = [("few", "from all_clicks where n > 30 select user, n")];
+    let edited = [streams[0], ("pages", "from all_clicks select page")];
+    folder.write("p.stream", program(&streams) + all);
+    run_sources_to(&folder, "p.stream", (2, 60)).code(0);
+    folder.write("edited.stream", program(&edited) + all);
+    let told = folder.run("check edited.stream --against state").code(0).stdout;
+    assert!(told.contains("  migrated  `union` of `all_clicks`"), "{told}");
+    folder.write("ended.stream", folder.read("edited.stream").replace(", follow: true", ""));
+    folder.run("run ended.stream --state state").code(0);
+    assert_eq!(folder.read("pages.ndjson").lines().count(), 0);
 }

@@ -28,7 +28,7 @@ fn states_of_other_bytes_are_taken_over_or_refused() {
 
 #[test]
 fn states_of_other_bytes_with_columns_of_their_own_are_taken_over_or_refused() {
-    are_taken_over_or_refused("format-2-own-columns/state/checkpoint-00000003");
+    are_taken_over_or_refused("format-2-own-columns/state/checkpoint-00000006");
 }
 
 fn are_taken_over_or_refused(checkpoint: &str) {
@@ -77,7 +77,7 @@ fn programs(text: &str, checkpoint: &Checkpoint) -> Vec<Program> {
     let program = |(sinks, is_whole): (&str, bool)| {
         let (files, compilation, mut flow) = compiled(&format!("{}\n{sinks}\n", others.join("\n")));
         if !checkpoint.manifest.own_columns {
-            flow = flow_of_whole_rows(&compilation.plan);
+            flow = flow_of_whole_rows(&compilation.program);
         }
         let machine_code = Jit.compile(&flow).expect("it compiles");
         let states = identities(&flow).into_iter().enumerate().filter_map(|(id, node)| {

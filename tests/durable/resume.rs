@@ -44,11 +44,16 @@ fn interrupted_at(folder: &Folder, program: &str, records: u32) -> Ran {
 
 /// Runs a program that follows its input until so many records have been read and kept.
 pub fn run_to(folder: &Folder, program: &str, records: u32) -> Ran {
+    run_sources_to(folder, program, (1, records))
+}
+
+/// The same of several files, of each so many.
+pub fn run_sources_to(folder: &Folder, program: &str, (n_files, records): (usize, u32)) -> Ran {
     let mut child = folder
         .command(&format!("run {program} --state state --checkpoint-every 10ms"))
         .spawn()
         .expect("the command starts");
-    wait_for_records(folder, records);
+    wait_for_records(folder, n_files, records);
     terminate(child.id());
     let _ = child.stdin.take();
     let output = child.wait_with_output().expect("it ends");
@@ -59,11 +64,11 @@ pub fn run_to(folder: &Folder, program: &str, records: u32) -> Ran {
     }
 }
 
-/// Waits for a checkpoint of so many records.
-fn wait_for_records(folder: &Folder, n: u32) {
+/// Waits for a checkpoint of so many records of each of so many files.
+fn wait_for_records(folder: &Folder, n_files: usize, n: u32) {
     let has_read = || {
         let newest = String::from_utf8_lossy(&std::fs::read(newest(folder)?).ok()?).into_owned();
-        newest.contains(&format!("\"records\":{n},")).then_some(())
+        (newest.matches(&format!("\"records\":{n},")).count() >= n_files).then_some(())
     };
     while has_read().is_none() {
         std::thread::yield_now();
@@ -162,7 +167,7 @@ fn what_is_broken_off_at_a_row_goes_on_before_it() {
     folder.write("p.stream", &program);
     folder.write("q.stream", program.replace("clicks*.csv\")", "clicks.csv\", follow: true)"));
     let terminal = Terminal::start(&folder, "run q.stream --state state --checkpoint-every 10ms");
-    wait_for_records(&folder, 60);
+    wait_for_records(&folder, 1, 60);
     grow(&folder, "clicks.csv", &clicks(2).replace("ann,7,", "ann,-7,"));
     terminal.wait_for_text("120 rows  ");
     terminal.press("\x03");

@@ -165,7 +165,7 @@ pub struct Assembled {
 /// From the typed tree to the dataflow that feeds these sinks: those of the program, or others, such as
 /// those with which a test observes streams.
 pub fn assemble(program: &hir::Program, sinks: &[hir::Sink]) -> Assembled {
-    let plan = lower::lower(program, sinks);
+    let plan = lower::lower(program, sinks, false);
     let mut optimized = plan.clone();
     let trace = opt::optimize(&mut optimized);
     let flow = physical::assign(&optimized);
@@ -173,10 +173,10 @@ pub fn assemble(program: &hir::Program, sinks: &[hir::Sink]) -> Assembled {
     Assembled { plan, optimized, trace, flow }
 }
 
-/// The dataflow of a plan, as written, in which operators keep rows with all columns that anybody reads of their input:
-/// for runs that go on from checkpoints of builds that had no other.
-pub fn flow_of_whole_rows(plan: &Plan) -> Flow {
-    let mut plan = Plan { whole_rows: true, ..plan.clone() };
+/// The dataflow of a program in which operators keep rows with all columns that anybody reads of their input: for runs
+/// that go on from checkpoints of builds that had no other.
+pub fn flow_of_whole_rows(program: &hir::Program) -> Flow {
+    let mut plan = lower::lower(program, &program.sinks, true);
     opt::optimize(&mut plan);
     let mut flow = physical::assign(&plan);
     // A state was that of one stream, by which its number is known.

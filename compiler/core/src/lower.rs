@@ -17,10 +17,10 @@ use millstream_ir::value::Value;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-/// The plan that feeds these sinks.
-pub fn lower(program: &hir::Program, sinks: &[hir::Sink]) -> Plan {
-    let mut lowering =
-        Lowering { program, plan: Plan::default(), tails: HashMap::new(), ordered: HashMap::new() };
+/// The plan that feeds these sinks; `whole_rows` is the [plan's](Plan::whole_rows).
+pub fn lower(program: &hir::Program, sinks: &[hir::Sink], whole_rows: bool) -> Plan {
+    let plan = Plan { whole_rows, ..Plan::default() };
+    let mut lowering = Lowering { program, plan, tails: HashMap::new(), ordered: HashMap::new() };
     // In the order in which they read each other, so that none waits for another on the stack.
     let read = read_by(program, sinks);
     for id in program.order.iter().filter(|id| read.contains(id)) {

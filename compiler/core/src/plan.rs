@@ -218,7 +218,7 @@ impl Node {
             },
             // What stands on the other side is a table itself.
             Operator::Join(join) => input == 0 || matches!(join.partners, Partners::Stream(_)),
-            Operator::Match(_) | Operator::Order | Operator::AssignTime { .. } => true,
+            Operator::Match(_) | Operator::Order | Operator::AssignTime { .. } | Operator::Union => true,
             Operator::Sink(spec) => spec.ordered,
             _ => false,
         }

@@ -88,6 +88,9 @@ pub struct MatchInput {
     /// The columns that make the record of a variable, in the order of its fields; none for a field that
     /// nothing reads.
     pub fields: Vec<Option<usize>>,
+    /// The columns that have been computed for conditions, in the order of these. They are known by their places: what
+    /// is asked there may be edited while runs go on.
+    pub computed: Vec<usize>,
 }
 
 /// What an event must be.

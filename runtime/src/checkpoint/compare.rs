@@ -3,7 +3,9 @@
 use super::takers::{takers, without};
 use super::{Identity, Manifest, SourceProgress, identities};
 use crate::connector::flag_option;
-use millstream_ir::flow::{Flow, Node, NodeId, NodeKind, Partners, Version};
+use crate::op::union::come_in_order;
+use millstream_ir::flow::{Breaker, Flow, Node, NodeId, NodeKind, Partners, Version};
+use std::collections::BTreeSet;
 
 /// What becomes of a state, or of how far a source has been read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,6 +31,8 @@ pub enum Migration {
     OfStreamAlone,
     /// Columns may be null now.
     Widened,
+    /// It holds no rows, whatever columns these have.
+    WithoutRows,
 }
 
 impl Fate {
@@ -110,11 +114,17 @@ impl Comparison<'_> {
     }
 
     /// The items that would lose what there is of them.
-    pub fn losers(&self) -> impl Iterator<Item = &str> {
+    pub fn losers(&self) -> BTreeSet<&str> {
         let sources = self.sources.iter().filter(|(_, fate)| !fate.is_fine()).map(|(name, _)| *name);
         let operators = self.operators.iter().filter(|(_, fate)| !fate.is_fine());
         let without = self.left_without.iter().map(|(_, item)| *item);
-        sources.chain(operators.map(|(identity, _)| &*identity.item)).chain(without)
+        sources.chain(operators.map(|(identity, _)| &*identity.item)).chain(without).collect()
+    }
+
+    /// What a run is told to go on without all that would be lost.
+    pub fn drop_options(&self) -> String {
+        let options: Vec<String> = self.losers().iter().map(|item| format!("--drop-state {item}")).collect();
+        options.join(" ")
     }
 
     /// The sources that are read again from their start.
@@ -156,12 +166,20 @@ fn migration(before: &Identity, flow: &Flow, id: NodeId, now: &Identity) -> Opti
             let (_, rows) = before.shape.split_once(" Table(AsItStands) of ")?;
             rows.starts_with(&format!("{stream} ")).then_some(Migration::OfStreamAlone)
         }
+        NodeKind::Union if !come_in_order(flow, node).contains(&true) => {
+            (n_inputs(&before.shape) == node.inputs.len()).then_some(Migration::WithoutRows)
+        }
         // They write whole rows, of which each value says whether it is null.
         NodeKind::Order | NodeKind::Union | NodeKind::Sink(_) | NodeKind::Join(_) => {
             is_widened(&before.shape, &now.shape).then_some(Migration::Widened)
         }
         _ => None,
     }
+}
+
+/// How many inputs a shape tells the rows of.
+fn n_inputs(shape: &str) -> usize {
+    shape.matches("] [").count() + 1
 }
 
 /// Whether two shapes differ only in columns that may be null now and could not before.
@@ -183,7 +201,8 @@ fn is_widened(before: &str, now: &str) -> bool {
 /// Whether a node keeps anything from one batch to the next.
 fn keeps_state(kind: &NodeKind) -> bool {
     match kind {
-        NodeKind::Breaker(_) | NodeKind::Match(_) | NodeKind::Join(_) | NodeKind::Order => true,
+        NodeKind::Breaker(breaker) => !matches!(**breaker, Breaker::LeaveOutLate | Breaker::AssignWindows(_)),
+        NodeKind::Match(_) | NodeKind::Join(_) | NodeKind::Order => true,
         NodeKind::Sink(spec) => spec.ordered || spec.id().is_some(),
         NodeKind::Source(_)
         | NodeKind::Late

@@ -1,9 +1,12 @@
 //! Whose a state is: the item of the program and what it is there, not its place in the flow, so that other items
 //! can be edited; and of what shape it is, which tells whether the operator of an edited item can go on with it.
 
-use millstream_ir::flow::{Flow, JoinKind, Node, NodeId, NodeKind};
-use millstream_ir::pattern::{Clock, MatchSpec};
+use crate::op::match_pattern;
+use millstream_ir::flow::{Flow, JoinKind, Node, NodeId, NodeKind, Schema};
+use millstream_ir::pattern::{Clock, MatchInput, MatchSpec};
+use millstream_ir::types::TypeKind;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
@@ -23,6 +26,9 @@ pub struct Identity {
 
 /// Stands in a shape before the rows of the input that wait for a multiple of a duration.
 const DEFERRED: &str = " defers ";
+
+/// Stands in the shape of a pattern before what is kept of its runs.
+const KEPT: &str = " keeps ";
 
 impl Identity {
     /// Whether it is the same operator, perhaps of another shape.
@@ -63,9 +69,11 @@ impl Identity {
     }
 
     fn has_shape_of(&self, before: &Identity) -> bool {
-        // There were checkpoints before shapes said which rows are deferred.
-        let is_said_now = |more: &str| more.starts_with(DEFERRED);
-        self.shape.strip_prefix(&before.shape).is_some_and(|more| more.is_empty() || is_said_now(more))
+        // There were checkpoints before shapes said this.
+        let is_said_now = |more: &str| more.starts_with(DEFERRED) || more.starts_with(KEPT);
+        self.shape
+            .strip_prefix(&*without_pause(&before.shape))
+            .is_some_and(|more| more.is_empty() || is_said_now(more))
     }
 }
 
@@ -149,13 +157,27 @@ fn kind_and_shape(flow: &Flow, id: NodeId) -> (&'static str, String) {
             };
             (kind, format!("{:?} {:?} of {}", join.keys, join.partners, rows()))
         }
-        NodeKind::Match(spec) => ("match", format!("{} of {}", shape_of_pattern(spec), rows())),
+        NodeKind::Match(spec) => {
+            let schemas: Vec<&Schema> = inputs.iter().map(|input| &input.schema).collect();
+            let rows = spec.inputs.iter().zip(&schemas).map(|(input, schema)| rows_of_pattern(input, schema));
+            let rows = rows.collect::<Vec<_>>().join(" ");
+            let kept = match_pattern::kept(spec, &schemas);
+            ("match", format!("{} of {rows}{KEPT}{kept}", shape_of_pattern(spec)))
+        }
     }
+}
+
+/// A shape that does not say for how long a pattern rests behind a match, as there were shapes that did.
+fn without_pause(shape: &str) -> Cow<'_, str> {
+    const PAUSE: &str = "Once(Some(";
+    let parts = shape.split_once(PAUSE).and_then(|(before, rest)| Some((before, rest.split_once("))")?.1)));
+    parts.map_or(Cow::Borrowed(shape), |(before, behind)| Cow::Owned(format!("{before}Once(Some){behind}")))
 }
 
 /// What a pattern is but for its conditions and the columns that its matches have.
 fn shape_of_pattern(spec: &MatchSpec) -> String {
-    let mut out = format!("{:?} {:?} {:?}", spec.pattern, spec.mode, spec.without);
+    let mode = format!("{:?}", spec.mode);
+    let mut out = format!("{:?} {} {:?}", spec.pattern, without_pause(&mode), spec.without);
     for step in &spec.steps {
         let _ = write!(out, " step {} {:?} {}", step.test.input, step.test.reads, step.repeats);
     }
@@ -172,4 +194,18 @@ fn shape_of_pattern(spec: &MatchSpec) -> String {
     let bindings = spec.bindings.iter().map(|binding| format!("{}: {}", binding.name, binding.ty));
     let _ = write!(out, " [{}]", bindings.collect::<Vec<_>>().join(", "));
     out
+}
+
+/// The rows of an input, of whose columns those that are computed for conditions are told by their places alone: what
+/// is asked of rows to come may be something else.
+fn rows_of_pattern(input: &MatchInput, schema: &Schema) -> String {
+    let mut schema = schema.clone();
+    for number in &input.computed {
+        if let Some(column) = schema.columns.get_mut(*number) {
+            column.name = "computed".into();
+            // Whether a condition holds is known, or it does not.
+            column.ty.nullable &= column.ty.kind != TypeKind::Bool;
+        }
+    }
+    schema.to_string()
 }

@@ -141,7 +141,7 @@ pub struct Draft {
     /// All but the number and the states.
     pub manifest: Manifest,
     /// Of each node of the flow.
-    pub identities: Vec<Identity>,
+    pub identities: Arc<[Identity]>,
     /// What [`carried`] sends.
     pub states: Box<dyn Read + Send>,
     /// What must outlast the loss of power before the checkpoint may.

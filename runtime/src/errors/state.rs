@@ -85,9 +85,9 @@ pub fn state_of_other_program(flow: &Flow, place: &str, comparison: &Comparison)
             "`{item}` had a share in the state of {identity}, and would need one of another kind now"
         ));
     }
-    let first = comparison.losers().next().unwrap_or_default();
+    let what = if comparison.losers().len() == 1 { "it" } else { "them" };
     diagnostic
-        .help(format!("to go on without it, say `--drop-state {first}`"))
+        .help(format!("to go on without {what}, say `{}`", comparison.drop_options()))
         .help("to begin from the start of the inputs, name another folder; this one stays as it is")
 }
 

@@ -6,8 +6,8 @@
 
 use super::{Job, State};
 use crate::checkpoint::{
-    Checkpoint, Comparison, Draft, Keeping, Manifest, PartitionProgress, Published, SourceProgress, carried,
-    identities, newest,
+    Checkpoint, Comparison, Draft, Identity, Keeping, Manifest, PartitionProgress, Published, SourceProgress,
+    carried, identities, newest,
 };
 use crate::connector::file::Rereadable;
 use crate::connector::{Partition, Surroundings};
@@ -23,6 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Time that goes by between two checkpoints at least, by what the first took of the job's: they take at most a
 /// twentieth of the time.
@@ -46,6 +47,8 @@ pub struct Durable {
     /// Sources that are read again from their start, as the tables that they are loaded into are others now.
     rebuilt: BTreeSet<String>,
     files: Files,
+    /// Whose the states are that this run makes.
+    identities: Arc<[Identity]>,
     pub report: Checkpoints,
 }
 
@@ -104,6 +107,7 @@ impl Durable {
             before: found.newest,
             rebuilt,
             files: Files::new(),
+            identities: identities(flow).into(),
             report: Checkpoints::default(),
         })
     }
@@ -285,7 +289,7 @@ fn fits(
     dropped: &[String],
 ) -> Result<BTreeSet<String>, Box<Diagnostic>> {
     let comparison = Comparison::new(manifest, flow);
-    match comparison.losers().all(|item| dropped.iter().any(|dropped| dropped == item)) {
+    match comparison.losers().iter().all(|item| dropped.iter().any(|dropped| dropped == item)) {
         true => Ok(comparison.rebuilt().map(str::to_string).collect()),
         false => Err(Box::new(errors::state_of_other_program(flow, place, &comparison))),
     }
@@ -343,7 +347,7 @@ impl<O: Outlet> Job<'_, O> {
         let own_columns = !self.options.state.as_ref().is_some_and(|state| state.has_whole_rows);
         let manifest = Manifest { time, ended, sources, outputs, own_columns, ..Manifest::default() };
         let outputs = files.into_iter().flatten().collect();
-        let draft = Draft { manifest, identities: identities(self.flow), states, outputs };
+        let draft = Draft { manifest, identities: durable.identities.clone(), states, outputs };
         let begun = durable.keeping.begin(draft);
         durable.pace.made = self.options.clock.elapsed();
         durable.pace.took = durable.pace.made.saturating_sub(began);

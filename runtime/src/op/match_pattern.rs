@@ -41,7 +41,7 @@ use front::Front;
 use ground::Ground;
 use millstream_ir::batch::{Batch, RowPlace};
 use millstream_ir::flow::{Flow, NodeId, NodeKind, Schema};
-use millstream_ir::pattern::MatchSpec;
+use millstream_ir::pattern::{MatchInput, MatchSpec};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use partitions::Partitions;
@@ -115,6 +115,25 @@ fn matcher(pattern: &Arc<Pattern>, inputs: &[&Schema]) -> Box<dyn Matcher> {
         return Box::new(Choices::new(tables, reporting, front, Ground::new(&pattern.key_types())));
     }
     Box::new(Partitions::default())
+}
+
+/// What is kept of the runs of a pattern, in words: one of which these are the same can go on with them.
+pub fn kept(spec: &Arc<MatchSpec>, inputs: &[&Schema]) -> String {
+    let pattern = Arc::new(Pattern::new(spec.clone()));
+    if let Some(rule) = Rule::of(&pattern, inputs) {
+        return format!("groups {} of {}", rule.remembered(inputs), rule.reporting.kept_names(inputs));
+    }
+    if Tables::of(&pattern).is_some() {
+        let reporting = Reporting::new(spec, inputs, &vec![vec![]; inputs.len()]);
+        return format!("choices of {}", reporting.kept_names(inputs));
+    }
+    let of_input = |(input, schema): (&MatchInput, &&Schema)| {
+        let names = input.fields.iter().flatten().map(|column| &*schema.columns[*column].name);
+        format!("[{}]", names.collect::<Vec<_>>().join(", "))
+    };
+    let records: Vec<String> = spec.inputs.iter().zip(inputs).map(of_input).collect();
+    let kind = if pattern.states.is_some() { "states" } else { "ways" };
+    format!("{kind} of {}", records.join(" "))
 }
 
 /// A row of an input at its place in the total order.

@@ -64,6 +64,7 @@ pub(super) fn check_match(
         // They become columns when the pattern is lowered.
         keys: vec![0; input.keys.len()],
         fields: input.columns.visible().map(|(number, _)| Some(number)).collect(),
+        computed: vec![],
     });
     let bindings: Vec<Column> = rows.schema().columns.into_iter().take(rows.time).collect();
     let outputs = (0..bindings.len()).map(|i| rows.column_expr(i, query.pattern.span)).collect();

@@ -9,6 +9,7 @@ use millstream_ir::flow::{Column, Schema, SortKey};
 use millstream_ir::types::Type;
 
 /// Expressions as columns: those that rows have, and hidden ones behind them.
+#[derive(Clone)]
 pub(super) struct Columns {
     schema: Schema,
     n_before: usize,
@@ -33,6 +34,11 @@ impl Columns {
         if let Some(same) = self.added.iter().position(|added| added.same(expr)) {
             return self.n_before + same;
         }
+        self.add(expr, name)
+    }
+
+    /// The number of a column that is added for this expression alone.
+    pub fn add(&mut self, expr: &Expr, name: &str) -> usize {
         self.schema.columns.push(Column { name: name.into(), ty: expr.ty.clone(), hidden: true });
         self.added.push(expr.clone());
         self.schema.columns.len() - 1

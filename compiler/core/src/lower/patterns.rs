@@ -18,21 +18,28 @@ impl Lowering<'_> {
             let schema = self.plan.node(id).schema.clone();
             let mut columns = Columns::of(&schema);
             let keys = input.keys.iter().zip(&rows.columns);
-            spec.inputs.get_mut(number)?.keys =
-                keys.map(|(key, named)| columns.column(key, &named.name)).collect();
-            let mut computing = Computing { schema: &schema, columns };
-            // Once to know how many columns there are in front of the variables, and once with that known.
+            let keys = keys.map(|(key, named)| columns.column(key, &named.name)).collect();
+            let first = columns.n_columns();
+            let mut computing = Computing { schema: &schema, columns, by_text: self.plan.whole_rows };
+            let mut counting = computing.clone();
             for test in pattern.spec.tests().filter(|test| test.input == number) {
-                let _ = computing.condition(test);
+                counting.condition(test);
             }
-            let n_columns = computing.columns.n_columns();
+            // Variables stand behind all columns.
+            let n_columns = counting.columns.n_columns();
             for test in spec.tests_mut().filter(|test| test.input == number) {
                 let n_before = input.schema.columns.len();
                 let behind = |column| if column < n_before { column } else { column - n_before + n_columns };
                 test.condition.iter_mut().for_each(|condition| condition.renumber(behind));
                 test.condition = computing.condition(test);
             }
-            inputs.push(self.with_columns(owner, spec.span, id, computing.columns));
+            let described = spec.inputs.get_mut(number)?;
+            described.keys = keys;
+            if !computing.by_text {
+                described.computed = (first..n_columns).collect();
+            }
+            let columns = computing.columns;
+            inputs.push(self.with_columns(owner, spec.span, id, columns));
         }
         let span = spec.span;
         Some(self.add(owner, span, inputs, rows.clone(), Operator::Match(Box::new(spec))))
@@ -40,10 +47,14 @@ impl Lowering<'_> {
 }
 
 /// What tests ask of events of an input, as columns of it.
+#[derive(Clone)]
 struct Computing<'a> {
     /// The events' own columns.
     schema: &'a Schema,
     columns: Columns,
+    /// Whether a column is known by what it says, so that equal ones of several tests are one: in runs that began when
+    /// all were. Else each is of one place in one test, whatever is asked there: so runs outlive an edit of that.
+    by_text: bool,
 }
 
 impl Computing<'_> {
@@ -53,9 +64,11 @@ impl Computing<'_> {
         if test.reads.is_empty() {
             return Some(self.computed(condition).unwrap_or_else(|| condition.clone()));
         }
+        let conjuncts = condition.conjuncts().into_iter().cloned().collect();
+        let conjuncts = if self.by_text { conjuncts } else { self.joined(conjuncts) };
         let mut may_fail = false;
         let mut parts = vec![];
-        for part in condition.conjuncts() {
+        for part in &conjuncts {
             // What stands behind a part that fails is not asked.
             parts.push(match may_fail {
                 false => self.computed(part).unwrap_or_else(|| self.compared(part)),
@@ -64,6 +77,16 @@ impl Computing<'_> {
             may_fail |= part.can_fail();
         }
         Expr::all_of(parts)
+    }
+
+    /// Parts of a condition of which those that look at the event alone are one, which stands in front: it has one
+    /// column, however much it asks.
+    fn joined(&self, conjuncts: Vec<Expr>) -> Vec<Expr> {
+        let n_sure = conjuncts.iter().position(Expr::can_fail).unwrap_or(conjuncts.len());
+        let (of_event, mut others): (Vec<Expr>, Vec<Expr>) =
+            conjuncts[..n_sure].iter().cloned().partition(|part| self.is_of_event(part));
+        others.extend_from_slice(&conjuncts[n_sure..]);
+        Expr::all_of(of_event).into_iter().chain(others).collect()
     }
 
     /// A comparison with columns for the sides that look at the event alone.
@@ -76,8 +99,8 @@ impl Computing<'_> {
                 right,
             ) => {
                 let mut side = |side: &Expr| {
-                    let is_constant = side.columns().is_empty();
-                    let computed = if is_constant { None } else { self.computed(side) };
+                    let is_there = matches!(side.kind, ExprKind::Column(_)) || side.columns().is_empty();
+                    let computed = if is_there { None } else { self.computed(side) };
                     Box::new(computed.unwrap_or_else(|| side.clone()))
                 };
                 let kind = ExprKind::Binary(*operator, side(left), side(right));
@@ -89,14 +112,18 @@ impl Computing<'_> {
 
     /// A column for an expression; none if it looks at more than the event, or can fail.
     fn computed(&mut self, expr: &Expr) -> Option<Expr> {
-        let read = expr.columns();
-        let n_columns = self.schema.columns.len();
-        if expr.can_fail() || !read.into_iter().all(|column| column < n_columns) {
+        if expr.can_fail() || !self.is_of_event(expr) {
             return None;
         }
         let name =
             |column: usize| self.schema.columns.get(column).map_or("?".to_string(), |c| c.name.to_string());
-        let column = self.columns.column(expr, &expr.text(&name).to_string());
+        let text = expr.text(&name).to_string();
+        let column =
+            if self.by_text { self.columns.column(expr, &text) } else { self.columns.add(expr, &text) };
         Some(Expr::column(column, expr.ty.clone(), expr.span))
+    }
+
+    fn is_of_event(&self, expr: &Expr) -> bool {
+        expr.columns().into_iter().all(|column| column < self.schema.columns.len())
     }
 }

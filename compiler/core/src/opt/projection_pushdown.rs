@@ -231,7 +231,7 @@ fn asks_since_when(join: &Join, position: usize, input: &Node) -> bool {
 fn columns_of_pattern(spec: &MatchSpec, position: usize, n_columns: usize) -> Columns {
     let mut columns = Columns::new();
     if let Some(input) = spec.inputs.get(position) {
-        columns.extend(input.keys.iter().chain(input.fields.iter().flatten()));
+        columns.extend(input.keys.iter().chain(input.fields.iter().flatten()).chain(&input.computed));
     }
     for test in spec.tests().filter(|test| test.input == position) {
         let of_event = test.condition.iter().flat_map(Expr::columns).filter(|c| *c < n_columns);
@@ -374,7 +374,8 @@ impl Pruning {
         };
         for (number, input) in spec.inputs.iter_mut().enumerate() {
             let fields = input.fields.iter_mut().flatten();
-            input.keys.iter_mut().chain(fields).for_each(|c| *c = to_new(number, *c));
+            let columns = input.keys.iter_mut().chain(fields).chain(&mut input.computed);
+            columns.for_each(|c| *c = to_new(number, *c));
         }
         for test in spec.tests_mut() {
             let input = test.input;

@@ -83,7 +83,7 @@ fn draft(time: i64) -> Draft {
     };
     Draft {
         manifest: Manifest { time, ..Manifest::default() },
-        identities: vec![identity("window_agg"), identity("top")],
+        identities: [identity("window_agg"), identity("top")].into(),
         states: carried::sent(&states(time)),
         outputs: vec![],
     }

@@ -231,7 +231,12 @@ fn flow(pattern: &Pattern) -> Flow {
     let steps = steps.map(|(step, test)| MatchStep { test: test.clone(), repeats: true, reuse: step.reuse });
     let absences: Vec<Absence> =
         tests[n_steps..].iter().map(|test| Absence { tests: vec![test.clone()] }).collect();
-    let input = |name: &str| MatchInput { name: name.into(), keys: vec![0], fields: vec![Some(1), Some(2)] };
+    let input = |name: &str| MatchInput {
+        name: name.into(),
+        keys: vec![0],
+        fields: vec![Some(1), Some(2)],
+        computed: vec![],
+    };
     let spec = MatchSpec {
         inputs: ["events", "others"].into_iter().take(pattern.n_inputs).map(input).collect(),
         steps: steps.collect(),

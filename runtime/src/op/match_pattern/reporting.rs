@@ -129,6 +129,17 @@ impl Reporting {
         &self.kept[input].types
     }
 
+    /// What they are called, but for those that are computed for conditions.
+    pub fn kept_names(&self, inputs: &[&Schema]) -> String {
+        let of_input = |((kept, schema), input): ((&KeptColumns, &&Schema), &MatchInput)| {
+            let named = kept.columns.iter().filter(|column| !input.computed.contains(column));
+            let names: Vec<&str> = named.map(|column| &*schema.columns[*column].name).collect();
+            format!("[{}]", names.join(", "))
+        };
+        let of_inputs = self.kept.iter().zip(inputs).zip(&self.spec.inputs).map(of_input);
+        of_inputs.collect::<Vec<_>>().join(" ")
+    }
+
     /// Where a column stands among those that are kept of an input.
     pub fn place_among_kept(&self, input: usize, column: usize) -> Option<usize> {
         self.kept[input].columns.binary_search(&column).ok()

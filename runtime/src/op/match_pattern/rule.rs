@@ -1,6 +1,6 @@
 //! A pattern whose runs stand in groups, with what is known of it before any event.
 
-use super::course::Course;
+use super::course::{Course, From, Passage, Place};
 use super::front::Front;
 use super::groups::group::Group;
 use super::pattern::{Pattern, Ruled};
@@ -81,6 +81,32 @@ impl Rule {
     /// The types of the columns of a key.
     pub fn key_types(&self) -> Vec<Type> {
         self.pattern.key_types()
+    }
+
+    /// What groups remember, in words: where the words come from that a run has at each place.
+    pub fn remembered(&self, inputs: &[&Schema]) -> String {
+        let spec = &self.pattern.spec;
+        let word = |source: &From, input: Option<usize>| match *source {
+            From::Word { from, to } => format!("{to} = {from}"),
+            From::Event { column, to } => {
+                let column = input.and_then(|input| inputs[input].columns.get(column));
+                format!("{to} = {}", column.map_or("", |column| &column.name))
+            }
+            From::Clock { to, .. } => format!("{to} = clock"),
+        };
+        let of_way = |way: &Passage, input: Option<usize>| {
+            let words: Vec<String> = way.words.iter().map(|source| word(source, input)).collect();
+            words.join(", ")
+        };
+        let of_place = |place: &Place| {
+            let leads = place.leads.iter();
+            let of_leads = leads.map(|lead| of_way(&lead.way, Some(spec.steps[lead.step].test.input)));
+            let of_clock = place.clock.iter().map(|clock| of_way(&clock.way, None));
+            of_leads.chain(of_clock).collect::<Vec<_>>().join(" | ")
+        };
+        let of_places: Vec<String> = self.course.places.iter().map(of_place).collect();
+        let paths = if self.keeps_paths { "with paths " } else { "" };
+        format!("{paths}{{{}}}", of_places.join("; "))
     }
 
     /// The words that its groups have.
