@@ -58,7 +58,7 @@ impl<const N: usize> Matcher for Alone<N> {
 
     fn pass(&mut self, _: &Pattern, watermark: Watermark, answers: &mut Answers) {
         self.groups.run_clocks(from_ref(&self.rule), watermark.0, from_mut(answers));
-        self.groups.sweep(from_ref(&self.rule), watermark.0, u64::MAX);
+        self.groups.sweep(from_ref(&self.rule), watermark.0, None);
     }
 
     fn each_run(&self, pattern: &Pattern, visit: &mut dyn FnMut(Run)) {

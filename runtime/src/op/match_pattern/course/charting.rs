@@ -13,6 +13,10 @@ use std::collections::BTreeSet;
 
 /// None where there are no such tables.
 pub fn course(spec: &MatchSpec, inputs: &[&Schema]) -> Option<(Course, TestColumns)> {
+    // A set of tests has so many bits.
+    if spec.tests().count() > Tests::BITS as usize {
+        return None;
+    }
     Charting { spec, inputs, taken: Taken::of(spec) }.course()
 }
 
@@ -82,9 +86,8 @@ struct Charting<'a> {
 impl Charting<'_> {
     fn course(&self) -> Option<(Course, TestColumns)> {
         let states = &self.spec.automaton.states;
-        let n_tests = self.spec.tests().count();
         // A state that is written has so many bits for guards.
-        if n_tests > Tests::BITS as usize || states.iter().any(|state| u32::try_from(state.guards).is_err()) {
+        if states.iter().any(|state| u32::try_from(state.guards).is_err()) {
             return None;
         }
         let words = self.words()?;

@@ -15,9 +15,9 @@ const BESIDE_AHEAD: u32 = 24;
 const KEPT_AHEAD: u32 = 12;
 
 impl<const N: usize> Groups<N> {
-    /// Clears the partitions of what is out of time at a watermark, if there may be much of it. `first_row` is the first of
-    /// which an event is kept that patterns begin with in common.
-    pub fn sweep(&mut self, rules: &[Rule], watermark: EventTime, first_row: u64) {
+    /// Clears the partitions of what is out of time at a watermark, if there may be much of it. `waiting` are the row and
+    /// the time of the first of the events that wait for patterns which begin alike.
+    pub fn sweep(&mut self, rules: &[Rule], watermark: EventTime, waiting: Option<(u64, EventTime)>) {
         if watermark == EventTime::MAX {
             // Nothing comes any more.
             return;
@@ -31,7 +31,7 @@ impl<const N: usize> Groups<N> {
                 self.request_kept(number + KEPT_AHEAD);
                 if self.ground.keys.is_live(number) {
                     let rule = self.partition(number).rule;
-                    if !self.sweep_partition(&rules[rule as usize], number, watermark, first_row) {
+                    if !self.sweep_partition(&rules[rule as usize], number, watermark, waiting) {
                         gone.push(number);
                     }
                 }
@@ -53,13 +53,21 @@ impl<const N: usize> Groups<N> {
     }
 
     /// Clears a partition; whether anything is left of it.
-    fn sweep_partition(&mut self, rule: &Rule, number: u32, watermark: EventTime, first_row: u64) -> bool {
+    fn sweep_partition(
+        &mut self,
+        rule: &Rule,
+        number: u32,
+        watermark: EventTime,
+        waiting: Option<(u64, EventTime)>,
+    ) -> bool {
         self.drop_late_groups_of(rule, number, watermark);
         if self.partition(number).beside != NONE {
             self.forget_before_runs(number);
         }
         let Beside { quiet_until, begun_to, .. } = *self.beside(number);
-        if !self.is_empty(number) || quiet_until > watermark || begun_to >= first_row {
+        // Of what waits it is yet to be told what has begun, and what must not.
+        let minds = |(row, time): (u64, EventTime)| begun_to >= row || quiet_until > time;
+        if !self.is_empty(number) || quiet_until > watermark || waiting.is_some_and(minds) {
             return true;
         }
         let beside = self.partition(number).beside;

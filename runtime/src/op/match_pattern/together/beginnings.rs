@@ -136,9 +136,9 @@ impl Beginnings {
         std::iter::successors(last, move |begun| at(begun.before))
     }
 
-    /// The first row of which an event is kept.
-    pub fn first_row(&self) -> u64 {
-        self.events.front().map_or(u64::MAX, |begun| begun.row)
+    /// The first event that waits: its row and its time.
+    pub fn first(&self) -> Option<(u64, EventTime)> {
+        self.events.front().map(|begun| (begun.row, begun.time))
     }
 
     /// Drops what is out of time at a watermark.

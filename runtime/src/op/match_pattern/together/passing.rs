@@ -171,6 +171,7 @@ impl Together {
             if partition == NO_STATE {
                 continue;
             }
+            self.groups.belongs(partition, number);
             let time = times[row as usize];
             if self.beginnings.of(number).is_some() {
                 let is_one =
@@ -184,7 +185,6 @@ impl Together {
             if self.has_clocks && groups.run_clocks(rules, time, answers) {
                 reached.extend(0..rules.len() as u32);
             }
-            groups.belongs(partition, number);
             let mut event =
                 Event { input: 0, columns: &batch.columns, row: row as usize, time, passes, chunk, id: None };
             if groups.take_event(
@@ -206,7 +206,6 @@ impl Together {
         let oldest = now.saturating_sub(rule.course.within.unwrap_or(EventTime::MAX));
         let Due { events, is_one } = beginnings.due(key, groups.begun_to(partition), row, oldest);
         if !events.is_empty() || is_one {
-            groups.belongs(partition, number);
             groups.has_begun_to(partition, row);
         }
         for (event, time) in events.into_iter().rev() {
@@ -240,6 +239,8 @@ impl Together {
             }
         }
         self.beginnings.clear(&mut self.groups.ground.log);
+        // Runs have begun up to the number that the next row would have.
+        self.n_rows += 1;
     }
 
     /// Lets the clocks run down that are due before a watermark, and drops what is out of time.
@@ -250,7 +251,7 @@ impl Together {
             memory.reached.extend(0..self.rules.len() as u32);
         }
         self.beginnings.sweep(watermark.0, &mut self.groups.ground.log);
-        self.groups.sweep(&self.rules, watermark.0, self.beginnings.first_row());
+        self.groups.sweep(&self.rules, watermark.0, self.beginnings.first());
         self.hand_out(&mut memory, output);
         self.memory = memory;
     }
