@@ -10,6 +10,7 @@ use millstream_jit::Jit;
 use millstream_runtime::simulate::{Record, Simulation};
 use millstream_runtime::source::Pace;
 use millstream_runtime::workers::Workers;
+use support::Folder;
 use support::compiled::compiled;
 
 const MILLISECOND: i64 = 1_000;
@@ -156,6 +157,21 @@ fn what_is_held_does_not_grow_with_what_has_been() {
         assert_eq!(found, (case.n_matches, case.n_failures), "matches and failures of {}", case.pattern);
         assert!(most_bytes <= case.most_bytes, "{most_bytes} bytes are held by {}", case.pattern);
     }
+}
+
+#[test]
+fn a_pattern_may_have_more_steps_than_a_word_has_bits() {
+    let branches: Vec<String> = (0..70).map(|n| format!("b{n}: s[k == \"b{n}\"]")).collect();
+    let program = format!(
+        "source s: {{ k: string, at: timestamp as epoch_s }} from file(\"s.ndjson\") format json time at\n\
+         stream m = match a: s[k == \"a\"] then ({}) within 20s select match.start as begun, match.end as ended\n\
+         sink out from m to stdout format csv\n",
+        branches.join(" or ")
+    );
+    let folder = Folder::new();
+    folder.write("s.ndjson", "{\"k\":\"a\",\"at\":1}\n{\"k\":\"b69\",\"at\":3}\n");
+    let ran = folder.write("p.stream", program).run("run p.stream").code(0);
+    assert_eq!(ran.stdout, "begun,ended\n1970-01-01T00:00:01Z,1970-01-01T00:00:03Z\n");
 }
 
 /// What was held at most, and how many matches and failures there were.
