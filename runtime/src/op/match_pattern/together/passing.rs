@@ -61,20 +61,22 @@ impl Together {
         passing.clear();
         passes.clear();
         for Pair { row, concerned, tests } in pairs {
-            let rule = match concerned {
-                Concerned::One(rule) => *rule,
-                Concerned::Beginning(beginning) => self.beginnings.rules(*beginning)[0],
-            };
-            // Rules number their tests by themselves: those that begin alike may have other numbers for it.
-            let tests =
-                if let Concerned::Beginning(_) = concerned { self.begins[rule as usize] } else { *tests };
-            let passed = self.members[rule as usize].passed(tests, batch, *row as usize);
+            let passed =
+                |rule: RuleNumber, tests| self.members[rule as usize].passed(tests, batch, *row as usize);
             match concerned {
-                _ if passed == 0 => {}
-                Concerned::Beginning(beginning) => begun.push((*row, *beginning)),
-                Concerned::One(_) => {
-                    passing.push((*row, rule));
-                    passes.push(passed);
+                Concerned::One(rule) => {
+                    let passed = passed(*rule, *tests);
+                    if passed != 0 {
+                        passing.push((*row, *rule));
+                        passes.push(passed);
+                    }
+                }
+                Concerned::Beginning(beginning) => {
+                    // Any of the patterns tells, by its own number of the test.
+                    let rule = self.beginnings.rules(*beginning)[0];
+                    if passed(rule, self.begins[rule as usize]) != 0 {
+                        begun.push((*row, *beginning));
+                    }
                 }
             }
         }
