@@ -149,6 +149,30 @@ fn chains_for_which_no_order_matters_may_be_of_any_length() {
     assert_eq!(millstream_syntax::format(FileId(0), &formatted).as_deref(), Ok(formatted.as_str()));
 }
 
+/// The lexer has no function for each character of a token, whose calls a build without optimizations would stack up.
+#[test]
+fn a_token_may_be_of_any_length() {
+    let letters = "ü".repeat(100_000);
+    for (text, codes) in [
+        (format!("-- {letters}"), &[] as &[&str]),
+        (format!("--- {letters}\ntype t = int"), &[]),
+        (format!("// {letters}"), &["E0011"]),
+        (format!("param x: string = \"{letters}\""), &[]),
+        (format!("param x: string = \"{letters}"), &["E0002"]),
+        (format!("param x: string = r\"{letters}\""), &[]),
+        (format!("param x: string = '{letters}'"), &["E0007"]),
+        (format!("fn f(x: int) -> string = f\"{letters}{{x}}{letters}\""), &[]),
+        (format!("param {letters}: int"), &["E0009"]),
+        (format!("param `{letters}`: int"), &[]),
+        (format!("param {}: int", "a".repeat(100_000)), &[]),
+        (format!("param x: int = {}", "1_".repeat(50_000)), &["E0004"]),
+    ] {
+        let (_, findings) = parsed(&text);
+        let found: Vec<&str> = findings.iter().map(|d| d.code.name()).collect();
+        assert_eq!(found, codes, "{}", text.get(..30).unwrap_or_default());
+    }
+}
+
 #[test]
 fn long_flat_programs_are_no_deeper_than_short_ones() {
     let columns: Vec<String> = (0..5_000).map(|i| format!("x{i} + 1 as y{i}")).collect();
