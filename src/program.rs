@@ -219,7 +219,7 @@ pub fn plain(error: &std::io::Error) -> String {
 
 /// Shows what was found on standard error.
 pub fn show(files: &SourceMap, diagnostics: &[Diagnostic]) {
-    terminal::err(render::full(files, diagnostics, terminal::color()));
+    terminal::err(render::full(files, diagnostics, terminal::color(), terminal::stderr_width()));
 }
 
 pub fn has_errors(diagnostics: &[Diagnostic]) -> bool {

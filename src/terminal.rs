@@ -51,6 +51,12 @@ pub fn stdout_width() -> Option<usize> {
     Some(terminal_size::terminal_size().map_or(80, |(width, _)| width.0 as usize))
 }
 
+/// The width of the terminal that standard error is, if it is one.
+pub fn stderr_width() -> Option<usize> {
+    let width = std::io::stderr().is_terminal().then(|| terminal_size::terminal_size_of(std::io::stderr()));
+    width.flatten().map(|(width, _)| width.0 as usize)
+}
+
 /// How many lines the terminal has that standard output is.
 pub fn stdout_height() -> usize {
     terminal_size::terminal_size().map_or(24, |(_, height)| height.0 as usize)

@@ -122,7 +122,9 @@ fn told(identity: &Identity, fate: Fate) -> (&'static str, String) {
 /// Findings for people go to standard error, for programs to standard output.
 fn show(files: &SourceMap, diagnostics: &[Diagnostic], face: Face) -> u8 {
     match face {
-        Face::Full => terminal::err(render::full(files, diagnostics, terminal::color())),
+        Face::Full => {
+            terminal::err(render::full(files, diagnostics, terminal::color(), terminal::stderr_width()))
+        }
         Face::Concise => terminal::err(render::concise(files, diagnostics)),
         Face::Json => return terminal::out(render::json(files, diagnostics)),
     }

@@ -114,7 +114,7 @@ fn run_program(path: &Path, arguments: &Test, suites: &mut Vec<Suite>, others: &
     show(&compiled.files, &compiled.compilation.diagnostics);
     if let Some(code) = compiled.wrong() {
         let found = &compiled.compilation.diagnostics;
-        let text = render::full(&compiled.files, found, render::Color::Off);
+        let text = render::full(&compiled.files, found, render::Color::Off, None);
         suites.push(broken(name, text));
         return code;
     }
@@ -172,7 +172,7 @@ fn tell(files: &SourceMap, test: &hir::Test, ended: &Result<(), Vec<Fault>>, too
 
 fn text(files: &SourceMap, faults: &[Fault], color: render::Color) -> String {
     let one = |fault: &Fault| {
-        let mut text = render::full(files, std::slice::from_ref(&*fault.diagnostic), color);
+        let mut text = render::full(files, std::slice::from_ref(&*fault.diagnostic), color, None);
         if !fault.table.is_empty() {
             text += "\n";
             text += &fault.table;

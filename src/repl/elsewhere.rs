@@ -23,14 +23,20 @@ pub fn meant(session: &Session, entry: &str) -> Option<Diagnostic> {
 
 /// How it is asked here.
 pub enum Answer {
-    /// What can be entered instead, and what it does.
-    Entry { title: String, text: String },
+    /// What can be entered instead.
+    Entries(Vec<Instead>),
     /// There is no such statement.
     Help(Vec<String>),
 }
 
+/// An entry that says what was typed, and what it does.
+pub struct Instead {
+    pub title: String,
+    pub text: String,
+}
+
 fn entry(title: impl Into<String>, text: impl Into<String>) -> Option<Answer> {
-    Some(Answer::Entry { title: title.into(), text: text.into() })
+    Some(Answer::Entries(vec![Instead { title: title.into(), text: text.into() }]))
 }
 
 fn help(text: impl Into<String>) -> Option<Answer> {
@@ -125,7 +131,20 @@ impl<'s> Statement<'s> {
         if is_value {
             return value(self.text.get("select".len()..)?.trim());
         }
-        match statement(self.text, &|_| true)? {
+        let said = statement(self.text, &|_| true, &self.session.text());
+        let (mut entries, mut other) = (vec![], None);
+        for answer in said.into_iter().filter_map(|said| self.said(said)) {
+            match answer {
+                Answer::Entries(more) => entries.extend(more),
+                help => other = Some(help),
+            }
+        }
+        if entries.is_empty() { other } else { Some(Answer::Entries(entries)) }
+    }
+
+    /// One reading of a statement.
+    fn said(&self, said: Said) -> Option<Answer> {
+        match said {
             Said::Query(query) => {
                 let title = match query.limit {
                     Some(rows) => {

@@ -34,7 +34,9 @@ pub fn of_another_system(span: Span, first: &str, answer: Answer) -> Diagnostic 
     let fault = Diagnostic::new(codes::E0955, span, format!("no entry begins with `{first}` here"))
         .label("from another system");
     match answer {
-        Answer::Entry { title, text } => fault.fix(title, span, text),
+        Answer::Entries(entries) => {
+            entries.into_iter().fold(fault, |fault, entry| fault.fix(entry.title, span, entry.text))
+        }
         Answer::Help(helps) => helps.into_iter().fold(fault, Diagnostic::help),
     }
 }

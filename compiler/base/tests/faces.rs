@@ -14,7 +14,7 @@ fn faces(text: &str, diagnostic: Diagnostic) -> String {
 
 fn all_faces(sources: &SourceMap, diagnostic: Diagnostic) -> String {
     let diagnostics = [diagnostic];
-    let full = render::full(sources, &diagnostics, Color::Off);
+    let full = render::full(sources, &diagnostics, Color::Off, None);
     let concise = render::concise(sources, &diagnostics);
     let json = render::json(sources, &diagnostics);
     format!("{full}\n{concise}\n{json}")
@@ -305,9 +305,11 @@ fn control_characters_of_a_name_do_not_reach_the_terminal() {
     let mut sources = SourceMap::default();
     sources.add("a\u{1b}.stream", text);
     let diagnostics = [diagnostic];
-    assert!(!render::full(&sources, &diagnostics, Color::Off).contains(['\u{1b}', '\u{7}']));
+    assert!(!render::full(&sources, &diagnostics, Color::Off, None).contains(['\u{1b}', '\u{7}']));
     assert!(!render::concise(&sources, &diagnostics).contains(['\u{1b}', '\u{7}']));
-    assert!(render::full(&sources, &diagnostics, Color::On).contains("\u{1b}[1;31merror[E0001]\u{1b}[0m: "));
+    assert!(
+        render::full(&sources, &diagnostics, Color::On, None).contains("\u{1b}[1;31merror[E0001]\u{1b}[0m: ")
+    );
 }
 
 #[test]
@@ -363,8 +365,30 @@ fn of_very_many_findings_the_first_are_drawn() {
     sources.add("a.stream", &*text);
     let finding = |line: usize| mismatch(Span::new(FileId(0), 2 * line, 2 * line + 1));
     let findings: Vec<Diagnostic> = (0..20_000).map(finding).collect();
-    let drawn = render::full(&sources, &findings, Color::Off);
+    let drawn = render::full(&sources, &findings, Color::Off, None);
     assert_eq!(drawn.matches("error[E0001]").count(), 100);
     assert!(drawn.ends_with("\n\n… and 19900 more\n"), "{}", &drawn[drawn.len() - 100..]);
     assert_eq!(render::concise(&sources, &findings).lines().count(), 20_000);
+}
+
+#[test]
+fn words_are_broken_between_them_where_the_terminal_ends() {
+    let mut sources = SourceMap::default();
+    let file = sources.add("a.stream", "param x: int");
+    let diagnostic = Diagnostic::new(codes::E0101, Span::new(file, 6, 7), "expected one thing or another, found `x` instead of it")
+        .note("short")
+        .help("write this as it is written on all pages: `one two three`, where a grüße grüße\n  keeps its place however long it is, and is not broken");
+    let shown = render::full(&sources, &[diagnostic], Color::Off, Some(48));
+    let words: Vec<&str> = shown.lines().filter(|line| !line.contains(['│', '╭', '╯'])).collect();
+    assert_eq!(
+        words.join("\n"),
+        "\
+error[E0101]: expected one thing or another,
+  found `x` instead of it
+  note: short
+  help: write this as it is written on all
+        pages: `one two three`, where a grüße
+        grüße
+          keeps its place however long it is, and is not broken"
+    );
 }

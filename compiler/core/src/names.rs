@@ -176,9 +176,10 @@ impl<'a> Names<'a> {
         self.inputs.named(name).find(|(_, input)| self.sees(file, input.file, name))
     }
 
-    pub fn nearest_input(&self, file: FileId, name: &str) -> Option<&str> {
-        let visible = self.inputs.iter().filter(|i| self.sees(file, i.file, &i.name.text));
-        did_you_mean(name, visible.map(|i| i.name.text.as_str()))
+    /// What rows can be read of in a file.
+    pub fn inputs_seen(&self, file: FileId) -> Vec<&str> {
+        let seen = self.inputs.iter().filter(|input| self.sees(file, input.file, &input.name.text));
+        seen.map(|input| input.name.text.as_str()).collect()
     }
 
     pub fn param(&self, file: FileId, name: &str) -> Option<&Param> {

@@ -128,10 +128,11 @@ pub fn at(text: &str, offset: usize) -> Cursor {
             format!("{before}{PLACEHOLDER}{ending}\n{behind}")
         })
     });
+    let given = options_given(&tokens, word.start);
     let quantity = expected.quantity(piece.tokens.last().map(|t| t.kind));
     Cursor {
         clause: tokens.clause_at(word.start),
-        words: expected.words(),
+        words: expected.words().into_iter().filter(|word| !given.contains(word)).collect(),
         quantity,
         takes_duration: expected.has("DURATION") && quantity != Some(Quantity::Count),
         takes_timestamp: expected.has("TIMESTAMP"),
@@ -154,6 +155,31 @@ fn as_it_goes_on(text: &str, word: &Range<usize>) -> Option<String> {
     let end = (at + 1..tokens.all.len()).find(|i| tokens.starts_item(*i)).unwrap_or(tokens.all.len());
     let is_one = parser::run(input, TokenKind::StartItem, tokens.all.get(start..end)?).is_ok();
     is_one.then_some(mended)
+}
+
+/// The options that the source, table or sink around a place has elsewhere, each of which stands once; none in brackets.
+fn options_given<'a>(tokens: &Tokens<'a>, at: usize) -> Vec<&'a str> {
+    let here = tokens.all.partition_point(|t| (t.start as usize) < at);
+    let Some(start) = (0..=here).rev().find(|i| tokens.starts_item(*i)) else { return vec![] };
+    let end = (start + 1..tokens.all.len()).find(|i| tokens.starts_item(*i)).unwrap_or(tokens.all.len());
+    let starts: StartsPart = match tokens.all.get(start).map(|t| t.kind) {
+        Some(TokenKind::Source | TokenKind::Table) => |t, i, depth| t.starts_source_option(i, depth),
+        Some(TokenKind::Sink) => |t, i, depth| t.starts_sink_option(i, depth),
+        _ => return vec![],
+    };
+    let mut depth = 0_usize;
+    let mut given = vec![];
+    for (i, token) in tokens.all.iter().enumerate().take(end).skip(start) {
+        if i == here && depth > 0 || depth == 0 && token.kind == TokenKind::Assign {
+            return vec![];
+        }
+        if token.start as usize != at && starts(tokens, i, depth) {
+            given.push(token.text(tokens.text));
+        }
+        depth += usize::from(token.kind.opens());
+        depth = depth.saturating_sub(usize::from(token.kind.closes()));
+    }
+    given
 }
 
 /// The word that an offset touches.
@@ -382,6 +408,23 @@ mod tests {
     #[test]
     fn an_empty_program() {
         insta::assert_snapshot!(shown("$0"));
+    }
+
+    #[test]
+    fn an_option_is_said_once() {
+        let words = |marked: &str| {
+            let found = at(&marked.replace("$0", ""), marked.find("$0").unwrap_or_default());
+            let options = ["from", "format", "time", "refresh", "on", "ordered"];
+            found.words.into_iter().filter(|word| options.contains(word)).collect::<Vec<_>>().join(" ")
+        };
+        let record = "source s: { id: int, at: timestamp }";
+        assert_eq!(words(&format!("{record}\n  $0")), "format from on refresh time");
+        assert_eq!(words(&format!("{record}\n  from file(\"f\") format json\n  $0")), "on refresh time");
+        assert_eq!(words(&format!("{record}\n  $0\n  format json\n  time at")), "from on refresh");
+        assert_eq!(words(&format!("{record}\n  fro$0m file(\"f\")")), "format from on refresh time");
+        assert_eq!(words("source s: { id: int $0 }\n  from file(\"f\")"), "from");
+        assert_eq!(words("sink o from s to stdout format json $0"), "on ordered");
+        assert_eq!(words("table t key k = from s select k, v $0"), "on time");
     }
 
     #[test]

@@ -138,7 +138,7 @@ impl Tokens<'_> {
                 return matches!(kind, TokenKind::Stream | TokenKind::Table) && is_query;
             }
             if self.in_first_column(at) && statements::begins(self.part(at..), false) {
-                return true;
+                return !statements::is_annotation(self.part(at..));
             }
         }
         false

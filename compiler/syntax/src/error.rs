@@ -2,6 +2,7 @@
 //!
 //! Which things were expected at a place, and in what words, is decided in `expected`.
 
+use crate::elsewhere::granted::titled;
 use crate::elsewhere::{windows, words};
 use millstream_base::{Diagnostic, Span, codes};
 
@@ -152,6 +153,15 @@ pub fn foreign_operator(span: Span, written: &str, meant: &str, [before, behind]
             .fix("write `is not null`: nothing differs from null", Span { end, ..span }, "is not null")
             .safe();
     }
+    // `x <> all (1, 2)`
+    let rest = behind.trim_start();
+    let list = rest.get(..3).filter(|all| written == "<>" && all.eq_ignore_ascii_case("all"));
+    if list.is_some_and(|_| rest[3..].trim_start().starts_with(['(', '['])) {
+        let end = span.end + (behind.len() - rest.len()) as u32 + "all".len() as u32;
+        return Diagnostic::new(codes::E0010, span, "`<> all` is written `not in` in this language")
+            .label("from another language")
+            .fix("write `not in`", Span { end, ..span }, "not in");
+    }
     let is_glued = meant.starts_with(char::is_alphabetic);
     let left = if is_glued && before.ends_with(is_word) { " " } else { "" };
     let right = if is_glued && (behind.starts_with(is_word) || written == "!") { " " } else { "" };
@@ -173,12 +183,16 @@ pub fn foreign_comment(span: Span, written: &str, is_apart: bool) -> Diagnostic 
 }
 
 /// `#window.time(5 min)` behind a stream.
-pub fn foreign_window(span: Span, written: &str) -> Diagnostic {
+pub fn foreign_handler(span: Span, written: &str) -> Diagnostic {
     let d = Diagnostic::new(codes::E0001, span, "the character `#` has no meaning here")
         .label("from another language");
     match windows::of_text(written) {
-        Some(window) => d.fix("a window is a clause", span, format!(" {}", window.clause(&[]))),
-        None => d.help("a window is a clause: `window sliding 5m by k`"),
+        Some(window) => {
+            let rows = window.counts_rows().then(|| words::ROWS_OF_EACH_KEY.to_string());
+            let granted: Vec<String> = window.granted().into_iter().chain(rows).collect();
+            d.fix(titled("a window is a clause", &granted), span, format!(" {}", window.clause(&[])))
+        }
+        None => d.help(words::handler(windows::name_of(written), false).unwrap_or(words::WINDOW)),
     }
 }
 

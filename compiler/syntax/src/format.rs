@@ -12,6 +12,7 @@
 //! - A `type` with several fields has one on each line; so has a test with several rows.
 //! - A source, table or sink stays on one line if it was on one and fits.
 //! - At most one blank line is kept between items, clauses, fields, members and steps.
+//! - Lines end as they do in the file, with `\r\n` if one of them does.
 //! - Comments stay where they are; those at the ends of successive lines are aligned.
 //!
 //! `writer` copies tokens and comments into a list of things to lay out, `layout` decides which lines
@@ -53,5 +54,7 @@ fn format_parsed(file: FileId, text: &str, parse: Parse) -> Result<String, Vec<D
     let lexed = crate::lexer::lex(file, text);
     let mut writer = writer::Writer::new(text, &lexed);
     writer.program(&program);
-    Ok(layout::lay_out(&writer.finish()))
+    let formatted = layout::lay_out(&writer.finish());
+    // The layout's line breaks are the file's.
+    Ok(if text.contains("\r\n") { formatted.replace('\n', "\r\n") } else { formatted })
 }

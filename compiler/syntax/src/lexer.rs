@@ -272,14 +272,14 @@ impl<'a> Cutter<'a> {
         let slice = lexer.slice();
         let kind = match token {
             Main::Comment => return self.comment(span.start, span.end, first_on_line),
-            Main::ForeignComment if let Some(length) = self.window_behind(span.start, slice) => {
+            Main::ForeignComment if let Some(length) = self.handler_behind(span.start, slice) => {
                 // What the comment would have swallowed is read.
                 let rest = &self.text[span.start + length..];
                 let mut rest_lexer = Main::lexer(self.text);
                 rest_lexer.bump(self.text.len() - rest.len());
                 *lexer = rest_lexer;
                 let at = self.span(span.start, span.start + length);
-                self.report(error::foreign_window(at, &slice[..length]));
+                self.report(error::foreign_handler(at, &slice[..length]));
                 return;
             }
             Main::ForeignComment => {

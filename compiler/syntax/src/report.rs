@@ -362,8 +362,19 @@ impl<'a> Site<'a> {
             && !(is_new_name && suggest::edit_distance(text, word) > 1)
             // Two words of the language are told apart by more than a letter.
             && (found.kind == Identifier && text.len() > 2 || text.len() > 3 && (word.starts_with(text) || suggest::edit_distance(text, word) == 1))
+            && self.reads_on_with(word)
         {
             return d.fix(format!("did you mean `{word}`?"), span, word);
+        }
+        if let Some((word, rest)) = self.glued(text).filter(|_| found.kind == Identifier) {
+            return d.fix(format!("set `{word}` apart"), span, format!("{word} {rest}"));
+        }
+        if found.first_on_line
+            && found.kind.is_name()
+            && self.expected.has(",")
+            && let Some(previous) = self.previous.filter(|_| self.is_whole_behind(TokenKind::Comma))
+        {
+            return d.fix("write the `,` between the two", self.span(previous).at_end(), ",");
         }
         if is_new_name {
             return d.fix("write the new name behind `as`", span, format!("as {text}"));
@@ -448,6 +459,43 @@ impl<'a> Site<'a> {
         let rest = self.slice.get(self.before.len() + n_replaced..).unwrap_or_default();
         let tokens = [self.before, &[Token { kind, ..*found }], rest].concat();
         parser::run(self.input, self.mode, &tokens).is_ok()
+    }
+
+    /// Whether the token behind the one found fits with a word in its place, in this piece or one that begins with it.
+    fn reads_on_with(&self, word: &str) -> bool {
+        use TokenKind::*;
+        let at = self.before.len();
+        let (Some(kind), Some(found), Some(rest)) =
+            (TokenKind::word(word), self.slice.get(at), self.slice.get(at + 1..))
+        else {
+            return true;
+        };
+        let own = [&[Token { kind, ..*found }], rest].concat();
+        let reads_on = |mode: TokenKind, before: &[Token]| {
+            let stuck = parser::run(self.input, mode, &[before, &own].concat()).err();
+            stuck.is_none_or(|stuck| stuck.at > before.len() + 1)
+        };
+        let begin = [StartClause, StartSourceOption, StartSinkOption, StartTestStep, StartMember, StartItem];
+        rest.is_empty()
+            || reads_on(self.mode, self.before)
+            || begin.into_iter().any(|mode| reads_on(mode, &[]))
+    }
+
+    /// The word that begins another, `where` and `amount` of `whereamount`.
+    fn glued<'t>(&self, text: &'t str) -> Option<(&'static str, &'t str)> {
+        const SHORTEST: usize = 4;
+        let begins =
+            |word: &&str| word.len() >= SHORTEST && text.len() > word.len() && text.starts_with(*word);
+        let word = self.expected.words().into_iter().filter(begins).max_by_key(|word| word.len())?;
+        Some((word, text.get(word.len()..)?))
+    }
+
+    /// Whether the piece can be read with a sign in front of the token found.
+    fn is_whole_behind(&self, sign: TokenKind) -> bool {
+        let Some(found) = self.slice.get(self.before.len()) else { return false };
+        let rest = self.slice.get(self.before.len()..).unwrap_or_default();
+        let made_up = Token { kind: sign, end: found.start, ..*found };
+        parser::run(self.input, self.mode, &[self.before, &[made_up], rest].concat()).is_ok()
     }
 
     fn place(&self) -> Place<'_> {

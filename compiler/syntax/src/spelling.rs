@@ -77,7 +77,11 @@ impl<'a> Place<'a> {
         {
             return d.fix("write `=`", end, " =");
         }
-        if let Some(end) = end.filter(|_| self.wants("to") && self.kind(-2) == Some(TokenKind::From)) {
+        let is_on_line = self.token(0).is_some_and(|found| !found.first_on_line);
+        let says_where = is_on_line && self.rest_of_clause().any(|t| t.kind == TokenKind::To);
+        if let Some(end) =
+            end.filter(|_| self.wants("to") && self.kind(-2) == Some(TokenKind::From) && !says_where)
+        {
             return d.fix("write it to standard output", end, " to stdout");
         }
         let bound = self.negative_bound().map(|(title, edits)| Advice::Edits(title, edits));
@@ -212,9 +216,14 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// `sink rows to …` and `sink from rows to …`, which say one of both names.
+    /// `sink rows to …` and `sink from rows to …`, which say one of both names, and `sink out from rows q to …`.
     fn of_sink(&self) -> Option<(String, Vec<Edit>)> {
         use TokenKind::*;
+        if self.kind(-4) == Some(Sink) && self.kind(-2) == Some(From) && self.wants("to") {
+            let to = self.rest_of_clause().position(|t| t.kind == To)?;
+            let (_, edits) = self.replace(0, to as isize, "to");
+            return Some(("where it writes to is said behind the stream".into(), edits));
+        }
         if self.kind(-2) != Some(Sink) || !self.wants("from") {
             return None;
         }

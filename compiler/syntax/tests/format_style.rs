@@ -254,7 +254,7 @@ fn files_without_items() {
     assert_eq!(formatted(""), "");
     assert_eq!(formatted("\n\n \r\n"), "");
     assert_eq!(formatted("\n  -- only this\n\n\n-- and this"), "-- only this\n\n-- and this\n");
-    assert_eq!(formatted("\u{feff}param a: int\r\n"), "param a: int\n");
+    assert_eq!(formatted("\u{feff}param a: int\n"), "param a: int\n");
 }
 
 #[test]
@@ -316,4 +316,14 @@ fn deep_and_long_programs_are_formatted() {
     }
     let chain = format!("fn f() -> int = 1{}\n", " + 1".repeat(200));
     assert_eq!(formatted(&chain).lines().count(), 202);
+}
+
+#[test]
+fn lines_end_as_they_do_in_the_file() {
+    let unix = "param a: int  -- one\n\n--- Doc.\nstream s =\n  from t\n  where a > 1\n";
+    let windows = unix.replace('\n', "\r\n");
+    assert_eq!(formatted(unix), unix);
+    assert_eq!(formatted(&windows), windows);
+    assert_eq!(formatted(&windows.replace("  where", "where").replace("int  --", "int --")), windows);
+    assert_eq!(formatted(&unix.replacen('\n', "\r\n", 1)), windows);
 }

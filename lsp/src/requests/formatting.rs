@@ -44,8 +44,6 @@ fn format(
 fn edits(text: &str, tree: &ast::Program, selection: Span) -> Option<Vec<(Span, String)>> {
     let file = tree.span.file;
     let formatted = millstream_syntax::format(file, text).ok()?;
-    // The layout's line breaks are the file's.
-    let formatted = if text.contains("\r\n") { formatted.replace('\n', "\r\n") } else { formatted };
     let new_tree = millstream_syntax::parse(file, &formatted, &mut Diagnostics::default());
     let (old, new) = (parts(tree), parts(&new_tree));
     // The layout moves no item.

@@ -17,7 +17,7 @@ pub fn check(text: &str, findings: &[Diagnostic]) {
     let mut sources = SourceMap::default();
     sources.add("any.stream", text);
     let first = &findings[..findings.len().min(SHOWN)];
-    render::full(&sources, first, Color::Off);
+    render::full(&sources, first, Color::Off, None);
     render::concise(&sources, first);
     render::json(&sources, first);
 }

@@ -16,62 +16,104 @@
 use super::{Color, fixes, long_lines, picture, printable, tag};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::span::SourceMap;
+use unicode_width::UnicodeWidthStr;
 
 /// More than anybody reads. One fault repeated on each line of a long program would take minutes to draw.
 const MOST: usize = 100;
 
-/// Every diagnostic with its picture, a blank line between two of them; of very many the first.
-pub fn full(sources: &SourceMap, diagnostics: &[Diagnostic], color: Color) -> String {
+/// Every diagnostic with its picture, a blank line between two of them; of very many the first. What is told in words
+/// is broken between them where it is wider than `width`.
+pub fn full(sources: &SourceMap, diagnostics: &[Diagnostic], color: Color, width: Option<usize>) -> String {
     let mut pictures = picture::Pictures::new(sources, color);
     let shown = diagnostics.iter().take(MOST);
+    let look = Look { color, width };
     let mut reports: Vec<String> =
-        shown.map(|diagnostic| report(sources, diagnostic, color, &mut pictures)).collect();
+        shown.map(|diagnostic| report(sources, diagnostic, look, &mut pictures)).collect();
     if diagnostics.len() > MOST {
         reports.push(format!("… and {} more\n", diagnostics.len() - MOST));
     }
     reports.join("\n")
 }
 
+/// How a report is shown.
+#[derive(Clone, Copy)]
+struct Look {
+    color: Color,
+    width: Option<usize>,
+}
+
 fn report(
     sources: &SourceMap,
     diagnostic: &Diagnostic,
-    color: Color,
+    look: Look,
     pictures: &mut picture::Pictures,
 ) -> String {
     let is_plain = long_lines::are_in(sources, diagnostic) || picture::loses_its_place(sources, diagnostic);
     let picture = match is_plain {
-        true => long_lines::draw(sources, diagnostic, color),
+        true => long_lines::draw(sources, diagnostic, look.color),
         false => pictures.draw(diagnostic),
     };
+    let tag = tag(diagnostic);
+    let headline = printable(&diagnostic.headline);
     let mut text = format!(
         "{}: {}\n{picture}",
-        painted(&tag(diagnostic), severity_paint(diagnostic.severity), color),
-        printable(&diagnostic.headline),
+        painted(&tag, severity_paint(diagnostic.severity), look.color),
+        wrapped(&headline, tag.len() + 2, "  ", look.width),
     );
     for note in &diagnostic.notes {
-        text += &remark("note", note, color);
+        text += &look.remark("note", note);
     }
     for help in &diagnostic.helps {
-        text += &remark("help", help, color);
+        text += &look.remark("help", help);
     }
     for fix in &diagnostic.fixes {
-        text += &remark("help", &format!("{}\n{}", fix.title, fixes::shown(sources, fix)), color);
+        text += &look.remark("help", &fix.title);
+        text += &look.below(&fixes::shown(sources, fix));
     }
     if diagnostic.severity == Severity::Bug {
-        text += &remark("help", "this is a fault in Millstream; please report it with the program", color);
+        text += &look.remark("help", "this is a fault in Millstream; please report it with the program");
     }
     trimmed(&text)
 }
 
-/// `  note: text`, further lines indented below the text.
-fn remark(word: &str, text: &str, color: Color) -> String {
-    const NOTE_PAINT: &str = "\x1b[36m";
+/// What stands in front of further lines of a remark.
+const BELOW: &str = "        ";
+
+impl Look {
+    /// `  note: text`, further lines indented below the text.
+    fn remark(self, word: &str, text: &str) -> String {
+        const NOTE_PAINT: &str = "\x1b[36m";
+        let text = printable(text);
+        let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
+        let first = wrapped(first, word.len() + 4, BELOW, self.width);
+        format!("  {}: {first}\n{}", painted(word, NOTE_PAINT, self.color), self.below(rest))
+    }
+
+    fn below(self, text: &str) -> String {
+        printable(text).lines().map(|line| format!("{BELOW}{line}\n")).collect()
+    }
+}
+
+/// A text with line breaks between words where it would be wider than what it is shown in. It begins in some column,
+/// further lines behind `indent`.
+fn wrapped(text: &str, column: usize, indent: &str, width: Option<usize>) -> String {
+    /// Anything would be broken at each word.
+    const NARROWEST: usize = 40;
+    let Some(width) = width.filter(|width| *width >= NARROWEST) else { return text.to_string() };
     let mut out = String::new();
-    for (i, line) in printable(text).lines().enumerate() {
-        match i {
-            0 => out += &format!("  {}: {line}\n", painted(word, NOTE_PAINT, color)),
-            _ => out += &format!("        {line}\n"),
+    let mut at = column;
+    for (number, word) in text.split(' ').enumerate() {
+        let wide = word.width();
+        if number > 0 && at + 1 + wide > width {
+            out += "\n";
+            out += indent;
+            at = indent.len();
+        } else if number > 0 {
+            out.push(' ');
+            at += 1;
         }
+        out += word;
+        at += wide;
     }
     out
 }

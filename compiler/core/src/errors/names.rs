@@ -4,9 +4,12 @@ use super::alternatives;
 use crate::clauses::Closed;
 use crate::scope::{OnlyAsked, Scope, ScopeColumn};
 use millstream_base::codes::*;
-use millstream_base::{Diagnostic, Span};
+use millstream_base::{Diagnostic, Span, did_you_mean};
 use millstream_ir::types::Type;
 use millstream_syntax::elsewhere::words::{function_here, type_here, written_here};
+
+/// So many names are told in place of one that does not exist.
+const MOST_LISTED: usize = 12;
 
 fn proposing(diagnostic: Diagnostic, span: Span, nearest: Option<&str>) -> Diagnostic {
     match nearest {
@@ -39,7 +42,7 @@ pub fn unknown_name(span: Span, name: &str, nearest: Option<&str>, scope: &Scope
     }
     let fault = match columns.len() {
         0 => fault.note("no rows can be seen here, only parameters"),
-        1..=12 => {
+        1..=MOST_LISTED => {
             fault.note(format!("the columns here are {}", alternatives(columns).replace(" or ", " and ")))
         }
         _ => fault,
@@ -76,10 +79,23 @@ pub fn duplicate_name(span: Span, name: &str, first: Span) -> Diagnostic {
         .also(first, "first defined here")
 }
 
-/// A source, table or stream that does not exist.
-pub fn unknown_input(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
+/// A source, table or stream that does not exist; `known`: those that do.
+pub fn unknown_input(span: Span, name: &str, known: &[&str]) -> Diagnostic {
     let headline = format!("there is no source, table or stream called `{name}`");
-    proposing(Diagnostic::new(E0203, span, headline).label("unknown"), span, nearest)
+    let fault = Diagnostic::new(E0203, span, headline).label("unknown");
+    let nearest = did_you_mean(name, known.iter().copied());
+    match known.len() {
+        _ if nearest.is_some() => proposing(fault, span, nearest),
+        0 => fault.help(format!(
+            "what is read is declared: `source {name}: {{ id: int, … }} from file(\"FILE\")`; `millstream infer FILE` writes it from data"
+        )),
+        1 => fault.note(format!("there is `{}`", known.join(""))),
+        2..=MOST_LISTED => {
+            let known = alternatives(known.iter().copied()).replace(" or ", " and ");
+            fault.note(format!("there are {known}"))
+        }
+        _ => fault,
+    }
 }
 
 pub fn unknown_type(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {

@@ -84,8 +84,8 @@ fn given(
     }
     let Some((number, _)) = input else {
         if !around.names.is_broken(&name.text) {
-            let nearest = around.names.nearest_input(around.file, &name.text);
-            diagnostics.push(unknown_input(name.span, &name.text, nearest));
+            let known = around.names.inputs_seen(around.file);
+            diagnostics.push(unknown_input(name.span, &name.text, &known));
             around.names.facts.misses(name.span, || Wanted::Input);
         }
         return None;

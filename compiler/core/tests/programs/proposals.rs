@@ -35,7 +35,7 @@ fn said(program: &str) -> String {
         }
     }
     let mut text = String::new();
-    for line in render::full(&sources, &compilation.diagnostics, render::Color::Off).lines() {
+    for line in render::full(&sources, &compilation.diagnostics, render::Color::Off, None).lines() {
         let _ = writeln!(text, "{}", line.trim_end());
     }
     text + "\n"

@@ -25,7 +25,9 @@ pub fn terms(tokens: Tokens) -> Vec<String> {
     if any(&|at| compares(at, &[TokenKind::NotEqual])) {
         told.push("`<> null`, which is never true in SQL, becomes `is not null`".to_string());
     }
-    if any(&is_ordered) {
+    let is_by_offset =
+        |at: usize| matches!(tokens.word(at).as_str(), "earliest_by_offset" | "latest_by_offset");
+    if any(&is_ordered) || any(&is_by_offset) {
         told.push("rows are taken in the order of their times".to_string());
     }
     if any(&|at| tokens.kind(at) == Some(TokenKind::Slash)) {
@@ -65,8 +67,60 @@ pub fn without_quotes(tokens: Tokens, file: Tokens) -> String {
     text
 }
 
+/// Where lists are asked for what stands at a position, which begins at 1 in SQL and at 0 here.
+pub enum Positions {
+    None,
+    /// The text with those that begin at 0.
+    Known(String),
+    /// They may be keys of maps as well.
+    Unknown,
+}
+
+pub const FROM_ZERO: &str = "`[1]`, the first of a list in SQL, becomes `[0]`";
+
+pub fn positions(tokens: Tokens) -> Positions {
+    let is_index = |at: usize| {
+        let of = at.checked_sub(1).filter(|of| tokens.kind(*of).is_some_and(|k| k.is_name() || k.closes()));
+        let is_of_stream = |of: usize| {
+            matches!(tokens.word(of.wrapping_sub(1)).as_str(), "from" | "join")
+                || matches!(tokens.word(of).as_str(), "pattern" | "array")
+        };
+        tokens.kind(at) == Some(TokenKind::LeftBracket)
+            && tokens.gap(at).is_empty()
+            && of.is_some_and(|of| !is_of_stream(of))
+    };
+    let mut text = String::new();
+    let mut found = Positions::None;
+    for at in 0..tokens.all.len() {
+        text += tokens.gap(at);
+        let position = at.checked_sub(1).filter(|open| is_index(*open)).and_then(|_| tokens.kind(at));
+        let is_whole = tokens.kind(at + 1) == Some(TokenKind::RightBracket);
+        let one_less = tokens.written(at).parse::<u32>().ok().and_then(|n| n.checked_sub(1));
+        match (position, one_less) {
+            (Some(TokenKind::Integer), Some(n)) if is_whole => {
+                text += &n.to_string();
+                found = Positions::Known(String::new());
+                continue;
+            }
+            // From the end, and of a map.
+            (None | Some(TokenKind::Integer | TokenKind::Minus | TokenKind::String), _) => {}
+            _ => return Positions::Unknown,
+        }
+        text += tokens.written(at);
+    }
+    match found {
+        Positions::Known(_) => Positions::Known(text),
+        found => found,
+    }
+}
+
 pub const IS_TEXT: &str = "what stands in double quotes is text";
 pub const IS_COLUMN: &str = "what stands in double quotes is a column";
+
+/// Of a grace period, for which what is final waits.
+pub fn grace(grace: &str) -> String {
+    format!("the grace period is `disorder {grace}` of the source, to be written there")
+}
 
 /// The longest of the durations that a condition names.
 pub fn longest(condition: Tokens) -> Option<String> {

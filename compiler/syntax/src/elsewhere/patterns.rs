@@ -4,7 +4,9 @@ use super::granted;
 use super::select::Query;
 use super::terms::{duration, expression};
 use super::tokens::Tokens;
+use crate::lexer::lex;
 use crate::token::TokenKind;
+use millstream_base::FileId;
 
 /// A query that is a pattern; none if it is none, or says what cannot be said so.
 pub fn query(tokens: Tokens) -> Option<Query> {
@@ -96,13 +98,43 @@ fn step(tokens: Tokens) -> Option<String> {
     let is_named = tokens.kind(1) == Some(TokenKind::Assign);
     let at = if is_named { 2 } else { 0 };
     tokens.kind(at)?.is_name().then_some(())?;
-    let name = if is_named { format!("{}: ", tokens.written(0)) } else { String::new() };
+    let own = is_named.then(|| tokens.written(0));
+    let name = own.map_or(String::new(), |own| format!("{own}: "));
     let mut event = format!("{name}{}", tokens.written(at));
     let mut end = at + 1;
     if matches!(tokens.kind(end), Some(TokenKind::LeftBracket | TokenKind::LeftParenthesis)) {
         let close = tokens.close(end)?;
-        event += &format!("[{}]", expression(tokens.part(end + 1..close))?);
+        event += &format!("[{}]", condition(tokens.part(end + 1..close), own)?);
         end = close + 1;
     }
     (end == tokens.all.len()).then_some(event)
+}
+
+/// The condition of a step, whose own columns have no name in front. Commas of Esper are `and`.
+fn condition(tokens: Tokens, own: Option<&str>) -> Option<String> {
+    let is_own = |at: usize| {
+        own == Some(tokens.written(at))
+            && tokens.kind(at + 1) == Some(TokenKind::Dot)
+            && at.checked_sub(1).is_none_or(|before| tokens.kind(before) != Some(TokenKind::Dot))
+    };
+    let mut text = String::new();
+    for at in 0..tokens.all.len() {
+        text += tokens.gap(at);
+        let is_left_out = is_own(at) || at.checked_sub(1).is_some_and(is_own);
+        text += if is_left_out { "" } else { tokens.written(at) };
+    }
+    let lexed = lex(FileId::default(), &text);
+    let parts = Tokens { text: &text, all: &lexed.tokens }.parts();
+    let is_one = parts.len() == 1;
+    let parts: Option<Vec<String>> = parts
+        .into_iter()
+        .map(|part| {
+            let has_or = part.outside().any(|at| part.kind(at) == Some(TokenKind::Or));
+            Some(match expression(part)? {
+                text if has_or && !is_one => format!("({text})"),
+                text => text,
+            })
+        })
+        .collect();
+    Some(parts?.join(" and "))
 }

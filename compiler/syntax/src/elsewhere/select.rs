@@ -88,7 +88,7 @@ fn is_path(text: &str) -> bool {
 pub fn query(tokens: Tokens, is_table: &dyn Fn(&str) -> bool) -> Option<Query> {
     let parts = parts(tokens)?;
     // What is no token is a window behind what is read.
-    let n_lost = (1..tokens.all.len()).filter(|at| tokens.gap(*at).contains('#')).count();
+    let n_lost = windows::handlers(tokens).len();
     let part = |wanted: Part| parts.iter().find(|(part, _)| *part == wanted).map(|(_, tokens)| *tokens);
     let into = part(Part::Into).map(|into| (into.all.len() == 1).then(|| into.written(0).to_string()));
     let into = if let Some(into) = into { Some(into?) } else { None };
@@ -101,8 +101,13 @@ pub fn query(tokens: Tokens, is_table: &dyn Fn(&str) -> bool) -> Option<Query> {
     if n_lost > usize::from(read.window.is_some()) {
         return None;
     }
-    let mut window = match part(Part::Window) {
-        Some(window) => Some(windows::of_ksqldb(window)?),
+    // ksqlDB tells each change unless what is final is asked for.
+    let emit = part(Part::Emit);
+    let is_final = emit.is_some_and(|emit| emit.is(0, "final"));
+    let tells_changes = !is_final && (emit.is_some() || part(Part::Window).is_some());
+    let mut window = match part(Part::Window).map(windows::of_ksqldb) {
+        Some(window) if tells_changes => Some(window?.told_at_changes()),
+        Some(window) => Some(window?),
         None => read.window,
     };
     let (is_distinct, items) = match select {
@@ -127,6 +132,9 @@ pub fn query(tokens: Tokens, is_table: &dyn Fn(&str) -> bool) -> Option<Query> {
     }
     let is_grouped = part(Part::Group).is_some() || is_distinct || all.iter().any(|item| item.is_aggregate());
     if is_grouped && is_all {
+        return None;
+    }
+    if is_grouped && !keys.is_empty() && window.as_ref().is_some_and(Window::counts_rows) {
         return None;
     }
     let mut clauses = read.clauses;
@@ -172,13 +180,11 @@ pub fn query(tokens: Tokens, is_table: &dyn Fn(&str) -> bool) -> Option<Query> {
         let items: Vec<String> = items.iter().map(Item::written).collect();
         clauses.push(format!("select {}", items.join(", ")));
     }
-    if let Some(emit) = part(Part::Emit) {
-        let is_changes = emit.is(0, "changes");
-        clauses.extend((is_changes && is_windowed && !takes_keys).then(|| "emit on change".to_string()));
-    }
+    clauses.extend((tells_changes && is_windowed && !takes_keys).then(|| "emit on change".to_string()));
     clauses.extend(having.map(|condition| format!("where {condition}")));
     clauses.extend(best.filter(|_| !is_of_rows));
     let mut granted = read.granted;
+    granted.extend(window.as_ref().and_then(Window::granted));
     granted.extend(granted::terms(tokens));
     Some(Query { clauses, limit: limit.filter(|_| order.is_none()), into, granted })
 }
@@ -221,6 +227,7 @@ fn parts(tokens: Tokens) -> Option<Vec<(Part, Tokens)>> {
             "limit" => (Part::Limit, 1),
             "emit" if tokens.is(at + 1, "changes") || tokens.is(at + 1, "final") => (Part::Emit, 1),
             "insert" if tokens.is(at + 1, "into") => (Part::Into, 2),
+            "insert" if tokens.is(at + 1, "current") && tokens.is(at + 3, "into") => (Part::Into, 4),
             _ => continue,
         };
         if starts.iter().any(|(known, ..)| *known == part) {

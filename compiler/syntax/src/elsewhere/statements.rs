@@ -1,12 +1,16 @@
 //! Statements: `create stream … as select …`, `insert into …`, `define stream …`, `let x = 3`, and where they begin.
 
+use super::definitions;
+use super::granted::{self, Positions};
 use super::patterns;
 use super::select::{self, Query};
 use super::terms;
 use super::tokens::Tokens;
+use super::unsaid::unsaid;
 use super::words;
+use crate::lexer::lex;
 use crate::token::TokenKind;
-use std::collections::BTreeSet;
+use millstream_base::FileId;
 
 /// What a statement says, in our words.
 #[derive(Debug)]
@@ -72,13 +76,19 @@ pub fn begins(tokens: Tokens, is_query: bool) -> bool {
         }
         "import" | "include" => tokens.kind(1) == Some(TokenKind::String),
         "enum" => is_name(1) && tokens.kind(2) == Some(TokenKind::LeftBrace),
-        _ => false,
+        "update" => is_name(1) && tokens.is(2, "set"),
+        "delete" => tokens.is(1, "from"),
+        "partition" => tokens.is(1, "with") && tokens.kind(2) == Some(TokenKind::LeftParenthesis),
+        _ => is_annotation(tokens),
     }
 }
 
 /// `from payments where …`, `from payments[…] select …`, `from every a = …`, and no option of a source.
 fn begins_query(tokens: Tokens) -> bool {
     use TokenKind::*;
+    if tokens.kind(1) == Some(Not) {
+        return true;
+    }
     if !tokens.kind(1).is_some_and(TokenKind::is_name) {
         return false;
     }
@@ -98,9 +108,20 @@ fn begins_query(tokens: Tokens) -> bool {
 /// What is said by the tokens of a statement.
 pub fn said(tokens: Tokens, is_table: &dyn Fn(&str) -> bool) -> Option<Said> {
     let verb = tokens.word(0);
+    let is_sql = matches!(verb.as_str(), "select" | "create" | "insert");
+    match granted::positions(tokens) {
+        Positions::Known(text) if is_sql => {
+            let lexed = lex(FileId::default(), &text);
+            let said = said(Tokens { text: &text, all: &lexed.tokens }, is_table)?;
+            return Some(said.granting(granted::FROM_ZERO));
+        }
+        Positions::Unknown if is_sql => return Some(helps([words::POSITIONS])),
+        _ => {}
+    }
     let said = match verb.as_str() {
+        _ if is_annotation(tokens) => return Some(annotated(&verb)),
         "select" | "from" => queried(tokens, is_table),
-        "create" | "define" => return defined(tokens, is_table),
+        "create" | "define" => return Some(definitions::said(tokens, is_table)),
         "insert" => {
             let name = tokens.written(2).to_string();
             let at =
@@ -114,18 +135,39 @@ pub fn said(tokens: Tokens, is_table: &dyn Fn(&str) -> bool) -> Option<Said> {
             return Some(Said::Item { title: "names of other files come with `use`", text });
         }
         "enum" => choices(tokens),
+        "update" | "delete" => return Some(helps([words::CHANGE_OF_ROWS])),
+        "partition" => return Some(helps([words::PARTITION])),
         "show" | "describe" | "drop" | "alter" => {
-            return helps([
+            return Some(helps([
                 "what is defined is asked of a session: `millstream repl FILE`, and there `:list`",
-            ]);
+            ]));
         }
         _ => None,
     };
-    said.or_else(|| unsaid(tokens))
+    said.or_else(|| Some(unsaid(tokens)))
 }
 
-fn helps<const N: usize>(texts: [&str; N]) -> Option<Said> {
-    Some(Said::Helps(texts.into_iter().map(str::to_string).collect()))
+/// What stands in double quotes is a column in SQL and text here: where either may be meant, both readings.
+/// `program`: what declares the columns.
+pub fn readings(
+    tokens: Tokens,
+    as_text: Said,
+    is_table: &dyn Fn(&str) -> bool,
+    program: Tokens,
+) -> Vec<Said> {
+    let is_sql = !matches!(tokens.word(0).as_str(), "define" | "from");
+    if !is_sql || !granted::quotes_column(tokens, program) {
+        return vec![as_text];
+    }
+    let text = granted::without_quotes(tokens, program);
+    let lexed = lex(FileId::default(), &text);
+    let of_columns = said(Tokens { text: &text, all: &lexed.tokens }, is_table);
+    let of_columns = of_columns.map(|said| said.granting(granted::IS_COLUMN));
+    of_columns.into_iter().chain([as_text.granting(granted::IS_TEXT)]).collect()
+}
+
+pub fn helps<const N: usize>(texts: [&str; N]) -> Said {
+    Said::Helps(texts.into_iter().map(str::to_string).collect())
 }
 
 /// A query that feeds a stream or none.
@@ -140,98 +182,38 @@ fn queried(tokens: Tokens, is_table: &dyn Fn(&str) -> bool) -> Option<Said> {
     })
 }
 
-/// What is told of a query that cannot be said so: of its first words that are not ours.
-fn unsaid(tokens: Tokens) -> Option<Said> {
-    let mut told: Vec<&str> = vec![];
-    let mut is_part = false;
-    let outside: BTreeSet<usize> = tokens.outside().collect();
-    for at in 0..tokens.all.len() {
-        let word = tokens.word(at);
-        is_part |= at > 0 && word == "select" && tokens.kind(at - 1) == Some(TokenKind::LeftParenthesis);
-        let is_order = word == "order" && outside.contains(&at);
-        let help = words::clause(&word, at > 0 && tokens.is(at - 1, "select"))
-            .filter(|_| !matches!(word.as_str(), "case" | "inner" | "outer" | "for" | "map" | "filter"))
-            .filter(|_| word != "order" || is_order);
-        let help = help.or_else(|| words::written_here(&word).filter(|_| terms::is_lost(&word)));
-        told.extend(help.filter(|help| !told.contains(help)));
-    }
-    if is_part {
-        told.insert(0, words::PART_OF_QUERY);
-    }
-    if (0..tokens.all.len()).any(|at| tokens.is(at, "in") && tokens.is(at + 2, "select")) {
-        told.insert(0, words::PARTNERS);
-    }
-    told.truncate(2);
-    let whole =
-        "a query says from top to bottom what is done: `stream NAME = from … where … group by … select …`";
-    let mut helps: Vec<String> = told.into_iter().map(str::to_string).collect();
-    helps.insert(0, whole.to_string());
-    Some(Said::Helps(helps))
+/// `@info(name = "x")`, which Siddhi and Esper write in front of a statement.
+pub fn is_annotation(tokens: Tokens) -> bool {
+    let name = tokens.written(0).strip_prefix('@');
+    name.is_some_and(|name| name.starts_with(|c: char| c.is_ascii_alphabetic()))
+        && tokens.kind(1) == Some(TokenKind::LeftParenthesis)
 }
 
-/// `create stream s as select …`, `create table t (id int, name varchar) with (…)`, `define stream s (id int)`
-fn defined(tokens: Tokens, is_table: &dyn Fn(&str) -> bool) -> Option<Said> {
-    let at = (1..tokens.all.len()).find(|at| !words::is_kind(&tokens.word(*at)))?;
-    tokens.kind(at)?.is_name().then_some(())?;
-    let name = tokens.written(at).to_string();
-    let select = tokens.outside().find(|at| tokens.is(*at, "as") && tokens.is(at + 1, "select"));
-    if let Some(select) = select {
-        return match select::query(tokens.part(select + 1..), is_table) {
-            Some(query) => Some(Said::Stream { name, query }),
-            None => unsaid(tokens.part(select + 1..)),
-        };
-    }
-    let columns = tokens.close(at + 1).filter(|_| tokens.kind(at + 1) == Some(TokenKind::LeftParenthesis));
-    match columns.and_then(|close| declared(tokens.part(at + 2..close))) {
-        Some((fields, time)) => {
-            let time = time.map_or(String::new(), |time| format!("\n  time {time}"));
-            let text = format!(
-                "source {name}: {{ {} }}\n  from file(\"{name}.ndjson\") format json{time}",
-                fields.join(", ")
-            );
-            Some(Said::Item {
-                title: "a source says what it reads, and from where: the file is made up",
-                text,
-            })
-        }
-        None => helps([
-            &format!(
-                "a source says what it reads, and from where: `source {name}: {{ id: int, … }} from file(\"{name}.ndjson\") format json`"
-            ),
-            "`millstream infer FILE` writes it from data",
+/// `name`: in small letters.
+fn annotated(name: &str) -> Said {
+    match name {
+        "@info" | "@name" | "@app:name" | "@app:description" | "@description" => Said::Item {
+            title: "a stream has its name, and what is told of it stands in a comment: remove this",
+            text: String::new(),
+        },
+        "@primarykey" => helps(["a table names its key: `table NAME: { … } key id from …`"]),
+        "@source" | "@sink" | "@store" | "@map" => helps([
+            "what is read and written is said by sources and sinks: `source NAME: { … } from file(\"FILE\") format json`, `sink NAME from STREAM to file(\"FILE\") format json`",
         ]),
+        _ => helps(["there are no annotations: what they say is said by clauses and options"]),
     }
 }
 
-/// `id int primary key, name varchar(20), watermark for at as at - interval '5' second` as fields and the time of rows.
-pub fn declared(tokens: Tokens) -> Option<(Vec<String>, Option<String>)> {
-    let (mut fields, mut time) = (vec![], None);
-    for part in tokens.parts() {
-        if part.is(0, "watermark") {
-            let bound = part.outside().find(|at| part.is(*at, "interval"));
-            let bound = bound.and_then(|at| terms::duration(part.part(at + 1..)));
-            let disorder = bound.map_or(String::new(), |(bound, _)| format!(" disorder {bound}"));
-            time = Some(format!("{}{disorder}", part.written(2)));
-        } else if !matches!(part.word(0).as_str(), "primary" | "constraint" | "foreign" | "unique") {
-            fields.push(field(part)?);
-        }
+/// How many tokens a statement is: up to its semicolon.
+pub fn end(tokens: Tokens) -> usize {
+    let all = tokens.all.len();
+    if is_annotation(tokens) {
+        return tokens.close(1).map_or(all, |close| close + 1);
     }
-    Some((fields, time)).filter(|(fields, _)| !fields.is_empty())
-}
-
-/// `price decimal(10, 2) not null` as a field.
-fn field(tokens: Tokens) -> Option<String> {
-    let name = tokens.written(0).trim_matches('"');
-    let ty = match terms::type_name(&tokens.word(1))? {
-        "decimal" => {
-            let close = tokens.close(2).filter(|_| tokens.kind(2) == Some(TokenKind::LeftParenthesis));
-            let scale = close.map(|close| tokens.part(3..close).parts());
-            let scale = scale.and_then(|sizes| sizes.get(1).map(|scale| scale.written(0)));
-            format!("decimal({})", scale.unwrap_or("0"))
-        }
-        ty => ty.to_string(),
-    };
-    Some(format!("{name}: {ty}"))
+    if tokens.is(0, "partition") {
+        return tokens.outside().find(|at| tokens.is(*at, "end")).map_or(all, |end| end + 1);
+    }
+    (1..all).find(|at| tokens.gap(*at).contains(';')).unwrap_or(all)
 }
 
 /// `let lim: int = 3`
@@ -246,7 +228,7 @@ fn param(tokens: Tokens) -> Option<Said> {
             .map(str::to_string),
     };
     let (Some(ty), Some(value)) = (ty, terms::expression(value)) else {
-        return helps(["a value that is kept is a parameter: `param NAME: int = 5`"]);
+        return Some(helps(["a value that is kept is a parameter: `param NAME: int = 5`"]));
     };
     let text = format!("param {}: {ty} = {value}", tokens.written(1));
     Some(Said::Item { title: "a value that is kept is a parameter", text })

@@ -1,5 +1,6 @@
 //! Windows: of ksqlDB behind `WINDOW`, of Flink as functions of tables and of keys, of Siddhi and Esper behind a stream.
 
+use super::granted;
 use super::terms::duration;
 use super::tokens::Tokens;
 use super::words;
@@ -15,11 +16,33 @@ pub struct Window {
     /// Of each row: its keys stand in the clause.
     is_of_each_row: bool,
     counts_rows: bool,
+    /// In Siddhi and Esper they begin with a row.
+    begins_with_row: bool,
+    /// How late rows may come that the result still takes in.
+    grace: Option<String>,
 }
 
 impl Window {
     fn of(clause: String) -> Window {
-        Window { clause, is_of_each_row: false, counts_rows: false }
+        Window { clause, is_of_each_row: false, counts_rows: false, begins_with_row: false, grace: None }
+    }
+
+    /// The rows of all keys are counted together elsewhere, those of each alone here.
+    pub fn counts_rows(&self) -> bool {
+        self.counts_rows
+    }
+
+    /// With results that are told at each change: those that late rows change are, too.
+    pub fn told_at_changes(mut self) -> Window {
+        let lateness = self.grace.take().map(|grace| format!(" lateness {grace}"));
+        self.clause += &lateness.unwrap_or_default();
+        self
+    }
+
+    /// What does not go without saying.
+    pub fn granted(&self) -> Option<String> {
+        let grace = self.grace.as_ref().map(|grace| granted::grace(grace));
+        grace.or_else(|| self.begins_with_row.then(|| FROM_1970.to_string()))
     }
 
     pub fn takes_keys(&self) -> bool {
@@ -35,15 +58,17 @@ impl Window {
     }
 }
 
+const FROM_1970: &str = "windows are counted from 1970-01-01, not from the first row";
+
 /// `TUMBLING (SIZE 5 MINUTES, GRACE PERIOD 10 SECONDS)`, `HOPPING (SIZE 1 HOUR, ADVANCE BY 5 MINUTES)`, `SESSION (30 MINUTES)`
 pub fn of_ksqldb(tokens: Tokens) -> Option<Window> {
     let close = tokens.close(1).filter(|close| close + 1 == tokens.all.len())?;
-    let (mut size, mut every, mut lateness) = (None, None, None);
+    let (mut size, mut every, mut grace) = (None, None, None);
     for part in tokens.part(2..close).parts() {
         let (place, skip) = match part.word(0).as_str() {
             "size" => (&mut size, 1),
             "advance" => (&mut every, 2),
-            "grace" => (&mut lateness, 2),
+            "grace" => (&mut grace, 2),
             "retention" => continue,
             _ => (&mut size, 0),
         };
@@ -60,8 +85,7 @@ pub fn of_ksqldb(tokens: Tokens) -> Option<Window> {
         _ => return None,
     };
     let every = every.map_or(String::new(), |every| format!(" every {every}"));
-    let lateness = lateness.map_or(String::new(), |lateness| format!(" lateness {lateness}"));
-    Some(Window::of(format!("window {kind} {}{every}{lateness}", size?)))
+    Some(Window { grace, ..Window::of(format!("window {kind} {}{every}", size?)) })
 }
 
 pub fn is_function(word: &str) -> bool {
@@ -112,6 +136,54 @@ pub fn bound(tokens: Tokens) -> Option<&'static str> {
     }
 }
 
+/// How long what Siddhi writes behind a stream is, if a text begins with it: `#window.time(5 min)`, `#log("x")`.
+pub fn handler(text: &str) -> Option<usize> {
+    let open = handler_name(text)?.len() + 1;
+    let mut depth = 0_usize;
+    let rest = text.get(open..)?.lines().next()?;
+    let close = rest.char_indices().find(|(_, c)| {
+        depth += usize::from(*c == '(');
+        depth = depth.saturating_sub(usize::from(*c == ')'));
+        depth == 0
+    });
+    close.map(|(at, _)| open + at + 1)
+}
+
+/// `window.time`, of `#window.time(5 min)`
+fn handler_name(text: &str) -> Option<&str> {
+    let call = text.strip_prefix('#')?;
+    let end = call.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':')))?;
+    call.get(..end).filter(|name| !name.is_empty() && call[end..].starts_with('('))
+}
+
+/// What stands behind streams in Siddhi and Esper: `window.time`, `unique`, by its names.
+pub fn handlers<'t>(tokens: Tokens<'t>) -> Vec<&'t str> {
+    let (Some(first), Some(last)) = (tokens.all.first(), tokens.all.last()) else { return vec![] };
+    let end = last.end as usize + glued(tokens.text.get(last.end as usize..).unwrap_or(""));
+    let text = tokens.text.get(first.start as usize..end).unwrap_or("");
+    let of_siddhi = text.match_indices('#').filter_map(|(at, _)| handler_name(&text[at..]));
+    let of_esper = (0..tokens.all.len()).filter(|at| {
+        tokens.kind(*at) == Some(TokenKind::Dot)
+            && matches!(tokens.word(at + 1).as_str(), "win" | "std" | "ext")
+            && tokens.kind(at + 2) == Some(TokenKind::Colon)
+    });
+    of_siddhi.chain(of_esper.map(|at| tokens.written(at + 3))).collect()
+}
+
+/// How long the handlers are that a text begins with.
+pub fn glued(text: &str) -> usize {
+    let mut end = 0;
+    while let Some(length) = text.get(end..).and_then(handler) {
+        end += length;
+    }
+    end
+}
+
+/// What a handler is called.
+pub fn name_of(written: &str) -> &str {
+    handler_name(written).unwrap_or("")
+}
+
 /// The window of Siddhi or Esper that a text is: `#window.timeBatch(5 min)`, `#time(30 sec)`.
 pub fn of_text(text: &str) -> Option<Window> {
     let call = text.strip_prefix('#')?;
@@ -129,9 +201,13 @@ pub fn named(name: &str, size: Tokens) -> Option<Window> {
     let size = *size.parts().last()?;
     let counts_rows = name.starts_with("length");
     let size = match counts_rows {
-        true => format!("{} rows", size.written(0).parse::<u64>().ok()?),
+        true => format!("{} rows", size.written(0).parse::<u64>().ok().filter(|_| size.all.len() == 1)?),
         false => duration(size).filter(|(_, n)| *n == size.all.len())?.0,
     };
-    let is_of_each_row = kind == "sliding";
-    Some(Window { clause: format!("window {kind} {size}"), is_of_each_row, counts_rows })
+    Some(Window {
+        is_of_each_row: kind == "sliding",
+        counts_rows,
+        begins_with_row: kind == "tumbling" && !counts_rows,
+        ..Window::of(format!("window {kind} {size}"))
+    })
 }

@@ -46,8 +46,10 @@ pub fn written_here(name: &str) -> Option<&'static str> {
             "different values are counted by `count(distinct x)`"
         }
         "array_agg" | "collect_list" | "list_agg" | "string_agg" => "values are gathered by `collect(x)`",
-        "earliest" | "earliest_by_offset" | "first_value" => "the first value is `first(x)`",
-        "latest" | "latest_by_offset" | "last_value" => "the last value is `last(x)`",
+        "earliest" | "first_value" => "the first value is `first(x)`",
+        "latest" | "last_value" => "the last value is `last(x)`",
+        "earliest_by_offset" => "the first value that is not null is `first(x, ignore_null: true)`",
+        "latest_by_offset" => "the last value that is not null is `last(x, ignore_null: true)`",
         "coalesce" | "nvl" | "ifnull" | "isnull" => "what stands in for null is written `x ?? instead`",
         "nullif" => "write `if x == y then null else x`",
         "iif" | "ifthenelse" | "decode" => "write `if condition then x else y`",
@@ -82,6 +84,9 @@ pub fn written_here(name: &str) -> Option<&'static str> {
         }
         "date_trunc" | "floor_time" => "the start of a day or hour is `start_of(time, \"day\")`",
         "unix_timestamp" => "seconds since 1970 are `epoch_s(time)`",
+        "dow" | "dayofweek" => {
+            "`day_of_week(time)` counts from Monday, 1, to Sunday, 7; other systems begin with Sunday, at 0 or 1"
+        }
         "power" => "`x` to the power of `y` is `pow(x, y)`",
         "ceiling" => "rounding up is `ceil(x)`",
         _ => return None,
@@ -114,8 +119,8 @@ pub fn function_here(name: &str) -> Option<&'static str> {
         "ceiling" => "ceil",
         "power" => "pow",
         "mean" | "average" => "avg",
-        "earliest_by_offset" | "first_value" => "first",
-        "latest_by_offset" | "last_value" => "last",
+        "first_value" => "first",
+        "last_value" => "last",
         "array_agg" | "collect_list" => "collect",
         "ltrim" => "trim_start",
         "rtrim" => "trim_end",
@@ -137,11 +142,17 @@ pub fn part_of_time(name: &str) -> Option<&'static str> {
         "hour" => "hour",
         "minute" => "minute",
         "second" => "second",
-        "dow" | "isodow" => "day_of_week",
+        "isodow" => "day_of_week",
         "doy" => "day_of_year",
         "epoch" => "epoch_s",
         _ => return None,
     })
+}
+
+/// What `start_of` calls the beginning of.
+pub fn unit_of_calendar(word: &str) -> Option<&'static str> {
+    const UNITS: [&str; 8] = ["second", "minute", "hour", "day", "week", "month", "quarter", "year"];
+    UNITS.into_iter().find(|unit| *unit == word)
 }
 
 /// How durations write a unit.
@@ -184,6 +195,67 @@ pub const PART_OF_QUERY: &str =
 
 /// What to write for a query behind `in`.
 pub const PARTNERS: &str = "`semi join` keeps the rows that have a partner, `anti join` those that have none";
+
+/// What to write for streams that stand in a list.
+pub const STREAMS_IN_A_LIST: &str = "streams are joined by a clause: `from a join b on b.k == a.k within 5m`";
+
+/// What to write for what must not happen in a pattern.
+pub const ABSENCE: &str = "what must not happen is a step: `match a: s then not b: t for 5m`; in front, `not b: t for 5m then a: s` looks back from `a`";
+
+/// What to write for `x[1]` where it may be the first of a list.
+pub const POSITIONS: &str = "positions begin at 0 here: the first of a list is `x[0]`, and `x[1]` the second";
+
+/// What to write for `update`.
+pub const CHANGE_OF_ROWS: &str = "rows are not changed: `table NAME key k = from …` holds the last row of each key of its query, and a `select` gives rows other values";
+
+/// What to write for `partition with (k of s) begin … end`.
+pub const PARTITION: &str =
+    "each query says itself by what it is parted: `group by k`, `window sliding 5m by k`, `match by k …`";
+
+/// What to write for what stands behind a stream in Siddhi, `#sort(…)`, or Esper, `.std:unique(…)`, unless it is a
+/// window that can be said as it is.
+pub fn handler(name: &str, is_grouped: bool) -> Option<&'static str> {
+    let name = name.to_ascii_lowercase();
+    let last = name.rsplit(['.', ':']).next().unwrap_or_default();
+    Some(match last {
+        _ if name.contains("unique") => {
+            "the last row of each key is what a table holds: `table t key k = from …`; `dedupe by k within 5m` leaves rows out that come again"
+        }
+        "length" | "lengthbatch" | "length_batch" if is_grouped => {
+            "a window of the last rows counts those of each key: `window sliding 10 rows by k forever`; the last rows of all are not grouped"
+        }
+        "sort" | "rank" => "the best rows are taken by a clause: `top 3 by x forever`",
+        "log" => "rows are shown by a sink: `sink shown from s to stdout`",
+        _ if window(last).is_some() => return None,
+        _ => "what becomes of rows is said by clauses below the stream: `window …`, `where …`, `top …`",
+    })
+}
+
+/// What to write for a window that cannot be said as it is.
+pub const WINDOW: &str = "a window is a clause: `window tumbling 5m`, `window sliding 5m by k`";
+
+/// What is true of windows of rows here.
+pub const ROWS_OF_EACH_KEY: &str = "with keys, `by k`, it counts the rows of each";
+
+/// What to write for what is defined besides streams and tables.
+pub fn definition(kind: &str) -> Option<&'static str> {
+    Some(match kind {
+        "table" => {
+            "a table holds the last row of each key of its query, `table NAME key k = from …`, or of what it reads, `table NAME: { k: int, … } key k from …`"
+        }
+        "window" => WINDOW,
+        "aggregation" => {
+            "what is aggregated is a stream of its own: `stream NAME = from … window tumbling 1h group by k select …`"
+        }
+        "trigger" => {
+            "nothing runs by the clock: a window reports when it is over, and an absence when its time is, without a row"
+        }
+        "function" => "a function is written in the language: `fn NAME(x: int) -> int = x + 1`",
+        "type" => "a type is defined by `type NAME = { id: int, name: string }`",
+        "view" => "what a query gives is a stream: `stream NAME = from … select …`",
+        _ => return None,
+    })
+}
 
 /// What to write for a clause. `is_behind_select`: it stands directly behind that word.
 pub fn clause(word: &str, is_behind_select: bool) -> Option<&'static str> {
@@ -228,6 +300,8 @@ pub fn clause(word: &str, is_behind_select: bool) -> Option<&'static str> {
             "a pattern in which each event that fits begins a match of its own is `match overlapping a: s[…] then b: s[…] within 5m`"
         }
         "enum" => "words to choose among are a type: `\"a\" | \"b\"`",
+        "similar" => "a text is told by a regular expression: `x matches r\"a.*\"`",
+        "update" => CHANGE_OF_ROWS,
         "assert" => "what a test expects is said by `expect`",
         _ => return None,
     })

@@ -31,11 +31,9 @@ impl<'a> Cutter<'a> {
     }
 
     /// How long what is no comment is: `#window.time(5 min)` directly behind a stream.
-    pub(super) fn window_behind(&self, start: usize, slice: &str) -> Option<usize> {
+    pub(super) fn handler_behind(&self, start: usize, slice: &str) -> Option<usize> {
         let is_glued = self.text.get(..start)?.ends_with(ends_operand);
-        let length = slice.find(')')? + 1;
-        let call = slice.get(..length).filter(|_| is_glued && slice.starts_with('#'))?;
-        windows::of_text(call).map(|_| length)
+        windows::handler(slice).filter(|_| is_glued)
     }
 
     /// A word that runs on with a letter outside `A-Za-z`.

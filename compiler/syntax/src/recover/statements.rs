@@ -3,13 +3,14 @@
 
 use super::Recovery;
 use crate::ast::{Item, ItemKind, Name};
-use crate::elsewhere::{Query, Said, granted, statements, tokens};
+use crate::elsewhere::unsaid::unsaid;
+use crate::elsewhere::{Query, Said, statements, tokens, windows};
 use crate::error;
 use crate::lexer::lex;
-use crate::parser;
+use crate::parser::{self, Input};
 use crate::token::TokenKind;
 use millstream_base::diagnostic::{Edit, Safety};
-use millstream_base::{Diagnostic, Span};
+use millstream_base::{Diagnostic, FileId, Span};
 use std::ops::Range;
 
 impl Recovery<'_> {
@@ -19,10 +20,10 @@ impl Recovery<'_> {
         if self.is_muted() || !statements::begins(here, self.tokens.is_in_query(range.start)) {
             return None;
         }
-        let n = end_of_statement(here);
+        let n = statements::end(here);
         let range = range.start..range.start + n;
         let rest = range.end..range.start + here.all.len();
-        let span = self.with_semicolon(self.span(&range));
+        let span = self.with_ending(self.span(&range));
         let own = || parser::run(self.input, TokenKind::StartQuery, self.tokens.all.get(range.clone())?).ok();
         let said = match own() {
             Some(_) => None,
@@ -40,35 +41,26 @@ impl Recovery<'_> {
             let place = here.all.iter().position(|t| t.text(self.input.text) == name)?;
             Some(Name::new(name.to_string(), self.span(&(range.start + place..range.start + place + 1))))
         });
-        let answers = self.in_both_readings(here.part(..n), said);
+        let here_alone = here.part(..n);
+        let readings = statements::readings(here_alone, said, &self.is_table(), self.tokens.part(..));
+        let answers = readings.into_iter().map(|said| self.answer(here_alone, said));
         let first = self.span(&(range.start..range.start + 1));
         let finding = error::foreign_statement(first, here.written(0));
-        self.push(answers.into_iter().fold(finding, |d, answer| answer.added_to(d, span)));
+        self.push(answers.fold(finding, |d, answer| answer.added_to(d, span)));
         self.answered.push(span.range());
         Some((Item { doc: None, kind: ItemKind::Error(name), span }, rest))
     }
 
-    /// What is proposed for a statement. What stands in double quotes is a column in SQL and text here: where either may
-    /// be meant, both are proposed.
-    fn in_both_readings(&self, tokens: tokens::Tokens, said: Said) -> Vec<Answer> {
-        let is_sql = !matches!(tokens.word(0).as_str(), "define" | "from");
-        let file = self.tokens.part(..);
-        if !is_sql || !granted::quotes_column(tokens, file) {
-            return vec![self.answer(said)];
+    /// What is proposed of what the tokens of a statement say, if it can be read.
+    fn answer(&self, tokens: tokens::Tokens, said: Said) -> Answer {
+        let answer = self.proposed(said);
+        match &answer {
+            Answer::Text { text, .. } if !is_read(text) => self.proposed(unsaid(tokens)),
+            _ => answer,
         }
-        let text = granted::without_quotes(tokens, file);
-        let lexed = lex(self.input.file, &text);
-        let of_columns =
-            statements::said(tokens::Tokens { text: &text, all: &lexed.tokens }, &self.is_table());
-        let of_columns = of_columns.map(|said| said.granting(granted::IS_COLUMN));
-        of_columns
-            .into_iter()
-            .chain([said.granting(granted::IS_TEXT)])
-            .map(|said| self.answer(said))
-            .collect()
     }
 
-    fn answer(&self, said: Said) -> Answer {
+    fn proposed(&self, said: Said) -> Answer {
         match said {
             Said::Query(query) if query.limit.is_none() => written(
                 "a query belongs to a stream, and begins with `from`",
@@ -90,9 +82,9 @@ impl Recovery<'_> {
         if !statements::begins(here, false) || !matches!(here.word(0).as_str(), "select" | "with") {
             return false;
         }
-        let n = end_of_statement(here);
+        let n = statements::end(here);
         let said = if n == here.all.len() { statements::said(here, &|_| true) } else { None };
-        let span = self.with_semicolon(self.span(&(0..n)));
+        let span = self.with_ending(self.span(&(0..n)));
         let answer = match said {
             Some(Said::Query(query)) if query.limit.is_none() => Answer::Text {
                 title: query.titled("a query begins with `from`, and `select` stands below"),
@@ -123,8 +115,10 @@ impl Recovery<'_> {
         std::iter::once(name.to_string()).chain(numbered).find(|name| !is_taken(name)).unwrap_or_default()
     }
 
-    /// With the semicolon that ends it.
-    fn with_semicolon(&self, span: Span) -> Span {
+    /// With what stands behind its last stream, and the semicolon that ends it.
+    fn with_ending(&self, span: Span) -> Span {
+        let behind = self.input.text.get(span.end as usize..).unwrap_or("");
+        let span = Span { end: span.end + windows::glued(behind) as u32, ..span };
         let rest = self.input.text.get(span.end as usize..).unwrap_or("");
         let blank = rest.len() - rest.trim_start().len();
         match rest.trim_start().starts_with(';') {
@@ -151,12 +145,15 @@ impl Answer {
     }
 }
 
+/// Whether a text is nothing or an item.
+fn is_read(text: &str) -> bool {
+    let file = FileId::default();
+    let lexed = lex(file, text);
+    let input = Input { file, text, lexed: &lexed };
+    lexed.tokens.is_empty() || parser::run(input, TokenKind::StartItem, &lexed.tokens).is_ok()
+}
+
 fn written(title: &str, name: &str, query: &Query) -> Answer {
     let text = format!("stream {name} =\n  {}", query.clauses.join("\n  "));
     Answer::Text { title: query.titled(title), text }
-}
-
-/// How many tokens a statement is: up to its semicolon.
-fn end_of_statement(tokens: tokens::Tokens) -> usize {
-    (1..tokens.all.len()).find(|at| tokens.gap(*at).contains(';')).unwrap_or(tokens.all.len())
 }

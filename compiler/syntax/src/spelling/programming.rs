@@ -1,7 +1,7 @@
 //! What is written in the ways of programming languages: `1,000`, `struct { … }`, `stream x = rows.filter(…)`, `n += 1`.
 
 use super::Place;
-use crate::elsewhere::statements;
+use crate::elsewhere::definitions;
 use crate::token::TokenKind;
 use millstream_base::diagnostic::Edit;
 
@@ -62,7 +62,7 @@ impl Place<'_> {
         let is_columns = matches!(item, TokenKind::Source | TokenKind::Table)
             && all.kind(open - 1) == Some(TokenKind::Colon);
         let close = all.close(open).filter(|_| is_columns)?;
-        let (fields, _) = statements::declared(self.part(open + 1..close))?;
+        let fields = definitions::declared(self.part(open + 1..close))?.fields;
         let text = format!("{{ {} }}", fields.join(", "));
         let span = self.span(open)?.to(self.span(close)?);
         Some(("columns are fields in braces".into(), vec![Edit { span, text }]))

@@ -1,9 +1,10 @@
 //! What a query reads: `payments p`, `payments[amount > 10]#window.time(5 min)`, `TABLE(TUMBLE(…))`, and its joins.
 
-use crate::elsewhere::granted::longest;
+use crate::elsewhere::granted::{self, longest};
 use crate::elsewhere::terms::{duration, expression};
 use crate::elsewhere::tokens::Tokens;
 use crate::elsewhere::windows::{self, Window};
+use crate::literal;
 use crate::token::TokenKind;
 
 /// What a query reads.
@@ -78,7 +79,7 @@ fn source(tokens: Tokens) -> Option<(Source, usize)> {
     let end = tokens.all.get(at - 1)?.end as usize;
     let behind = tokens.text.get(end..).unwrap_or("");
     if behind.starts_with('#') {
-        window = Some(windows::of_text(behind.get(..behind.find(')')? + 1)?)?);
+        window = Some(windows::of_text(behind.get(..windows::handler(behind)?)?)?);
     }
     let mut alias = None;
     let is_as = tokens.is(at, "as");
@@ -131,9 +132,9 @@ impl Join {
         at += n;
         let mut within = None;
         if tokens.is(at, "within") {
-            let (bound, n) = duration(tokens.part(at + 1..))?;
+            let bound = Bound::of(tokens.part(at + 1..))?;
+            at += 1 + bound.n_tokens;
             within = Some(bound);
-            at += 1 + n;
         }
         tokens.is(at, "on").then_some(())?;
         let start = at + 1;
@@ -143,14 +144,18 @@ impl Join {
         let condition = expression(written)?;
         at = start + end;
         if within.is_none() && tokens.is(at, "within") {
-            let (bound, n) = duration(tokens.part(at + 1..))?;
+            let bound = Bound::of(tokens.part(at + 1..))?;
+            at += 1 + bound.n_tokens;
             within = Some(bound);
-            at += 1 + n;
         }
         // Partners that may be however far apart would be kept for ever.
         let is_bounded = within.is_some() || is_table(&other.name);
         let taken = (!is_bounded).then(|| longest(written).unwrap_or("5m".to_string()));
-        let granted = taken.as_ref().map(|taken| format!("both rows of a pair are at most {taken} apart"));
+        let (within, grace) = within.map_or((None, None), |bound| (Some(bound.within), bound.grace));
+        let granted = match &taken {
+            Some(taken) => Some(format!("both rows of a pair are at most {taken} apart")),
+            None => grace.map(|grace| granted::grace(&grace)),
+        };
         let bound = within.or(taken).map_or(String::new(), |bound| format!(" within {bound}"));
         Some(Join {
             clause: format!("{kind} {} on {condition}{bound}", other.written()),
@@ -158,4 +163,41 @@ impl Join {
             n_tokens: at,
         })
     }
+}
+
+/// How far apart the rows of a pair may be.
+struct Bound {
+    within: String,
+    /// How late a row may come.
+    grace: Option<String>,
+    n_tokens: usize,
+}
+
+impl Bound {
+    /// `5 MINUTES`, `(0 SECONDS, 5 MINUTES) GRACE PERIOD 10 SECONDS`
+    fn of(tokens: Tokens) -> Option<Bound> {
+        let (within, mut n_tokens) = match tokens.kind(0)? {
+            TokenKind::LeftParenthesis => {
+                let close = tokens.close(0)?;
+                let sides: Vec<Tokens> = tokens.part(1..close).parts();
+                let [before, after] = <[Tokens; 2]>::try_from(sides).ok()?.map(whole_duration);
+                let (before, after) = (before?, after?);
+                let is_nothing = literal::duration(&before) == Ok(0);
+                let before = if is_nothing { before } else { format!("-{before}") };
+                (format!("{before}..{after}"), close + 1)
+            }
+            _ => duration(tokens)?,
+        };
+        let mut grace = None;
+        if tokens.is(n_tokens, "grace") && tokens.is(n_tokens + 1, "period") {
+            let (period, n) = duration(tokens.part(n_tokens + 2..))?;
+            grace = Some(period);
+            n_tokens += 2 + n;
+        }
+        Some(Bound { within, grace, n_tokens })
+    }
+}
+
+fn whole_duration(tokens: Tokens) -> Option<String> {
+    duration(tokens).filter(|(_, n)| *n == tokens.all.len()).map(|(text, _)| text)
 }

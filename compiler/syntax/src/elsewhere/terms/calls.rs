@@ -14,6 +14,11 @@ impl Writer<'_> {
         if tokens.is(close + 1, "over") {
             return self.over(name, inside, close + 2);
         }
+        // Which rows take part: `filter (where …)` stands behind the call here, too.
+        let filter = match tokens.is(close + 1, "filter") && tokens.is(close + 3, "where") {
+            true => Some(tokens.close(close + 2)?),
+            false => None,
+        };
         let n = close + 1 - self.at;
         let is_alone = n == tokens.all.len();
         let joined = |sign: &str| -> Option<String> {
@@ -52,13 +57,30 @@ impl Writer<'_> {
                 let [unit, time] = <[_; 2]>::try_from(args()?).ok()?;
                 format!("start_of({time}, {})", unit.to_ascii_lowercase())
             }
-            // Positions begin at 1 there, and at 0 here.
-            ("substring" | "mid", 2 | 3) => {
-                let mut args = args()?;
-                let start = args.get_mut(1)?;
-                *start =
-                    start.parse::<u32>().ok().filter(|start| *start > 0).map(|start| start - 1)?.to_string();
-                format!("substr({})", args.join(", "))
+            ("floor", 1) if inside.outside().any(|at| inside.is(at, "to")) => {
+                let to = inside.outside().find(|at| inside.is(*at, "to"))?;
+                let unit = words::unit_of_calendar(&inside.word(to + 1))?;
+                format!("start_of({}, \"{unit}\")", expression(inside.part(..to))?)
+            }
+            ("substring" | "mid", 2 | 3) => substring(args()?)?,
+            ("substring", 1) if inside.outside().any(|at| inside.is(at, "from")) => {
+                let from = inside.outside().find(|at| inside.is(*at, "from"))?;
+                let end = inside.outside().find(|at| inside.is(*at, "for")).unwrap_or(inside.all.len());
+                let rest = inside.part(end..).part(1..);
+                let mut args =
+                    vec![expression(inside.part(..from))?, expression(inside.part(from + 1..end))?];
+                args.extend(if rest.all.is_empty() { None } else { Some(expression(rest)?) });
+                substring(args)?
+            }
+            // Nulls are passed over unless it is said that they count.
+            ("earliest_by_offset" | "latest_by_offset", 1 | 2) => {
+                let args = args()?;
+                let name = if name.starts_with("latest") { "last" } else { "first" };
+                match args.get(1).map(|ignore| ignore.to_ascii_lowercase()).as_deref() {
+                    None | Some("true") => format!("{name}({}, ignore_null: true)", args.first()?),
+                    Some("false") => format!("{name}({})", args.first()?),
+                    _ => return None,
+                }
             }
             _ if is_lost(name) => return None,
             _ => {
@@ -74,7 +96,13 @@ impl Writer<'_> {
                 format!("{name}({distinct}{})", args?.join(", "))
             }
         };
-        self.operand(&text, n);
+        match filter {
+            Some(end) => {
+                let condition = expression(tokens.part(close + 4..end))?;
+                self.operand(&format!("{text} filter (where {condition})"), end + 1 - self.at);
+            }
+            None => self.operand(&text, n),
+        }
         Some(())
     }
 
@@ -108,6 +136,13 @@ impl Writer<'_> {
         self.operand(&format!("{name}({})", args.join(", ")), close + 1 - self.at);
         Some(())
     }
+}
+
+/// A part of a text: positions begin at 1 there, and at 0 here.
+fn substring(mut args: Vec<String>) -> Option<String> {
+    let start = args.get_mut(1)?;
+    *start = start.parse::<u32>().ok().filter(|start| *start > 0).map(|start| start - 1)?.to_string();
+    Some(format!("substr({})", args.join(", ")))
 }
 
 /// An argument, with its name if it has one.
