@@ -2,7 +2,7 @@
 
 use crate::program::plain;
 use crate::{FAILED, FINE};
-use millstream_base::render::Color;
+use millstream_base::render::{self, Color};
 use millstream_runtime::report::{Progress, bytes, thousands};
 use std::fmt::Display;
 use std::io::{ErrorKind, IsTerminal, Write};
@@ -36,6 +36,12 @@ pub fn out(text: impl Display) -> u8 {
         }
         _ => FINE,
     }
+}
+
+/// The same of text in words, which is broken between them where the terminal ends.
+#[must_use]
+pub fn out_words(text: &str) -> u8 {
+    out(render::within(text, stdout_width()))
 }
 
 /// Writes to standard error.

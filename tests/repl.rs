@@ -119,6 +119,8 @@ impl Session {
     /// The screen at the end.
     fn on_a_terminal(&self, folder: &Folder) -> String {
         let terminal = Terminal::start(folder, &self.arguments);
+        // Pages break lines themselves.
+        terminal.resize(400, 1000);
         let mut prompt = terminal.prompt_below(None);
         for entry in &self.entries {
             terminal.press(&format!("{}\r", entry.replace('\n', "\r")));

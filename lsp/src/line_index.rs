@@ -33,6 +33,8 @@ pub struct Place {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LineIndex {
     starts: Vec<u32>,
+    /// Each byte is a column, in any encoding.
+    is_ascii: bool,
 }
 
 impl LineIndex {
@@ -44,7 +46,7 @@ impl LineIndex {
             _ => false,
         };
         let after_breaks = (0..bytes.len()).filter(|i| ends_line(*i)).map(|i| i as u32 + 1);
-        LineIndex { starts: std::iter::once(0).chain(after_breaks).collect() }
+        LineIndex { starts: std::iter::once(0).chain(after_breaks).collect(), is_ascii: text.is_ascii() }
     }
 
     /// The place of a byte of `text`, which is the text that the index was made of.
@@ -54,8 +56,10 @@ impl LineIndex {
         let before = &text[self.starts[line] as usize..offset];
         // Inside of `\r\n` is the end of the line.
         let before = before.strip_suffix('\r').unwrap_or(before);
-        let column =
-            if before.is_ascii() { before.len() } else { before.chars().map(|c| encoding.units(c)).sum() };
+        let column = match self.is_ascii || encoding == Encoding::Utf8 || before.is_ascii() {
+            true => before.len(),
+            false => before.chars().map(|c| encoding.units(c)).sum(),
+        };
         Place { line, column }
     }
 

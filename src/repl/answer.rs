@@ -211,10 +211,10 @@ impl Repl {
 
     fn obey(&mut self, typed: Typed, command: Command) -> Answer {
         match command {
-            Command::Help(None) => done(terminal::out(help::overview())),
+            Command::Help(None) => done(terminal::out_words(&help::overview())),
             Command::Help(Some(name)) if self.session.defines(&name.text) => self.definition(typed, &name),
             Command::Help(Some(topic)) => match help::topic(&topic) {
-                Ok(text) => done(terminal::out(text)),
+                Ok(text) => done(terminal::out_words(&text)),
                 Err(fault) => self.wrong(typed, *fault),
             },
             Command::Type(entry) => self.type_of(typed, &entry),

@@ -13,6 +13,7 @@ mod picture;
 use crate::diagnostic::Diagnostic;
 use crate::span::{FileId, SourceMap, Span};
 use std::fmt::Write;
+use unicode_width::UnicodeWidthStr;
 
 pub use full::full;
 pub use json::{json, json_object};
@@ -38,6 +39,41 @@ pub fn concise(sources: &SourceMap, diagnostics: &[Diagnostic]) -> String {
 /// `error[E0301]`
 fn tag(diagnostic: &Diagnostic) -> String {
     format!("{}[{}]", diagnostic.severity.word(), diagnostic.code)
+}
+
+/// Text whose lines are broken between words where they would be wider than `width`; what goes on stands two columns
+/// further in.
+pub fn within(text: &str, width: Option<usize>) -> String {
+    let broken = text.lines().map(|line| {
+        let words = line.trim_start();
+        let indent = &line[..line.len() - words.len()];
+        format!("{indent}{}\n", wrapped(words, indent.len(), &format!("{indent}  "), width))
+    });
+    broken.collect()
+}
+
+/// A text with line breaks between words where it would be wider than what it is shown in. It begins in some column,
+/// further lines behind `indent`.
+fn wrapped(text: &str, column: usize, indent: &str, width: Option<usize>) -> String {
+    /// Anything would be broken at each word.
+    const NARROWEST: usize = 40;
+    let Some(width) = width.filter(|width| *width >= NARROWEST) else { return text.to_string() };
+    let mut out = String::new();
+    let mut at = column;
+    for (number, word) in text.split(' ').enumerate() {
+        let wide = word.width();
+        if number > 0 && at + 1 + wide > width {
+            out += "\n";
+            out += indent;
+            at = indent.len();
+        } else if number > 0 {
+            out.push(' ');
+            at += 1;
+        }
+        out += word;
+        at += wide;
+    }
+    out
 }
 
 /// Text in which nothing but line breaks can move the cursor, reorder what is shown or change the terminal's

@@ -392,3 +392,12 @@ error[E0101]: expected one thing or another,
           keeps its place however long it is, and is not broken"
     );
 }
+
+#[test]
+fn a_text_is_broken_between_words() {
+    let text =
+        "one two three four five six seven eight\n\n  :name  does this or that, and whatever else it does\n";
+    let broken = "one two three four five six seven eight\n\n  :name  does this or that, and whatever\n    else it does\n";
+    assert_eq!(render::within(text, Some(42)), broken);
+    assert_eq!(render::within(text, None), text);
+}

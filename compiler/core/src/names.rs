@@ -176,10 +176,13 @@ impl<'a> Names<'a> {
         self.inputs.named(name).find(|(_, input)| self.sees(file, input.file, name))
     }
 
-    /// What rows can be read of in a file.
-    pub fn inputs_seen(&self, file: FileId) -> Vec<&str> {
+    /// What can be read where a name stands: all that its file sees, but not what it is a part of.
+    pub fn inputs_seen(&self, file: FileId, place: Span) -> Vec<&str> {
+        let is_around = |input: &Input| {
+            input.span.file == place.file && input.span.range().contains(&(place.start as usize))
+        };
         let seen = self.inputs.iter().filter(|input| self.sees(file, input.file, &input.name.text));
-        seen.map(|input| input.name.text.as_str()).collect()
+        seen.filter(|input| !is_around(input)).map(|input| input.name.text.as_str()).collect()
     }
 
     pub fn param(&self, file: FileId, name: &str) -> Option<&Param> {

@@ -285,7 +285,8 @@ impl<'a> Piece<'a> {
     /// What has to come behind a name at the cursor for the piece to be one, with a space in front of each token.
     fn shortest_ending(&self) -> String {
         let mut made_up = vec![(TokenKind::Identifier, PLACEHOLDER)];
-        for _ in 0..MOST_MADE_UP {
+        let most = MOST_MADE_UP.min(MOST_READ / (self.tokens.len() + 1));
+        for _ in 0..most {
             if parser::run_extended(self.input, self.mode, self.tokens, &made_up).is_ok() {
                 break;
             }
@@ -307,6 +308,9 @@ const NOTHING: (TokenKind, &str) = (TokenKind::StartProgram, "");
 
 /// More than any construct needs, were it not for brackets in brackets.
 const MOST_MADE_UP: usize = 40;
+
+/// For each made-up token the piece is read anew: so many tokens may be.
+const MOST_READ: usize = 100_000;
 
 /// What pieces end with, the shortest ways first.
 const ENDINGS: &[(&str, TokenKind, &str)] = &[
@@ -408,6 +412,13 @@ mod tests {
     #[test]
     fn an_empty_program() {
         insta::assert_snapshot!(shown("$0"));
+    }
+
+    #[test]
+    fn a_long_piece_that_lacks_much_is_not_read_again_and_again() {
+        let text = format!("param x: int = {}", "if true then ".repeat(20_000));
+        let mended = at(&text, text.len()).mended.expect("a name may stand there");
+        assert!(mended.len() < text.len() + 50, "{}", &mended[text.len()..]);
     }
 
     #[test]

@@ -13,10 +13,9 @@
 //!       3 │   where amount == 5
 //! ```
 
-use super::{Color, fixes, long_lines, picture, printable, tag};
+use super::{Color, fixes, long_lines, picture, printable, tag, wrapped};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::span::SourceMap;
-use unicode_width::UnicodeWidthStr;
 
 /// More than anybody reads. One fault repeated on each line of a long program would take minutes to draw.
 const MOST: usize = 100;
@@ -92,30 +91,6 @@ impl Look {
     fn below(self, text: &str) -> String {
         printable(text).lines().map(|line| format!("{BELOW}{line}\n")).collect()
     }
-}
-
-/// A text with line breaks between words where it would be wider than what it is shown in. It begins in some column,
-/// further lines behind `indent`.
-fn wrapped(text: &str, column: usize, indent: &str, width: Option<usize>) -> String {
-    /// Anything would be broken at each word.
-    const NARROWEST: usize = 40;
-    let Some(width) = width.filter(|width| *width >= NARROWEST) else { return text.to_string() };
-    let mut out = String::new();
-    let mut at = column;
-    for (number, word) in text.split(' ').enumerate() {
-        let wide = word.width();
-        if number > 0 && at + 1 + wide > width {
-            out += "\n";
-            out += indent;
-            at = indent.len();
-        } else if number > 0 {
-            out.push(' ');
-            at += 1;
-        }
-        out += word;
-        at += wide;
-    }
-    out
 }
 
 pub(super) fn severity_paint(severity: Severity) -> &'static str {

@@ -74,7 +74,7 @@ pub(crate) fn check_reference(
     let name = reference.name();
     let Some((number, input)) = around.names.input(around.file, &name.text) else {
         if !around.names.is_broken(&name.text) {
-            let known = around.names.inputs_seen(around.file);
+            let known = around.names.inputs_seen(around.file, name.span);
             diagnostics.push(names_errors::unknown_input(name.span, &name.text, &known));
             let or_side = matches!(reference, ast::StreamRef::Named(_));
             around.names.facts.misses(name.span, || Wanted::Rows { or_side });

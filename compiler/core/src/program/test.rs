@@ -84,7 +84,7 @@ fn given(
     }
     let Some((number, _)) = input else {
         if !around.names.is_broken(&name.text) {
-            let known = around.names.inputs_seen(around.file);
+            let known = around.names.inputs_seen(around.file, name.span);
             diagnostics.push(unknown_input(name.span, &name.text, &known));
             around.names.facts.misses(name.span, || Wanted::Input);
         }
