@@ -20,7 +20,7 @@ use std::ops::Range;
 /// token `at`. None if the lexer has already complained about the place.
 pub fn stuck(input: Input, mode: TokenKind, range: Range<usize>, at: usize) -> Option<Diagnostic> {
     let site = Site::new(input, mode, range.clone(), at);
-    if site.is_bad() {
+    if site.is_bad() || site.is_behind_select() {
         return None;
     }
     // `from file(⏎time at`: what is wrong is not `at`, but that `time` was taken for a name.
@@ -116,6 +116,14 @@ impl<'a> Site<'a> {
         let n_before = bad.partition_point(|b| b.start < last.end);
         let near = bad.get(..n_before).and_then(|b| b.last());
         near.is_some_and(|b| b.end > first.start || b.start == first.start)
+    }
+
+    /// A `top` that `select` lacks its columns for, which has been told there.
+    fn is_behind_select(&self) -> bool {
+        let before =
+            (self.index - self.before.len()).checked_sub(1).and_then(|i| self.input.lexed.tokens.get(i));
+        self.first.is_some_and(|first| first.kind == TokenKind::Top)
+            && before.is_some_and(|before| before.kind == TokenKind::Select)
     }
 
     /// The token before is a word that begins its line as a part of the language does, and the one found
