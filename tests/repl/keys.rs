@@ -403,3 +403,14 @@ fn help_is_completed_by_words_codes_and_what_is_defined() {
         terminal.prompt_below(Some(prompt));
     }
 }
+
+#[test]
+fn help_is_broken_between_words_where_the_terminal_ends() {
+    let folder = Folder::new();
+    let terminal = Terminal::shell(&folder, "stty cols 60 && millstream why --help");
+    let screen = terminal.screen_at_end();
+    assert!(screen.contains("Usage: millstream why"), "{screen}");
+    let told = screen.lines().filter(|line| !line.starts_with("Usage: "));
+    let too_wide: Vec<&str> = told.filter(|line| line.chars().count() > 60).collect();
+    assert_eq!(too_wide, Vec::<&str>::new());
+}
