@@ -22,6 +22,12 @@ const STREAMS: &[&str] = &[
     "from a window tumbling 10s group by t select t, count(distinct k) as ks, collect(v) as vs, first(v) as f",
     "from a window tumbling 10s group by () select count() as n, median(v) as m",
     "from a window hopping 3s every 7s group by k select k, window.start as w, count() as n",
+    "from a window hopping 9s every 2s group by k, t select k, t, window.start as w, count() as n, sum(v) as s, max(v) as m",
+    "from a window hopping 14s every 1s group by t select t, count(distinct k) as ks, collect(v) as vs, first(v) as f",
+    "from a window hopping 40s every 1s group by k select k, count() as n, median(v) as m",
+    "from a window hopping 8s every 3s group by () select count() as n, min(v) as m",
+    "from a window cumulative 1m every 2s group by k select k, window.end as w, count() as n, sum(v) as s",
+    "from a window cumulative 13s every 4s group by t, k select t, k, window.end as w, collect(v) as vs, last(v) as l",
     "from a window tumbling hour in \"Europe/Paris\" group by t, k select t, k, avg(v) as m",
     "from a window tumbling 6s dedupe by k within 2s group by t select t, count() as n, min(v) as m",
     "from a select k, t, v, prev(v, by: k, forever: true) as p",
@@ -54,7 +60,8 @@ fn run(
     let compiled = Jit.compile(flow).expect("it compiles");
     let threads = WorkerThreads::start_eager(workers);
     let one = |name: &str, _: &SourceSpec| vec![(name.to_string(), Pace::default())];
-    let mut simulation = Simulation::new(flow, &*compiled, files, 0, threads.workers(), one);
+    let simulation = Simulation::new(flow, &*compiled, files, 0, threads.workers(), one);
+    let mut simulation = if spill.is_some() { simulation.may_spill() } else { simulation };
     let mut now = 0;
     for (number, part) in drawn.chunks(batch).enumerate() {
         for name in ["a", "b"] {

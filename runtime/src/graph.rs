@@ -199,6 +199,15 @@ impl<'a, O: Outlet> Graph<'a, O> {
         }
     }
 
+    /// Tells operators, before the first message, that they may be asked to write what they hold to files.
+    pub fn tell_may_spill(&mut self) {
+        for station in &mut self.stations {
+            if let Task::Operator(operator) = &mut station.task {
+                operator.may_spill();
+            }
+        }
+    }
+
     /// Tells tables, before the first message, whether the rows of their sources come as changes.
     pub fn tell_changes(&mut self, come_as_changes: &dyn Fn(NodeId) -> bool) {
         for id in self.flow.ids() {

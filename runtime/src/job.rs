@@ -257,16 +257,19 @@ impl<'a, O: Outlet> Job<'a, O> {
         });
         graph.tell_changes(&|id| tables.changes(id));
         graph.tell_loads(&|id| tables.comes_in_one_load(id));
-        durable.as_mut().map_or(Ok(()), |durable| durable.restore(flow, &mut graph))?;
-        let resumed = durable.as_mut().and_then(Durable::resumed);
-        let told = options.clock.now();
-        let is_live = partitions.iter().any(|(_, reader)| reader.is_live());
-        let intake = Intake::start(partitions, workers, options.around.stop.clone());
         let folder = options.state.as_ref().and_then(|state| state.store.folder());
         graph.memory = options.memory.map(|memory| {
             let spill = folder.map(|folder| Spill::new(folder, memory));
             Memory::new(memory, spill)
         });
+        if graph.memory.as_ref().is_some_and(|memory| memory.spill().is_some()) {
+            graph.tell_may_spill();
+        }
+        durable.as_mut().map_or(Ok(()), |durable| durable.restore(flow, &mut graph))?;
+        let resumed = durable.as_mut().and_then(Durable::resumed);
+        let told = options.clock.now();
+        let is_live = partitions.iter().any(|(_, reader)| reader.is_live());
+        let intake = Intake::start(partitions, workers, options.around.stop.clone());
         Ok((
             Job {
                 flow,

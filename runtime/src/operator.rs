@@ -50,6 +50,9 @@ pub trait Operator: Send {
     /// Says, before the first message, that the rows of a table come in one load, and no others after it.
     fn reads_one_load(&mut self) {}
 
+    /// Says, before the first message, that it may be asked to [spill](Operator::spill).
+    fn may_spill(&mut self) {}
+
     /// Writes all that a new operator of the same node needs to go on in its place. Called between
     /// messages, when nothing is [more](Output::more) to come.
     fn snapshot(&self, _writer: &mut SnapshotWriter) {}

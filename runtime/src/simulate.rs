@@ -46,6 +46,7 @@ pub struct Simulation<'a> {
     graph: Graph<'a, Collected>,
     sources: Vec<SimulatedSource>,
     clock: ManualClock,
+    may_spill: bool,
 }
 
 struct SimulatedSource {
@@ -118,7 +119,15 @@ impl<'a> Simulation<'a> {
             graph,
             sources,
             clock: ManualClock::at(now),
+            may_spill: false,
         }
+    }
+
+    /// Operators may be asked to [spill](Simulation::spill); before the first record.
+    pub fn may_spill(mut self) -> Simulation<'a> {
+        self.graph.tell_may_spill();
+        self.may_spill = true;
+        self
     }
 
     /// The number of the source with this name; none if the flow does not read it.
@@ -253,6 +262,9 @@ impl<'a> Simulation<'a> {
         };
         self.graph = Graph::new(self.flow, self.compiled, self.files, &self.workers, collected);
         tell_partitions(&mut self.graph, &self.sources);
+        if self.may_spill {
+            self.graph.tell_may_spill();
+        }
         snapshots.iter().try_for_each(|(id, snapshot)| self.graph.restore(*id, snapshot))
     }
 

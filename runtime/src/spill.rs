@@ -68,6 +68,7 @@ pub struct SpillWriter {
 }
 
 /// A part of a file; this is there as long as one of its blocks is.
+#[derive(Clone)]
 pub struct Block {
     file: Arc<SpillFile>,
     start: u64,

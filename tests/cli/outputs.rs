@@ -226,10 +226,11 @@ fn what_memory_has_no_room_for_goes_to_the_state_folder() {
     assert!(told.contains(" of state spilled in ") && told.contains(" read again, in "), "{told}");
     let enough = folder.run("run p.stream --memory 100MB --state enough").code(0).stderr;
     assert!(!enough.contains("spilled"), "{enough}");
-    folder
-        .run("run overlapping.stream --memory 300kB --state overlapping")
-        .code(1)
-        .stderr_has("error[E0820]: the state takes ");
+    folder.run("run -q overlapping.stream").code(0);
+    let whole = folder.read("sums.json");
+    let told = folder.run("run overlapping.stream --memory 300kB --state overlapping").code(0).stderr;
+    assert!(told.contains(" of state spilled in "), "{told}");
+    assert!(folder.read("sums.json") == whole, "the rows are others");
 }
 
 #[test]
@@ -253,7 +254,7 @@ fn windows_that_are_small_leave_memory_together() {
 #[test]
 fn what_a_window_hands_on_is_measured_on_its_way() {
     let folder = folder_of_many_keys();
-    let behind = "stream again = from sums window hopping 2h every 1h group by key select key, count() as n\nsink again from again to file(\"again.json\")\n";
+    let behind = "aggregate last_of(x: string) -> string { state last: string = \"\" add last = x result last }\nstream again = from sums window tumbling 2h group by key select key, last_of(key) as n\nsink again from again to file(\"again.json\")\n";
     folder.write("behind.stream", folder.read("p.stream") + behind);
     // All of it comes when the last block of input has been read.
     let ran = folder.run("run behind.stream --memory 300kB --state state").code(1);

@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 
 /// Those of this folder; whether the order of the rows is told by the program. Rows of several sources that leave
 /// at once may lie otherwise among each other.
-const PROGRAMS: [(&str, bool); 7] = [
+const PROGRAMS: [(&str, bool); 8] = [
     ("windows", true),
     ("spilled", true),
+    ("spilled_windows", true),
     ("joins", false),
     ("patterns", true),
     ("tables", false),
@@ -112,7 +113,10 @@ fn killed(
 
 /// So much that what a program keeps is most of the time not in memory.
 fn memory(program: &str) -> &'static str {
-    if program == "spilled" { " --memory 200kB" } else { "" }
+    match program {
+        "spilled" | "spilled_windows" => " --memory 200kB",
+        _ => "",
+    }
 }
 
 /// Waits until so many more checkpoints are there than now, or until the process has ended.

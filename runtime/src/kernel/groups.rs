@@ -376,6 +376,53 @@ impl Accumulation {
         NumberedGroups { numbers, words, sides, is_wide, bounds }
     }
 
+    /// Groups of these keys, with what slots without keys hold of each: what [`Accumulation::number`] undoes.
+    pub fn named(
+        &self,
+        keys: &[ColumnRef],
+        slots: &[&[u64]],
+        (sides, is_wide, bounds): (&Sides, bool, &[u128]),
+    ) -> Groups {
+        let layout = self.layout_of(is_wide);
+        let mut groups = Groups::new(layout, &self.aggregates, self.seed, is_wide);
+        groups.bounds = bounds.to_vec();
+        let (mut key_rows, mut found) = (Keys::default(), vec![]);
+        let columns: Vec<&ColumnRef> = keys.iter().collect();
+        let rows: Vec<u32> = (0..slots.len() as u32).collect();
+        for (rows, slots) in rows.chunks(CHUNK).zip(slots.chunks(CHUNK)) {
+            key_rows.fill(layout, &columns, rows);
+            let mut from = 0;
+            while from < rows.len() {
+                match columns.is_empty() {
+                    true => groups.table.find_only(rows.len(), &mut found),
+                    false => groups.table.find(&key_rows, from, &mut found),
+                }
+                for (into, slot) in found.iter().zip(&slots[from..]) {
+                    // SAFETY: as in `merge_slots`.
+                    let words = unsafe { std::slice::from_raw_parts_mut(*into as *mut u64, layout.size / 8) };
+                    words[0] = slot[0];
+                    let accumulators = words.len() + 1 - slot.len()..;
+                    copy_words(&slot[1..], &mut words[accumulators]);
+                    for (i, field) in layout.accumulators.iter().enumerate() {
+                        let at = field.offset / 8;
+                        if let (Some(states), Some(others)) = (&mut groups.sides[i], &sides[i])
+                            && words[at] != 0
+                        {
+                            let made = states.make();
+                            states.merge_from(made, &**others, words[at]);
+                            words[at] = made;
+                        }
+                    }
+                }
+                from += found.len();
+                if from < rows.len() {
+                    groups.table.grow();
+                }
+            }
+        }
+        groups
+    }
+
     /// Takes out the groups whose slots `leave`.
     pub fn split_off(&mut self, groups: &mut Groups, leave: impl Fn(&Table, &[u64]) -> bool) -> Groups {
         let leaves = |group: &u32| leave(&groups.table, groups.table.slot(*group as usize));

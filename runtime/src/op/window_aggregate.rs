@@ -384,7 +384,11 @@ impl Operator for WindowAggregateOperator {
         writer.sequence(self.source.iter(), |writer, source| writer.u32(*source));
         writer.u64(self.n_rows_out);
         self.panes.snapshot(&self.accumulation, writer);
-        self.shares.snapshot(self.panes.spilled().collect(), writer);
+        self.shares.snapshot(self.panes.n_others(), writer);
+        let write = |slice, groups: &[u8]| shares::write(slice, groups, writer);
+        if let Err(error) = self.panes.write_others(&self.accumulation, write) {
+            writer.fail(error);
+        }
     }
 
     fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
@@ -403,7 +407,15 @@ impl Operator for WindowAggregateOperator {
         Ok(())
     }
 
+    fn may_spill(&mut self) {
+        self.panes.may_spill();
+    }
+
     fn spill(&mut self, spill: &Spill) -> io::Result<()> {
+        // What was written and what comes later could not become one.
+        if self.aggregates.iter().any(AggregateCall::needs_order) {
+            return Ok(());
+        }
         // What other workers have comes along.
         for (_, slice, groups) in self.shares.give(EventTime::MAX) {
             drop(self.take_over(slice, groups));

@@ -94,8 +94,7 @@ impl Breaker {
         match self {
             Breaker::WindowAggregate(spec) => {
                 let is_told_by_rows = matches!(spec.window, WindowAssigner::Assigned { .. });
-                let windows = TimeWindows::new(&spec.window);
-                is_told_by_rows || windows.is_some_and(|windows| windows.is_sliced_by_window())
+                is_told_by_rows || TimeWindows::new(&spec.window).is_some()
             }
             _ => false,
         }

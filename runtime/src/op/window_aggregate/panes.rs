@@ -4,12 +4,13 @@
 //! that hold it. Where windows overlap, a window is the sum of its slices, which [`Totals`] keeps while
 //! windows go by.
 
-use super::spilled::SpilledSlices;
+use super::shares::Slice;
+use super::spilled::{SortedRuns, SpilledSlices};
 use super::totals::Totals;
 use crate::kernel::groups::{Accumulation, Groups};
 use crate::message::EventTime;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
-use crate::spill::{Block, Spill};
+use crate::spill::Spill;
 use crate::waiting::Waiting;
 use millstream_ir::types::Type;
 use millstream_ir::window::{TimeWindows, Window};
@@ -21,7 +22,7 @@ pub struct Panes {
     /// their own (each row says in which it is) are windows.
     pub slices: BTreeMap<(EventTime, EventTime), Groups>,
     overlapping: Option<Overlapping>,
-    /// Once memory was too small for some.
+    /// While something is there that memory was too small for.
     spilled: Option<SpilledSlices>,
 }
 
@@ -31,6 +32,8 @@ struct Overlapping {
     totals: Totals,
     /// The end of the last window that closed.
     closed: EventTime,
+    /// The window that leaves, if it stands in files, as far as it has not left.
+    leaving: Option<(Window, SortedRuns)>,
 }
 
 /// The groups of a window that closes.
@@ -49,6 +52,7 @@ impl Panes {
                 windows: windows.clone(),
                 totals: totals(!matches!(windows, TimeWindows::Cumulative { .. })),
                 closed: EventTime::MIN,
+                leaving: None,
             });
         Panes { slices: BTreeMap::new(), overlapping, spilled: None }
     }
@@ -58,22 +62,40 @@ impl Panes {
         self.overlapping.as_mut().map(|overlapping| &mut overlapping.totals)
     }
 
-    /// Writes the groups of slices that are windows out of memory, if all of them together are worth it.
+    /// Keeps what is needed to write out of memory what slices add up to.
+    pub fn may_spill(&mut self) {
+        if let Some(overlapping) = &mut self.overlapping {
+            overlapping.totals.keep_slices();
+        }
+    }
+
+    /// Writes the groups of slices out of memory, if all of them together are worth it.
     pub fn spill(
         &mut self,
         spill: &Spill,
         key_types: &[Type],
         accumulation: &mut Accumulation,
     ) -> io::Result<()> {
-        if self.overlapping.is_some() {
-            return Ok(());
-        }
         accumulation.forget_spare();
-        let bytes: usize = self.slices.values().map(Groups::bytes).sum();
-        if self.slices.is_empty() || !spill.is_worth(bytes) {
+        let totals = self.overlapping.as_ref().map(|overlapping| &overlapping.totals);
+        let n_held = totals.map_or(0, Totals::n_groups);
+        let bytes = self.slices.values().map(Groups::bytes).sum::<usize>() + totals.map_or(0, Totals::bytes);
+        if (self.slices.is_empty() && n_held == 0) || !spill.is_worth(bytes) {
             return Ok(());
         }
-        let spilled = self.spilled.get_or_insert_with(|| SpilledSlices::new(spill, key_types));
+        // What was read from a checkpoint as sums goes by with its windows.
+        if totals.is_some_and(|totals| !totals.has_slices()) {
+            return Ok(());
+        }
+        let drops = totals.is_none_or(Totals::drops);
+        let spilled = self.spilled.get_or_insert_with(|| SpilledSlices::new(spill, key_types, drops));
+        if let Some(Overlapping { windows, totals, .. }) = &mut self.overlapping {
+            totals.give_slices(accumulation, |start, part| {
+                let slice = slice_of(windows, start);
+                spilled.add_part(slice, &part, accumulation)
+            })?;
+            totals.clear();
+        }
         spilled.add(std::mem::take(&mut self.slices).into_iter(), accumulation)
     }
 
@@ -85,7 +107,10 @@ impl Panes {
         accumulation: &mut Accumulation,
     ) -> io::Result<Option<(Window, WindowGroups)>> {
         if self.overlapping.is_some() {
-            return Ok(self.close_overlapping(until, accumulation));
+            return match self.spilled.take() {
+                Some(spilled) => self.close_spilled(until, spilled, accumulation),
+                None => Ok(self.close_overlapping(until, accumulation)),
+            };
         }
         let first = self.slices.keys().next().copied();
         let first_spilled = self.spilled.as_ref().and_then(SpilledSlices::first);
@@ -107,12 +132,67 @@ impl Panes {
         Ok(Some((Window { start, end }, WindowGroups::Slice(groups))))
     }
 
+    /// The same where windows overlap and some of their slices stand in files: then all go there that a closed window has
+    /// held, and windows are read from there.
+    fn close_spilled(
+        &mut self,
+        until: EventTime,
+        mut spilled: SpilledSlices,
+        accumulation: &mut Accumulation,
+    ) -> io::Result<Option<(Window, WindowGroups)>> {
+        let Some(Overlapping { windows, closed, leaving, .. }) = &mut self.overlapping else {
+            return Ok(None);
+        };
+        loop {
+            if let Some((window, runs)) = leaving.as_mut().filter(|(_, runs)| !runs.is_empty()) {
+                let part = spilled.next_of_window(runs, accumulation)?;
+                let window = *window;
+                self.spilled = Some(spilled);
+                return Ok(Some((window, WindowGroups::Slice(part))));
+            }
+            *leaving = None;
+            let first_open = |spilled: &SpilledSlices, slices: &BTreeMap<Slice, Groups>| {
+                slices.keys().next().copied().into_iter().chain(spilled.first()).min()
+            };
+            let open = first_open(&spilled, &self.slices);
+            let Some(oldest) = spilled.first_held().into_iter().chain(open.as_ref().map(start_of)).min()
+            else {
+                return Ok(None);
+            };
+            match windows.first_ending_after(oldest, *closed) {
+                Some(window) if window.end > until => {
+                    self.spilled = Some(spilled);
+                    return Ok(None);
+                }
+                Some(window) => {
+                    *closed = window.end;
+                    while let Some(slice) =
+                        first_open(&spilled, &self.slices).filter(|(_, start)| *start < window.end)
+                    {
+                        let in_memory = self.slices.remove(&slice).map(|groups| (slice, groups));
+                        spilled.add(in_memory.into_iter(), accumulation)?;
+                        spilled.pass(slice, accumulation)?;
+                    }
+                    *leaving = Some((window, spilled.of_window()));
+                }
+                // No window that is open holds it any more.
+                None => {
+                    spilled.forget_before(oldest.saturating_add(1));
+                    if let Some(slice) = open.filter(|(_, start)| *start == oldest) {
+                        spilled.remove(slice);
+                        self.slices.remove(&slice).into_iter().for_each(|groups| accumulation.close(groups));
+                    }
+                }
+            }
+        }
+    }
+
     fn close_overlapping(
         &mut self,
         until: EventTime,
         accumulation: &mut Accumulation,
     ) -> Option<(Window, WindowGroups)> {
-        let Overlapping { windows, totals, closed } = self.overlapping.as_mut()?;
+        let Overlapping { windows, totals, closed, .. } = self.overlapping.as_mut()?;
         loop {
             let slices = totals.starts();
             let oldest =
@@ -165,7 +245,7 @@ impl Panes {
     /// The windows that are open.
     pub fn waiting(&self) -> Option<Waiting> {
         let windows = |n, until| Waiting { what: "windows", n, until };
-        let Some(Overlapping { windows: known, totals, closed }) = &self.overlapping else {
+        let Some(Overlapping { windows: known, totals, closed, .. }) = &self.overlapping else {
             let spilled = self.spilled.as_ref();
             let n_spilled =
                 spilled.map_or(0, |spilled| spilled.n_slices(|slice| self.slices.contains_key(slice)));
@@ -174,16 +254,13 @@ impl Panes {
             return Some(windows(Some(self.slices.len() + n_spilled), end));
         };
         let oldest = totals.starts().map(|(oldest, _)| oldest);
-        let mut starts = oldest.into_iter().chain(self.slices.keys().map(start_of));
-        Some(windows(None, starts.find_map(|start| known.first_ending_after(start, *closed))?.end))
+        let spilled = self.spilled.iter().flat_map(SpilledSlices::starts);
+        let starts = oldest.into_iter().chain(self.slices.keys().map(start_of)).chain(spilled);
+        let ends = starts.filter_map(|start| Some(known.first_ending_after(start, *closed)?.end));
+        Some(windows(None, ends.min()?))
     }
 
-    /// What of slices stands in files.
-    pub fn spilled(&self) -> impl Iterator<Item = ((EventTime, EventTime), &Block)> {
-        self.spilled.iter().flat_map(SpilledSlices::blocks)
-    }
-
-    /// Of what is in memory.
+    /// Of what is in memory, but for what is [written apart](Panes::write_others).
     pub fn snapshot(&self, accumulation: &Accumulation, writer: &mut SnapshotWriter) {
         writer.sequence(self.slices.iter(), |writer, ((end, start), groups)| {
             writer.i64(*end);
@@ -192,8 +269,41 @@ impl Panes {
         });
         if let Some(overlapping) = &self.overlapping {
             writer.i64(overlapping.closed);
-            overlapping.totals.snapshot(writer);
+            match overlapping.totals.has_slices() {
+                true => overlapping.totals.snapshot_of_none(writer),
+                false => overlapping.totals.snapshot(writer),
+            }
         }
+    }
+
+    /// How many parts of slices are written apart: what stands in files, and what has been added up but can be had
+    /// slice by slice.
+    pub fn n_others(&self) -> usize {
+        let totals = self.overlapping.as_ref().map(|overlapping| &overlapping.totals);
+        let n_held = totals.filter(|totals| totals.has_slices()).map_or(0, Totals::n_parts);
+        n_held + self.spilled.iter().flat_map(SpilledSlices::blocks).count()
+    }
+
+    pub fn write_others(
+        &self,
+        accumulation: &Accumulation,
+        mut write: impl FnMut(Slice, &[u8]),
+    ) -> io::Result<()> {
+        if let Some(Overlapping { windows, totals, .. }) = &self.overlapping
+            && totals.has_slices()
+        {
+            totals.give_slices(accumulation, |start, part| {
+                let mut written = SnapshotWriter::default();
+                accumulation.write(&part, &mut written);
+                write(slice_of(windows, start), &written.finish());
+                Ok(())
+            })?;
+        }
+        let mut spilled = self.spilled.iter().flat_map(SpilledSlices::blocks);
+        spilled.try_for_each(|(slice, block)| {
+            write(slice, &block.read()?);
+            Ok(())
+        })
     }
 
     pub fn restore(
@@ -209,6 +319,11 @@ impl Panes {
         }
         Ok(())
     }
+}
+
+fn slice_of(windows: &TimeWindows, start: EventTime) -> Slice {
+    let bounds = windows.slice(start).bounds;
+    (bounds.end, bounds.start)
 }
 
 fn start_of(key: &(EventTime, EventTime)) -> EventTime {

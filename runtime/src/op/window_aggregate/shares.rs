@@ -8,7 +8,6 @@
 use crate::kernel::groups::{Accumulation, Groups};
 use crate::message::EventTime;
 use crate::snapshot::SnapshotWriter;
-use crate::spill::Block;
 use crate::workers::{Workers, unpoisoned};
 use millstream_ir::batch::Batch;
 use std::collections::{BTreeMap, VecDeque};
@@ -172,25 +171,19 @@ impl Shares {
         self.shares.iter().map(of_share).sum()
     }
 
-    /// Writes all slices, one behind the other, and with them what of slices stands in files.
-    pub fn snapshot(&self, spilled: Vec<(Slice, &Block)>, writer: &mut SnapshotWriter) {
+    /// Writes all slices, one behind the other; so many others are to [follow](write).
+    pub fn snapshot(&self, n_others: usize, writer: &mut SnapshotWriter) {
         self.drain();
         let states: Vec<MutexGuard<State>> = self.shares.iter().map(|share| share.state()).collect();
         let slices = states.iter().flat_map(|state| {
             state.slices.iter().map(|(slice, groups)| (*slice, &state.accumulation, groups))
         });
         let slices: Vec<_> = slices.collect();
-        writer.count(slices.len() + spilled.len());
+        writer.count(slices.len() + n_others);
         for (slice, accumulation, groups) in slices {
             let mut written = SnapshotWriter::default();
             accumulation.write(groups, &mut written);
             write(slice, &written.finish(), writer);
-        }
-        for (slice, block) in spilled {
-            match block.read() {
-                Ok(groups) => write(slice, &groups, writer),
-                Err(error) => return writer.fail(error),
-            }
         }
     }
 
@@ -252,7 +245,8 @@ impl State {
     }
 }
 
-fn write((end, start): Slice, groups: &[u8], writer: &mut SnapshotWriter) {
+/// Writes groups of a slice.
+pub fn write((end, start): Slice, groups: &[u8], writer: &mut SnapshotWriter) {
     writer.i64(end);
     writer.i64(start);
     writer.bytes(groups);

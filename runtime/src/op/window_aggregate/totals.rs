@@ -19,6 +19,7 @@
 //! given anew in that order when there are many new keys or many that are gone, and so memory is read
 //! nearly from front to end.
 
+mod slices;
 mod sums;
 
 use crate::accumulate::order::{merge_numbers, sort_numbers};
@@ -47,6 +48,8 @@ pub struct Totals {
     bounds: Vec<u128>,
     /// Whether slices are dropped one by one, or only all at once.
     drops: bool,
+    /// Whether each slice keeps its own groups as well.
+    keeps_slices: bool,
     index: KeyIndex,
     /// The numbers of all keys, by their keys.
     order: Vec<u32>,
@@ -68,6 +71,13 @@ pub struct Totals {
 struct Slice {
     start: EventTime,
     groups: NumberedGroups,
+    /// Of the front, its own groups, if these are kept; they have the same numbers.
+    own: Option<Own>,
+}
+
+struct Own {
+    words: Vec<u64>,
+    sides: Sides,
 }
 
 impl Totals {
@@ -87,6 +97,7 @@ impl Totals {
             spare: NumberedGroups::default(),
             bounds: vec![0; aggregates.len()],
             drops,
+            keeps_slices: false,
             index: KeyIndex::new(key_types, seed),
             order: vec![],
             n_in_order: 0,
@@ -116,7 +127,7 @@ impl Totals {
     pub fn push(&mut self, start: EventTime, groups: Groups, accumulation: &mut Accumulation) {
         let memory = std::mem::take(&mut self.spare);
         let groups = accumulation.number(groups, &mut self.index, memory);
-        self.add(Slice { start, groups });
+        self.add(Slice { start, groups, own: None });
         self.order_new_keys();
     }
 
@@ -147,7 +158,12 @@ impl Totals {
             *words = widened(words, narrow, wide);
         }
         let slices = self.older.iter_mut().chain(&mut self.newer);
-        slices.for_each(|slice| slice.groups.widen(narrow, wide));
+        for slice in slices {
+            slice.groups.widen(narrow, wide);
+            if let Some(own) = &mut slice.own {
+                own.words = widened(&own.words, narrow, wide);
+            }
+        }
         self.is_wide = true;
     }
 
@@ -193,8 +209,10 @@ impl Totals {
     fn turn(&mut self) {
         let layout = if self.is_wide { &self.wide } else { &self.narrow };
         while let Some(mut slice) = self.newer.pop_back() {
+            let words = self.keeps_slices.then(|| slice.groups.words.clone());
             self.front.put_under(&mut slice.groups, layout);
-            slice.groups.sides = sides(layout, &self.aggregates);
+            let sides = std::mem::replace(&mut slice.groups.sides, sides(layout, &self.aggregates));
+            slice.own = words.map(|words| Own { words, sides });
             self.older.push(slice);
         }
         self.back = Sums { words: vec![], sides: sides(layout, &self.aggregates) };
@@ -307,7 +325,7 @@ impl Totals {
 
     /// Bytes of memory, about; counted anew.
     pub fn bytes(&self) -> usize {
-        let slices = self.older.iter().chain(&self.newer).map(|slice| slice.groups.bytes());
+        let slices = self.older.iter().chain(&self.newer).map(Slice::bytes);
         let sums = self.front.bytes() + self.back.bytes();
         self.index.bytes() + self.order.capacity() * 4 + sums + slices.sum::<usize>()
     }

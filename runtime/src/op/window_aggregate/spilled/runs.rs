@@ -28,6 +28,7 @@ pub struct SortedRuns {
     pub rest: Option<Groups>,
 }
 
+#[derive(Clone)]
 pub struct SortedRun {
     pub level: u32,
     blocks: VecDeque<SortedBlock>,
@@ -36,6 +37,7 @@ pub struct SortedRun {
     firsts: Vec<u8>,
 }
 
+#[derive(Clone)]
 struct SortedBlock {
     /// Where its first key begins.
     first: usize,
@@ -85,6 +87,19 @@ impl SortedRun {
         self
     }
 
+    pub fn blocks(&self) -> impl Iterator<Item = &Block> {
+        self.blocks.iter().map(|block| &block.block)
+    }
+
+    pub fn n_groups(&self) -> usize {
+        self.blocks.iter().map(|block| block.n_groups).sum()
+    }
+
+    /// Bytes of memory, about.
+    pub fn bytes(&self) -> usize {
+        self.blocks.capacity() * size_of::<SortedBlock>() + self.firsts.capacity()
+    }
+
     /// The key of the first group of a block.
     fn first(&self, block: usize, n_keys: usize) -> Option<Vec<Value>> {
         let mut reader = SnapshotReader::new(self.firsts.get(self.blocks.get(block)?.first..)?);
@@ -107,25 +122,27 @@ impl SortedRuns {
         self.runs.is_empty() && self.rest.is_none()
     }
 
+    pub fn of(runs: Vec<SortedRun>) -> SortedRuns {
+        SortedRuns { runs, rest: None }
+    }
+
     /// Whether all groups stand in one place.
     pub fn is_one(&self) -> bool {
         self.runs.len() + usize::from(self.rest.is_some()) == 1
     }
 
     pub fn blocks(&self) -> impl Iterator<Item = &Block> {
-        self.runs.iter().flat_map(|run| &run.blocks).map(|block| &block.block)
+        self.runs.iter().flat_map(SortedRun::blocks)
     }
 
     /// How many groups stand in files, some of them in several runs.
     pub fn n_groups(&self) -> usize {
-        self.runs.iter().flat_map(|run| &run.blocks).map(|block| block.n_groups).sum()
+        self.runs.iter().map(SortedRun::n_groups).sum()
     }
 
     /// Bytes of memory, about.
     pub fn bytes(&self) -> usize {
-        let of_run =
-            |run: &SortedRun| run.blocks.capacity() * size_of::<SortedBlock>() + run.firsts.capacity();
-        self.runs.iter().map(of_run).sum()
+        self.runs.iter().map(SortedRun::bytes).sum()
     }
 
     pub fn next_part(&mut self, key_types: &[Type], accumulation: &mut Accumulation) -> io::Result<Groups> {

@@ -1,6 +1,6 @@
 //! Accumulators of groups by their numbers, and what is done with those of a whole slice at once.
 
-use super::{CHUNK, Slice};
+use super::{CHUNK, Own, Slice};
 use crate::accumulate::side::SideStates;
 use crate::kernel::accumulate::{ManyPairs, merge_pairs};
 use crate::kernel::groups::{NumberedGroups, Sides};
@@ -139,6 +139,12 @@ impl NumberedGroups {
 }
 
 impl Slice {
+    /// Bytes of memory.
+    pub fn bytes(&self) -> usize {
+        let of_own = |own: &Own| own.words.capacity() * 8 + bytes_of(&own.sides);
+        self.groups.bytes() + self.own.as_ref().map_or(0, of_own)
+    }
+
     /// `states` are those that its words count.
     pub fn write(&self, states: &Sides, layout: &SlotLayout, writer: &mut SnapshotWriter) {
         writer.i64(self.start);
@@ -163,7 +169,8 @@ impl Slice {
             return Err(Corrupt);
         }
         let words = read(numbers.len(), states, layout, reader)?;
-        Ok(Slice { start, groups: NumberedGroups { numbers, words, sides: vec![], is_wide, bounds } })
+        let groups = NumberedGroups { numbers, words, sides: vec![], is_wide, bounds };
+        Ok(Slice { start, groups, own: None })
     }
 }
 
