@@ -28,6 +28,12 @@ const STREAMS: &[&str] = &[
     "from a window hopping 8s every 3s group by () select count() as n, min(v) as m",
     "from a window cumulative 1m every 2s group by k select k, window.end as w, count() as n, sum(v) as s",
     "from a window cumulative 13s every 4s group by t, k select t, k, window.end as w, collect(v) as vs, last(v) as l",
+    "from a window session 3s group by v select v, window.start as w, window.end as e, count() as n, sum(k) as s",
+    "from a window session 9s group by k, t select k, t, collect(v) as vs, count(distinct v) as d, median(v) as m",
+    "from a window session 5s by v group by v, t select v, t, window.start as w, first(k) as f, max(k) as m",
+    "from a window session 20s group by k, t, v select k, t, v, window.end as w, count() as n",
+    "from a window tumbling 10s group by k select k, kept(v) as l",
+    "from a window session 4s group by v, k select v, k, window.end as w, kept(v) as l",
     "from a window tumbling hour in \"Europe/Paris\" group by t, k select t, k, avg(v) as m",
     "from a window tumbling 6s dedupe by k within 2s group by t select t, count() as n, min(v) as m",
     "from a select k, t, v, prev(v, by: k, forever: true) as p",
@@ -105,6 +111,7 @@ fn program(stream: &str) -> (SourceMap, Flow) {
     let program = format!(
         "source a: {{ k: int?, t: string, v: int, at: timestamp }} from file(\"a\") format json time at disorder 5s\n\
          source b: {{ k: int?, t: string, v: int, at: timestamp }} from file(\"b\") format json time at disorder 4s\n\
+         aggregate kept(x: int) -> int {{ state last: int = 0 add last = x result last }}\n\
          stream held = {stream}\n\
          sink out from held to stdout format json\n\
          stream failed = from errors(held) select row, reason, place\n\

@@ -98,6 +98,11 @@ impl Arena {
         }
     }
 
+    /// One like it, without groups and keys, which keeps these words of each key at first.
+    pub fn emptied(&self, words: [u64; BESIDE]) -> Arena {
+        Arena::with_keys(&self.aggregates, self.slots.own.have_slots(), words)
+    }
+
     /// The rows that failed since this was asked last, by their numbers in their batches.
     pub fn take_failed(&mut self) -> Vec<FailedRow> {
         std::mem::take(&mut self.failed)

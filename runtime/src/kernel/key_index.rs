@@ -434,6 +434,16 @@ impl KeyIndex {
         self.slots.len() * 8 + self.keys.bytes() + self.is_live.capacity() + self.free.capacity() * 4 + filter
     }
 
+    /// One like it, of no keys.
+    pub fn emptied(&self) -> KeyIndex {
+        KeyIndex::new(&self.types, self.seed)
+    }
+
+    /// The hash of the key of a state.
+    pub fn hash(&self, number: u32) -> u64 {
+        self.keys.hash(number, self.seed)
+    }
+
     /// Writes the key of a state.
     pub fn snapshot(&self, number: u32, writer: &mut SnapshotWriter) {
         self.keys.snapshot(number, writer);
@@ -451,6 +461,37 @@ impl KeyIndex {
             self.insert(number);
         }
         Ok(number)
+    }
+
+    /// The same of a key that may have a state already, which is then its.
+    pub fn restore_known(&mut self, reader: &mut SnapshotReader) -> Result<u32, Corrupt> {
+        if self.keys.width() == 0 && self.n_live() > 0 {
+            return Ok(0);
+        }
+        if self.keys.width() == 0 {
+            return self.restore(reader);
+        }
+        self.reserve(1);
+        let number = self.new_number();
+        self.keys.restore(number, reader)?;
+        let hash = self.keys.hash(number, self.seed);
+        let (stride, mask) = (self.stride(), self.mask());
+        let mut at = self.home(hash);
+        loop {
+            let slot = self.slots[at * stride];
+            if slot == FREE {
+                self.fill_slot(at, number, hash);
+                return Ok(number);
+            }
+            let known = slot as u32 - 1;
+            if slot >> 32 == hash >> 32 && self.compare(known, number).is_eq() {
+                self.keys.clear(number);
+                self.is_live[number as usize] = false;
+                self.free.push(number);
+                return Ok(known);
+            }
+            at = (at + 1) & mask;
+        }
     }
 }
 
@@ -551,6 +592,10 @@ mod tests {
                         let new: HashMap<u32, u32> =
                             live.iter().map(|old| (*old, restored.restore(&mut reader).unwrap())).collect();
                         reader.finish().unwrap();
+                        let mut again = SnapshotReader::new(&bytes);
+                        for old in &live {
+                            prop_assert_eq!(restored.restore_known(&mut again), Ok(new[old]));
+                        }
                         known.values_mut().for_each(|state| *state = new[state]);
                         index = restored;
                     }

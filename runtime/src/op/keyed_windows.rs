@@ -6,7 +6,8 @@
 //! reorder buffer and see rows in the total order, so that what ends a window is told by events alone.
 //!
 //! A session and a group with `until` leave when the watermark reaches their end, with the time of that
-//! less a microsecond, which is not before any watermark that was passed on. A window of rows leaves with
+//! less a microsecond, which is not before any watermark that was passed on. Sessions for which there is no room in
+//! memory wait in files until they may end ([spilled]). A window of rows leaves with
 //! its last row, with that row's time; one that is not full yet leaves at the end of the input, or when its
 //! key expires, with a time that is long gone: so the watermark that is passed on waits for the oldest.
 
@@ -14,6 +15,7 @@ mod due;
 mod head;
 pub(super) mod oldest;
 mod rows;
+mod spilled;
 pub(super) mod state;
 
 use crate::accumulate::arena::{Arena, Slot};
@@ -24,18 +26,22 @@ use crate::op::failed_rows::FailedRows;
 use crate::op::segment::json_row;
 use crate::operator::{Failure, Operator, Output, Place};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use crate::spill::Spill;
 use crate::waiting::Waiting;
 use due::Due;
 use head::{Head, IDLE, NOT_DUE};
 use millstream_base::Span;
+use millstream_ir::aggregate::AggregateCall;
 use millstream_ir::batch::{BATCH_ROWS, Batch, Origin};
 use millstream_ir::column::{Column, ColumnBuilder, ColumnData, ColumnRef};
 use millstream_ir::flow::{Keep, Node, Schema, WindowAggregate, WindowAssigner};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use oldest::Oldest;
+use spilled::SpilledSessions;
 use state::{Groups, KeyState, Kind, Open};
 use std::collections::{BTreeMap, VecDeque};
+use std::io;
 use std::sync::Arc;
 
 /// Batches that leave at once when windows close.
@@ -72,6 +78,12 @@ pub struct KeyedWindows {
     oldest: Oldest,
     /// Windows that leave, each with the number of its key.
     leaving: VecDeque<(u32, Open)>,
+    /// Whether the watermark may end others.
+    is_ending: bool,
+    /// Whether what is written of a session and what comes later can become one.
+    can_join: bool,
+    /// Once memory was too small for some.
+    spilled: Option<SpilledSessions>,
     watermark: Watermark,
     /// The last watermark that was passed on.
     passed: Watermark,
@@ -101,6 +113,9 @@ impl KeyedWindows {
         let kind = Kind::new(&spec.window)?;
         let by_types: Vec<Type> = by.iter().map(|key| key_types[*key].clone()).collect();
         let others: Vec<usize> = (0..key_types.len()).filter(|key| !by.contains(key)).collect();
+        let can_join = matches!(kind, Kind::Session { max: None, .. })
+            && !by.is_empty()
+            && !spec.aggregates.iter().any(AggregateCall::needs_order);
         let has_sessions_in_heads = others.is_empty() && matches!(kind, Kind::Session { max: None, .. });
         Some(KeyedWindows {
             kind,
@@ -119,6 +134,9 @@ impl KeyedWindows {
             due: Due::new(kind.granule()),
             oldest: Oldest::default(),
             leaving: VecDeque::new(),
+            is_ending: false,
+            can_join,
+            spilled: None,
             watermark: Watermark::START,
             passed: Watermark::START,
             source: None,
@@ -189,6 +207,13 @@ impl KeyedWindows {
         }
     }
 
+    /// Bytes of memory, without what stands for files.
+    fn state_bytes_in_memory(&self) -> usize {
+        let older: usize = self.keys.iter().map(KeyState::owned_bytes).sum();
+        let of_keys = self.keys.capacity() * size_of::<KeyState>() + older + self.oldest.bytes();
+        self.arena.bytes() + self.index.bytes() + of_keys + self.due.bytes()
+    }
+
     fn n_windows(&self, number: u32) -> usize {
         let of_state = self.keys.get(number as usize).map_or(0, |state| state.windows().count());
         of_state + self.head(number).has_session() as usize
@@ -227,9 +252,26 @@ impl KeyedWindows {
         self.n_keys_at_most = (self.index.n_live() * 2).max(KEYS_AT_LEAST);
     }
 
-    /// Finds the windows that the watermark ends.
-    fn end_windows(&mut self) {
-        let until = self.watermark.0;
+    /// Finds windows that the watermark ends, unless some leave already. Where sessions come back from files, those that
+    /// end before leave first.
+    fn end_windows(&mut self) -> io::Result<()> {
+        while self.is_ending && self.leaving.is_empty() {
+            self.forget_idle();
+            let back = self.spilled.as_ref().and_then(SpilledSessions::first);
+            let Some(back) = back.filter(|back| *back <= self.watermark.0) else {
+                self.is_ending = false;
+                self.end_windows_until(self.watermark.0);
+                return Ok(());
+            };
+            self.end_windows_until(back.saturating_sub(1));
+            if self.leaving.is_empty() {
+                self.take_back()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn end_windows_until(&mut self, until: EventTime) {
         if let Kind::Rows { keep, .. } = self.kind {
             if self.watermark == Watermark::END {
                 while let Some(number) = self.oldest.first() {
@@ -304,6 +346,9 @@ impl KeyedWindows {
     /// new one.
     fn give(&mut self, output: &mut Output) {
         for _ in 0..BATCHES_AT_ONCE {
+            if let Err(error) = self.end_windows() {
+                return output.fault = Some(error);
+            }
             if self.leaving.is_empty() {
                 self.forget_idle();
                 return self.pass_watermark(output);
@@ -401,7 +446,7 @@ impl Operator for KeyedWindows {
             Message::Batch(batch) => self.take_rows(&batch, output),
             Message::Watermark(watermark) => {
                 self.watermark = watermark;
-                self.end_windows();
+                self.is_ending = true;
             }
         }
         self.give(output);
@@ -413,7 +458,9 @@ impl Operator for KeyedWindows {
 
     fn amount(&self) -> Option<Count> {
         let keys = 0..self.index.n_numbers() as u32;
-        Some(Count::of(keys.map(|number| self.n_windows(number)).sum(), "windows"))
+        let n_spilled = self.spilled.as_ref().map_or(0, SpilledSessions::n_keys);
+        let what = if n_spilled > 0 { "parts of windows" } else { "windows" };
+        Some(Count::of(keys.map(|number| self.n_windows(number)).sum::<usize>() + n_spilled, what))
     }
 
     fn snapshot(&self, writer: &mut SnapshotWriter) {
@@ -426,13 +473,15 @@ impl Operator for KeyedWindows {
             Kind::Rows { .. } => self.oldest.keys().collect(),
             _ => (0..self.index.n_numbers() as u32).filter(|number| self.n_windows(*number) > 0).collect(),
         };
-        writer.sequence(numbers.into_iter(), |writer, number| {
-            self.index.snapshot(number, writer);
-            let session = self.head(number).session(number, self.kind.gap());
-            let others = self.keys.get(number as usize).into_iter().flat_map(KeyState::windows);
-            let windows: Vec<&Open> = session.iter().chain(others).collect();
-            writer.sequence(windows.into_iter(), |writer, window| window.snapshot(&self.arena, writer));
-        });
+        let n_spilled = self.spilled.as_ref().map_or(0, SpilledSessions::n_keys);
+        writer.count(numbers.len() + n_spilled);
+        numbers.into_iter().for_each(|number| self.write_key(number, writer));
+        for block in self.spilled.iter().flat_map(SpilledSessions::blocks) {
+            match block.read() {
+                Ok(keys) => writer.written(&keys),
+                Err(error) => return writer.fail(error),
+            }
+        }
     }
 
     fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
@@ -441,34 +490,25 @@ impl Operator for KeyedWindows {
         self.source = reader.sequence(SnapshotReader::u32)?.pop();
         self.n_rows_out = reader.total()?;
         self.n_windows_out = reader.i64()?;
-        for _ in 0..reader.count()? {
-            let number = self.index.restore(reader)?;
-            let restore = |reader: &mut _| Open::restore(self.others.len(), &mut self.arena, reader);
-            let state = KeyState::of(reader.sequence(restore)?);
-            self.arena.grow(self.index.n_numbers());
-            let end = state.first_end();
-            *self.state(number) = state;
-            self.give_to_head(number, &mut []);
-            match (self.kind, end) {
-                (Kind::Rows { .. }, _) => self.oldest.touch(number),
-                (_, Some(end)) => self.watch(number, end),
-                (_, None) => return Err(Corrupt),
-            }
-        }
-        Ok(())
+        (0..reader.count()?).try_for_each(|_| self.take_key(reader))
+    }
+
+    fn spill(&mut self, spill: &Spill) -> io::Result<()> {
+        if self.can_join { spill.timed(|| self.spill_sessions(spill)) } else { Ok(()) }
     }
 
     fn waiting(&self) -> Option<Waiting> {
         // Windows of rows wait for rows.
         let numbers = || 0..self.index.n_numbers() as u32;
-        let until = numbers().map(|number| self.head(number).due).filter(|due| *due != NOT_DUE).min()?;
-        let n = numbers().map(|number| self.n_windows(number)).sum();
-        Some(Waiting { what: "windows", n: Some(n), until })
+        let in_memory = numbers().map(|number| self.head(number).due).filter(|due| *due != NOT_DUE);
+        let until = in_memory.chain(self.spilled.iter().filter_map(SpilledSessions::first)).min()?;
+        // Which of those in files are parts of one is known when they are put together.
+        let is_known = self.spilled.as_ref().is_none_or(SpilledSessions::is_empty);
+        let n = is_known.then(|| numbers().map(|number| self.n_windows(number)).sum());
+        Some(Waiting { what: "windows", n, until })
     }
 
     fn state_bytes(&self) -> usize {
-        let older: usize = self.keys.iter().map(KeyState::owned_bytes).sum();
-        let of_keys = self.keys.capacity() * size_of::<KeyState>() + older + self.oldest.bytes();
-        self.arena.bytes() + self.index.bytes() + of_keys + self.due.bytes()
+        self.state_bytes_in_memory() + self.spilled.as_ref().map_or(0, SpilledSessions::bytes)
     }
 }

@@ -92,10 +92,14 @@ impl Breaker {
     /// Whether what it keeps can be written to files where memory has no room for it.
     pub fn spills(&self) -> bool {
         match self {
-            Breaker::WindowAggregate(spec) => {
-                let is_told_by_rows = matches!(spec.window, WindowAssigner::Assigned { .. });
-                is_told_by_rows || TimeWindows::new(&spec.window).is_some()
-            }
+            // What was written and what comes later become one, whatever order that is.
+            Breaker::WindowAggregate(spec) if spec.aggregates.iter().any(AggregateCall::needs_order) => false,
+            Breaker::WindowAggregate(spec) => match &spec.window {
+                WindowAssigner::Assigned { .. } => true,
+                // Where a session may last only so long, what was first decides.
+                WindowAssigner::Session { max, by, .. } => max.is_none() && !by.is_empty(),
+                window => TimeWindows::new(window).is_some(),
+            },
             _ => false,
         }
     }

@@ -115,6 +115,11 @@ impl Own {
         }
     }
 
+    /// Whether there is a group beside the caller's words.
+    pub fn have_slots(&self) -> bool {
+        self.n_words > 0
+    }
+
     /// Makes them this many at least.
     pub fn grow(&mut self, n: usize) {
         let before = self.words.len();

@@ -211,6 +211,22 @@ impl KeyState {
         place
     }
 
+    /// Adds what there is of a session: it becomes one with those that it touches.
+    pub fn join(&mut self, kind: &Kind, mut session: Open, arena: &mut Arena) {
+        let windows = self.all();
+        let touches = |other: &mut Open| other.start < session.end && session.start < other.end;
+        let touching: Vec<Open> = windows.extract_if(.., touches).collect();
+        for other in touching {
+            kind.extend(&mut session, other.start, other.end);
+            kind.extend(&mut session, other.last, other.end);
+            session.n_rows += other.n_rows;
+            session.groups.merge(other.groups, arena);
+        }
+        let place = windows.partition_point(|older| older.start < session.start);
+        windows.insert(place, session);
+        self.settle();
+    }
+
     /// Takes out the windows that end at or before a time.
     pub fn take_until(&mut self, time: EventTime) -> impl Iterator<Item = Open> + use<> {
         let ended = |window: &mut Open| window.end <= time;
