@@ -43,6 +43,12 @@ const STREAMS: &[&str] = &[
     "from a as x full join b as y on x.k == y.k within 3s select x.t, x.v, y.t as u, y.v as w",
     "from a as x anti join b as y on x.t == y.t within 6s select x.t, x.k, x.v",
     "from a as x join a as y on x.k == y.k and x.v < y.v within 4s select x.t, y.t as u",
+    "from a as x left join known as y on x.k == y.k as of x.at select x.k, x.v, y.t as u, y.v as w",
+    "from a as x join known as y on x.k == y.k as of x.at - 2s within 4s where y.t > \"a\" select x.t, y.t as u",
+    "from a as x left join known as y on x.k == y.k and x.t == y.t select x.v, y.t as u, y.v as w",
+    "from a as x left join known as y on x.k == y.k and x.t <= y.t select x.v, y.t as u, y.v as w",
+    "from a as x join known as y on x.v == y.v as of x.at select x.t, y.t as u",
+    "from a as x left join loaded as y on x.k == y.k select x.v, y.t as u",
     "from a as x window tumbling 5s join b as y on x.k == y.k select x.t, y.t as u, window.start as w",
 ];
 
@@ -70,7 +76,7 @@ fn run(
     let mut simulation = if spill.is_some() { simulation.may_spill() } else { simulation };
     let mut now = 0;
     for (number, part) in drawn.chunks(batch).enumerate() {
-        for name in ["a", "b"] {
+        for name in ["a", "b", "loaded"] {
             let node = flow.nodes.iter().find_map(|node| match &node.kind {
                 NodeKind::Source(spec) if *node.name == *name => Some(spec),
                 _ => None,
@@ -91,7 +97,7 @@ fn run(
             };
             let records: Vec<(bool, Record)> = part.iter().map(|drawn| (drawn.0, record(drawn))).collect();
             let records: Vec<Record> =
-                records.into_iter().filter(|(is_b, _)| *is_b == (name == "b")).map(|(_, row)| row).collect();
+                records.into_iter().filter(|(is_b, _)| *is_b == (name != "a")).map(|(_, row)| row).collect();
             simulation.arrive(source, 0, &records).expect("failed rows are kept");
         }
         now += part.iter().map(|drawn| drawn.4 * SECOND).sum::<i64>();
@@ -111,6 +117,8 @@ fn program(stream: &str) -> (SourceMap, Flow) {
     let program = format!(
         "source a: {{ k: int?, t: string, v: int, at: timestamp }} from file(\"a\") format json time at disorder 5s\n\
          source b: {{ k: int?, t: string, v: int, at: timestamp }} from file(\"b\") format json time at disorder 4s\n\
+         table known key k = from b select k, t, v\n\
+         table loaded: {{ k: int, t: string, v: int }} key k from file(\"c\") format json refresh 1h\n\
          aggregate kept(x: int) -> int {{ state last: int = 0 add last = x result last }}\n\
          stream held = {stream}\n\
          sink out from held to stdout format json\n\

@@ -20,6 +20,7 @@ pub mod keyed_windows;
 pub mod late;
 pub mod latest_of_key;
 pub mod leave_out_late;
+mod left_behind;
 pub mod look_up;
 pub mod match_pattern;
 mod merge;

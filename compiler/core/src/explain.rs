@@ -20,7 +20,7 @@ use millstream_ir::flow::{
     Sharing, TopScope, UpdatingScope,
 };
 use millstream_ir::text::format_duration;
-use millstream_ir::types::Layout;
+use millstream_ir::types::{Layout, Type};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -303,9 +303,24 @@ fn memory_text(flow: &Flow) -> String {
         of_nodes("the groups", &|node| matches!(&node.kind, NodeKind::Breaker(breaker) if breaker.spills())),
         of_nodes("the rows", &|node| matches!(node.kind, NodeKind::Order)),
         of_nodes("the texts, lists and records in rows", &|node| {
-            let inputs = node.inputs.iter().flat_map(|input| flow.node(*input).schema.types());
-            matches!(&node.kind, NodeKind::Join(join) if join.keeps_rows_of_streams())
-                && inputs.into_iter().any(|ty| matches!(ty.layout(), Layout::View | Layout::Boxed))
+            let has_some =
+                |types: Vec<Type>| types.iter().any(|ty| matches!(ty.layout(), Layout::View | Layout::Boxed));
+            let types = |node: &Node| node.schema.types();
+            match &node.kind {
+                NodeKind::Join(join) => {
+                    let inputs = node.inputs.iter().flat_map(|input| types(flow.node(*input)));
+                    join.keeps_rows_of_streams() && has_some(inputs.collect())
+                }
+                NodeKind::Breaker(breaker) => match &**breaker {
+                    Breaker::Table(spec) => {
+                        let others =
+                            types(node).into_iter().enumerate().filter(|(n, _)| !spec.key.contains(n));
+                        has_some(others.map(|(_, ty)| ty).collect())
+                    }
+                    _ => false,
+                },
+                _ => false,
+            }
         }),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();

@@ -6,7 +6,6 @@
 //! as it keeps its own time, the watermark of the join stays behind it.
 
 mod keys;
-mod left_behind;
 mod pairs;
 mod places;
 mod row;

@@ -95,7 +95,15 @@ impl LookUpOperator {
         let (access, reader) = {
             let mut store = unpoisoned(&store);
             let read = spec.reads_of_table(left.columns.len(), right.columns.len());
-            (Access::new(&spec.keys, &mut store), store.add_reader(&read))
+            let access = Access::new(&spec.keys, &mut store);
+            if let Access::Key { others, .. } = &access {
+                store.will_look_at(others.iter().map(|(_, right)| *right));
+            }
+            // What rows were given that may be withdrawn is copied as it is.
+            if left.sign.is_some() {
+                store.will_look_at(read.iter().copied());
+            }
+            (access, store.add_reader(&read))
         };
         let at = match version {
             Version::AsOf { at, .. } => at,
@@ -206,7 +214,8 @@ impl LookUpOperator {
                 },
             }
         }
-        output.more = self.work.is_some() || !self.todo.is_empty();
+        output.fault = store.standing.take_fault().or(output.fault.take());
+        output.more = output.fault.is_none() && (self.work.is_some() || !self.todo.is_empty());
         if !output.more {
             store.will_not_ask_before(self.reader, self.least());
         }
@@ -256,7 +265,7 @@ impl LookUpOperator {
         }
         if let Access::Key { others, .. } = &self.access {
             for (left, right) in others {
-                let (left, right) = (&batch.columns[*left], store.standing.columns()[*right].column());
+                let (left, right) = (&batch.columns[*left], store.standing.looked_at(*right));
                 for (row, partner) in (0..).zip(&mut found).filter(|(_, partner)| **partner != NO_ROW) {
                     if !are_equal((left, row), (right, *partner)) {
                         *partner = NO_ROW;

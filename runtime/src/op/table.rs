@@ -6,6 +6,7 @@
 
 mod columns;
 mod index;
+mod left;
 pub mod store;
 mod versions;
 
@@ -14,11 +15,13 @@ use crate::message::{EventTime, Message, Watermark};
 use crate::op::multiples::rising;
 use crate::operator::{Operator, Output};
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use crate::spill::Spill;
 use crate::workers::unpoisoned;
 pub use columns::{KeptColumn, NO_ROW};
 use millstream_ir::batch::Batch;
 use millstream_ir::column::ColumnData;
 use millstream_ir::flow::{Flow, Node, NodeId, NodeKind, Reading, Table};
+use std::io;
 use std::sync::{Arc, Mutex};
 use store::{SharedStore, Store};
 pub use versions::{Asked, are_equal};
@@ -126,6 +129,10 @@ impl Operator for TableOperator {
     fn restore(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
         self.latest = reader.i64()?;
         unpoisoned(&self.store).restore(reader)
+    }
+
+    fn spill(&mut self, spill: &Spill) -> io::Result<()> {
+        unpoisoned(&self.store).spill(spill)
     }
 
     fn state_bytes(&self) -> usize {

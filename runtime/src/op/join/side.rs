@@ -5,12 +5,12 @@
 //! without one.
 
 use super::keys::JoinKeys;
-use super::left_behind::LeftBehind;
 use super::places::Places;
 use super::row::{PLACE, RowLayout, RowWords, TIME};
 use crate::contents::rows_of_columns;
 use crate::kernel::row_lists::{EMPTY, RowLists, UNSWEPT, ZEROS};
 use crate::message::{EventTime, Watermark};
+use crate::op::left_behind::LeftBehind;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::batch::{BATCH_ROWS, Batch};
 use millstream_ir::column::ColumnRef;

@@ -126,8 +126,8 @@ impl LookUpOperator {
         let asking = if added.len() == batch.n_rows { batch.clone() } else { batch.gather(&added) };
         let found = self.pairs_of(asking, store, output);
         let Some(Changes { given: Some(given), .. }) = &mut self.changes else { return };
-        let table = store.standing.columns();
-        let table: Vec<&ColumnRef> = self.leaving.iter().map(|column| table[*column].column()).collect();
+        let table: Vec<&ColumnRef> =
+            self.leaving.iter().map(|column| store.standing.looked_at(*column)).collect();
         let leaving = given.take(&batch, signs, &found, &table);
         for first in (0..leaving.rows.len()).step_by(BATCH_ROWS) {
             let to = leaving.rows.len().min(first + BATCH_ROWS);

@@ -8,7 +8,6 @@ use crate::op::table::store::Store;
 use crate::operator::Output;
 use millstream_ir::batch::{BATCH_ROWS, Batch};
 use millstream_ir::flow::JoinKind;
-use std::sync::Arc;
 
 /// Rows of the left, ascending, each with a row of the table or [`NO_ROW`].
 #[derive(Default)]
@@ -140,8 +139,8 @@ impl LookUpOperator {
         for first in (0..n_candidates).step_by(BATCH_ROWS) {
             let to = n_candidates.min(first + BATCH_ROWS);
             let (rows, partners) = (&candidates.rows[first..to], &candidates.partners[first..to]);
-            let all = 0..store.standing.columns().len();
-            let pairs = self.both(&work.batch, rows, partners, store, all);
+            let all: Vec<usize> = (0..store.standing.n_columns()).collect();
+            let pairs = self.both(&work.batch, rows, partners, store, &all);
             let Some(filter) = &mut self.filter else { continue };
             let checked = filter.check(pairs);
             passed.extend(checked.passed.iter().map(|number| first + number));
@@ -158,30 +157,26 @@ impl LookUpOperator {
 
     /// The columns of both that leave, and the time.
     fn joined(&self, batch: &Batch, rows: &[u32], partners: &[u32], store: &Store) -> Batch {
-        let mut joined = self.both(batch, rows, partners, store, self.leaving.iter().copied());
+        let mut joined = self.both(batch, rows, partners, store, &self.leaving);
         joined.columns.push(joined.columns[self.time].clone());
         joined
     }
 
     /// The columns of the left, and these of the table.
-    fn both(
-        &self,
-        batch: &Batch,
-        rows: &[u32],
-        partners: &[u32],
-        store: &Store,
-        columns: impl Iterator<Item = usize>,
-    ) -> Batch {
+    fn both(&self, batch: &Batch, rows: &[u32], partners: &[u32], store: &Store, columns: &[usize]) -> Batch {
         let mut both = left_of(batch, rows);
         both.columns.truncate(self.types.len());
         let all_have_one = !partners.contains(&NO_ROW);
+        // What is equal need not be fetched once more.
+        let equal = |number: usize| self.equal.iter().find(|(_, right)| all_have_one && *right == number);
+        let others: Vec<usize> = columns.iter().copied().filter(|number| equal(*number).is_none()).collect();
+        let mut others = store.standing.gather(&others, partners).into_iter();
         for number in columns {
-            // What is equal need not be fetched once more.
-            let equal = self.equal.iter().find(|(_, right)| all_have_one && *right == number);
-            both.columns.push(match equal {
-                Some((left, _)) => both.columns[*left].clone(),
-                None => Arc::new(store.standing.columns()[number].gather(partners)),
-            });
+            let column = match equal(*number) {
+                Some((left, _)) => Some(both.columns[*left].clone()),
+                None => others.next(),
+            };
+            both.columns.extend(column);
         }
         both
     }

@@ -5,9 +5,11 @@ use super::versions::{Shape, Versions};
 use crate::message::EventTime;
 use crate::op::match_pattern::together::Held;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use crate::spill::Spill;
 use millstream_ir::flow::NodeId;
 use millstream_ir::types::Type;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::sync::{Arc, Mutex};
 
 /// One thread runs the graph, so that nobody waits for it.
@@ -58,7 +60,8 @@ impl Store {
     pub fn new(types: Vec<Type>, key: Vec<usize>, seed: u64) -> Store {
         // By its key a snapshot finds a row again.
         let is_read = (0..types.len()).map(|column| key.contains(&column)).collect();
-        let shape = Shape { types, key, is_read, indices: vec![], seed };
+        let is_looked_at = vec![false; types.len()];
+        let shape = Shape { types, key, is_read, is_looked_at, indices: vec![], seed };
         Store {
             standing: Versions::new(shape.clone()),
             shape,
@@ -79,6 +82,16 @@ impl Store {
         self.standing = Versions::new(self.shape.clone());
         self.readers.push(EventTime::MIN);
         self.readers.len() - 1
+    }
+
+    /// Some columns are [looked at](Versions::looked_at); before the first row.
+    pub fn will_look_at(&mut self, columns: impl Iterator<Item = usize>) {
+        for column in columns {
+            if let Some(is_looked_at) = self.shape.is_looked_at.get_mut(column) {
+                *is_looked_at = true;
+            }
+        }
+        self.standing = Versions::new(self.shape.clone());
     }
 
     /// The number of the index by these columns; before the first row.
@@ -143,6 +156,12 @@ impl Store {
     /// Nobody looks rows up.
     pub fn is_unread(&self) -> bool {
         self.readers.is_empty()
+    }
+
+    /// Writes what need not be in memory to files.
+    pub fn spill(&mut self, spill: &Spill) -> io::Result<()> {
+        self.standing.spill(spill)?;
+        self.loading.as_mut().map_or(Ok(()), |loading| loading.spill(spill))
     }
 
     pub fn bytes(&self) -> usize {

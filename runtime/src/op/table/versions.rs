@@ -7,17 +7,20 @@
 
 use super::columns::{KeptColumn, NO_ROW};
 use super::index::ColumnIndex;
+use super::left::LeftRows;
 use crate::contents::{Contents, time};
 use crate::kernel::key_index::{KeyIndex, NO_STATE};
 use crate::kernel::prefetch::prefetch;
 use crate::message::EventTime;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use crate::spill::Spill;
 use millstream_ir::batch::{Batch, Origin};
 use millstream_ir::column::{Column, ColumnData, ColumnRef};
 use millstream_ir::flow::{Reading, Schema};
-use millstream_ir::types::Type;
+use millstream_ir::types::{Layout, Type};
 use millstream_ir::value::{Value, canonical_float};
 use std::collections::VecDeque;
+use std::io;
 use std::sync::Arc;
 
 /// So few rows are not worth a move.
@@ -34,6 +37,8 @@ pub struct Shape {
     pub key: Vec<usize>,
     /// Of each column whether anybody reads it: the others are not kept.
     pub is_read: Vec<bool>,
+    /// Whether it is looked at for each row that asks, so that it stays in memory.
+    pub is_looked_at: Vec<bool>,
     /// What readers look rows up by, other than the key.
     pub indices: Vec<Vec<usize>>,
     pub seed: u64,
@@ -41,7 +46,9 @@ pub struct Shape {
 
 pub struct Versions {
     shape: Shape,
+    /// Those that stand in files of the first rows, from the others on.
     columns: Vec<KeptColumn>,
+    left: LeftRows,
     /// Of each row.
     versions: Vec<Version>,
     keys: KeyIndex,
@@ -128,7 +135,15 @@ impl Versions {
             columns.iter().filter_map(|column| shape.types.get(*column)).cloned().collect()
         };
         let indices = shape.indices.iter();
+        let can_leave = |(number, ty): &(usize, Type)| {
+            let is_needed = shape.is_looked_at[*number]
+                || shape.key.contains(number)
+                || shape.indices.iter().any(|index| index.contains(number));
+            shape.is_read[*number] && !is_needed && matches!(ty.layout(), Layout::View | Layout::Boxed)
+        };
+        let leaving = shape.types.iter().cloned().enumerate().filter(can_leave);
         Versions {
+            left: LeftRows::new(leaving.collect()),
             columns: shape.types.iter().map(KeptColumn::new).collect(),
             versions: vec![],
             keys: KeyIndex::new(&types(&shape.key), shape.seed),
@@ -142,8 +157,39 @@ impl Versions {
         }
     }
 
-    pub fn columns(&self) -> &[KeptColumn] {
-        &self.columns
+    pub fn n_columns(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// A column that is looked at for each row that asks.
+    pub fn looked_at(&self, number: usize) -> &ColumnRef {
+        self.columns[number].column()
+    }
+
+    /// These columns of the rows with these numbers; null for [`NO_ROW`].
+    pub fn gather(&self, numbers: &[usize], rows: &[u32]) -> Vec<ColumnRef> {
+        let from_files: Vec<usize> =
+            numbers.iter().copied().filter(|number| self.left.has(*number)).collect();
+        let mut read = match from_files.is_empty() {
+            true => vec![],
+            false => self.left.gather(&from_files, rows, &self.columns),
+        }
+        .into_iter();
+        let mut column = |number: usize| match self.left.has(number) {
+            true => read.next(),
+            false => Some(Arc::new(self.columns[number].gather(rows))),
+        };
+        numbers.iter().filter_map(|number| column(*number)).collect()
+    }
+
+    /// Why rows that were gathered are wrong, if they are.
+    pub fn take_fault(&self) -> Option<io::Error> {
+        self.left.take_fault()
+    }
+
+    /// Writes what need not be in memory to files.
+    pub fn spill(&mut self, spill: &Spill) -> io::Result<()> {
+        self.left.take(&mut self.columns, self.versions.len(), spill)
     }
 
     /// Takes rows, each in the place of the one of its key, from their `times` on; a row is an end alone where
@@ -313,12 +359,16 @@ impl Versions {
         let least = self.least;
         let live = (0..self.versions.len() as u32).filter(|row| !self.versions[*row as usize].is_dead(least));
         let live: Vec<u32> = live.collect();
-        let read = self.columns.iter_mut().zip(&self.shape.types).zip(&self.shape.is_read);
-        for ((column, ty), _) in read.filter(|(_, is_read)| **is_read) {
+        let n_left = self.left.n_rows() as u32;
+        let behind: Vec<u32> = live.iter().filter_map(|row| row.checked_sub(n_left)).collect();
+        let read = self.columns.iter_mut().zip(&self.shape.types).zip(&self.shape.is_read).enumerate();
+        for (number, ((column, ty), _)) in read.filter(|(_, (_, is_read))| **is_read) {
+            let rows = if self.left.has(number) { &behind } else { &live };
             let mut moved = KeptColumn::new(ty);
-            live.chunks(MOVED).for_each(|rows| moved.append(column.column(), rows));
+            rows.chunks(MOVED).for_each(|rows| moved.append(column.column(), rows));
             *column = moved;
         }
+        self.left.keep(&live);
         let mut new_keys = vec![NO_STATE; self.keys.n_numbers()];
         live.iter().for_each(|row| new_keys[self.versions[*row as usize].key as usize] = 0);
         let kept: Vec<u32> =
@@ -345,7 +395,8 @@ impl Versions {
         let columns: usize = self.columns.iter().map(KeptColumn::bytes).sum();
         let indices: usize = self.indices.iter().map(ColumnIndex::bytes).sum();
         let versions = self.versions.capacity() * size_of::<Version>() + self.heads.capacity() * 4;
-        columns + indices + versions + self.keys.bytes() + self.ended.len() * 8
+        let left = self.left.bytes();
+        columns + left + indices + versions + self.keys.bytes() + self.ended.len() * 8
     }
 
     /// The rows that somebody can ask for.
@@ -361,20 +412,20 @@ impl Versions {
     /// These rows, as far as they are kept, with the times between which they stand where a table has such.
     pub fn contents(&self, what: &str, schema: &Schema, reading: Reading) -> Contents {
         let live = self.live();
-        let kept = |number: usize| {
-            if self.shape.is_read[number] { Some(self.columns[number].column()) } else { None }
+        let all: Vec<usize> = (0..self.columns.len()).collect();
+        let columns = self.gather(&all, &live);
+        let value = |row: usize, number: usize, ty: &Type| match self.shape.is_read[number] {
+            true => columns[number].value(row, ty),
+            false => Value::Null,
         };
-        let value = |row: &u32, number: usize, ty: &Type| {
-            kept(number).map_or(Value::Null, |column| column.value(*row as usize, ty))
-        };
-        let row = |row: &u32| {
+        let row = |row: usize| {
             self.shape.types.iter().enumerate().map(|(number, ty)| value(row, number, ty)).collect()
         };
         let mut shown = schema.clone();
-        let columns = shown.columns.iter_mut().zip(&self.shape.is_read);
+        let of_schema = shown.columns.iter_mut().zip(&self.shape.is_read);
         // What nobody reads is not kept.
-        columns.for_each(|(column, is_read)| column.hidden |= !is_read);
-        let held = Contents::rows_of(what, &shown, live.iter().map(row));
+        of_schema.for_each(|(column, is_read)| column.hidden |= !is_read);
+        let held = Contents::rows_of(what, &shown, (0..live.len()).map(row));
         let spans = || live.iter().map(|row| self.versions[*row as usize]);
         match reading {
             Reading::AsItStands => held,
@@ -392,7 +443,11 @@ impl Versions {
             writer.i64(self.versions[*row as usize].from);
             writer.i64(self.versions[*row as usize].until);
         });
-        let columns = self.columns.iter().map(|column| Arc::new(column.gather(&live))).collect();
+        let all: Vec<usize> = (0..self.columns.len()).collect();
+        let columns = self.gather(&all, &live);
+        if let Some(error) = self.take_fault() {
+            return writer.fail(error);
+        }
         let batch = Batch { columns, n_rows: live.len(), origin: Origin::default(), late: vec![] };
         writer.batch(&batch, &self.shape.types);
     }
