@@ -14,6 +14,8 @@ mod edited_patterns;
 mod edits;
 #[path = "durable/faults.rs"]
 mod faults;
+#[path = "durable/faulty_store.rs"]
+mod faulty_store;
 #[path = "durable/formats.rs"]
 mod formats;
 #[path = "durable/ids.rs"]

@@ -20,6 +20,7 @@ pub mod operator;
 mod read_ahead;
 pub mod reader;
 pub mod report;
+pub mod seed;
 pub mod simulate;
 pub mod sink;
 pub mod snapshot;

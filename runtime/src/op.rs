@@ -44,10 +44,10 @@ pub mod updating_windows;
 pub mod window_aggregate;
 
 use crate::operator::Operator;
+use crate::seed;
 use crate::workers::Workers;
 use millstream_ir::engine::Compiled;
 use millstream_ir::flow::{Breaker, Flow, JoinBound, NodeId, NodeKind, Partners, TopScope};
-use std::hash::{BuildHasher, RandomState};
 use table::store::Stores;
 
 /// The operator of a node. None for sources and sinks, which the job drives itself. The nodes of a flow are built
@@ -71,7 +71,7 @@ pub fn build(
         )),
         NodeKind::Breaker(breaker) => match &**breaker {
             Breaker::WindowAggregate(spec) => {
-                let seed = RandomState::new().hash_one(id);
+                let seed = seed::drawn();
                 match keyed_windows::KeyedWindows::new(node, spec, input(0), seed) {
                     Some(operator) => Box::new(operator),
                     None => Box::new(window_aggregate::WindowAggregateOperator::new(
@@ -94,23 +94,21 @@ pub fn build(
                 let windows = millstream_ir::window::TimeWindows::new(window)?;
                 Box::new(assign_windows::AssignWindows::new(windows, input(0).time))
             }
-            Breaker::GatherWindows(spec) => Box::new(gather_windows::GatherWindowsOperator::new(
-                spec,
-                input(0),
-                RandomState::new().hash_one(id),
-            )?),
+            Breaker::GatherWindows(spec) => {
+                Box::new(gather_windows::GatherWindowsOperator::new(spec, input(0), seed::drawn())?)
+            }
             Breaker::UpdatingAggregate(spec) => Box::new(updating_aggregate::UpdatingAggregateOperator::new(
                 node,
                 spec,
                 input(0),
-                RandomState::new().hash_one(id),
+                seed::drawn(),
             )),
             Breaker::UpdatingWindows(spec) => {
                 Box::new(updating_windows::UpdatingWindowsOperator::new(node, spec, input(0))?)
             }
             Breaker::Table(spec) => {
                 let is_loaded = table::comes_in_loads(flow, id);
-                let seed = RandomState::new().hash_one(id);
+                let seed = seed::drawn();
                 let operator = table::TableOperator::new(node, spec, is_loaded, seed);
                 stores.add(id, operator.store().clone());
                 Box::new(operator)
@@ -128,21 +126,17 @@ pub fn build(
             }
             // In shares only where its rows leave at once: [`Breaker::sharing`] says so.
             Breaker::Top(spec) => {
-                let share = (spec.clone(), input(0).clone(), RandomState::new().hash_one(id));
+                let share = (spec.clone(), input(0).clone(), seed::drawn());
                 let make = move || -> Box<dyn Operator> {
                     Box::new(top::TopOperator::new(&share.0, &share.1, share.2))
                 };
                 exchange::shared(node, breaker, input(0), Box::new(make), workers)
             }
-            Breaker::Frame(spec) => {
-                Box::new(frame::FrameOperator::new(node, spec, input(0), RandomState::new().hash_one(id)))
-            }
+            Breaker::Frame(spec) => Box::new(frame::FrameOperator::new(node, spec, input(0), seed::drawn())),
             Breaker::History(spec) if spec.looks_ahead() => {
-                Box::new(history::lead::LeadOperator::new(spec, input(0), RandomState::new().hash_one(id))?)
+                Box::new(history::lead::LeadOperator::new(spec, input(0), seed::drawn())?)
             }
-            Breaker::History(spec) => {
-                Box::new(history::History::new(spec, input(0), RandomState::new().hash_one(id)))
-            }
+            Breaker::History(spec) => Box::new(history::History::new(spec, input(0), seed::drawn())),
         },
         NodeKind::Union => {
             let union = union::Union::new(node.schema.types(), union::reads_together(flow, node));
@@ -174,7 +168,7 @@ pub fn build(
                 [input(0), input(1)],
                 compiled.segment(id),
                 union::reads_together(flow, node)[0],
-                RandomState::new().hash_one(id),
+                seed::drawn(),
             )),
             Partners::Table(version) => Box::new(look_up::LookUpOperator::new(
                 spec,

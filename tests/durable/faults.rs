@@ -2,6 +2,7 @@
 //! been written, the run that comes after goes on from there, and in the end the outputs are those of a run that nothing
 //! disturbed.
 
+use super::faulty_store::{Faulty, Plan};
 use super::ids::ids;
 use super::support::compiled::compiled;
 use super::support::{cases, seed};
@@ -14,14 +15,14 @@ use millstream_runtime::checkpoint::newest;
 use millstream_runtime::checkpoint::store::Store;
 use millstream_runtime::connector::Surroundings;
 use millstream_runtime::job::{self, Options, State};
+use millstream_runtime::seed::fix;
 use millstream_runtime::time::Clock;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 const PROGRAM: &str = "\
 source a: { id: int, k: string, v: int, at: timestamp }
@@ -85,13 +86,43 @@ const ROWS: usize = 15;
 
 #[test]
 fn whatever_fails_of_the_store_the_outputs_are_those_of_an_undisturbed_run() {
+    let first = seed() * 1_000_000;
+    simulation(first, |simulation| {
+        let mut n_faults = 0;
+        for seed in first..first + cases(3000) as u64 {
+            n_faults += simulation.disturb(seed).len();
+        }
+        assert!(n_faults > cases(3000) / 2, "only {n_faults} faults");
+    });
+}
+
+/// All that happens to a store is told by the seed, so that a case that fails can be looked at.
+#[test]
+fn a_seed_tells_what_happens() {
+    let first = seed() * 1_000_000;
+    simulation(first, |simulation| {
+        for seed in first..first + 20 {
+            let (first, second) = (simulation.disturb(seed), simulation.disturb(seed));
+            assert!(first == second, "seed {seed}:\n{first:#?}\nand then\n{second:#?}");
+        }
+    });
+}
+
+/// A program with inputs, and what it writes of them when nothing disturbs it.
+struct Simulation<'p> {
+    program: Program<'p>,
+    inputs: BTreeMap<String, String>,
+    expected: BTreeMap<&'static str, String>,
+}
+
+fn simulation(first: u64, run: impl FnOnce(&Simulation)) {
     let (files, _, flow) = compiled(PROGRAM);
     let machine_code = Jit.compile(&flow).expect("it compiles");
     let program = Program { files: &files, flow: &flow, compiled: &*machine_code };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.expect("threads can be had");
     let _inside = runtime.enter();
-    let first = seed() * 1_000_000;
+    fix(1);
     let mut random = Generator::new(first);
     let inputs = inputs(&mut random);
     let expected = {
@@ -104,18 +135,24 @@ fn whatever_fails_of_the_store_the_outputs_are_those_of_an_undisturbed_run() {
         assert!(ids.len() > 20, "{name} has {} rows", ids.len());
         assert_eq!(ids.len(), ids.iter().collect::<BTreeSet<_>>().len(), "{name} has an id twice");
     }
-    let mut n_faults = 0;
-    for seed in first..first + cases(3000) as u64 {
+    run(&Simulation { program, inputs, expected });
+}
+
+impl Simulation<'_> {
+    /// Runs the program on a store that fails, again and again until it has come to its end. What happened to the store
+    /// each time, as far as something failed.
+    fn disturb(&self, seed: u64) -> Vec<Vec<String>> {
         let mut random = Generator::new(seed);
-        let folder = folder(&inputs);
+        let folder = folder(&self.inputs);
         let store = Arc::new(Faulty::default());
         let n_failing = 1 + random.below(3);
+        let mut happened = vec![];
         for attempt in 0.. {
             // At each call in turn, then at any.
             let is_last = attempt >= n_failing;
             store.plan(if is_last { None } else { Some(Plan::of(seed, attempt, &mut random)) });
-            let ended = program.run(folder.path(), Some(store.clone()), &mut random);
-            n_faults += usize::from(store.has_failed());
+            let ended = self.program.run(folder.path(), Some(store.clone()), &mut random);
+            happened.extend(store.has_failed().then(|| store.calls()));
             store.plan(None);
             match ended {
                 Ok(()) => break,
@@ -129,15 +166,15 @@ fn whatever_fails_of_the_store_the_outputs_are_those_of_an_undisturbed_run() {
             tear(folder.path(), &*store, &mut random);
         }
         let found = outputs(folder.path());
-        for (name, rows) in &expected {
+        for (name, rows) in &self.expected {
             assert!(
                 in_order(rows) == in_order(&found[name]),
                 "MILLSTREAM_SEED, case {seed}: {name}\n{}",
                 found[name]
             );
         }
+        happened
     }
-    assert!(n_faults > cases(3000) / 2, "only {n_faults} faults");
 }
 
 struct Program<'p> {
@@ -183,130 +220,6 @@ impl Clock for Jumping {
         let (random, elapsed) = &mut *self.0.borrow_mut();
         *elapsed += random.below(3) as i64 * 10_000_000;
         *elapsed
-    }
-}
-
-/// A store in memory that fails.
-#[derive(Default)]
-struct Faulty {
-    pieces: Mutex<BTreeMap<String, Vec<u8>>>,
-    plan: Mutex<Option<Plan>>,
-    /// How many checkpoints it has said to be there.
-    said: AtomicUsize,
-}
-
-struct Plan {
-    /// Calls that go well before.
-    calls: usize,
-    how: How,
-    /// Whether nothing goes well afterwards either, as if the process had been killed there.
-    is_crash: bool,
-    has_failed: bool,
-}
-
-#[derive(Clone, Copy)]
-enum How {
-    /// Nothing happens.
-    Error,
-    /// What was put is there only to a part, as after the loss of power.
-    Short(usize),
-    /// It is there, and some of it is something else.
-    Garbled(usize),
-    /// It is there, and yet that was not said.
-    Unsaid,
-}
-
-impl Plan {
-    fn of(seed: u64, attempt: usize, random: &mut Generator) -> Plan {
-        let how = match random.below(4) {
-            0 => How::Error,
-            1 => How::Short(random.below(1 << 16)),
-            2 => How::Garbled(random.below(1 << 16)),
-            _ => How::Unsaid,
-        };
-        let calls = if attempt == 0 { seed as usize % 16 } else { random.below(16) };
-        // A fault that is over is made good by the next checkpoint, so that the run comes to its end.
-        Plan { calls, how, is_crash: random.below(4) > 0, has_failed: false }
-    }
-}
-
-impl Faulty {
-    fn plan(&self, plan: Option<Plan>) {
-        *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = plan;
-    }
-
-    fn has_failed(&self) -> bool {
-        self.plan.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(|plan| plan.has_failed)
-    }
-
-    /// Whether this call fails, and how.
-    fn fault(&self) -> Option<How> {
-        let mut plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
-        let plan = plan.as_mut()?;
-        if plan.calls > 0 {
-            plan.calls -= 1;
-            return None;
-        }
-        let is_first = !std::mem::replace(&mut plan.has_failed, true);
-        match (is_first, plan.is_crash) {
-            (true, _) => Some(plan.how),
-            (false, true) => Some(How::Error),
-            (false, false) => None,
-        }
-    }
-
-    fn said(&self) -> usize {
-        self.said.load(Ordering::Relaxed)
-    }
-
-    fn all(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
-        self.pieces.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Store for Faulty {
-    fn place(&self) -> String {
-        "memory".into()
-    }
-
-    fn names(&self) -> io::Result<Vec<String>> {
-        match self.fault() {
-            Some(_) => Err(io::ErrorKind::TimedOut.into()),
-            None => Ok(self.all().keys().cloned().collect()),
-        }
-    }
-
-    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
-        match self.fault() {
-            Some(_) => Err(io::ErrorKind::TimedOut.into()),
-            None => self.all().get(name).cloned().ok_or(io::ErrorKind::NotFound.into()),
-        }
-    }
-
-    fn put(&self, name: &str, parts: &[&[u8]]) -> io::Result<()> {
-        let mut bytes = parts.concat();
-        let fault = self.fault();
-        match fault {
-            Some(How::Error) => return Err(io::ErrorKind::StorageFull.into()),
-            Some(How::Short(at)) => bytes.truncate(at % bytes.len()),
-            Some(How::Garbled(at)) => {
-                let at = at % bytes.len();
-                bytes[at..].iter_mut().for_each(|byte| *byte ^= 0x55);
-            }
-            Some(How::Unsaid) | None => {}
-        }
-        self.all().insert(name.into(), bytes);
-        let is_said = fault.is_none() && name.starts_with("checkpoint-");
-        self.said.fetch_add(is_said.into(), Ordering::Relaxed);
-        if fault.is_some() { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
-    }
-
-    fn remove(&self, name: &str) -> io::Result<()> {
-        if self.fault().is_some() {
-            return Err(io::ErrorKind::PermissionDenied.into());
-        }
-        self.all().remove(name);
-        Ok(())
     }
 }
 

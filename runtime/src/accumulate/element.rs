@@ -1,11 +1,12 @@
 //! Values of a column as states keep them: as numbers where the type allows it, boxed where not.
 
+use crate::seed;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::column::{Column, ColumnData};
 use millstream_ir::types::{Type, TypeKind};
 use millstream_ir::value::{Value, canonical_float, compare_floats};
 use std::cmp::Ordering;
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher};
 
 /// A value that is not null (a boxed one may be), in the order and equality of keys.
 pub trait Element: Clone + Ord + Hash + Send + 'static {
@@ -170,7 +171,7 @@ impl Default for FoldHash {
 /// One seed a process is enough against chosen values, and leaves equal states of equal shape.
 pub fn hash_seed() -> u64 {
     static SEED: std::sync::OnceLock<u64> = std::sync::OnceLock::new();
-    *SEED.get_or_init(|| RandomState::new().hash_one(0))
+    *SEED.get_or_init(seed::drawn)
 }
 
 impl BuildHasher for FoldHash {

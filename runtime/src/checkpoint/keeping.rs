@@ -2,7 +2,7 @@
 
 use super::carried::{self, Part};
 use super::pieces::{self, Building, Pieces};
-use super::store::Store;
+use super::store::{Store, Underway};
 use super::{Checkpoint, Damage, Identity, Manifest, decode, encode};
 use millstream_ir::flow::NodeId;
 use std::cell::RefCell;
@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
+use std::sync::mpsc::{Receiver, sync_channel};
 
 #[cfg(test)]
 mod tests;
@@ -130,10 +130,16 @@ pub struct Keeping {
     store: Arc<dyn Store>,
     last: u64,
     pieces: PiecesOf,
-    /// The thread that writes one.
-    writing: Option<JoinHandle<(PiecesOf, io::Result<Published>)>>,
-    /// Asks that thread to leave it.
+    writing: Option<Writing>,
+    /// Asks whoever writes one to leave it.
     leave: Arc<AtomicBool>,
+}
+
+/// A checkpoint that is being written.
+struct Writing {
+    underway: Box<dyn Underway>,
+    /// What has become of it, with the pieces that are there then.
+    done: Receiver<(PiecesOf, io::Result<Published>)>,
 }
 
 /// What is to be published.
@@ -176,30 +182,29 @@ impl Keeping {
         draft.manifest.number = self.last;
         let (store, leave) = (self.store.clone(), self.leave.clone());
         let mut pieces = self.pieces.clone();
+        let (tell, done) = sync_channel(1);
         let work = move || {
             let published = publish(&*store, draft, &mut pieces, &leave);
-            (pieces, published)
+            let _ = tell.send((pieces, published));
         };
-        let thread = std::thread::Builder::new().name("checkpoint".into()).spawn(work)?;
-        self.writing = Some(thread);
+        let underway = self.store.beside(Box::new(work))?;
+        self.writing = Some(Writing { underway, done });
         Ok(())
     }
 
     /// What has become of the one that was begun last, if that is known and has not been told.
     pub fn done(&mut self) -> Option<io::Result<Published>> {
-        let is_done = self.writing.as_ref().is_some_and(JoinHandle::is_finished);
+        let is_done = self.writing.as_mut().is_some_and(|writing| writing.underway.is_over());
         if is_done { self.finish() } else { None }
     }
 
     /// Waits for that.
     pub fn finish(&mut self) -> Option<io::Result<Published>> {
-        match self.writing.take()?.join() {
-            Ok((pieces, published)) => {
-                self.pieces = pieces;
-                Some(published)
-            }
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
+        let Writing { underway, done } = self.writing.take()?;
+        underway.wait();
+        let (pieces, published) = done.recv().ok()?;
+        self.pieces = pieces;
+        Some(published)
     }
 
     /// Sees to it that none is being written any more. The last one that was published stands.

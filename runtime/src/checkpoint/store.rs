@@ -7,6 +7,7 @@ use super::folder::{Folder, Unusable};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 pub trait Store: Send + Sync {
     /// What messages call it.
@@ -24,9 +25,34 @@ pub trait Store: Send + Sync {
 
     fn remove(&self, name: &str) -> io::Result<()>;
 
+    /// Begins work that writes to it, while its caller goes on. A store that is simulated says itself when what happens.
+    fn beside(&self, work: Box<dyn FnOnce() + Send>) -> io::Result<Box<dyn Underway>> {
+        Ok(Box::new(std::thread::Builder::new().name("checkpoint".into()).spawn(work)?))
+    }
+
     /// A folder of this machine in which files may stand that need not outlast the process, if it is one.
     fn folder(&self) -> Option<&Path> {
         None
+    }
+}
+
+/// Work that was begun [beside](Store::beside) a run.
+pub trait Underway: Send {
+    fn is_over(&mut self) -> bool;
+
+    /// Waits for its end.
+    fn wait(self: Box<Self>);
+}
+
+impl Underway for JoinHandle<()> {
+    fn is_over(&mut self) -> bool {
+        self.is_finished()
+    }
+
+    fn wait(self: Box<Self>) {
+        if let Err(panic) = self.join() {
+            std::panic::resume_unwind(panic);
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use crate::kernel::key_hashes::KeyHashes;
 use crate::message::{Message, Watermark};
 use crate::op::interleave::{Pick, interleave};
 use crate::operator::{Operator, Output};
+use crate::seed;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::waiting::Waiting;
 use crate::workers::{Pending, Workers};
@@ -23,7 +24,6 @@ use millstream_ir::batch::{BATCH_ROWS, Batch, LateRow};
 use millstream_ir::column::ColumnRef;
 use millstream_ir::flow::{Breaker, Node, Schema, Sharing};
 use millstream_ir::types::Type;
-use std::hash::{BuildHasher, RandomState};
 
 /// Rows of a batch that are worth being parted among threads; shares take fewer one after the other.
 const WORTH: usize = 512;
@@ -64,7 +64,7 @@ pub fn shared(
 impl Exchange {
     fn new(node: &Node, breaker: &Breaker, input: &Schema, make: Make, workers: &Workers) -> Exchange {
         // Which share has a key changes nothing that can be seen.
-        let seed = RandomState::new().hash_one(node.span);
+        let seed = seed::drawn();
         let keys = breaker.keys().to_vec();
         let key_types: Vec<Type> = keys.iter().map(|key| input.columns[*key].ty.clone()).collect();
         Exchange {

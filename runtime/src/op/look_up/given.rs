@@ -6,12 +6,12 @@
 
 use crate::kernel::key_index::{KeyIndex, NO_STATE};
 use crate::op::table::{KeptColumn, NO_ROW};
+use crate::seed;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use millstream_ir::batch::{Batch, Origin};
 use millstream_ir::column::ColumnRef;
 use millstream_ir::flow::Schema;
 use millstream_ir::types::Type;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 /// So few rows that are gone are not worth a move.
@@ -69,7 +69,7 @@ impl Given {
             columns.iter().filter_map(|c| left.columns.get(*c)).map(|c| c.ty.clone()).collect();
         Given {
             left: columns,
-            rows: KeyIndex::new(&types_of_left, RandomState::new().hash_one(0)),
+            rows: KeyIndex::new(&types_of_left, seed::drawn()),
             partners: leaving.iter().map(KeptColumn::new).collect(),
             leaving: leaving.into(),
             heads: vec![],
