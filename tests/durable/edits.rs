@@ -184,3 +184,30 @@ fn a_union_in_which_nothing_waits_takes_other_columns() {
     folder.run("run ended.stream --state state").code(0);
     assert_eq!(folder.read("pages.ndjson").lines().count(), 0);
 }
+
+#[test]
+fn rows_that_wait_in_a_union_are_there_for_a_stream_that_looks_at_more() {
+    let counts = "window tumbling 5m group by user select user, window.end as end, sum(cost) as cost";
+    let [soon, later] = ["other_clicks", "clicks"].map(|source| format!("from {source} {counts}"));
+    let all = "stream all_counts = from soon union later\n";
+    let streams = [("soon", &*soon), ("later", &*later), ("users", "from all_counts select user, end")];
+    let others =
+        [("costs", "from all_counts where cost > 0 select cost, end"), streams[0], streams[1], streams[2]];
+    let written = |after: &[(&str, &str)]| {
+        let folder = Folder::new();
+        folder.write("clicks.csv", format!("user,n,page,cost,at\n{}", clicks(1)));
+        folder.write("p.stream", program(&streams) + all);
+        run_sources_to(&folder, "p.stream", (2, 60)).code(0);
+        folder.write("clicks.csv", format!("user,n,page,cost,at\n{}{}", clicks(1), clicks(2)));
+        folder.write("p.stream", (program(after) + all).replace(", follow: true", ""));
+        let told = folder.run("check p.stream --against state").code(0).stdout;
+        assert!(told.contains("  kept      `union` of `all_counts`"), "{told}");
+        folder.run("run p.stream --state state").code(0);
+        folder
+    };
+    let edited = written(&others);
+    assert_eq!(edited.read("users.ndjson"), written(&streams).read("users.ndjson"));
+    // One of these was there, and waited for those of `later`: their turn comes when the new stream is there.
+    let of_window = |name: &str| edited.read(name).matches("T01:50:00Z").count();
+    assert_eq!((of_window("costs.ndjson"), of_window("users.ndjson")), (3, 3));
+}

@@ -6,6 +6,7 @@ mod event_fields;
 pub mod filter_pushdown;
 pub mod projection_pushdown;
 pub mod share_prefixes;
+mod waiting_unions;
 
 use crate::plan::{Plan, PlanId};
 use std::fmt;

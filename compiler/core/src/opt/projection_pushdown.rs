@@ -2,7 +2,7 @@
 //! still computed, and where `errors(…)` is read or rows are sidelined, the row as it entered a clause
 //! stays whole.
 
-use super::event_fields;
+use super::{event_fields, waiting_unions};
 use crate::plan::{Node, Operator, Plan, PlanId};
 use millstream_ir::expr::{Expr, ExprKind};
 use millstream_ir::flow::{Breaker, Join, OnError, Partners, Schema, Version};
@@ -117,6 +117,7 @@ fn same_rows(a: &Schema, b: &Schema) -> bool {
 /// For each node, the columns of its output that somebody reads; always its time and sign.
 fn needed_columns(plan: &Plan, tables: &BTreeSet<Arc<str>>) -> Vec<Columns> {
     let read_errors = plan.read_errors();
+    let unions = waiting_unions::of_selected(plan);
     let mut needed = vec![Columns::new(); plan.nodes.len()];
     for id in plan.ids().rev() {
         let node = plan.node(id);
@@ -130,6 +131,9 @@ fn needed_columns(plan: &Plan, tables: &BTreeSet<Arc<str>>) -> Vec<Columns> {
             }
             Operator::Breaker(b) if !b.passes_rows() => own.extend(0..node.schema.columns.len()),
             Operator::Breaker(b) if matches!(**b, Breaker::Table(_)) && tables.contains(&node.name) => {
+                own.extend(node.schema.visible().map(|(number, _)| number))
+            }
+            Operator::Union if unions.contains(&id) => {
                 own.extend(node.schema.visible().map(|(number, _)| number))
             }
             Operator::Sink(_) => own.extend(node.schema.visible().map(|(number, _)| number)),
