@@ -44,14 +44,21 @@ fn what_was_killed_writes_what_an_undisturbed_run_writes() {
             "{program} writes too little to tell anything"
         );
         expected.iter().for_each(|(name, rows)| assert_ids(name, rows));
+        let (before, mut n_rows) = (n_killed, 0);
         let share = n_kills * (number + 1) / PROGRAMS.len();
         while n_killed < share {
             let (killed, found) = killed(&folder, program, (share - n_killed, takes), &mut random);
             n_killed += killed;
             assert_same(&expected, &in_order(found, is_ordered), program, seed);
+            n_rows += lines(&expected);
         }
+        println!("{program}: killed {} times, {n_rows} rows compared", n_killed - before);
     }
     assert_eq!(n_killed, n_kills);
+}
+
+fn lines(files: &BTreeMap<String, Vec<u8>>) -> usize {
+    files.values().map(|rows| rows.iter().filter(|byte| **byte == b'\n').count()).sum()
 }
 
 /// Each row has an id of its own. That it is the same after a crash is seen when the rows are compared.
@@ -61,7 +68,7 @@ fn assert_ids(name: &str, rows: &[u8]) {
     let different: std::collections::BTreeSet<&str> = ids.iter().copied().collect();
     // What is set aside beside sinks has none.
     if name != "unreadable.ndjson" {
-        assert!(ids.len() > 10, "{name} has {} ids", ids.len());
+        assert!(ids.len() > 2, "{name} has {} ids", ids.len());
         assert_eq!(ids.len(), different.len(), "{name} has an id twice");
     }
 }
