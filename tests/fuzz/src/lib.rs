@@ -5,6 +5,8 @@
 
 pub mod check;
 pub mod checkpoint;
+#[path = "../../support/compiled.rs"]
+mod compiled;
 pub mod csv;
 pub mod draw;
 pub mod findings;
@@ -12,3 +14,4 @@ pub mod format;
 pub mod json;
 pub mod parse;
 pub mod rows;
+pub mod state;
