@@ -4,9 +4,12 @@
 
 #[path = "oracle/generate.rs"]
 mod generate;
+#[path = "oracle/patterns.rs"]
+mod patterns;
 mod support;
 
 use generate::{Case, Random};
+use patterns::PatternCase;
 use support::{Folder, cases, seed};
 
 #[test]
@@ -16,7 +19,7 @@ fn random_programs_give_the_same_rows_on_both_engines() {
     let n_cases = cases(500);
     for number in 0..n_cases as u64 {
         let case = Case::random(&mut Random(seed.wrapping_mul(1_000_003).wrapping_add(number)));
-        match difference(&case) {
+        match difference(&case.program(), &case.rows) {
             Verdict::Same => {}
             Verdict::Rejected(why) => {
                 rejected += 1;
@@ -30,6 +33,27 @@ fn random_programs_give_the_same_rows_on_both_engines() {
     }
 }
 
+#[test]
+fn random_patterns_give_the_same_matches_on_both_engines() {
+    let seed = seed();
+    for number in 0..cases(500) as u64 {
+        let mut case = PatternCase::random(&mut Random(seed.wrapping_mul(1_000_003).wrapping_add(number)));
+        let differs = |case: &PatternCase| difference(&case.program, &case.rows);
+        match differs(&case) {
+            Verdict::Same => continue,
+            Verdict::Rejected(why) => panic!("{why}\n{case}"),
+            Verdict::Different(_) => {}
+        }
+        while let Some(smaller) =
+            case.smaller().into_iter().find(|smaller| matches!(differs(smaller), Verdict::Different(_)))
+        {
+            case = smaller;
+        }
+        let Verdict::Different(what) = differs(&case) else { panic!("it differs only at times\n{case}") };
+        panic!("seed {seed}, case {number}: the engines differ\n{what}\n{case}");
+    }
+}
+
 enum Verdict {
     Same,
     /// The checker refuses the program: the generator knows less than it.
@@ -37,9 +61,9 @@ enum Verdict {
     Different(String),
 }
 
-fn difference(case: &Case) -> Verdict {
+fn difference(program: &str, rows: &[String]) -> Verdict {
     let folder = Folder::new();
-    folder.write("p.stream", case.program()).write("rows.ndjson", case.rows.join("\n"));
+    folder.write("p.stream", program).write("rows.ndjson", rows.join("\n"));
     let mut answers = vec![];
     for engine in ["jit", "reference"] {
         let ran = folder.run(&format!("run p.stream -q --engine {engine}"));
@@ -60,15 +84,17 @@ fn difference(case: &Case) -> Verdict {
 fn shrink(mut case: Case) -> (Case, String) {
     let mut what = String::new();
     loop {
-        let smaller = case.smaller().into_iter().find_map(|smaller| match difference(&smaller) {
-            Verdict::Different(what) => Some((smaller, what)),
-            _ => None,
+        let smaller = case.smaller().into_iter().find_map(|smaller| {
+            match difference(&smaller.program(), &smaller.rows) {
+                Verdict::Different(what) => Some((smaller, what)),
+                _ => None,
+            }
         });
         match smaller {
             Some((smaller, difference)) => (case, what) = (smaller, difference),
             None => {
                 if what.is_empty()
-                    && let Verdict::Different(difference) = difference(&case)
+                    && let Verdict::Different(difference) = difference(&case.program(), &case.rows)
                 {
                     what = difference;
                 }

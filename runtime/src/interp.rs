@@ -13,6 +13,7 @@ use millstream_ir::engine::{
     AccumulateKernel, CompileError, Compiled, Engine, MOST_MADE, SegmentKernel, SegmentOutput,
 };
 use millstream_ir::flow::{Flow, NodeId, NodeKind, WindowAggregate, WindowAssigner};
+use millstream_ir::pattern::transitions::{TransitionCode, Transitions};
 use millstream_ir::segment::Segment;
 use millstream_ir::value::Value;
 use millstream_ir::window::TimeWindows;
@@ -47,6 +48,10 @@ impl Compiled for Interpreted {
     }
 
     fn accumulate(&self, _node: NodeId) -> Option<Box<dyn AccumulateKernel>> {
+        None
+    }
+
+    fn transitions(&self, _: &Transitions) -> Option<TransitionCode> {
         None
     }
 }

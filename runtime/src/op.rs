@@ -180,7 +180,7 @@ pub fn build(
         },
         NodeKind::Match(spec) => Box::new(match stores.held(id) {
             Some(held) => match_pattern::MatchPattern::held(flow, id, spec.clone(), held),
-            None => match_pattern::MatchPattern::new(flow, id, spec.clone()),
+            None => match_pattern::MatchPattern::new(flow, id, spec.clone(), Some(compiled)),
         }),
     })
 }

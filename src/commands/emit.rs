@@ -6,8 +6,10 @@ use crate::{FAILED, WRONG_PROGRAM, terminal, usage};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, ValueEnum};
 use millstream_base::{Diagnostic, Diagnostics};
+use millstream_ir::engine::CompileError;
 use millstream_ir::flow::{Flow, NodeKind, Schema};
 use millstream_jit::Jit;
+use millstream_runtime::op::match_pattern;
 use millstream_syntax::dump::{Spans, dump};
 
 pub fn emit(arguments: Emit) -> u8 {
@@ -65,8 +67,16 @@ pub fn of_flow(layer: Layer, flow: &Flow) -> Result<String, Problem> {
     match layer {
         Layer::Flow => Ok(flow.to_string()),
         Layer::Nfa => Ok(automata(flow, false)),
-        _ => Jit.text(flow).map_err(|error| Problem { message: error.to_string(), code: FAILED }),
+        _ => machine_code(flow).map_err(|error| Problem { message: error.to_string(), code: FAILED }),
     }
+}
+
+fn machine_code(flow: &Flow) -> Result<String, CompileError> {
+    let mut text = Jit.text(flow)?;
+    for (node, transitions) in match_pattern::transitions(flow) {
+        text += &Jit.transitions_text(node, &transitions)?;
+    }
+    Ok(text)
 }
 
 /// The layers that any text has, however wrong.

@@ -3,6 +3,7 @@
 use crate::batch::Batch;
 use crate::column::ColumnRef;
 use crate::flow::{Flow, NodeId};
+use crate::pattern::transitions::{TransitionCode, Transitions};
 use std::fmt;
 use std::sync::Arc;
 
@@ -18,6 +19,8 @@ pub trait Compiled {
     fn segment(&self, node: NodeId) -> Option<Box<dyn SegmentKernel>>;
     /// The kernel that updates the accumulators of a window-aggregate node.
     fn accumulate(&self, node: NodeId) -> Option<Box<dyn AccumulateKernel>>;
+    /// Code for the transitions of a pattern; none if the tables that they are made of have to do.
+    fn transitions(&self, transitions: &Transitions) -> Option<TransitionCode>;
 }
 
 /// What a kernel makes at once of texts, lists and the like, in bytes. One row may make more.

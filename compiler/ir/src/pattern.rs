@@ -6,6 +6,7 @@ mod automaton_text;
 mod derive;
 mod one_way;
 mod text;
+pub mod transitions;
 
 use crate::expr::Expr;
 use crate::flow::Column;

@@ -10,6 +10,7 @@ use millstream_ir::batch::Batch;
 use millstream_ir::buffer::{Buffer, Plain};
 use millstream_ir::column::{Bitmap, ColumnData, ColumnRef, Heap, TextColumn};
 use millstream_ir::engine::AccumulateKernel;
+use millstream_ir::pattern::transitions::{TransitionCode, TransitionFunction};
 use millstream_ir::types::{Layout, Type};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -42,14 +43,26 @@ impl Code {
         module.as_mut().expect("only `drop` takes the module out")
     }
 
-    /// A function of the finished module; none if the module is gone.
-    pub fn function(self: &Arc<Code>, id: FuncId) -> Option<Function> {
+    fn address(&self, id: FuncId) -> Option<*const u8> {
         let module = self.module.lock().unwrap_or_else(PoisonError::into_inner);
-        let address = module.as_ref()?.get_finalized_function(id);
-        // SAFETY: every function of our modules is declared in `CodeBuilder::function` with this
-        // signature, in the system's calling convention, and the module lives as long as `_code`.
+        Some(module.as_ref()?.get_finalized_function(id))
+    }
+
+    /// A function of the finished module over frames; none if the module is gone.
+    pub fn function(self: &Arc<Code>, id: FuncId) -> Option<Function> {
+        let address = self.address(id)?;
+        // SAFETY: every function over frames is declared in `CodeBuilder::function` with this signature, in the system's calling convention, and the module lives as long as `_code`.
         let address = unsafe { std::mem::transmute::<*const u8, extern "C" fn(*mut u64)>(address) };
         Some(Function { _code: self.clone(), address })
+    }
+
+    /// A function of the finished module that leads groups on; none if the module is gone.
+    pub fn transitions(self: &Arc<Code>, id: FuncId) -> Option<TransitionCode> {
+        let address = self.address(id)?;
+        // SAFETY: `transitions::compile` declares its function with this signature, in the system's calling convention, and
+        // the module lives as long as the owner.
+        let function = unsafe { std::mem::transmute::<*const u8, TransitionFunction>(address) };
+        Some(TransitionCode { function, owner: self.clone() })
     }
 }
 

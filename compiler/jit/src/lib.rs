@@ -14,18 +14,20 @@ mod module;
 mod plan;
 mod run;
 mod segment;
+mod transitions;
 
 use call::{AccumulateRunner, Code};
 use millstream_ir::aggregate::SlotLayout;
 use millstream_ir::engine::{AccumulateKernel, CompileError, Compiled, Engine, SegmentKernel};
 use millstream_ir::flow::{Breaker, Flow, NodeId, NodeKind};
+use millstream_ir::pattern::transitions::{TransitionCode, Transitions};
 use millstream_ir::segment::Segment;
 use module::CodeBuilder;
 use plan::{Plan, Stage};
 use run::{CallableLoop, CompiledSegment, SegmentRunner};
 use segment::{LoopCode, LoopVariants};
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The engine that compiles flows to machine code.
 pub struct Jit;
@@ -34,6 +36,13 @@ impl Jit {
     /// The code of a flow as text, before Cranelift works on it (`emit clif`).
     pub fn text(&self, flow: &Flow) -> Result<String, CompileError> {
         compile(flow, true).map(|(_, text)| text)
+    }
+
+    /// The code of the transitions of a pattern as text.
+    pub fn transitions_text(&self, node: NodeId, transitions: &Transitions) -> Result<String, CompileError> {
+        let mut code = CodeBuilder::new(true)?;
+        transitions::compile(&mut code, &format!("n{} transitions", node.0), transitions)?;
+        code.finish().map(|(_, text)| text)
     }
 }
 
@@ -81,6 +90,7 @@ fn compile(flow: &Flow, with_text: bool) -> Result<(CompiledFlow, String), Compi
     let compiled = CompiledFlow {
         segments: segments.collect::<Option<_>>().ok_or_else(|| gone("a function"))?,
         updates: updates.collect::<Option<_>>().ok_or_else(|| gone("a function"))?,
+        transitions: Mutex::default(),
     };
     Ok((compiled, text))
 }
@@ -92,6 +102,8 @@ fn gone(what: &str) -> CompileError {
 struct CompiledFlow {
     segments: BTreeMap<NodeId, Arc<CompiledSegment>>,
     updates: BTreeMap<NodeId, Arc<CallableLoop>>,
+    /// Patterns whose conditions only differ in what columns say share theirs.
+    transitions: Mutex<HashMap<Transitions, Option<TransitionCode>>>,
 }
 
 impl Compiled for CompiledFlow {
@@ -101,6 +113,12 @@ impl Compiled for CompiledFlow {
 
     fn accumulate(&self, node: NodeId) -> Option<Box<dyn AccumulateKernel>> {
         Some(Box::new(AccumulateRunner::new(self.updates.get(&node)?.clone())))
+    }
+
+    fn transitions(&self, transitions: &Transitions) -> Option<TransitionCode> {
+        let mut known = self.transitions.lock().unwrap_or_else(PoisonError::into_inner);
+        let code = || transitions::code_of(transitions).ok().flatten();
+        known.entry(transitions.clone()).or_insert_with(code).clone()
     }
 }
 

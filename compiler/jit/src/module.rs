@@ -13,7 +13,7 @@ use std::fmt::Write;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-/// Builds the functions of a flow. Each takes the address of its frame (see [`crate::abi`]).
+/// Builds the functions of a flow. Most take the address of their frame (see [`crate::abi`]).
 pub struct CodeBuilder {
     code: Code,
     context: Context,
@@ -61,22 +61,34 @@ impl CodeBuilder {
         })
     }
 
-    /// Compiles a function: `body` is given the builder, at the function's entry, and the frame.
+    /// Compiles a function over a frame: `body` is given the builder, at the function's entry, and the frame.
     pub fn function(
         &mut self,
         name: &str,
         body: impl FnOnce(&mut FunctionBuilder, codegen::ir::Value),
     ) -> Result<FuncId, CompileError> {
+        self.function_of(name, 1, None, |builder, parameters| body(builder, parameters[0]))
+    }
+
+    /// Compiles a function of so many words: `body` is given the builder, at the function's entry, and these.
+    pub fn function_of(
+        &mut self,
+        name: &str,
+        n_words: usize,
+        result: Option<Type>,
+        body: impl FnOnce(&mut FunctionBuilder, &[codegen::ir::Value]),
+    ) -> Result<FuncId, CompileError> {
         let module = self.code.module();
         let mut signature = module.make_signature();
-        signature.params.push(AbiParam::new(types::I64));
+        signature.params.resize(n_words, AbiParam::new(types::I64));
+        signature.returns.extend(result.map(AbiParam::new));
         self.context.func.signature = signature.clone();
         let mut builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder_context);
         let entry = builder.create_block();
         builder.append_block_params_for_function_params(entry);
         builder.switch_to_block(entry);
-        let frame = builder.block_params(entry)[0];
-        body(&mut builder, frame);
+        let parameters = builder.block_params(entry).to_vec();
+        body(&mut builder, &parameters);
         builder.seal_all_blocks();
         builder.finalize(module.target_config());
         if let Some(text) = &mut self.text {

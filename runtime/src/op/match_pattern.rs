@@ -25,6 +25,7 @@ mod runs;
 pub mod test_columns;
 mod timers;
 pub mod together;
+mod transitions;
 mod ways;
 
 use crate::contents::{Around, Contents, Count};
@@ -40,7 +41,9 @@ use choices::{Choices, Tables};
 use front::Front;
 use ground::Ground;
 use millstream_ir::batch::{Batch, RowPlace};
+use millstream_ir::engine::Compiled;
 use millstream_ir::flow::{Flow, NodeId, NodeKind, Schema};
+use millstream_ir::pattern::transitions::Transitions;
 use millstream_ir::pattern::{MatchInput, MatchSpec};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
@@ -104,9 +107,9 @@ struct InputColumns {
 
 /// Runs in groups, where they have one way each; choices, where every one counts and conditions look at their event
 /// alone; else runs and their ways one by one.
-fn matcher(pattern: &Arc<Pattern>, inputs: &[&Schema]) -> Box<dyn Matcher> {
+fn matcher(pattern: &Arc<Pattern>, inputs: &[&Schema], compiled: Option<&dyn Compiled>) -> Box<dyn Matcher> {
     if let Some(rule) = Rule::of(pattern, inputs) {
-        return alone(rule);
+        return alone(rule, compiled);
     }
     if let Some((tables, tests)) = Tables::of(pattern) {
         let reporting = Reporting::new(&pattern.spec, inputs, &vec![vec![]; inputs.len()]);
@@ -115,6 +118,21 @@ fn matcher(pattern: &Arc<Pattern>, inputs: &[&Schema]) -> Box<dyn Matcher> {
         return Box::new(Choices::new(tables, reporting, front, Ground::new(&pattern.key_types())));
     }
     Box::new(Partitions::default())
+}
+
+/// The patterns of a flow that go by machine code, each with what that is made of.
+pub fn transitions(flow: &Flow) -> Vec<(NodeId, Transitions)> {
+    let dispatches = flow.ids().filter(|id| matches!(flow.node(*id).kind, NodeKind::Dispatch(_)));
+    let held = dispatches.flat_map(|id| together::hold(flow, id));
+    let held: Vec<NodeId> = held.flat_map(|held| Held::all(&held)).map(|(node, _)| node).collect();
+    let of = |id: NodeId| {
+        let node = flow.node(id);
+        let NodeKind::Match(spec) = &node.kind else { return None };
+        let inputs: Vec<&Schema> = node.inputs.iter().map(|input| &flow.node(*input).schema).collect();
+        let rule = Rule::of(&Arc::new(Pattern::new(spec.clone())), &inputs)?;
+        Some((id, transitions::transitions_of(&rule)))
+    };
+    flow.ids().filter(|id| !held.contains(id)).filter_map(of).collect()
 }
 
 /// What is kept of the runs of a pattern, in words: one of which these are the same can go on with them.
@@ -153,11 +171,17 @@ pub struct Event {
 impl MatchPattern {
     /// A pattern whose runs are held with those of others.
     pub fn held(flow: &Flow, node: NodeId, spec: Arc<MatchSpec>, held: Held) -> MatchPattern {
-        let alone = MatchPattern::new(flow, node, spec);
+        let alone = MatchPattern::new(flow, node, spec, None);
         MatchPattern { matcher: Box::new(held.clone()), held: Some(held), ..alone }
     }
 
-    pub fn new(flow: &Flow, node: NodeId, spec: Arc<MatchSpec>) -> MatchPattern {
+    /// `compiled` makes machine code of its transitions; without it tables do.
+    pub fn new(
+        flow: &Flow,
+        node: NodeId,
+        spec: Arc<MatchSpec>,
+        compiled: Option<&dyn Compiled>,
+    ) -> MatchPattern {
         let inputs: Arc<[InputColumns]> = flow
             .node(node)
             .inputs
@@ -167,7 +191,7 @@ impl MatchPattern {
             .collect();
         let pattern = Arc::new(Pattern::new(spec));
         let schemas: Vec<&Schema> = inputs.iter().map(|input| &input.schema).collect();
-        let matcher = matcher(&pattern, &schemas);
+        let matcher = matcher(&pattern, &schemas, compiled);
         MatchPattern {
             answers: Answers::new(pattern.spec.clone(), inputs.clone()),
             pattern,
@@ -274,7 +298,7 @@ impl Operator for MatchPattern {
         {
             held.leave();
             let schemas: Vec<&Schema> = self.inputs.iter().map(|input| &input.schema).collect();
-            self.matcher = matcher(&self.pattern, &schemas);
+            self.matcher = matcher(&self.pattern, &schemas, None);
         }
         self.matcher.restore(&self.pattern, reader)
     }

@@ -114,7 +114,7 @@ fn divisibility<'e>(a: &'e Expr, b: &Expr) -> Option<(&'e Expr, u64)> {
     (whole(b)? == 0 && size >= 2).then_some((x, size))
 }
 
-fn signed(op: BinaryOp) -> IntCC {
+pub(crate) fn signed(op: BinaryOp) -> IntCC {
     match op {
         BinaryOp::Equal => IntCC::Equal,
         BinaryOp::NotEqual => IntCC::NotEqual,
@@ -126,7 +126,7 @@ fn signed(op: BinaryOp) -> IntCC {
 }
 
 /// With a NaN none holds but `!=`.
-fn ordered(op: BinaryOp) -> FloatCC {
+pub(crate) fn ordered(op: BinaryOp) -> FloatCC {
     match op {
         BinaryOp::Equal => FloatCC::Equal,
         BinaryOp::NotEqual => FloatCC::NotEqual,

@@ -13,6 +13,7 @@ pub mod native;
 mod text;
 mod value;
 
+pub(crate) use compare::{ordered, signed};
 pub use value::{Bits, Flag, Lowered};
 
 use crate::abi::Operand;

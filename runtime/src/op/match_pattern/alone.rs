@@ -10,9 +10,11 @@ use super::groups::snapshot::{Names, Restored};
 use super::pattern::Pattern;
 use super::rows::Answers;
 use super::rule::Rule;
+use super::transitions::Code;
 use crate::message::Watermark;
 use crate::op::reorder::Due;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
+use millstream_ir::engine::Compiled;
 use std::slice::{from_mut, from_ref};
 
 struct Alone<const N: usize> {
@@ -22,17 +24,18 @@ struct Alone<const N: usize> {
 }
 
 /// With groups of as many words as the rule needs: what most rules need is one.
-pub fn alone(rule: Rule) -> Box<dyn Matcher> {
+pub fn alone(rule: Rule, compiled: Option<&dyn Compiled>) -> Box<dyn Matcher> {
     match rule.n_words() {
-        ..=1 => Box::new(Alone::<1>::new(rule)),
-        2 => Box::new(Alone::<2>::new(rule)),
-        _ => Box::new(Alone::<MOST_WORDS>::new(rule)),
+        ..=1 => Box::new(Alone::<1>::new(rule, compiled)),
+        2 => Box::new(Alone::<2>::new(rule, compiled)),
+        _ => Box::new(Alone::<MOST_WORDS>::new(rule, compiled)),
     }
 }
 
 impl<const N: usize> Alone<N> {
-    fn new(rule: Rule) -> Alone<N> {
-        let (front, groups) = (rule.front(), Groups::new(from_ref(&rule), &rule.key_types()));
+    fn new(rule: Rule, compiled: Option<&dyn Compiled>) -> Alone<N> {
+        let code = compiled.and_then(|compiled| Code::of(&rule.course, rule.moves_in_place, compiled));
+        let (front, groups) = (rule.front(), Groups::new(from_ref(&rule), &rule.key_types(), code));
         Alone { rule, front, groups }
     }
 }
@@ -42,10 +45,14 @@ impl<const N: usize> Matcher for Alone<N> {
         let Alone { rule, front, groups } = self;
         let (parts, events) = front.take(&mut groups.ground, pattern, due);
         groups.add_partitions();
+        let views = front.views(&parts, groups.code.as_ref());
         for (at, located) in events.iter().copied().enumerate() {
             groups.request(|n| events.get(at + n).map(|later| later.partition));
-            let mut event = front.event(&parts, located);
-            if event.passes & rule.course.begins == 0 && groups.is_empty(located.partition) {
+            let part = located.part as usize;
+            let mut event = parts[part].event(&views[part], located.row);
+            let begins = event.passes & rule.course.begins != 0;
+            // Where groups see an event in their places none see it where there are none: that costs less than to foresee it.
+            if !begins && !rule.moves_in_place && groups.is_empty(located.partition) {
                 continue;
             }
             if rule.course.shortest_clock.is_some() {

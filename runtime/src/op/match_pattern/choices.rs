@@ -202,10 +202,10 @@ impl Choices {
             self.reporting.report(&self.ground.log, taken, Some((event, step)), span, answers);
         }
         if is_over {
-            let columns = event.columns.iter().zip(&self.reporting.types[event.input]);
+            let columns = event.of.columns.iter().zip(&self.reporting.types[event.of.input]);
             let row = columns.map(|(column, ty)| column.value(event.row, ty)).collect();
             let error = too_many_matches(pattern);
-            answers.fail(FailedCondition { error, time: event.time, input: event.input, row });
+            answers.fail(FailedCondition { error, time: event.time, input: event.of.input, row });
         }
     }
 
@@ -247,13 +247,15 @@ impl Matcher for Choices {
     fn take(&mut self, pattern: &Pattern, due: Due, answers: &mut Answers) {
         let (parts, events) = self.front.take(&mut self.ground, pattern, due);
         self.add_partitions();
+        let views = self.front.views::<0>(&parts, None);
         let mut next = events.iter().skip(SLOTS_AHEAD);
         for located in events.iter().copied() {
             if let Some(later) = next.next() {
                 let first = (later.partition as usize).wrapping_mul(self.n_slots());
                 prefetch(self.slots.as_ptr().wrapping_add(first).cast());
             }
-            let mut event = self.front.event(&parts, located);
+            let part = located.part as usize;
+            let mut event = parts[part].event(&views[part], located.row);
             self.take_event(pattern, &mut event, located.partition, answers);
         }
         self.front.end(&mut self.ground, parts, events);

@@ -14,16 +14,11 @@ use std::cmp::Ordering;
 /// Words that a group of runs has at most for the values and clocks that it remembers.
 pub const MOST_WORDS: usize = 4;
 
-/// So many columns of an event are read once for all that is compared with them.
-pub const MOST_COMPARED: usize = 4;
-
 pub struct Course {
     /// Those of the automaton.
     pub places: Vec<Place>,
     /// The words that a place has at most.
     pub n_words: usize,
-    /// Per input, the columns that are compared with what is remembered, each once.
-    pub compared: Vec<Vec<usize>>,
     /// Per absence, its tests.
     pub absences: Vec<Tests>,
     pub without: Option<usize>,
@@ -69,7 +64,7 @@ pub enum From {
     /// The word that the run had at another place.
     Word { from: usize, to: usize },
     /// A value of the event.
-    Event { column: usize, to: usize },
+    Event { column: usize, to: usize, kind: Kind },
     /// The clock starts.
     Clock { duration: EventTime, to: usize },
 }
@@ -108,8 +103,6 @@ pub struct Constant {
 /// A value of the event beside one that is remembered.
 pub struct Comparison {
     pub column: usize,
-    /// Where the column stands among those that are compared.
-    pub slot: usize,
     pub operator: BinaryOp,
     /// The orderings that pass.
     pub orderings: Orderings,
@@ -190,7 +183,6 @@ impl Course {
                 }
             }
         }
-        self.list_compared();
         Some(())
     }
 
@@ -206,21 +198,6 @@ impl Course {
             });
             compared.chain(constants).chain(remembered)
         })
-    }
-
-    /// Lists the columns that are compared with what is remembered.
-    fn list_compared(&mut self) {
-        self.compared.iter_mut().for_each(Vec::clear);
-        for test in self.places.iter_mut().flat_map(|place| &mut place.leads).map(|lead| &mut lead.test) {
-            let columns = &mut self.compared[test.input];
-            for comparison in &mut test.comparisons {
-                let known = columns.iter().position(|column| *column == comparison.column);
-                comparison.slot = known.unwrap_or_else(|| {
-                    columns.push(comparison.column);
-                    columns.len() - 1
-                });
-            }
-        }
     }
 }
 

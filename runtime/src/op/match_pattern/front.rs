@@ -6,12 +6,13 @@ use super::ground::Ground;
 use super::pattern::Pattern;
 use super::reporting::Reporting;
 use super::test_columns::{Passed, TestColumns, Tests};
+use super::transitions::{Code, CodeColumns};
 use crate::kernel::key_index::NO_STATE;
 use crate::message::EventTime;
 use crate::op::interleave::{Pick, interleave_batch};
 use crate::op::reorder::Due;
 use millstream_ir::batch::Batch;
-use millstream_ir::column::{ColumnData, ColumnRef};
+use millstream_ir::column::{Bitmap, ColumnData, ColumnRef};
 use millstream_ir::types::Type;
 
 pub struct Front {
@@ -54,16 +55,34 @@ pub struct Located {
     pub partition: u32,
 }
 
+/// Rows of one input as their events look at them: what stands several steps away there is at hand.
+pub struct View<'p> {
+    pub input: usize,
+    pub columns: &'p [ColumnRef],
+    /// Of columns, their ints; none where it is not worth the while to look for these.
+    pub ints: Vec<Ints<'p>>,
+    times: Ints<'p>,
+    /// The columns as the rule's code is given them, if it is asked.
+    pub of_code: Option<CodeColumns<'p>>,
+    /// Where events of them can be kept.
+    pub chunk: ChunkNumber,
+}
+
+/// The values of a column, if they are ints, times or the like.
+#[derive(Clone, Copy, Default)]
+pub struct Ints<'c> {
+    values: &'c [i64],
+    validity: Option<&'c Bitmap>,
+}
+
 /// An event on its way through what its key has.
 pub struct Event<'a> {
-    pub input: usize,
-    pub columns: &'a [ColumnRef],
+    pub of: &'a View<'a>,
     pub row: usize,
     pub time: EventTime,
     /// The tests that it passes, or may pass where there is more to them.
     pub passes: Tests,
-    /// Where it can be kept, and its id if it is.
-    pub chunk: ChunkNumber,
+    /// Its id, if it is kept.
     pub id: Option<EventId>,
 }
 
@@ -207,16 +226,14 @@ impl Front {
         located
     }
 
-    /// An event of a part.
-    #[inline(always)]
-    pub fn event<'a>(&self, parts: &'a [Part], located: Located) -> Event<'a> {
-        let (part, row) = (&parts[located.part as usize], located.row as usize);
-        let time = match &part.batch.columns[self.times[part.input]].data {
-            ColumnData::I64(times) => times[row],
-            _ => EventTime::MIN,
+    /// How events look at parts, and how the code of a rule does.
+    pub fn views<'p, const N: usize>(&self, parts: &'p [Part], code: Option<&Code<N>>) -> Vec<View<'p>> {
+        let view = |part: &'p Part| {
+            let (input, columns) = (part.input, &part.batch.columns);
+            let of_code = code.map(|code| code.columns_of(input, columns));
+            View { of_code, ..View::of(input, columns, self.times[input], part.chunk) }
         };
-        let (input, passes, chunk) = (part.input, part.passed.of(row), part.chunk);
-        Event { input, columns: &part.batch.columns, row, time, passes, chunk, id: None }
+        parts.iter().map(view).collect()
     }
 
     /// Ends the work on parts: what nobody looks back to of them goes.
@@ -239,10 +256,50 @@ impl Front {
     }
 }
 
+impl Part {
+    /// The event at a row, as a view of the part looks at it.
+    #[inline(always)]
+    pub fn event<'v>(&self, view: &'v View<'v>, row: u32) -> Event<'v> {
+        let row = row as usize;
+        let time = view.times.get(row).unwrap_or(EventTime::MIN);
+        Event { of: view, row, time, passes: self.passed.of(row), id: None }
+    }
+}
+
+impl<'p> View<'p> {
+    /// Of rows with the event time in this column, and a chunk to keep them in.
+    pub fn of(input: usize, columns: &'p [ColumnRef], time: usize, chunk: ChunkNumber) -> View<'p> {
+        let ints = Ints::of_all(columns);
+        View { input, columns, times: ints[time], ints, of_code: None, chunk }
+    }
+
+    /// Of rows that are kept, and looked at one by one.
+    pub fn of_kept(input: usize, columns: &'p [ColumnRef]) -> View<'p> {
+        View { input, columns, ints: vec![], times: Ints::default(), of_code: None, chunk: 0 }
+    }
+}
+
+impl<'c> Ints<'c> {
+    fn of_all(columns: &'c [ColumnRef]) -> Vec<Ints<'c>> {
+        let of = |column: &'c ColumnRef| match &column.data {
+            ColumnData::I64(values) => Ints { values, validity: column.validity.as_ref() },
+            _ => Ints::default(),
+        };
+        columns.iter().map(of).collect()
+    }
+
+    /// The value of a row, if it has one.
+    #[inline(always)]
+    pub fn get(&self, row: usize) -> Option<i64> {
+        let value = *self.values.get(row)?;
+        self.validity.is_none_or(|validity| validity.get(row)).then_some(value)
+    }
+}
+
 impl Event<'_> {
     /// Its id, by which it is kept from now on.
     pub fn id_in(&mut self, log: &mut EventLog) -> EventId {
-        let (chunk, row) = (self.chunk, self.row);
+        let (chunk, row) = (self.of.chunk, self.row);
         *self.id.get_or_insert_with(|| log.keep(chunk, row))
     }
 }

@@ -28,18 +28,21 @@ use super::pattern::Pattern;
 use super::rows::Answers;
 use super::rule::Rule;
 use super::timers::Timers;
+use super::transitions::{Code, Outcome};
 use crate::message::EventTime;
 use beside::Beside;
 use forest::{Forest, Taken};
 use group::{Group, How};
 use kept::{KeptEvent, KeptEvents};
 use millstream_ir::types::Type;
-use passage::{Taker, Values, broken_by, fits, pass};
+use passage::{Taker, broken_by, fits, pass};
 use store::{Partition, Store};
 
 /// The runs of one pattern, or of several rules that share what they stand on; their groups remember so many words.
 pub struct Groups<const N: usize> {
     pub ground: Ground,
+    /// Machine code for the tables of the rule, if it is the only one.
+    pub code: Option<Code<N>>,
     /// Partitions have the numbers of their keys.
     store: Store<N>,
     forest: Forest,
@@ -79,10 +82,11 @@ const GROUPS_AHEAD: usize = 12;
 
 impl<const N: usize> Groups<N> {
     /// `key_types` are those of the columns of their keys.
-    pub fn new(rules: &[Rule], key_types: &[Type]) -> Groups<N> {
+    pub fn new(rules: &[Rule], key_types: &[Type], code: Option<Code<N>>) -> Groups<N> {
         let clocks = rules.iter().filter_map(|rule| rule.course.shortest_clock);
         Groups {
             ground: Ground::new(key_types),
+            code,
             store: Store::default(),
             forest: Forest::default(),
             beside: Arena::default(),
@@ -202,21 +206,20 @@ impl<const N: usize> Groups<N> {
     /// Lets each group see an event: those that it completes and those that go on leave the partition's list; with
     /// an event that is used up none does.
     fn advance(&mut self, rule: &Rule, event: &Event, partition: u32, is_used: bool) {
-        let Groups { ground: Ground { log, .. }, store, forest, memory, .. } = self;
+        let Groups { ground: Ground { log, .. }, code, store, forest, memory, .. } = self;
         memory.moved.clear();
         memory.complete.clear();
         let groups = store.groups_mut(partition);
         if groups.is_empty() {
             return;
         }
-        let values = Values::of(&rule.course, event);
         let mut n_left = 0;
         for at in 0..groups.len() {
             let group = &mut groups[at];
             if !drop_late(rule, event, group, forest, log) {
                 continue;
             }
-            let lead = if is_used { None } else { lead_of(rule, event, &values, group, log) };
+            let lead = if is_used { None } else { lead_of(rule, code.as_ref(), event, group, log) };
             match lead {
                 Some((_, lead)) if rule.course.places[lead.way.to].is_complete => {
                     memory.complete.push((*group, lead.step));
@@ -319,18 +322,24 @@ impl<const N: usize> Groups<N> {
 
     /// Begins a run with an event, if it fits.
     fn begin(&mut self, rule: &Rule, event: &mut Event, is_shared: bool, partition: u32) {
-        let mut group = Group::NOTHING;
-        let (leads, log) = (&rule.course.places[0].leads, &self.ground.log);
-        // Nothing is remembered yet that a value could be compared with.
-        let fits = |lead: &&Lead| fits(&lead.test, event, &Values::NONE, &group, log);
-        let Some(lead) = leads.iter().find(fits) else { return };
         let beside = self.partition(partition).beside;
         if beside != NONE && event.time < self.beside[beside].quiet_until {
             return;
         }
-        let Groups { forest, ground: Ground { log, .. }, .. } = self;
+        let Groups { forest, code, ground: Ground { log, .. }, .. } = self;
+        let mut group = Group::NOTHING;
+        let leads = &rule.course.places[0].leads;
+        let lead = match outcome_of(code.as_ref().filter(|_| rule.moves_in_place), event, &mut group) {
+            Outcome::Leads(number) => &leads[number],
+            Outcome::Stays => return,
+            Outcome::Unknown => {
+                let fits = |lead: &&Lead| fits(&lead.test, event, &group, log);
+                let Some(lead) = leads.iter().find(fits) else { return };
+                pass(rule, &lead.way, &mut group, Taker::Event(event, log));
+                lead
+            }
+        };
         let taken = Taken { event: event.id_in(log), how: How::new(lead.step, is_shared) };
-        pass(rule, &lead.way, &mut group, Taker::Event(event, log));
         forest.plant(&mut group, taken, event.time, log);
         self.meet(rule, group, partition);
     }
@@ -369,19 +378,41 @@ fn drop_late<const N: usize>(
     group.began >= oldest.saturating_sub(within) || forest.drop_before(group, oldest, log)
 }
 
-/// What leads a group on with an event that has these values, and its number.
+/// What leads a group on with an event, and its number.
 #[inline(always)]
 fn lead_of<'r, const N: usize>(
     rule: &'r Rule,
+    code: Option<&Code<N>>,
     event: &Event,
-    values: &Values,
+    group: &mut Group<N>,
+    log: &EventLog,
+) -> Option<(usize, &'r Lead)> {
+    match outcome_of(code, event, group) {
+        Outcome::Stays => None,
+        Outcome::Leads(number) => Some((number, &rule.course.places[group.place as usize].leads[number])),
+        Outcome::Unknown => lead_by_tables(rule, event, group, log),
+    }
+}
+
+/// What becomes of a group with an event, as far as machine code knows.
+#[inline(always)]
+fn outcome_of<const N: usize>(code: Option<&Code<N>>, event: &Event, group: &mut Group<N>) -> Outcome {
+    match (code, &event.of.of_code) {
+        (Some(code), Some(columns)) => code.lead(group, event.passes, event.row, columns),
+        _ => Outcome::Unknown,
+    }
+}
+
+/// As [`lead_of`].
+fn lead_by_tables<'r, const N: usize>(
+    rule: &'r Rule,
+    event: &Event,
     group: &Group<N>,
     log: &EventLog,
 ) -> Option<(usize, &'r Lead)> {
     let broken = rule.broken(group);
-    // By hand, so that it is compiled into what asks.
     for (number, lead) in rule.course.places[group.place as usize].leads.iter().enumerate() {
-        if lead.way.guards & broken == 0 && fits(&lead.test, event, values, group, log) {
+        if lead.way.guards & broken == 0 && fits(&lead.test, event, group, log) {
             return Some((number, lead));
         }
     }
@@ -389,8 +420,13 @@ fn lead_of<'r, const N: usize>(
 }
 
 /// Lets a group see an event that it does not take; whether it can yet be complete.
-#[inline]
+#[inline(always)]
 fn stays<const N: usize>(rule: &Rule, event: &Event, group: &mut Group<N>) -> bool {
+    !rule.watches || survives(rule, event, group)
+}
+
+/// As [`stays`], where runs mind such events.
+fn survives<const N: usize>(rule: &Rule, event: &Event, group: &mut Group<N>) -> bool {
     let without = rule.course.without.map_or(0, |without| rule.course.absences[without]);
     let guards = rule.course.places[group.place as usize].guards;
     let mut is_over = event.passes & without != 0;

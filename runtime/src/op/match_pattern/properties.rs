@@ -12,6 +12,7 @@ use crate::snapshot::{SnapshotReader, SnapshotWriter};
 use millstream_ir::batch::{Batch, Origin};
 use millstream_ir::catalog::ScalarFunction;
 use millstream_ir::column::ColumnBuilder;
+use millstream_ir::engine::{Compiled, Engine};
 use millstream_ir::expr::{BinaryOp, Expr, ExprKind};
 use millstream_ir::flow::{Column, Flow, Node, NodeId, NodeKind, OnError, Schema};
 use millstream_ir::pattern::{
@@ -21,6 +22,7 @@ use millstream_ir::pattern::{
 use millstream_ir::testing::cases;
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
+use millstream_jit::Jit;
 use oracle::matches_of;
 use proptest::prelude::*;
 use random::{events, of_inputs, pattern};
@@ -287,18 +289,24 @@ fn run(pattern: &Pattern, batches: &[(Vec<Event>, Watermark)]) -> Vec<Row> {
     found
 }
 
+/// Where it can run.
+fn machine_code(flow: &Flow) -> Option<Box<dyn Compiled>> {
+    (!cfg!(miri)).then(|| Jit.compile(flow).expect("it compiles"))
+}
+
 /// The same of a flow made of the pattern, and how many events fail.
 fn run_flow(flow: &Flow, pattern: &Pattern, batches: &[(Vec<Event>, Watermark)]) -> (Vec<Row>, usize) {
     let node = NodeId(pattern.n_inputs as u32);
     let NodeKind::Match(spec) = &flow.node(node).kind else { unreachable!() };
-    let mut operator = MatchPattern::new(flow, node, spec.clone());
+    let code = machine_code(flow);
+    let mut operator = MatchPattern::new(flow, node, spec.clone(), code.as_deref());
     let mut output = Output::default();
     let mut n_read = [0; 2];
     for (events, watermark) in batches {
         let mut writer = SnapshotWriter::default();
         operator.snapshot(&mut writer);
         let snapshot = writer.finish();
-        operator = MatchPattern::new(flow, node, spec.clone());
+        operator = MatchPattern::new(flow, node, spec.clone(), code.as_deref());
         let mut reader = SnapshotReader::new(&snapshot);
         assert_eq!(operator.restore(&mut reader), Ok(()));
         assert_eq!(reader.finish(), Ok(()));

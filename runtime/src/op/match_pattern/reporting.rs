@@ -155,7 +155,8 @@ impl Reporting {
         (start, end): (EventTime, EventTime),
         answers: &mut Answers,
     ) {
-        let place = last.map_or(BEHIND_EVENTS, |(event, _)| log.place_of(event.chunk, event.id, event.row));
+        let place =
+            last.map_or(BEHIND_EVENTS, |(event, _)| log.place_of(event.of.chunk, event.id, event.row));
         let n_asked = if self.asks_events { usize::MAX } else { 0 };
         let kept = taken.take(n_asked).map(|(step, event)| (step, Part::Kept(log.get(event))));
         let parts: Parts = kept.chain(last.map(|(event, step)| (step, Part::Last(event)))).collect();
@@ -193,7 +194,7 @@ impl Reporting {
     fn n_fields(&self, part: &Part) -> usize {
         match part {
             Part::Kept(kept) => self.kept[kept.input].fields.len(),
-            Part::Last(event) => self.spec.inputs[event.input].fields.len(),
+            Part::Last(event) => self.spec.inputs[event.of.input].fields.len(),
         }
     }
 
@@ -201,7 +202,7 @@ impl Reporting {
     fn field(&self, part: &Part, field: usize) -> Value {
         let column = match part {
             Part::Kept(kept) => self.kept[kept.input].fields[field],
-            Part::Last(event) => self.spec.inputs[event.input].fields[field],
+            Part::Last(event) => self.spec.inputs[event.of.input].fields[field],
         };
         column.map_or(Value::Null, |column| self.value(part, column))
     }
@@ -210,14 +211,16 @@ impl Reporting {
     fn key(&self, part: &Part, key: usize) -> Value {
         match part {
             Part::Kept(kept) => self.value(part, self.kept[kept.input].keys[key]),
-            Part::Last(event) => self.value(part, self.spec.inputs[event.input].keys[key]),
+            Part::Last(event) => self.value(part, self.spec.inputs[event.of.input].keys[key]),
         }
     }
 
     fn value(&self, part: &Part, column: usize) -> Value {
         match part {
             Part::Kept(kept) => kept.columns()[column].value(kept.row, &self.kept[kept.input].types[column]),
-            Part::Last(event) => event.columns[column].value(event.row, &self.types[event.input][column]),
+            Part::Last(event) => {
+                event.of.columns[column].value(event.row, &self.types[event.of.input][column])
+            }
         }
     }
 

@@ -26,6 +26,8 @@ pub struct Rule {
     pub moves_in_place: bool,
     /// Per place, the guards of which each alone ends a run there when it is broken.
     fatal: Vec<Guards>,
+    /// Whether a run minds events that it does not take.
+    pub watches: bool,
     /// The word of the guards that are broken, if a run can live with one.
     guard_word: Option<usize>,
 }
@@ -61,6 +63,7 @@ impl Rule {
         let lives_on = course.places.iter().zip(&fatal).any(|(place, fatal)| place.guards & !fatal != 0);
         Rule {
             fatal,
+            watches: course.without.is_some() || course.places.iter().any(|place| place.guards != 0),
             guard_word: lives_on.then_some(course.n_words),
             times: inputs.iter().map(|input| input.time).collect(),
             keeps_paths,
@@ -88,7 +91,7 @@ impl Rule {
         let spec = &self.pattern.spec;
         let word = |source: &From, input: Option<usize>| match *source {
             From::Word { from, to } => format!("{to} = {from}"),
-            From::Event { column, to } => {
+            From::Event { column, to, .. } => {
                 let column = input.and_then(|input| inputs[input].columns.get(column));
                 format!("{to} = {}", column.map_or("", |column| &column.name))
             }

@@ -132,7 +132,7 @@ impl Together {
         that_wait.flat_map(|(_, rule)| rule.course.columns()).for_each(|column| kept[column] = true);
         Together {
             answers: answers.collect(),
-            groups: Groups::new(&rules, &key_types),
+            groups: Groups::new(&rules, &key_types, None),
             beginnings,
             has_clocks: rules.iter().any(|rule| rule.course.shortest_clock.is_some()),
             begins: rules.iter().map(|rule| rule.course.begins).collect(),

@@ -114,17 +114,15 @@ impl Charting<'_> {
             Clock::Computed { most, .. } => *most,
         });
         let n_words = words.iter().zip(states).map(|(words, state)| words.len() + state.clocks.len());
-        let mut course = Course {
+        let course = Course {
             begins: places[0].leads.iter().fold(0, |tests, lead| tests | 1 << lead.step),
             shortest_clock: durations.min().filter(|_| states.iter().any(|state| !state.clocks.is_empty())),
             n_words: n_words.max().unwrap_or(0),
-            compared: vec![vec![]; self.inputs.len()],
             places,
             absences,
             without: self.spec.without,
             within: self.spec.within,
         };
-        course.list_compared();
         Some((course, TestColumns(columns)))
     }
 
@@ -208,7 +206,7 @@ impl Charting<'_> {
         let mut sources = vec![];
         for (to, value) in words[edge.to].iter().enumerate() {
             sources.push(match self.is_set(value, from, edge)? {
-                true => From::Event { column: value.column, to },
+                true => From::Event { column: value.column, to, kind: self.kind(value)? },
                 false => From::Word { from: words[from].iter().position(|other| other == value)?, to },
             });
         }
@@ -236,7 +234,7 @@ impl Charting<'_> {
             let word = words.iter().position(|other| *other == value)?;
             let (kind, input) = (self.kind(&value)?, self.spec.steps[value.step].test.input);
             let orderings = orderings_of(operator);
-            Some(Comparison { column, slot: 0, operator, orderings, kind, word, input, of: value.column })
+            Some(Comparison { column, operator, orderings, kind, word, input, of: value.column })
         });
         let (input, comparisons) = (self.spec.steps[step].test.input, comparisons.collect::<Option<_>>()?);
         Some(Test { number: step, input, comparisons, constants })

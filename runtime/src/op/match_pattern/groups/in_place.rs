@@ -6,10 +6,11 @@ use super::super::front::Event;
 use super::super::ground::Ground;
 use super::super::rows::Answers;
 use super::super::rule::Rule;
+use super::super::transitions::{Code, Outcome};
 use super::forest::Forest;
 use super::group::Group;
-use super::passage::{Taker, Values, pass};
-use super::{Groups, drop_late, lead_of, stays};
+use super::passage::{Taker, pass};
+use super::{Groups, drop_late, lead_by_tables, outcome_of, stays};
 
 /// What becomes of a group with an event.
 enum Fate {
@@ -43,16 +44,15 @@ impl<const N: usize> Groups<N> {
     /// Lets each group see an event, and go on with it; those that it completes leave the partition's list.
     #[inline]
     fn advance_in_place(&mut self, rule: &Rule, event: &mut Event, partition: u32) {
-        let Groups { ground: Ground { log, .. }, store, forest, memory, .. } = self;
+        let Groups { ground: Ground { log, .. }, code, store, forest, memory, .. } = self;
         memory.complete.clear();
         memory.places.clear();
         let groups = store.groups_mut(partition);
-        let values = Values::of(&rule.course, event);
         let mut n_left = 0;
         for at in 0..groups.len() {
             let (before, rest) = groups.split_at_mut(at);
             let group = &mut rest[0];
-            let goes_on = match see(rule, event, &values, group, forest, log) {
+            let goes_on = match see(rule, code.as_ref(), event, group, forest, log) {
                 Fate::Completes(step) => {
                     memory.complete.push((*group, step));
                     continue;
@@ -89,8 +89,8 @@ impl<const N: usize> Groups<N> {
 #[inline(always)]
 fn see<const N: usize>(
     rule: &Rule,
+    code: Option<&Code<N>>,
     event: &mut Event,
-    values: &Values,
     group: &mut Group<N>,
     forest: &mut Forest,
     log: &mut EventLog,
@@ -98,12 +98,18 @@ fn see<const N: usize>(
     if !drop_late(rule, event, group, forest, log) {
         return Fate::Ends;
     }
-    let fate = match lead_of(rule, event, values, group, log) {
-        Some((_, lead)) if rule.course.places[lead.way.to].is_complete => Fate::Completes(lead.step),
-        Some((_, lead)) => match pass(rule, &lead.way, group, Taker::Event(event, log)) {
-            broken if broken != 0 && !rule.can_end(group.place, broken) => Fate::Ends,
-            _ => Fate::GoesOn,
-        },
+    let place = group.place;
+    let led = match outcome_of(code, event, group) {
+        Outcome::Leads(number) => {
+            let lead = &rule.course.places[place as usize].leads[number];
+            let is_complete = rule.course.places[lead.way.to].is_complete;
+            return if is_complete { Fate::Completes(lead.step) } else { Fate::GoesOn };
+        }
+        Outcome::Stays => None,
+        Outcome::Unknown => go_by_tables(rule, event, group, log),
+    };
+    let fate = match led {
+        Some(fate) => fate,
         None if stays(rule, event, group) => Fate::Stays,
         None => Fate::Ends,
     };
@@ -111,4 +117,21 @@ fn see<const N: usize>(
         forest.drop_all(group, log);
     }
     fate
+}
+
+/// Lets a group go on with an event, if it does, as the tables say.
+fn go_by_tables<const N: usize>(
+    rule: &Rule,
+    event: &mut Event,
+    group: &mut Group<N>,
+    log: &mut EventLog,
+) -> Option<Fate> {
+    let (_, lead) = lead_by_tables(rule, event, group, log)?;
+    if rule.course.places[lead.way.to].is_complete {
+        return Some(Fate::Completes(lead.step));
+    }
+    Some(match pass(rule, &lead.way, group, Taker::Event(event, log)) {
+        broken if broken != 0 && !rule.can_end(group.place, broken) => Fate::Ends,
+        _ => Fate::GoesOn,
+    })
 }

@@ -3,7 +3,7 @@
 
 use super::super::arena::{Arena, NONE};
 use super::super::event_log::{EventId, Kept};
-use super::super::front::Event;
+use super::super::front::{Event, View};
 use super::super::rows::Answers;
 use super::super::rule::Rule;
 use super::super::test_columns::Tests;
@@ -99,7 +99,8 @@ impl<const N: usize> Groups<N> {
             let kept = self.ground.log.get(id);
             let Kept { input, batch, row } = kept;
             let (columns, time) = (batch.columns.clone(), kept.int(rule.times[input]));
-            let mut event = Event { input, columns: &columns, row, time, passes, chunk: 0, id: Some(id) };
+            let view = View::of_kept(input, &columns);
+            let mut event = Event { of: &view, row, time, passes, id: Some(id) };
             self.advance(rule, &event, partition, is_used);
             // None is complete earlier with fewer events; should one be, it would have been reported then.
             for (group, _) in std::mem::take(&mut self.memory.complete) {
@@ -123,7 +124,8 @@ impl<const N: usize> Groups<N> {
         let kept = self.ground.log.get(id);
         let (row, columns) = (kept.row, SmallVec::<[ColumnRef; 8]>::from(kept.columns()));
         let passes = rule.course.begins;
-        let mut event = Event { input: 0, columns: &columns, row, time, passes, chunk: 0, id: Some(id) };
+        let view = View::of_kept(0, &columns);
+        let mut event = Event { of: &view, row, time, passes, id: Some(id) };
         self.take_event(rule, &mut event, partition, answers);
     }
 

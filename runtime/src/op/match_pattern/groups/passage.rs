@@ -1,8 +1,6 @@
 //! How an event stands to a group: whether it passes a test, and what the group remembers of it.
 
-use super::super::course::{
-    Comparison, Constant, Course, From, Kind, MOST_COMPARED, Passage, Test, ordering_of, passes,
-};
+use super::super::course::{Comparison, Constant, Course, From, Kind, Passage, Test, ordering_of, passes};
 use super::super::event_log::{EventId, EventLog};
 use super::super::front::Event;
 use super::super::rule::Rule;
@@ -12,51 +10,14 @@ use millstream_ir::column::{Column, ColumnData};
 use millstream_ir::pattern::Guards;
 use std::cmp::Ordering;
 
-/// What is compared of an event, read once for all groups.
-pub struct Values {
-    words: [i64; MOST_COMPARED],
-    /// Of the words, as bits: those that are the value; what others are is looked for in their column.
-    plain: u64,
-}
-
-impl Values {
-    pub const NONE: Values = Values { words: [0; MOST_COMPARED], plain: 0 };
-
-    #[inline(always)]
-    pub fn of(course: &Course, event: &Event) -> Values {
-        let (mut words, mut plain) = ([0; MOST_COMPARED], 0);
-        let columns = course.compared[event.input].iter().zip(&mut words).enumerate();
-        for (slot, (column, word)) in columns {
-            let column = &*event.columns[*column];
-            if let ColumnData::I64(data) = &column.data
-                && column.is_valid(event.row)
-            {
-                *word = data[event.row];
-                plain |= 1 << slot;
-            }
-        }
-        Values { words, plain }
-    }
-
-    fn plain(&self, slot: usize) -> Option<i64> {
-        (slot < MOST_COMPARED && self.plain >> slot & 1 == 1).then(|| self.words[slot])
-    }
-}
-
-/// Whether an event with these values passes a test.
+/// Whether an event passes a test.
 #[inline(always)]
-pub fn fits<const N: usize>(
-    test: &Test,
-    event: &Event,
-    values: &Values,
-    group: &Group<N>,
-    log: &EventLog,
-) -> bool {
+pub fn fits<const N: usize>(test: &Test, event: &Event, group: &Group<N>, log: &EventLog) -> bool {
     if event.passes >> test.number & 1 == 0 {
         return false;
     }
     for comparison in &test.comparisons {
-        if !holds(comparison, event, values, group, log) {
+        if !holds(comparison, event, group, log) {
             return false;
         }
     }
@@ -64,7 +25,7 @@ pub fn fits<const N: usize>(
 }
 
 fn passes_constant(constant: &Constant, event: &Event) -> bool {
-    let column = &event.columns[constant.column];
+    let column = &event.of.columns[constant.column];
     column.is_valid(event.row)
         && passes(constant.operator, compare(column, event.row, constant.kind, constant.value))
 }
@@ -78,14 +39,8 @@ pub fn broken_by(course: &Course, watched: Guards, event: &Event) -> Guards {
 }
 
 #[inline(always)]
-fn holds<const N: usize>(
-    comparison: &Comparison,
-    event: &Event,
-    values: &Values,
-    group: &Group<N>,
-    log: &EventLog,
-) -> bool {
-    match values.plain(comparison.slot) {
+fn holds<const N: usize>(comparison: &Comparison, event: &Event, group: &Group<N>, log: &EventLog) -> bool {
+    match event.of.ints.get(comparison.column).and_then(|ints| ints.get(event.row)) {
         Some(value) if group.is_plain(comparison.word) => {
             comparison.orderings & ordering_of(value, group.words[comparison.word]) != 0
         }
@@ -99,7 +54,7 @@ fn holds_in_column<const N: usize>(
     group: &Group<N>,
     log: &EventLog,
 ) -> bool {
-    let (column, row, word) = (&*event.columns[comparison.column], event.row, comparison.word);
+    let (column, row, word) = (&*event.of.columns[comparison.column], event.row, comparison.word);
     if group.is_null(word) || !column.is_valid(row) {
         return false;
     }
@@ -172,7 +127,7 @@ pub fn pass<const N: usize>(rule: &Rule, way: &Passage, group: &mut Group<N>, mu
                     group.set_far(*to);
                 }
             }
-            From::Event { column, to } => {
+            From::Event { column, to, .. } => {
                 if let Taker::Event(event, log) = &mut by {
                     remember(event, log, *column, *to, group);
                 }
@@ -194,7 +149,7 @@ fn remember<const N: usize>(
     to: usize,
     group: &mut Group<N>,
 ) {
-    let (column, row) = (&event.columns[column], event.row);
+    let (column, row) = (&event.of.columns[column], event.row);
     group.words[to] = 0;
     if !column.is_valid(row) {
         return group.set_null(to);

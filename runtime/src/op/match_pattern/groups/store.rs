@@ -105,11 +105,16 @@ impl<const N: usize> Store<N> {
     /// Asks for the groups of a partition that has come from memory, if they stand elsewhere.
     #[inline(always)]
     pub fn request_groups(&self, partition: u32) {
-        if let Some(Partition { groups: Held::Several(list), .. }) = self.partitions.get(partition as usize) {
-            let start: *const u8 = self.lists.as_ptr().wrapping_add(list.at as usize).cast();
-            let n_bytes = list.len as usize * size_of::<Group<N>>();
-            (0..n_bytes).step_by(64).take(LINES).for_each(|at| prefetch(start.wrapping_add(at)));
-        }
+        let Some(Partition { groups, .. }) = self.partitions.get(partition as usize) else { return };
+        // Without a branch on where they stand, as nobody can tell: it does no harm to ask for what is there already.
+        let (at, len) = match groups {
+            Held::One(_) => (0, 0),
+            Held::Several(list) => (list.at, list.len),
+        };
+        let start: *const u8 = self.lists.as_ptr().wrapping_add(at as usize).cast();
+        (0..2).for_each(|line| prefetch(start.wrapping_add(64 * line)));
+        let n_bytes = len as usize * size_of::<Group<N>>();
+        (128..n_bytes).step_by(64).take(LINES - 2).for_each(|at| prefetch(start.wrapping_add(at)));
     }
 
     #[inline]

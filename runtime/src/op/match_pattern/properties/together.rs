@@ -102,7 +102,7 @@ impl Running<'_> {
             let NodeKind::Match(spec) = &flow.node(id).kind else { unreachable!() };
             let operator = match held.remove(&id) {
                 Some(held) => MatchPattern::held(flow, id, spec.clone(), held),
-                None => MatchPattern::new(flow, id, spec.clone()),
+                None => MatchPattern::new(flow, id, spec.clone(), None),
             };
             (id, operator)
         };
@@ -119,7 +119,7 @@ impl Running<'_> {
                 return held;
             }
             let NodeKind::Match(spec) = &self.flow.node(*id).kind else { unreachable!() };
-            let mut alone = MatchPattern::new(self.flow, *id, spec.clone());
+            let mut alone = MatchPattern::new(self.flow, *id, spec.clone(), None);
             restore(&mut alone, &held);
             written(&alone)
         };

@@ -1,7 +1,7 @@
 //! How patterns that are held together see a batch, and a watermark.
 
 use super::super::event_log::{ChunkNumber, NOT_KEPT};
-use super::super::front::Event;
+use super::super::front::{Event, View};
 use super::super::test_columns::Tests;
 use super::beginnings::{BeginningNumber, Due};
 use super::{Concerned, Pair, RuleNumber, Together};
@@ -167,6 +167,7 @@ impl Together {
     fn take_all(&mut self, batch: &Batch, chunk: ChunkNumber, memory: &mut Memory) {
         let Memory { passing, passes, partitions, begun_with, reached, .. } = memory;
         let ColumnData::I64(times) = &batch.columns[self.time].data else { return };
+        let view = View::of(0, &batch.columns, self.time, chunk);
         for (at, partition) in partitions.iter().copied().enumerate() {
             self.groups.request(|n| partitions.get(at + n).copied());
             let ((row, number), mut passes) = (passing[at], passes[at]);
@@ -187,8 +188,7 @@ impl Together {
             if self.has_clocks && groups.run_clocks(rules, time, answers) {
                 reached.extend(0..rules.len() as u32);
             }
-            let mut event =
-                Event { input: 0, columns: &batch.columns, row: row as usize, time, passes, chunk, id: None };
+            let mut event = Event { of: &view, row: row as usize, time, passes, id: None };
             if groups.take_event(
                 &rules[number as usize],
                 &mut event,
