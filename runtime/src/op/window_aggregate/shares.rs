@@ -171,7 +171,7 @@ impl Shares {
         self.shares.iter().map(of_share).sum()
     }
 
-    /// Writes all slices, one behind the other; so many others are to [follow](write).
+    /// Writes all slices, one behind the other; so many others are to [follow](fn@write).
     pub fn snapshot(&self, n_others: usize, writer: &mut SnapshotWriter) {
         self.drain();
         let states: Vec<MutexGuard<State>> = self.shares.iter().map(|share| share.state()).collect();
