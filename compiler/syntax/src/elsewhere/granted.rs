@@ -3,6 +3,7 @@
 
 use super::terms::duration;
 use super::tokens::Tokens;
+use super::windows;
 use crate::literal;
 use crate::token::{Token, TokenKind, needs_backticks};
 use std::collections::HashSet;
@@ -77,8 +78,13 @@ pub enum Positions {
 }
 
 pub const FROM_ZERO: &str = "`[1]`, the first of a list in SQL, becomes `[0]`";
+pub const POSITIONS_LEFT: &str = "positions are left as they are: they begin at 1 in SQL and at 0 here";
 
+/// Of a query of SQL as it was written: each position is taken for one that begins at 1.
 pub fn positions(tokens: Tokens) -> Positions {
+    if is_of_esper(tokens) {
+        return Positions::None;
+    }
     let is_index = |at: usize| {
         let of = at.checked_sub(1).filter(|of| tokens.kind(*of).is_some_and(|k| k.is_name() || k.closes()));
         let is_of_stream = |of: usize| {
@@ -112,6 +118,18 @@ pub fn positions(tokens: Tokens) -> Positions {
         Positions::Known(_) => Positions::Known(text),
         found => found,
     }
+}
+
+/// Esper writes its queries like SQL and counts from 0.
+fn is_of_esper(tokens: Tokens) -> bool {
+    let is_filtered = |at: usize| {
+        let read = tokens.word(at + 1);
+        tokens.kind(at + 1).is_some_and(TokenKind::is_name)
+            && tokens.kind(at + 2) == Some(TokenKind::LeftParenthesis)
+            && !windows::is_function(&read)
+    };
+    let reads = |at: usize| tokens.is(at, "from") && (tokens.is(at + 1, "pattern") || is_filtered(at));
+    !windows::handlers(tokens).is_empty() || (0..tokens.all.len()).any(reads)
 }
 
 pub const IS_TEXT: &str = "what stands in double quotes is text";

@@ -27,6 +27,12 @@ impl Query {
     pub fn titled(&self, title: &str) -> String {
         titled(title, &self.granted)
     }
+
+    /// The same, told to take something for granted.
+    pub fn granting(mut self, what: &str) -> Query {
+        self.granted.push(what.to_string());
+        self
+    }
 }
 
 /// What begins the parts of a query.

@@ -39,11 +39,12 @@ impl Said {
     }
 
     /// The same, told to take something for granted.
-    pub fn granting(mut self, what: &str) -> Said {
-        if let Said::Query(query) | Said::Stream { query, .. } = &mut self {
-            query.granted.push(what.to_string());
+    pub fn granting(self, what: &str) -> Said {
+        match self {
+            Said::Query(query) => Said::Query(query.granting(what)),
+            Said::Stream { name, query } => Said::Stream { name, query: query.granting(what) },
+            said => said,
         }
-        self
     }
 }
 
@@ -112,12 +113,17 @@ pub fn said(tokens: Tokens, is_table: &dyn Fn(&str) -> bool) -> Option<Said> {
     match granted::positions(tokens) {
         Positions::Known(text) if is_sql => {
             let lexed = lex(FileId::default(), &text);
-            let said = said(Tokens { text: &text, all: &lexed.tokens }, is_table)?;
-            return Some(said.granting(granted::FROM_ZERO));
+            let said = from_zero(Tokens { text: &text, all: &lexed.tokens }, is_table)?;
+            Some(said.granting(granted::FROM_ZERO))
         }
-        Positions::Unknown if is_sql => return Some(helps([words::POSITIONS])),
-        _ => {}
+        Positions::Unknown if is_sql => Some(helps([words::POSITIONS])),
+        _ => from_zero(tokens, is_table),
     }
+}
+
+/// The same where positions begin at 0.
+fn from_zero(tokens: Tokens, is_table: &dyn Fn(&str) -> bool) -> Option<Said> {
+    let verb = tokens.word(0);
     let said = match verb.as_str() {
         _ if is_annotation(tokens) => return Some(annotated(&verb)),
         "select" | "from" => queried(tokens, is_table),

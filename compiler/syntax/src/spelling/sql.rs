@@ -2,8 +2,12 @@
 //! parentheses, `limit`.
 
 use super::Place;
-use crate::elsewhere::{granted, select};
+use crate::elsewhere::granted::{self, Positions};
+use crate::elsewhere::select;
+use crate::elsewhere::tokens::Tokens;
+use crate::lexer::lex;
 use crate::token::{Token, TokenKind};
+use millstream_base::FileId;
 use millstream_base::diagnostic::Edit;
 
 /// Words that are no reserved ones, and in capital letters are hardly names.
@@ -29,10 +33,19 @@ impl<'a> Place<'a> {
         let n_here =
             rest.iter().skip(1).take_while(|t| !(t.first_on_line && t.kind.is_item_word())).count() + 1;
         let here = self.part(self.at..self.at + n_here);
-        let mut query = select::query(here, &|name| self.is_table(name))?;
-        query
-            .granted
-            .extend(granted::quotes_column(here, self.part(..)).then(|| granted::IS_TEXT.to_string()));
+        let is_table = |name: &str| self.is_table(name);
+        let mut query = match granted::positions(here) {
+            Positions::Known(text) => {
+                let lexed = lex(FileId::default(), &text);
+                let from_zero = Tokens { text: &text, all: &lexed.tokens };
+                select::query(from_zero, &is_table)?.granting(granted::FROM_ZERO)
+            }
+            Positions::Unknown => select::query(here, &is_table)?.granting(granted::POSITIONS_LEFT),
+            Positions::None => select::query(here, &is_table)?,
+        };
+        if granted::quotes_column(here, self.part(..)) {
+            query = query.granting(granted::IS_TEXT);
+        }
         let span = self.span(self.at)?.to(self.span(self.at + n_here - 1)?);
         let text = query.limit.is_none().then(|| query.clauses.join(" "))?;
         let title = query.titled("a query begins with `from`, and `select` stands below");
