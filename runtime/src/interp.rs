@@ -10,10 +10,10 @@ pub use keyed_windows::reference_keyed_windows;
 use millstream_ir::batch::Batch;
 use millstream_ir::column::{Column, ColumnBuilder};
 use millstream_ir::engine::{
-    AccumulateKernel, CompileError, Compiled, Engine, MOST_MADE, SegmentKernel, SegmentOutput,
+    AccumulateKernel, CompileError, Compiled, Engine, MOST_MADE, SegmentKernel, SegmentOutput, TransitionCode,
 };
 use millstream_ir::flow::{Flow, NodeId, NodeKind, WindowAggregate, WindowAssigner};
-use millstream_ir::pattern::transitions::{TransitionCode, Transitions};
+use millstream_ir::pattern::transitions::Transitions;
 use millstream_ir::segment::Segment;
 use millstream_ir::value::Value;
 use millstream_ir::window::TimeWindows;

@@ -1,5 +1,5 @@
 //! What runs once per batch and needs raw memory: decoding, the hash table of groups, prefetching,
-//! huge pages, and the primitives that update accumulators; and copies of the process, for snapshots. The only `unsafe` code of the runtime is
+//! huge pages, the primitives that update accumulators, and calls of the code of transitions; and copies of the process, for snapshots. The only `unsafe` code of the runtime is
 //! below here; everything public is safe to call, with one exception that says so.
 
 pub mod accumulate;
@@ -22,4 +22,5 @@ pub(crate) mod prefetch;
 pub mod row_lists;
 pub(crate) mod simd;
 pub mod table;
+pub mod transitions;
 pub mod words;

@@ -3,7 +3,8 @@
 use crate::batch::Batch;
 use crate::column::ColumnRef;
 use crate::flow::{Flow, NodeId};
-use crate::pattern::transitions::{TransitionCode, Transitions};
+use crate::pattern::transitions::Transitions;
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -50,6 +51,31 @@ pub trait AccumulateKernel: Send {
     /// [`crate::aggregate::SlotLayout::fresh`] or updated before; slots repeat, but do not overlap.
     /// `columns` are those of the node's input.
     unsafe fn update(&mut self, slots: &[*mut u8], rows: &[u32], columns: &[ColumnRef]);
+}
+
+/// `group, tests, row, columns`: a group, the tests that the event passes as bits, its row, and where the values of each
+/// column begin.
+pub type TransitionFunction = unsafe extern "C" fn(*mut u8, u64, usize, *const *const u64) -> u32;
+
+/// Machine code for [`Transitions`].
+#[derive(Clone)]
+pub struct TransitionCode {
+    function: TransitionFunction,
+    _owner: Arc<dyn Any + Send + Sync>,
+}
+
+impl TransitionCode {
+    /// # Safety
+    /// The function does what the transitions say for which it is handed out, and lives as long as its owner. It reads and
+    /// writes nothing but the parts of the group, and of columns the row.
+    pub unsafe fn new(function: TransitionFunction, owner: Arc<dyn Any + Send + Sync>) -> TransitionCode {
+        TransitionCode { function, _owner: owner }
+    }
+
+    #[inline(always)]
+    pub fn function(&self) -> TransitionFunction {
+        self.function
+    }
 }
 
 /// The code generator could not compile a flow: a fault in Millstream, not in the program.

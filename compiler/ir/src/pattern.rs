@@ -3,6 +3,7 @@
 
 mod automaton;
 mod automaton_text;
+mod compared;
 mod derive;
 mod one_way;
 mod text;
@@ -11,6 +12,7 @@ pub mod transitions;
 use crate::expr::Expr;
 use crate::flow::Column;
 pub use automaton::{Automaton, Edge, Event, Guards, State, TooLarge};
+pub use compared::Tester;
 use millstream_base::Span;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;

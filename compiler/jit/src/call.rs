@@ -9,8 +9,7 @@ use cranelift_module::FuncId;
 use millstream_ir::batch::Batch;
 use millstream_ir::buffer::{Buffer, Plain};
 use millstream_ir::column::{Bitmap, ColumnData, ColumnRef, Heap, TextColumn};
-use millstream_ir::engine::AccumulateKernel;
-use millstream_ir::pattern::transitions::{TransitionCode, TransitionFunction};
+use millstream_ir::engine::{AccumulateKernel, TransitionCode, TransitionFunction};
 use millstream_ir::types::{Layout, Type};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -60,9 +59,11 @@ impl Code {
     pub fn transitions(self: &Arc<Code>, id: FuncId) -> Option<TransitionCode> {
         let address = self.address(id)?;
         // SAFETY: `transitions::compile` declares its function with this signature, in the system's calling convention, and
-        // the module lives as long as the owner.
-        let function = unsafe { std::mem::transmute::<*const u8, TransitionFunction>(address) };
-        Some(TransitionCode { function, owner: self.clone() })
+        // lowers the transitions that it is handed out for; the module lives as long as the owner.
+        Some(unsafe {
+            let function = std::mem::transmute::<*const u8, TransitionFunction>(address);
+            TransitionCode::new(function, self.clone())
+        })
     }
 }
 

@@ -18,9 +18,11 @@ mod transitions;
 
 use call::{AccumulateRunner, Code};
 use millstream_ir::aggregate::SlotLayout;
-use millstream_ir::engine::{AccumulateKernel, CompileError, Compiled, Engine, SegmentKernel};
+use millstream_ir::engine::{
+    AccumulateKernel, CompileError, Compiled, Engine, SegmentKernel, TransitionCode,
+};
 use millstream_ir::flow::{Breaker, Flow, NodeId, NodeKind};
-use millstream_ir::pattern::transitions::{TransitionCode, Transitions};
+use millstream_ir::pattern::transitions::Transitions;
 use millstream_ir::segment::Segment;
 use module::CodeBuilder;
 use plan::{Plan, Stage};

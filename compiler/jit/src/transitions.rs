@@ -8,9 +8,9 @@ use cranelift::codegen::ir::BlockCall;
 use cranelift::codegen::ir::JumpTableData;
 use cranelift::prelude::*;
 use cranelift_module::FuncId;
-use millstream_ir::engine::CompileError;
+use millstream_ir::engine::{CompileError, TransitionCode};
 use millstream_ir::pattern::transitions::{
-    Beside, Comparison, FIRST_LEAD, From, Lead, STAYS, TransitionCode, Transitions, UNKNOWN, Way,
+    Beside, Comparison, FIRST_LEAD, From, Lead, STAYS, Transitions, UNKNOWN, Way,
 };
 
 /// The code of one pattern, in a module of its own; none if it is gone.

@@ -298,6 +298,7 @@ impl Operator for MatchPattern {
         {
             held.leave();
             let schemas: Vec<&Schema> = self.inputs.iter().map(|input| &input.schema).collect();
+            // By tables until the next start: this is the state of a build, or of an edit, that ordered rows here.
             self.matcher = matcher(&self.pattern, &schemas, None);
         }
         self.matcher.restore(&self.pattern, reader)

@@ -1,6 +1,6 @@
 //! What a condition proves about nulls: after `where x is not null`, `x` is no longer nullable.
 
-use millstream_ir::expr::{BinaryOp, Expr, ExprKind};
+use millstream_ir::expr::{Expr, ExprKind};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -62,7 +62,7 @@ impl Proved {
                 True | NotFalse => Proved::of(a, outcome).or(&Proved::of(b, outcome)),
             },
             // These are null if an operand is.
-            ExprKind::Binary(op, a, b) if decided && is_comparison(*op) => {
+            ExprKind::Binary(op, a, b) if decided && op.is_comparison() => {
                 Proved::present(a).and(Proved::present(b))
             }
             ExprKind::Like { text, .. } | ExprKind::Matches { text, .. } if decided => Proved::present(text),
@@ -135,9 +135,4 @@ impl Path {
         self.steps.push(step);
         Some(self)
     }
-}
-
-pub(crate) fn is_comparison(op: BinaryOp) -> bool {
-    use BinaryOp::*;
-    matches!(op, Equal | NotEqual | Less | LessEqual | Greater | GreaterEqual)
 }

@@ -4,7 +4,7 @@ use crate::hir::{Head, Match, Query, Stream};
 use millstream_ir::flow::{Flow, Node, NodeId, NodeKind, Schema};
 use millstream_ir::pattern::{
     Automaton, ChoicesApart, Clock, Edge, Event, Link, MatchMode, MatchRead, MatchSpec, Pattern, ReadPart,
-    State,
+    State, Tester,
 };
 use millstream_ir::text::format_duration;
 use std::collections::BTreeSet;
@@ -16,7 +16,9 @@ const MOST_DRAWN_STATES: usize = 12;
 pub fn lines_of(stream: &Stream, flow: &Flow) -> Vec<String> {
     let Head::Match(pattern) = &stream.query.head else { return vec![] };
     let spec = &pattern.spec;
-    let mut lines = vec![format!("pattern: {}", class_text(spec))];
+    let asks_more = asks_more(&stream.name, flow);
+    let mut lines = vec![format!("pattern: {}", class_text(spec, asks_more.is_some()))];
+    lines.extend(asks_more.iter().flat_map(|tester| by_itself_text(pattern, *tester)));
     lines.extend(apart_text(pattern));
     lines.extend(shared_text(&stream.name, flow));
     lines.push(format!("reported: {}", report_text(spec)));
@@ -99,7 +101,7 @@ fn drawn(pattern: &Match) -> Vec<String> {
     std::iter::once("automaton:".to_string()).chain(text.lines().map(|line| format!("  {line}"))).collect()
 }
 
-fn class_text(spec: &MatchSpec) -> String {
+fn class_text(spec: &MatchSpec, asks_more: bool) -> String {
     let n_states = spec.automaton.states.len();
     if spec.has_compact_choices() {
         "enumerating: each choice of events that fits is a match of its own, made when it is complete"
@@ -108,6 +110,8 @@ fn class_text(spec: &MatchSpec) -> String {
         "enumerating: each choice of events that fits is a match of its own, kept by itself".to_string()
     } else if spec.is_constant() {
         format!("constant: the runs of a key are merged into one machine of {n_states} states")
+    } else if spec.has_one_way() && asks_more {
+        "per live run, of which each has one way and is kept by itself".to_string()
     } else if spec.has_one_way() {
         "per live run, of which each has one way; runs of a key that look at the same values are one"
             .to_string()
@@ -116,6 +120,33 @@ fn class_text(spec: &MatchSpec) -> String {
     } else {
         format!("per live run, with ways that are kept apart: a machine of {n_states} states for each")
     }
+}
+
+/// The test for which runs that have one way each are kept by themselves, as it is asked when the pattern runs.
+fn asks_more(stream: &str, flow: &Flow) -> Option<Tester> {
+    let of_stream = |node: &&Node| *node.name == *stream && matches!(node.kind, NodeKind::Match(_));
+    let node = flow.nodes.iter().find(of_stream)?;
+    let NodeKind::Match(spec) = &node.kind else { return None };
+    let n_columns = |input: usize| flow.node(node.inputs[input]).schema.columns.len();
+    let is_grouped = spec.is_constant() || !spec.has_one_way();
+    if is_grouped { None } else { spec.asks_more_than_compared(&n_columns) }
+}
+
+/// Which condition keeps runs by themselves, and what would let them be one.
+fn by_itself_text(pattern: &Match, tester: Tester) -> [String; 2] {
+    let (spec, schemas) = (&pattern.spec, schemas(pattern));
+    let (test, rewriting) = match tester {
+        Tester::Step(step) => (
+            format!("`{}` asks more than how a column stands to a value", spec.step_text(step, &schemas)),
+            "to make runs one that look at the same values, compute what is compared in a `let` in front of the \
+             pattern, and compare one column with another",
+        ),
+        Tester::Absence(absence) => (
+            format!("`not {}` looks at a value", spec.absence_text(absence, &schemas)),
+            "to make runs one that look at the same values, let what must not come depend on its own event alone",
+        ),
+    };
+    [format!("kept by itself: {test} of an event before"), rewriting.to_string()]
 }
 
 /// Whose events are looked up in the same pass over the rows.

@@ -4,6 +4,7 @@ mod facts;
 mod faults;
 mod helper;
 mod limits;
+mod one_way;
 mod patterns;
 mod plans;
 mod proposals;

@@ -7,7 +7,8 @@ use millstream_core::explain::explain;
 use millstream_ir::flow::{NodeKind, Schema};
 
 /// The paragraph of an explanation that is about a stream.
-fn explained(rest: &str, stream: &str) -> String {
+/// What is told of a stream.
+pub fn explained(rest: &str, stream: &str) -> String {
     let done = payments(rest);
     let text = explain(&done.program, &done.flow.unwrap_or_default());
     let about = |paragraph: &&str| paragraph.starts_with(&format!("stream {stream}\n"));

@@ -2,13 +2,11 @@
 //! remember then.
 
 use crate::expr::BinaryOp;
-use std::any::Any;
-use std::sync::Arc;
 
 /// The transitions of one pattern over groups of runs with this layout.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Transitions {
-    pub layout: GroupLayout,
+    pub layout: Layout,
     /// Whether the code brings a group to its new place; if not, it says only what leads on.
     pub moves: bool,
     /// What leads on from each place, the preferred first; none: the code does not know.
@@ -17,7 +15,7 @@ pub struct Transitions {
 
 /// Where a group, in bytes from its start, has what the code looks at.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct GroupLayout {
+pub struct Layout {
     /// So many words of 64 bits that it remembers.
     pub words: usize,
     pub n_words: usize,
@@ -72,15 +70,3 @@ pub const STAYS: u32 = 0;
 pub const UNKNOWN: u32 = 1;
 /// The first lead of the place does; the others have the numbers behind it.
 pub const FIRST_LEAD: u32 = 2;
-
-/// `group, tests, row, columns`: a group, the tests that the event passes as bits, its row, and where the values of each
-/// column begin.
-pub type TransitionFunction = unsafe extern "C" fn(*mut u8, u64, usize, *const *const u64) -> u32;
-
-/// Machine code for [`Transitions`].
-#[derive(Clone)]
-pub struct TransitionCode {
-    pub function: TransitionFunction,
-    /// What the function lives as long as.
-    pub owner: Arc<dyn Any + Send + Sync>,
-}

@@ -10,7 +10,7 @@ use super::groups::snapshot::{Names, Restored};
 use super::pattern::Pattern;
 use super::rows::Answers;
 use super::rule::Rule;
-use super::transitions::Code;
+use super::transitions::code_of;
 use crate::message::Watermark;
 use crate::op::reorder::Due;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
@@ -34,7 +34,7 @@ pub fn alone(rule: Rule, compiled: Option<&dyn Compiled>) -> Box<dyn Matcher> {
 
 impl<const N: usize> Alone<N> {
     fn new(rule: Rule, compiled: Option<&dyn Compiled>) -> Alone<N> {
-        let code = compiled.and_then(|compiled| Code::of(&rule.course, rule.moves_in_place, compiled));
+        let code = compiled.and_then(|compiled| code_of(&rule.course, rule.moves_in_place, compiled));
         let (front, groups) = (rule.front(), Groups::new(from_ref(&rule), &rule.key_types(), code));
         Alone { rule, front, groups }
     }

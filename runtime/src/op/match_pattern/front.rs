@@ -6,8 +6,9 @@ use super::ground::Ground;
 use super::pattern::Pattern;
 use super::reporting::Reporting;
 use super::test_columns::{Passed, TestColumns, Tests};
-use super::transitions::{Code, CodeColumns};
+use super::transitions::Code;
 use crate::kernel::key_index::NO_STATE;
+use crate::kernel::transitions::CodeColumns;
 use crate::message::EventTime;
 use crate::op::interleave::{Pick, interleave_batch};
 use crate::op::reorder::Due;
@@ -62,8 +63,8 @@ pub struct View<'p> {
     /// Of columns, their ints; none where it is not worth the while to look for these.
     pub ints: Vec<Ints<'p>>,
     times: Ints<'p>,
-    /// The columns as the rule's code is given them, if it is asked.
-    pub of_code: Option<CodeColumns<'p>>,
+    /// The columns as the code is given them of the groups that the events come to, if it is asked.
+    of_code: Option<CodeColumns<'p>>,
     /// Where events of them can be kept.
     pub chunk: ChunkNumber,
 }
@@ -267,6 +268,10 @@ impl Part {
 }
 
 impl<'p> View<'p> {
+    pub fn of_code(&self) -> Option<&CodeColumns<'p>> {
+        self.of_code.as_ref()
+    }
+
     /// Of rows with the event time in this column, and a chunk to keep them in.
     pub fn of(input: usize, columns: &'p [ColumnRef], time: usize, chunk: ChunkNumber) -> View<'p> {
         let ints = Ints::of_all(columns);

@@ -28,7 +28,8 @@ use super::pattern::Pattern;
 use super::rows::Answers;
 use super::rule::Rule;
 use super::timers::Timers;
-use super::transitions::{Code, Outcome};
+use super::transitions::Code;
+use crate::kernel::transitions::Outcome;
 use crate::message::EventTime;
 use beside::Beside;
 use forest::{Forest, Taken};
@@ -397,7 +398,7 @@ fn lead_of<'r, const N: usize>(
 /// What becomes of a group with an event, as far as machine code knows.
 #[inline(always)]
 fn outcome_of<const N: usize>(code: Option<&Code<N>>, event: &Event, group: &mut Group<N>) -> Outcome {
-    match (code, &event.of.of_code) {
+    match (code, event.of.of_code()) {
         (Some(code), Some(columns)) => code.lead(group, event.passes, event.row, columns),
         _ => Outcome::Unknown,
     }

@@ -4,91 +4,35 @@
 use super::course::{Comparison as Compared, Constant, Course, From as Source, Kind, Lead as Led, Passage};
 use super::groups::group::{Group, MOST_WORDS};
 use super::rule::Rule;
-use millstream_ir::column::{ColumnData, ColumnRef};
+use super::test_columns::Tests;
+use crate::kernel::transitions::{CodeColumn, GroupCode, Parts, layout_of};
 use millstream_ir::engine::Compiled;
-use millstream_ir::pattern::transitions::{
-    Beside, Comparison, FIRST_LEAD, From, GroupLayout, Lead, STAYS, TransitionCode, Transitions, Way,
-};
-use std::marker::PhantomData;
+use millstream_ir::pattern::transitions::{Beside, Comparison, From, Layout, Lead, Transitions, Way};
 
 /// Machine code over groups of so many words.
-pub struct Code<const N: usize> {
-    code: TransitionCode,
-    /// The columns that it is given: of which input, which, and whether they are floats.
-    columns: Vec<CodeColumn>,
-}
+pub type Code<const N: usize> = GroupCode<Group<N>>;
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct CodeColumn {
-    input: usize,
-    column: usize,
-    are_floats: bool,
-}
-
-/// Where the values of columns begin, as the code of one rule is given them.
-#[derive(Default)]
-pub struct CodeColumns<'c> {
-    /// None where a value of one is not its word: the code is not asked then.
-    starts: Vec<*const u64>,
-    n_rows: usize,
-    columns: PhantomData<&'c ColumnRef>,
-}
-
-/// What becomes of a group with an event.
-pub enum Outcome {
-    Stays,
-    /// The lead with this number of its place leads on. The code has brought the group there, if it moves groups and the
-    /// group is not complete.
-    Leads(usize),
-    Unknown,
-}
-
-impl<const N: usize> Code<N> {
-    /// The code of a course; `moves` says whether it brings groups to their new places.
-    pub fn of(course: &Course, moves: bool, compiled: &dyn Compiled) -> Option<Code<N>> {
-        let (transitions, columns) = transitions::<N>(course, moves);
-        Some(Code { code: compiled.transitions(&transitions)?, columns })
+/// The code of a course; `moves` says whether it brings groups to their new places.
+pub fn code_of<const N: usize>(course: &Course, moves: bool, compiled: &dyn Compiled) -> Option<Code<N>> {
+    let (transitions, columns) = transitions::<N>(course, moves);
+    // It would know nothing.
+    if transitions.places.iter().flatten().all(Vec::is_empty) {
+        return None;
     }
-
-    /// The columns of a batch of an input, as the code is given them.
-    pub fn columns_of<'c>(&self, input: usize, columns: &'c [ColumnRef]) -> CodeColumns<'c> {
-        let start = |wanted: &CodeColumn| {
-            // No event of this input passes a test that looks at them.
-            if wanted.input != input {
-                return Some(std::ptr::null());
-            }
-            let column = &*columns[wanted.column];
-            match &column.data {
-                _ if column.validity.is_some() => None,
-                ColumnData::I64(values) if !wanted.are_floats => Some(values.as_ptr().cast()),
-                ColumnData::F64(values) if wanted.are_floats => Some(values.as_ptr().cast()),
-                _ => None,
-            }
-        };
-        let starts: Option<Vec<*const u64>> = self.columns.iter().map(start).collect();
-        let n_rows = if starts.is_some() { columns.iter().map(|c| c.len()).min().unwrap_or(0) } else { 0 };
-        CodeColumns { starts: starts.unwrap_or_default(), n_rows, columns: PhantomData }
+    let mut tests: Vec<Tests> = vec![];
+    for test in course.places.iter().flat_map(|place| &place.leads).map(|lead| &lead.test) {
+        tests.resize(tests.len().max(test.input + 1), 0);
+        tests[test.input] |= 1 << test.number;
     }
+    Code::new(&transitions, layout::<N>(), columns, tests, compiled)
+}
 
-    /// What becomes of a group with an event at a row of such columns that passes these tests.
-    #[inline(always)]
-    pub fn lead(&self, group: &mut Group<N>, tests: u64, row: usize, columns: &CodeColumns) -> Outcome {
-        if row >= columns.n_rows {
-            return Outcome::Unknown;
-        }
-        // SAFETY: the code was made for the layout of these groups, writes words and a place alone, and reads the row, which
-        // there is, of columns that are as it was told. It has no other of the columns of another input than null: a rule's
-        // tests are told apart by their inputs, and the event passes none of another's.
-        let outcome = unsafe {
-            let group: *mut Group<N> = group;
-            (self.code.function)(group.cast(), tests, row, columns.starts.as_ptr())
-        };
-        match outcome {
-            STAYS => Outcome::Stays,
-            FIRST_LEAD.. => Outcome::Leads((outcome - FIRST_LEAD) as usize),
-            _ => Outcome::Unknown,
-        }
-    }
+fn layout<const N: usize>() -> Layout {
+    layout_of(&Group::<N>::NOTHING, |group| Parts {
+        words: &group.words,
+        place: &group.place,
+        marks: &group.nulls_and_far,
+    })
 }
 
 /// What the code of a rule is made of.
@@ -107,12 +51,7 @@ fn transitions<const N: usize>(course: &Course, moves: bool) -> (Transitions, Ve
         let leads = place.leads.iter().map(|led| lead(course, led, moves, &mut columns));
         leads.collect::<Option<Vec<Lead>>>()
     });
-    let layout = GroupLayout {
-        words: std::mem::offset_of!(Group<N>, words),
-        n_words: N,
-        place: std::mem::offset_of!(Group<N>, place),
-        marks: std::mem::offset_of!(Group<N>, nulls_and_far),
-    };
+    let layout = layout::<N>();
     (Transitions { layout, moves, places: places.collect() }, columns)
 }
 

@@ -281,7 +281,7 @@ impl Charting<'_> {
             }
         }
         let is_right = |column: usize, operator: BinaryOp, kind: Kind| {
-            is_comparison(operator) && kind.fits(&self.inputs[test.input].columns[column].ty)
+            operator.is_comparison() && kind.fits(&self.inputs[test.input].columns[column].ty)
         };
         for (column, operator, value) in &compared {
             is_right(*column, *operator, self.kind(value)?).then_some(())?;
@@ -380,11 +380,6 @@ fn in_word(value: &Value) -> Option<(Kind, i64)> {
         Value::Decimal(value) => (Kind::Decimal, i64::try_from(*value).ok()?),
         _ => return None,
     })
-}
-
-fn is_comparison(operator: BinaryOp) -> bool {
-    use BinaryOp::*;
-    matches!(operator, Equal | NotEqual | Less | LessEqual | Greater | GreaterEqual)
 }
 
 /// The operator with its sides changed.

@@ -6,11 +6,12 @@ use super::super::front::Event;
 use super::super::ground::Ground;
 use super::super::rows::Answers;
 use super::super::rule::Rule;
-use super::super::transitions::{Code, Outcome};
+use super::super::transitions::Code;
 use super::forest::Forest;
 use super::group::Group;
 use super::passage::{Taker, pass};
 use super::{Groups, drop_late, lead_by_tables, outcome_of, stays};
+use crate::kernel::transitions::Outcome;
 
 /// What becomes of a group with an event.
 enum Fate {

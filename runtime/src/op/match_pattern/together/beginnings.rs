@@ -8,13 +8,13 @@
 use super::super::event_log::{EventId, EventLog};
 use super::super::groups::RuleNumber;
 use super::super::rule::Rule;
-use super::member::Member;
+use super::member::{Member, Sought};
 use crate::kernel::key_index::{KeyIndex, NO_STATE};
 use crate::message::EventTime;
 use millstream_ir::column::{Column, ColumnData};
 use millstream_ir::types::Type;
 use smallvec::SmallVec;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// The number of a beginning.
 pub type BeginningNumber = u32;
@@ -60,14 +60,17 @@ impl Beginnings {
     /// `key_types` are those of a partition key, and of the number.
     pub fn new(rules: &[Rule], members: &[Member], key_types: &[Type]) -> Beginnings {
         let mut alike: Vec<Vec<RuleNumber>> = vec![];
-        for (number, (rule, member)) in (0..).zip(rules.iter().zip(members)) {
-            if can_wait(rule) {
-                let begins_so = |others: &&mut Vec<RuleNumber>| {
-                    members[others[0] as usize].begins_by.is_same(&member.begins_by)
-                };
-                match alike.iter_mut().find(begins_so) {
-                    Some(others) => others.push(number),
-                    None => alike.push(vec![number]),
+        // Most tell themselves apart by the values that they look for.
+        let mut by_sought: BTreeMap<&Sought, Vec<usize>> = BTreeMap::new();
+        let waiting = (0..).zip(rules.iter().zip(members)).filter(|(_, (rule, _))| can_wait(rule));
+        for (number, (_, Member { begins_by, .. })) in waiting {
+            let known = by_sought.entry(&begins_by.sought).or_default();
+            let begins_so = |at: &&usize| members[alike[**at][0] as usize].begins_by.is_same(begins_by);
+            match known.iter().find(begins_so) {
+                Some(at) => alike[*at].push(number),
+                None => {
+                    known.push(alike.len());
+                    alike.push(vec![number]);
                 }
             }
         }

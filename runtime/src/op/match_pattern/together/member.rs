@@ -41,7 +41,7 @@ pub struct Member {
 pub struct Condition {
     /// All of these hold, in the columns of the dispatch.
     parts: Vec<Expr>,
-    sought: Sought,
+    pub sought: Sought,
 }
 
 impl Condition {
