@@ -100,3 +100,16 @@ fn what_is_mended_is_not_found_again() {
     let words = [&bounded::words("stream.dict")[..], &signs].concat();
     bounded::run(&programs, &words, 400, property);
 }
+
+#[test]
+fn what_stands_for_null_stands_for_all_that_binds_less() {
+    for written in ["if a > 1 then null else a", "a > 1", "a is null or b", "not b", "a in [1, 2]", "a + 1"] {
+        let program = format!(
+            "source s: {{ a: int?, b: bool?, at: timestamp }} from file(\"s.ndjson\") format json time at\n\
+             fn f(a: int?, b: bool?) -> {} = {written}\n",
+            if written.starts_with("if") || written.contains('+') { "int" } else { "bool" }
+        );
+        assert!(found(&program).iter().any(|of| of.code == codes::E0302), "{program}");
+        property(program.as_bytes());
+    }
+}

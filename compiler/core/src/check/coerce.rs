@@ -41,7 +41,7 @@ impl Checker<'_> {
                     && expr.ty.kind != TypeKind::Null
                     && fits(&expr.ty.clone().required(), ty);
                 self.diagnostics.push(if only_null {
-                    errors::nullable(span, &expr.ty, ty)
+                    errors::nullable(span, &expr, ty)
                 } else {
                     let is_param = self.params.contains(&span);
                     match self.asks_table {

@@ -121,7 +121,25 @@ fn surround(fault: Diagnostic, span: Span, title: String, before: &str, after: &
     fault.fix_edits(title, edits, Safety::Unsafe)
 }
 
-pub fn nullable(span: Span, found: &Type, expected: &Type) -> Diagnostic {
+/// Whether `??` written behind it would stand with a part of it: what binds less takes parentheses.
+fn binds_less_than_coalesce(expr: &Expr) -> bool {
+    use ExprKind::*;
+    match &expr.kind {
+        Binary(op, ..) => op.is_comparison(),
+        Let { .. }
+        | And(..)
+        | Or(..)
+        | Not(_)
+        | IsNull(_)
+        | If { .. }
+        | In { .. }
+        | Like { .. }
+        | Matches { .. } => true,
+        _ => false,
+    }
+}
+
+pub fn nullable(span: Span, found: &Expr, expected: &Type) -> Diagnostic {
     let fallback = match expected.kind {
         TypeKind::Bool => "false",
         TypeKind::Int => "0",
@@ -132,17 +150,18 @@ pub fn nullable(span: Span, found: &Type, expected: &Type) -> Diagnostic {
         _ => "…",
     };
     let fault = Diagnostic::new(E0302, span, format!("this may be null, but `{expected}` is required here"))
-        .label(format!("this is {found}"));
+        .label(format!("this is {}", found.ty));
     if fallback == "…" {
         return fault
             .help("say what stands for null: `… ?? fallback`, or leave nulls out: `where … is not null`");
     }
+    let (opened, closed) = if binds_less_than_coalesce(found) { ("((", ")") } else { ("(", "") };
     surround(
         fault,
         span,
         format!("say what stands for null: `?? {fallback}`"),
-        "(",
-        &format!(" ?? {fallback})"),
+        opened,
+        &format!("{closed} ?? {fallback})"),
     )
     .help("or leave such rows out: `where … is not null`")
 }
