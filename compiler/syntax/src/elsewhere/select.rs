@@ -64,6 +64,11 @@ impl Item {
         self.name.as_deref().or(own).filter(|name| is_path(name))
     }
 
+    /// The column that it is as it was read.
+    fn column(&self) -> Option<&str> {
+        Some(self.value.as_str()).filter(|value| is_path(value) && !value.starts_with("window."))
+    }
+
     fn is_aggregate(&self) -> bool {
         AGGREGATES.iter().any(|name| calls(&self.value, name))
     }
@@ -125,7 +130,7 @@ pub fn query(tokens: Tokens, is_table: &dyn Fn(&str) -> bool) -> Option<Query> {
         match windows::of_function(key) {
             Some(of_key) => window = Some(of_key),
             None if windows::bound(key).is_some() => {}
-            None => keys.push(expression(key)?),
+            None => keys.push(by_number(key, &items, Item::column)?),
         }
     }
     let all: Vec<&Item> = items.iter().filter(|item| item.value != "*").collect();
@@ -153,7 +158,9 @@ pub fn query(tokens: Tokens, is_table: &dyn Fn(&str) -> bool) -> Option<Query> {
     };
     let order = match part(Part::Order) {
         Some(order) => {
-            Some(order.parts().into_iter().map(expression).collect::<Option<Vec<_>>>()?.join(", "))
+            let name = if is_grouped { Item::name } else { Item::column };
+            let keys = order.parts().into_iter().map(|key| by_number(key, &items, name));
+            Some(keys.collect::<Option<Vec<_>>>()?.join(", "))
         }
         None => None,
     };
@@ -199,6 +206,23 @@ pub fn query(tokens: Tokens, is_table: &dyn Fn(&str) -> bool) -> Option<Query> {
 fn is_of_new_name(order: &str, items: &[&Item]) -> bool {
     let words = || order.split(|c: char| !(c.is_alphanumeric() || c == '_'));
     items.iter().filter_map(|item| item.name.as_deref()).any(|name| words().any(|word| word == name))
+}
+
+/// A key, which may be the number of a column of the select: `2 desc`. `name`: what such a column is called there.
+fn by_number(key: Tokens, items: &[Item], name: fn(&Item) -> Option<&str>) -> Option<String> {
+    if !is_number(key) {
+        return expression(key);
+    }
+    let place = key.written(0).parse::<usize>().ok()?.checked_sub(1)?;
+    let is_all = items.iter().any(|item| item.value == "*");
+    let column = name(items.get(place).filter(|_| !is_all)?)?;
+    Some(format!("{column} {}", key.word(1)).trim_end().to_string())
+}
+
+/// Whether a key is a number of a column.
+fn is_number(key: Tokens) -> bool {
+    let is_whole = key.all.len() == 1 || key.is(1, "asc") || key.is(1, "desc");
+    key.kind(0) == Some(TokenKind::Integer) && is_whole
 }
 
 /// A condition on what has been selected: below the select, aggregates have their names.

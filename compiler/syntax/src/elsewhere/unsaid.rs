@@ -47,6 +47,14 @@ fn in_signs(tokens: Tokens) -> Vec<&'static str> {
     if any(&|at| (2..=4).any(|behind| is_read(at, behind))) {
         told.push(words::STREAMS_IN_A_LIST);
     }
+    let is_numbered = |at: usize| {
+        (tokens.is(at, "group") || tokens.is(at, "order"))
+            && tokens.is(at + 1, "by")
+            && tokens.kind(at + 2) == Some(TokenKind::Integer)
+    };
+    if any(&is_numbered) {
+        told.push(words::NUMBERS_OF_COLUMNS);
+    }
     let leaves =
         |at: usize| matches!(tokens.word(at).as_str(), "all" | "expired") && tokens.is(at + 1, "events");
     if any(&leaves) {

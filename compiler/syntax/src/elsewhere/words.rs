@@ -205,6 +205,9 @@ pub const ABSENCE: &str = "what must not happen is a step: `match a: s then not 
 /// What to write for `x[1]` where it may be the first of a list.
 pub const POSITIONS: &str = "positions begin at 0 here: the first of a list is `x[0]`, and `x[1]` the second";
 
+/// What to write for `group by 1`, `order by 2`.
+pub const NUMBERS_OF_COLUMNS: &str = "columns have no numbers: `group by`, `order by` and `top N by` name them, and a number is the same for all rows";
+
 /// What to write for `update`.
 pub const CHANGE_OF_ROWS: &str = "rows are not changed: `table NAME key k = from …` holds the last row of each key of its query, and a `select` gives rows other values";
 
