@@ -466,7 +466,9 @@ impl LoadedTable {
     ) -> Result<(), Stop> {
         let mut arrived = self.source.take(partition, block, now);
         arrived.messages.retain(|message| matches!(message, Message::Batch(_)));
-        graph.take(self.source.node, arrived)
+        graph.take(self.source.node, arrived)?;
+        // A load is many blocks, between which nobody else looks.
+        graph.check_memory()
     }
 
     fn end_load<O: Outlet>(&mut self, graph: &mut Graph<O>, now: ProcessingTime) -> Result<(), Stop> {

@@ -362,6 +362,7 @@ mod tests {
                 }
                 if (number + 1) % spill_every == 0 {
                     order.spill(&spill).unwrap();
+                    prop_assert_eq!(order.buffer.bytes_in_memory(), 0);
                 }
                 if number == restore_at {
                     let mut writer = SnapshotWriter::default();

@@ -145,37 +145,24 @@ impl ReorderBuffer {
         self.next.push(Reverse((first, number)));
     }
 
-    /// Writes batches of which no row has left to files; `types` are those of the columns of each input.
+    /// Writes what waits to files; `types` are those of the columns of each input.
     pub fn spill(&mut self, types: &[&[Type]], spill: &Spill) -> io::Result<()> {
         if !spill.is_worth(self.bytes_in_memory()) {
             return Ok(());
         }
-        for number in 0..self.waiting.len() {
-            let Some(waiting) = self.waiting[number].take_if(|waiting| waiting.n_left == 0) else { continue };
-            self.free.push(number as u32);
-            let Waiting { input, arrival, are_stragglers, batch, rows, .. } = waiting;
-            let Some(first) = times_of(&batch, self.times[input]).and_then(|times| rows.times(times).first())
-            else {
-                continue;
-            };
-            let first = *first;
-            let batch = match &rows {
-                Rows::All => batch,
-                Rows::These(rows, _) => batch.gather(rows),
-            };
+        self.free.clear();
+        self.next.clear();
+        for waiting in self.waiting.drain(..).flatten() {
+            let times = times_of(&waiting.batch, self.times[waiting.input]);
+            let next = times.and_then(|times| waiting.rows.times(times).get(waiting.n_left));
+            let Some(first) = next.copied() else { continue };
+            let n_rows = waiting.n_rows() - waiting.n_left;
+            let Waiting { input, arrival, are_stragglers, .. } = waiting;
             let mut written = SnapshotWriter::default();
-            written.batch(&batch, types[input]);
+            written.batch(&waiting.into_rest(), types[input]);
             let block = self.spilled.files.writer(spill)?.put(&written.finish())?;
-            let n_rows = batch.n_rows;
             self.spilled.add(first, arrival, SpilledBatch { input, are_stragglers, n_rows, block });
         }
-        // What has been written is not looked for by number any more.
-        let next = |(number, waiting): (usize, &Option<Waiting>)| {
-            let waiting = waiting.as_ref()?;
-            let times = waiting.rows.times(times_of(&waiting.batch, self.times[waiting.input])?);
-            Some(Reverse((*times.get(waiting.n_left)?, number as u32)))
-        };
-        self.next = self.waiting.iter().enumerate().filter_map(next).collect();
         Ok(())
     }
 
@@ -292,7 +279,7 @@ impl ReorderBuffer {
         self.bytes_in_memory() + self.spilled.bytes()
     }
 
-    fn bytes_in_memory(&self) -> usize {
+    pub(super) fn bytes_in_memory(&self) -> usize {
         let bytes = |waiting: &Waiting| waiting.batch.bytes() + waiting.rows.bytes();
         self.waiting.iter().flatten().map(bytes).sum()
     }
@@ -340,6 +327,17 @@ impl Waiting {
         match &self.rows {
             Rows::All => self.batch.n_rows,
             Rows::These(rows, _) => rows.len(),
+        }
+    }
+
+    /// The rows that have not left, in their order.
+    fn into_rest(self) -> Batch {
+        match &self.rows {
+            Rows::All if self.n_left == 0 => self.batch,
+            rows => {
+                let rest: Vec<u32> = (self.n_left..self.n_rows()).map(|at| rows.get(at) as u32).collect();
+                self.batch.gather(&rest)
+            }
         }
     }
 

@@ -4,8 +4,10 @@
 //! later begin sessions of their own, which end no earlier; so it is enough that a session is there again, and becomes
 //! one with those that it touches, when it would end by itself. Of a key of which something is in files already, the
 //! next goes where that comes back no later: so whatever a session that ends may touch has been read before. Which
-//! keys these are is known by a filter for each stretch of time; one that is taken for such a key comes back early,
-//! which changes nothing.
+//! keys these are is known by what [stretches] of time hold of their hashes; one that is taken for such a key comes back
+//! early, which changes nothing.
+
+mod stretches;
 
 use super::due::Due;
 use super::head::IDLE;
@@ -16,6 +18,7 @@ use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::spill::{Block, Spill, SpillFiles};
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
+use stretches::Stretches;
 
 /// The gap of sessions is so many stretches.
 const STRETCHES: i64 = 64;
@@ -32,18 +35,12 @@ pub struct SpilledSessions {
     blocks: BTreeMap<(EventTime, i64, u64), SpilledBlock>,
     n_blocks: u64,
     /// Those that have blocks.
-    stretches: BTreeMap<i64, Stretch>,
+    stretches: Stretches,
 }
 
 struct SpilledBlock {
     n_keys: usize,
     block: Block,
-}
-
-#[derive(Default)]
-struct Stretch {
-    n_blocks: usize,
-    keys: Filter,
 }
 
 /// A key that may go to a file: when it is to come back, its hash, its number.
@@ -58,15 +55,14 @@ impl SpilledSessions {
             length: (gap / STRETCHES).max(1),
             blocks: BTreeMap::new(),
             n_blocks: 0,
-            stretches: BTreeMap::new(),
+            stretches: Stretches::default(),
         }
     }
 
     /// When a key is to come back whose next session would end at some time.
     pub fn comes_back(&self, hash: u64, end: EventTime) -> EventTime {
-        let until = ..=end.div_euclid(self.length);
-        let holds = self.stretches.range(until).find(|(_, stretch)| stretch.keys.may_have(hash));
-        holds.map_or(end, |(number, _)| end.min(number.saturating_mul(self.length)))
+        let holds = self.stretches.first_of(hash);
+        holds.map_or(end, |number| end.min(number.saturating_mul(self.length)))
     }
 
     /// Writes what there is of keys.
@@ -91,9 +87,7 @@ impl SpilledSessions {
         keys.iter().for_each(|(_, _, number)| write(*number, &mut written));
         let block = self.files.writer(&self.spill)?.put(&written.finish())?;
         let number = back.div_euclid(self.length);
-        let stretch = self.stretches.entry(number).or_default();
-        keys.iter().for_each(|(_, hash, _)| stretch.keys.add(*hash));
-        stretch.n_blocks += 1;
+        self.stretches.add(number, keys.iter().map(|(_, hash, _)| *hash));
         self.blocks.insert((*back, number, self.n_blocks), SpilledBlock { n_keys: keys.len(), block });
         self.n_blocks += 1;
         Ok(())
@@ -109,12 +103,7 @@ impl SpilledSessions {
         let Some(((_, number, _), SpilledBlock { n_keys, block })) = self.blocks.pop_first() else {
             return Ok((0, vec![]));
         };
-        if let Some(stretch) = self.stretches.get_mut(&number) {
-            stretch.n_blocks -= 1;
-            if stretch.n_blocks == 0 {
-                self.stretches.remove(&number);
-            }
-        }
+        self.stretches.remove(number);
         Ok((n_keys, self.spill.timed(|| block.read())?))
     }
 
@@ -134,8 +123,7 @@ impl SpilledSessions {
     /// Bytes of memory, about.
     pub fn bytes(&self) -> usize {
         let of_block = 2 * size_of::<((EventTime, i64, u64), SpilledBlock)>();
-        let filters = self.stretches.values().map(|stretch| stretch.keys.bytes());
-        self.blocks.len() * of_block + filters.sum::<usize>()
+        self.blocks.len() * of_block + self.stretches.bytes()
     }
 }
 
@@ -234,57 +222,6 @@ impl KeyedWindows {
     }
 }
 
-/// Which hashes may have been added (Bloom, as in the filter of the key index), however many they will be: parts of
-/// which each is larger than all before it.
-#[derive(Default)]
-struct Filter {
-    parts: Vec<Vec<u64>>,
-    /// So many have been added, and there is room for so many.
-    n: usize,
-    room: usize,
-}
-
-const SMALLEST: usize = 256;
-/// Of some thousand hashes one is taken for one of those, so that few are in any of all stretches.
-const BITS_OF_HASH: usize = 24;
-const PROBES: usize = 8;
-
-impl Filter {
-    fn add(&mut self, hash: u64) {
-        if self.n == self.room {
-            let more = (self.room * 3).max(SMALLEST);
-            self.parts.push(vec![0; more * BITS_OF_HASH / 64]);
-            self.room += more;
-        }
-        self.n += 1;
-        if let Some(part) = self.parts.last_mut() {
-            for bit in bits(hash, part.len()) {
-                part[bit / 64] |= 1 << (bit % 64);
-            }
-        }
-    }
-
-    fn may_have(&self, hash: u64) -> bool {
-        let has = |part: &&Vec<u64>| bits(hash, part.len()).all(|bit| part[bit / 64] >> (bit % 64) & 1 != 0);
-        self.parts.iter().any(|part| has(&part))
-    }
-
-    fn bytes(&self) -> usize {
-        self.parts.iter().map(|part| part.len() * 8).sum()
-    }
-}
-
-/// The bits of a hash, of so many words (Kirsch and Mitzenmacher, Less hashing, same performance, 2006).
-fn bits(hash: u64, n_words: usize) -> impl Iterator<Item = usize> {
-    // Half of it also says where a key stands in its table, which is no matter here.
-    let (first, step) = (hash, hash.rotate_left(32).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    let n_bits = n_words as u128 * 64;
-    (0..PROBES as u64).map(move |i| {
-        let mixed = first.wrapping_add(i.wrapping_mul(step));
-        ((u128::from(mixed) * n_bits) >> 64) as usize
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -316,15 +253,5 @@ mod tests {
         assert_eq!(come, [(900, 2), (1200, 3), (1234, 1)]);
         assert_eq!(spilled.comes_back(hash(1), 5000), 5000);
         assert_eq!(spilled.bytes(), 0);
-    }
-
-    #[test]
-    fn few_keys_are_taken_for_others() {
-        let mut filter = Filter::default();
-        (0..10_000).for_each(|key| filter.add(hash(key)));
-        assert!((0..10_000).all(|key| filter.may_have(hash(key))));
-        let n_wrong = (10_000..110_000).filter(|key| filter.may_have(hash(*key))).count();
-        assert!(n_wrong < 100, "{n_wrong}");
-        assert!(filter.bytes() < 60_000);
     }
 }
