@@ -48,7 +48,9 @@ impl Tokens<'_> {
             return false;
         }
         if !kind.is_item_word() {
-            return self.in_first_column(i) && (self.is_misspelt_item(i) || self.begins_statement(i));
+            let is_indented = self.is_large_statement(i) && !self.is_in_query(i);
+            return is_indented
+                || self.in_first_column(i) && (self.is_misspelt_item(i) || self.begins_statement(i));
         }
         let next = self.kind(i + 1);
         let after_comma = self.before(i) == Some(Comma);
@@ -119,6 +121,12 @@ impl Tokens<'_> {
         statements::begins(self.part(i..), false) && statements::begins(self.part(i..), self.is_in_query(i))
     }
 
+    /// `SELECT …`, which no clause begins with, wherever its line does.
+    fn is_large_statement(&self, i: usize) -> bool {
+        let word = self.part(..).written(i);
+        matches!(word, "SELECT" | "CREATE" | "INSERT") && statements::begins(self.part(i..), false)
+    }
+
     /// Some tokens, as they are read that belong to another language.
     pub fn part(&self, range: impl std::slice::SliceIndex<[Token], Output = [Token]>) -> tokens::Tokens<'_> {
         tokens::Tokens { text: self.text, all: self.all }.part(range)
@@ -137,7 +145,8 @@ impl Tokens<'_> {
                 let is_query = (at..i).any(|at| self.kind(at) == Some(TokenKind::Assign));
                 return matches!(kind, TokenKind::Stream | TokenKind::Table) && is_query;
             }
-            if self.in_first_column(at) && statements::begins(self.part(at..), false) {
+            let is_statement = || statements::begins(self.part(at..), false);
+            if self.in_first_column(at) && is_statement() || self.is_large_statement(at) {
                 return !statements::is_annotation(self.part(at..));
             }
         }

@@ -183,16 +183,16 @@ pub fn foreign_comment(span: Span, written: &str, is_apart: bool) -> Diagnostic 
 }
 
 /// `#window.time(5 min)` behind a stream.
-pub fn foreign_handler(span: Span, written: &str) -> Diagnostic {
+pub fn foreign_handler(span: Span, written: &str, is_grouped: bool) -> Diagnostic {
     let d = Diagnostic::new(codes::E0001, span, "the character `#` has no meaning here")
         .label("from another language");
     match windows::of_text(written) {
-        Some(window) => {
+        Some(window) if !(is_grouped && window.counts_rows()) => {
             let rows = window.counts_rows().then(|| words::ROWS_OF_EACH_KEY.to_string());
             let granted: Vec<String> = window.granted().into_iter().chain(rows).collect();
             d.fix(titled("a window is a clause", &granted), span, format!(" {}", window.clause(&[])))
         }
-        None => d.help(words::handler(windows::name_of(written), false).unwrap_or(words::WINDOW)),
+        _ => d.help(words::handler(windows::name_of(written), is_grouped).unwrap_or(words::WINDOW)),
     }
 }
 

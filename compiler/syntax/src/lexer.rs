@@ -279,7 +279,7 @@ impl<'a> Cutter<'a> {
                 rest_lexer.bump(self.text.len() - rest.len());
                 *lexer = rest_lexer;
                 let at = self.span(span.start, span.start + length);
-                self.report(error::foreign_handler(at, &slice[..length]));
+                self.report(error::foreign_handler(at, &slice[..length], foreign::is_grouped(rest)));
                 return;
             }
             Main::ForeignComment => {

@@ -6,10 +6,12 @@ mod patterns;
 mod programming;
 mod sql;
 mod terms;
+mod types;
 mod windows;
 
 pub use windows::window_options;
 
+use crate::elsewhere::statements;
 use crate::elsewhere::tokens::Tokens;
 use crate::elsewhere::words;
 use crate::expected::Expected;
@@ -60,6 +62,7 @@ impl<'a> Place<'a> {
             .or_else(|| self.of_join())
             .or_else(|| self.of_sql())
             .or_else(|| self.of_sink())
+            .or_else(|| self.of_type())
             .or_else(|| self.of_programming());
         edits.map(|(title, edits)| Advice::Edits(title, edits)).or_else(|| self.helps())
     }
@@ -165,11 +168,20 @@ impl<'a> Place<'a> {
                 Some(("a `where` below the `select` keeps the groups that it is true for".into(), edits))
             }
             (From, LeftBracket) => None,
-            (found, LeftBracket) if found.is_name() && self.kind(-2) == Some(From) => {
+            (found, LeftBracket | LeftParenthesis)
+                if found.is_name()
+                    && self.kind(-2) == Some(From)
+                    && (self.kind(0) == Some(LeftBracket)
+                        || statements::compares(self.part(self.at - 2..))) =>
+            {
                 let close = self.part(..).close(self.at)?;
                 let opening = Edit { span: self.span(self.at)?, text: " where ".into() };
                 let closing = Edit { span: self.span(close)?, text: "".into() };
                 Some(("a condition is a clause".into(), vec![opening, closing]))
+            }
+            (found, _) if found.is_name() && self.word(-1) == "istream" && self.kind(-2) == Some(Select) => {
+                let (_, edits) = self.replace(-1, 0, word);
+                Some(("leave it away: each row leaves as it comes".into(), edits))
             }
             (Except, found) if found.is_name() => {
                 let text = format!("({word})");

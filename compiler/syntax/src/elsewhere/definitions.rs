@@ -6,12 +6,13 @@ use super::terms;
 use super::tokens::Tokens;
 use super::unsaid::unsaid;
 use super::words;
-use crate::token::TokenKind;
+use crate::token::{TokenKind, in_backticks};
 
 /// What a definition says.
 pub fn said(tokens: Tokens, is_table: &dyn Fn(&str) -> bool) -> Said {
     let at = (1..tokens.all.len()).find(|at| !words::is_kind(&tokens.word(*at))).unwrap_or(tokens.all.len());
-    let name = tokens.written(at).to_string();
+    let file = tokens.written(at).trim_matches(['"', '`']).to_string();
+    let name = in_backticks(&file);
     let select = tokens.outside().find(|at| tokens.is(*at, "as") && tokens.is(at + 1, "select"));
     if let Some(select) = select {
         let part = tokens.part(select + 1..);
@@ -24,26 +25,30 @@ pub fn said(tokens: Tokens, is_table: &dyn Fn(&str) -> bool) -> Said {
     let other = match tokens.is(0, "define") {
         true => words::definition(&tokens.word(1)),
         false => {
-            ["function", "type", "view"].into_iter().find(|kind| is_of(kind)).and_then(words::definition)
+            let others =
+                ["function", "type", "view", "context", "expression", "variable", "constant", "index"];
+            others.into_iter().find(|kind| is_of(kind)).and_then(words::definition)
         }
     };
     if let Some(help) = other {
         return helps([help]);
     }
     let close = tokens.close(at + 1).filter(|_| tokens.kind(at + 1) == Some(TokenKind::LeftParenthesis));
-    let columns = close.and_then(|close| declared(tokens.part(at + 2..close)));
-    let (Some(columns), Some(close)) = (columns, close) else {
+    let mut columns = close.and_then(|close| declared(tokens.part(at + 2..close)));
+    if let (Some(columns), Some(close)) = (&mut columns, close) {
+        columns.timed_by(tokens.part(close + 1..));
+    }
+    let Some(columns) = columns else {
         return helps([
             &format!(
-                "a source says what it reads, and from where: `source {name}: {{ id: int, … }} from file(\"{name}.ndjson\") format json`"
+                "a source says what it reads, and from where: `source {name}: {{ id: int, … }} from file(\"{file}.ndjson\") format json`"
             ),
             "`millstream infer FILE` writes it from data",
         ]);
     };
-    let time = columns.time.or_else(|| time_among(tokens.part(close + 1..)));
-    let time = time.map_or(String::new(), |time| format!("\n  time {time}"));
+    let time = columns.time.map_or(String::new(), |time| format!("\n  time {time}"));
     let fields = columns.fields.join(", ");
-    let read = format!("from file(\"{name}.ndjson\") format json{time}");
+    let read = format!("from file(\"{file}.ndjson\") format json{time}");
     match columns.keys.is_empty() {
         true => Said::Item {
             title: "a source says what it reads, and from where: the file is made up",
@@ -56,14 +61,6 @@ pub fn said(tokens: Tokens, is_table: &dyn Fn(&str) -> bool) -> Said {
     }
 }
 
-/// `WITH (…, TIMESTAMP = 'at')` of ksqlDB.
-fn time_among(options: Tokens) -> Option<String> {
-    let at = (0..options.all.len()).find(|at| options.is(*at, "timestamp"))?;
-    let column = options.written(at + 2).strip_prefix('\'')?.strip_suffix('\'')?;
-    let is_name = column.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    is_name.then(|| column.to_ascii_lowercase())
-}
-
 /// What a definition says of its columns.
 #[derive(Default)]
 pub struct Columns {
@@ -72,6 +69,26 @@ pub struct Columns {
     /// What stands behind `time`.
     time: Option<String>,
     keys: Vec<String>,
+}
+
+impl Columns {
+    /// The time that options of ksqlDB name, `WITH (…, TIMESTAMP = 'at')`, in any case of letters. What is no time by
+    /// its type counts milliseconds.
+    fn timed_by(&mut self, options: Tokens) {
+        let Some(at) = (0..options.all.len()).find(|at| options.is(*at, "timestamp")) else { return };
+        let column = options.written(at + 2).trim_matches(['\'', '"', '`']);
+        for field in &mut self.fields {
+            let Some((name, ty)) = field.split_once(": ") else { continue };
+            if !name.trim_matches('`').eq_ignore_ascii_case(column) {
+                continue;
+            }
+            self.time = Some(name.to_string());
+            *field = match ty {
+                "int" => format!("{name}: timestamp as epoch_ms"),
+                _ => format!("{name}: timestamp"),
+            };
+        }
+    }
 }
 
 /// `id int primary key, name varchar(20), watermark for at as at - interval '5' second`

@@ -132,8 +132,15 @@ fn is_of_esper(tokens: Tokens) -> bool {
     !windows::handlers(tokens).is_empty() || (0..tokens.all.len()).any(reads)
 }
 
+pub const ANNOTATED: &str = "what stands in front is not needed: a stream has its name";
+pub const NOT_PARTED: &str = "rows are not parted beforehand: each clause names its keys";
 pub const IS_TEXT: &str = "what stands in double quotes is text";
 pub const IS_COLUMN: &str = "what stands in double quotes is a column";
+
+/// Of a window that names the time of its events.
+pub fn time_of_source(column: &str) -> String {
+    format!("the time of a row is what its source names: `time {column}`")
+}
 
 /// Of a grace period, for which what is final waits.
 pub fn grace(grace: &str) -> String {

@@ -25,13 +25,14 @@ pub fn query(tokens: Tokens) -> Option<Query> {
         true => tokens.part(from + 3..tokens.close(from + 2)?),
         false => part("from", 1)?,
     };
+    let (steps, guard) = guarded(steps)?;
     let (mode, steps) = whole(steps);
     let breaks: Vec<usize> = steps.outside().filter(|at| between(steps, *at).is_some()).collect();
     let is_pattern = breaks.iter().any(|at| steps.kind(*at) == Some(TokenKind::Arrow))
         || !breaks.is_empty() && (steps.is(0, "every") || steps.kind(1) == Some(TokenKind::Assign));
     is_pattern.then_some(())?;
     let mut granted = vec![];
-    let bound = match part("within", 1) {
+    let bound = match part("within", 1).or(guard) {
         Some(within) => duration(within).filter(|(_, n)| *n == within.all.len())?.0,
         // A pattern waits for no longer than it says.
         None => {
@@ -65,6 +66,16 @@ pub fn query(tokens: Tokens) -> Option<Query> {
     let into = part("insert", 2).map(|into| into.written(0).to_string());
     granted.extend(granted::terms(tokens));
     Some(Query { clauses, limit: None, into, granted })
+}
+
+/// `(…) where timer:within(5 min)` of Esper: what takes no longer than that, if it is the whole.
+fn guarded(steps: Tokens) -> Option<(Tokens, Option<Tokens>)> {
+    let Some(guard) = steps.outside().find(|at| steps.is(*at, "where")) else { return Some((steps, None)) };
+    let is_within =
+        ["timer", ":", "within", "("].iter().zip(guard + 1..).all(|(word, at)| steps.is(at, word));
+    let close = steps.close(guard + 4).filter(|close| is_within && close + 1 == steps.all.len())?;
+    let is_whole = steps.close(usize::from(steps.is(0, "every"))) == guard.checked_sub(1);
+    is_whole.then(|| (steps.part(..guard), Some(steps.part(guard + 5..close))))
 }
 
 /// `every (a=s -> b=t)` looks for one match after the other: how that is said, and what stands inside.
@@ -107,11 +118,30 @@ fn step(tokens: Tokens) -> Option<String> {
         event += &format!("[{}]", condition(tokens.part(end + 1..close), own)?);
         end = close + 1;
     }
+    if tokens.kind(end) == Some(TokenKind::Less) {
+        let (times, n) = times(tokens.part(end..))?;
+        event += &times;
+        end += n;
+    }
     (end == tokens.all.len()).then_some(event)
 }
 
+/// How often a step is done, and how many tokens say so: `<2:5>`, `<2:>`, `<3>` of Siddhi. What may be none at all,
+/// `<:5>`, is left to the one who means it.
+fn times(tokens: Tokens) -> Option<(String, usize)> {
+    use TokenKind::{Colon, Greater, Integer};
+    let kinds: Vec<TokenKind> = tokens.all.iter().skip(1).take(4).map(|token| token.kind).collect();
+    let [least, most] = [tokens.written(1), tokens.written(3)];
+    Some(match kinds[..] {
+        [Integer, Greater, ..] => (format!("{{{least}}}"), 3),
+        [Integer, Colon, Greater, ..] => (format!("{{{least},}}"), 4),
+        [Integer, Colon, Integer, Greater] => (format!("{{{least},{most}}}"), 5),
+        _ => return None,
+    })
+}
+
 /// The condition of a step, whose own columns have no name in front. Commas of Esper are `and`.
-fn condition(tokens: Tokens, own: Option<&str>) -> Option<String> {
+pub fn condition(tokens: Tokens, own: Option<&str>) -> Option<String> {
     let is_own = |at: usize| {
         own == Some(tokens.written(at))
             && tokens.kind(at + 1) == Some(TokenKind::Dot)

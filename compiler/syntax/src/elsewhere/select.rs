@@ -48,6 +48,7 @@ enum Part {
     Limit,
     Emit,
     Into,
+    Partition,
 }
 
 /// A column of the answer.
@@ -84,6 +85,12 @@ impl Item {
 /// The aggregates that queries are known by which lack their `group by`.
 const AGGREGATES: &[&str] =
     &["count", "sum", "avg", "min", "max", "first", "last", "collect", "median", "stddev"];
+
+/// Whether an aggregate is called at a token.
+pub fn is_aggregate(tokens: Tokens, at: usize) -> bool {
+    let is_call = tokens.kind(at + 1) == Some(TokenKind::LeftParenthesis);
+    is_call && AGGREGATES.contains(&&*tokens.word(at))
+}
 
 fn calls(text: &str, function: &str) -> bool {
     let is_name = |c: char| c.is_alphanumeric() || c == '_';
@@ -145,7 +152,15 @@ pub fn query(tokens: Tokens, is_table: &dyn Fn(&str) -> bool) -> Option<Query> {
     if is_grouped && is_all {
         return None;
     }
-    if is_grouped && !keys.is_empty() && window.as_ref().is_some_and(Window::counts_rows) {
+    if is_grouped && window.as_ref().is_some_and(|window| !window.fits(&keys)) {
+        return None;
+    }
+    // In Siddhi they are of each chunk that comes out.
+    let is_ordered = part(Part::Order).is_some() || part(Part::Limit).is_some();
+    if is_ordered && tokens.is(0, "from") && !window.as_ref().is_some_and(Window::is_batch) {
+        return None;
+    }
+    if part(Part::Partition).is_some() && is_grouped {
         return None;
     }
     let mut clauses = read.clauses;
@@ -198,6 +213,7 @@ pub fn query(tokens: Tokens, is_table: &dyn Fn(&str) -> bool) -> Option<Query> {
     clauses.extend(best.filter(|_| !is_of_rows));
     let mut granted = read.granted;
     granted.extend(window.as_ref().and_then(Window::granted));
+    granted.extend(part(Part::Partition).map(|_| granted::NOT_PARTED.to_string()));
     granted.extend(granted::terms(tokens));
     Some(Query { clauses, limit: limit.filter(|_| order.is_none()), into, granted })
 }
@@ -248,10 +264,12 @@ fn parts(tokens: Tokens) -> Option<Vec<(Part, Tokens)>> {
         let (part, n) = match word.as_str() {
             _ if case > 0 => continue,
             "select" => (Part::Select, 1),
+            "from" if at > 0 && tokens.is(at - 1, "distinct") => continue,
             "from" => (Part::From, 1),
             "where" => (Part::Where, 1),
             "window" if words_of_windows(&tokens.word(at + 1)) => (Part::Window, 1),
             "group" if is_by => (Part::Group, 2),
+            "partition" if is_by => (Part::Partition, 2),
             "having" => (Part::Having, 1),
             "order" if is_by => (Part::Order, 2),
             "limit" => (Part::Limit, 1),
@@ -288,10 +306,13 @@ fn most(select: Tokens) -> (Option<u64>, Option<Tokens>) {
 
 /// The columns, and whether each row is asked for once.
 fn items(select: Tokens) -> Option<(bool, Vec<Item>)> {
-    // Of Esper: with what leaves the window.
-    if select.all.len() > 1 && matches!(select.word(0).as_str(), "irstream" | "rstream") {
-        return None;
-    }
+    // Of Esper: what enters the window, which all are asked for, and what leaves it.
+    let is_word = select.kind(1).is_some_and(|kind| kind.is_name() || kind == TokenKind::Star);
+    let select = match select.word(0).as_str() {
+        "irstream" | "rstream" if is_word && !select.is(1, "as") => return None,
+        "istream" if is_word && !select.is(1, "as") => select.part(1..),
+        _ => select,
+    };
     let is_distinct = select.is(0, "distinct");
     let select = select.part(usize::from(is_distinct)..);
     let items: Option<Vec<Item>> = select.parts().into_iter().map(item).collect();

@@ -78,7 +78,20 @@ pub fn begins(tokens: Tokens, is_query: bool) -> bool {
         "import" | "include" => tokens.kind(1) == Some(TokenKind::String),
         "enum" => is_name(1) && tokens.kind(2) == Some(TokenKind::LeftBrace),
         "update" => is_name(1) && tokens.is(2, "set"),
-        "delete" => tokens.is(1, "from"),
+        "delete" => tokens.is(1, "from") || is_name(1) && tokens.is(2, "on"),
+        "merge" => tokens.is(1, "into") && is_name(2),
+        "on" => is_name(1) && tokens.is(2, "merge"),
+        "set" => {
+            matches!(tokens.kind(1), Some(TokenKind::String))
+                || !is_query && is_name(1) && tokens.kind(2) == Some(TokenKind::Assign)
+        }
+        "print" => {
+            let is_end = tokens.kind(2).is_none() || tokens.is(2, "from") || tokens.gap(2).contains(';');
+            !is_query && is_end && (is_name(1) || tokens.kind(1) == Some(TokenKind::String))
+        }
+        "terminate" => !is_query && is_name(1) && (tokens.kind(2).is_none() || tokens.gap(2).contains(';')),
+        "context" => is_name(1) && tokens.is(2, "select"),
+        "expression" => is_name(1) && tokens.kind(2) == Some(TokenKind::LeftBrace),
         "partition" => tokens.is(1, "with") && tokens.kind(2) == Some(TokenKind::LeftParenthesis),
         _ => is_annotation(tokens),
     }
@@ -98,6 +111,8 @@ fn begins_query(tokens: Tokens) -> bool {
     tokens.is(1, "every")
         || matches!(tokens.kind(2), Some(LeftBracket | Assign))
         || tokens.kind(behind).is_some_and(TokenKind::is_clause_word)
+        || tokens.is(behind, "insert") && tokens.is(behind + 1, "into")
+        || tokens.kind(2) == Some(LeftParenthesis) && compares(tokens)
         || tokens.kind(2) == Some(Dot) && tokens.is(3, "win")
         || tokens
             .all
@@ -106,8 +121,21 @@ fn begins_query(tokens: Tokens) -> bool {
             .is_some_and(|t| t.starts_with('#'))
 }
 
+/// Whether what stands behind a stream, `payments(amount > 10)`, compares: of a connector, no argument does.
+pub fn compares(tokens: Tokens) -> bool {
+    use TokenKind::*;
+    let inside = tokens.close(2).map(|close| tokens.part(3..close));
+    let is_sign = |kind| {
+        matches!(kind, Some(Assign | Equal | NotEqual | Less | LessEqual | Greater | GreaterEqual | In | Is))
+    };
+    inside.is_some_and(|inside| inside.outside().any(|at| is_sign(inside.kind(at))))
+}
+
 /// What is said by the tokens of a statement.
 pub fn said(tokens: Tokens, is_table: &dyn Fn(&str) -> bool) -> Option<Said> {
+    if let Some(rest) = is_annotation(tokens).then(|| annotated_on_line(tokens)).flatten() {
+        return said(rest, is_table).map(|said| said.granting(granted::ANNOTATED));
+    }
     let verb = tokens.word(0);
     let is_sql = matches!(verb.as_str(), "select" | "create" | "insert");
     match granted::positions(tokens) {
@@ -132,6 +160,9 @@ fn from_zero(tokens: Tokens, is_table: &dyn Fn(&str) -> bool) -> Option<Said> {
             let name = tokens.written(2).to_string();
             let at =
                 tokens.outside().find(|at| *at > 2 && (tokens.is(*at, "select") || tokens.is(*at, "from")));
+            if at.is_none() && tokens.outside().any(|at| tokens.is(at, "values")) {
+                return Some(helps([words::ROWS_OF_SOURCES]));
+            }
             let query = at.and_then(|at| select::query(tokens.part(at..), is_table));
             query.map(|query| Said::Stream { name, query })
         }
@@ -141,7 +172,11 @@ fn from_zero(tokens: Tokens, is_table: &dyn Fn(&str) -> bool) -> Option<Said> {
             return Some(Said::Item { title: "names of other files come with `use`", text });
         }
         "enum" => choices(tokens),
-        "update" | "delete" => return Some(helps([words::CHANGE_OF_ROWS])),
+        "update" | "delete" | "merge" | "on" => return Some(helps([words::CHANGE_OF_ROWS])),
+        "set" => return Some(helps([words::SETTING])),
+        "print" => return Some(helps([words::SHOWN])),
+        "terminate" => return Some(helps([words::END_OF_QUERY])),
+        "context" | "expression" => return Some(helps([words::definition(&verb)?])),
         "partition" => return Some(helps([words::PARTITION])),
         "show" | "describe" | "drop" | "alter" => {
             return Some(helps([
@@ -195,6 +230,13 @@ pub fn is_annotation(tokens: Tokens) -> bool {
         && tokens.kind(1) == Some(TokenKind::LeftParenthesis)
 }
 
+/// The statement behind an annotation, if it begins on its line.
+fn annotated_on_line(tokens: Tokens) -> Option<Tokens> {
+    let rest = tokens.part(tokens.close(1)? + 1..);
+    let goes_on = rest.all.first().is_some_and(|token| !token.first_on_line);
+    (goes_on && begins(rest, false)).then_some(rest)
+}
+
 /// `name`: in small letters.
 fn annotated(name: &str) -> Said {
     match name {
@@ -214,7 +256,9 @@ fn annotated(name: &str) -> Said {
 pub fn end(tokens: Tokens) -> usize {
     let all = tokens.all.len();
     if is_annotation(tokens) {
-        return tokens.close(1).map_or(all, |close| close + 1);
+        let own = tokens.close(1).map_or(all, |close| close + 1);
+        let rest = annotated_on_line(tokens);
+        return own + rest.map_or(0, end);
     }
     if tokens.is(0, "partition") {
         return tokens.outside().find(|at| tokens.is(*at, "end")).map_or(all, |end| end + 1);

@@ -3,7 +3,7 @@
 use super::statements::Said;
 use super::terms;
 use super::tokens::Tokens;
-use super::{windows, words};
+use super::{select, windows, words};
 use crate::token::TokenKind;
 use std::collections::BTreeSet;
 
@@ -30,10 +30,13 @@ pub fn unsaid(tokens: Tokens) -> Said {
 fn in_signs(tokens: Tokens) -> Vec<&'static str> {
     let any = |is: &dyn Fn(usize) -> bool| (0..tokens.all.len()).any(is);
     let is_read = |at: usize, behind: usize| {
-        tokens.is(at, "from") && tokens.kind(at + 1).is_some_and(TokenKind::is_name) && {
-            tokens.kind(at + behind) == Some(TokenKind::Comma)
-                && (2..behind).all(|n| tokens.kind(at + n).is_some_and(TokenKind::is_name))
-        }
+        tokens.is(at, "from")
+            && !tokens.is(at.wrapping_sub(1), "distinct")
+            && tokens.kind(at + 1).is_some_and(TokenKind::is_name)
+            && {
+                tokens.kind(at + behind) == Some(TokenKind::Comma)
+                    && (2..behind).all(|n| tokens.kind(at + n).is_some_and(TokenKind::is_name))
+            }
     };
     let is_grouped = any(&|at| tokens.is(at, "group"));
     let mut told = vec![];
@@ -43,7 +46,14 @@ fn in_signs(tokens: Tokens) -> Vec<&'static str> {
     if any(&|at| tokens.is(at + 1, "select") && tokens.kind(at) == Some(TokenKind::LeftParenthesis)) {
         told.push(words::PART_OF_QUERY);
     }
-    told.extend(windows::handlers(tokens).iter().filter_map(|name| words::handler(name, is_grouped)));
+    let handlers = windows::handlers(tokens);
+    let is_aggregated = is_grouped || any(&|at| select::is_aggregate(tokens, at));
+    let is_window =
+        |name: &&str| words::window(last_part(name)).is_some() && words::handler(name, is_grouped).is_none();
+    if !is_aggregated && handlers.iter().any(is_window) {
+        told.push(words::WINDOW_OF_ROWS);
+    }
+    told.extend(handlers.iter().filter_map(|name| words::handler(name, is_grouped)));
     if any(&|at| (2..=4).any(|behind| is_read(at, behind))) {
         told.push(words::STREAMS_IN_A_LIST);
     }
@@ -60,13 +70,51 @@ fn in_signs(tokens: Tokens) -> Vec<&'static str> {
     if any(&leaves) {
         told.extend(words::clause("irstream", false));
     }
-    if any(&|at| tokens.kind(at) == Some(TokenKind::Not) && begins_step(tokens, at)) {
+    let is_pattern = any(&|at| tokens.kind(at) == Some(TokenKind::Arrow) || begins_pattern(tokens, at));
+    let is_step = |at: usize| begins_step(tokens, at) && tokens.kind(at + 1).is_some_and(TokenKind::is_name);
+    if is_pattern && any(&|at| tokens.kind(at) == Some(TokenKind::Not) && is_step(at)) {
         told.push(words::ABSENCE);
+    }
+    let is_distinct = |at: usize| tokens.is(at, "distinct") && tokens.is(at + 1, "from");
+    if any(&is_distinct) {
+        told.push(words::IS_DISTINCT);
+    }
+    if any(&|at| tokens.is(at, "timer") && tokens.kind(at + 1) == Some(TokenKind::Colon)) {
+        told.push(words::TIMER);
+    }
+    if any(&|at| tokens.is(at, "partition") && tokens.is(at + 1, "by")) && !any(&|at| tokens.is(at, "over")) {
+        told.push(words::PARTITION);
+    }
+    let is_chunk = |at: usize| tokens.is(at, "limit") || tokens.is(at, "order") && tokens.is(at + 1, "by");
+    if tokens.is(0, "from") && tokens.outside().any(is_chunk) {
+        told.push(words::CHUNKS);
+    } else if handlers.iter().any(is_window) && told.is_empty() {
+        told.push(words::WINDOW);
+    }
+    let is_from_zero = |at: usize| {
+        matches!(tokens.word(at).as_str(), "substring" | "mid" | "substr")
+            && tokens.close(at + 1).is_some_and(|close| {
+                let args = tokens.part(at + 2..close).parts();
+                args.get(1).is_some_and(|start| start.all.len() == 1 && start.is(0, "0"))
+            })
+    };
+    if any(&is_from_zero) {
+        told.push(words::POSITION_OF_TEXT);
     }
     if any(&|at| tokens.is(at, "extract") && tokens.is(at + 2, "dow")) {
         told.extend(words::written_here("dow"));
     }
     told
+}
+
+/// `window.time`: `time`
+fn last_part(name: &str) -> &str {
+    name.rsplit(['.', ':']).next().unwrap_or(name)
+}
+
+fn begins_pattern(tokens: Tokens, at: usize) -> bool {
+    let not_behind = tokens.is(at, "from") && tokens.kind(at + 1) == Some(TokenKind::Not);
+    not_behind || matches!(tokens.word(at).as_str(), "every" | "pattern")
 }
 
 /// Whether a step of a pattern begins at a token.
@@ -85,6 +133,7 @@ fn in_words(tokens: Tokens) -> Vec<&'static str> {
         let is_order = word == "order" && outside.contains(&at);
         let help = words::clause(&word, at > 0 && tokens.is(at - 1, "select"))
             .filter(|_| !matches!(word.as_str(), "case" | "inner" | "outer" | "for" | "map" | "filter"))
+            .filter(|_| !(tokens.is(0, "from") && matches!(&*word, "order" | "limit")))
             .filter(|_| word != "order" || is_order)
             .filter(|_| word != "pattern" || !is_recognized)
             .filter(|_| word != "every" || begins_step(tokens, at));

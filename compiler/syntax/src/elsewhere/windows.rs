@@ -16,15 +16,17 @@ pub struct Window {
     /// Of each row: its keys stand in the clause.
     is_of_each_row: bool,
     counts_rows: bool,
-    /// In Siddhi and Esper they begin with a row.
-    begins_with_row: bool,
+    /// What does not go without saying.
+    granted: Option<String>,
+    /// By which sessions are parted that Siddhi gives a key.
+    key: Option<String>,
     /// How late rows may come that the result still takes in.
     grace: Option<String>,
 }
 
 impl Window {
     fn of(clause: String) -> Window {
-        Window { clause, is_of_each_row: false, counts_rows: false, begins_with_row: false, grace: None }
+        Window { clause, is_of_each_row: false, counts_rows: false, granted: None, key: None, grace: None }
     }
 
     /// The rows of all keys are counted together elsewhere, those of each alone here.
@@ -42,7 +44,18 @@ impl Window {
     /// What does not go without saying.
     pub fn granted(&self) -> Option<String> {
         let grace = self.grace.as_ref().map(|grace| granted::grace(grace));
-        grace.or_else(|| self.begins_with_row.then(|| FROM_1970.to_string()))
+        grace.or_else(|| self.granted.clone())
+    }
+
+    /// Whether it hands on what it has gathered at once, a chunk.
+    pub fn is_batch(&self) -> bool {
+        self.clause.starts_with("window tumbling")
+    }
+
+    /// Whether groups of such keys can stand in it.
+    pub fn fits(&self, keys: &[String]) -> bool {
+        let has_own = self.key.as_ref().is_none_or(|key| keys.contains(key));
+        has_own && (keys.is_empty() || !self.counts_rows)
     }
 
     pub fn takes_keys(&self) -> bool {
@@ -58,6 +71,7 @@ impl Window {
     }
 }
 
+const SESSIONS_OF_KEYS: &str = "each key has sessions of its own";
 const FROM_1970: &str = "windows are counted from 1970-01-01, not from the first row";
 
 /// `TUMBLING (SIZE 5 MINUTES, GRACE PERIOD 10 SECONDS)`, `HOPPING (SIZE 1 HOUR, ADVANCE BY 5 MINUTES)`, `SESSION (30 MINUTES)`
@@ -136,9 +150,13 @@ pub fn bound(tokens: Tokens) -> Option<&'static str> {
     }
 }
 
-/// How long what Siddhi writes behind a stream is, if a text begins with it: `#window.time(5 min)`, `#log("x")`.
+/// How long what Siddhi and Esper write behind a stream is, if a text begins with it: `#window.time(5 min)`,
+/// `#log("x")`, `#keepall`.
 pub fn handler(text: &str) -> Option<usize> {
     let open = handler_name(text)?.len() + 1;
+    if !text[open..].starts_with('(') {
+        return Some(open);
+    }
     let mut depth = 0_usize;
     let rest = text.get(open..)?.lines().next()?;
     let close = rest.char_indices().find(|(_, c)| {
@@ -149,19 +167,28 @@ pub fn handler(text: &str) -> Option<usize> {
     close.map(|(at, _)| open + at + 1)
 }
 
-/// `window.time`, of `#window.time(5 min)`
+/// `window.time`, of `#window.time(5 min)`. Without parentheses it would be a comment, but for the names that Esper
+/// writes so.
 fn handler_name(text: &str) -> Option<&str> {
+    const ALONE: [&str; 3] = ["keepall", "lastevent", "firstevent"];
     let call = text.strip_prefix('#')?;
-    let end = call.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':')))?;
-    call.get(..end).filter(|name| !name.is_empty() && call[end..].starts_with('('))
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':');
+    let end = call.find(|c| !is_part(c)).unwrap_or(call.len());
+    let is_alone = |name: &str| ALONE.iter().any(|alone| name.eq_ignore_ascii_case(alone));
+    call.get(..end).filter(|name| !name.is_empty() && call[end..].starts_with('(') || is_alone(name))
 }
 
-/// What stands behind streams in Siddhi and Esper: `window.time`, `unique`, by its names.
+/// What stands behind streams in Siddhi and Esper: `window.time`, `unique`, by its names. No tokens are read from what
+/// Siddhi writes so: it stands directly behind one.
 pub fn handlers<'t>(tokens: Tokens<'t>) -> Vec<&'t str> {
-    let (Some(first), Some(last)) = (tokens.all.first(), tokens.all.last()) else { return vec![] };
-    let end = last.end as usize + glued(tokens.text.get(last.end as usize..).unwrap_or(""));
-    let text = tokens.text.get(first.start as usize..end).unwrap_or("");
-    let of_siddhi = text.match_indices('#').filter_map(|(at, _)| handler_name(&text[at..]));
+    let behind = tokens.all.iter().filter_map(|token| tokens.text.get(token.end as usize..));
+    let of_siddhi = behind.flat_map(|mut text| {
+        std::iter::from_fn(move || {
+            let name = handler_name(text)?;
+            text = &text[handler(text)?..];
+            Some(name)
+        })
+    });
     let of_esper = (0..tokens.all.len()).filter(|at| {
         tokens.kind(*at) == Some(TokenKind::Dot)
             && matches!(tokens.word(at + 1).as_str(), "win" | "std" | "ext")
@@ -194,20 +221,38 @@ pub fn of_text(text: &str) -> Option<Window> {
     named(&tokens.word(start), tokens.part(start + 2..close))
 }
 
-/// `time`, `timeBatch`, `length_batch` … of a size.
-pub fn named(name: &str, size: Tokens) -> Option<Window> {
+/// `time`, `timeBatch`, `length_batch` … of a size, behind the column that is the time of events, or in front of the key
+/// of a session.
+pub fn named(name: &str, args: Tokens) -> Option<Window> {
     let kind = words::window(name)?;
-    // The column in front of the size is the time of events, which a source names.
-    let size = *size.parts().last()?;
+    let args = args.parts();
+    let (time, size, key) = match (args[..].split_first()?, name.starts_with("ext"), kind) {
+        ((time, [size]), true, _) => (Some(time), size, None),
+        ((size, []), false, _) => (None, size, None),
+        ((size, [key]), _, "session") => (None, size, Some(key)),
+        _ => return None,
+    };
     let counts_rows = name.starts_with("length");
     let size = match counts_rows {
         true => format!("{} rows", size.written(0).parse::<u64>().ok().filter(|_| size.all.len() == 1)?),
-        false => duration(size).filter(|(_, n)| *n == size.all.len())?.0,
+        false => duration(*size).filter(|(_, n)| *n == size.all.len())?.0,
+    };
+    let key = match key {
+        Some(key) => Some(key.written(0).to_string()).filter(|_| key.all.len() == 1),
+        None => None,
+    };
+    let by = key.as_ref().map_or(String::new(), |key| format!(" by {key}"));
+    let granted = match (kind, time) {
+        (_, Some(time)) => Some(granted::time_of_source(time.written(time.all.len() - 1))),
+        ("tumbling", _) if !counts_rows => Some(FROM_1970.to_string()),
+        ("session", _) if key.is_none() => Some(SESSIONS_OF_KEYS.to_string()),
+        _ => None,
     };
     Some(Window {
         is_of_each_row: kind == "sliding",
         counts_rows,
-        begins_with_row: kind == "tumbling" && !counts_rows,
-        ..Window::of(format!("window {kind} {size}"))
+        granted,
+        key,
+        ..Window::of(format!("window {kind} {size}{by}"))
     })
 }

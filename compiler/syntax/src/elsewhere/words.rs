@@ -32,6 +32,11 @@ const KINDS: &[&str] = &[
     "temporary",
     "external",
     "all",
+    "context",
+    "expression",
+    "variable",
+    "constant",
+    "index",
 ];
 
 /// What to write in place of a function.
@@ -40,8 +45,8 @@ pub fn written_here(name: &str) -> Option<&'static str> {
         "late" | "errors" => "`late(s)` and `errors(s)` are rows, not values: `from late(s)`",
         "total" => "the sum of a column is `sum(x)`",
         "mean" | "average" => "the mean of a column is `avg(x)`",
-        "minimum" => "the least value of a column is `min(x)`",
-        "maximum" => "the greatest value of a column is `max(x)`",
+        "minimum" => "the least value of a column is `min(x)`, and of several `least(x, y)`",
+        "maximum" => "the greatest value of a column is `max(x)`, and of several `greatest(x, y)`",
         "distinctcount" | "distinct_count" | "count_distinct" | "approx_count_distinct" => {
             "different values are counted by `count(distinct x)`"
         }
@@ -67,7 +72,9 @@ pub fn written_here(name: &str) -> Option<&'static str> {
         }
         "ucase" | "to_upper" | "toupper" => "letters are made large by `upper(x)`",
         "lcase" | "to_lower" | "tolower" => "letters are made small by `lower(x)`",
-        "substring" | "mid" => "a part of a string is `substr(text, start, count)`",
+        "substring" | "mid" => {
+            "a part of a string is `substr(text, start, count)`; its first character has position 0"
+        }
         "instr" | "locate" | "strpos" | "charindex" | "position" => {
             "the place of a part is `index_of(text, part)`"
         }
@@ -208,6 +215,36 @@ pub const POSITIONS: &str = "positions begin at 0 here: the first of a list is `
 /// What to write for `group by 1`, `order by 2`.
 pub const NUMBERS_OF_COLUMNS: &str = "columns have no numbers: `group by`, `order by` and `top N by` name them, and a number is the same for all rows";
 
+/// What to write for `set`.
+pub const SETTING: &str = "options of a run stand behind the command, `millstream run --help`; a value that queries use is a parameter: `param NAME: int = 5`";
+
+/// What to write for `print`.
+pub const SHOWN: &str = "rows are shown by `millstream preview FILE`, or by a session, `millstream repl FILE`, and there `from NAME`; `sink shown from NAME to stdout` writes them while the program runs";
+
+/// What to write for `terminate`.
+pub const END_OF_QUERY: &str =
+    "queries run as long as their program: what is no longer wanted is taken out of the file";
+
+/// What to write for `insert into … values`.
+pub const ROWS_OF_SOURCES: &str =
+    "a source has the rows that it reads; a test gives rows of its own: `given NAME [{ id: 1, … }]`";
+
+/// What to write for `is distinct from`.
+pub const IS_DISTINCT: &str = "`a is distinct from b` is `(a != b) ?? not (a is null and b is null)`: what is compared with null is null";
+
+/// What to write for `timer:within(…)`, `timer:interval(…)`.
+pub const TIMER: &str = "time is said by the pattern: `within 5m` at its end for the whole, `then within 10s b: s` for one step, `then not b: s for 10s` where nothing may come";
+
+/// What to write for `order by … limit` of Siddhi.
+pub const CHUNKS: &str = "rows do not leave in chunks: below a window of time `order by` and `top 3 by x` are of each window, and `top 3 by x forever` of all rows";
+
+/// What to write for `substring(x, 0)`.
+pub const POSITION_OF_TEXT: &str = "positions begin at 0 here: the first two characters are `substr(text, 0, 2)`; in SQL they begin at 1, and 0 stands before the text";
+
+/// What to write for a window whose rows are not aggregated.
+pub const WINDOW_OF_ROWS: &str =
+    "a window is of aggregates, such as `count()` or `sum(x)`: rows that are only passed on need none";
+
 /// What to write for `update`.
 pub const CHANGE_OF_ROWS: &str = "rows are not changed: `table NAME key k = from …` holds the last row of each key of its query, and a `select` gives rows other values";
 
@@ -226,6 +263,12 @@ pub fn handler(name: &str, is_grouped: bool) -> Option<&'static str> {
         }
         "length" | "lengthbatch" | "length_batch" if is_grouped => {
             "a window of the last rows counts those of each key: `window sliding 10 rows by k forever`; the last rows of all are not grouped"
+        }
+        "keepall" => {
+            "what is told of all rows so far is told of groups that are kept: `group by k forever`; rows that are only passed on need no window"
+        }
+        "lastevent" | "firstevent" => {
+            "the last row of each key is what a table holds: `table t key k = from …`; `last(x)` and `first(x)` are aggregates"
         }
         "sort" | "rank" => "the best rows are taken by a clause: `top 3 by x forever`",
         "log" => "rows are shown by a sink: `sink shown from s to stdout`",
@@ -255,6 +298,12 @@ pub fn definition(kind: &str) -> Option<&'static str> {
         }
         "function" => "a function is written in the language: `fn NAME(x: int) -> int = x + 1`",
         "type" => "a type is defined by `type NAME = { id: int, name: string }`",
+        "context" => {
+            "each query says itself what belongs together: `group by k`, `window tumbling 5m`, `match by k …`"
+        }
+        "expression" => "an expression with a name is a function: `fn NAME(x: int) -> int = x * 2`",
+        "variable" | "constant" => "a value that queries use is a parameter: `param NAME: int = 5`",
+        "index" => "a table is looked up by its key: `table NAME: { … } key id from …`",
         "view" => "what a query gives is a stream: `stream NAME = from … select …`",
         _ => return None,
     })
@@ -304,7 +353,7 @@ pub fn clause(word: &str, is_behind_select: bool) -> Option<&'static str> {
         }
         "enum" => "words to choose among are a type: `\"a\" | \"b\"`",
         "similar" => "a text is told by a regular expression: `x matches r\"a.*\"`",
-        "update" => CHANGE_OF_ROWS,
+        "update" | "delete" | "merge" => CHANGE_OF_ROWS,
         "assert" => "what a test expects is said by `expect`",
         _ => return None,
     })

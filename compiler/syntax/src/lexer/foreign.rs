@@ -6,6 +6,12 @@ use crate::error;
 use crate::token::TokenKind;
 use logos::Lexer;
 
+/// Whether the rows of a query are grouped whose rest a text begins with.
+pub(super) fn is_grouped(rest: &str) -> bool {
+    let query = rest.lines().enumerate().take_while(|(n, line)| *n == 0 || !line.trim().is_empty());
+    query.into_iter().any(|(_, line)| line.to_ascii_lowercase().contains("group by"))
+}
+
 impl<'a> Cutter<'a> {
     pub(super) fn foreign_operator(
         &mut self,

@@ -1,6 +1,7 @@
 //! What a query reads: `payments p`, `payments[amount > 10]#window.time(5 min)`, `TABLE(TUMBLE(…))`, and its joins.
 
 use crate::elsewhere::granted::{self, longest};
+use crate::elsewhere::patterns;
 use crate::elsewhere::terms::{duration, expression};
 use crate::elsewhere::tokens::Tokens;
 use crate::elsewhere::windows::{self, Window};
@@ -17,6 +18,7 @@ pub(super) struct Read {
 impl Read {
     pub fn of(tokens: Tokens, is_table: &dyn Fn(&str) -> bool) -> Option<Read> {
         let (first, mut at) = source(tokens)?;
+        first.as_of.is_none().then_some(())?;
         let mut clauses = vec![format!("from {}", first.written())];
         clauses.extend(first.condition.map(|condition| format!("where {condition}")));
         let mut granted = vec![];
@@ -35,6 +37,8 @@ struct Source {
     alias: Option<String>,
     window: Option<Window>,
     condition: Option<String>,
+    /// The time of which it is asked, a table's.
+    as_of: Option<String>,
 }
 
 impl Source {
@@ -64,10 +68,9 @@ fn source(tokens: Tokens) -> Option<(Source, usize)> {
         (tokens.written(0).to_string(), None)
     };
     let mut condition = None;
-    let conditions = [(TokenKind::LeftBracket, true), (TokenKind::LeftParenthesis, !is_call)];
-    if conditions.iter().any(|(open, may)| *may && tokens.kind(at) == Some(*open)) {
+    if matches!(tokens.kind(at), Some(TokenKind::LeftBracket | TokenKind::LeftParenthesis)) {
         let close = tokens.close(at)?;
-        condition = Some(expression(tokens.part(at + 1..close))?);
+        condition = Some(patterns::condition(tokens.part(at + 1..close), None)?);
         at = close + 1;
     }
     // Of Esper: `payments.win:time(30 sec)`.
@@ -81,6 +84,14 @@ fn source(tokens: Tokens) -> Option<(Source, usize)> {
     if behind.starts_with('#') {
         window = Some(windows::of_text(behind.get(..windows::handler(behind)?)?)?);
     }
+    let mut as_of = None;
+    if tokens.is(at, "for") && tokens.is(at + 1, "system_time") && tokens.is(at + 2, "as") {
+        let time = tokens.part(at + 4..);
+        let is_end = |end: &usize| time.is(*end, "as") || begins_join(time, *end);
+        let end = time.outside().find(is_end).filter(|_| tokens.is(at + 3, "of"))?;
+        as_of = Some(expression(time.part(..end))?);
+        at += 4 + end;
+    }
     let mut alias = None;
     let is_as = tokens.is(at, "as");
     let is_name = |at: usize| tokens.kind(at).is_some_and(TokenKind::is_name);
@@ -88,7 +99,7 @@ fn source(tokens: Tokens) -> Option<(Source, usize)> {
         alias = Some(tokens.written(at + usize::from(is_as)).to_string());
         at += 1 + usize::from(is_as);
     }
-    Some((Source { name, alias, window, condition }, at))
+    Some((Source { name, alias, window, condition, as_of }, at))
 }
 
 fn begins_join(tokens: Tokens, at: usize) -> bool {
@@ -149,16 +160,17 @@ impl Join {
             within = Some(bound);
         }
         // Partners that may be however far apart would be kept for ever.
-        let is_bounded = within.is_some() || is_table(&other.name);
+        let is_bounded = within.is_some() || other.as_of.is_some() || is_table(&other.name);
         let taken = (!is_bounded).then(|| longest(written).unwrap_or("5m".to_string()));
         let (within, grace) = within.map_or((None, None), |bound| (Some(bound.within), bound.grace));
         let granted = match &taken {
             Some(taken) => Some(format!("both rows of a pair are at most {taken} apart")),
             None => grace.map(|grace| granted::grace(&grace)),
         };
+        let as_of = other.as_of.as_ref().map_or(String::new(), |time| format!(" as of {time}"));
         let bound = within.or(taken).map_or(String::new(), |bound| format!(" within {bound}"));
         Some(Join {
-            clause: format!("{kind} {} on {condition}{bound}", other.written()),
+            clause: format!("{kind} {} on {condition}{as_of}{bound}", other.written()),
             granted,
             n_tokens: at,
         })

@@ -48,6 +48,15 @@ impl Writer<'_> {
                 let text = format!("if {condition} then {yes} else {no}");
                 if is_alone { text } else { format!("({text})") }
             }
+            ("minimum" | "maximum", n) => {
+                let function = match (name, n) {
+                    ("minimum", 1) => "min",
+                    ("minimum", _) => "least",
+                    (_, 1) => "max",
+                    _ => "greatest",
+                };
+                format!("{function}({})", args()?.join(", "))
+            }
             ("nullif", 2) => {
                 let [x, y] = <[_; 2]>::try_from(args()?).ok()?;
                 let text = format!("if {x} == {y} then null else {x}");
