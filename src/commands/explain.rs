@@ -41,7 +41,7 @@ pub fn explain(arguments: Explain) -> u8 {
 
 fn explain_code(named: &str) -> u8 {
     match codes::page(named) {
-        Ok(page) => terminal::out(page),
+        Ok(page) => terminal::out_words(&page),
         Err(unknown) => {
             let mut files = SourceMap::default();
             let said = said(&["explain", named], &mut files);

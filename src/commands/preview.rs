@@ -24,6 +24,7 @@ pub fn preview(arguments: Preview) -> u8 {
         return WRONG_PROGRAM;
     }
     let named = arguments.stream.as_deref();
-    let stream = named.and_then(|name| said(&["preview", name], &mut compiled.files).pop());
+    let file = arguments.file.display().to_string();
+    let stream = named.and_then(|name| said(&["preview", &file, name], &mut compiled.files).pop());
     rows(&mut compiled, &Asked { stream, n_rows: arguments.rows as usize, replaced, folder })
 }

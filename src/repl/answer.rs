@@ -219,11 +219,15 @@ impl Repl {
             },
             Command::Type(entry) => self.type_of(typed, &entry),
             Command::Explain(None) => match self.last_error {
-                Some(code) => done(explain::page(code.name()).map_or(FINE, terminal::out)),
+                Some(code) => {
+                    done(explain::page(code.name()).map_or(FINE, |page| terminal::out_words(&page)))
+                }
                 None => done(terminal::out("there was no error\n")),
             },
             Command::Explain(Some(name)) => match Code::find(&name.text) {
-                Some(code) => done(explain::page(code.name()).map_or(FINE, terminal::out)),
+                Some(code) => {
+                    done(explain::page(code.name()).map_or(FINE, |page| terminal::out_words(&page)))
+                }
                 None => self.explain(typed, name),
             },
             Command::Plan(name) => self.plan(typed, name),

@@ -173,13 +173,21 @@ fn options_given<'a>(tokens: &Tokens<'a>, at: usize) -> Vec<&'a str> {
         if i == here && depth > 0 || depth == 0 && token.kind == TokenKind::Assign {
             return vec![];
         }
-        if token.start as usize != at && starts(tokens, i, depth) {
+        let is_given = starts(tokens, i, depth) || depth == 0 && is_option_of_time(tokens, i);
+        if token.start as usize != at && is_given {
             given.push(token.text(tokens.text));
         }
         depth += usize::from(token.kind.opens());
         depth = depth.saturating_sub(usize::from(token.kind.closes()));
     }
     given
+}
+
+/// Whether a token says how the time of a source is taken: `disorder 5s`.
+fn is_option_of_time(tokens: &Tokens, i: usize) -> bool {
+    let kind = |i: usize| tokens.all.get(i).map(|token| token.kind);
+    let is_word = matches!(kind(i), Some(TokenKind::Disorder | TokenKind::Idle | TokenKind::Ahead));
+    is_word && !matches!(kind(i.wrapping_sub(1)), Some(TokenKind::Time | TokenKind::Dot))
 }
 
 /// The word that an offset touches.

@@ -214,6 +214,17 @@ impl<'a> Place<'a> {
                 Some((FIRST_OF_KEY.into(), edits))
             }
             (_, By) if self.wants("per") && self.throttles() => self.per_before_by(),
+            _ if self.wants("retry")
+                && matches!(word, "stop" | "abort" | "halt" | "exit" | "raise" | "throw") =>
+            {
+                Some(self.replace(0, 0, "fail"))
+            }
+            _ if self.wants("retry")
+                && matches!(word, "skip" | "ignore" | "drop" | "discard" | "continue") =>
+            {
+                let (_, edits) = self.replace(-2, 0, "");
+                Some(("leave it away: rows that fail are left out, and counted".into(), edits))
+            }
             _ if self.wants("disorder") && matches!(word, "lateness" | "grace" | "delay" | "watermark") => {
                 Some(self.replace(0, 0, "disorder"))
             }

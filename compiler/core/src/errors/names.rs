@@ -94,7 +94,11 @@ pub fn unknown_input(span: Span, name: &str, known: &[&str]) -> Diagnostic {
             let known = alternatives(known.iter().copied()).replace(" or ", " and ");
             fault.note(format!("there are {known}"))
         }
-        _ => fault,
+        n => {
+            let first: Vec<String> =
+                known.iter().take(MOST_LISTED).map(|name| format!("`{name}`")).collect();
+            fault.note(format!("there are {} and {} more", first.join(", "), n - MOST_LISTED))
+        }
     }
 }
 
@@ -164,7 +168,11 @@ pub fn recursive_function(span: Span, name: &str) -> Diagnostic {
 
 pub fn unknown_module(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
     let headline = format!("the standard library has no module `{name}`");
-    proposing(Diagnostic::new(E0211, span, headline).label("unknown module"), span, nearest)
+    let fault = Diagnostic::new(E0211, span, headline).label("unknown module");
+    match nearest {
+        Some(_) => proposing(fault, span, nearest),
+        None => fault.help("a file is named by its path, in quotes: `use \"FILE.stream\"`"),
+    }
 }
 
 pub fn not_in_file(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
