@@ -253,6 +253,13 @@ fn options_that_are_not_given_yet() {
     assert_eq!(labels("source b: Payment from file(\"a\", $0"), "follow max_line");
     assert_eq!(labels("source b: Payment from file(\"a\", f$0, max_line: 1)"), "follow");
     assert_eq!(labels("source b: Payment from file(follow: true, $0"), "path max_line");
+    let of_time = |text: &str| {
+        let labels = labels(&format!("source b: Payment from file(\"a\") time at {text}$0"));
+        ["disorder", "idle"].map(|word| labels.split(' ').any(|label| label == word))
+    };
+    assert_eq!(of_time(""), [true, true]);
+    assert_eq!(of_time("disorder 5s "), [false, true]);
+    assert_eq!(of_time("disorder 5s idle 1m "), [false, false]);
 }
 
 #[test]

@@ -82,7 +82,9 @@ fn in_signs(tokens: Tokens) -> Vec<&'static str> {
     if any(&|at| tokens.is(at, "timer") && tokens.kind(at + 1) == Some(TokenKind::Colon)) {
         told.push(words::TIMER);
     }
-    if any(&|at| tokens.is(at, "partition") && tokens.is(at + 1, "by")) && !any(&|at| tokens.is(at, "over")) {
+    // Parts of what is said as a whole.
+    let is_parted_itself = any(&|at| tokens.is(at, "over") || tokens.is(at, "match_recognize"));
+    if !is_parted_itself && any(&|at| tokens.is(at, "partition") && tokens.is(at + 1, "by")) {
         told.push(words::PARTITION);
     }
     let is_chunk = |at: usize| tokens.is(at, "limit") || tokens.is(at, "order") && tokens.is(at + 1, "by");
