@@ -61,14 +61,15 @@ fn comparison(random: &mut Random) -> &'static str {
     random.of(&["<", "<=", ">", ">=", "==", "!="])
 }
 
-/// A comparison of a column with the same of events before, in one or two columns.
+/// A comparison of a column with the same of events before, in one or two columns: not twice in one, which could exclude
+/// itself.
 fn beside(random: &mut Random, before: &str) -> String {
-    let mut one = || {
-        let (column, _, _) = COLUMNS[random.below(COLUMNS.len())];
+    let first = random.below(COLUMNS.len());
+    let second = (first + 1 + random.below(COLUMNS.len() - 1)) % COLUMNS.len();
+    let [first, second] = [first, second].map(|number| {
+        let (column, _, _) = COLUMNS[number];
         format!("{column} {} {}", comparison(random), before.replace('X', column))
-    };
-    let first = one();
-    let second = one();
+    });
     if random.chance(30) { format!("{first} and {second}") } else { first }
 }
 

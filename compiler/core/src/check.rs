@@ -24,6 +24,7 @@ mod patterns;
 pub(crate) use aggregates::{AggregateName, OVER_ROWS, aggregate_name, direct_parts, spelled};
 pub use aggregates::{Aggregates, calls_aggregate};
 pub(crate) use conversions::CONVERSIONS;
+pub(crate) use events::aggregates_one_event;
 pub use narrowing::Proved;
 pub use over_rows::{Function as OverRowsFunction, OverRows, OverRowsUse, Place};
 

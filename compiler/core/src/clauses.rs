@@ -12,7 +12,7 @@ mod head;
 mod history;
 mod join;
 mod look_up;
-mod pattern;
+pub(crate) mod pattern;
 mod rows;
 mod select;
 mod time;

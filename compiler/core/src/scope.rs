@@ -17,7 +17,7 @@ pub struct ScopeColumn {
     pub qualified_only: bool,
     /// Whether it has many values in a group, of which only aggregates make one.
     pub many: bool,
-    /// Set for the list of a repeated variable of a pattern.
+    /// Set for a variable of a pattern.
     pub events: Option<Events>,
     /// Its number in `ir` expressions.
     pub column: usize,
@@ -30,10 +30,12 @@ pub struct ScopeColumn {
     pub qualifier_defined: Option<Span>,
 }
 
-/// What is known of the events of a repeated variable.
+/// What a variable of a pattern holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Events {
-    /// At least one.
+    /// Its step is not repeated: an event, or null.
+    One,
+    /// A list of at least one.
     Some,
     /// Those taken so far, perhaps none: the variable inside its own condition, or one that can be left out.
     SoFar,
@@ -103,7 +105,7 @@ impl ScopeColumn {
         ScopeColumn { qualifier: Some(qualifier.into()), qualifier_defined: defined, ..self }
     }
 
-    /// The list of a repeated variable's events.
+    /// Of a variable of a pattern.
     pub fn events(self, events: Option<Events>) -> ScopeColumn {
         ScopeColumn { events, ..self }
     }

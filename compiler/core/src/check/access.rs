@@ -198,6 +198,10 @@ impl Checker<'_> {
             names_errors::no_window(span, &qualifier.text, &name.text, scope.closed_window)
         } else if let Some(asked) = scope.asked.iter().find(|asked| *asked.name == *qualifier.text) {
             names_errors::only_asked(qualifier.span, asked)
+        } else if let Some((_, defined)) =
+            scope.unbound.iter().find(|(unbound, _)| **unbound == *qualifier.text)
+        {
+            patterns::never_bound(qualifier.span, &qualifier.text, *defined)
         } else if let Some((_, input)) = self.names.input(self.file, &qualifier.text) {
             self.names.facts.stands_for(qualifier.span, Some(input.name.span));
             names_errors::rows_elsewhere(qualifier.span, &qualifier.text, what_of(&input.kind), scope)

@@ -8,7 +8,7 @@ use super::numbers::Typed;
 use super::overloads::Argument;
 use super::{Checker, Proved};
 use crate::check::narrowing::Outcome;
-use crate::errors::{patterns as errors, types as types_errors};
+use crate::errors::{clauses, patterns as errors, types as types_errors};
 use crate::facts::Given;
 use crate::names::Function;
 use crate::scope::{Events, Lookup, Scope, ScopeColumn};
@@ -23,9 +23,40 @@ use millstream_syntax::ast;
 pub(super) fn events_variable<'s>(scope: &'s Scope, expr: &ast::Expr) -> Option<&'s ScopeColumn> {
     let ast::ExprKind::Name(name) = &expr.kind else { return None };
     match scope.lookup(&name.text) {
-        Lookup::Column(column) if column.events.is_some() => Some(column),
+        Lookup::Column(column) if column.events.is_some_and(|events| events != Events::One) => Some(column),
         _ => None,
     }
+}
+
+/// The type of the event of a variable that is not repeated, or of a field of it; none of what is neither.
+fn of_one_event<'s>(scope: &'s Scope, expr: &ast::Expr) -> Option<&'s Type> {
+    match &expr.kind {
+        ast::ExprKind::Field { of, name } => match &of_one_event(scope, of)?.kind {
+            TypeKind::Record(record) => {
+                record.fields.iter().find(|field| *field.name == *name.text).map(|field| &field.ty)
+            }
+            _ => None,
+        },
+        ast::ExprKind::Name(name) => match scope.lookup(&name.text) {
+            Lookup::Column(column) if column.events == Some(Events::One) => Some(&column.ty),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The argument of an aggregate that is to go over one event.
+fn aggregated_event<'c>(scope: &Scope, call: &'c ast::Call) -> Option<&'c ast::Expr> {
+    let [ast::Arg { value, .. }] = &call.args[..] else { return None };
+    // A list of values is aggregated by functions of the same names.
+    let is_one = |ty: &Type| !matches!(ty.kind, TypeKind::List(_));
+    (is_aggregate(call) && of_one_event(scope, value).is_some_and(is_one)).then_some(value)
+}
+
+/// Whether an expression aggregates one event of a pattern.
+pub(crate) fn aggregates_one_event(scope: &Scope, expr: &ast::Expr) -> bool {
+    matches!(&expr.kind, ast::ExprKind::Call(call) if aggregated_event(scope, call).is_some())
+        || direct_parts(expr).into_iter().any(|part| aggregates_one_event(scope, part))
 }
 
 /// Whether a call that looks like an aggregate's is one over the events of a variable.
@@ -77,6 +108,12 @@ fn variables<'s>(scope: &'s Scope, expr: &ast::Expr) -> Vec<&'s ScopeColumn> {
 impl Checker<'_> {
     /// The value of a call over the events of a variable; none if it is not one.
     pub(super) fn events_call(&mut self, scope: &Scope, call: &ast::Call, span: Span) -> Option<Expr> {
+        if self.aggregates.is_none()
+            && let Some(event) = aggregated_event(scope, call)
+        {
+            self.diagnostics.push(clauses::aggregate_of_event(span, call, event.span));
+            return Some(error(span));
+        }
         if !is_of_events(call, scope) {
             return None;
         }

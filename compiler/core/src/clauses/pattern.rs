@@ -2,7 +2,7 @@
 //! what they say in [`conditions`], here what surrounds them.
 
 mod conditions;
-mod contradiction;
+pub(crate) mod contradiction;
 mod reads;
 mod shape;
 mod sight;
@@ -41,18 +41,18 @@ pub(super) fn check_match(
     }
     let within = checker.bound(query);
     let or_timeout = matches!(query.bound, Some(ast::MatchBound::Within { or_timeout: true, .. }));
-    let mut parts = Parts::default();
+    let mut parts = Parts { within, ..Parts::default() };
     let mut seen = vec![];
     let pattern = checker.tree(&query.pattern, Place::default(), &mut seen, &mut parts);
     let first = pattern.first_step();
     let of_first: Vec<Seen> =
-        first.map(|step| Seen { step, presence: Presence::Surely }).into_iter().collect();
+        first.map(|step| Seen { at_most: None, ..Seen::once(step) }).into_iter().collect();
     let without = query.without.as_ref().map(|without| checker.absence(without, &of_first, &mut parts));
     checker.reuse(query, mode, &mut parts);
     let keys = checker.keys(&query.by);
     if or_timeout {
         // A run that ran out of time may have taken its first event only.
-        seen.iter_mut().filter(|seen| Some(seen.step) != first).for_each(|s| s.presence = Presence::Perhaps);
+        seen.iter_mut().filter(|seen| Some(seen.step) != first).for_each(|seen| seen.at_least = 0);
     }
     let (rows, first_variable) = checker.rows(keys, &query.by, &parts, &seen, or_timeout);
     let steps = checker.checked_steps(&parts, &rows, first_variable);
@@ -303,7 +303,7 @@ impl PatternChecker<'_> {
             columns.push(RowColumn { hidden: key.name.is_none(), ..column });
         }
         let presence: BTreeMap<usize, Presence> =
-            seen.iter().map(|seen| (seen.step, seen.presence)).collect();
+            seen.iter().map(|seen| (seen.step, seen.presence())).collect();
         for (number, step) in parts.steps.iter().enumerate() {
             let event = match self.inputs.get(step.test.input) {
                 Some(input) => self.event_type(&input.columns),
@@ -312,7 +312,7 @@ impl PatternChecker<'_> {
             let is_sure = presence.get(&number) == Some(&Presence::Surely);
             let (ty, events) = match step.repeats {
                 true => (Type::list(event), Some(if is_sure { Events::Some } else { Events::SoFar })),
-                false => (event.or_null(!is_sure), None),
+                false => (event.or_null(!is_sure), Some(Events::One)),
             };
             let (name, span) = match step.variable {
                 Some(name) => (name.text.as_str(), name.span),

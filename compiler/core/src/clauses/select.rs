@@ -3,7 +3,7 @@
 use super::rows::RowColumn;
 use super::window::OpenWindow;
 use super::{Closed, QueryChecker};
-use crate::check::{calls_aggregate, direct_parts, spelled};
+use crate::check::{aggregates_one_event, calls_aggregate, spelled};
 use crate::errors::clauses as errors;
 use crate::facts::DefinitionKind;
 use crate::hir::ClauseKind;
@@ -30,20 +30,6 @@ pub(crate) fn values_of(item: &ast::SelectItem) -> Vec<&ast::Expr> {
     }
 }
 
-/// An aggregate of one event of a pattern, and what it is computed of.
-fn of_single_event<'e>(value: &'e ast::Expr, scope: &Scope) -> Option<(Span, &'e ast::Call, Span)> {
-    if let ast::ExprKind::Call(call) = &value.kind
-        && let [ast::Arg { value: of, .. }] = &call.args[..]
-        && let ast::ExprKind::Field { of: event, .. } = &of.kind
-        && let ast::ExprKind::Name(event) = &event.kind
-        && scope.has_qualifier("match")
-        && (scope.has_qualifier(&event.text) || matches!(scope.lookup(&event.text), Lookup::Column(_)))
-    {
-        return Some((value.span, call, of.span));
-    }
-    direct_parts(value).into_iter().find_map(|part| of_single_event(part, scope))
-}
-
 impl QueryChecker<'_> {
     pub(super) fn check_select(&mut self, items: &[ast::SelectItem], span: Span, below: &[&ast::Clause]) {
         let scope = self.scope();
@@ -51,13 +37,14 @@ impl QueryChecker<'_> {
         let values = items.iter().flat_map(values_of);
         let has_aggregate = values.clone().any(|value| calls_aggregate(value, &scope, names, file));
         let group = self.group.take();
-        if group.is_some() || (has_aggregate && self.rows.known) {
+        let is_of_rows = || {
+            // What is wrong with an aggregate of one event is no lack of a group.
+            let is_grouped = group.is_some() || self.window.is_some();
+            is_grouped || !values.clone().any(|value| aggregates_one_event(&scope, value))
+        };
+        if group.is_some() || (has_aggregate && self.rows.known && is_of_rows()) {
             if group.is_none() && self.window.is_none() {
-                let of_event = values.clone().find_map(|value| of_single_event(value, &scope));
-                self.diagnostics.push(match of_event {
-                    Some((span, call, of)) => errors::aggregate_of_event(span, call, of),
-                    None => errors::aggregate_of_what(span, self.closed),
-                });
+                self.diagnostics.push(errors::aggregate_of_what(span, self.closed));
             }
             match self.window.as_ref().and_then(|window| window.frame.clone()) {
                 Some(frame) => self.check_frame_select(frame, items, span, below),

@@ -141,7 +141,10 @@ pub fn ambiguous_column(span: Span, name: &str, columns: &[&ScopeColumn]) -> Dia
         .label("which one?");
     for column in columns {
         fault = fault.also(column.span, "one of them");
-        if let Some(qualifier) = &column.qualifier {
+        let tells = |qualifier: &&std::sync::Arc<str>| {
+            columns.iter().filter(|other| other.qualifier.as_ref() == Some(qualifier)).count() == 1
+        };
+        if let Some(qualifier) = column.qualifier.as_ref().filter(tells) {
             let full = format!("{qualifier}.{name}");
             fault = fault.fix(format!("write `{full}`"), span, full);
         }

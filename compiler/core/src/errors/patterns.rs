@@ -1,5 +1,6 @@
 //! E05: sequence patterns.
 
+use crate::clauses::pattern::contradiction::Contradiction;
 use millstream_base::codes::*;
 use millstream_base::suggest::did_you_mean;
 use millstream_base::{Diagnostic, Span};
@@ -227,14 +228,37 @@ pub fn too_large(span: Span, what: TooLarge) -> Diagnostic {
     }
 }
 
-/// A condition that no event meets; `column` if it is what is asked of that that excludes itself.
-pub fn never_holds(span: Span, column: Option<&str>) -> Diagnostic {
-    let fault = Diagnostic::new(E0562, span, "no event can meet this condition");
+/// A condition that no event meets; `column` if what excludes itself is asked of that alone.
+pub(crate) fn never_holds(span: Span, because: &Contradiction, column: Option<&str>) -> Diagnostic {
+    let mut fault = Diagnostic::new(E0562, span, "no event can meet this condition").label(match column {
+        Some(column) if because.parts.len() > 1 => format!("asks of `{column}` what excludes itself"),
+        _ if because.parts.len() > 1 => "its parts exclude each other".into(),
+        _ => "never true".into(),
+    });
+    if !because.is_all {
+        for (number, part) in because.parts.iter().enumerate() {
+            fault = fault.also(
+                *part,
+                match number {
+                    _ if because.parts.len() == 1 => "this is never true",
+                    0 => "this",
+                    _ => "and this are never true together",
+                },
+            );
+        }
+    }
+    for (has_a_share, note) in [
+        (because.means.order, "events are taken in the order of their times"),
+        (because.means.within, "all events of a match lie within the time behind `within`"),
+        (because.means.counts, "a repetition holds as many events as its quantifier says"),
+    ] {
+        if has_a_share {
+            fault = fault.note(note);
+        }
+    }
     match column {
-        Some(column) => fault
-            .label(format!("asks of `{column}` what excludes itself"))
-            .help("did you mean `or` in place of `and`?"),
-        None => fault.label("never true").help("leave the step out, or mend its condition"),
+        Some(_) if because.parts.len() > 1 => fault.help("did you mean `or` in place of `and`?"),
+        _ => fault.help("leave the step out, or mend its condition"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Whole programs through all phases.
 
+mod contradictions;
 mod facts;
 mod faults;
 mod helper;

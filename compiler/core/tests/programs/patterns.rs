@@ -323,6 +323,9 @@ fn wrong_groups_and_absences() {
         "match by card a: payments then not x: payments for 5m select x.amount",
         "match by card a: payments then not x: payments then b: payments[amount > x.amount] within 5m select card",
         "match by card a: payments then not x: payments then b: payments within 5m select count(x) as n, sum(x.amount) as m",
+        "match by card a: payments then not payments: payments for 5m select payments.amount",
+        "match by card a: payments then b: payments[count(a) > 1] within 5m select card",
+        "match by card a: payments then b: payments within 5m select count(b) as n, sum(a.amount) as m",
         "match by card a: payments then not a: payments then b: payments within 5m select card",
         "match by card a: payments then b: payments without x: payments[amount > b.amount] within 5m select card",
         "match by card a: payments then b: payments within 5m select match.timeout as late",
@@ -378,6 +381,13 @@ E0559 `x` nothing is ever called `x`: no such event came
 match by card a: payments then not x: payments then b: payments within 5m select count(x) as n, sum(x.amount) as m
 E0559 `x` nothing is ever called `x`: no such event came
 E0559 `x` nothing is ever called `x`: no such event came
+match by card a: payments then not payments: payments for 5m select payments.amount
+E0559 `payments` nothing is ever called `payments`: no such event came
+match by card a: payments then b: payments[count(a) > 1] within 5m select card
+E0410 `count(a)` this is of one event: there are no others to aggregate
+match by card a: payments then b: payments within 5m select count(b) as n, sum(a.amount) as m
+E0410 `count(b)` this is of one event: there are no others to aggregate
+E0410 `sum(a.amount)` this is of one event: there are no others to aggregate
 match by card a: payments then not a: payments then b: payments within 5m select card
 E0502 `a` `a` is defined twice in this pattern
 match by card a: payments then b: payments without x: payments[amount > b.amount] within 5m select card

@@ -2,8 +2,8 @@
 //! variables that are known where it stands.
 
 use super::super::{Rows, select};
-use super::contradiction::{self, Contradiction};
-use super::sight::{Beside, Presence, Sight, Test};
+use super::contradiction::{self, Around, Variable};
+use super::sight::{Beside, Presence, Seen, Sight, Test};
 use super::tree::{Clock, Parts, Step};
 use super::{PatternChecker, reads};
 use crate::errors::patterns as errors;
@@ -68,7 +68,7 @@ impl PatternChecker<'_> {
             let (checked, _) = self.checker().check_condition(&scope, condition);
             if checked.ty.is_error() {
                 self.is_right = false;
-            } else if let Some(fault) = self.contradiction(condition, &checked, test.input) {
+            } else if let Some(fault) = self.contradiction(condition, &checked, test, parts, first_variable) {
                 self.fault(fault);
             }
             Some(checked)
@@ -79,17 +79,42 @@ impl PatternChecker<'_> {
     }
 
     /// That a condition can never hold. One with a parameter may hold with another value.
-    fn contradiction(&self, written: &ast::Expr, checked: &Expr, input: usize) -> Option<Diagnostic> {
+    fn contradiction(
+        &self,
+        written: &ast::Expr,
+        checked: &Expr,
+        test: &Test,
+        parts: &Parts,
+        first_variable: usize,
+    ) -> Option<Diagnostic> {
         let mut names = vec![];
         select::bare_names(written, &mut names);
         if names.iter().any(|name| self.around.names.param(self.around.file, &name.text).is_some()) {
             return None;
         }
-        let column = match contradiction::of(checked)? {
-            Contradiction::Constant => None,
-            Contradiction::Column(column) => self.inputs.get(input)?.columns.columns.get(column),
+        let columns = &self.inputs.get(test.input)?.columns.columns;
+        let around = self.around_test(test, parts, columns.len() + first_variable)?;
+        let contradiction = contradiction::of(checked, &around)?;
+        let only = match &contradiction.columns.iter().collect::<Vec<_>>()[..] {
+            [column] => columns.get(**column).map(|column| &*column.name),
+            _ => None,
         };
-        Some(errors::never_holds(written.span, column.map(|column| &*column.name)))
+        Some(errors::never_holds(written.span, &contradiction, only))
+    }
+
+    /// What is known of an event where it is tested; the variables have the numbers from `first_variable` on.
+    fn around_test(&self, test: &Test, parts: &Parts, first_variable: usize) -> Option<Around> {
+        let variable = |seen: &Seen| {
+            let input = self.inputs.get(parts.steps.get(seen.step)?.test.input)?;
+            let fields = input.columns.visible().map(|(number, _)| input.columns.is_time(number));
+            let times = fields.enumerate().filter(|(_, is_time)| *is_time).map(|(field, _)| field).collect();
+            let column = first_variable + seen.step;
+            Some(Variable { column, times, at_least: seen.at_least, at_most: seen.at_most })
+        };
+        let columns = &self.inputs.get(test.input)?.columns;
+        let times = (0..columns.columns.len()).filter(|number| columns.is_time(*number)).collect();
+        let variables = parts.sights.get(test.sight)?.seen.iter().filter_map(variable).collect();
+        Some(Around { times, variables, within: parts.within })
     }
 
     /// Whether all variables that an expression names can be seen; says which can't. `own` is what the event is called
@@ -177,13 +202,15 @@ fn add_variables(
         let number = first_variable + seen.step;
         let (Some(step), Some(column)) = (steps.get(seen.step), rows.columns.get(number)) else { continue };
         let Some(variable) = step.variable else { continue };
-        let (ty, events) = match (step.repeats, seen.presence) {
-            (true, Presence::Surely) => (column.ty.clone(), Some(Events::Some)),
-            (true, Presence::Perhaps) => (column.ty.clone(), Some(Events::SoFar)),
-            (false, Presence::Surely) => (column.ty.clone().required(), None),
-            (false, Presence::Perhaps) => (column.ty.clone().nullable(), None),
+        let (ty, events) = match (step.repeats, seen.presence()) {
+            (true, Presence::Surely) => (column.ty.clone(), Events::Some),
+            (true, Presence::Perhaps) => (column.ty.clone(), Events::SoFar),
+            (false, Presence::Surely) => (column.ty.clone().required(), Events::One),
+            (false, Presence::Perhaps) => (column.ty.clone().nullable(), Events::One),
         };
         let place = n_columns + number;
-        scope.add_column(ScopeColumn::new(variable.text.as_str(), place, ty, variable.span).events(events));
+        scope.add_column(
+            ScopeColumn::new(variable.text.as_str(), place, ty, variable.span).events(Some(events)),
+        );
     }
 }

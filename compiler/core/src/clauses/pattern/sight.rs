@@ -11,11 +11,33 @@ pub(super) struct Sight {
     pub beside: Vec<(usize, Beside)>,
 }
 
-/// A variable, as it is known at some place.
+/// A variable, as it is known at some place: how many events it can hold there.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seen {
     pub step: usize,
-    pub presence: Presence,
+    pub at_least: u32,
+    pub at_most: Option<u32>,
+}
+
+impl Seen {
+    pub fn once(step: usize) -> Seen {
+        Seen { step, at_least: 1, at_most: Some(1) }
+    }
+
+    pub fn presence(&self) -> Presence {
+        if self.at_least > 0 { Presence::Surely } else { Presence::Perhaps }
+    }
+
+    /// Behind so many iterations like the one that it has been seen in.
+    pub fn repeat(&mut self, min: u32, max: Option<u32>) {
+        self.at_least = self.at_least.saturating_mul(min);
+        self.at_most = self.most_in(max);
+    }
+
+    /// How many events it holds at most in so many iterations.
+    fn most_in(&self, n_iterations: Option<u32>) -> Option<u32> {
+        self.at_most?.checked_mul(n_iterations?)
+    }
 }
 
 /// Whether a step has taken an event.
@@ -59,12 +81,15 @@ impl Sights {
         self.0.get(number)
     }
 
-    /// In a group that is repeated, earlier iterations have taken events of all its steps, perhaps.
-    pub fn repeat(&mut self, sights: Range<usize>, steps: Range<usize>) {
+    /// In a group that is repeated, earlier iterations have taken events of all its steps, perhaps: as many each as
+    /// `of_one` tells.
+    pub fn repeat(&mut self, sights: Range<usize>, of_one: &[Seen], max: Option<u32>) {
         for sight in self.0.get_mut(sights).into_iter().flatten() {
-            for step in steps.clone() {
-                if !sight.seen.iter().any(|seen| seen.step == step) {
-                    sight.seen.push(Seen { step, presence: Presence::Perhaps });
+            for step in of_one {
+                let at_most = step.most_in(max);
+                match sight.seen.iter_mut().find(|seen| seen.step == step.step) {
+                    Some(seen) => seen.at_most = at_most,
+                    None => sight.seen.push(Seen { step: step.step, at_least: 0, at_most }),
                 }
             }
         }
@@ -85,6 +110,6 @@ impl Sights {
 /// What is seen behind a part that may have been left out, which the steps of this range are in.
 pub(super) fn perhaps(seen: &mut [Seen], steps: &Range<usize>) {
     for one in seen.iter_mut().filter(|seen| steps.contains(&seen.step)) {
-        one.presence = Presence::Perhaps;
+        one.at_least = 0;
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::Rows;
 use super::super::head::{check_reference, columns_of, updating_because};
-use super::sight::{Beside, Presence, Seen, Sights, Test, perhaps};
+use super::sight::{Beside, Seen, Sights, Test, perhaps};
 use super::{Input, PatternChecker, variables_in};
 use crate::errors::clauses::needs_append_only;
 use crate::errors::patterns as errors;
@@ -22,6 +22,8 @@ pub(super) struct Parts<'q> {
     pub sights: Sights,
     /// What events that must not come are called.
     pub unbound: Vec<&'q ast::Name>,
+    /// The time that a match may take, in microseconds.
+    pub within: Option<i64>,
 }
 
 pub(super) struct Step<'q> {
@@ -88,12 +90,12 @@ impl PatternChecker<'_> {
                 let inside = Place { repeats: place.repeats || !is_optional, ..place };
                 let of = Box::new(self.tree(of, inside, seen, parts));
                 let steps = n_steps..parts.steps.len();
+                let is_inside = |seen: &Seen| steps.contains(&seen.step);
                 if !is_optional {
-                    parts.sights.repeat(n_sights..parts.sights.0.len(), steps.clone());
+                    let of_one: Vec<Seen> = seen.iter().copied().filter(is_inside).collect();
+                    parts.sights.repeat(n_sights..parts.sights.0.len(), &of_one, max);
                 }
-                if min == 0 {
-                    perhaps(seen, &steps);
-                }
+                seen.iter_mut().filter(|seen| is_inside(seen)).for_each(|seen| seen.repeat(min, max));
                 Pattern::Repeat { of, min, max, adjacent, greedy: greedy.is_some() }
             }
             ast::PatternKind::Group(inner) => self.tree(inner, place, seen, parts),
@@ -162,7 +164,7 @@ impl PatternChecker<'_> {
             reuse: false,
             span: event.span,
         });
-        seen.push(Seen { step, presence: Presence::Surely });
+        seen.push(Seen::once(step));
         Pattern::Step(step)
     }
 
