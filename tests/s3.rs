@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Child;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use support::{Folder, terminate};
 
@@ -33,21 +34,42 @@ type Objects = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;
 struct Server {
     objects: Objects,
     port: u16,
+    n_faults: Arc<AtomicUsize>,
+}
+
+/// What a request meets that is not answered as it should be.
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    SlowDown,
+    Internal,
+    /// What it asks for is done, and nobody learns of it.
+    AnswerLost,
 }
 
 impl Server {
     fn start() -> Server {
+        Server::start_with(|_| None)
+    }
+
+    /// One whose requests, by their numbers, meet faults.
+    fn start_with(fault: fn(usize) -> Option<Fault>) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let port = listener.local_addr().expect("it has an address").port();
         let objects = Objects::default();
-        let shared = objects.clone();
+        let (n_requests, n_faults) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+        let (shared, counted) = (objects.clone(), n_faults.clone());
         std::thread::spawn(move || {
             for connection in listener.incoming().flatten() {
-                let objects = shared.clone();
-                std::thread::spawn(move || while answer(&connection, &objects).is_some() {});
+                let (objects, n_requests, n_faults) = (shared.clone(), n_requests.clone(), counted.clone());
+                let next = move || {
+                    let fault = fault(n_requests.fetch_add(1, Ordering::Relaxed));
+                    n_faults.fetch_add(fault.is_some() as usize, Ordering::Relaxed);
+                    fault
+                };
+                std::thread::spawn(move || while answer(&connection, &objects, &next).is_some() {});
             }
         });
-        Server { objects, port }
+        Server { objects, port, n_faults }
     }
 
     fn names(&self) -> Vec<String> {
@@ -79,7 +101,7 @@ impl Server {
 }
 
 /// Answers a request of a connection; none when there is no other.
-fn answer(mut connection: &TcpStream, objects: &Objects) -> Option<()> {
+fn answer(mut connection: &TcpStream, objects: &Objects, fault: &dyn Fn() -> Option<Fault>) -> Option<()> {
     let mut reader = BufReader::new(connection.try_clone().ok()?);
     let mut first = String::new();
     reader.read_line(&mut first).ok().filter(|n| *n > 0)?;
@@ -101,8 +123,11 @@ fn answer(mut connection: &TcpStream, objects: &Objects) -> Option<()> {
     reader.read_exact(&mut body).ok()?;
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let name = path.trim_matches('/').to_string();
+    let fault = fault();
     let mut objects = objects.lock().unwrap_or_else(PoisonError::into_inner);
     let (status, body) = match method {
+        _ if fault == Some(Fault::SlowDown) => ("503 Slow Down", vec![]),
+        _ if fault == Some(Fault::Internal) => ("500 Internal Server Error", vec![]),
         "PUT" if only_new && objects.contains_key(&name) => ("412 Precondition Failed", vec![]),
         "PUT" => {
             objects.insert(name, body);
@@ -118,6 +143,9 @@ fn answer(mut connection: &TcpStream, objects: &Objects) -> Option<()> {
             None => ("404 Not Found", vec![]),
         },
     };
+    if fault == Some(Fault::AnswerLost) {
+        return None;
+    }
     let head = format!(
         "HTTP/1.1 {status}\r\nContent-Length: {}\r\nETag: \"e\"\r\nLast-Modified: Wed, 01 May 2024 10:00:00 GMT\r\n\r\n",
         body.len()
@@ -181,6 +209,32 @@ fn a_run_goes_on_from_what_is_kept_there() {
     assert_eq!(folder.read("out.ndjson"), "{\"user\":\"ann\",\"n\":1770}\n".repeat(2));
     // The last three are kept, and no more.
     assert!(server.names().len() <= 3, "{:?}", server.names());
+}
+
+#[test]
+fn what_is_refused_now_and_then_or_not_answered_is_asked_again() {
+    let fault = |number: usize| match number % 7 {
+        2 => Some(Fault::SlowDown),
+        4 => Some(Fault::Internal),
+        6 => Some(Fault::AnswerLost),
+        _ => None,
+    };
+    let (server, folder) = (Server::start_with(fault), folder());
+    let run = server.start_run(&folder, &format!("run followed.stream {STATE}"));
+    server.wait_for_records(60);
+    terminate(run.id());
+    let ended = run.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(0), "{said}");
+    // Its own checkpoint, of which no answer came, is not taken for another run's.
+    assert!(!said.contains("in use") && !said.contains("cannot write"), "{said}");
+    folder.write("clicks.csv", format!("user,n,at\n{}{}", clicks(1), clicks(2)));
+    let ended =
+        server.start_run(&folder, &format!("run p.stream {STATE}")).wait_with_output().expect("it ends");
+    assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
+    assert_eq!(folder.read("out.ndjson"), "{\"user\":\"ann\",\"n\":1770}\n".repeat(2));
+    assert!(server.names().len() <= 3, "{:?}", server.names());
+    assert!(server.n_faults.load(Ordering::Relaxed) > 3);
 }
 
 #[test]
