@@ -71,18 +71,27 @@ fn ends(entry: &str, line: &str) -> bool {
         || ends_in_semicolon(entry)
         || breaks_off(entry, line)
         || is_command_below(entry, line)
-        || match ending(entry) {
-            Ending::Incomplete => false,
-            _ if is_command(line) => true,
-            Ending::Open if is_foreign(entry) => !continues_statement(entry, line),
-            _ => !continues(line),
-        }
+        || !goes_on(entry, line)
+            && match ending(entry) {
+                Ending::Incomplete => false,
+                _ if is_command(line) => true,
+                Ending::Open if is_foreign(entry) => !continues_statement(entry, line),
+                _ => !continues(line),
+            }
+}
+
+/// Whether a line goes on whatever is above it: long entries are not read anew for each of their lines.
+fn goes_on(entry: &str, line: &str) -> bool {
+    continues(line) && !is_command(line) && !is_foreign(entry)
 }
 
 /// Nothing ends so here, but what does was meant to end.
 fn ends_in_semicolon(entry: &str) -> bool {
+    if !entry.trim_end().ends_with(';') {
+        return false;
+    }
     if is_foreign(entry) {
-        return entry.trim_end().ends_with(';');
+        return true;
     }
     let mut wrong = Diagnostics::default();
     parse_entry(TYPED, entry, &mut wrong);
