@@ -23,7 +23,7 @@ use millstream_ir::types::{Type, TypeKind};
 use millstream_syntax::ast;
 use sight::{Presence, Seen};
 use std::collections::BTreeMap;
-use tree::{Parts, Place, Step};
+use tree::{Parts, Place, Step, has_names};
 
 /// What `limit` is where a pattern does not say.
 const WAYS_PER_PARTITION: usize = 10_000;
@@ -41,7 +41,9 @@ pub(super) fn check_match(
     }
     let within = checker.bound(query);
     let or_timeout = matches!(query.bound, Some(ast::MatchBound::Within { or_timeout: true, .. }));
-    let mut parts = Parts { within, ..Parts::default() };
+    let is_fixed =
+        matches!(&query.bound, Some(ast::MatchBound::Within { duration, .. }) if !has_names(duration));
+    let mut parts = Parts { within: within.filter(|_| is_fixed), ..Parts::default() };
     let mut seen = vec![];
     let pattern = checker.tree(&query.pattern, Place::default(), &mut seen, &mut parts);
     let first = pattern.first_step();

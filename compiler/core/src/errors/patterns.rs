@@ -229,7 +229,12 @@ pub fn too_large(span: Span, what: TooLarge) -> Diagnostic {
 }
 
 /// A condition that no event meets; `column` if what excludes itself is asked of that alone.
-pub(crate) fn never_holds(span: Span, because: &Contradiction, column: Option<&str>) -> Diagnostic {
+pub(crate) fn never_holds(
+    span: Span,
+    because: &Contradiction,
+    column: Option<&str>,
+    is_absence: bool,
+) -> Diagnostic {
     let mut fault = Diagnostic::new(E0562, span, "no event can meet this condition").label(match column {
         Some(column) if because.parts.len() > 1 => format!("asks of `{column}` what excludes itself"),
         _ if because.parts.len() > 1 => "its parts exclude each other".into(),
@@ -258,6 +263,9 @@ pub(crate) fn never_holds(span: Span, because: &Contradiction, column: Option<&s
     }
     match column {
         Some(_) if because.parts.len() > 1 => fault.help("did you mean `or` in place of `and`?"),
+        _ if is_absence => {
+            fault.help("leave the absence out, as it rules nothing out, or mend its condition")
+        }
         _ => fault.help("leave the step out, or mend its condition"),
     }
 }

@@ -105,6 +105,58 @@ fn what_can_hold() {
     assert_eq!(found("(a: s or c: s{2,4})", &["count(c) == 0"]), "count(c) == 0\n");
 }
 
+/// With many things in it, it is not looked at as a whole.
+#[test]
+fn what_is_long_takes_no_long_time() {
+    let list = |n: usize| (0..n).map(|i| i.to_string()).collect::<Vec<_>>().join(", ");
+    let words = (0..2000).map(|i| format!("k != \"{i}\"")).collect::<Vec<_>>().join(" and ");
+    let many = [
+        format!("n not in [{}]", list(5000)),
+        format!("f not in [{}]", list(5000).replace(", ", ".5, ") + ".5"),
+        format!(
+            "k not in [{}]",
+            list(5000).split(", ").map(|i| format!("\"{i}\"")).collect::<Vec<_>>().join(", ")
+        ),
+        words.clone(),
+    ];
+    for condition in &many {
+        assert_eq!(found("a: s", &[condition]), format!("{condition}\n"));
+    }
+    assert!(found("a: s", &[&format!("{words} and n > a.n and n < a.n")]).contains("E0562"));
+}
+
+#[test]
+fn what_may_hold_with_other_values_of_parameters() {
+    let program = |rest: &str| {
+        faults_of(&format!(
+            "{SOURCE}param low: int = 5\nparam times: int = 2\nparam most: duration = 10m\nfn over(x: int) -> bool = x > low\n\
+             stream p = match by k {rest} select k\n"
+        ))
+    };
+    assert_eq!(program("a: s[n > low and n < 3] then b: s within 1h"), "");
+    assert_eq!(program("a: s[over(n) and n < 3] then b: s within 1h"), "");
+    assert_eq!(program("a: s{times} then b: s[count(a) == 3] within 1h"), "");
+    assert_eq!(program("a: s then b: s[at - a.at > 30m] within most"), "");
+    assert!(program("a: s[n > 5 and n < 3] then b: s within most").contains("E0562"));
+}
+
+#[test]
+fn what_must_not_come_may_come_behind_within() {
+    let absence = "a: s then not x: s[at - a.at > 90m] for 2h";
+    assert_eq!(found(absence, &["n > 0"]), "n > 0\n");
+    assert!(found("a: s then not x: s[at < a.at]", &["n > 0"]).contains("E0562"));
+}
+
+#[test]
+fn what_is_wrong_otherwise_is_not_said_never_to_hold() {
+    for condition in ["nn > 3 and mm < 2", "nn is null and mm > 3", "a.nn > 3 and a.mm < 2"] {
+        assert!(!found("a: s", &[condition]).contains("E0562"), "{condition}");
+    }
+    let huge = "900000000000000000000000000000000000.0";
+    let condition = format!("d - {huge} - {huge} < a.d + {huge} and d > a.d");
+    assert_eq!(found("a: s", &[&condition]), format!("{condition}\n"));
+}
+
 /// A random condition of a few values.
 fn condition(draw: &mut draw::Draw, depth: usize) -> String {
     let of = |draw: &mut draw::Draw, choices: &[&str]| choices[draw.below(choices.len())].to_string();

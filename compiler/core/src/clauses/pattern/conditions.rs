@@ -15,10 +15,17 @@ use millstream_ir::pattern::{self as ir, Absence, EventTest, MatchStep};
 use millstream_ir::types::Type;
 use millstream_syntax::ast;
 
+/// What an event is tested for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Step,
+    Absence,
+}
+
 impl PatternChecker<'_> {
     pub fn checked_steps(&mut self, parts: &Parts, rows: &Rows, first_variable: usize) -> Vec<MatchStep> {
         let checked = |step: &Step| MatchStep {
-            test: self.checked_test(&step.test, parts, rows, first_variable),
+            test: self.checked_test(&step.test, Of::Step, parts, rows, first_variable),
             repeats: step.repeats,
             reuse: step.reuse,
         };
@@ -27,7 +34,10 @@ impl PatternChecker<'_> {
 
     pub fn checked_absences(&mut self, parts: &Parts, rows: &Rows, first_variable: usize) -> Vec<Absence> {
         let mut checked = |tests: &Vec<Test>| Absence {
-            tests: tests.iter().map(|test| self.checked_test(test, parts, rows, first_variable)).collect(),
+            tests: tests
+                .iter()
+                .map(|test| self.checked_test(test, Of::Absence, parts, rows, first_variable))
+                .collect(),
         };
         parts.absences.iter().map(&mut checked).collect()
     }
@@ -55,7 +65,14 @@ impl PatternChecker<'_> {
         checked
     }
 
-    fn checked_test(&mut self, test: &Test, parts: &Parts, rows: &Rows, first_variable: usize) -> EventTest {
+    fn checked_test(
+        &mut self,
+        test: &Test,
+        of: Of,
+        parts: &Parts,
+        rows: &Rows,
+        first_variable: usize,
+    ) -> EventTest {
         let condition = test.condition.and_then(|condition| {
             let columns = &self.inputs.get(test.input)?.columns;
             let (mut scope, n_columns) = (columns.scope(), columns.columns.len());
@@ -68,7 +85,9 @@ impl PatternChecker<'_> {
             let (checked, _) = self.checker().check_condition(&scope, condition);
             if checked.ty.is_error() {
                 self.is_right = false;
-            } else if let Some(fault) = self.contradiction(condition, &checked, test, parts, first_variable) {
+            } else if let Some(fault) =
+                self.contradiction(condition, &checked, (test, of), parts, first_variable)
+            {
                 self.fault(fault);
             }
             Some(checked)
@@ -83,23 +102,37 @@ impl PatternChecker<'_> {
         &self,
         written: &ast::Expr,
         checked: &Expr,
-        test: &Test,
+        (test, of): (&Test, Of),
         parts: &Parts,
         first_variable: usize,
     ) -> Option<Diagnostic> {
-        let mut names = vec![];
-        select::bare_names(written, &mut names);
-        if names.iter().any(|name| self.around.names.param(self.around.file, &name.text).is_some()) {
+        let mut has_fault = false;
+        checked.visit(&mut |part| has_fault |= part.ty.is_error());
+        if has_fault || self.may_depend_on_parameters(written) {
             return None;
         }
         let columns = &self.inputs.get(test.input)?.columns.columns;
-        let around = self.around_test(test, parts, columns.len() + first_variable)?;
+        let mut around = self.around_test(test, parts, columns.len() + first_variable)?;
+        // Timers go on behind it, and what must not come while they do.
+        around.within = parts.within.filter(|_| of == Of::Step);
         let contradiction = contradiction::of(checked, &around)?;
         let only = match &contradiction.columns.iter().collect::<Vec<_>>()[..] {
             [column] => columns.get(**column).map(|column| &*column.name),
             _ => None,
         };
-        Some(errors::never_holds(written.span, &contradiction, only))
+        Some(errors::never_holds(written.span, &contradiction, only, of == Of::Absence))
+    }
+
+    /// Whether an expression could be another with other values of the parameters: it names one, or calls a function of
+    /// a program that has some.
+    fn may_depend_on_parameters(&self, written: &ast::Expr) -> bool {
+        let (names, file) = (self.around.names, self.around.file);
+        let mut named = vec![];
+        select::bare_names(written, &mut named);
+        let calls_own =
+            || calls(written, &|name| names.functions(file, name).iter().any(|f| f.module.is_none()));
+        named.iter().any(|name| names.param(file, &name.text).is_some())
+            || names.params.iter().next().is_some() && calls_own()
     }
 
     /// What is known of an event where it is tested; the variables have the numbers from `first_variable` on.
@@ -109,12 +142,14 @@ impl PatternChecker<'_> {
             let fields = input.columns.visible().map(|(number, _)| input.columns.is_time(number));
             let times = fields.enumerate().filter(|(_, is_time)| *is_time).map(|(field, _)| field).collect();
             let column = first_variable + seen.step;
-            Some(Variable { column, times, at_least: seen.at_least, at_most: seen.at_most })
+            let (at_least, at_most) =
+                if seen.is_fixed { (seen.at_least, seen.at_most) } else { (seen.at_least.min(1), None) };
+            Some(Variable { column, times, at_least, at_most })
         };
         let columns = &self.inputs.get(test.input)?.columns;
         let times = (0..columns.columns.len()).filter(|number| columns.is_time(*number)).collect();
         let variables = parts.sights.get(test.sight)?.seen.iter().filter_map(variable).collect();
-        Some(Around { times, variables, within: parts.within })
+        Some(Around { times, variables, within: None })
     }
 
     /// Whether all variables that an expression names can be seen; says which can't. `own` is what the event is called
@@ -160,6 +195,12 @@ impl PatternChecker<'_> {
             self.around.names.facts.misses(field.span, || Wanted::Field(self.event_type(&input.columns)));
         }
     }
+}
+
+/// Whether an expression calls such a function.
+fn calls(expr: &ast::Expr, is_such: &dyn Fn(&str) -> bool) -> bool {
+    matches!(&expr.kind, ast::ExprKind::Call(call) if is_such(&call.function.text))
+        || crate::check::direct_parts(expr).into_iter().any(|part| calls(part, is_such))
 }
 
 /// What is read of a variable: each place, and the name behind its point.

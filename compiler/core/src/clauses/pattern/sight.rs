@@ -17,11 +17,13 @@ pub(super) struct Seen {
     pub step: usize,
     pub at_least: u32,
     pub at_most: Option<u32>,
+    /// Whether these are so many with any values of the parameters.
+    pub is_fixed: bool,
 }
 
 impl Seen {
     pub fn once(step: usize) -> Seen {
-        Seen { step, at_least: 1, at_most: Some(1) }
+        Seen { step, at_least: 1, at_most: Some(1), is_fixed: true }
     }
 
     pub fn presence(&self) -> Presence {
@@ -88,8 +90,8 @@ impl Sights {
             for step in of_one {
                 let at_most = step.most_in(max);
                 match sight.seen.iter_mut().find(|seen| seen.step == step.step) {
-                    Some(seen) => seen.at_most = at_most,
-                    None => sight.seen.push(Seen { step: step.step, at_least: 0, at_most }),
+                    Some(seen) => *seen = Seen { at_most, is_fixed: step.is_fixed, ..*seen },
+                    None => sight.seen.push(Seen { at_least: 0, at_most, ..*step }),
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! From the pattern as it is written to its tree: what can be taken, what must not come, what is waited for.
 
-use super::super::Rows;
 use super::super::head::{check_reference, columns_of, updating_because};
+use super::super::{Rows, select};
 use super::sight::{Beside, Seen, Sights, Test, perhaps};
 use super::{Input, PatternChecker, variables_in};
 use crate::errors::clauses::needs_append_only;
@@ -22,7 +22,7 @@ pub(super) struct Parts<'q> {
     pub sights: Sights,
     /// What events that must not come are called.
     pub unbound: Vec<&'q ast::Name>,
-    /// The time that a match may take, in microseconds.
+    /// The time that a match may take, in microseconds, with any values of the parameters.
     pub within: Option<i64>,
 }
 
@@ -91,6 +91,9 @@ impl PatternChecker<'_> {
                 let of = Box::new(self.tree(of, inside, seen, parts));
                 let steps = n_steps..parts.steps.len();
                 let is_inside = |seen: &Seen| steps.contains(&seen.step);
+                if depends_on_parameters(quantifier) {
+                    seen.iter_mut().filter(|seen| is_inside(seen)).for_each(|seen| seen.is_fixed = false);
+                }
                 if !is_optional {
                     let of_one: Vec<Seen> = seen.iter().copied().filter(is_inside).collect();
                     parts.sights.repeat(n_sights..parts.sights.0.len(), &of_one, max);
@@ -273,4 +276,22 @@ impl PatternChecker<'_> {
         }
         count
     }
+}
+
+/// Whether names, which can only be those of parameters, say how often.
+fn depends_on_parameters(quantifier: &ast::Quantifier) -> bool {
+    use ast::QuantifierKind::*;
+    let counts = match &quantifier.kind {
+        OneOrMore | ZeroOrMore | Optional => vec![],
+        Exactly(count) | AtLeast(count) => vec![count],
+        Between(min, max) => vec![min, max],
+    };
+    counts.into_iter().any(has_names)
+}
+
+/// Whether an expression names anything.
+pub(super) fn has_names(expr: &ast::Expr) -> bool {
+    let mut names = vec![];
+    select::bare_names(expr, &mut names);
+    !names.is_empty()
 }

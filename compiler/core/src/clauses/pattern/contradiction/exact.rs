@@ -18,15 +18,30 @@ pub fn exact_value(value: &Value) -> Option<i128> {
 }
 
 /// A sum of exact values. What would overflow fails its row, so that no event meets the condition either way.
-#[derive(Default)]
 pub struct Sum<'e> {
     pub added: Vec<&'e Expr>,
     pub taken_off: Vec<&'e Expr>,
-    pub constant: i128,
+    /// None if it has become too large.
+    constant: Option<i128>,
 }
 
+/// Numbers beyond, which only sums of constants reach, are not reckoned with.
+const MOST: i128 = i128::MAX / 4;
+
 impl<'e> Sum<'e> {
-    pub fn add(&mut self, expr: &'e Expr, is_taken_off: bool) {
+    /// One side less the other.
+    pub fn of_difference(a: &'e Expr, b: &'e Expr) -> Sum<'e> {
+        let mut sum = Sum { added: vec![], taken_off: vec![], constant: Some(0) };
+        sum.add(a, false);
+        sum.add(b, true);
+        sum
+    }
+
+    pub fn constant(&self) -> Option<i128> {
+        self.constant.filter(|constant| constant.abs() <= MOST)
+    }
+
+    fn add(&mut self, expr: &'e Expr, is_taken_off: bool) {
         // Decimals of other scales count in other units.
         let is_of_units = |part: &Expr| match (&part.ty.kind, &expr.ty.kind) {
             (TypeKind::Decimal(a), TypeKind::Decimal(b)) => a == b,
@@ -41,8 +56,10 @@ impl<'e> Sum<'e> {
             }
             ExprKind::Unary(UnaryOp::Negate, a) => self.add(a, !is_taken_off),
             _ => match expr.as_literal().and_then(exact_value) {
-                Some(units) if is_taken_off => self.constant -= units,
-                Some(units) => self.constant += units,
+                Some(units) => {
+                    let units = if is_taken_off { -units } else { units };
+                    self.constant = self.constant.and_then(|constant| constant.checked_add(units));
+                }
                 None => self.add_one(expr, is_taken_off),
             },
         }

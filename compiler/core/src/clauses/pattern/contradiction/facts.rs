@@ -72,6 +72,9 @@ const ZERO: usize = 0;
 /// More things are not looked at together.
 const MOST_THINGS: usize = 48;
 
+/// More that must not be is not looked at.
+const MOST_UNEQUAL: usize = 64;
+
 pub struct Facts<'e> {
     around: &'e Around,
     things: Vec<Thing<'e>>,
@@ -90,7 +93,15 @@ impl<'e> Facts<'e> {
         let (asked, unequal, nulls, needed) = (vec![], vec![], vec![], vec![]);
         let things = vec![Thing::Zero];
         let mut facts = Facts { around, things, asked, unequal, nulls, needed, is_never: false };
-        way.iter().for_each(|fact| facts.add(fact));
+        // What must not be says least, and there may be much of it.
+        let (unequal, others): (Vec<_>, Vec<_>) =
+            way.iter().partition(|fact| matches!(fact, Fact::Compared(BinaryOp::NotEqual, ..)));
+        for fact in others.into_iter().chain(unequal.into_iter().take(MOST_UNEQUAL)) {
+            // With fewer facts, less is excluded.
+            if facts.things.len() + 2 < MOST_THINGS {
+                facts.add(fact);
+            }
+        }
         facts
     }
 
@@ -143,15 +154,13 @@ impl<'e> Facts<'e> {
             let sides = [a, b].map(|side| self.thing_of(side));
             return self.relate(op, sides.into(), 0, false);
         }
-        let mut sum = Sum::default();
-        sum.add(a, false);
-        sum.add(b, true);
-        match (&sum.added[..], &sum.taken_off[..]) {
-            ([] | [_], [] | [_]) => {
+        let sum = Sum::of_difference(a, b);
+        match (&sum.added[..], &sum.taken_off[..], sum.constant()) {
+            ([] | [_], [] | [_], Some(constant)) => {
                 let mut only =
                     |side: &[&'e Expr]| side.first().map_or(ZERO, |e| self.thing(Thing::Computed(e)));
                 let sides = (only(&sum.added), only(&sum.taken_off));
-                self.relate(op, sides, -sum.constant, true);
+                self.relate(op, sides, -constant, true);
             }
             _ => {
                 let sides = [a, b].map(|side| self.thing_of(side));
@@ -202,9 +211,6 @@ impl<'e> Facts<'e> {
             return false;
         }
         self.add_what_is_known(means);
-        if self.things.len() > MOST_THINGS {
-            return true;
-        }
         let mut differences = Differences::of(self.things.len());
         self.asked.iter().for_each(|(first, second, bound)| differences.ask(*first, *second, *bound));
         for (number, thing) in self.things.iter().enumerate() {
@@ -220,6 +226,7 @@ impl<'e> Facts<'e> {
             {
                 return false;
             }
+            let mut is_narrower = false;
             for (first, second, not) in &self.unequal {
                 if !self.is_exact(*first) && !self.is_exact(*second) {
                     continue;
@@ -227,8 +234,12 @@ impl<'e> Facts<'e> {
                 for (first, second, not) in [(*first, *second, *not), (*second, *first, -*not)] {
                     if differences.bound(first, second) == Some(Bound::at_most(not)) {
                         differences.ask(first, second, Bound::at_most(not - 1));
+                        is_narrower = true;
                     }
                 }
+            }
+            if !is_narrower {
+                break;
             }
         }
         true
