@@ -15,6 +15,7 @@ mod program;
 mod programs;
 mod repl;
 mod replay;
+mod stores;
 mod terminal;
 mod testing;
 mod unread;

@@ -1,6 +1,4 @@
 //! State in storage that speaks S3: of a server in this process, which knows as much of it as is needed.
-//!
-//! `cargo test --features s3 --test s3`
 
 #![cfg(all(feature = "s3", unix))]
 

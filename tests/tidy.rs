@@ -54,6 +54,7 @@ fn crates_depend_only_on_the_layers_below() {
         ("compiler/core", &["base", "syntax", "ir"]),
         ("compiler/jit", &["base", "ir"]),
         ("runtime", &["base", "ir"]),
+        ("runtime/objects", &["runtime"]),
         ("stdlib", &["base", "ir"]),
         ("lsp", &["base", "syntax", "core", "stdlib"]),
     ];

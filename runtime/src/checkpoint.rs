@@ -23,6 +23,7 @@ pub use compare::{Comparison, Fate, Migration};
 pub use encode::{Damage, decode};
 pub use identity::{Identity, identities};
 pub use keeping::{Draft, Found, Keeping, Published, all, has_whole_rows, newest};
+pub use pieces::is_piece;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, PartialEq, Debug)]

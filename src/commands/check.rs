@@ -5,10 +5,10 @@ use crate::cli::{Check, Face};
 use crate::command_line::said;
 use crate::program::{Compiled, Program};
 use crate::programs;
-use crate::{FAILED, FINE, WRONG_PROGRAM, terminal};
+use crate::{FAILED, FINE, WRONG_PROGRAM, stores, terminal};
 use millstream_base::{Diagnostic, SourceMap, render};
 use millstream_ir::text::format_timestamp;
-use millstream_runtime::checkpoint::{Comparison, Fate, Identity, Manifest, Migration, newest, store};
+use millstream_runtime::checkpoint::{Comparison, Fate, Identity, Manifest, Migration, newest};
 use millstream_runtime::report::bytes;
 use std::fmt::Write;
 use std::path::Path;
@@ -41,7 +41,7 @@ pub fn check(arguments: Check) -> u8 {
 
 /// Says what a program would keep of the newest checkpoint in a folder.
 fn compare(folder: &Path, compiled: &Compiled, face: Face) -> u8 {
-    let found = store::look(folder).and_then(|store| newest(&*store));
+    let found = stores::look(folder).and_then(|store| newest(&*store));
     let mut files = SourceMap::default();
     let said = said(&["check", "--against", &folder.display().to_string()], &mut files);
     let manifest = match found.map(|found| found.newest) {

@@ -4,6 +4,7 @@ use super::errors::wrong_value;
 use crate::cli::{EngineChoice, ReportFormat, Run};
 use crate::command_line::said;
 use crate::program::{Program, show};
+use crate::stores;
 use crate::terminal::{self, ProgressLine};
 use crate::{FAILED, FINE, WRONG_PROGRAM, WRONG_USAGE};
 use millstream_base::{Diagnostic, SourceMap};
@@ -12,7 +13,7 @@ use millstream_ir::flow::{Flow, NodeKind};
 use millstream_ir::text::{parse_duration, parse_timestamp};
 use millstream_jit::Jit;
 use millstream_runtime::checkpoint::folder::Unusable;
-use millstream_runtime::checkpoint::{has_whole_rows, store};
+use millstream_runtime::checkpoint::has_whole_rows;
 use millstream_runtime::connector::{Surroundings, is_standard_output};
 use millstream_runtime::errors;
 use millstream_runtime::interp::ReferenceEngine;
@@ -100,7 +101,7 @@ struct Running<'a> {
 /// Where checkpoints are kept, so often; nobody else uses it from now on.
 fn state(path: &Path, arguments: &Run, every: i64) -> Result<State, Box<Diagnostic>> {
     let place = path.display().to_string();
-    match store::open(path) {
+    match stores::open(path) {
         Ok(store) => {
             let has_whole_rows = has_whole_rows(&*store);
             Ok(State { store, every, dropped: arguments.drop_state.clone(), has_whole_rows })

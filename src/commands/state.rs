@@ -4,10 +4,10 @@ use super::errors::{nothing_kept, unread_state};
 use crate::cli::State;
 use crate::command_line::said;
 use crate::program::show;
-use crate::{FAILED, terminal};
+use crate::{FAILED, stores, terminal};
 use millstream_base::SourceMap;
 use millstream_ir::text::format_timestamp;
-use millstream_runtime::checkpoint::{Damage, Manifest, Role, all, store};
+use millstream_runtime::checkpoint::{Damage, Manifest, Role, all};
 use millstream_runtime::report::{bytes, thousands};
 use millstream_runtime::source::Standing;
 use std::fmt::Write;
@@ -18,7 +18,7 @@ pub fn state(arguments: State) -> u8 {
     if let Some(file) = &arguments.file {
         return rows::rows(&arguments, file);
     }
-    let found = store::look(&arguments.folder).and_then(|store| all(&*store));
+    let found = stores::look(&arguments.folder).and_then(|store| all(&*store));
     let found = match found {
         Ok(found) => found,
         Err(error) => {

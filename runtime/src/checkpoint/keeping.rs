@@ -1,7 +1,7 @@
 //! Keeps the last checkpoints of a run, and finds the newest that is whole.
 
 use super::carried::{self, Part};
-use super::pieces::{self, Building, Pieces};
+use super::pieces::{Building, Pieces, is_piece};
 use super::store::{Store, Underway};
 use super::{Checkpoint, Damage, Identity, Manifest, decode, encode};
 use millstream_ir::flow::NodeId;
@@ -38,7 +38,31 @@ pub struct Found {
 type PiecesOf = BTreeMap<u64, BTreeSet<String>>;
 
 pub fn newest(store: &dyn Store) -> io::Result<Found> {
-    let mut numbers = numbers(store)?;
+    looked_at(store, |numbers| newest_of(store, numbers), |found| found.newest.is_some())
+}
+
+/// What is there, as `look` sees what is listed. What is missing of it may have given way to what another run has
+/// put there since: then it is looked at again.
+fn looked_at<T>(
+    store: &dyn Store,
+    look: impl Fn(Vec<u64>) -> io::Result<T>,
+    is_whole: impl Fn(&T) -> bool,
+) -> io::Result<T> {
+    let mut listed = numbers(store)?;
+    loop {
+        let found = look(listed.clone())?;
+        if is_whole(&found) {
+            return Ok(found);
+        }
+        let now = numbers(store)?;
+        if now == listed {
+            return Ok(found);
+        }
+        listed = now;
+    }
+}
+
+fn newest_of(store: &dyn Store, mut numbers: Vec<u64>) -> io::Result<Found> {
     let mut found = Found { last: numbers.last().copied().unwrap_or(0), ..Found::default() };
     for number in &numbers {
         let bytes = match store.read(&name(*number)) {
@@ -75,7 +99,8 @@ pub fn has_whole_rows(store: &dyn Store) -> bool {
 /// The manifests of all that are there, or what is wrong with them; the oldest first.
 pub fn all(store: &dyn Store) -> io::Result<Vec<(String, Result<Manifest, Damage>)>> {
     let manifest = |number| Ok((name(number), read(store, number)?.map(|checkpoint| checkpoint.manifest)));
-    numbers(store)?.into_iter().map(manifest).collect()
+    let look = |numbers: Vec<u64>| numbers.into_iter().map(manifest).collect::<io::Result<Vec<_>>>();
+    looked_at(store, look, |all| all.iter().all(|(_, manifest)| manifest.is_ok()))
 }
 
 fn read(store: &dyn Store, number: u64) -> io::Result<Result<Checkpoint, Damage>> {
@@ -307,7 +332,7 @@ fn forget(store: &dyn Store, pieces: &mut PiecesOf) {
     }
     pieces.retain(|number, _| kept.contains(number));
     let needed: BTreeSet<&String> = pieces.values().flatten().collect();
-    for name in names.iter().filter(|name| name.starts_with(pieces::PREFIX) && !needed.contains(name)) {
+    for name in names.iter().filter(|name| is_piece(name) && !needed.contains(name)) {
         let _ = store.remove(name);
     }
 }

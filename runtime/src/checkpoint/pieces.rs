@@ -14,7 +14,12 @@ const PIECE: usize = if cfg!(test) { 256 } else { 4 << 20 };
 /// A state of up to so many bytes stands in the checkpoint itself.
 const SMALL: usize = PIECE / 16;
 
-pub const PREFIX: &str = "piece-";
+const PREFIX: &str = "piece-";
+
+/// Whether a name is that of a piece, and not of a checkpoint.
+pub fn is_piece(name: &str) -> bool {
+    name.starts_with(PREFIX)
+}
 
 /// A state that comes in parts.
 pub struct Building {

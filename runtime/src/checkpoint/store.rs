@@ -1,12 +1,7 @@
 //! Where checkpoints are kept: named pieces of bytes, each of which is there whole or not at all.
 
-#[cfg(feature = "s3")]
-pub mod objects;
-
-use super::folder::{Folder, Unusable};
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::thread::JoinHandle;
 
 pub trait Store: Send + Sync {
@@ -54,35 +49,4 @@ impl Underway for JoinHandle<()> {
             std::panic::resume_unwind(panic);
         }
     }
-}
-
-/// What the name of storage for objects begins with.
-const OBJECTS: &str = "s3://";
-
-/// To write to: a folder, or storage for objects.
-pub fn open(place: &Path) -> Result<Arc<dyn Store>, Unusable> {
-    match place.to_str().filter(|place| place.starts_with(OBJECTS)) {
-        Some(place) => Ok(objects(place)?),
-        None => Ok(Arc::new(Folder::open(place)?)),
-    }
-}
-
-/// To look at, also while a run writes to it.
-pub fn look(place: &Path) -> io::Result<Arc<dyn Store>> {
-    match place.to_str().filter(|place| place.starts_with(OBJECTS)) {
-        Some(place) => objects(place),
-        None => Ok(Arc::new(Folder::look(place)?)),
-    }
-}
-
-#[cfg(feature = "s3")]
-fn objects(place: &str) -> io::Result<Arc<dyn Store>> {
-    Ok(Arc::new(objects::Objects::open(place)?))
-}
-
-#[cfg(not(feature = "s3"))]
-fn objects(_: &str) -> io::Result<Arc<dyn Store>> {
-    let why =
-        "this build keeps state in folders alone; one that is built with `--features s3` keeps it there";
-    Err(io::Error::new(io::ErrorKind::Unsupported, why))
 }

@@ -9,13 +9,13 @@ use crate::preview::table::{INDENT, table};
 use crate::program::{Compiled, Program, show};
 use crate::testing::errors::not_compiled;
 use crate::why::errors::unknown_input;
-use crate::{FAILED, WRONG_PROGRAM, WRONG_USAGE, terminal};
+use crate::{FAILED, WRONG_PROGRAM, WRONG_USAGE, stores, terminal};
 use millstream_base::Diagnostic;
 use millstream_ir::engine::Engine;
 use millstream_ir::flow::Flow;
 use millstream_ir::text::format_timestamp;
 use millstream_jit::Jit;
-use millstream_runtime::checkpoint::{Checkpoint, Comparison, Fate, Identity, newest, store};
+use millstream_runtime::checkpoint::{Checkpoint, Comparison, Fate, Identity, newest};
 use millstream_runtime::contents::{Contents, of_snapshot};
 use millstream_runtime::format::Encoder;
 use millstream_runtime::format::json_encode::JsonEncoder;
@@ -58,7 +58,7 @@ fn text(arguments: &State, compiled: &Compiled, said: &[Said]) -> Result<String,
     {
         return Err((Box::new(unknown_input(&compiled.compilation.program, name)), WRONG_USAGE));
     }
-    let found = store::look(&arguments.folder).and_then(|store| newest(&*store));
+    let found = stores::look(&arguments.folder).and_then(|store| newest(&*store));
     let found = found.map_err(|error| failed(unread_state(&said[1], &error)))?;
     let Some(checkpoint) = found.newest else { return Err(failed(no_checkpoint(&said[1]))) };
     let flow = compiled.flow_after(!checkpoint.manifest.own_columns);

@@ -95,6 +95,64 @@ fn states(time: i64) -> Vec<Vec<u8>> {
     vec![time.to_string().into_bytes(), large]
 }
 
+/// A store to which another run puts a checkpoint, and removes the one before, whenever it has been listed.
+struct InUse {
+    store: Arc<Faulty>,
+    others: Mutex<Vec<i64>>,
+}
+
+impl InUse {
+    /// Where checkpoint 1 is there, and those of such times follow.
+    fn by(others: &[i64]) -> InUse {
+        let store = Arc::new(Faulty::default());
+        publish(&store, 1);
+        InUse { store, others: Mutex::new(others.to_vec()) }
+    }
+}
+
+fn publish(store: &Arc<Faulty>, time: i64) {
+    let mut keeping = Keeping::new(store.clone(), &newest(&**store).unwrap());
+    keeping.begin(draft(time)).unwrap();
+    keeping.finish();
+}
+
+impl Store for InUse {
+    fn place(&self) -> String {
+        self.store.place()
+    }
+
+    fn names(&self) -> io::Result<Vec<String>> {
+        let names = self.store.names()?;
+        if let Some(time) = self.others.lock().unwrap().pop() {
+            publish(&self.store, time);
+            let mut others = names.iter().filter(|name| !is_piece(name));
+            others.try_for_each(|name| self.store.remove(name))?;
+        }
+        Ok(names)
+    }
+
+    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        self.store.read(name)
+    }
+
+    fn put(&self, name: &str, parts: &[&[u8]]) -> io::Result<()> {
+        self.store.put(name, parts)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.store.remove(name)
+    }
+}
+
+#[test]
+fn what_another_run_replaces_while_it_is_looked_at_is_not_damaged() {
+    let found = newest(&InUse::by(&[3, 2])).unwrap();
+    assert_eq!(found.newest.map(|newest| newest.manifest.time), Some(3));
+    assert!(found.damaged.is_empty());
+    let all = all(&InUse::by(&[3, 2])).unwrap();
+    assert!(matches!(&all[..], [(_, Ok(manifest))] if manifest.time == 3));
+}
+
 #[test]
 fn what_was_said_to_be_there_is_found_again_whatever_fails() {
     for seed in 0..cases(300) {

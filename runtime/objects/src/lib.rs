@@ -4,9 +4,9 @@
 //! That takes the place of a lock: of two runs that use one place, the one that comes second to the next checkpoint
 //! learns of the other.
 
-use super::super::pieces;
-use super::Store;
 use futures_util::TryStreamExt;
+use millstream_runtime::checkpoint::is_piece;
+use millstream_runtime::checkpoint::store::Store;
 use object_store::aws::AmazonS3Builder;
 use object_store::path::Path;
 use object_store::{ObjectStore, PutMode, PutOptions, PutPayload, RetryConfig};
@@ -14,6 +14,9 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
+
+/// What the names of such places begin with.
+pub const SCHEME: &str = "s3://";
 
 /// How long a request is tried again that finds nobody, or somebody who has too much to do.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -29,7 +32,7 @@ pub struct Objects {
 impl Objects {
     /// `s3://bucket/prefix`; what else is to be known stands in the usual variables of the environment, `AWS_…`.
     pub fn open(place: &str) -> io::Result<Objects> {
-        let behind = place.strip_prefix(super::OBJECTS).unwrap_or(place);
+        let behind = place.strip_prefix(SCHEME).unwrap_or(place);
         let (bucket, prefix) = behind.split_once('/').unwrap_or((behind, ""));
         if bucket.is_empty() {
             return Err(io::Error::new(ErrorKind::InvalidInput, "it names no bucket: `s3://BUCKET/PREFIX`"));
@@ -90,7 +93,7 @@ impl Store for Objects {
             Ok(_) => Ok(()),
             Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
             // A piece is what its name says, whoever has put it; one that was damaged is put again.
-            Err(_) if name.starts_with(pieces::PREFIX) => put(PutMode::Overwrite).map(drop),
+            Err(_) if is_piece(name) => put(PutMode::Overwrite).map(drop),
             // It may have been put by a request of ours whose answer got lost.
             Err(error) => match self.read(name)? == parts.concat() {
                 true => Ok(()),
