@@ -60,6 +60,7 @@ impl<const N: usize> Matcher for Alone<N> {
             }
             groups.take_event(rule, &mut event, located.partition, answers);
         }
+        groups.clear();
         front.end(&mut groups.ground, parts, events);
     }
 

@@ -2,6 +2,7 @@
 
 use crate::kernel::huge_vec::HugeVec;
 use crate::kernel::prefetch::prefetch;
+use std::collections::VecDeque;
 
 /// What stands for no number.
 pub const NONE: u32 = u32::MAX;
@@ -40,6 +41,16 @@ impl<T> Arena<T> {
     #[inline(always)]
     pub fn request(&self, number: u32) {
         prefetch(self.places.as_ptr().wrapping_add(number as usize).cast());
+    }
+
+    /// Asks the processor for a thing, if there is one, and puts it last in a row of those that are looked at when others
+    /// have been.
+    #[inline(always)]
+    pub fn request_into(&self, row: &mut VecDeque<u32>, number: u32) {
+        if number != NONE {
+            self.request(number);
+            row.push_back(number);
+        }
     }
 
     /// How many things there are.

@@ -10,6 +10,7 @@ use super::super::event_log::{EventId, EventLog};
 use super::group::{Group, How, NO_EVENT, Run};
 use crate::message::EventTime;
 use std::cmp::Ordering;
+use std::collections::VecDeque;
 
 /// A run that is not the earliest of its group.
 #[derive(Clone, Copy)]
@@ -43,6 +44,11 @@ pub struct Taken {
 pub struct Forest {
     pub later: Arena<Later>,
     pub nodes: Arena<Node>,
+    /// Runs of groups that are gone, each with those next to it and below it: as all stand far from each other, they have
+    /// been requested, and it is their turn when others have had theirs.
+    gone: VecDeque<u32>,
+    /// Where a way through a heap goes on, in the same manner: its memory is used again.
+    ahead: VecDeque<u32>,
 }
 
 impl Forest {
@@ -184,33 +190,39 @@ impl Forest {
             return group.has_runs();
         }
         self.give_back(group.run(), log);
-        let mut left = NONE;
-        let mut lists = vec![];
-        let mut at = group.below;
-        while at != NONE {
+        let (mut left, mut ahead) = (NONE, std::mem::take(&mut self.ahead));
+        self.later.request_into(&mut ahead, group.below);
+        while let Some(at) = ahead.pop_front() {
             let Later { run, next, below } = self.later[at];
+            self.later.request_into(&mut ahead, next);
             if run.began < oldest {
+                self.later.request_into(&mut ahead, below);
                 self.give_back(run, log);
                 self.later.free(at);
-                lists.extend((below != NONE).then_some(below));
             } else {
                 self.later[at].next = std::mem::replace(&mut left, at);
             }
-            at = if next == NONE { lists.pop().unwrap_or(NONE) } else { next };
         }
+        self.ahead = ahead;
         self.lead_with_first_of(left, group, log)
     }
 
-    /// Drops all runs of a group.
+    /// Drops all runs of a group; what they looked back to is given back by [`Forest::clear`] at last.
     pub fn drop_all<const N: usize>(&mut self, group: &Group<N>, log: &mut EventLog) {
-        if !group.has_runs() {
-            return;
+        if group.has_runs() {
+            self.give_back(group.run(), log);
+            self.later.request_into(&mut self.gone, group.below);
         }
-        self.give_back(group.run(), log);
-        let mut walk = Walk { at: group.below, rest: vec![] };
-        while let Some(later) = walk.next(&self.later) {
-            self.give_back(self.later[later].run, log);
-            self.later.free(later);
+    }
+
+    /// Gives back what the runs of groups that are gone looked back to: to be called before the log is to forget events.
+    pub fn clear(&mut self, log: &mut EventLog) {
+        while let Some(at) = self.gone.pop_front() {
+            let Later { run, next, below } = self.later[at];
+            self.later.request_into(&mut self.gone, next);
+            self.later.request_into(&mut self.gone, below);
+            self.give_back(run, log);
+            self.later.free(at);
         }
     }
 

@@ -40,7 +40,13 @@ impl<const N: usize> Groups<N> {
             self.n_swept = self.ground.keys.n_live();
             self.shrink();
         }
+        self.clear();
         self.ground.log.forget();
+    }
+
+    /// Gives back what groups that are gone looked back to.
+    pub fn clear(&mut self) {
+        self.forest.clear(&mut self.ground.log);
     }
 
     /// Gives back what partitions that are gone have left free, if that is most of it.

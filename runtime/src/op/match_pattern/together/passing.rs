@@ -48,6 +48,7 @@ impl Together {
             self.begin(batch, chunk, &mut memory);
             self.locate(batch, &mut memory);
             self.take_all(batch, chunk, &mut memory);
+            self.groups.clear();
             self.groups.ground.log.close();
             self.hand_out(&mut memory, output);
         }
