@@ -149,7 +149,10 @@ impl KeyIndex {
         let mut hashes = std::mem::take(&mut self.hashes);
         hashes.clear();
         hashes.extend(keys.iter().map(|word| hash_word(*word, self.seed)));
-        self.find_hashed(keys, 1, false, &hashes, numbers);
+        let first = numbers.len();
+        numbers.resize(first + hashes.len(), 0);
+        let found = |at: usize, number| numbers[first + at] = number;
+        self.find_hashed(keys, 1, false, &hashes, |_| true, found);
         self.hashes = hashes;
     }
 
@@ -162,11 +165,15 @@ impl KeyIndex {
         let (mut hashes, width) = (std::mem::take(&mut self.hashes), keys.words_per_key);
         hashes.clear();
         hashes.extend(keys.words.chunks_exact(width).map(|key| self.keys.hash_of(key, self.seed)));
-        self.find_hashed(&keys.words, width, keys.has_long_text, &hashes, numbers);
+        let first = numbers.len();
+        numbers.resize(first + hashes.len(), 0);
+        let found = |at: usize, number| numbers[first + at] = number;
+        self.find_hashed(&keys.words, width, keys.has_long_text, &hashes, |_| true, found);
         self.hashes = hashes;
     }
 
-    /// `width` is the number of words of a key; where it is known, this is compiled for it.
+    /// Finds the states of keys; makes those that are not there yet of the keys that `adds`. `width` is the number of words of
+    /// a key; where it is known, this is compiled for it.
     #[inline(always)]
     fn find_hashed(
         &mut self,
@@ -174,7 +181,8 @@ impl KeyIndex {
         width: usize,
         has_long_text: bool,
         hashes: &[u64],
-        numbers: &mut Vec<u32>,
+        adds: impl Fn(usize) -> bool,
+        mut found: impl FnMut(usize, u32),
     ) {
         self.reserve(hashes.len());
         let stride = stride(width);
@@ -182,10 +190,7 @@ impl KeyIndex {
         if ahead {
             hashes.iter().take(SLOTS_AHEAD).for_each(|hash| self.request_to_find(*hash, stride));
         }
-        let first = numbers.len();
-        numbers.resize(first + hashes.len(), 0);
-        let found = numbers[first..].iter_mut().zip(hashes).zip(keys.chunks_exact(width));
-        for (i, ((number, hash), key)) in found.enumerate() {
+        for (i, (hash, key)) in hashes.iter().zip(keys.chunks_exact(width)).enumerate() {
             if ahead {
                 if let Some(later) = hashes.get(i + SLOTS_AHEAD) {
                     self.request_to_find(*later, stride);
@@ -197,7 +202,7 @@ impl KeyIndex {
                     prefetch(self.keys.start_of(number) as *const u8);
                 }
             }
-            *number = self.find_one(key, width, *hash, has_long_text);
+            found(i, self.find_one(key, width, *hash, has_long_text, adds(i)));
         }
     }
 
@@ -226,7 +231,7 @@ impl KeyIndex {
     }
 
     #[inline(always)]
-    fn find_one(&mut self, key: &[u64], width: usize, hash: u64, has_long_text: bool) -> u32 {
+    fn find_one(&mut self, key: &[u64], width: usize, hash: u64, has_long_text: bool, adds: bool) -> u32 {
         let stride = stride(width);
         let mut at = self.home(hash);
         loop {
@@ -243,6 +248,9 @@ impl KeyIndex {
                 return number;
             }
             at = (at + 1) & (self.slots.len() / stride - 1);
+        }
+        if !adds {
+            return NO_STATE;
         }
         self.number_key(at, key, hash)
     }

@@ -75,6 +75,43 @@ impl KeyIndex {
         self.look_up_each(columns, &rows, found);
     }
 
+    /// As [`KeyIndex::look_up_each_of_all`], but rows that `adds` get a state if their key has none: for rows of which many do.
+    pub fn find_each_of_all(
+        &mut self,
+        columns: &[&ColumnRef],
+        n_rows: usize,
+        adds: impl Fn(usize) -> bool,
+        mut found: impl FnMut(usize, u32),
+    ) {
+        if columns.is_empty() {
+            let only = if self.is_live(0) { 0 } else { NO_STATE };
+            let mut numbers = vec![];
+            if (0..n_rows).any(&adds) {
+                self.find(columns, &[0], &mut numbers);
+            }
+            return (0..n_rows).for_each(|row| found(row, numbers.first().copied().unwrap_or(only)));
+        }
+        let rows: Vec<u32> = (0..n_rows as u32).collect();
+        let mut keys = std::mem::take(&mut self.rows);
+        let mut hashes = std::mem::take(&mut self.hashes);
+        for (chunk, rows) in rows.chunks(CHUNK).enumerate() {
+            let first = chunk * CHUNK;
+            let (adds, found) = (|at| adds(first + at), |at, number| found(first + at, number));
+            keys.fill(&self.layout, columns, rows);
+            hashes.clear();
+            if keys.words_per_key == 1 {
+                hashes.extend(keys.words.iter().map(|word| hash_word(*word, self.seed)));
+                // No text has one word.
+                self.find_hashed(&keys.words, 1, false, &hashes, adds, found);
+                continue;
+            }
+            let width = keys.words_per_key;
+            hashes.extend(keys.words.chunks_exact(width).map(|key| self.keys.hash_of(key, self.seed)));
+            self.find_hashed(&keys.words, width, keys.has_long_text, &hashes, adds, found);
+        }
+        (self.rows, self.hashes) = (keys, hashes);
+    }
+
     /// Of keys of one word, which no text has.
     #[inline(always)]
     fn look_up_words(&mut self, keys: &[u64], hashes: &mut Vec<u64>, found: impl FnMut(usize, u32)) {

@@ -57,6 +57,6 @@ impl KeyIndex {
         if let Some(later) = self.hashes.get(place + SLOTS_AHEAD) {
             prefetch(self.slots.as_ptr().wrapping_add(self.home(*later) * stride(1)) as *const u8);
         }
-        self.find_one(&[self.rows.words[place]], 1, self.hashes[place], false)
+        self.find_one(&[self.rows.words[place]], 1, self.hashes[place], false, true)
     }
 }

@@ -45,6 +45,8 @@ pub struct Part {
     begun: Vec<Located>,
 }
 
+/// Few rows begin something if they are no more than one of so many.
+const FEW: usize = 4;
 /// By so many places a list of rows grows.
 const GROWTH: usize = 512;
 
@@ -119,8 +121,14 @@ impl Front {
         input: usize,
         batch: Batch,
     ) -> (Vec<Part>, Vec<Located>) {
-        let mut part = self.prepare(ground, pattern, 0, input, batch);
-        let located = self.locate(ground, pattern, 0, &mut part);
+        let mut part = self.open(ground, input, batch);
+        let (n_begun, n_rows) = (self.rows.len(), part.batch.n_rows);
+        let located = if n_begun > n_rows / FEW && n_begun < n_rows {
+            self.find(ground, pattern, &part)
+        } else {
+            self.begin(ground, pattern, 0, &mut part);
+            self.locate(ground, pattern, 0, &mut part)
+        };
         (vec![part], located)
     }
 
@@ -133,7 +141,9 @@ impl Front {
     ) -> (Vec<Part>, Vec<Located>) {
         let of_inputs = (0..self.types.len()).map(|input| {
             let batch = picked(batches, picks, input, &self.types[input]);
-            self.prepare(ground, pattern, input, input, batch)
+            let mut part = self.open(ground, input, batch);
+            self.begin(ground, pattern, input, &mut part);
+            part
         });
         let mut parts: Vec<Part> = of_inputs.collect();
         // When all events that begin something have their keys: one may stand in front of another input's.
@@ -144,31 +154,46 @@ impl Front {
         (parts, in_order(inputs, &located))
     }
 
-    /// Looks at rows of an input, which follow those of the last part that was taken: finds, or makes, the keys of those
-    /// that begin something.
-    fn prepare(
-        &mut self,
-        ground: &mut Ground,
-        pattern: &Pattern,
-        part: usize,
-        input: usize,
-        batch: Batch,
-    ) -> Part {
+    /// Looks at rows of an input, which follow those of the last part that was taken: `rows` become those that begin
+    /// something.
+    fn open(&mut self, ground: &mut Ground, input: usize, batch: Batch) -> Part {
         let mut passed = self.passed.pop().unwrap_or(Passed::Few(vec![]));
-        let mut begun = self.lists.pop().unwrap_or_default();
         self.tests.passed_by_all(input, &batch, &mut passed);
         passed.rows_of(self.begins, &mut self.rows);
-        let keys = key_columns(pattern, input, &batch);
-        match self.rows.len() == batch.n_rows {
-            true => ground.keys.find_all(&keys, batch.n_rows, &mut self.numbers),
-            false => ground.keys.find(&keys, &self.rows, &mut self.numbers),
-        }
-        let found = self.rows.iter().zip(&self.numbers);
-        begun.extend(found.map(|(row, number)| Located { part: part as u32, row: *row, partition: *number }));
         let kept = self.kept[input].iter().map(|column| batch.columns[*column].clone());
         let kept = Batch { columns: kept.collect(), late: vec![], ..batch.clone() };
         let chunk = ground.log.open(input, kept);
-        Part { input, batch, chunk, passed, begun }
+        Part { input, batch, chunk, passed, begun: self.lists.pop().unwrap_or_default() }
+    }
+
+    /// Finds, or makes, the keys of the rows of a part that begin something, when it has been opened.
+    fn begin(&mut self, ground: &mut Ground, pattern: &Pattern, number: usize, part: &mut Part) {
+        let keys = key_columns(pattern, part.input, &part.batch);
+        match self.rows.len() == part.batch.n_rows {
+            true => ground.keys.find_all(&keys, part.batch.n_rows, &mut self.numbers),
+            false => ground.keys.find(&keys, &self.rows, &mut self.numbers),
+        }
+        let found = self.rows.iter().zip(&self.numbers);
+        let located = found.map(|(row, key)| Located { part: number as u32, row: *row, partition: *key });
+        part.begun.extend(located);
+    }
+
+    /// The rows of the only part that may matter, with their keys: those that begin something get one.
+    fn find(&mut self, ground: &mut Ground, pattern: &Pattern, part: &Part) -> Vec<Located> {
+        let Part { input, batch, passed, .. } = part;
+        let keys = key_columns(pattern, *input, batch);
+        let mut located = self.lists.pop().unwrap_or_default();
+        let begins = |row| passed.of(row) & self.begins != 0;
+        let minds = |row| pattern.minds_all || passed.of(row) != 0;
+        let mut n = 0;
+        located.resize(batch.n_rows, Located { part: 0, row: 0, partition: NO_STATE });
+        // Without a branch on whether it has a state, as nobody can tell.
+        ground.keys.find_each_of_all(&keys, batch.n_rows, begins, |row, partition| {
+            located[n] = Located { part: 0, row: row as u32, partition };
+            n += usize::from((partition != NO_STATE) & minds(row));
+        });
+        located.truncate(n);
+        located
     }
 
     /// The rows of a part that may matter, when all that begin something have their keys.
@@ -184,7 +209,7 @@ impl Front {
             return std::mem::take(&mut part.begun);
         }
         // Where only some begin something, it costs less to look all up than to leave them out.
-        if part.begun.len() <= n_rows / 4 {
+        if part.begun.len() <= n_rows / FEW {
             return self.look_up(ground, pattern, number, part, 0);
         }
         let located = self.look_up(ground, pattern, number, part, self.begins);
