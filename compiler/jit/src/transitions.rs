@@ -10,7 +10,7 @@ use cranelift::prelude::*;
 use cranelift_module::FuncId;
 use millstream_ir::engine::{CompileError, TransitionCode};
 use millstream_ir::pattern::transitions::{
-    Beside, Comparison, FIRST_LEAD, From, Lead, STAYS, Transitions, UNKNOWN, Way,
+    Beside, Comparison, FIRST_LEAD, From, Lead, MOVED, STAYS, Transitions, UNKNOWN, Way,
 };
 
 /// The code of one pattern, in a module of its own; none if it is gone.
@@ -80,10 +80,13 @@ impl Body<'_, '_> {
                 let holds = self.holds(comparison);
                 self.go_on_if(holds, next);
             }
-            if let (true, Some(way)) = (self.transitions.moves, &lead.way) {
-                self.lower_way(way);
+            match &lead.way {
+                Some(way) if self.transitions.moves => {
+                    self.lower_way(way);
+                    self.give(number | MOVED);
+                }
+                _ => self.give(number),
             }
-            self.give(number);
             self.builder.switch_to_block(next);
         }
         self.give(STAYS);

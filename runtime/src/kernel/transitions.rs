@@ -3,7 +3,9 @@
 
 use millstream_ir::column::{ColumnData, ColumnRef};
 use millstream_ir::engine::{Compiled, TransitionCode};
-use millstream_ir::pattern::transitions::{Beside, FIRST_LEAD, From, Layout, Lead, STAYS, Transitions};
+use millstream_ir::pattern::transitions::{
+    Beside, FIRST_LEAD, From, Layout, Lead, MOVED, STAYS, Transitions,
+};
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -52,9 +54,10 @@ pub struct CodeColumns<'c> {
 /// What becomes of a group with an event.
 pub enum Outcome {
     Stays,
-    /// The lead with this number of its place leads on. The code has brought the group there, if it moves groups and the
-    /// group is not complete.
+    /// The lead with this number of its place leads on.
     Leads(usize),
+    /// As [`Outcome::Leads`], and the code has brought the group to where that leads: it is not complete.
+    Moved(usize),
     Unknown,
 }
 
@@ -148,6 +151,7 @@ impl<G> GroupCode<G> {
         };
         match outcome {
             STAYS => Outcome::Stays,
+            MOVED.. => Outcome::Moved((outcome - MOVED - FIRST_LEAD) as usize),
             FIRST_LEAD.. => Outcome::Leads((outcome - FIRST_LEAD) as usize),
             _ => Outcome::Unknown,
         }

@@ -70,3 +70,5 @@ pub const STAYS: u32 = 0;
 pub const UNKNOWN: u32 = 1;
 /// The first lead of the place does; the others have the numbers behind it.
 pub const FIRST_LEAD: u32 = 2;
+/// Set beside a lead: the code has brought the group to its new place.
+pub const MOVED: u32 = 1 << 31;

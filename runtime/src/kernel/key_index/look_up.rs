@@ -75,6 +75,11 @@ impl KeyIndex {
         self.look_up_each(columns, &rows, found);
     }
 
+    /// Whether most keys that are looked up have no state, so that a look-up costs less than [`KeyIndex::find_each_of_all`].
+    pub fn filters(&self) -> bool {
+        self.filter.is_some()
+    }
+
     /// As [`KeyIndex::look_up_each_of_all`], but rows that `adds` get a state if their key has none: for rows of which many do.
     pub fn find_each_of_all(
         &mut self,
@@ -94,9 +99,14 @@ impl KeyIndex {
         let rows: Vec<u32> = (0..n_rows as u32).collect();
         let mut keys = std::mem::take(&mut self.rows);
         let mut hashes = std::mem::take(&mut self.hashes);
+        let mut n_found = 0;
         for (chunk, rows) in rows.chunks(CHUNK).enumerate() {
             let first = chunk * CHUNK;
-            let (adds, found) = (|at| adds(first + at), |at, number| found(first + at, number));
+            let adds = |at| adds(first + at);
+            let found = |at, number| {
+                n_found += usize::from(number != NO_STATE);
+                found(first + at, number);
+            };
             keys.fill(&self.layout, columns, rows);
             hashes.clear();
             if keys.words_per_key == 1 {
@@ -109,6 +119,7 @@ impl KeyIndex {
             hashes.extend(keys.words.chunks_exact(width).map(|key| self.keys.hash_of(key, self.seed)));
             self.find_hashed(&keys.words, width, keys.has_long_text, &hashes, adds, found);
         }
+        self.adapt(n_found, n_rows);
         (self.rows, self.hashes) = (keys, hashes);
     }
 

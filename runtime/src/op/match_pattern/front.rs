@@ -45,8 +45,9 @@ pub struct Part {
     begun: Vec<Located>,
 }
 
-/// Few rows begin something if they are no more than one of so many.
+/// Few rows begin something if they are no more than one of so many, and very few of these.
 const FEW: usize = 4;
+const VERY_FEW: usize = 16;
 /// By so many places a list of rows grows.
 const GROWTH: usize = 512;
 
@@ -123,7 +124,7 @@ impl Front {
     ) -> (Vec<Part>, Vec<Located>) {
         let mut part = self.open(ground, input, batch);
         let (n_begun, n_rows) = (self.rows.len(), part.batch.n_rows);
-        let located = if n_begun > n_rows / FEW && n_begun < n_rows {
+        let located = if n_begun > n_rows / VERY_FEW && n_begun < n_rows && !ground.keys.filters() {
             self.find(ground, pattern, &part)
         } else {
             self.begin(ground, pattern, 0, &mut part);

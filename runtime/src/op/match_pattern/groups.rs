@@ -331,7 +331,7 @@ impl<const N: usize> Groups<N> {
         let mut group = Group::NOTHING;
         let leads = &rule.course.places[0].leads;
         let lead = match outcome_of(code.as_ref().filter(|_| rule.moves_in_place), event, &mut group) {
-            Outcome::Leads(number) => &leads[number],
+            Outcome::Leads(number) | Outcome::Moved(number) => &leads[number],
             Outcome::Stays => return,
             Outcome::Unknown => {
                 let fits = |lead: &&Lead| fits(&lead.test, event, &group, log);
@@ -390,7 +390,9 @@ fn lead_of<'r, const N: usize>(
 ) -> Option<(usize, &'r Lead)> {
     match outcome_of(code, event, group) {
         Outcome::Stays => None,
-        Outcome::Leads(number) => Some((number, &rule.course.places[group.place as usize].leads[number])),
+        Outcome::Leads(number) | Outcome::Moved(number) => {
+            Some((number, &rule.course.places[group.place as usize].leads[number]))
+        }
         Outcome::Unknown => lead_by_tables(rule, event, group, log),
     }
 }

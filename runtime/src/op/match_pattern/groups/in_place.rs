@@ -99,12 +99,10 @@ fn see<const N: usize>(
     if !drop_late(rule, event, group, forest, log) {
         return Fate::Ends;
     }
-    let place = group.place;
     let led = match outcome_of(code, event, group) {
+        Outcome::Moved(_) => return Fate::GoesOn,
         Outcome::Leads(number) => {
-            let lead = &rule.course.places[place as usize].leads[number];
-            let is_complete = rule.course.places[lead.way.to].is_complete;
-            return if is_complete { Fate::Completes(lead.step) } else { Fate::GoesOn };
+            return Fate::Completes(rule.course.places[group.place as usize].leads[number].step);
         }
         Outcome::Stays => None,
         Outcome::Unknown => go_by_tables(rule, event, group, log),

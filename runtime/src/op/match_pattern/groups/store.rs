@@ -22,11 +22,13 @@ pub struct Partition<const N: usize> {
 /// Groups that remember one word have one line.
 const _: () = assert!(size_of::<Partition<1>>() == 64);
 
+/// The only group of a partition; or, at a place where no group can be, numbers that say where its list stands. So
+/// both are looked at without a branch on which it is, as nobody can tell.
 #[derive(Clone, Copy)]
-enum Held<const N: usize> {
-    One(Group<N>),
-    Several(List),
-}
+struct Held<const N: usize>(Group<N>);
+
+/// The place of what stands for a list.
+const LIST: u16 = u16::MAX;
 
 /// Groups that stand behind each other: of the room for `2 << class` of them, these are used.
 #[derive(Clone, Copy)]
@@ -41,6 +43,25 @@ const SMALLEST: usize = 2;
 const NO_ROOM: u32 = u32::MAX;
 const EMPTY: List = List { at: 0, len: 0, class: NO_ROOM };
 
+impl<const N: usize> Held<N> {
+    const fn several(list: List) -> Held<N> {
+        Held(Group { above: list.at, below: list.len, root: list.class, place: LIST, ..Group::NOTHING })
+    }
+
+    #[inline(always)]
+    fn list(&self) -> Option<List> {
+        let Held(Group { above: at, below: len, root: class, place, .. }) = *self;
+        (place == LIST).then_some(List { at, len, class })
+    }
+
+    /// Where its list stands, and how many are in it: nowhere, and none, if it is no list.
+    #[inline(always)]
+    fn span(&self) -> (u32, u32) {
+        let of_list = u32::from(self.0.place == LIST).wrapping_neg();
+        (self.0.above & of_list, self.0.below & of_list)
+    }
+}
+
 impl List {
     fn range(&self) -> std::ops::Range<usize> {
         self.at as usize..(self.at + self.len) as usize
@@ -53,7 +74,7 @@ impl List {
 
 impl<const N: usize> Partition<N> {
     pub const EMPTY: Partition<N> =
-        Partition { due: EventTime::MAX, rule: 0, beside: NONE, groups: Held::Several(EMPTY) };
+        Partition { due: EventTime::MAX, rule: 0, beside: NONE, groups: Held::several(EMPTY) };
 }
 
 /// Partitions by the numbers of their keys, with their groups.
@@ -76,23 +97,25 @@ const LINES: usize = 6;
 impl<const N: usize> Store<N> {
     #[inline(always)]
     pub fn groups(&self, partition: u32) -> &[Group<N>] {
-        match &self.partitions[partition as usize].groups {
-            Held::One(group) => std::slice::from_ref(group),
-            Held::Several(list) => &self.lists[list.range()],
+        let held = &self.partitions[partition as usize].groups;
+        match held.list() {
+            None => std::slice::from_ref(&held.0),
+            Some(list) => &self.lists[list.range()],
         }
     }
 
     #[inline(always)]
     pub fn groups_mut(&mut self, partition: u32) -> &mut [Group<N>] {
-        match &mut self.partitions[partition as usize].groups {
-            Held::One(group) => std::slice::from_mut(group),
-            Held::Several(list) => &mut self.lists[list.range()],
+        let held = &mut self.partitions[partition as usize].groups;
+        match held.list() {
+            None => std::slice::from_mut(&mut held.0),
+            Some(list) => &mut self.lists[list.range()],
         }
     }
 
     #[inline(always)]
     pub fn is_empty(&self, partition: u32) -> bool {
-        matches!(&self.partitions[partition as usize].groups, Held::Several(list) if list.len == 0)
+        self.partitions[partition as usize].groups.list().is_some_and(|list| list.len == 0)
     }
 
     /// Asks for the memory of a partition.
@@ -106,11 +129,8 @@ impl<const N: usize> Store<N> {
     #[inline(always)]
     pub fn request_groups(&self, partition: u32) {
         let Some(Partition { groups, .. }) = self.partitions.get(partition as usize) else { return };
-        // Without a branch on where they stand, as nobody can tell: it does no harm to ask for what is there already.
-        let (at, len) = match groups {
-            Held::One(_) => (0, 0),
-            Held::Several(list) => (list.at, list.len),
-        };
+        // It does no harm to ask for what is there already.
+        let (at, len) = groups.span();
         let start: *const u8 = self.lists.as_ptr().wrapping_add(at as usize).cast();
         (0..2).for_each(|line| prefetch(start.wrapping_add(64 * line)));
         let n_bytes = len as usize * size_of::<Group<N>>();
@@ -119,40 +139,41 @@ impl<const N: usize> Store<N> {
 
     #[inline]
     pub fn push(&mut self, partition: u32, group: Group<N>) {
-        let list = match self.partitions[partition as usize].groups {
-            Held::Several(list) if list.len == 0 => {
-                self.partitions[partition as usize].groups = Held::One(group);
+        let held = self.partitions[partition as usize].groups;
+        let list = match held.list() {
+            Some(list) if list.len == 0 => {
+                self.partitions[partition as usize].groups = Held(group);
                 return;
             }
-            Held::One(one) => {
+            None => {
                 let at = self.room(0);
-                self.lists[at as usize] = one;
+                self.lists[at as usize] = held.0;
                 List { at, len: 1, class: 0 }
             }
-            Held::Several(list) if list.is_full() => {
+            Some(list) if list.is_full() => {
                 let larger = List { at: self.room(list.class + 1), class: list.class + 1, ..list };
                 self.lists.copy_within(list.range(), larger.at as usize);
                 self.free[list.class as usize].push(list.at);
                 larger
             }
-            Held::Several(list) => list,
+            Some(list) => list,
         };
         self.lists[(list.at + list.len) as usize] = group;
-        self.partitions[partition as usize].groups = Held::Several(List { len: list.len + 1, ..list });
+        self.partitions[partition as usize].groups = Held::several(List { len: list.len + 1, ..list });
     }
 
     /// Keeps so many of the first groups of a partition.
     #[inline]
     pub fn truncate(&mut self, partition: u32, len: usize) {
         let held = &mut self.partitions[partition as usize].groups;
-        match held {
-            Held::One(_) if len == 0 => *held = Held::Several(EMPTY),
-            Held::Several(list) if len > 1 => list.len = list.len.min(len as u32),
-            Held::Several(list) if list.class != NO_ROOM => {
+        match held.list() {
+            None if len == 0 => *held = Held::several(EMPTY),
+            Some(list) if len > 1 => *held = Held::several(List { len: list.len.min(len as u32), ..list }),
+            Some(list) if list.class != NO_ROOM => {
                 self.free[list.class as usize].push(list.at);
                 *held = match len {
-                    0 => Held::Several(EMPTY),
-                    _ => Held::One(self.lists[list.at as usize]),
+                    0 => Held::several(EMPTY),
+                    _ => Held(self.lists[list.at as usize]),
                 };
             }
             _ => {}
