@@ -31,6 +31,7 @@ mod reorder;
 mod scope;
 pub mod segment;
 pub mod sort_window;
+mod spilled_parts;
 mod spilled_rows;
 mod sweep;
 pub mod table;

@@ -7,7 +7,7 @@
 //!
 //! A session and a group with `until` leave when the watermark reaches their end, with the time of that
 //! less a microsecond, which is not before any watermark that was passed on. Sessions for which there is no room in
-//! memory wait in files until they may end ([spilled]). A window of rows leaves with
+//! memory wait in files until they may end ([spilled]), windows of rows until a row of their key comes ([unfilled]). A window of rows leaves with
 //! its last row, with that row's time; one that is not full yet leaves at the end of the input, or when its
 //! key expires, with a time that is long gone: so the watermark that is passed on waits for the oldest.
 
@@ -17,6 +17,7 @@ pub(super) mod oldest;
 mod rows;
 mod spilled;
 pub(super) mod state;
+mod unfilled;
 
 use crate::accumulate::arena::{Arena, Slot};
 use crate::contents::Count;
@@ -43,6 +44,7 @@ use state::{Groups, KeyState, Kind, Open};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::Arc;
+use unfilled::{Unfilled, is_forgotten};
 
 /// Batches that leave at once when windows close.
 const BATCHES_AT_ONCE: usize = 8;
@@ -84,6 +86,7 @@ pub struct KeyedWindows {
     can_join: bool,
     /// Once memory was too small for some.
     spilled: Option<SpilledSessions>,
+    unfilled: Option<Unfilled>,
     watermark: Watermark,
     /// The last watermark that was passed on.
     passed: Watermark,
@@ -137,6 +140,7 @@ impl KeyedWindows {
             is_ending: false,
             can_join,
             spilled: None,
+            unfilled: None,
             watermark: Watermark::START,
             passed: Watermark::START,
             source: None,
@@ -227,10 +231,9 @@ impl KeyedWindows {
 
     /// Ends the windows of rows of keys that are forgotten at this time.
     fn expire(&mut self, keep: Keep, now: EventTime) {
-        let Keep::Expire(duration) = keep else { return };
         while let Some(number) = self.oldest.first()
             && let Some(window) = self.keys[number as usize].last()
-            && window.last.saturating_add(duration) <= now
+            && is_forgotten(keep, window.last, now)
         {
             self.end_rows(number);
         }
@@ -257,6 +260,10 @@ impl KeyedWindows {
     fn end_windows(&mut self) -> io::Result<()> {
         while self.is_ending && self.leaving.is_empty() {
             self.forget_idle();
+            if let Kind::Rows { keep, .. } = self.kind {
+                self.is_ending = self.end_some_rows(keep)?;
+                continue;
+            }
             let back = self.spilled.as_ref().and_then(SpilledSessions::first);
             let Some(back) = back.filter(|back| *back <= self.watermark.0) else {
                 self.is_ending = false;
@@ -272,16 +279,6 @@ impl KeyedWindows {
     }
 
     fn end_windows_until(&mut self, until: EventTime) {
-        if let Kind::Rows { keep, .. } = self.kind {
-            if self.watermark == Watermark::END {
-                while let Some(number) = self.oldest.first() {
-                    self.end_rows(number);
-                }
-            } else {
-                self.expire(keep, until);
-            }
-            return;
-        }
         let gap = self.kind.gap();
         while let Some(bucket) = self.due.open(until) {
             for (i, number) in bucket.keys.iter().enumerate() {
@@ -359,8 +356,9 @@ impl KeyedWindows {
     }
 
     fn pass_watermark(&mut self, output: &mut Output) {
-        let oldest = self.oldest.first().and_then(|number| self.keys[number as usize].last());
-        let passed = oldest.map_or(self.watermark, |window| self.watermark.min(Watermark(window.last)));
+        let in_memory = || Some(self.keys[self.oldest.first()? as usize].last()?.last);
+        let oldest = self.unfilled.as_ref().and_then(Unfilled::first).or_else(in_memory);
+        let passed = oldest.map_or(self.watermark, |last| self.watermark.min(Watermark(last)));
         if passed > self.passed {
             self.passed = passed;
             output.messages.push(Message::Watermark(passed));
@@ -460,7 +458,9 @@ impl Operator for KeyedWindows {
         let keys = 0..self.index.n_numbers() as u32;
         let n_spilled = self.spilled.as_ref().map_or(0, SpilledSessions::n_keys);
         let what = if n_spilled > 0 { "parts of windows" } else { "windows" };
-        Some(Count::of(keys.map(|number| self.n_windows(number)).sum::<usize>() + n_spilled, what))
+        let n_unfilled = self.unfilled.as_ref().map_or(0, Unfilled::len);
+        let n = keys.map(|number| self.n_windows(number)).sum::<usize>() + n_spilled + n_unfilled;
+        Some(Count::of(n, what))
     }
 
     fn snapshot(&self, writer: &mut SnapshotWriter) {
@@ -474,7 +474,14 @@ impl Operator for KeyedWindows {
             _ => (0..self.index.n_numbers() as u32).filter(|number| self.n_windows(*number) > 0).collect(),
         };
         let n_spilled = self.spilled.as_ref().map_or(0, SpilledSessions::n_keys);
-        writer.count(numbers.len() + n_spilled);
+        let n_unfilled = self.unfilled.as_ref().map_or(0, Unfilled::len);
+        writer.count(numbers.len() + n_spilled + n_unfilled);
+        for windows in self.unfilled.iter().flat_map(Unfilled::written) {
+            match windows {
+                Ok(windows) => writer.written(&windows),
+                Err(error) => return writer.fail(error),
+            }
+        }
         numbers.into_iter().for_each(|number| self.write_key(number, writer));
         for block in self.spilled.iter().flat_map(SpilledSessions::blocks) {
             match block.read() {
@@ -490,11 +497,15 @@ impl Operator for KeyedWindows {
         self.source = reader.sequence(SnapshotReader::u32)?.pop();
         self.n_rows_out = reader.total()?;
         self.n_windows_out = reader.i64()?;
-        (0..reader.count()?).try_for_each(|_| self.take_key(reader))
+        (0..reader.count()?).try_for_each(|_| self.take_key(reader).map(drop))
     }
 
     fn spill(&mut self, spill: &Spill) -> io::Result<()> {
-        if self.can_join { spill.timed(|| self.spill_sessions(spill)) } else { Ok(()) }
+        match self.kind {
+            _ if self.can_join => spill.timed(|| self.spill_sessions(spill)),
+            Kind::Rows { .. } if !self.by.is_empty() => spill.timed(|| self.spill_unfilled(spill)),
+            _ => Ok(()),
+        }
     }
 
     fn waiting(&self) -> Option<Waiting> {
@@ -509,6 +520,7 @@ impl Operator for KeyedWindows {
     }
 
     fn state_bytes(&self) -> usize {
-        self.state_bytes_in_memory() + self.spilled.as_ref().map_or(0, SpilledSessions::bytes)
+        let of_sessions = self.spilled.as_ref().map_or(0, SpilledSessions::bytes);
+        self.state_bytes_in_memory() + of_sessions + self.unfilled.as_ref().map_or(0, Unfilled::bytes)
     }
 }

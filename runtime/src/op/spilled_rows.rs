@@ -1,17 +1,14 @@
 //! Values of rows in a file, of which each row can be read by itself.
 
+use crate::op::spilled_parts::SpilledParts;
 use crate::snapshot::{SnapshotReader, SnapshotWriter};
-use crate::spill::{Block, SpillWriter};
+use crate::spill::SpillWriter;
 use millstream_ir::column::ColumnRef;
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use std::io::{self, ErrorKind};
 
-pub struct SpilledRows {
-    block: Block,
-    /// Of each row where it begins, and where the last one ends.
-    starts: Box<[u32]>,
-}
+pub struct SpilledRows(SpilledParts);
 
 impl SpilledRows {
     /// Writes all rows of columns of these types.
@@ -21,29 +18,18 @@ impl SpilledRows {
         n_rows: usize,
         writer: &mut SpillWriter,
     ) -> io::Result<SpilledRows> {
-        let (mut bytes, mut starts) = (vec![], vec![0]);
-        for row in 0..n_rows {
+        let row = |row| {
             let mut values = SnapshotWriter::default();
             columns.iter().zip(types).for_each(|(column, ty)| values.value(&column.value(row, ty)));
-            let values = values.finish();
-            bytes.extend_from_slice(&crc32fast::hash(&values).to_le_bytes());
-            bytes.extend_from_slice(&values);
-            starts.push(u32::try_from(bytes.len()).map_err(|_| io::Error::from(ErrorKind::FileTooLarge))?);
-        }
-        Ok(SpilledRows { block: writer.put(&bytes)?, starts: starts.into() })
+            values.finish()
+        };
+        Ok(SpilledRows(SpilledParts::write((0..n_rows).map(row), writer)?))
     }
 
     /// The values of a row, one of each column.
     pub fn row(&self, row: usize) -> io::Result<Vec<Value>> {
-        let (Some(start), Some(end)) = (self.starts.get(row), self.starts.get(row + 1)) else {
-            return Err(ErrorKind::InvalidData.into());
-        };
-        let bytes = self.block.read_part(*start..*end)?;
+        let bytes = self.0.part(row)?;
         let mut reader = SnapshotReader::new(&bytes);
-        let checksum = reader.u32();
-        if checksum != Ok(crc32fast::hash(reader.rest())) {
-            return Err(ErrorKind::InvalidData.into());
-        }
         let mut values = vec![];
         while !reader.rest().is_empty() {
             values.push(reader.value().map_err(|_| io::Error::from(ErrorKind::InvalidData))?);
@@ -53,7 +39,7 @@ impl SpilledRows {
 
     /// Bytes of memory.
     pub fn bytes(&self) -> usize {
-        size_of::<SpilledRows>() + size_of_val(&self.starts[..])
+        size_of::<SpilledRows>() + self.0.bytes()
     }
 }
 

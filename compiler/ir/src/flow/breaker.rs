@@ -92,6 +92,10 @@ impl Breaker {
     /// Whether what it keeps can be written to files where memory has no room for it.
     pub fn spills(&self) -> bool {
         match self {
+            // Which are written and read again as they are.
+            Breaker::WindowAggregate(WindowAggregate { window: WindowAssigner::Rows { by, .. }, .. }) => {
+                !by.is_empty()
+            }
             // What was written and what comes later become one, whatever order that is.
             Breaker::WindowAggregate(spec) if spec.aggregates.iter().any(AggregateCall::needs_order) => false,
             Breaker::WindowAggregate(spec) => match &spec.window {

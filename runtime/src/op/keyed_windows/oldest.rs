@@ -46,6 +46,18 @@ impl Oldest {
         self.last = key;
     }
 
+    /// Puts a key in front of all others.
+    pub fn touch_first(&mut self, key: u32) {
+        self.touch(key);
+        if self.first == key {
+            return;
+        }
+        self.remove(key);
+        self.links[key as usize] = (NONE, self.first);
+        self.links[self.first as usize].0 = key;
+        self.first = key;
+    }
+
     /// Takes a key out, if it is there.
     pub fn remove(&mut self, key: u32) {
         let Some((before, behind)) = self.links.get(key as usize).copied() else { return };
@@ -77,16 +89,21 @@ mod tests {
     proptest! {
         #[test]
         fn keys_stand_in_the_order_of_their_last_touch(
-            steps in prop::collection::vec((0u32..8, any::<bool>()), 0..60),
+            steps in prop::collection::vec((0u32..8, 0u8..3), 0..60),
         ) {
             let (mut oldest, mut expected) = (Oldest::default(), vec![]);
-            for (key, is_touched) in steps {
+            for (key, step) in steps {
                 expected.retain(|k| *k != key);
-                if is_touched {
-                    oldest.touch(key);
-                    expected.push(key);
-                } else {
-                    oldest.remove(key);
+                match step {
+                    0 => oldest.remove(key),
+                    1 => {
+                        oldest.touch(key);
+                        expected.push(key);
+                    }
+                    _ => {
+                        oldest.touch_first(key);
+                        expected.insert(0, key);
+                    }
                 }
                 prop_assert_eq!(oldest.keys().collect::<Vec<_>>(), expected.clone());
                 prop_assert_eq!(oldest.first(), expected.first().copied());

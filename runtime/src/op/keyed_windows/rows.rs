@@ -15,6 +15,7 @@ use millstream_ir::batch::Batch;
 use millstream_ir::column::{ColumnData, ColumnRef};
 use millstream_ir::types::Type;
 use std::collections::BTreeMap;
+use std::io;
 
 /// Rows in a chunk.
 const CHUNK: usize = 32;
@@ -35,6 +36,11 @@ impl KeyedWindows {
             false => rows.extend((0..batch.n_rows as u32).filter(in_time)),
         }
         output.n_late_left_out += (batch.n_rows - rows.len()) as u64;
+        if let Some(last) = rows.last()
+            && let Err(error) = self.take_expiring(times[*last as usize])
+        {
+            return output.fault = Some(error);
+        }
         let columns: Vec<&ColumnRef> =
             self.by.iter().map(|key| &batch.columns[self.key_columns[*key]]).collect();
         let mut found = std::mem::take(&mut self.found);
@@ -49,7 +55,9 @@ impl KeyedWindows {
                     // While the lines come of the rows behind these.
                     self.find_next(&mut found);
                     let numbers = &found[i * CHUNK..][..rows.len()];
-                    self.take_chunk((numbers, rows), (batch, times), output);
+                    if let Err(error) = self.take_chunk((numbers, rows), (batch, times), output) {
+                        return output.fault = Some(error);
+                    }
                 }
             }
         }
@@ -108,14 +116,14 @@ impl KeyedWindows {
         (numbers, rows): (&[u32], &[u32]),
         (batch, times): (&Batch, &[EventTime]),
         output: &mut Output,
-    ) {
+    ) -> io::Result<()> {
         if let Kind::Rows { count, keep } = self.kind {
             for (number, row) in numbers.iter().zip(rows) {
                 let row = Row { batch, times, number: *row as usize };
                 self.expire(keep, times[row.number]);
-                self.count_row(*number, count, row);
+                self.count_row(*number, count, row)?;
             }
-            return;
+            return Ok(());
         }
         let gap = self.kind.gap();
         let (slots, pending) = &mut self.pending;
@@ -141,6 +149,7 @@ impl KeyedWindows {
             }
         }
         self.add_pending(batch, times);
+        Ok(())
     }
 
     fn add_pending(&mut self, batch: &Batch, times: &[EventTime]) {
@@ -191,9 +200,11 @@ impl KeyedWindows {
     }
 
     /// Adds a row to the window of rows of its key.
-    fn count_row(&mut self, number: u32, count: u64, row: Row) {
+    fn count_row(&mut self, number: u32, count: u64, row: Row) -> io::Result<()> {
         let time = row.times[row.number];
-        self.state(number);
+        if self.state(number).is_empty() {
+            self.take_unfilled(number)?;
+        }
         let state = &mut self.keys[number as usize];
         let window = state.last_or(time, || empty(&self.others, &mut self.arena));
         self.kind.extend(window, time, time);
@@ -204,6 +215,7 @@ impl KeyedWindows {
         if window.n_rows >= count {
             self.end_rows(number);
         }
+        Ok(())
     }
 }
 

@@ -177,7 +177,7 @@ impl KeyedWindows {
 
     fn take_keys(&mut self, n_keys: usize, written: &[u8]) -> io::Result<()> {
         let mut reader = SnapshotReader::new(written);
-        let taken = (0..n_keys).try_for_each(|_| self.take_key(&mut reader));
+        let taken = (0..n_keys).try_for_each(|_| self.take_key(&mut reader).map(drop));
         taken.and_then(|()| reader.finish()).map_err(|_| ErrorKind::InvalidData.into())
     }
 
@@ -188,8 +188,9 @@ impl KeyedWindows {
         self.each_window(number, |window| window.snapshot(&self.arena, writer));
     }
 
-    /// Takes over a key and its windows. Of sessions, others of the key may be there already.
-    pub(super) fn take_key(&mut self, reader: &mut SnapshotReader) -> Result<(), Corrupt> {
+    /// Takes over a key and its windows. Of sessions, others of the key may be there already. The number of
+    /// the key.
+    pub(super) fn take_key(&mut self, reader: &mut SnapshotReader) -> Result<u32, Corrupt> {
         let number = match self.can_join {
             true => self.index.restore_known(reader)?,
             false => self.index.restore(reader)?,
@@ -211,7 +212,7 @@ impl KeyedWindows {
             (_, Some(end)) => self.watch(number, end),
             (_, None) => return Err(Corrupt),
         }
-        Ok(())
+        Ok(number)
     }
 
     /// The session of a key's head and the windows of its state.
