@@ -130,8 +130,14 @@ impl Output for File {
     }
 
     fn reach(&mut self) -> io::Result<Option<(u64, File)>> {
-        Ok(Some((self.metadata()?.len(), self.try_clone()?)))
+        reach_of(self)
     }
+}
+
+/// Up to where a file stands; none of a pipe or a device, of which nothing can be cut off.
+fn reach_of(file: &File) -> io::Result<Option<(u64, File)>> {
+    let facts = file.metadata()?;
+    if facts.is_file() { Ok(Some((facts.len(), file.try_clone()?))) } else { Ok(None) }
 }
 
 impl Output for io::Stdout {}

@@ -184,6 +184,28 @@ fn a_run_that_outgrows_its_memory_stops_and_says_what_takes_it() {
         .stderr_has("expected a size such as 500MB, 2GB or 4GiB");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_device_is_written_to_beside_checkpoints() {
+    let folder = Folder::new();
+    folder.write("in.csv", "n\n1\n2\n");
+    std::os::unix::fs::symlink("/dev/null", folder.path().join("null.gz")).expect("links can be made");
+    let program = |path: &str| {
+        format!(
+            "source rows: {{ n: int }} from file(\"in.csv\")\nsink out from rows to file(\"{path}\") format json\n"
+        )
+    };
+    for (number, path) in ["/dev/null", "null.gz"].iter().enumerate() {
+        folder.write("p.stream", program(path));
+        let ran = folder.run(&format!("run p.stream --state state{number}")).code(0);
+        ran.stderr_has("2 rows  to out");
+        folder.run(&format!("run p.stream --state state{number}")).code(0);
+    }
+    folder.write("p.stream", program("/dev/null"));
+    let told = folder.run("explain p.stream").code(0).stdout;
+    assert!(told.contains("at least once, as a device cannot be cut off"), "{told}");
+}
+
 /// Sums of twenty thousand keys, which take a megabyte.
 fn folder_of_many_keys() -> Folder {
     let folder = Folder::new();

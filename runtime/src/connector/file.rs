@@ -6,7 +6,7 @@ mod rereadable;
 
 use super::follow::{Follow, Followed};
 use super::pipe::{self, Pipe};
-use super::{Input, Open, Output, Partition, Surroundings, flag_option, resolve, text_option};
+use super::{Input, Open, Output, Partition, Surroundings, flag_option, reach_of, resolve, text_option};
 use crate::errors;
 use flate2::read::MultiGzDecoder;
 use millstream_base::Diagnostic;

@@ -80,6 +80,7 @@ fn cannot_be_read_again(connector: &ConnectorSpec) -> Option<&str> {
 fn cannot_be_cut_off(connector: &ConnectorSpec) -> Option<&str> {
     match &*connector.name {
         "file" if is_dash(connector) => Some("standard output"),
+        "file" if path_of(connector).is_some_and(|path| path.starts_with("/dev/")) => Some("a device"),
         "file" => None,
         "stdout" => Some("standard output"),
         other => Some(other),
@@ -87,7 +88,14 @@ fn cannot_be_cut_off(connector: &ConnectorSpec) -> Option<&str> {
 }
 
 fn is_dash(connector: &ConnectorSpec) -> bool {
-    matches!(connector.options.get("path"), Some(Value::String(path)) if &**path == "-")
+    path_of(connector) == Some("-")
+}
+
+fn path_of(connector: &ConnectorSpec) -> Option<&str> {
+    match connector.options.get("path") {
+        Some(Value::String(path)) => Some(path),
+        _ => None,
+    }
 }
 
 /// The sources whose rows come to a node, or to a table that it reads, by name.

@@ -1,7 +1,7 @@
 //! Packed files that are written: a series of pieces (members, frames), each of which ends where the output can be
 //! cut off later. Whoever unpacks them sees one text.
 
-use super::Output;
+use super::{Output, reach_of};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::fs::File;
@@ -49,7 +49,7 @@ impl Output for Gzip {
 
     fn reach(&mut self) -> io::Result<Option<(u64, File)>> {
         self.finish()?;
-        Ok(Some((self.file.metadata()?.len(), self.file.try_clone()?)))
+        reach_of(&self.file)
     }
 
     fn finish(&mut self) -> io::Result<()> {
@@ -91,11 +91,10 @@ impl Output for Zstandard {
 
     fn reach(&mut self) -> io::Result<Option<(u64, File)>> {
         self.finish()?;
-        let file = self.encoder.get_ref().try_clone()?;
         if std::mem::take(&mut self.is_open) {
-            self.encoder = zstd::Encoder::new(file.try_clone()?, LEVEL)?;
+            self.encoder = zstd::Encoder::new(self.encoder.get_ref().try_clone()?, LEVEL)?;
         }
-        Ok(Some((file.metadata()?.len(), file)))
+        reach_of(self.encoder.get_ref())
     }
 
     fn finish(&mut self) -> io::Result<()> {
