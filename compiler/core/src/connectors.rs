@@ -230,8 +230,10 @@ impl<'e> Options<'e> {
             if let Some(written) = &arg.name {
                 facts.stands_for_given(written.span, of_options, &format!("{}.{}", name.text, option.name));
             }
-            if given.contains(&&*option.name) {
-                diagnostics.push(errors::option_twice(arg.span, &option.name));
+            // The parser has told of a name that stands twice.
+            let without_name = connector.args.first().filter(|first| first.name.is_none());
+            if let (true, Some(first)) = (given.first() == Some(&&*option.name), without_name) {
+                diagnostics.push(errors::option_twice(arg.span, first.span, &option.name));
             }
             given.push(&option.name);
             match self.value(around, &arg.value, option, diagnostics) {

@@ -70,8 +70,10 @@ pub fn missing_option(span: Span, option: &str, of: &str, ty: &str) -> Diagnosti
         .help(format!("give it: `{option}: …`, of type `{ty}`"))
 }
 
-pub fn option_twice(span: Span, option: &str) -> Diagnostic {
-    Diagnostic::new(E0924, span, format!("the option `{option}` is given twice")).label("given again")
+pub fn option_twice(again: Span, first: Span, option: &str) -> Diagnostic {
+    Diagnostic::new(E0924, again, format!("the option `{option}` is given twice"))
+        .label("given again")
+        .also(first, "given here first, as it needs no name")
 }
 
 pub fn positional_option(span: Span, of: &str) -> Diagnostic {

@@ -325,3 +325,15 @@ from a join t on t.id > a.id
   W0003 every row is compared with every row of the table: no equality between the two sides; an equality, such as `a.user == b.user`, finds partners by a look-up
 "#);
 }
+
+#[test]
+fn an_option_that_is_given_twice_is_told_once() {
+    let of = |options: &str| {
+        faults_of(&format!(
+            "source s: {{ k: string, at: timestamp }} from file({options}) format json time at\n\
+             sink o from s to stdout"
+        ))
+    };
+    assert_snapshot!(of("\"x.ndjson\", follow: true, follow: true"), @"E0103 `follow` `follow` is given twice");
+    assert_snapshot!(of("\"x.ndjson\", path: \"y.ndjson\""), @r#"E0924 `path: "y.ndjson"` the option `path` is given twice"#);
+}
