@@ -5,12 +5,13 @@
 
 use millstream_ir::batch::{Batch, LateRow, Origin, RowPlace};
 use millstream_ir::buffer::Buffer;
-use millstream_ir::column::ColumnBuilder;
+use millstream_ir::column::{Column, ColumnBuilder, ColumnRef};
 use millstream_ir::types::Type;
 use millstream_ir::value::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The bytes are not a snapshot of this operator: cut off, damaged, or of another program.
@@ -46,6 +47,9 @@ const MOST_NESTED: usize = 256;
 
 /// Bytes that are handed on together.
 const PART: usize = 1 << 20;
+
+/// Rows of a column that are there together.
+const PART_ROWS: usize = 1 << 14;
 
 impl<'w> SnapshotWriter<'w> {
     /// Hands on what is written, so that it need not be kept all.
@@ -207,8 +211,37 @@ impl<'w> SnapshotWriter<'w> {
     pub fn batch(&mut self, batch: &Batch, types: &[Type]) {
         self.count(batch.n_rows);
         for (column, ty) in batch.columns.iter().zip(types) {
-            (0..batch.n_rows).for_each(|row| self.value(&column.value(row, ty)));
+            self.column(column, batch.n_rows, ty);
         }
+        self.behind_columns(batch);
+    }
+
+    /// A batch of so many rows without a place, of which a part of a column is there at a time: `part` has them by the
+    /// number of the column and those of the rows.
+    pub fn batch_in_parts(
+        &mut self,
+        n_rows: usize,
+        types: &[Type],
+        mut part: impl FnMut(usize, Range<usize>) -> io::Result<ColumnRef>,
+    ) {
+        self.count(n_rows);
+        for (number, ty) in types.iter().enumerate() {
+            for first in (0..n_rows).step_by(PART_ROWS) {
+                let rows = first..n_rows.min(first + PART_ROWS);
+                match part(number, rows.clone()) {
+                    Ok(column) => self.column(&column, rows.len(), ty),
+                    Err(error) => return self.fail(error),
+                }
+            }
+        }
+        self.behind_columns(&Batch { columns: vec![], n_rows, origin: Origin::default(), late: vec![] });
+    }
+
+    fn column(&mut self, column: &Column, n_rows: usize, ty: &Type) {
+        (0..n_rows).for_each(|row| self.value(&column.value(row, ty)));
+    }
+
+    fn behind_columns(&mut self, batch: &Batch) {
         self.u32(batch.origin.source);
         self.u32(batch.origin.partition);
         self.u64(batch.origin.first);

@@ -14,13 +14,13 @@ use crate::kernel::prefetch::prefetch;
 use crate::message::EventTime;
 use crate::snapshot::{Corrupt, SnapshotReader, SnapshotWriter};
 use crate::spill::Spill;
-use millstream_ir::batch::{Batch, Origin};
+use millstream_ir::batch::Batch;
 use millstream_ir::column::{Column, ColumnData, ColumnRef};
 use millstream_ir::flow::{Reading, Schema};
 use millstream_ir::types::{Layout, Type};
 use millstream_ir::value::{Value, canonical_float};
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 /// So few rows are not worth a move.
@@ -443,13 +443,12 @@ impl Versions {
             writer.i64(self.versions[*row as usize].from);
             writer.i64(self.versions[*row as usize].until);
         });
-        let all: Vec<usize> = (0..self.columns.len()).collect();
-        let columns = self.gather(&all, &live);
-        if let Some(error) = self.take_fault() {
-            return writer.fail(error);
-        }
-        let batch = Batch { columns, n_rows: live.len(), origin: Origin::default(), late: vec![] };
-        writer.batch(&batch, &self.shape.types);
+        // A copy of a large table would take as much memory as the table.
+        writer.batch_in_parts(live.len(), &self.shape.types, |column, rows| {
+            let mut gathered = self.gather(&[column], &live[rows]);
+            let fault = self.take_fault().map_or(Ok(()), Err);
+            fault.and(gathered.pop().ok_or(ErrorKind::InvalidData.into()))
+        });
     }
 
     /// What [`Versions::snapshot`] wrote.
