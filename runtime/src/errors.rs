@@ -3,14 +3,16 @@
 mod state;
 
 use crate::connector::{is_standard_output, text_option};
+use crate::contents::Count;
 use crate::format::FormatError;
 use crate::operator::{Failure, Place};
-use crate::report::bytes;
+use crate::report::{bytes, thousands};
 use millstream_base::Span;
 use millstream_base::codes;
 use millstream_base::diagnostic::Diagnostic;
 use millstream_ir::flow::{ConnectorSpec, Node};
 use std::cmp::Reverse;
+use std::fmt;
 use std::io;
 use std::path::Path;
 
@@ -121,17 +123,31 @@ pub fn row_failed(node: Span, name: &str, failure: &Failure) -> Diagnostic {
     fault.note("the program says `on error fail`")
 }
 
+/// What an operator holds.
+pub struct Held<'a> {
+    pub by: &'a Node,
+    pub bytes: usize,
+    pub amount: Option<Count>,
+}
+
+impl fmt::Display for Held<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}", bytes(self.bytes as u64))?;
+        self.amount.as_ref().map_or(Ok(()), |amount| write!(f, ", {}: {}", amount.what, thousands(amount.n)))
+    }
+}
+
 /// The operators hold more than the run may take. `parts`: what each holds.
-pub fn state_too_large(mut parts: Vec<(&Node, usize)>, limit: u64) -> Diagnostic {
-    parts.retain(|(_, held)| *held > 0);
-    parts.sort_by_key(|(_, held)| Reverse(*held));
-    let total: usize = parts.iter().map(|(_, held)| *held).sum();
+pub fn state_too_large(mut parts: Vec<Held>, limit: u64) -> Diagnostic {
+    parts.retain(|part| part.bytes > 0);
+    parts.sort_by_key(|part| Reverse(part.bytes));
+    let total: usize = parts.iter().map(|part| part.bytes).sum();
     let headline = format!("the state takes {}, and the run may take {}", bytes(total as u64), bytes(limit));
-    let (span, name, most) =
-        parts.first().map_or((Span::default(), "", 0), |(n, held)| (n.span, &*n.name, *held));
-    let label = format!("{} in `{name}`", bytes(most as u64));
+    let most = parts.first();
+    let span = most.map_or(Span::default(), |most| most.by.span);
+    let label = most.map_or(String::new(), |most| format!("`{}` holds {most}", most.by.name));
     let others = parts.iter().skip(1).take(5);
-    let others = others.map(|(node, held)| format!("`{}` holds {}", node.name, bytes(*held as u64)));
+    let others = others.map(|part| format!("`{}` holds {part}", part.by.name));
     others
         .fold(Diagnostic::new(codes::E0820, span, headline).label(label), Diagnostic::note)
         .help("fewer keys, shorter windows or `expire` hold less; `--memory` says how much the run may take")

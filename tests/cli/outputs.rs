@@ -176,7 +176,7 @@ fn a_run_that_outgrows_its_memory_stops_and_says_what_takes_it() {
         "{}",
         ran.stderr
     );
-    assert!(ran.stderr.contains("in `n`") && ran.stderr.contains("rows  from rows"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("`n` holds ") && ran.stderr.contains("rows  from rows"), "{}", ran.stderr);
     folder.run("run p.stream --memory 0.5GiB").code(0);
     folder
         .run("run p.stream --memory much")
@@ -281,7 +281,7 @@ fn what_a_window_hands_on_is_measured_on_its_way() {
     // All of it comes when the last block of input has been read.
     let ran = folder.run("run behind.stream --memory 300kB --state state").code(1);
     assert!(
-        ran.stderr.contains("error[E0820]: the state takes ") && ran.stderr.contains("in `again`"),
+        ran.stderr.contains("error[E0820]: the state takes ") && ran.stderr.contains("`again` holds "),
         "{}",
         ran.stderr
     );

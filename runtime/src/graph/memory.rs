@@ -2,10 +2,10 @@
 //! on, which may be far more than a block was.
 
 use super::{Graph, Outlet, Stop, Task};
-use crate::errors;
+use crate::errors::{self, Held};
 use crate::spill::Spill;
 use crate::time::{Clock, WallClock};
-use millstream_ir::flow::{Node, NodeId};
+use millstream_ir::flow::NodeId;
 use std::cmp::Reverse;
 
 /// So many times longer than measuring took nothing is measured.
@@ -71,8 +71,10 @@ impl<O: Outlet> Graph<'_, O> {
                 return Ok(());
             }
         }
-        let parts: Vec<(&Node, usize)> =
-            state.into_iter().map(|(id, bytes)| (self.flow.node(id), bytes)).collect();
+        let parts: Vec<Held> = state
+            .into_iter()
+            .map(|(id, bytes)| Held { by: self.flow.node(id), bytes, amount: self.amount(id) })
+            .collect();
         Err(Stop::Broken(Box::new(errors::state_too_large(parts, limit))))
     }
 
