@@ -230,6 +230,11 @@ mod tests {
         assert_eq!(multiply((MAX, 2), (1, 0), 2), Some(MAX));
         assert_eq!(multiply((MAX, 38), (MAX, 38), 38), Some(MAX - 1));
         assert_eq!(divide((MAX, 0), (1, 38), 0), None);
+        assert_eq!(
+            divide((-10i128.pow(32), 0), (1, 0), 6),
+            None,
+            "it has room in 128 bits, not in 38 digits"
+        );
         assert_eq!(divide((1, 0), (0, 0), 6), None);
     }
 
@@ -261,14 +266,12 @@ mod tests {
             let (a, b) = (a >> a_shift, b >> b_shift);
             let product = multiply((a, 0), (b, 0), 0);
             prop_assert_eq!(product, a.checked_mul(b).and_then(fit));
-            if b != 0 {
-                let quotient = divide((a, 0), (b, 0), 6);
-                if let Some(scaled) = a.checked_mul(1_000_000) {
-                    // |scaled - q * b| <= |b| / 2, with equality only for even q.
-                    let q = quotient.unwrap();
-                    let off = (scaled - q * b).unsigned_abs() * 2;
-                    prop_assert!(off < b.unsigned_abs() || off == b.unsigned_abs() && q % 2 == 0);
-                }
+            if b != 0 && let Some(scaled) = a.checked_mul(1_000_000) {
+                let (down, rest) = (scaled / b, (scaled % b).unsigned_abs() * 2);
+                let up = rest > b.unsigned_abs() || rest == b.unsigned_abs() && down % 2 != 0;
+                let away = if (scaled < 0) == (b < 0) { 1 } else { -1 };
+                let expected = fit(down + if up { away } else { 0 });
+                prop_assert_eq!(divide((a, 0), (b, 0), 6), expected);
             }
         }
 
