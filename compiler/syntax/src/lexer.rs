@@ -423,17 +423,21 @@ impl<'a> Cutter<'a> {
         let text = self.text.get(start..end).unwrap_or("");
         let is_doc = text.starts_with("---") && !text.starts_with("----");
         if is_doc {
-            self.doc(start, end, text.trim_start_matches('-'));
+            self.doc(start, end, text.trim_start_matches('-'), first_on_line);
         } else {
             self.warn_if_glued(start, end, text);
         }
         self.out.comments.push(Comment { start: start as u32, end: end as u32, first_on_line, is_doc });
     }
 
-    /// Joins a doc comment with the one on the line above.
-    fn doc(&mut self, start: usize, end: usize, text: &str) {
+    /// Joins a doc comment with the one on the line above. Behind code, it stands before nothing.
+    fn doc(&mut self, start: usize, end: usize, text: &str, first_on_line: bool) {
         let text = text.strip_prefix(' ').unwrap_or(text).trim_end();
         let end = end as u32;
+        if !first_on_line {
+            let start = start as u32;
+            return self.out.docs.push(Doc { start, end, before: start, text: text.to_string() });
+        }
         if self.pending_docs > 0
             && let Some(last) = self.out.docs.last_mut()
             && self

@@ -158,6 +158,16 @@ fn comment_between_any_two_tokens_stays() {
 }
 
 #[test]
+fn doc_comments_behind_code_stay_there() {
+    let above = "fn a(x: int) -> int = x --- behind a\n--- above b\nfn b(\n  x: int\n) -> int = x\n";
+    assert!(formatted(above).contains("x  --- behind a\n"));
+    formatted("type t = { a: int, --- behind a\n  --- above b\n  b: int --- behind b\n}\n");
+    formatted("type t = {\n  a: int -- one\n  , --- behind the comma\n  b: int\n}\n");
+    formatted("type t = {\n  a: int --- one\n  , --- behind the comma\n  b: int, --- three\n --- four\n}\n");
+    formatted("stream a = from s where x --- x\n --- y\n select f(x, --- x\n  y) as z --- z\n");
+}
+
+#[test]
 fn many_comments_stay() {
     for (_, text) in corpus() {
         formatted(&with_comments(&text, |_| true, |i| format!(" -- {i}\n\n  -- and {i}\n\n\n")));

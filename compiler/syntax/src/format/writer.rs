@@ -105,7 +105,7 @@ impl<'a> Writer<'a> {
         if !self.separated {
             if piece.kind == TokenKind::Comma && !self.doc_is_next() {
                 // A comma stays at what it follows; comments in between come after it. A stray doc comment
-                // would then belong to the field behind the comma.
+                // of them, or one behind the comma, would then belong to the field on the next line.
                 self.copy(piece);
                 return;
             }
@@ -381,11 +381,14 @@ impl<'a> Writer<'a> {
         self.pending_comment().is_some()
     }
 
-    /// Whether one of the comments before the next token is a doc comment.
+    /// Whether one of the comments before the next token is a doc comment, or the one behind it.
     fn doc_is_next(&self) -> bool {
-        let next_piece = self.pieces.get(self.next).map_or(usize::MAX, |piece| piece.start);
+        let start = |piece: usize| self.pieces.get(piece).map_or(usize::MAX, |piece| piece.start);
+        let (next, next_but_one) = (start(self.next), start(self.next + 1));
         let pending = self.comments.iter().skip(self.next_comment);
-        pending.take_while(|comment| (comment.start as usize) < next_piece).any(|comment| comment.is_doc)
+        pending
+            .take_while(|comment| (comment.start as usize) < next_but_one)
+            .any(|comment| comment.is_doc && ((comment.start as usize) < next || !comment.first_on_line))
     }
 
     fn comment_text(&self, comment: Comment) -> &'a str {
