@@ -159,8 +159,8 @@ fn comment_between_any_two_tokens_stays() {
 
 #[test]
 fn doc_comments_behind_code_stay_there() {
-    let above = "fn a(x: int) -> int = x --- behind a\n--- above b\nfn b(\n  x: int\n) -> int = x\n";
-    assert!(formatted(above).contains("x  --- behind a\n"));
+    let above = "param n: int = 1 --- behind n\n--- above b\nstream b = from s\n  where x\n";
+    assert!(formatted(above).starts_with("param n: int = 1  --- behind n\n\n--- above b\n"));
     formatted("type t = { a: int, --- behind a\n  --- above b\n  b: int --- behind b\n}\n");
     formatted("type t = {\n  a: int -- one\n  , --- behind the comma\n  b: int\n}\n");
     formatted("type t = {\n  a: int --- one\n  , --- behind the comma\n  b: int, --- three\n --- four\n}\n");
