@@ -9,7 +9,7 @@ use super::tokens::Tokens;
 use super::unsaid::unsaid;
 use super::words;
 use crate::lexer::lex;
-use crate::token::TokenKind;
+use crate::token::{Token, TokenKind};
 use millstream_base::FileId;
 
 /// What a statement says, in our words.
@@ -121,10 +121,14 @@ fn begins_query(tokens: Tokens) -> bool {
             .is_some_and(|t| t.starts_with('#'))
 }
 
-/// Whether what stands behind a stream, `payments(amount > 10)`, compares: of a connector, no argument does.
+/// Whether what stands behind a stream, `payments(amount > 10)`, compares: of a connector, no argument does. What
+/// nothing closes before another bracket or the next item is no argument.
 pub fn compares(tokens: Tokens) -> bool {
     use TokenKind::*;
-    let inside = tokens.close(2).map(|close| tokens.part(3..close));
+    let close = tokens.close(2).filter(|close| tokens.kind(*close) == Some(RightParenthesis));
+    let begins_item = |token: &Token| token.first_on_line && token.kind.is_item_word();
+    let inside =
+        close.map(|close| tokens.part(3..close)).filter(|inside| !inside.all.iter().any(begins_item));
     let is_sign = |kind| {
         matches!(kind, Some(Assign | Equal | NotEqual | Less | LessEqual | Greater | GreaterEqual | In | Is))
     };
